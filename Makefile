@@ -1,0 +1,36 @@
+# make demo       set up, then discover units in built-in speech and open a report
+# make test       set up, then run the tests
+# make test-all   ... the slow ones too
+# make lint       style
+# make clean      remove what the above made (models and data too)
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: demo test test-all lint clean setup
+
+demo: $(INSTALLED)
+	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini_speech/run.sh
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+test-all: $(INSTALLED)
+	$(BIN)/python -m pytest -m ""
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+setup: $(INSTALLED)
+
+# Made once and reused; made again when the dependencies change.
+$(INSTALLED): setup.py pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[demo,dev]"
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info exp data .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

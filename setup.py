@@ -1,0 +1,42 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="unitdisc",
+    version="0.1.0",
+    description="Discovers the units of a language nobody transcribed, from recordings or handwriting alone",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["unitdisc", "unitdisc.*"]),  # eval/ and data_prep/ are scripts, not packages
+    package_data={"unitdisc.report": ["*.jinja", "*.css", "*.js"]},
+    python_requires=">=3.11,<3.14",
+    install_requires=[
+        "torch>=2.11,<2.15",
+        "torchaudio>=2.11,<2.12",
+        "librosa>=0.11",
+        "numba",
+        "numpy",
+        "scipy",
+        "soundfile",
+        "scikit-learn",
+        "safetensors",
+        "typer",
+        "rich",
+        "Pillow",
+        "defusedxml",
+        "jinja2",
+        "matplotlib",
+        "kaldiio",
+        "jiwer",
+    ],
+    extras_require={
+        "demo": ["espeakng-loader"],
+        "hf": ["transformers"],
+        "lhotse": ["lhotse"],
+        "tensorboard": ["tensorboard"],
+        "dev": ["espeakng-loader", "hypothesis", "pytest", "ruff"],
+    },
+    entry_points={"console_scripts": ["unitdisc = unitdisc.cli:main"]},
+)

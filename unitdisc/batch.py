@@ -1,0 +1,44 @@
+"""One padded minibatch: everything the models know about the data."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A minibatch of crops.
+
+    The encoder reads some frames on either side of what the decoder predicts, so that no
+    latent lacks its context: the target begins at frame `starts` of the features.
+    """
+
+    features: Tensor  # [B, T, C]       what the encoder reads
+    lengths: Tensor  # [B]              feature frames before padding
+    starts: Tensor  # [B]               the feature frame where the target begins, a multiple of the encoder's stride
+    target: Tensor  # [B, S, ...]       what the decoder predicts
+    target_lengths: Tensor  # [B]       target steps before padding
+    target_frames: int  # F             feature frames the padded target spans; S is a multiple of it
+    speakers: Tensor  # [B]             speaker (or writer) index; -1 if unknown
+
+    @property
+    def target_mask(self) -> Tensor:
+        return padding_mask(self.target_lengths, self.target.shape[1])
+
+    def to(self, device: torch.device | str) -> "Batch":
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {
+            name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+            for name, value in values.items()
+        }
+        return Batch(**moved)
+
+
+def padding_mask(lengths: Tensor, size: int) -> Tensor:
+    """True inside the utterance, False in the padding: [B, size]."""
+    return torch.arange(size, device=lengths.device) < lengths[:, None]
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    return values[mask].mean()

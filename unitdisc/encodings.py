@@ -1,0 +1,92 @@
+"""What a model, ours or any other, says of an utterance: the one thing evaluation reads.
+
+A folder of encodings is what the ZeroSpeech tools read, and a little more:
+
+    UTTERANCE.npy         frames [T, D], one file per utterance
+    units.jsonl           {"utterance": ..., "codes": [T] or null}, one line per utterance; last to appear
+    encodings.json        what made them: probe point, model, and when each frame happens
+    centres/UTTERANCE.npy only where frames are not evenly spaced: the tick in the middle of each
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+class EncodingsError(ValueError):
+    """A folder of encodings is not what it should be; the message names the file and the cure."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    utterance: str
+    centres: np.ndarray  # [T]    the tick in the middle of each frame, in order; may be half a tick
+    frames: np.ndarray  # [T, D]
+    codes: np.ndarray | None = None  # [T]
+
+
+@dataclass(frozen=True)
+class Encodings:
+    """A folder of encodings, read one utterance at a time."""
+
+    folder: Path
+    settings: dict  # encodings.json: "point", "stride" and "offset" in ticks, ...
+    codes: dict[str, list[int] | None]  # utterance -> codes, in order of utterance id
+
+    @classmethod
+    def open(cls, folder: Path, stride: float | None = None, offset: float | None = None) -> "Encodings":
+        """Opens a folder of ours, or of any tool's .npy files given the time between frames, in ticks.
+
+        stride: ticks from one frame to the next; offset: the tick in the middle of the first frame
+        (default: half a stride, as in every ZeroSpeech evaluation).
+        Raises EncodingsError if there is nothing to read or nothing says when frames happen.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise EncodingsError(f"{folder}: no such folder; `unitdisc encode` or `unitdisc features` makes one")
+        if (folder / "encodings.json").exists():
+            settings = json.loads((folder / "encodings.json").read_text(encoding="utf-8"))
+        else:
+            settings = {"point": folder.name}
+        if stride is not None:
+            settings |= {"stride": stride, "offset": stride / 2 if offset is None else offset}
+        if "stride" not in settings and not (folder / "centres").is_dir():
+            raise EncodingsError(f"{folder}: no encodings.json says how far apart frames are; give the frame rate")
+        if (folder / "units.jsonl").exists():
+            lines = (folder / "units.jsonl").read_text(encoding="utf-8").splitlines()
+            codes = {entry["utterance"]: entry["codes"] for entry in map(json.loads, lines)}
+        elif (folder / "units.jsonl.part").exists():
+            raise EncodingsError(f"{folder}: encoding was interrupted; run the same `unitdisc encode` again")
+        else:
+            codes = dict.fromkeys(path.stem for path in folder.glob("*.npy"))
+        if not codes:
+            raise EncodingsError(f"{folder}: no .npy files in it")
+        return cls(folder, settings, dict(sorted(codes.items())))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __contains__(self, utterance: str) -> bool:
+        return utterance in self.codes
+
+    def __iter__(self) -> Iterator[Encoding]:
+        return (self[utterance] for utterance in self.codes)
+
+    def __getitem__(self, utterance: str) -> Encoding:
+        path = self.folder / f"{utterance}.npy"
+        try:
+            frames = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise EncodingsError(f"{path}: cannot be read ({error}); encode the corpus again") from error
+        if frames.ndim != 2:
+            raise EncodingsError(f"{path}: has shape {frames.shape}, must be [frames, dimensions]")
+        irregular = self.folder / "centres" / f"{utterance}.npy"
+        if irregular.exists():
+            centres = np.load(irregular, allow_pickle=False)
+        else:
+            centres = self.settings["offset"] + self.settings["stride"] * np.arange(len(frames))
+        codes = self.codes[utterance]
+        return Encoding(utterance, centres, frames, None if codes is None else np.asarray(codes))
