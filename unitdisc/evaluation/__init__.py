@@ -1,0 +1,3 @@
+"""What encodings carry: ABX, probes, units against phones, bitrate. Reads corpora and encodings; knows no models."""
+
+SILENCES = frozenset({"SIL", "sil", "sp", "spn", "SPN", "", "_", "pau"})  # labels that are not speech: left out

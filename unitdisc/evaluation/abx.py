@@ -1,0 +1,306 @@
+"""ABX discriminability: how often X, said to be the same as A, is closer to A than to B (Schatz et al., 2013).
+
+The definition of the ZeroSpeech challenges, without subsampling: frames are compared by angle, items by dynamic time
+warping, and an item is all frames with start <= centre <= end. (Libri-Light, and what was built on it, leaves out the
+last frame of every item: its figures are not comparable, whatever the features.)
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby, permutations
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.encodings import Encoding, Encodings, EncodingsError
+from unitdisc.evaluation import SILENCES
+from unitdisc.evaluation.dtw import count_errors
+
+SLACK = 1e-6  # ticks: far below any real difference, far above what rounding does to a centre between ticks
+
+# What is averaged first, second, ... Means are unweighted; the last of them, over pairs of labels, is always the same.
+AVERAGES = {
+    "librilight": [("speaker", "a", "b"), ("a", "b")],  # Libri-Light, ZeroSpeech 2021, fastabx
+    "abxpy": [("speaker", "x_speaker", "a", "b"), ("a", "b")],  # ABXpy: ZeroSpeech 2015, 2017, 2019, 2020
+}
+
+
+@dataclass(frozen=True)
+class AbxItem:
+    """A stretch of an utterance that ABX compares with others: ticks [start, end], both ends included."""
+
+    utterance: str
+    start: float  # a whole number, unless an item file in seconds says otherwise
+    end: float
+    label: str
+    context: tuple[str, ...]  # items are compared only within the same context; () for any
+    speaker: str | None
+
+
+@dataclass(frozen=True)
+class AbxResult:
+    """An ABX error and what it was counted on."""
+
+    error: float  # 0 to 1
+    pairs: dict[tuple[str, str], float]  # error by (label of A and X, label of B)
+    items: int
+    skipped: int  # items so short that no frame is centred in them
+    cells: int  # combinations of context, speakers and labels
+    triplets: int
+    ties: int  # triplets with X as far from A as from B: half an error each
+
+
+def triphone_items(utterances: Iterable[Utterance], tier: str = "phone") -> list[AbxItem]:
+    """Every phone between two others without a pause: the item is all three, the context the outer two.
+
+    Raises CorpusError if an utterance has no such tier.
+    """
+    items = []
+    for utterance in utterances:
+        intervals = labelled(utterance, tier)
+        for before, phone, after in zip(intervals, intervals[1:], intervals[2:], strict=False):
+            joined = before.end == phone.start and phone.end == after.start
+            if joined and not SILENCES & {before.label, phone.label, after.label}:
+                context = (before.label, after.label)
+                items.append(AbxItem(utterance.id, before.start, after.end, phone.label, context, utterance.speaker))
+    return items
+
+
+def label_items(utterances: Iterable[Utterance], tier: str) -> list[AbxItem]:
+    """Every interval of a tier but pauses, whatever its context: for words and digits.
+
+    Raises CorpusError if an utterance has no such tier.
+    """
+    return [
+        AbxItem(utterance.id, start, end, label, (), utterance.speaker)
+        for utterance in utterances
+        for start, end, label in labelled(utterance, tier)
+        if label not in SILENCES
+    ]
+
+
+def labelled(utterance: Utterance, tier: str) -> list[Interval]:
+    if tier not in utterance.alignment:
+        raise CorpusError(
+            f"{utterance.id}: has no tier {tier!r}, only {sorted(utterance.alignment) or 'none'}; "
+            "ABX needs alignments: choose another tier or leave the utterance out"
+        )
+    return utterance.alignment[tier]
+
+
+def read_items(path: Path, rate: int) -> list[AbxItem]:
+    """Reads a ZeroSpeech item file: a header, then `file onset offset phone previous next speaker`, times in seconds.
+
+    rate: ticks per second of the encodings that go with it. Columns beyond the seventh are not read.
+    Raises CorpusError naming the line that is not an item.
+    """
+    items = []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines()[1:], start=2):
+        if not line.strip():
+            continue
+        try:
+            utterance, onset, offset, label, before, after, speaker = line.split()[:7]
+            start, end = (float(Fraction(seconds) * rate) for seconds in (onset, offset))  # as written, not as rounded
+        except ValueError as error:
+            raise CorpusError(
+                f"{path}:{number}: not an item ({error}); must be: file onset offset phone previous next speaker"
+            ) from error
+        if not 0 <= start < end:
+            raise CorpusError(f"{path}:{number}: onset {onset} must be 0 or later and before offset {offset}")
+        items.append(AbxItem(utterance, start, end, label, (before, after), speaker))
+    if not items:
+        raise CorpusError(f"{path}: no items in it; the first line of an item file is a header")
+    return items
+
+
+def abx(
+    items: Iterable[AbxItem],
+    encodings: Encodings,
+    speaker: Literal["within", "across"] = "within",
+    average: Literal["librilight", "abxpy"] = "librilight",
+) -> AbxResult:
+    """The ABX error of encodings, exactly: every triplet of items, none left out.
+
+    within: A, B and X by one speaker; across: A and B by one speaker, X by another. X and A have one label, B
+    another, all three the same context.
+    average: the order of averaging, which changes figures across speakers (not within): over contexts and speakers
+    of X together, then speakers of A and B (Libri-Light, fastabx), or contexts, then pairs of speakers (ABXpy).
+
+    Raises EncodingsError if an utterance has no encoding, or one that is unusable or too short for its items, and
+    ValueError if there is nothing to compare.
+    """
+    if speaker not in ("within", "across") or average not in AVERAGES:
+        raise ValueError(f"speaker must be within or across, average one of {sorted(AVERAGES)}")
+    items = list(items)
+    for item in items:
+        if item.speaker is None:
+            raise ValueError(f"{item.utterance}: its speaker is not known; ABX needs the speaker of every item")
+    located = locate(sorted(items, key=item_key), encodings)
+    groups = item_groups(located.items)
+    cells = list(within_cells(groups) if speaker == "within" else across_cells(groups))
+    if not cells:
+        said = "by one speaker, the first label twice" if speaker == "within" else "by one speaker, one also by another"
+        raise ValueError(
+            f"{encodings.folder}: nothing to compare {speaker} speakers in {len(located.items)} items: "
+            f"ABX needs two labels in the same context {said}"
+        )
+    cells.sort(key=lambda cell: (cell.x.first, cell.a.first, cell.b.first))
+    counts = count_cells(cells, groups, located)
+    lost, tied, compared = counts.T
+    pairs = averaged(cells, (lost + tied / 2) / compared, AVERAGES[average])
+    return AbxResult(
+        error=float(np.mean(list(pairs.values()))),
+        pairs=pairs,
+        items=len(located.items),
+        skipped=len(items) - len(located.items),
+        cells=len(cells),
+        triplets=int(compared.sum()),
+        ties=int(tied.sum()),
+    )
+
+
+def item_key(item: AbxItem) -> tuple:
+    return item.context, item.speaker, item.label, item.utterance, item.start, item.end
+
+
+@dataclass(frozen=True)
+class Located:
+    """Items and the frames in them: item i is frames first[i] to first[i] + lengths[i]."""
+
+    items: list[AbxItem]
+    first: np.ndarray  # [items]
+    lengths: np.ndarray  # [items]
+    frames: np.ndarray  # [F, D]
+
+
+def locate(items: list[AbxItem], encodings: Encodings) -> Located:
+    """Finds the frames of every item; items without any are left out."""
+    frames, first, lengths, total = [], np.zeros(len(items), np.int64), np.zeros(len(items), np.int64), 0
+    by_utterance = defaultdict(list)
+    for index, item in enumerate(items):
+        by_utterance[item.utterance].append(index)
+    for utterance, indices in sorted(by_utterance.items()):
+        encoding = checked(encodings, utterance, max(items[index].end for index in indices))
+        if frames and encoding.frames.shape[1] != frames[0].shape[1]:
+            raise EncodingsError(
+                f"{encodings.folder / utterance}.npy: frames have {encoding.frames.shape[1]} dimensions, those of "
+                f"other utterances {frames[0].shape[1]}; encode the corpus again into an empty folder"
+            )
+        starts = np.searchsorted(encoding.centres, [items[index].start - SLACK for index in indices], side="left")
+        ends = np.searchsorted(encoding.centres, [items[index].end + SLACK for index in indices], side="right")
+        first[indices], lengths[indices] = total + starts, ends - starts
+        frames.append(encoding.frames)
+        total += len(encoding.frames)
+    kept = np.flatnonzero(lengths)
+    stacked = np.concatenate(frames) if frames else np.zeros((0, 1))
+    stacked = stacked.astype(np.float32 if stacked.dtype.itemsize <= 4 else np.float64, copy=False)
+    return Located([items[index] for index in kept], first[kept], lengths[kept], stacked)
+
+
+def checked(encodings: Encodings, utterance: str, end: float) -> Encoding:
+    """An encoding that can be compared: finite, a centre for every frame, not ending long before tick `end`."""
+    path = encodings.folder / f"{utterance}.npy"
+    if utterance not in encodings:
+        raise EncodingsError(f"{path}: no such encoding, but there are items of {utterance}; encode it as well")
+    encoding = encodings[utterance]
+    if not np.isfinite(encoding.frames).all():
+        raise EncodingsError(f"{path}: has values that are not numbers (NaN or infinite); encode the corpus again")
+    if len(encoding.centres) != len(encoding.frames) or (np.diff(encoding.centres) <= 0).any():
+        raise EncodingsError(f"{path}: every frame needs a centre, later than the one before; encode the corpus again")
+    steps = np.diff(encoding.centres)
+    evenly = len(steps) and np.ptp(steps) <= SLACK
+    if not len(encoding.frames) or (evenly and end - encoding.centres[-1] > 2 * steps[0]):  # one missing is rounding
+        last = encoding.centres[-1] if len(encoding.frames) else "nowhere"
+        raise EncodingsError(
+            f"{path}: the last of {len(encoding.frames)} frames is centred on tick {last}, but an item ends on tick "
+            f"{end}; is the frame rate right, and was all of {utterance} encoded?"
+        )
+    return encoding
+
+
+@dataclass(frozen=True)
+class Group:
+    """Items [first, last) of one context, speaker and label."""
+
+    index: int
+    context: tuple[str, ...]
+    speaker: str
+    label: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All triplets of three groups."""
+
+    x: Group
+    a: Group
+    b: Group
+
+
+def item_groups(items: list[AbxItem]) -> list[Group]:
+    """Groups of sorted items, in the same order."""
+    groups, first = [], 0
+    for (context, speaker, label), members in groupby(items, key=lambda item: (item.context, item.speaker, item.label)):
+        last = first + len(list(members))
+        groups.append(Group(len(groups), context, speaker, label, first, last))
+        first = last
+    return groups
+
+
+def within_cells(groups: list[Group]) -> Iterator[Cell]:
+    for _, block in groupby(groups, key=lambda group: (group.context, group.speaker)):
+        for a, b in permutations(block, 2):
+            if a.last - a.first > 1:
+                yield Cell(a, a, b)
+
+
+def across_cells(groups: list[Group]) -> Iterator[Cell]:
+    for _, in_context in groupby(groups, key=lambda group: group.context):
+        in_context = list(in_context)
+        same = defaultdict(list)
+        for group in in_context:
+            same[group.label].append(group)
+        for _, block in groupby(in_context, key=lambda group: group.speaker):
+            for a, b in permutations(block, 2):
+                for x in same[a.label]:
+                    if x.speaker != a.speaker:
+                        yield Cell(x, a, b)
+
+
+def count_cells(cells: list[Cell], groups: list[Group], located: Located) -> np.ndarray:
+    """Triplets lost, tied and compared in every cell: [cells, 3]."""
+    norms = np.sqrt(np.einsum("fd,fd->f", located.frames, located.frames, dtype=np.float64))
+    with threadpool_limits(limits=1):  # products this small are slower in parallel
+        return count_errors(
+            np.array([(cell.x.index, cell.a.index, cell.b.index) for cell in cells]),
+            np.array([(group.first, group.last) for group in groups]),
+            located.frames,
+            norms,
+            located.first,
+            located.lengths,
+        )
+
+
+def averaged(cells: list[Cell], errors: np.ndarray, levels: list[tuple[str, ...]]) -> dict[tuple[str, str], float]:
+    """Unweighted means of means, level by level; the last level is pairs of labels."""
+    keys = [
+        {"speaker": cell.a.speaker, "x_speaker": cell.x.speaker, "a": cell.a.label, "b": cell.b.label} for cell in cells
+    ]
+    values = list(errors)
+    for level in levels:
+        sums = defaultdict(list)
+        for key, value in zip(keys, values, strict=True):
+            sums[tuple(key[name] for name in level)].append(value)
+        keys = [dict(zip(level, group, strict=True)) for group in sums]
+        values = [np.mean(members) for members in sums.values()]
+    return {
+        (key["a"], key["b"]): float(value)
+        for key, value in sorted(zip(keys, values, strict=True), key=lambda kv: (kv[0]["a"], kv[0]["b"]))
+    }
