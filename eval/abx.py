@@ -31,8 +31,8 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         result = abx(items, encodings, speaker, args.average)
         errors[speaker] = result.error
         print(
-            f"ABX error {speaker} speakers {result.error:.2%}   ({result.items} items, {result.skipped} too short for a "
-            f"frame, {result.triplets} triplets; {args.average} averaging, exact slicing, no subsampling)"
+            f"ABX error {speaker} speakers {result.error:.2%}   ({result.items} items, {result.skipped} more without "
+            f"frames, {result.triplets} triplets; {args.average} averaging, exact slicing, no subsampling)"
         )
     return errors
 

@@ -6,10 +6,9 @@ last frame of every item: its figures are not comparable, whatever the features.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby, permutations
 from pathlib import Path
 from typing import Literal
 
@@ -19,27 +18,10 @@ from threadpoolctl import threadpool_limits
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError
 from unitdisc.evaluation import SILENCES
+from unitdisc.evaluation.cells import AVERAGES, AbxItem, Cell, Group, across_cells, averaged, item_groups, within_cells
 from unitdisc.evaluation.dtw import count_errors
 
 SLACK = 1e-6  # ticks: far below any real difference, far above what rounding does to a centre between ticks
-
-# What is averaged first, second, ... Means are unweighted; the last of them, over pairs of labels, is always the same.
-AVERAGES = {
-    "librilight": [("speaker", "a", "b"), ("a", "b")],  # Libri-Light, ZeroSpeech 2021, fastabx
-    "abxpy": [("speaker", "x_speaker", "a", "b"), ("a", "b")],  # ABXpy: ZeroSpeech 2015, 2017, 2019, 2020
-}
-
-
-@dataclass(frozen=True)
-class AbxItem:
-    """A stretch of an utterance that ABX compares with others: ticks [start, end], both ends included."""
-
-    utterance: str
-    start: float  # a whole number, unless an item file in seconds says otherwise
-    end: float
-    label: str
-    context: tuple[str, ...]  # items are compared only within the same context; () for any
-    speaker: str | None
 
 
 @dataclass(frozen=True)
@@ -223,57 +205,6 @@ def checked(encodings: Encodings, utterance: str, end: float) -> Encoding:
     return encoding
 
 
-@dataclass(frozen=True)
-class Group:
-    """Items [first, last) of one context, speaker and label."""
-
-    index: int
-    context: tuple[str, ...]
-    speaker: str
-    label: str
-    first: int
-    last: int
-
-
-@dataclass(frozen=True)
-class Cell:
-    """All triplets of three groups."""
-
-    x: Group
-    a: Group
-    b: Group
-
-
-def item_groups(items: list[AbxItem]) -> list[Group]:
-    """Groups of sorted items, in the same order."""
-    groups, first = [], 0
-    for (context, speaker, label), members in groupby(items, key=lambda item: (item.context, item.speaker, item.label)):
-        last = first + len(list(members))
-        groups.append(Group(len(groups), context, speaker, label, first, last))
-        first = last
-    return groups
-
-
-def within_cells(groups: list[Group]) -> Iterator[Cell]:
-    for _, block in groupby(groups, key=lambda group: (group.context, group.speaker)):
-        for a, b in permutations(block, 2):
-            if a.last - a.first > 1:
-                yield Cell(a, a, b)
-
-
-def across_cells(groups: list[Group]) -> Iterator[Cell]:
-    for _, in_context in groupby(groups, key=lambda group: group.context):
-        in_context = list(in_context)
-        same = defaultdict(list)
-        for group in in_context:
-            same[group.label].append(group)
-        for _, block in groupby(in_context, key=lambda group: group.speaker):
-            for a, b in permutations(block, 2):
-                for x in same[a.label]:
-                    if x.speaker != a.speaker:
-                        yield Cell(x, a, b)
-
-
 def count_cells(cells: list[Cell], groups: list[Group], located: Located) -> np.ndarray:
     """Triplets lost, tied and compared in every cell: [cells, 3]."""
     norms = np.sqrt(np.einsum("fd,fd->f", located.frames, located.frames, dtype=np.float64))
@@ -286,21 +217,3 @@ def count_cells(cells: list[Cell], groups: list[Group], located: Located) -> np.
             located.first,
             located.lengths,
         )
-
-
-def averaged(cells: list[Cell], errors: np.ndarray, levels: list[tuple[str, ...]]) -> dict[tuple[str, str], float]:
-    """Unweighted means of means, level by level; the last level is pairs of labels."""
-    keys = [
-        {"speaker": cell.a.speaker, "x_speaker": cell.x.speaker, "a": cell.a.label, "b": cell.b.label} for cell in cells
-    ]
-    values = list(errors)
-    for level in levels:
-        sums = defaultdict(list)
-        for key, value in zip(keys, values, strict=True):
-            sums[tuple(key[name] for name in level)].append(value)
-        keys = [dict(zip(level, group, strict=True)) for group in sums]
-        values = [np.mean(members) for members in sums.values()]
-    return {
-        (key["a"], key["b"]): float(value)
-        for key, value in sorted(zip(keys, values, strict=True), key=lambda kv: (kv[0]["a"], kv[0]["b"]))
-    }
