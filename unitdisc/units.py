@@ -1,0 +1,252 @@
+"""Discovered units as stretches of time, and their export to the formats of other tools.
+
+A unit is a maximal run of one code. It reaches from halfway between its first frame and the frame before
+to halfway between its last frame and the frame after, so that the units of an utterance tile it.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from unitdisc.corpus import Interval, Utterance
+from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.files import write_text
+
+SLACK = 2  # frames by which the frames of an utterance may miss its end
+
+
+class ExportError(ValueError):
+    """The units cannot be written in this format; the message names the utterance and the cure."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of one utterance."""
+
+    utterance: Utterance
+    codes: list[int]  # [T], one for every frame
+    intervals: list[Interval]  # maximal runs of one code, labelled by it; they tile [0, utterance.ticks)
+
+
+@dataclass(frozen=True)
+class Export:
+    files: list[Path]  # what was written, in the order of the formats asked for
+    missing: list[str]  # ids of the utterances that have no encoding, and so are in none of the files
+
+
+def runs(codes: Iterable[int], centres: np.ndarray, ticks: int) -> list[Interval]:
+    """The maximal runs of one code, as intervals that tile [0, ticks).
+
+    codes: [T]; centres: [T], the tick in the middle of each frame, in order and at least one tick apart.
+    Frames that would begin at or after `ticks` (a padded last frame) are left out. Every other frame lies in the
+    interval labelled by its code, as `corpus.labels_at` looks it up.
+    Raises ValueError if there are no ticks, no frames, or not one centre for every code.
+    """
+    codes, centres = np.asarray(codes), np.asarray(centres, dtype=np.float64)
+    if ticks < 1 or len(codes) == 0 or codes.shape != centres.shape:
+        raise ValueError(f"cannot divide {ticks} ticks into {len(codes)} codes with {len(centres)} centres")
+    changes = np.flatnonzero(codes[1:] != codes[:-1]) + 1  # the first frame of every run but the first
+    borders = np.ceil((centres[changes - 1] + centres[changes]) / 2).astype(int)  # up, so start <= centre < end
+    inside = borders < ticks
+    first = [0, *changes[inside].tolist()]
+    starts = [0, *borders[inside].tolist()]
+    return [
+        Interval(start, end, str(codes[frame])) for frame, start, end in zip(first, starts, [*starts[1:], int(ticks)])
+    ]
+
+
+def read_units(encodings: Encodings, utterance: Utterance) -> Units:
+    """The units of one utterance of a folder of encodings.
+
+    Raises EncodingsError if the folder has no such utterance, no codes (a continuous bottleneck), or frames that
+    do not span the utterance.
+    """
+    if utterance.id not in encodings:
+        raise EncodingsError(f"{encodings.folder}: nothing of utterance {utterance.id}; encode the corpus again")
+    codes = encodings.codes[utterance.id]
+    if codes is None:
+        raise EncodingsError(
+            f"{encodings.folder}: {utterance.id} has no codes, for its bottleneck is continuous; "
+            "units come from a bottleneck with a codebook, such as vq, at the point `bottleneck`"
+        )
+    centres = centres_of(encodings, utterance.id, len(codes))
+    if len(centres) != len(codes) or not codes:
+        raise EncodingsError(
+            f"{encodings.folder}: {utterance.id} has {len(codes)} codes for {len(centres)} frames; "
+            "encode the corpus again"
+        )
+    step = np.diff(centres).max(initial=0) or 2 * centres[0]
+    if abs(centres[-1] + step / 2 - utterance.ticks) > SLACK * step:
+        raise EncodingsError(
+            f"{encodings.folder}: the last frame of {utterance.id} is at tick {centres[-1]:g}, but the utterance "
+            f"has {utterance.ticks} ticks; was another version of the corpus encoded? Encode this one"
+        )
+    return Units(utterance, list(codes), runs(codes, centres, utterance.ticks))
+
+
+def centres_of(encodings: Encodings, utterance: str, frames: int) -> np.ndarray:
+    """The tick in the middle of each frame: [T], without reading the frames where they are evenly spaced."""
+    if (encodings.folder / "centres" / f"{utterance}.npy").exists():
+        return encodings[utterance].centres
+    return encodings.settings["offset"] + encodings.settings["stride"] * np.arange(frames)
+
+
+def write_units_jsonl(path: Path, units: Iterable[Units]) -> None:
+    """Writes one JSON line per utterance: utterance, speaker, rate and its units as code, start and end in ticks."""
+
+    def line(entry: Units) -> str:
+        fields = {
+            "utterance": entry.utterance.id,
+            "speaker": entry.utterance.speaker,
+            "rate": entry.utterance.rate,
+            "units": [{"code": int(label), "start": start, "end": end} for start, end, label in entry.intervals],
+        }
+        return json.dumps(fields, ensure_ascii=False) + "\n"
+
+    write_text(path, "".join(map(line, units)))
+
+
+def write_ctm(path: Path, units: Iterable[Units]) -> None:
+    """Writes Kaldi's CTM: utterance, channel 1, start and duration in seconds, code.
+
+    Times count from the start of the utterance, as in Kaldi's CTM of a data directory with segments.
+    Raises ExportError if an id holds white space or an utterance has no rate.
+    """
+
+    def line(utterance: Utterance, unit: Interval) -> str:
+        start, duration = seconds(utterance, unit.start), seconds(utterance, unit.end - unit.start)
+        return f"{utterance.id} 1 {start:.6f} {duration:.6f} {unit.label}\n"
+
+    lines = []
+    for entry in units:
+        if entry.utterance.id.split() != [entry.utterance.id]:
+            raise ExportError(f"{entry.utterance.id!r}: a CTM cannot hold an id with white space; rename the utterance")
+        lines += [line(entry.utterance, unit) for unit in entry.intervals]
+    write_text(path, "".join(lines))
+
+
+def write_textgrids(folder: Path, units: Iterable[Units]) -> None:
+    """Writes `FOLDER/UTTERANCE.TextGrid` for every utterance.
+
+    Raises ExportError if an id cannot be the name of a file.
+    """
+    for entry in units:
+        if Path(entry.utterance.id).name != entry.utterance.id:
+            raise ExportError(f"{entry.utterance.id!r}: is no name for a TextGrid; rename the utterance")
+        write_textgrid(folder / f"{entry.utterance.id}.TextGrid", entry)
+
+
+def write_textgrid(path: Path, units: Units) -> None:
+    """Writes a Praat TextGrid (long text format, UTF-8): the tier `unit`, then the tiers of the alignment.
+
+    Times are seconds from the start of the utterance. Gaps in a tier become intervals without a label.
+    Raises ExportError if the utterance has no rate.
+    """
+    utterance = units.utterance
+    tiers = {"unit": units.intervals} | {
+        "unit (alignment)" if name == "unit" else name: intervals for name, intervals in utterance.alignment.items()
+    }
+    end = seconds(utterance, utterance.ticks)
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end!r}"]
+    lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
+    for number, (name, intervals) in enumerate(tiers.items(), start=1):
+        intervals = list(tiled(intervals, utterance.ticks))
+        lines += [f"    item [{number}]:", '        class = "IntervalTier"', f"        name = {quoted(name)}"]
+        lines += ["        xmin = 0", f"        xmax = {end!r}", f"        intervals: size = {len(intervals)}"]
+        for position, (first, last, label) in enumerate(intervals, start=1):
+            lines += [
+                f"        intervals [{position}]:",
+                f"            xmin = {seconds(utterance, first)!r}",
+                f"            xmax = {seconds(utterance, last)!r}",
+                f"            text = {quoted(label)}",
+            ]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def write_km(path: Path, units: Iterable[Units]) -> None:
+    """Writes what fairseq's HuBERT and unit language models read: NAME.km and beside it, line for line, NAME.tsv.
+
+    The .km file has one line per utterance: the code of every frame (not of every run), separated by spaces.
+    The .tsv file names the folder of the audio files on its first line, then has `path<TAB>samples` per utterance.
+    Both follow the order of `units`: `export` sorts by utterance id.
+    Raises ExportError for an utterance that is not a whole file, or whose path holds a tab or a line break,
+    for the manifest could not say so.
+    """
+    units = list(units)
+    for entry in units:
+        if entry.utterance.start:
+            raise ExportError(
+                f"{entry.utterance.id}: begins at sample {entry.utterance.start} of {entry.utterance.path}, "
+                "but fairseq reads whole files; choose the format jsonl, or cut the recording into files"
+            )
+        if set(entry.utterance.path) & set("\t\n\r"):
+            raise ExportError(f"{entry.utterance.path!r}: fairseq cannot read this file name; rename the file")
+    paths = [os.path.abspath(entry.utterance.path) for entry in units]  # noqa: PTH100 - resolve() follows links
+    root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""  # noqa: PTH120
+    listed = [f"{os.path.relpath(path, root)}\t{entry.utterance.ticks}" for path, entry in zip(paths, units)]
+    write_text(path.with_suffix(".tsv"), "".join(f"{line}\n" for line in [root, *listed]))
+    write_text(path, "".join(" ".join(map(str, entry.codes)) + "\n" for entry in units))
+
+
+FORMATS = {  # name -> the file (or folder) it makes, and who writes it
+    "jsonl": ("units.jsonl", write_units_jsonl),
+    "ctm": ("units.ctm", write_ctm),
+    "textgrid": ("textgrid", write_textgrids),
+    "km": ("units.km", write_km),
+}
+
+
+def export(
+    encodings: Encodings, utterances: Iterable[Utterance], folder: Path, formats: Iterable[str] = tuple(FORMATS)
+) -> Export:
+    """Writes the units of a corpus into `folder`, in the given formats, in order of utterance id.
+
+    Formats: `jsonl` (units.jsonl), `ctm` (units.ctm), `textgrid` (textgrid/UTTERANCE.TextGrid), `km` (units.km and
+    units.tsv). Utterances without an encoding are left out and listed in the result.
+    Raises EncodingsError if there are no codes or they do not fit, ExportError for an unknown format or an
+    utterance that a format cannot hold.
+    """
+    formats = list(dict.fromkeys(formats))
+    if unknown := [name for name in formats if name not in FORMATS]:
+        raise ExportError(f"unknown format {unknown[0]!r}: choose from {list(FORMATS)}")
+    utterances = sorted(utterances, key=lambda utterance: utterance.id)
+    units = [read_units(encodings, utterance) for utterance in utterances if utterance.id in encodings]
+    if not units:
+        raise EncodingsError(f"{encodings.folder}: holds none of the {len(utterances)} utterances; encode the corpus")
+    files = []
+    for name in formats:
+        file, write = FORMATS[name]
+        write(folder / file, units)
+        files.append(folder / file)
+    return Export(files, [utterance.id for utterance in utterances if utterance.id not in encodings])
+
+
+def seconds(utterance: Utterance, ticks: float) -> float:
+    """Ticks in seconds.
+
+    Raises ExportError if the utterance has no rate, as a line image has none.
+    """
+    if not utterance.rate:
+        raise ExportError(f"{utterance.id}: has no rate, so its ticks are no seconds; choose the format jsonl")
+    return ticks / utterance.rate
+
+
+def tiled(intervals: Iterable[Interval], ticks: int) -> Iterator[Interval]:
+    """The intervals with every gap up to `ticks` filled by an interval without a label."""
+    position = 0
+    for interval in intervals:
+        if position < interval.start:
+            yield Interval(position, interval.start, "")
+        yield interval
+        position = interval.end
+    if position < ticks:
+        yield Interval(position, ticks, "")
+
+
+def quoted(text: str) -> str:
+    """A Praat string: in quotes, its own quotes doubled, on one line."""
+    return '"' + " ".join(text.splitlines()).replace('"', '""') + '"'
