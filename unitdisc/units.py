@@ -114,29 +114,19 @@ def write_ctm(path: Path, units: Iterable[Units]) -> None:
     """Writes Kaldi's CTM: utterance, channel 1, start and duration in seconds, code.
 
     Times count from the start of the utterance, as in Kaldi's CTM of a data directory with segments.
-    Raises ExportError if an id holds white space or an utterance has no rate.
+    Raises ExportError if an utterance has no rate.
     """
 
     def line(utterance: Utterance, unit: Interval) -> str:
         start, duration = seconds(utterance, unit.start), seconds(utterance, unit.end - unit.start)
         return f"{utterance.id} 1 {start:.6f} {duration:.6f} {unit.label}\n"
 
-    lines = []
-    for entry in units:
-        if entry.utterance.id.split() != [entry.utterance.id]:
-            raise ExportError(f"{entry.utterance.id!r}: a CTM cannot hold an id with white space; rename the utterance")
-        lines += [line(entry.utterance, unit) for unit in entry.intervals]
-    write_text(path, "".join(lines))
+    write_text(path, "".join(line(entry.utterance, unit) for entry in units for unit in entry.intervals))
 
 
 def write_textgrids(folder: Path, units: Iterable[Units]) -> None:
-    """Writes `FOLDER/UTTERANCE.TextGrid` for every utterance.
-
-    Raises ExportError if an id cannot be the name of a file.
-    """
+    """Writes `FOLDER/UTTERANCE.TextGrid` for every utterance."""
     for entry in units:
-        if Path(entry.utterance.id).name != entry.utterance.id:
-            raise ExportError(f"{entry.utterance.id!r}: is no name for a TextGrid; rename the utterance")
         write_textgrid(folder / f"{entry.utterance.id}.TextGrid", entry)
 
 
