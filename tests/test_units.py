@@ -103,6 +103,11 @@ def test_unevenly_spaced_units_are_read(encoded):
     assert read_units(encodings, utterance("a")).intervals == [Interval(0, 3200, "3"), Interval(3200, 4800, "1")]
 
 
+def test_units_of_a_resampled_utterance_are_in_its_own_ticks(encoded):
+    units = read_units(encoded({"a": [3] * 5 + [1] * 10}, rate=RATE), utterance("a", 2400, rate=RATE // 2))
+    assert units.intervals == [Interval(0, 800, "3"), Interval(800, 2400, "1")]
+
+
 def test_codes_that_do_not_fit_their_frames_are_refused(encoded):
     encodings = encoded({"a": [3, 1]})
     (encodings.folder / "centres").mkdir()
