@@ -1,0 +1,277 @@
+"""Every decoder: a causal, normalised distribution, told of the condition in every layer; fast sampling is exact."""
+
+import copy
+
+import pytest
+import torch
+
+from unitdisc.decoders import DECODERS
+from unitdisc.decoders.likelihoods import (
+    categorical_draw,
+    categorical_log_prob,
+    noise,
+    normal_draw,
+    normal_log_prob,
+)
+
+SIZE, CONDITIONS, DIM = 24, 6, 5
+TARGET_DIM = {"log-mel": 7, "mu-law": 256}
+OPTIONS = {
+    "frames": {"channels": 8, "layers": 3},
+    "wavenet": {"channels": 8, "skip_channels": 12, "layers": 5, "cycle": 3},
+}
+
+
+def tiny(kind, **options):
+    """A decoder whose weights are alive but not saturated, in double precision so that equal means equal."""
+    torch.manual_seed(0)
+    decoder_class = DECODERS[kind]
+    decoder = decoder_class(DIM, TARGET_DIM[decoder_class.target], **(OPTIONS[kind] | options))
+    for parameter in decoder.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return decoder.double().eval()
+
+
+def random_target(decoder, batch=2, size=SIZE):
+    if decoder.target == "mu-law":
+        return torch.randint(256, (batch, size))
+    return torch.randn(batch, size, TARGET_DIM["log-mel"], dtype=torch.double)
+
+
+def random_condition(batch=2, conditions=CONDITIONS):
+    return torch.randn(batch, conditions, DIM, dtype=torch.double)
+
+
+def other(target):
+    return (target + 100) % 256 if target.dtype == torch.int64 else target + 3.0
+
+
+@pytest.fixture(params=DECODERS)
+def decoder(request):
+    return tiny(request.param)
+
+
+def test_log_prob_is_one_number_per_step(decoder):
+    log_prob = decoder.log_prob(random_target(decoder), random_condition())
+    assert log_prob.shape == (2, SIZE)
+    assert log_prob.isfinite().all()
+
+
+@pytest.mark.parametrize("step", [0, 1, 10, SIZE - 1])
+def test_no_step_sees_the_future(decoder, step):
+    target, condition = random_target(decoder), random_condition()
+    changed = target.clone()
+    changed[:, step:] = other(target[:, step:])
+    before, after = decoder.log_prob(target, condition), decoder.log_prob(changed, condition)
+    torch.testing.assert_close(before[:, :step], after[:, :step], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("step", [0, 1, 10])
+def test_every_step_sees_the_whole_past_within_reach(decoder, step):
+    target, condition = random_target(decoder), random_condition()
+    changed = target.clone()
+    changed[:, step] = other(target[:, step])
+    before, after = decoder.log_prob(target, condition), decoder.log_prob(changed, condition)
+    reach = decoder.stack.receptive_field
+    different = (before != after)[0, step + 1 :]
+    assert different[:reach].all()
+    assert not different[reach:].any()
+
+
+def test_gradient_reaches_only_the_past():
+    decoder = tiny("frames")
+    target = random_target(decoder).requires_grad_()
+    decoder.means(target, random_condition())[:, 10].sum().backward()
+    seen = target.grad.abs().sum((0, 2)) > 0
+    reach = decoder.stack.receptive_field
+    assert seen.tolist() == [10 - reach <= step < 10 for step in range(SIZE)]
+
+
+@pytest.mark.parametrize("step", [0, 7])
+def test_probabilities_of_a_sample_sum_to_one(step):
+    """A decoder that peeks at the very step it predicts cannot pass."""
+    decoder = tiny("wavenet")
+    everything = random_target(decoder, batch=1).repeat(256, 1)
+    everything[:, step] = torch.arange(256)
+    log_prob = decoder.log_prob(everything, random_condition(1).expand(256, -1, -1))
+    torch.testing.assert_close(log_prob[:, step].exp().sum().item(), 1.0, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("step", [0, 7])
+def test_density_of_a_frame_integrates_to_one(step):
+    """One bin at a time is integrated, the others held: p of the frame over p of the frame without that bin."""
+    decoder = tiny("frames")
+    grid = torch.linspace(-12, 12, 2001, dtype=torch.double)
+    target, condition = random_target(decoder, batch=1), random_condition(1)
+    everything = target.repeat(len(grid), 1, 1)
+    everything[:, step, 2] = grid
+    joint = decoder.log_prob(everything, condition.expand(len(grid), -1, -1))[:, step].exp()
+    mean = decoder.means(target, condition)[0, step]
+    bins = [bin for bin in range(TARGET_DIM["log-mel"]) if bin != 2]
+    rest = torch.distributions.Normal(mean[bins], decoder.log_scale.exp()[bins]).log_prob(target[0, step, bins])
+    torch.testing.assert_close(torch.trapezoid(joint, grid), rest.sum().exp(), rtol=1e-6, atol=0)
+
+
+def test_every_condition_holds_for_its_own_steps(decoder):
+    """Condition l changes nothing before step l * S / L, and changes that very step."""
+    target, condition = random_target(decoder), random_condition()
+    for latent in range(CONDITIONS):
+        changed = condition.clone()
+        changed[:, latent] += 1.0
+        different = (decoder.log_prob(target, condition) != decoder.log_prob(target, changed)).any(0)
+        first = latent * SIZE // CONDITIONS
+        assert not different[:first].any()
+        assert different[first : first + SIZE // CONDITIONS].all()
+
+
+def test_condition_is_upsampled_to_the_nearest(decoder):
+    target, condition = random_target(decoder), random_condition()
+    slow = decoder.log_prob(target, condition)
+    fast = decoder.log_prob(target, condition.repeat_interleave(SIZE // CONDITIONS, dim=1))
+    torch.testing.assert_close(slow, fast)
+
+
+def test_condition_reaches_every_layer_and_every_weight_learns(decoder):
+    decoder.train()
+    decoder.log_prob(random_target(decoder), random_condition()).sum().backward()
+    for layer in decoder.stack.layers:
+        assert (layer.condition.weight.grad != 0).all()
+    for name, parameter in decoder.named_parameters():
+        assert (parameter.grad != 0).any(), name
+
+
+def test_condition_has_a_gradient(decoder):
+    condition = random_condition().requires_grad_()
+    decoder.log_prob(random_target(decoder), condition).sum().backward()
+    assert (condition.grad != 0).all()
+
+
+@pytest.mark.parametrize("size,conditions", [(25, 6), (5, 6), (6, 0), (0, 6)])
+def test_steps_that_cannot_be_shared_out_are_refused(decoder, size, conditions):
+    message = f"{size} target steps cannot be shared evenly among {conditions} condition frames"
+    with pytest.raises(ValueError, match=message):
+        decoder.log_prob(random_target(decoder, size=size), random_condition(conditions=conditions))
+    with pytest.raises(ValueError, match=message):
+        decoder.sample(random_condition(conditions=conditions), size)
+
+
+def test_items_of_a_batch_do_not_mix(decoder):
+    target, condition = random_target(decoder), random_condition()
+    together = decoder.log_prob(target, condition)
+    alone = torch.cat([decoder.log_prob(target[i : i + 1], condition[i : i + 1]) for i in range(2)])
+    torch.testing.assert_close(together, alone)
+
+
+def test_a_target_cut_short_has_the_same_log_prob(decoder):
+    target, condition = random_target(decoder), random_condition()
+    whole, part = decoder.log_prob(target, condition), decoder.log_prob(target[:, :8], condition[:, :2])
+    torch.testing.assert_close(whole[:, :8], part)
+
+
+def test_state_survives_saving(decoder):
+    kind = next(kind for kind in DECODERS if isinstance(decoder, DECODERS[kind]))
+    twin = DECODERS[kind](DIM, TARGET_DIM[decoder.target], **OPTIONS[kind]).double().eval()
+    twin.load_state_dict(decoder.state_dict())
+    target, condition = random_target(decoder), random_condition()
+    assert torch.equal(decoder.log_prob(target, condition), twin.log_prob(target, condition))
+
+
+def test_learns(decoder):
+    decoder = copy.deepcopy(decoder).train()
+    target, condition = random_target(decoder), random_condition()
+    first = decoder.log_prob(target, condition).mean().item()
+    optimiser = torch.optim.Adam(decoder.parameters(), 1e-2)
+    for _ in range(30):
+        optimiser.zero_grad()
+        (-decoder.log_prob(target, condition).mean()).backward()
+        optimiser.step()
+    assert decoder.eval().log_prob(target, condition).mean().item() > first + 0.5
+
+
+def test_history_is_hidden_in_training_only():
+    decoder = tiny("frames", history_dropout=0.5)
+    target, condition = random_target(decoder), random_condition()
+    torch.testing.assert_close(decoder.log_prob(target, condition), decoder.log_prob(target, condition), rtol=0, atol=0)
+    decoder.train()
+    assert not torch.equal(decoder.log_prob(target, condition), decoder.log_prob(target, condition))
+
+
+def test_a_history_all_hidden_leaves_the_condition_alone():
+    decoder = tiny("frames", history_dropout=1.0).train()
+    target, condition = random_target(decoder), random_condition()
+    torch.testing.assert_close(decoder.means(target, condition), decoder.means(other(target), condition))
+
+
+def test_history_is_hidden_as_often_as_asked():
+    decoder = tiny("frames", history_dropout=0.3).train()
+    target = random_target(decoder, batch=8, size=500).requires_grad_()
+    heard = []
+    decoder.stack.forward = lambda x, condition: heard.append(x) or x
+    decoder.means(target, random_condition(8, 5))
+    hidden = (heard[0] == decoder.hidden).all(-1)
+    assert not hidden[:, 0].any()
+    assert 0.27 < hidden[:, 1:].double().mean() < 0.33
+
+
+def test_scales_stay_within_their_bounds():
+    decoder = tiny("frames", scales=(0.1, 2.0))
+    for value, scale in ((-100.0, 0.1), (100.0, 2.0)):
+        torch.nn.init.constant_(decoder.scale, value)
+        torch.testing.assert_close(decoder.log_scale.exp(), torch.full((7,), scale, dtype=torch.double))
+
+
+def test_scales_start_at_one():
+    decoder = DECODERS["frames"](DIM, 7)
+    torch.testing.assert_close(decoder.log_scale, torch.zeros(7), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("options", [{"history_dropout": 1.5}, {"scales": (2.0, 1.0)}, {"layers": 0}])
+def test_options_that_mean_nothing_are_refused(options):
+    with pytest.raises(ValueError):
+        DECODERS["frames"](DIM, 7, **options)
+
+
+def test_defaults_are_of_the_size_of_the_paper():
+    wavenet = DECODERS["wavenet"](128, 256)
+    assert [layer.reach for layer in wavenet.stack.layers] == 2 * [2**i for i in range(10)]
+    assert wavenet.stack.receptive_field == 2047
+    assert 15e6 < sum(parameter.numel() for parameter in wavenet.parameters()) < 25e6
+
+
+def test_categorical_log_prob_agrees_with_torch():
+    logits, codes = torch.randn(2, 3, 9), torch.randint(9, (2, 3))
+    expected = torch.distributions.Categorical(logits=logits).log_prob(codes)
+    torch.testing.assert_close(categorical_log_prob(logits, codes), expected)
+
+
+def test_categorical_draws_follow_the_probabilities():
+    logits = torch.randn(9)
+    uniform = (torch.arange(100_000) + 0.5) / 100_000
+    frequencies = torch.bincount(categorical_draw(logits.expand(100_000, -1), uniform), minlength=9) / 100_000
+    torch.testing.assert_close(frequencies, logits.softmax(0), atol=2e-5, rtol=0)
+
+
+def test_categorical_draws_at_the_edges_have_a_probability():
+    logits = torch.tensor([-torch.inf, 0.0, 1.0, -torch.inf])
+    assert categorical_draw(logits.expand(2, -1), torch.tensor([0.0, 1.0 - 2**-24])).tolist() == [1, 2]
+    assert categorical_draw(logits.expand(3, -1), torch.tensor([0.0, 0.5, 0.999]), temperature=0).tolist() == [2] * 3
+
+
+def test_normal_log_prob_agrees_with_torch():
+    mean, log_scale, values = torch.randn(2, 3, 4), torch.randn(4), torch.randn(2, 3, 4)
+    expected = torch.distributions.Normal(mean, log_scale.exp()).log_prob(values).sum(-1)
+    torch.testing.assert_close(normal_log_prob(mean, log_scale, values), expected)
+
+
+def test_normal_draws_have_the_mean_and_the_scale():
+    normal = torch.randn(20_000, 2)
+    drawn = normal_draw(torch.tensor([1.0, -2.0]), torch.tensor([0.5, 2.0]).log(), normal, temperature=0.5)
+    torch.testing.assert_close(drawn.mean(0), torch.tensor([1.0, -2.0]), atol=0.05, rtol=0)
+    torch.testing.assert_close(drawn.std(0), torch.tensor([0.25, 1.0]), atol=0.05, rtol=0)
+
+
+def test_the_same_seed_gives_the_same_noise():
+    like = torch.zeros(1)
+    for kind in ("uniform", "normal"):
+        first, second = (noise(kind, 2, 3, like=like, generator=torch.Generator().manual_seed(7)) for _ in range(2))
+        assert torch.equal(first, second)

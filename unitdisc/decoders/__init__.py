@@ -1,0 +1,35 @@
+"""Decoders: autoregressive distributions over the signal, told by the condition what is said and by whom."""
+
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from unitdisc.decoders.frames import Frames
+from unitdisc.decoders.wavenet import WaveNet
+
+__all__ = ["DECODERS", "Decoder", "Frames", "WaveNet"]
+
+
+class Decoder(Protocol):
+    """Built as `Decoder(condition_dim, target_dim, **options)`.
+
+    The condition comes at a slower clock than the target: S is a multiple of L, and condition l holds for the S / L
+    target steps from l * S / L on. Both methods raise ValueError where S is not a multiple of L.
+    """
+
+    target: ClassVar[str]  # the signal it predicts: "log-mel" (float [B, S, bins]) or "mu-law" (int64 [B, S])
+
+    def log_prob(self, target: Tensor, condition: Tensor) -> Tensor:
+        """target [B, S, ...], condition [B, L, C] -> log p(step | steps before it, condition), in nats: [B, S]."""
+
+    def sample(
+        self, condition: Tensor, size: int, generator: torch.Generator | None = None, temperature: float = 1.0
+    ) -> Tensor:
+        """condition [B, L, C] -> a drawn target of `size` steps: [B, size, ...].
+
+        temperature: 1 draws from the model, less draws closer to what is likeliest, 0 takes the likeliest.
+        """
+
+
+DECODERS = {"frames": Frames, "wavenet": WaveNet}

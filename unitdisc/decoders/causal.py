@@ -1,0 +1,133 @@
+"""Gated, dilated, causal convolutions with a condition in every layer (WaveNet, van den Oord et al., 2016).
+
+Computed in two ways that agree: all steps at once, to train, and one step at a time with queues, to sample.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class GatedLayer(nn.Module):
+    """One convolution: a step sees `kernel` inputs, `dilation` apart, the newest of them its own.
+
+    h = tanh(signal) * sigmoid(gate), each of them W * x + V c; x + W_r h goes to the next layer, W_s h to the head.
+    Time stays before channels, and a convolution is one matrix product over the taps laid side by side.
+    """
+
+    def __init__(self, channels: int, condition_dim: int, skip_channels: int, dilation: int, kernel: int, last: bool):
+        super().__init__()
+        self.delays = [dilation * tap for tap in reversed(range(kernel))]  # oldest first
+        self.gates = nn.Linear(kernel * channels, 2 * channels)
+        self.condition = nn.Linear(condition_dim, 2 * channels, bias=False)
+        self.skip = nn.Linear(channels, skip_channels)
+        self.residual = None if last else nn.Linear(channels, channels)  # nothing would read the last one
+
+    @property
+    def reach(self) -> int:
+        """How many steps back the oldest tap lies: the length of the queue."""
+        return self.delays[0]
+
+    def taps(self, x: Tensor) -> Tensor:
+        """The inputs a step sees, side by side, zeros before the first: [B, S, C] -> [B, S, kernel * C]."""
+        size = x.shape[1]
+        return torch.cat([F.pad(x, (0, 0, delay, 0))[:, :size] for delay in self.delays], dim=-1)
+
+
+def gated(gates: Tensor) -> Tensor:
+    """[..., 2 * C] -> [..., C]."""
+    signal, gate = gates.chunk(2, dim=-1)
+    return signal.tanh() * gate.sigmoid()
+
+
+class CausalStack(nn.Module):
+    """Gated layers, one per dilation, whose skip connections add up to what the head reads.
+
+    dropout: of every layer's gated output, in training only.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        condition_dim: int,
+        skip_channels: int,
+        dilations: Sequence[int],
+        kernel: int = 2,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        if kernel < 2 or not dilations:
+            raise ValueError(
+                f"a causal stack needs a layer and a kernel of 2 at least, not {len(dilations)} and {kernel}"
+            )
+        self.channels = channels
+        self.dropout = nn.Dropout(dropout)
+        last = len(dilations) - 1
+        self.layers = nn.ModuleList(
+            GatedLayer(channels, condition_dim, skip_channels, dilation, kernel, last=index == last)
+            for index, dilation in enumerate(dilations)
+        )
+
+    @property
+    def receptive_field(self) -> int:
+        """How many inputs an output depends on, its own included."""
+        return 1 + sum(layer.reach for layer in self.layers)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """All steps at once: x [B, S, C], condition [B, L, D] -> the sum of the skips [B, S, K].
+
+        Raises ValueError if S is not a multiple of L.
+        """
+        steps_per_condition(x.shape[1], condition.shape[1])
+        skips = 0
+        for layer in self.layers:
+            gates = layer.gates(layer.taps(x))
+            # projected at the condition's own slow clock, then repeated by broadcasting
+            by_condition = gates.unflatten(1, (condition.shape[1], -1)) + layer.condition(condition)[:, :, None]
+            hidden = self.dropout(gated(by_condition.flatten(1, 2)))
+            skips = skips + layer.skip(hidden)
+            if layer.residual is not None:
+                x = x + layer.residual(hidden)
+        return skips
+
+    def unroll(
+        self, start: Tensor, condition: Tensor, size: int, follow: Callable[[Tensor, int], tuple[Tensor, Tensor]]
+    ) -> Tensor:
+        """One step at a time, as in Paine et al. (2016): every layer queues the inputs it will need again.
+
+        start: the input of the first step [C]; condition: [B, L, D]; follow: (sum of skips [B, K], step) -> the value
+        of that step [B, ...] and the input [B, C] it is to the next. Gives the values: [B, size, ...].
+        Raises ValueError if `size` is not a multiple of L.
+        """
+        repeats = steps_per_condition(size, condition.shape[1])
+        conditions = [layer.condition(condition).transpose(0, 1) for layer in self.layers]  # [L, B, 2 * C]
+        queues = [start.new_zeros(layer.reach, len(condition), self.channels) for layer in self.layers]
+        x, values = start.expand(len(condition), -1), []
+        for step in range(size):
+            skips = 0
+            for layer, queue, by_condition in zip(self.layers, queues, conditions):
+                # step modulo the queue's length is the oldest place, read here and overwritten below
+                past = [queue[(step - delay) % layer.reach] for delay in layer.delays[:-1]]
+                hidden = gated(layer.gates(torch.cat([*past, x], dim=-1)) + by_condition[step // repeats])
+                queue[step % layer.reach] = x
+                skips = skips + layer.skip(hidden)
+                if layer.residual is not None:
+                    x = x + layer.residual(hidden)
+            value, x = follow(skips, step)
+            values.append(value)
+        return torch.stack(values, dim=1)
+
+
+def steps_per_condition(size: int, conditions: int) -> int:
+    """How many target steps a condition holds for.
+
+    Raises ValueError if the target steps cannot be shared out evenly.
+    """
+    if size == 0 or conditions == 0 or size % conditions:
+        raise ValueError(
+            f"{size} target steps cannot be shared evenly among {conditions} condition frames; "
+            "cut the target to a positive multiple of them"
+        )
+    return size // conditions

@@ -1,0 +1,60 @@
+"""WaveNet (van den Oord et al., 2016) over mu-law samples, as large as in Chorowski et al. (2019)."""
+
+import torch
+from torch import Tensor, nn
+
+from unitdisc.decoders.causal import CausalStack
+from unitdisc.decoders.likelihoods import categorical_draw, categorical_log_prob, check_temperature, noise
+
+
+class WaveNet(nn.Module):
+    """Predicts every sample from the samples before it and the condition: one of `target_dim` mu-law codes.
+
+    channels: residual and gated; skip_channels: of the skip connections and of both layers of the head.
+    Dilations go 1, 2, 4, ... and start again after `cycle` layers: 20 layers in 2 cycles see 2047 samples, 128 ms.
+    """
+
+    target = "mu-law"
+
+    def __init__(
+        self,
+        condition_dim: int,
+        target_dim: int = 256,
+        channels: int = 368,
+        skip_channels: int = 256,
+        layers: int = 20,
+        cycle: int = 10,
+        kernel: int = 2,
+    ):
+        super().__init__()
+        self.start = nn.Parameter(0.1 * torch.randn(channels))  # before the first sample
+        self.embed = nn.Embedding(target_dim, channels)  # a one-hot sample times a matrix
+        dilations = [2 ** (layer % cycle) for layer in range(layers)]
+        self.stack = CausalStack(channels, condition_dim, skip_channels, dilations, kernel)
+        self.head = nn.Sequential(
+            nn.ReLU(), nn.Linear(skip_channels, skip_channels), nn.ReLU(), nn.Linear(skip_channels, target_dim)
+        )
+
+    def log_prob(self, target: Tensor, condition: Tensor) -> Tensor:
+        """target [B, S] int64, condition [B, L, C] -> nats per sample: [B, S]."""
+        return categorical_log_prob(self.logits(target, condition), target)
+
+    def logits(self, target: Tensor, condition: Tensor) -> Tensor:
+        """Step s sees the samples before s, never s itself: [B, S, target_dim]."""
+        past = self.embed(target[:, :-1])
+        start = self.start.expand(len(target), 1, -1)
+        return self.head(self.stack(torch.cat([start, past], dim=1)[:, : target.shape[1]], condition))
+
+    @torch.no_grad()
+    def sample(
+        self, condition: Tensor, size: int, generator: torch.Generator | None = None, temperature: float = 1.0
+    ) -> Tensor:
+        """condition [B, L, C] -> mu-law codes [B, size], int64."""
+        check_temperature(temperature)
+        uniform = noise("uniform", len(condition), size, like=self.start, generator=generator)
+
+        def follow(skips: Tensor, step: int) -> tuple[Tensor, Tensor]:
+            code = categorical_draw(self.head(skips), uniform[:, step], temperature)
+            return code, self.embed(code)
+
+        return self.stack.unroll(self.start, condition, size, follow)
