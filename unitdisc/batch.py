@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from unitdisc.distributed import mean_over_processes
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -41,4 +43,13 @@ def padding_mask(lengths: Tensor, size: int) -> Tensor:
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    return values[mask].mean()
+    """The mean of the values inside the mask; over several processes, the processes' results average to it."""
+    return values[mask].sum() / mean_over_processes(mask.sum().to(values.dtype)).clamp(min=1)
+
+
+def cut(frames: Tensor, starts: Tensor, size: int) -> Tensor:
+    """Takes `size` frames from `starts` on, zeros past the end: [B, T, C], [B] -> [B, size, C]."""
+    index = starts[:, None] + torch.arange(size, device=starts.device)  # [B, size]
+    inside = index < frames.shape[1]
+    taken = frames.gather(1, index.clamp(max=frames.shape[1] - 1)[..., None].expand(-1, -1, frames.shape[2]))
+    return taken * inside[..., None]

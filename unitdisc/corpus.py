@@ -5,10 +5,11 @@ recording, pixel columns of a line image. Seconds appear only in reports.
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,11 +32,12 @@ class Interval(NamedTuple):
 class Utterance:
     """A stretch of a recording (or a line image) by one speaker.
 
-    Raises CorpusError if an interval is empty, out of order or outside of the utterance.
+    Raises CorpusError if the id cannot name a file, if the stretch starts or ends before it can, or if an interval
+    is empty, out of order or outside of the utterance.
     """
 
     id: str
-    path: str  # the audio or image file
+    path: str  # the audio or image file; also a Kaldi archive and offset, `x.ark:123`, or a pipe, `cmd |`
     speaker: str | None  # the writer, for handwriting; None where a test set hides it
     ticks: int  # length
     rate: int | None = None  # ticks per second; None for images
@@ -45,46 +47,145 @@ class Utterance:
     alignment: dict[str, list[Interval]] = field(default_factory=dict)  # tier name -> intervals, in order
 
     def __post_init__(self):
-        for tier, intervals in self.alignment.items():
-            position = 0
-            for start, end, label in intervals:
-                if not position <= start < end <= self.ticks:
-                    raise CorpusError(
-                        f"{self.id}: {tier} interval {label!r} is [{start}, {end}), "
-                        f"but must start at {position} or later, not be empty, and end by {self.ticks}"
-                    )
-                position = end
+        if not self.id or "/" in self.id or len(self.id.split()) != 1 or self.id != self.id.strip():
+            raise CorpusError(f"id {self.id!r}: ids name files and begin lines; leave out spaces and slashes")
+        if self.ticks < 0 or self.start < 0:
+            raise CorpusError(
+                f"{self.id}: starts at {self.start} and lasts {self.ticks} ticks; neither can be negative"
+            )
+        for fault in alignment_faults(self):
+            raise CorpusError(f"{self.id}: {fault}")
+
+
+def alignment_faults(utterance: Utterance) -> Iterator[str]:
+    """Says of every interval that is empty, out of order, overlapping or outside of the utterance what it must be."""
+    for tier, intervals in utterance.alignment.items():
+        position = 0
+        for start, end, label in intervals:
+            if not position <= start < end <= utterance.ticks:
+                yield (
+                    f"{tier} interval {label!r} is [{start}, {end}), "
+                    f"but must start at {position} or later, not be empty, and end by {utterance.ticks}"
+                )
+            position = max(position, end)
+
+
+def at_rate(utterance: Utterance, rate: int) -> Utterance:
+    """The same utterance with its ticks counted at another rate; intervals shorter than half a new tick disappear."""
+    if utterance.rate in (None, rate):
+        return replace(utterance, rate=rate)
+
+    def convert(ticks: int) -> int:
+        return round(ticks * rate / utterance.rate)
+
+    alignment = {
+        tier: [Interval(convert(start), convert(end), label) for start, end, label in intervals]
+        for tier, intervals in utterance.alignment.items()
+    }
+    return replace(
+        utterance,
+        ticks=convert(utterance.ticks),
+        rate=rate,
+        start=convert(utterance.start),
+        alignment={tier: [i for i in intervals if i.start < i.end] for tier, intervals in alignment.items()},
+    )
+
+
+def is_pipe(path: str) -> bool:
+    """Whether a path is a command whose output is the recording, as Kaldi allows: `sph2pipe -f wav a.sph |`."""
+    return path.rstrip().endswith("|")
 
 
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
-    """Writes one JSON line per utterance, sorted by id; paths below the manifest's folder become relative to it."""
+    """Writes one JSON line per utterance, sorted by id; paths below the manifest's folder become relative to it.
+
+    Raises CorpusError if two utterances share an id.
+    """
     home = path.parent.resolve()
 
     def line(utterance: Utterance) -> str:
-        fields = asdict(utterance)
-        source = Path(utterance.path).resolve()
-        fields["path"] = str(source.relative_to(home)) if source.is_relative_to(home) else str(source)
-        return json.dumps({key: value for key, value in fields.items() if value is not None}, ensure_ascii=False) + "\n"
+        values = asdict(utterance)
+        if not is_pipe(utterance.path):
+            source = Path(utterance.path).resolve()
+            values["path"] = str(source.relative_to(home)) if source.is_relative_to(home) else str(source)
+        return json.dumps({key: value for key, value in values.items() if value is not None}, ensure_ascii=False) + "\n"
 
-    write_text(path, "".join(line(utterance) for utterance in sorted(utterances, key=lambda utterance: utterance.id)))
+    ordered = sorted(utterances, key=lambda utterance: utterance.id)
+    for utterance, following in pairwise(ordered):
+        if utterance.id == following.id:
+            raise CorpusError(f"{path}: two utterances are called {utterance.id!r}; give each an id of its own")
+    write_text(path, "".join(map(line, ordered)))
 
 
 def read_manifest(path: Path) -> Iterator[Utterance]:
     """Reads what `write_manifest` wrote.
 
-    Raises CorpusError naming the line that is not an utterance.
+    Raises CorpusError naming the line that is not an utterance, or both lines that share an id.
     """
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    path = Path(path)
+    seen = {}
+    for number, line in manifest_lines(path):
         try:
-            fields = json.loads(line)
-            fields["path"] = str(path.parent / fields["path"])
-            fields["alignment"] = {
-                tier: [Interval(*interval) for interval in intervals]
-                for tier, intervals in fields.get("alignment", {}).items()
-            }
-            yield Utterance(**{"speaker": None, **fields})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            utterance = parse_utterance(json.loads(line), path.parent)
+        except ValueError as error:
             raise CorpusError(f"{path}:{number}: not an utterance: {error}") from error
+        if utterance.id in seen:
+            raise CorpusError(
+                f"{path}:{number}: the id {utterance.id!r} is already on line {seen[utterance.id]}; "
+                "give each utterance an id of its own"
+            )
+        seen[utterance.id] = number
+        yield utterance
+    if not seen:
+        raise CorpusError(f"{path}: no utterances in it; prepare the corpus again")
+
+
+def manifest_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, numbered from 1."""
+    try:
+        with path.open("rb") as file:  # JSON may hold what str.splitlines takes for the end of a line
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the path of a manifest") from error
+
+
+TYPES = {"ticks": int, "rate": int, "start": int, "alignment": dict}  # all other fields are strings
+OPTIONAL = ("speaker", "rate", "gender", "text")
+
+
+def parse_utterance(values: Any, home: Path) -> Utterance:
+    """The utterance that a line of a manifest in the folder `home` describes.
+
+    Raises ValueError saying which field is wrong, and how it must be.
+    """
+    if not isinstance(values, Mapping):
+        raise CorpusError('must be an object: {"id": ..., "path": ..., "ticks": ...}')
+    known = [known.name for known in fields(Utterance)]
+    if unknown := sorted(values.keys() - set(known)):
+        raise CorpusError(f"has no field {unknown}: the fields are {known}")
+    if missing := sorted({"id", "path", "ticks"} - values.keys()):
+        raise CorpusError(f"lacks {missing}")
+    for name, value in values.items():
+        kind = TYPES.get(name, str)
+        if not isinstance(value, kind) and not (value is None and name in OPTIONAL):
+            raise CorpusError(f"{name} is {value!r}, but must be {kind.__name__}")
+        if isinstance(value, str):
+            value.encode("utf-8")  # raises if half of a character was escaped
+    path = values["path"] if is_pipe(values["path"]) else str(home / values["path"])
+    alignment = {tier: parse_tier(tier, intervals) for tier, intervals in values.get("alignment", {}).items()}
+    return Utterance(**{"speaker": None, **values, "path": path, "alignment": alignment})
+
+
+def parse_tier(tier: str, intervals: Any) -> list[Interval]:
+    if not isinstance(intervals, list):
+        raise CorpusError(f"{tier} must be a list of [start, end, label]")
+    for interval in intervals:
+        kinds = [type(part) for part in interval] if isinstance(interval, list) else None
+        if kinds != [int, int, str]:
+            raise CorpusError(f"{tier} interval {interval!r} must be [start, end, label], in whole ticks")
+    return [Interval(*interval) for interval in intervals]
 
 
 def labels_at(intervals: Iterable[Interval], centres: np.ndarray, default: str = "") -> np.ndarray:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from unitdisc.files import write_json, write_text, written_aside
+
 
 class EncodingsError(ValueError):
     """A folder of encodings is not what it should be; the message names the file and the cure."""
@@ -90,3 +92,66 @@ class Encodings:
             centres = self.settings["offset"] + self.settings["stride"] * np.arange(len(frames))
         codes = self.codes[utterance]
         return Encoding(utterance, centres, frames, None if codes is None else np.asarray(codes))
+
+
+class EncodingsWriter:
+    """Fills a folder of encodings; one that was interrupted is completed, not begun anew.
+
+    Raises EncodingsError if the folder holds encodings made in another way.
+    """
+
+    def __init__(self, folder: Path, settings: dict):
+        self.folder = Path(folder)
+        self.lines = self.finished(settings)
+        write_json(self.folder / "encodings.json", settings)
+        text = "".join(self.lines[utterance] + "\n" for utterance in sorted(self.lines))
+        write_text(self.folder / "units.jsonl.part", text)
+        self.file = (self.folder / "units.jsonl.part").open("a", encoding="utf-8")
+
+    def __contains__(self, utterance: str) -> bool:
+        return utterance in self.lines
+
+    def write(self, encoding: Encoding, regular: bool = True) -> None:
+        """Adds an utterance; regular=False keeps the centres of its frames too."""
+        self.save_array(self.folder / f"{encoding.utterance}.npy", encoding.frames.astype(np.float32))
+        if not regular:
+            self.save_array(self.folder / "centres" / f"{encoding.utterance}.npy", encoding.centres)
+        codes = None if encoding.codes is None else encoding.codes.tolist()
+        line = json.dumps({"utterance": encoding.utterance, "codes": codes})
+        self.lines[encoding.utterance] = line
+        self.file.write(line + "\n")
+        self.file.flush()
+
+    def finish(self) -> None:
+        """Declares the folder complete."""
+        self.file.close()
+        write_text(self.folder / "units.jsonl", "".join(self.lines[name] + "\n" for name in sorted(self.lines)))
+        (self.folder / "units.jsonl.part").unlink()
+
+    def finished(self, settings: dict) -> dict[str, str]:
+        """The lines of units.jsonl of the utterances that are there already."""
+        if not (self.folder / "encodings.json").exists():
+            return {}
+        found = json.loads((self.folder / "encodings.json").read_text(encoding="utf-8"))
+        if found != json.loads(json.dumps(settings)):
+            different = sorted(key for key in found.keys() | settings.keys() if found.get(key) != settings.get(key))
+            raise EncodingsError(
+                f"{self.folder}: holds encodings made in another way ({', '.join(different)} differ); "
+                "remove it or choose another folder"
+            )
+        lines = {}
+        for name in ("units.jsonl", "units.jsonl.part"):
+            if (self.folder / name).exists():
+                for line in (self.folder / name).read_text(encoding="utf-8").splitlines():
+                    try:
+                        utterance = json.loads(line)["utterance"]
+                    except (ValueError, KeyError):  # torn by a kill
+                        continue
+                    if (self.folder / f"{utterance}.npy").exists():
+                        lines[utterance] = line
+        return lines
+
+    @staticmethod
+    def save_array(path: Path, array: np.ndarray) -> None:
+        with written_aside(path) as aside, aside.open("wb") as file:
+            np.save(file, array)

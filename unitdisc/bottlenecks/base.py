@@ -1,0 +1,34 @@
+"""What every bottleneck takes and gives back."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class BottleneckOutput:
+    latents: Tensor  # [B, T, D]      what goes on to the decoder
+    projected: Tensor  # [B, T, D]    the same frames before the bottleneck tightened
+    codes: Tensor | None = None  # [B, T], the units found; None for a continuous bottleneck
+    losses: dict[str, Tensor] = field(default_factory=dict)  # already weighted: the total is their sum
+    metrics: dict[str, Tensor] = field(default_factory=dict)  # logged, never optimised
+
+
+class Bottleneck(Protocol):
+    dim: int  # D, the width of the latents
+
+    def __call__(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+        """encoded: [B, T, C]; mask: [B, T], False in the padding."""
+
+
+def straight_through(frames: Tensor, quantised: Tensor) -> Tensor:
+    """The quantised values going forward, the gradient of the frames going back."""
+    return frames + (quantised - frames).detach()
+
+
+def perplexity(codes: Tensor, num_codes: int) -> Tensor:
+    """How many codes are effectively in use: 1 when collapsed, num_codes when uniform."""
+    frequencies = torch.bincount(codes.flatten(), minlength=num_codes).float() / max(codes.numel(), 1)
+    return torch.special.entr(frequencies).sum().exp()

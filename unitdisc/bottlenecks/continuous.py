@@ -1,0 +1,56 @@
+"""Continuous bottlenecks: the deterministic autoencoder and the VAE (Kingma & Welling, 2014)."""
+
+import math
+
+from torch import Tensor, nn
+
+from unitdisc.batch import masked_mean
+from unitdisc.bottlenecks.base import BottleneckOutput
+from unitdisc.distributed import normal
+
+
+class Linear(nn.Module):
+    """The deterministic bottleneck: narrow, and nothing else."""
+
+    def __init__(self, in_dim: int, dim: int = 64):
+        super().__init__()
+        self.dim = dim
+        self.project = nn.Linear(in_dim, dim)
+
+    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+        frames = self.project(encoded)
+        return BottleneckOutput(latents=frames, projected=frames)
+
+
+class Gaussian(nn.Module):
+    """The VAE's bottleneck: one Gaussian posterior per frame, pulled towards the unit prior.
+
+    The first `free_bits` of a frame's divergence from the prior cost nothing, so that the pull cannot empty the
+    latents, and set how much a frame may carry (Kingma et al., 2016; 14 bits in Chorowski et al., 2019).
+    Evaluation uses the posterior's mean.
+    """
+
+    def __init__(self, in_dim: int, dim: int = 64, free_bits: float = 14.0, kl_weight: float = 1.0):
+        super().__init__()
+        self.dim = dim
+        self.free_nats = free_bits * math.log(2)
+        self.kl_weight = kl_weight
+        self.project = nn.Linear(in_dim, 2 * dim)
+
+    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+        mean, log_variance = self.project(encoded).chunk(2, dim=-1)
+        kl = divergence_from_unit_normal(mean, log_variance)  # [B, T]
+        latents = mean
+        if self.training:
+            latents = mean + (log_variance / 2).exp() * normal(*mean.shape, device=mean.device)
+        return BottleneckOutput(
+            latents=latents,
+            projected=mean,
+            losses={"kl": self.kl_weight * masked_mean(kl.clamp(min=self.free_nats) - self.free_nats, mask)},
+            metrics={"bits_per_frame": masked_mean(kl.detach(), mask) / math.log(2)},
+        )
+
+
+def divergence_from_unit_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, variance) || N(0, 1)) in nats, summed over dimensions: [..., D] -> [...]."""
+    return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(-1)

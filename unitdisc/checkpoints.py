@@ -1,0 +1,62 @@
+"""Where training stopped: model, running average, optimiser, step and random state, written whole or not at all."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from unitdisc.files import written_aside
+
+KEPT = 2
+
+
+class RunningAverage:
+    """A copy of a model whose weights are a moving average of the trained ones (Polyak & Juditsky, 1992).
+
+    Buffers (codebooks, statistics) are copied as they are. Early on the average is short, so that it forgets the
+    initial weights: step n counts for at least 9 / (n + 10).
+    """
+
+    def __init__(self, model: nn.Module, copy: nn.Module, decay: float):
+        self.model = model
+        self.copy = copy.eval().requires_grad_(False)
+        self.decay = decay
+        self.copy.load_state_dict(model.state_dict())
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(self.copy.parameters()), list(self.model.parameters()), 1 - decay)
+        for kept, current in zip(self.copy.buffers(), self.model.buffers()):
+            kept.copy_(current)
+
+
+def save(folder: Path, step: int, state: dict) -> None:
+    """Writes checkpoints/step-N.pt and removes the ones before the last two."""
+    with written_aside(folder / f"step-{step:08d}.pt") as aside:
+        torch.save({"step": step, **state}, aside)
+    for old in paths(folder)[:-KEPT]:
+        old.unlink()
+
+
+def latest(folder: Path) -> dict | None:
+    """The newest checkpoint, or None if there is none. Loading runs no code."""
+    found = paths(folder)
+    return torch.load(found[-1], map_location="cpu", weights_only=True) if found else None
+
+
+def paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*.pt"))
+
+
+def random_state() -> dict:
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def restore_random_state(state: dict) -> None:
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])

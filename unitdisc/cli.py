@@ -1,0 +1,283 @@
+"""The `unitdisc` command: one thin function per verb; the work is elsewhere, and imported only when it is done."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Discovers the units of a language nobody transcribed, from recordings or handwriting alone.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+CorpusPath = Annotated[Path, typer.Argument(help="manifest (.jsonl) or Kaldi data directory", metavar="CORPUS")]
+ExperimentPath = Annotated[Path, typer.Argument(help="folder made by `unitdisc train`", metavar="EXPERIMENT")]
+EncodingsPath = Annotated[
+    Path, typer.Argument(help="folder of one probe point, or any tool's .npy files", metavar="ENCODINGS")
+]
+AllowPipes = Annotated[bool, typer.Option("--allow-pipes", help="run the `command |` entries of a wav.scp")]
+Strict = Annotated[bool, typer.Option("--strict", help="stop at a bad file instead of leaving it out")]
+Cache = Annotated[Path | None, typer.Option("--cache", help="folder that keeps features between runs")]
+Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")]
+Tier = Annotated[str, typer.Option("--tier", help="alignment tier whose labels are looked for")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the result")]
+FrameRate = Annotated[float | None, typer.Option("--frame-rate", help="frames per second, for folders of other tools")]
+
+
+@app.command()
+def doctor() -> None:
+    """Check that this machine has what unitdisc needs.
+
+    Example: `unitdisc doctor`
+    """
+    from unitdisc.verbs.doctor import doctor
+
+    findings, healthy = doctor()
+    for part, finding in findings:
+        typer.echo(f"{part:16} {finding}")
+    raise typer.Exit(0 if healthy else 1)
+
+
+@app.command()
+def validate(
+    corpus: CorpusPath,
+    rate: Annotated[int | None, typer.Option(help="samples per second every recording must have")] = None,
+    allow_pipes: AllowPipes = False,
+) -> None:
+    """List everything that is wrong with a corpus, with file, line and cure.
+
+    Example: `unitdisc validate data/mini_speech/train.jsonl --rate 16000`
+    """
+    from unitdisc.verbs.validate import validate
+
+    errors, warnings = validate(corpus, rate, allow_pipes)
+    typer.echo(f"{corpus}: {errors} errors, {warnings} warnings")
+    raise typer.Exit(1 if errors else 0)
+
+
+@app.command()
+def train(
+    config: Annotated[str, typer.Argument(help="TOML file (see recipes/*/conf), or a preset: paper, small")],
+    corpus: CorpusPath,
+    experiment: Annotated[Path, typer.Argument(help="folder to create, or to go on with")],
+    set: Annotated[
+        list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override the config")
+    ] = None,
+    cache: Cache = None,
+    allow_pipes: AllowPipes = False,
+    strict: Strict = False,
+    device: Device = None,
+) -> None:
+    """Train a model, or resume where an interrupted run stopped.
+
+    Example: `unitdisc train small data/train.jsonl exp/vq --set bottleneck.num_codes=128`
+
+    On several processes: `torchrun --nproc-per-node 4 -m unitdisc train small data/train.jsonl exp/vq`
+    """
+    from unitdisc.verbs.train import train
+
+    train(config, corpus, experiment, set or [], cache, allow_pipes, strict, device)
+
+
+@app.command()
+def encode(
+    experiment: ExperimentPath,
+    corpus: CorpusPath,
+    folder: Annotated[Path, typer.Argument(help="folder to create; each probe point gets a folder in it")],
+    at: Annotated[
+        list[str] | None, typer.Option(help="probe point: encoder, projection, bottleneck, condition (default: all)")
+    ] = None,
+    cache: Cache = None,
+    allow_pipes: AllowPipes = False,
+    strict: Strict = False,
+    device: Device = None,
+) -> None:
+    """Write what a model makes of every utterance; an interrupted run is completed.
+
+    Example: `unitdisc encode exp/vq data/test.jsonl exp/vq/encodings/test --at bottleneck`
+    """
+    from unitdisc.model import PROBE_POINTS
+    from unitdisc.verbs.encode import encode
+
+    points = at or list(PROBE_POINTS)
+    if unknown := sorted({*points} - {*PROBE_POINTS}):
+        raise ValueError(f"--at {unknown}: the probe points are {list(PROBE_POINTS)}")
+    encode(experiment, corpus, folder, points, cache, allow_pipes, strict, device)
+
+
+@app.command()
+def features(
+    corpus: CorpusPath,
+    folder: Annotated[Path, typer.Argument(help="folder to create")],
+    kind: Annotated[str, typer.Option(help="mfcc, log-mel or waveform")] = "mfcc",
+    rate: Annotated[int, typer.Option(help="samples per second")] = 16_000,
+    hop: Annotated[int, typer.Option(help="samples from one frame to the next")] = 160,
+    normalise: Annotated[str, typer.Option(help="none, utterance, speaker or global")] = "none",
+    resample: Annotated[bool, typer.Option("--resample", help="convert recordings of another rate")] = False,
+    cache: Cache = None,
+    allow_pipes: AllowPipes = False,
+    strict: Strict = False,
+) -> None:
+    """Write plain features as encodings: the baseline of every comparison.
+
+    Example: `unitdisc features data/test.jsonl exp/vq/encodings/test/mfcc`
+    """
+    from unitdisc.data.features import Features
+    from unitdisc.verbs.encode import features
+
+    options = Features(kind, rate, hop, normalise=normalise, resample=resample)
+    features(corpus, folder, options, cache, allow_pipes, strict)
+
+
+@app.command()
+def resynthesise(
+    experiment: ExperimentPath,
+    corpus: CorpusPath,
+    folder: Annotated[Path, typer.Argument(help="folder for the sound files")],
+    speaker: Annotated[
+        list[str] | None, typer.Option(help="a voice of the training corpus (default: their own)")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="only the first so many utterances")] = None,
+    seed: Annotated[int, typer.Option(help="of the decoder's random choices")] = 0,
+    temperature: Annotated[float, typer.Option(help="1 draws from the model, less is tamer")] = 1.0,
+    allow_pipes: AllowPipes = False,
+    device: Device = None,
+) -> None:
+    """Turn units back into sound, in the voice of any known speaker.
+
+    Example: `unitdisc resynthesise exp/vq data/test.jsonl exp/vq/resyntheses --limit 3 --speaker p239`
+    """
+    from unitdisc.verbs.resynthesise import resynthesise
+
+    for path in resynthesise(experiment, corpus, folder, speaker or [], limit, seed, temperature, allow_pipes, device):
+        typer.echo(path)
+
+
+@app.command()
+def inspect(
+    experiment: ExperimentPath,
+    speakers: Annotated[bool, typer.Option("--speakers", help="list the voices the decoder knows")] = False,
+) -> None:
+    """Show what an experiment is: options, sizes, last losses.
+
+    Example: `unitdisc inspect exp/vq`
+    """
+    from unitdisc.verbs.inspect import inspect, known_speakers
+
+    if speakers:
+        typer.echo("\n".join(known_speakers(experiment)))
+    else:
+        typer.echo(json.dumps(inspect(experiment), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def export(
+    encodings: EncodingsPath,
+    corpus: CorpusPath,
+    folder: Annotated[Path, typer.Argument(help="folder to create")],
+    format: Annotated[list[str] | None, typer.Option(help="jsonl, ctm, textgrid, km (default: all)")] = None,
+    allow_pipes: AllowPipes = False,
+) -> None:
+    """Write units for other tools: JSON lines, CTM, Praat TextGrids, fairseq .km.
+
+    Example: `unitdisc export exp/vq/encodings/test/bottleneck data/test.jsonl exp/vq/units --format textgrid`
+    """
+    from unitdisc.verbs.evaluate import export
+
+    for path in export(encodings, corpus, folder, format or [], allow_pipes):
+        typer.echo(path)
+
+
+@app.command()
+def abx(
+    encodings: EncodingsPath,
+    corpus: CorpusPath,
+    tier: Tier = "phone",
+    context: Annotated[str, typer.Option(help="within (triphones: same neighbours) or any")] = "within",
+    average: Annotated[str, typer.Option(help="librilight or abxpy: the order of averaging")] = "librilight",
+    frame_rate: FrameRate = None,
+    output: Output = None,
+    allow_pipes: AllowPipes = False,
+) -> None:
+    """ABX error within and across speakers.
+
+    Example: `unitdisc abx exp/vq/encodings/test/condition data/test.jsonl`
+    """
+    from unitdisc.verbs.evaluate import abx
+
+    abx(encodings, corpus, tier, context, average, frame_rate, output, allow_pipes)
+
+
+@app.command()
+def probe(
+    encodings: EncodingsPath,
+    corpus: CorpusPath,
+    mel: Annotated[Path | None, typer.Option(help="log-mel encodings of the same corpus, to be reconstructed")] = None,
+    seed: int = 0,
+    frame_rate: FrameRate = None,
+    output: Output = None,
+    allow_pipes: AllowPipes = False,
+) -> None:
+    """What encodings tell of phone, speaker, gender and spectrum.
+
+    Example: `unitdisc probe exp/vq/encodings/test/condition data/test.jsonl`
+    """
+    from unitdisc.verbs.evaluate import probe
+
+    probe(encodings, corpus, mel, seed, frame_rate, output, allow_pipes)
+
+
+@app.command()
+def score(
+    encodings: EncodingsPath,
+    corpus: CorpusPath,
+    tier: Tier = "phone",
+    frame_rate: FrameRate = None,
+    output: Output = None,
+    allow_pipes: AllowPipes = False,
+) -> None:
+    """Units against labels: many-to-one, AMI, V-measure, PNMI, perplexity, bitrate.
+
+    Example: `unitdisc score exp/vq/encodings/test/bottleneck data/test.jsonl`
+    """
+    from unitdisc.verbs.evaluate import score
+
+    score(encodings, corpus, tier, frame_rate, output, allow_pipes)
+
+
+@app.command()
+def report(
+    experiment: ExperimentPath,
+    corpus: CorpusPath,
+    encodings: Annotated[
+        Path | None, typer.Option(help="folder of probe points (default: EXPERIMENT/encodings/CORPUS)")
+    ] = None,
+    resyntheses: Annotated[Path | None, typer.Option(help="folder made by `unitdisc resynthesise`")] = None,
+    compare: Annotated[list[Path] | None, typer.Option(help="another experiment with a report")] = None,
+    tier: Tier = "phone",
+    seed: int = 0,
+    allow_pipes: AllowPipes = False,
+) -> None:
+    """Score every probe point and write report/scores.json and report/index.html, sounds included.
+
+    Example: `unitdisc report exp/vq data/test.jsonl --compare exp/vae`
+    """
+    from unitdisc.verbs.report import report
+
+    typer.echo(report(experiment, corpus, encodings, resyntheses, compare or [], tier, seed, allow_pipes))
+
+
+def main() -> None:
+    """Runs a command; what can go wrong in the field ends in one sentence, not in a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except (ValueError, OSError, FloatingPointError) as error:
+        from unitdisc.console import fail
+
+        fail(str(error))

@@ -1,0 +1,87 @@
+"""What a person at the terminal sees: progress with rate and time left, messages, and errors in one sentence."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+QUIET_SECONDS = 20  # between lines where nobody can see a bar
+
+console = Console(stderr=True, highlight=False)
+
+
+def say(message: str) -> None:
+    console.print(message, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(title: str, total: int, unit: str = "utterances", done: int = 0) -> Iterator[Callable[..., None]]:
+    """Gives advance(count, note=""): a bar on a terminal, now and then a line elsewhere."""
+    if console.is_terminal:
+        columns = [
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        ]
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(title, total=total, completed=done, rate="", note="")
+            started = time.monotonic()
+
+            def advance(count: int = 1, note: str = "") -> None:
+                new = bar.tasks[0].completed + count
+                rate = (new - done) / max(time.monotonic() - started, 1e-6)
+                bar.update(task, advance=count, rate=f"{rate:.1f} {unit}/s", **({"note": note} if note else {}))
+
+            yield advance
+    else:
+        yield Lines(title, total, unit, done)
+
+
+class Lines:
+    """Progress for logs: a line every so often, and one at the end."""
+
+    def __init__(self, title: str, total: int, unit: str, done: int):
+        self.title, self.total, self.unit = title, total, unit
+        self.first = self.done = done
+        self.note = ""
+        self.started = self.spoken = time.monotonic()
+
+    def __call__(self, count: int = 1, note: str = "") -> None:
+        self.done += count
+        self.note = note or self.note
+        now = time.monotonic()
+        if now - self.spoken < QUIET_SECONDS and self.done < self.total:
+            return
+        self.spoken = now
+        rate = (self.done - self.first) / max(now - self.started, 1e-6)
+        left = (self.total - self.done) / max(rate, 1e-9)
+        say(
+            f"{self.title}: {self.done}/{self.total} {self.unit}, {rate:.1f}/s, {clock(left)} left  {self.note}".rstrip()
+        )
+
+
+def clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def say_problems(problems: Iterable[str], kept: int) -> None:
+    """Lists what is left out."""
+    problems = list(problems)
+    for problem in problems:
+        say(f"left out: {problem}")
+    if problems:
+        say(f"{len(problems)} left out, {kept} kept; --strict stops instead.")
+
+
+def fail(message: str) -> None:
+    """Ends the program with a sentence."""
+    say(f"unitdisc: {message}")
+    sys.exit(1)

@@ -1,0 +1,108 @@
+"""Features: from a waveform to frames, [ticks] -> [T, C], one frame for every `hop` ticks.
+
+Frame i is centred on tick (i + 1/2) * hop (Kaldi's snip-edges=false), so the frames tile the signal and there are
+(ticks + hop // 2) // hop of them.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torchaudio.compliance import kaldi
+from torchaudio.functional import compute_deltas
+
+WINDOW = 0.025  # seconds
+
+
+def num_frames(ticks: int, hop: int) -> int:
+    return (ticks + hop // 2) // hop
+
+
+def mfcc(wave: torch.Tensor, rate: int, hop: int, bins: int) -> torch.Tensor:
+    """Kaldi's 13 mel-frequency cepstra with first and second differences: [ticks] -> [T, 39]."""
+    frames = kaldi.mfcc(wave[None], num_ceps=13, num_mel_bins=bins, **kaldi_options(rate, hop))
+    return with_deltas(frames)
+
+
+def log_mel(wave: torch.Tensor, rate: int, hop: int, bins: int) -> torch.Tensor:
+    """Kaldi's log mel filterbank energies: [ticks] -> [T, bins]."""
+    return kaldi.fbank(wave[None], num_mel_bins=bins, **kaldi_options(rate, hop))
+
+
+def waveform(wave: torch.Tensor, rate: int, hop: int, bins: int) -> torch.Tensor:
+    """The samples themselves, `hop` to a frame, scaled to [-1, 1]: [ticks] -> [T, hop]."""
+    size = num_frames(len(wave), hop) * hop
+    padded = torch.nn.functional.pad(wave, (0, max(0, size - len(wave))))[:size]
+    return padded.reshape(-1, hop) / 32768
+
+
+FEATURES = {"mfcc": mfcc, "log-mel": log_mel, "waveform": waveform}
+MEL_BINS = {"mfcc": 23, "log-mel": 80, "waveform": 0}
+
+
+@dataclass(frozen=True)
+class Features:
+    """How a signal becomes the frames an encoder reads.
+
+    kind: "mfcc" (Kaldi's 13 with deltas, the paper's), "log-mel" or "waveform".
+    rate: samples per second the recordings must have; hop: samples from one frame to the next.
+    bins: mel bins (default: Kaldi's 23 under MFCC, 80 for log-mel).
+    normalise: "none", or to zero mean and unit variance per "utterance", per "speaker", or "global"ly.
+    resample: convert recordings of another rate instead of refusing them.
+    """
+
+    kind: str = "mfcc"
+    rate: int = 16_000
+    hop: int = 160
+    bins: int | None = None
+    normalise: str = "speaker"
+    resample: bool = False
+
+    def __post_init__(self):
+        if self.kind not in FEATURES:
+            raise ValueError(f"unknown features {self.kind!r}: choose one of {sorted(FEATURES)}")
+        if self.normalise not in NORMALISATIONS:
+            raise ValueError(f"unknown normalisation {self.normalise!r}: choose one of {list(NORMALISATIONS)}")
+        if not 0 < self.hop <= self.rate:
+            raise ValueError(f"features.hop must be between 1 and features.rate, not {self.hop}")
+
+    def __call__(self, wave: np.ndarray) -> np.ndarray:
+        """wave: [ticks] in [-1, 1] -> frames [T, C], float32, not normalised yet."""
+        size = max(len(wave), round(self.rate * WINDOW))  # a signal shorter than a window is extended by silence
+        scaled = dither(size)
+        scaled[: len(wave)] += torch.from_numpy(wave).float() * 32768
+        frames = FEATURES[self.kind](scaled, self.rate, self.hop, self.bins or MEL_BINS[self.kind])
+        return frames[: num_frames(len(wave), self.hop)].numpy().astype(np.float32)
+
+    @cached_property
+    def dim(self) -> int:
+        """C, the width of a frame."""
+        return self(np.zeros(self.rate // 2, np.float32)).shape[1]
+
+
+NORMALISATIONS = ("none", "utterance", "speaker", "global")
+
+
+def kaldi_options(rate: int, hop: int) -> dict:
+    return {
+        "sample_frequency": float(rate),
+        "frame_shift": 1000 * hop / rate,
+        "frame_length": 1000 * WINDOW,
+        "snip_edges": False,
+        "dither": 0.0,  # added by Features, so that it is the same every time
+    }
+
+
+def dither(ticks: int) -> torch.Tensor:
+    """Noise of one 16-bit step, as Kaldi adds against the logarithm of digital silence, but always the same."""
+    return _NOISE.repeat(-(-ticks // len(_NOISE)))[:ticks].clone()
+
+
+_NOISE = torch.randn(1 << 16, generator=torch.Generator().manual_seed(0))
+
+
+def with_deltas(frames: torch.Tensor) -> torch.Tensor:
+    """Appends first and second differences over five frames: [T, C] -> [T, 3 C]."""
+    first = compute_deltas(frames.T[None])
+    return torch.cat([frames.T[None], first, compute_deltas(first)], dim=1)[0].T

@@ -1,0 +1,42 @@
+"""From log mel frames back to sound: Griffin & Lim (1984), good enough to hear what a model kept."""
+
+import librosa
+import numpy as np
+import scipy.signal
+import torch
+from torchaudio.compliance import kaldi
+
+from unitdisc.data.features import WINDOW
+
+PREEMPHASIS = 0.97
+ITERATIONS = 48
+
+
+def log_mel_to_audio(frames: np.ndarray, rate: int, hop: int) -> np.ndarray:
+    """Undoes `unitdisc.data.features.log_mel`, with phases made up: [T, bins] -> [T * hop] in [-1, 1]."""
+    window = round(rate * WINDOW)
+    size = 1 << (window - 1).bit_length()
+    filters, _ = kaldi.get_mel_banks(frames.shape[1], size, rate, 20.0, 0.0, 100.0, -500.0, 1.0)
+    filters = np.pad(filters.numpy(), ((0, 0), (0, 1)))  # [bins, size / 2 + 1]: Kaldi leaves out the highest
+    power = np.maximum(np.exp(frames.astype(np.float64)) @ np.linalg.pinv(filters).T, 1e-8)
+    padded = np.pad(window_of(window), (0, size - window))
+    magnitude = np.sqrt(power).T
+    wave = librosa.griffinlim(
+        magnitude,
+        n_iter=ITERATIONS,
+        hop_length=hop,
+        win_length=size,
+        n_fft=size,
+        window=padded,
+        center=True,
+        random_state=0,
+    )
+    wave = scipy.signal.lfilter([1.0], [1.0, -PREEMPHASIS], wave) / 32768
+    wave = librosa.util.fix_length(wave, size=len(frames) * hop)
+    loudest = np.abs(wave).max()
+    return (wave / max(loudest, 1.0)).astype(np.float32)
+
+
+def window_of(size: int) -> np.ndarray:
+    """Kaldi's "povey" window."""
+    return torch.hann_window(size, periodic=False).pow(0.85).numpy()

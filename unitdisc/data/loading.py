@@ -1,0 +1,229 @@
+"""From a corpus to batches: a pure function of the seed and the step, so that a run can stop and go on anywhere."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from unitdisc.batch import Batch
+from unitdisc.corpus import Utterance
+from unitdisc.data.audio import read_audio
+from unitdisc.data.cache import DiskCache, MemoryCache
+from unitdisc.data.features import Features, num_frames
+from unitdisc.data.normalisation import Normaliser, fit
+from unitdisc.data.targets import LogMelTarget, MuLawTarget
+
+BATCHES_IN_A_BUCKET = 16  # batches among which items of like length are brought together
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Everything that turns an utterance into numbers: what the encoder reads and what the decoder predicts."""
+
+    features: Features
+    target: LogMelTarget | MuLawTarget
+    feature_normaliser: Normaliser
+    target_normaliser: Normaliser
+    cache: DiskCache
+    allow_pipes: bool = False
+
+    @classmethod
+    def fitted(
+        cls,
+        features: Features,
+        target: LogMelTarget | MuLawTarget,
+        utterances: Sequence[Utterance],
+        cache: Path | None = None,
+        allow_pipes: bool = False,
+    ) -> "Signals":
+        """Gathers the statistics that the normalisations need from these utterances."""
+        raw = cls(features, target, Normaliser("none", {}), Normaliser("none", {}), DiskCache(cache), allow_pipes)
+        feature_normaliser = fit(features.normalise, ((u.speaker, raw.features_of(u)) for u in utterances))
+        target_normaliser = fit(target.normalise, ((u.speaker, raw.target_of(u)) for u in utterances))
+        return replace(raw, feature_normaliser=feature_normaliser, target_normaliser=target_normaliser)
+
+    def with_speakers_of(self, utterances: Sequence[Utterance]) -> "Signals":
+        """The same, with statistics for the speakers among these utterances that are new to it."""
+        new = [u for u in utterances if not self.feature_normaliser.knows(u.speaker)]
+        if not new:
+            return self
+        raw = replace(self, feature_normaliser=Normaliser("none", {}))
+        more = fit(self.features.normalise, ((u.speaker, raw.features_of(u)) for u in new))
+        return replace(self, feature_normaliser=self.feature_normaliser.with_groups_of(more))
+
+    def features_of(self, utterance: Utterance) -> np.ndarray:
+        """[T, C] float32, normalised."""
+        frames = self.cache.get(utterance, self.features, lambda: self.features(self.wave(utterance)))
+        return self.feature_normaliser(frames, utterance.speaker)
+
+    def target_of(self, utterance: Utterance) -> np.ndarray:
+        """[T * steps_per_frame, ...], normalised."""
+        target = self.cache.get(utterance, self.target, lambda: self.target(self.wave(utterance)))
+        if self.target_normaliser.kind == "none":
+            return target
+        return self.target_normaliser(target, utterance.speaker)
+
+    def to_audio(self, target: np.ndarray) -> np.ndarray:
+        """Makes a target heard: [S, ...] -> [ticks] in [-1, 1]."""
+        kind = self.target_normaliser.kind
+        if kind == "global":
+            target = self.target_normaliser.groups[""].undo(target)
+        return self.target.to_audio(target)
+
+    def wave(self, utterance: Utterance) -> np.ndarray:
+        return read_audio(utterance, self.features.rate, self.features.resample, self.allow_pipes)
+
+    def frames_in(self, utterance: Utterance) -> int:
+        """How many feature frames an utterance has, without reading it."""
+        ticks = utterance.ticks
+        if utterance.rate not in (None, self.features.rate):
+            ticks = round(ticks * self.features.rate / utterance.rate)
+        return num_frames(ticks, self.features.hop)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A stretch of an utterance, in feature frames."""
+
+    index: int  # of the utterance
+    start: int
+    frames: int  # at most; the utterance may end before
+
+
+class CropPlan:
+    """Which crops make up the batch of every step.
+
+    In an epoch every utterance gives one crop for each `crop` frames it is long, at random places, in random order;
+    crops of like length share a batch. crop=None takes whole utterances. Everything follows from the seed.
+    """
+
+    def __init__(self, frames: Sequence[int], batch_size: int, crop: int | None, stride: int, seed: int):
+        if crop is not None and crop % stride:
+            raise ValueError(
+                f"training.crop is {crop} frames, which must be a multiple of the encoder's stride {stride}"
+            )
+        self.frames = np.asarray(frames)
+        self.batch_size = batch_size
+        self.crop = crop
+        self.stride = stride
+        self.seed = seed
+        crops = 1 if crop is None else np.maximum(1, np.round(self.frames / crop)).astype(int)
+        self.repeats = np.broadcast_to(crops, self.frames.shape)
+        self.batches_per_epoch = max(1, int(self.repeats.sum()) // batch_size)
+        self.current: tuple[int, list[list[Crop]]] = (-1, [])
+
+    def batch(self, step: int) -> list[Crop]:
+        number, position = divmod(step, self.batches_per_epoch)
+        if self.current[0] != number:
+            self.current = (number, self.epoch(number))
+        return self.current[1][position]
+
+    def epoch(self, number: int) -> list[list[Crop]]:
+        """All batches of an epoch, in order."""
+        rng = np.random.default_rng([self.seed, number])
+        indices = rng.permutation(np.repeat(np.arange(len(self.frames)), self.repeats))
+        indices = np.resize(indices, self.batches_per_epoch * self.batch_size)
+        sizes = self.frames[indices] if self.crop is None else np.minimum(self.frames[indices], self.crop)
+        bucket = np.arange(len(indices)) // (BATCHES_IN_A_BUCKET * self.batch_size)
+        indices = indices[np.lexsort((sizes, bucket))]
+        crops = [self.place(int(index), rng) for index in indices]
+        batches = [crops[i : i + self.batch_size] for i in range(0, len(crops), self.batch_size)]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def place(self, index: int, rng: np.random.Generator) -> Crop:
+        """A crop somewhere in an utterance, on the grid of the encoder's stride."""
+        frames = int(self.frames[index])
+        if self.crop is None:
+            return Crop(index, 0, frames)
+        places = max(0, frames - self.crop) // self.stride + 1
+        return Crop(index, self.stride * int(rng.integers(places)), self.crop)
+
+
+class CropBatches(Dataset):
+    """The batches of a plan, by step; `share` of the items of each for this process."""
+
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        signals: Signals,
+        plan: CropPlan,
+        context: int,
+        speakers: Sequence[str],
+        share: tuple[int, int] = (0, 1),
+    ):
+        self.utterances = utterances
+        self.signals = signals
+        self.plan = plan
+        self.context = -(-context // plan.stride) * plan.stride
+        self.speakers = {speaker: index for index, speaker in enumerate(speakers)}
+        self.share = share
+        self.memory = MemoryCache()
+
+    def __getitem__(self, step: int) -> Batch:
+        crops = self.plan.batch(step)
+        rank, processes = self.share
+        size = len(crops) // processes
+        longest = max(
+            min(crop.frames, int(self.plan.frames[crop.index])) for crop in crops
+        )  # the same for every process
+        frames = self.plan.crop or longest
+        return self.collate(crops[rank * size : (rank + 1) * size], -(-frames // self.plan.stride) * self.plan.stride)
+
+    def collate(self, crops: Sequence[Crop], target_frames: int) -> Batch:
+        pieces = [self.cut(crop) for crop in crops]
+        return Batch(
+            features=stacked([features for features, _, _ in pieces]),
+            lengths=torch.tensor([len(features) for features, _, _ in pieces]),
+            starts=torch.tensor([start for _, start, _ in pieces]),
+            target=stacked([target for _, _, target in pieces], target_frames * self.signals.target.steps_per_frame),
+            target_lengths=torch.tensor([len(target) for _, _, target in pieces]),
+            target_frames=target_frames,
+            speakers=torch.tensor([self.speakers.get(self.utterances[crop.index].speaker, -1) for crop in crops]),
+        )
+
+    def cut(self, crop: Crop) -> tuple[np.ndarray, int, np.ndarray]:
+        """The features of a crop and its surroundings, the frame where the crop begins in them, and its target."""
+        features, target = self.memory.get(crop.index, lambda: self.load(crop.index))
+        first = max(0, crop.start - self.context)
+        steps = self.signals.target.steps_per_frame
+        end = crop.start + crop.frames
+        return (
+            features[first : end + self.context],
+            crop.start - first,
+            target[crop.start * steps : end * steps],
+        )
+
+    def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        utterance = self.utterances[index]
+        return self.signals.features_of(utterance), self.signals.target_of(utterance)
+
+
+def batches(dataset: CropBatches, first: int, last: int, workers: int) -> Iterator[Batch]:
+    """The batches of steps first to last - 1, prepared by worker processes if there are any."""
+    return iter(DataLoader(dataset, batch_size=None, sampler=range(first, last), num_workers=workers))
+
+
+def stacked(pieces: Sequence[np.ndarray], size: int | None = None) -> torch.Tensor:
+    """Arrays of different length in one tensor, zeros past their ends: [B, size, ...]; 8-bit levels become int64."""
+    size = max(len(piece) for piece in pieces) if size is None else size
+    dtype = np.int64 if pieces[0].dtype == np.uint8 else np.float32
+    padded = np.zeros((len(pieces), size, *pieces[0].shape[1:]), dtype)
+    for row, piece in zip(padded, pieces):
+        row[: len(piece)] = piece
+    return torch.from_numpy(padded)
+
+
+def whole_utterances(utterances: Sequence[Utterance], signals: Signals, frames_in_a_batch: int) -> list[list[int]]:
+    """Indices of utterances in batches of like length, none with more than about this many padded frames."""
+    frames = [signals.frames_in(utterance) for utterance in utterances]
+    order = sorted(range(len(utterances)), key=lambda i: (frames[i], utterances[i].id))
+    groups: list[list[int]] = []
+    for index in order:
+        if groups and (len(groups[-1]) + 1) * frames[index] <= frames_in_a_batch:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return groups

@@ -1,0 +1,94 @@
+"""Zero mean and unit variance: per utterance, per speaker or over the whole corpus."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+SMALLEST_DEVIATION = 1e-3
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and standard deviation of every channel."""
+
+    mean: np.ndarray  # [C]
+    deviation: np.ndarray  # [C]
+
+    def apply(self, frames: np.ndarray) -> np.ndarray:
+        return ((frames - self.mean) / self.deviation).astype(np.float32)
+
+    def undo(self, frames: np.ndarray) -> np.ndarray:
+        return (frames * self.deviation + self.mean).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """Normalises frames by the statistics of the group they belong to.
+
+    kind: "none", "utterance" (statistics of the frames themselves), "speaker" (of all that the speaker says) or
+    "global". Utterances without a known speaker fall back on their own statistics.
+    """
+
+    kind: str
+    groups: dict[str, Moments]  # speaker -> moments; "" -> moments of the whole corpus
+
+    def __call__(self, frames: np.ndarray, speaker: str | None) -> np.ndarray:
+        """frames: [T, C] -> [T, C], float32."""
+        if self.kind == "none":
+            return frames.astype(np.float32)
+        if self.kind == "global":
+            return self.groups[""].apply(frames)
+        if self.kind == "speaker" and speaker in self.groups:
+            return self.groups[speaker].apply(frames)
+        return moments([frames]).apply(frames)
+
+    def knows(self, speaker: str | None) -> bool:
+        """Whether a speaker's frames can be normalised without looking at more of them."""
+        return self.kind != "speaker" or speaker is None or speaker in self.groups
+
+    def with_groups_of(self, other: "Normaliser") -> "Normaliser":
+        """The same, knowing the speakers of the other one too."""
+        return Normaliser(self.kind, other.groups | self.groups)
+
+    def to_json(self) -> dict:
+        groups = {
+            name: {"mean": group.mean.tolist(), "deviation": group.deviation.tolist()}
+            for name, group in sorted(self.groups.items())
+        }
+        return {"kind": self.kind, "groups": groups}
+
+    @classmethod
+    def from_json(cls, fields: dict) -> "Normaliser":
+        groups = {
+            name: Moments(np.array(group["mean"]), np.array(group["deviation"]))
+            for name, group in fields["groups"].items()
+        }
+        return cls(fields["kind"], groups)
+
+
+def fit(kind: str, frames_by_speaker: Iterable[tuple[str | None, np.ndarray]]) -> Normaliser:
+    """Gathers the statistics a normalisation needs, in one pass over (speaker, frames [T, C])."""
+    if kind not in ("speaker", "global"):
+        return Normaliser(kind, {})
+    sums: dict[str, list] = {}
+    for speaker, frames in frames_by_speaker:
+        if kind == "speaker" and speaker is None:
+            continue
+        totals = sums.setdefault("" if kind == "global" else speaker, [0, 0.0, 0.0])
+        frames = frames.astype(np.float64)
+        totals[0] += len(frames)
+        totals[1] += frames.sum(0)
+        totals[2] += np.square(frames).sum(0)
+    return Normaliser(kind, {name: from_sums(*totals) for name, totals in sums.items()})
+
+
+def moments(parts: Iterable[np.ndarray]) -> Moments:
+    frames = np.concatenate(list(parts)).astype(np.float64)
+    return from_sums(len(frames), frames.sum(0), np.square(frames).sum(0))
+
+
+def from_sums(count: int, total: np.ndarray, squares: np.ndarray) -> Moments:
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    return Moments(mean, np.maximum(deviation, SMALLEST_DEVIATION))

@@ -1,0 +1,72 @@
+"""Targets: the signal as the decoder predicts it."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from unitdisc.data.audio import inverse_mulaw, mulaw
+from unitdisc.data.features import Features, num_frames
+from unitdisc.data.inversion import log_mel_to_audio
+
+LEVELS = 256
+
+
+@dataclass(frozen=True)
+class LogMelTarget:
+    """Log mel frames, one for every feature frame: [T, bins]."""
+
+    rate: int
+    hop: int
+    bins: int = 80
+    normalise: str = "global"  # or "none"
+
+    def __post_init__(self):
+        if self.normalise not in ("global", "none"):
+            raise ValueError(
+                f"normalise must be 'global' or 'none' (it is undone to hear the target), not {self.normalise!r}"
+            )
+
+    @property
+    def steps_per_frame(self) -> int:
+        return 1
+
+    @property
+    def dim(self) -> int:
+        return self.bins
+
+    def __call__(self, wave: np.ndarray) -> np.ndarray:
+        return Features("log-mel", self.rate, self.hop, self.bins)(wave)
+
+    def to_audio(self, target: np.ndarray) -> np.ndarray:
+        """[T, bins], not normalised -> [T * hop]."""
+        return log_mel_to_audio(target, self.rate, self.hop)
+
+
+@dataclass(frozen=True)
+class MuLawTarget:
+    """Samples on the 256 levels of mu-law, `hop` for every feature frame: [T * hop], uint8."""
+
+    rate: int
+    hop: int
+    normalise: ClassVar[str] = "none"
+
+    @property
+    def steps_per_frame(self) -> int:
+        return self.hop
+
+    @property
+    def dim(self) -> int:
+        return LEVELS
+
+    def __call__(self, wave: np.ndarray) -> np.ndarray:
+        size = num_frames(len(wave), self.hop) * self.hop
+        padded = np.pad(wave, (0, max(0, size - len(wave))))[:size]
+        return mulaw(padded, LEVELS).astype(np.uint8)
+
+    def to_audio(self, target: np.ndarray) -> np.ndarray:
+        """[S] -> [S] in [-1, 1]."""
+        return inverse_mulaw(target, LEVELS)
+
+
+TARGETS = {"log-mel": LogMelTarget, "mu-law": MuLawTarget}

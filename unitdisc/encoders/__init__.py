@@ -1,0 +1,22 @@
+"""Encoders: features in, a slower stream of frames out."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from unitdisc.encoders.conv import ConvEncoder
+
+__all__ = ["ENCODERS", "Encoder"]
+
+
+class Encoder(Protocol):
+    dim: int  # C, the width of the output
+    stride: int  # input frames per output frame
+    offset: float  # output frame t is centred on input frame stride * t + offset
+    reach: int  # input frames an output frame sees on either side of that centre, at most
+
+    def __call__(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """features: [B, T, F], lengths: [B] -> encoded: [B, ceil(T / stride), C], lengths: [B]."""
+
+
+ENCODERS = {"conv": ConvEncoder}

@@ -1,0 +1,52 @@
+"""The nine-layer residual convolutional encoder of Chorowski, Weiss, Bengio & van den Oord (2019)."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from unitdisc.batch import padding_mask
+
+
+class ConvEncoder(nn.Module):
+    """Two convolutions, one or two that halve the rate, two more, then four frame-by-frame layers; all ReLU.
+
+    With features every 10 ms, `stride=2` gives latents at 50 Hz that see 16 frames, `stride=4` gives 25 Hz and 30
+    frames. Every layer that keeps the shape is residual, `x + relu(W * x)`.
+    """
+
+    def __init__(self, in_dim: int, dim: int = 768, stride: int = 2, dropout: float = 0.0):
+        super().__init__()
+        if stride not in (2, 4):
+            raise ValueError(f"the encoder's stride must be 2 (50 Hz) or 4 (25 Hz), not {stride}")
+        self.dim = dim
+        self.stride = stride
+        self.offset = (stride - 1) / 2
+        self.reach = {2: 8, 4: 15}[stride]  # half of the receptive field
+        self.dropout = nn.Dropout(dropout)
+        halvings = [nn.Conv1d(dim, dim, 4, stride=2, padding=1) for _ in range(stride // 2)]
+        self.layers = nn.ModuleList(
+            [
+                nn.Conv1d(in_dim, dim, 3, padding=1),
+                nn.Conv1d(dim, dim, 3, padding=1),
+                *halvings,
+                nn.Conv1d(dim, dim, 3, padding=1),
+                nn.Conv1d(dim, dim, 3, padding=1),
+                *[nn.Conv1d(dim, dim, 1) for _ in range(4)],
+            ]
+        )
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """features: [B, T, F], lengths: [B] -> encoded: [B, ceil(T / stride), C], lengths: [B]."""
+        features = F.pad(features, (0, 0, 0, -features.shape[1] % self.stride))
+        x = silence_padding(features.transpose(1, 2), lengths)
+        for layer in self.layers:
+            y = self.dropout(layer(x).relu())
+            if layer.stride[0] > 1:
+                lengths = -(-lengths // layer.stride[0])
+            # what lies past the end must stay zero, or the next layer would carry it back inside
+            x = silence_padding(x + y if y.shape == x.shape else y, lengths)
+        return x.transpose(1, 2), lengths
+
+
+def silence_padding(x: Tensor, lengths: Tensor) -> Tensor:
+    """Zeros past the end of every item: x [B, C, T], lengths [B]."""
+    return x * padding_mask(lengths, x.shape[2])[:, None]

@@ -1,0 +1,118 @@
+"""From a corpus to folders of encodings: what a trained model, or plain features, make of every utterance."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.data.features import Features
+from unitdisc.data.loading import Signals, stacked, whole_utterances
+from unitdisc.encodings import Encoding, EncodingsWriter
+from unitdisc.model import UnitModel
+
+FRAMES_IN_A_BATCH = 20_000
+
+
+def encode(
+    model: UnitModel,
+    signals: Signals,
+    utterances: Sequence[Utterance],
+    folder: Path,
+    points: Sequence[str],
+    source: dict,
+    advance: Callable[[int], None],
+) -> list[str]:
+    """Writes folder/POINT/ for every probe point; returns what could not be encoded, as messages.
+
+    source: what the encodings' settings say of the model. advance(n): called as n more utterances are done.
+    Utterances that are there already are left alone, and batches are the same however often the run was
+    interrupted, so the result is too.
+    """
+    hop, stride = signals.features.hop, model.encoder.stride
+    grid = {"stride": stride * hop, "offset": (model.encoder.offset + 0.5) * hop, "rate": signals.features.rate}
+    writers = {point: EncodingsWriter(folder / point, {"point": point, **grid, **source}) for point in points}
+    device = next(model.parameters()).device
+    problems = []
+    for group in whole_utterances(utterances, signals, FRAMES_IN_A_BATCH):
+        wanted = [utterances[i] for i in group]
+        if not all(u.id in writer for u in wanted for writer in writers.values()):
+            features, there, bad = features_of(signals, wanted)
+            problems += bad
+            if there:
+                outputs = encode_batch(model, features, device)
+                for row, utterance in enumerate(there):
+                    write(writers, outputs, row, utterance, grid)
+        advance(len(group))
+    for writer in writers.values():
+        writer.finish()
+    return problems
+
+
+def features_of(
+    signals: Signals, utterances: Sequence[Utterance]
+) -> tuple[list[np.ndarray], list[Utterance], list[str]]:
+    """The features of the utterances that can be read, those utterances, and what is wrong with the others."""
+    features, there, bad = [], [], []
+    for utterance in utterances:
+        try:
+            features.append(signals.features_of(utterance))
+            there.append(utterance)
+        except CorpusError as error:
+            bad.append(str(error))
+    return features, there, bad
+
+
+@torch.inference_mode()
+def encode_batch(
+    model: UnitModel, features: list[np.ndarray], device: torch.device
+) -> tuple[dict, np.ndarray, np.ndarray]:
+    """All probe points {name: [B, T, *]}, codes [B, T] or None, and lengths [B], as arrays."""
+    lengths = torch.tensor([len(frames) for frames in features])
+    points, codes, lengths = model.probe_points(stacked(features).to(device), lengths.to(device))
+    arrays = {name: frames.float().cpu().numpy() for name, frames in points.items()}
+    return arrays, None if codes is None else codes.cpu().numpy(), lengths.cpu().numpy()
+
+
+def write(writers: dict[str, EncodingsWriter], outputs: tuple, row: int, utterance: Utterance, grid: dict) -> None:
+    arrays, codes, lengths = outputs
+    size = lengths[row]
+    centres, regular = centres_in_ticks(size, utterance, grid)
+    for point, writer in writers.items():
+        own_codes = None if codes is None else codes[row, :size]
+        writer.write(Encoding(utterance.id, centres, arrays[point][row, :size], own_codes), regular)
+
+
+def centres_in_ticks(frames: int, utterance: Utterance, grid: dict) -> tuple[np.ndarray, bool]:
+    """When frames happen, in the utterance's own ticks [T], and whether those are the model's ticks too."""
+    centres = grid["offset"] + grid["stride"] * np.arange(frames)
+    regular = utterance.rate in (None, grid["rate"])
+    return centres if regular else centres * (utterance.rate / grid["rate"]), regular
+
+
+def encode_features(
+    features: Features,
+    signals: Signals,
+    utterances: Sequence[Utterance],
+    folder: Path,
+    point: str,
+    advance: Callable[[int], None],
+) -> list[str]:
+    """Writes plain features as encodings in `folder`; returns what could not be read, as messages."""
+    grid = {"stride": features.hop, "offset": 0.5 * features.hop, "rate": features.rate}
+    writer = EncodingsWriter(folder, {"point": point, **grid, "features": asdict(features)})
+    problems = []
+    for utterance in utterances:
+        if utterance.id not in writer:
+            try:
+                frames = signals.features_of(utterance)
+            except CorpusError as error:
+                problems.append(str(error))
+                continue
+            centres, regular = centres_in_ticks(len(frames), utterance, grid)
+            writer.write(Encoding(utterance.id, centres, frames), regular)
+        advance(1)
+    writer.finish()
+    return problems

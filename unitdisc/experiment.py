@@ -1,0 +1,132 @@
+"""An experiment folder: what a model was built from, its weights, and the history of its training.
+
+experiment.json     the options as they were run, the corpus, sizes and versions
+speakers.json       the speakers the decoder knows, sorted; their places are the indices of the model
+statistics.json     mean and deviation of features and target
+model.safetensors   the weights (running averages), written at every checkpoint
+checkpoints/        where training resumes
+log.jsonl           every loss and metric by name
+"""
+
+import hashlib
+import json
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from unitdisc import __version__, config
+from unitdisc.bottlenecks import BOTTLENECKS
+from unitdisc.conditioning import Conditioner, TimeJitter
+from unitdisc.data.cache import DiskCache
+from unitdisc.data.features import Features
+from unitdisc.data.loading import Signals
+from unitdisc.data.normalisation import Normaliser
+from unitdisc.data.targets import TARGETS
+from unitdisc.decoders import DECODERS
+from unitdisc.encoders import ENCODERS
+from unitdisc.files import write_json, written_aside
+from unitdisc.model import UnitModel
+
+TABLES = ("features", "target", "encoder", "bottleneck", "jitter", "conditioner", "decoder", "training")
+
+
+class ExperimentError(ValueError):
+    """An experiment folder is missing, incomplete or does not fit; the message says which file and the cure."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What it takes to build a model again."""
+
+    options: dict  # the config as it was run, overrides included
+    speakers: list[str]
+    corpus: dict  # name, checksum, counts of the training corpus
+
+    def features(self) -> Features:
+        return config.construct("[features]", Features, self.options.get("features", {}))
+
+    def target(self):
+        """What the decoder predicts follows from its kind."""
+        kind = self.options.get("decoder", {}).get("kind", "wavenet")
+        if kind not in DECODERS:
+            raise config.ConfigError(f"[decoder] unknown kind {kind!r}: choose one of {sorted(DECODERS)}")
+        features = self.features()
+        options = self.options.get("target", {})
+        target = TARGETS[DECODERS[kind].target]
+        return config.construct("[target]", target, options, rate=features.rate, hop=features.hop)
+
+    def build(self) -> UnitModel:
+        """Each component learns from the one before it how wide its input is."""
+        config.check_tables(self.options, TABLES)
+        table = {name: self.options.get(name, {}) for name in TABLES}
+        encoder = config.build("encoder", ENCODERS, table["encoder"], "conv", in_dim=self.features().dim)
+        bottleneck = config.build("bottleneck", BOTTLENECKS, table["bottleneck"], "vq", in_dim=encoder.dim)
+        jitter = config.construct("[jitter]", TimeJitter, table["jitter"])
+        sizes = {"latent_dim": bottleneck.dim, "num_speakers": len(self.speakers)}
+        conditioner = config.construct("[conditioner]", Conditioner, table["conditioner"], **sizes)
+        sizes = {"condition_dim": conditioner.dim, "target_dim": self.target().dim}
+        decoder = config.build("decoder", DECODERS, table["decoder"], "wavenet", **sizes)
+        return UnitModel(encoder, bottleneck, jitter, conditioner, decoder)
+
+    def save(self, folder: Path, signals: Signals) -> None:
+        """Writes everything but the weights."""
+        versions = {"unitdisc": __version__, "torch": torch.__version__, "numpy": np.__version__}
+        versions["python"] = platform.python_version()
+        statistics = {
+            "features": signals.feature_normaliser.to_json(),
+            "target": signals.target_normaliser.to_json(),
+        }
+        write_json(folder / "statistics.json", statistics)
+        write_json(folder / "speakers.json", self.speakers)
+        write_json(folder / "experiment.json", {"options": self.options, "corpus": self.corpus, "versions": versions})
+
+    @classmethod
+    def read(cls, folder: Path) -> "Experiment":
+        """Reads what `save` wrote. Raises ExperimentError where there is no experiment."""
+        fields = read_part(folder, "experiment.json")
+        return cls(fields["options"], read_part(folder, "speakers.json"), fields["corpus"])
+
+    def signals(self, folder: Path, cache: Path | None = None, allow_pipes: bool = False) -> Signals:
+        """How this experiment turns utterances into numbers, with the statistics it was trained with."""
+        statistics = read_part(folder, "statistics.json")
+        normalisers = [Normaliser.from_json(statistics[name]) for name in ("features", "target")]
+        return Signals(self.features(), self.target(), *normalisers, DiskCache(cache), allow_pipes)
+
+
+def load(folder: Path, device: str = "cpu") -> tuple[Experiment, UnitModel]:
+    """The experiment in a folder and its model, ready to use. Runs no code from the folder."""
+    experiment = Experiment.read(folder)
+    model = experiment.build()
+    path = folder / "model.safetensors"
+    if not path.exists():
+        raise ExperimentError(f"{path}: no weights yet; `unitdisc train` writes them at its first checkpoint")
+    try:
+        model.load_state_dict(safetensors.torch.load_file(path))
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        raise ExperimentError(f"{path}: does not hold the weights of this experiment: {error}") from error
+    return experiment, model.eval().to(device)
+
+
+def save_weights(folder: Path, model: torch.nn.Module) -> None:
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    with written_aside(folder / "model.safetensors") as aside:
+        safetensors.torch.save_file(state, aside)
+
+
+def weights_checksum(folder: Path) -> str:
+    """Names the weights of an experiment: encodings carry it."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
+
+
+def read_part(folder: Path, name: str):
+    path = Path(folder) / name
+    if not path.exists():
+        raise ExperimentError(f"{path}: not there; is {folder} a folder made by `unitdisc train`?")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ExperimentError(f"{path}: damaged ({error}); train again or restore it") from error

@@ -1,0 +1,1 @@
+"""What the commands do, one file per verb: everything they need is imported when they run."""

@@ -1,0 +1,59 @@
+"""unitdisc doctor: whether this machine has what unitdisc needs."""
+
+import importlib
+import importlib.metadata
+import os
+import platform
+from collections.abc import Iterator
+
+EXTRAS = {"demo": "espeakng_loader", "hf": "transformers", "lhotse": "lhotse", "tensorboard": "tensorboard"}
+NEEDED = ("numpy", "scipy", "librosa", "numba", "soundfile", "scikit-learn", "safetensors", "kaldiio", "matplotlib")
+
+
+def doctor() -> tuple[list[tuple[str, str]], bool]:
+    """What was found, as (part, finding) pairs, and whether unitdisc can run."""
+    findings = list(examine())
+    return findings, not any(finding.startswith("missing") or "cannot" in finding for _, finding in findings)
+
+
+def examine() -> Iterator[tuple[str, str]]:
+    yield "unitdisc", version("unitdisc")
+    yield "Python", f"{platform.python_version()} on {platform.platform()}"
+    yield "torch", version("torch")
+    yield "torchaudio", torchaudio()
+    yield "GPU", gpu()
+    yield (
+        "cores",
+        f"{os.cpu_count()} ({len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else '?'} usable)",
+    )
+    for name in NEEDED:
+        yield name, version(name)
+    for extra, module in EXTRAS.items():
+        there = importlib.util.find_spec(module) is not None
+        yield f"extra {extra}", "installed" if there else f"not installed (optional): pip install 'unitdisc[{extra}]'"
+
+
+def version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return f"missing: pip install {distribution}"
+
+
+def torchaudio() -> str:
+    try:
+        return f"{importlib.import_module('torchaudio').__version__}, loads"
+    except (ImportError, OSError) as error:
+        return (
+            f"cannot be loaded: {error}. torchaudio 2.11 needs a standard torch 2.11 to 2.14 from the package index, "
+            "not a '+cpu' build: pip install --force-reinstall 'torch>=2.11,<2.15' 'torchaudio>=2.11,<2.12'"
+        )
+
+
+def gpu() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return "none: everything runs on the CPU"
+    properties = torch.cuda.get_device_properties(0)
+    return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, {torch.cuda.device_count()} of them"

@@ -1,0 +1,37 @@
+"""unitdisc inspect: what an experiment is, how far it got, and what its codebook looks like."""
+
+import json
+from pathlib import Path
+
+from unitdisc.experiment import Experiment, load, weights_checksum
+
+
+def inspect(folder: Path) -> dict:
+    """Options, corpus, number of weights per part, receptive field, last losses and metrics of an experiment."""
+    experiment, model = load(folder)
+    hop, rate = experiment.features().hop, experiment.features().rate
+    parts = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in model.named_children()}
+    summary = {
+        "experiment": str(folder),
+        "corpus": experiment.corpus,
+        "speakers": len(experiment.speakers),
+        "options": experiment.options,
+        "weights": {**parts, "total": sum(parts.values())},
+        "model": weights_checksum(folder),
+        "latents per second": rate / (hop * model.encoder.stride),
+        "encoder sees (s)": 2 * model.encoder.reach * hop / rate,
+        "last": last_lines(folder / "log.jsonl"),
+    }
+    if hasattr(model.bottleneck, "num_codes"):
+        summary["codes"] = model.bottleneck.num_codes
+    return summary
+
+
+def last_lines(path: Path) -> dict:
+    """The newest line of each split of log.jsonl."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return {entry["split"]: entry for entry in map(json.loads, lines)}
+
+
+def known_speakers(folder: Path) -> list[str]:
+    return Experiment.read(folder).speakers

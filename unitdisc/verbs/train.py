@@ -1,0 +1,153 @@
+"""unitdisc train: from a corpus to an experiment."""
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch.distributed as dist
+
+from unitdisc import config, console
+from unitdisc.corpus import Utterance
+from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
+from unitdisc.distributed import rank, world_size
+from unitdisc.experiment import Experiment, ExperimentError, save_weights
+from unitdisc.training import Report, Trainer, TrainingOptions, start_processes
+from unitdisc.verbs.corpora import usable_utterances
+
+MOST_VALIDATION = 64  # utterances
+VALIDATION_BATCHES = 8
+MAY_CHANGE = ("steps", "valid_every", "checkpoint_every", "log_every", "workers")  # between a stop and a resume
+
+
+def train(
+    config_source: str,
+    corpus: Path,
+    folder: Path,
+    overrides: Sequence[str] = (),
+    cache: Path | None = None,
+    allow_pipes: bool = False,
+    strict: bool = False,
+    device: str | None = None,
+) -> None:
+    """Trains a model, or goes on training it, and leaves an experiment in `folder`."""
+    device = device or start_processes()
+    options = config.read(config_source, overrides)
+    training = config.construct("[training]", TrainingOptions, options.get("training", {}))
+    random.seed(training.seed)
+    np.random.seed(training.seed)
+    features = Experiment(options, [], {}).features()
+    Experiment(options, ["?"], {}).build()  # a wrong option shows now, not after reading the corpus
+    utterances = usable_utterances(corpus, features, allow_pipes, strict)
+    training_set, validation_set = split(utterances, training.valid_share, training.seed)
+    experiment = Experiment(options, speakers_of(utterances), description(corpus, utterances, features.rate))
+    check_same(experiment, folder)
+    signals = prepare(experiment, training_set, folder, cache, allow_pipes)
+    stride, context = geometry(experiment)
+    crop = training.crop or None
+
+    def dataset(part: Sequence[Utterance], seed: int, share: tuple[int, int]) -> CropBatches:
+        frames = [signals.frames_in(utterance) for utterance in part]
+        plan = CropPlan(frames, training.batch_size, crop, stride, seed)
+        return CropBatches(part, signals, plan, context, experiment.speakers, share)
+
+    examples = dataset(training_set, training.seed, (rank(), world_size()))
+    valid = []
+    if validation_set:
+        held_out = dataset(validation_set, training.seed, (0, 1))
+        valid = [held_out[step] for step in range(min(held_out.plan.batches_per_epoch, VALIDATION_BATCHES))]
+
+    watching = console.progress("training", training.steps, "steps") if rank() == 0 else nullcontext(lambda *_: None)
+    with watching as advance:
+        report = Report(Steps(advance), console.say if rank() == 0 else lambda message: None)
+        trainer = Trainer(experiment.build, training, folder, device, report)
+        report.step.done = trainer.step
+        advance(trainer.step)
+        trainer.run(
+            lambda step: batches(examples, step, training.steps, training.workers),
+            valid,
+            lambda model: save_weights(folder, model),
+        )
+    if world_size() > 1:
+        dist.barrier()
+
+
+class Steps:
+    """Moves the bar, and shows the losses when there are some."""
+
+    def __init__(self, advance):
+        self.advance = advance
+        self.done = 0
+
+    def __call__(self, step: int, losses: dict) -> None:
+        self.advance(step - self.done, "  ".join(f"{name} {value:.4f}" for name, value in losses.items()))
+        self.done = step
+
+
+def split(utterances: Sequence[Utterance], share: float, seed: int) -> tuple[list[Utterance], list[Utterance]]:
+    """Training and validation utterances: a random share for validation, but none of a corpus of fewer than ten."""
+    number = min(MOST_VALIDATION, round(share * len(utterances))) if len(utterances) >= 10 else 0
+    chosen = set(np.random.default_rng(seed).permutation(len(utterances))[:number].tolist())
+    training = [u for i, u in enumerate(utterances) if i not in chosen]
+    return training, [utterances[i] for i in sorted(chosen)]
+
+
+def speakers_of(utterances: Sequence[Utterance]) -> list[str]:
+    return sorted({u.speaker for u in utterances if u.speaker is not None}) or ["?"]
+
+
+def description(corpus: Path, utterances: Sequence[Utterance], rate: int) -> dict:
+    identity = [[u.id, u.speaker, u.ticks] for u in utterances]
+    return {
+        "path": str(corpus),
+        "checksum": hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16],
+        "utterances": len(utterances),
+        "speakers": len({u.speaker for u in utterances}),
+        "hours": round(sum(u.ticks / (u.rate or rate) for u in utterances) / 3600, 4),
+    }
+
+
+def check_same(experiment: Experiment, folder: Path) -> None:
+    """Raises ExperimentError if the folder holds an experiment that differs: it cannot be continued."""
+    if not (folder / "experiment.json").exists():
+        return
+    found = Experiment.read(folder)
+    different = [
+        f"{table}.{name}"
+        for table in sorted(found.options.keys() | experiment.options.keys())
+        for name in sorted(found.options.get(table, {}).keys() | experiment.options.get(table, {}).keys())
+        if found.options.get(table, {}).get(name) != experiment.options.get(table, {}).get(name)
+        and not (table == "training" and name in MAY_CHANGE)
+    ]
+    if found.corpus["checksum"] != experiment.corpus["checksum"] or found.speakers != experiment.speakers:
+        different.append(f"the corpus ({found.corpus['path']} there)")
+    if different:
+        raise ExperimentError(
+            f"{folder}: holds another experiment, which differs in {', '.join(different)}; "
+            "choose another folder, or remove this one"
+        )
+
+
+def prepare(
+    experiment: Experiment, utterances: Sequence[Utterance], folder: Path, cache: Path | None, allow_pipes: bool
+) -> Signals:
+    """Statistics of the corpus, gathered by the first process and shared through the folder."""
+    if rank() == 0:
+        if (folder / "statistics.json").exists():
+            signals = experiment.signals(folder, cache, allow_pipes)
+        else:
+            console.say(f"gathering statistics of {len(utterances)} utterances")
+            signals = Signals.fitted(experiment.features(), experiment.target(), utterances, cache, allow_pipes)
+        experiment.save(folder, signals)
+    if world_size() > 1:
+        dist.barrier()
+    return experiment.signals(folder, cache, allow_pipes)
+
+
+def geometry(experiment: Experiment) -> tuple[int, int]:
+    """The encoder's stride, and how many frames of context a crop needs on either side."""
+    encoder = experiment.build().encoder
+    return encoder.stride, encoder.reach

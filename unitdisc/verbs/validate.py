@@ -1,0 +1,15 @@
+"""unitdisc validate: everything that is wrong with a corpus, at once."""
+
+from pathlib import Path
+
+from unitdisc import console
+from unitdisc.data.validation import validate as find_problems
+
+
+def validate(corpus: Path, rate: int | None, allow_pipes: bool) -> tuple[int, int]:
+    """Says every problem; returns how many errors and warnings there are."""
+    problems = find_problems(corpus, rate, allow_pipes)
+    for problem in problems:
+        console.say(f"{problem.severity}: {problem}")
+    errors = sum(problem.severity == "error" for problem in problems)
+    return errors, len(problems) - errors
