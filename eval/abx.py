@@ -11,7 +11,7 @@ from unitdisc.corpus import read_manifest
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.abx import AVERAGES, AbxItem, abx, label_items, read_items, triphone_items
 
-RATE = 16000  # ticks per second, where no encodings.json says so
+RATE = 16000  # ticks per second, where neither a manifest nor encodings.json says so
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
@@ -24,8 +24,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     parser.add_argument("--average", choices=AVERAGES, default="librilight", help="which challenge's averaging")
     args = parser.parse_args(argv)
 
-    encodings = Encodings.open(args.encodings, stride=RATE / args.frame_rate if args.frame_rate else None)
-    items = read(args, encodings.settings.get("rate", RATE))
+    encodings, items = read(args)
     errors = {}
     for speaker in ("within", "across"):
         result = abx(items, encodings, speaker, args.average)
@@ -37,11 +36,18 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     return errors
 
 
-def read(args: argparse.Namespace, rate: int) -> list[AbxItem]:
-    if args.items.suffix != ".jsonl":
-        return read_items(args.items, rate)
-    utterances = read_manifest(args.items)
-    return label_items(utterances, args.tier) if args.any_context else triphone_items(utterances, args.tier)
+def read(args: argparse.Namespace) -> tuple[Encodings, list[AbxItem]]:
+    """The encodings, and the items counted in the same ticks."""
+    if args.items.suffix == ".jsonl":
+        utterances = list(read_manifest(args.items))
+        items = label_items(utterances, args.tier) if args.any_context else triphone_items(utterances, args.tier)
+        return open_encodings(args, utterances[0].rate or RATE), items
+    encodings = open_encodings(args, RATE)
+    return encodings, read_items(args.items, RATE if args.frame_rate else encodings.settings.get("rate", RATE))
+
+
+def open_encodings(args: argparse.Namespace, rate: int) -> Encodings:
+    return Encodings.open(args.encodings, stride=rate / args.frame_rate if args.frame_rate else None)
 
 
 if __name__ == "__main__":

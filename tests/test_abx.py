@@ -137,11 +137,12 @@ def test_frames_centred_on_either_end_belong_to_the_item(tmp_path):
 
 
 def test_decimal_times_on_the_border_belong_to_the_item(tmp_path):
-    # at 75 frames a second the second frame is centred on 0.02 s, which no float says exactly
-    frames = {f"u{i}": np.array([[1, 0], [1, 0] if i < 2 else [0, 1], [1, 0]], float) for i in range(4)}
+    # at 75 frames a second frame 7 is centred on 0.1 s, but floats put it 2e-13 ticks later
+    frames = {f"u{i}": np.array([[1, 0]] * 7 + [[1, 0] if i < 2 else [0, 1]], float) for i in range(4)}
     encodings = encode(tmp_path / "encodings", frames, stride=16000 / 75)
-    lines = [f"u{i} 0.0200 0.0{end} {label} a b s" for end in ("200", "205") for i, label in enumerate("ppqq")]
-    (tmp_path / "data.item").write_text("#header\n" + "\n".join(lines[4:]) + "\n")
+    lines = [f"u{i} 0.0500 0.1000 {label} a b s" for i, label in enumerate("ppqq")]
+    (tmp_path / "data.item").write_text("\n".join(["#header", *lines]) + "\n")
+    assert encodings["u0"].centres[7] > 1600
     assert abx(read_items(tmp_path / "data.item", 16000), encodings).error == 0
 
 

@@ -17,9 +17,10 @@ from threadpoolctl import threadpool_limits
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError
-from unitdisc.evaluation import SILENCES
+from unitdisc.evaluation import SILENCES, UnscorableError
 from unitdisc.evaluation.cells import AVERAGES, AbxItem, Cell, Group, across_cells, averaged, item_groups, within_cells
 from unitdisc.evaluation.dtw import count_errors
+from unitdisc.evaluation.frames import stacked, usable
 
 SLACK = 1e-6  # ticks: far below any real difference, far above what rounding does to a centre between ticks
 
@@ -114,20 +115,22 @@ def abx(
     of X together, then speakers of A and B (Libri-Light, fastabx), or contexts, then pairs of speakers (ABXpy).
 
     Raises EncodingsError if an utterance has no encoding, or one that is unusable or too short for its items, and
-    ValueError if there is nothing to compare.
+    UnscorableError if there is nothing to compare or a speaker is not known.
     """
     if speaker not in ("within", "across") or average not in AVERAGES:
         raise ValueError(f"speaker must be within or across, average one of {sorted(AVERAGES)}")
     items = list(items)
+    if not items:
+        raise UnscorableError("no items: ABX needs utterances with alignments that have phones between phones")
     for item in items:
         if item.speaker is None:
-            raise ValueError(f"{item.utterance}: its speaker is not known; ABX needs the speaker of every item")
+            raise UnscorableError(f"{item.utterance}: its speaker is not known; ABX needs the speaker of every item")
     located = locate(sorted(items, key=item_key), encodings)
     groups = item_groups(located.items)
     cells = list(within_cells(groups) if speaker == "within" else across_cells(groups))
     if not cells:
         said = "by one speaker, the first label twice" if speaker == "within" else "by one speaker, one also by another"
-        raise ValueError(
+        raise UnscorableError(
             f"{encodings.folder}: nothing to compare {speaker} speakers in {len(located.items)} items: "
             f"ABX needs two labels in the same context {said}"
         )
@@ -167,40 +170,26 @@ def locate(items: list[AbxItem], encodings: Encodings) -> Located:
     for index, item in enumerate(items):
         by_utterance[item.utterance].append(index)
     for utterance, indices in sorted(by_utterance.items()):
-        encoding = checked(encodings, utterance, max(items[index].end for index in indices))
-        if frames and encoding.frames.shape[1] != frames[0].shape[1]:
-            raise EncodingsError(
-                f"{encodings.folder / utterance}.npy: frames have {encoding.frames.shape[1]} dimensions, those of "
-                f"other utterances {frames[0].shape[1]}; encode the corpus again into an empty folder"
-            )
+        encoding = long_enough(encodings, utterance, max(items[index].end for index in indices))
         starts = np.searchsorted(encoding.centres, [items[index].start - SLACK for index in indices], side="left")
         ends = np.searchsorted(encoding.centres, [items[index].end + SLACK for index in indices], side="right")
         first[indices], lengths[indices] = total + starts, ends - starts
         frames.append(encoding.frames)
         total += len(encoding.frames)
     kept = np.flatnonzero(lengths)
-    stacked = np.concatenate(frames) if frames else np.zeros((0, 1))
-    stacked = stacked.astype(np.float32 if stacked.dtype.itemsize <= 4 else np.float64, copy=False)
-    return Located([items[index] for index in kept], first[kept], lengths[kept], stacked)
+    return Located([items[index] for index in kept], first[kept], lengths[kept], stacked(encodings.folder, frames))
 
 
-def checked(encodings: Encodings, utterance: str, end: float) -> Encoding:
-    """An encoding that can be compared: finite, a centre for every frame, not ending long before tick `end`."""
-    path = encodings.folder / f"{utterance}.npy"
-    if utterance not in encodings:
-        raise EncodingsError(f"{path}: no such encoding, but there are items of {utterance}; encode it as well")
-    encoding = encodings[utterance]
-    if not np.isfinite(encoding.frames).all():
-        raise EncodingsError(f"{path}: has values that are not numbers (NaN or infinite); encode the corpus again")
-    if len(encoding.centres) != len(encoding.frames) or (np.diff(encoding.centres) <= 0).any():
-        raise EncodingsError(f"{path}: every frame needs a centre, later than the one before; encode the corpus again")
+def long_enough(encodings: Encodings, utterance: str, end: float) -> Encoding:
+    """The encoding of an utterance, which must not end long before tick `end`, where its last item does."""
+    encoding = usable(encodings, utterance)
     steps = np.diff(encoding.centres)
     evenly = len(steps) and np.ptp(steps) <= SLACK
     if not len(encoding.frames) or (evenly and end - encoding.centres[-1] > 2 * steps[0]):  # one missing is rounding
         last = encoding.centres[-1] if len(encoding.frames) else "nowhere"
         raise EncodingsError(
-            f"{path}: the last of {len(encoding.frames)} frames is centred on tick {last}, but an item ends on tick "
-            f"{end}; is the frame rate right, and was all of {utterance} encoded?"
+            f"{encodings.folder / utterance}.npy: the last of {len(encoding.frames)} frames is centred on tick {last}, "
+            f"but an item ends on tick {end}; is the frame rate right, and was all of {utterance} encoded?"
         )
     return encoding
 

@@ -1,0 +1,80 @@
+"""Frames under labels: encodings fit to be scored, and what an alignment says of each of their frames."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from unitdisc.corpus import Utterance, labels_at
+from unitdisc.encodings import Encoding, Encodings, EncodingsError
+from unitdisc.evaluation import SILENCES, UnscorableError
+
+
+@dataclass(frozen=True)
+class LabelledFrames:
+    """Frames of many utterances, one after the other, that have a label; pauses are left out."""
+
+    frames: np.ndarray  # [N, D]
+    codes: np.ndarray | None  # [N]
+    labels: np.ndarray  # [N] str
+    speakers: np.ndarray  # [N] str, "" where not known
+
+
+def usable(encodings: Encodings, utterance: str) -> Encoding:
+    """The encoding of an utterance, if it can be scored.
+
+    Raises EncodingsError naming the file if it is missing, has values that are not finite, or if frames, centres and
+    codes do not fit each other.
+    """
+    path = encodings.folder / f"{utterance}.npy"
+    if utterance not in encodings:
+        raise EncodingsError(f"{path}: no such encoding, but {utterance} is to be scored; encode it as well")
+    encoding = encodings[utterance]
+    if not np.isfinite(encoding.frames).all():
+        raise EncodingsError(f"{path}: has values that are not numbers (NaN or infinite); encode the corpus again")
+    if len(encoding.centres) != len(encoding.frames) or (np.diff(encoding.centres) <= 0).any():
+        raise EncodingsError(f"{path}: every frame needs a centre, later than the one before; encode the corpus again")
+    if encoding.codes is not None and len(encoding.codes) != len(encoding.frames):
+        raise EncodingsError(
+            f"{path}: {len(encoding.frames)} frames, but units.jsonl has {len(encoding.codes)} codes of {utterance}; "
+            "encode the corpus again"
+        )
+    return encoding
+
+
+def stacked(folder: str, frames: Sequence[np.ndarray]) -> np.ndarray:
+    """Frames of utterances one after the other: [N, D], single precision unless the files are double.
+
+    Raises EncodingsError if they differ in dimensions.
+    """
+    dims = sorted({array.shape[1] for array in frames})
+    if len(dims) > 1:
+        raise EncodingsError(f"{folder}: frames have {dims} dimensions; encode the corpus again into an empty folder")
+    joined = np.concatenate(frames)
+    return joined.astype(np.float32 if joined.dtype.itemsize <= 4 else np.float64, copy=False)
+
+
+def labelled_frames(encodings: Encodings, utterances: Iterable[Utterance], tier: str) -> LabelledFrames:
+    """Every frame whose centre lies in a labelled interval of the tier. Utterances without the tier are left out.
+
+    Raises UnscorableError if there is no such frame, EncodingsError as `usable` does.
+    """
+    frames, codes, labels, speakers = [], [], [], []
+    for utterance in utterances:
+        if tier not in utterance.alignment:
+            continue
+        encoding = usable(encodings, utterance.id)
+        found = labels_at(utterance.alignment[tier], encoding.centres)
+        spoken = np.array([label not in SILENCES for label in found], dtype=bool)
+        frames.append(encoding.frames[spoken])
+        codes.append(None if encoding.codes is None else encoding.codes[spoken])
+        labels.append(found[spoken].astype(str))
+        speakers.append(np.full(spoken.sum(), utterance.speaker or ""))
+    if not sum(map(len, frames)):
+        raise UnscorableError(f"no utterance has labels in tier {tier!r}")
+    return LabelledFrames(
+        frames=stacked(encodings.folder, frames),
+        codes=None if any(array is None for array in codes) else np.concatenate(codes),
+        labels=np.concatenate(labels),
+        speakers=np.concatenate(speakers),
+    )
