@@ -1,10 +1,5 @@
 """Recordings in and out: from a file to samples in [-1, 1] and back, and the mu-law levels WaveNet predicts."""
 
-import io
-import re
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,24 +7,12 @@ import librosa
 import numpy as np
 import soundfile
 
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import Utterance
+from unitdisc.data.sources import AudioError, open_audio
 from unitdisc.files import written_aside
 
 SILENCE = 1e-4  # a recording that never leaves its mean by this much (-80 dB of full scale) says nothing
-STREAMED = 0x7FFF0000  # headers written into a pipe claim about this many bytes or more, not knowing better
 FORMATS = {".wav": "WAV", ".flac": "FLAC"}
-
-
-class AudioError(CorpusError):
-    """A recording cannot be used: the message says which file, what is wrong with it, and the cure."""
-
-    file = what = cure = ""  # the parts of the message
-
-    @classmethod
-    def at(cls, file: str | Path, what: str, cure: str) -> "AudioError":
-        error = cls(f"{file}: {what}; {cure}")
-        error.file, error.what, error.cure = str(file), what, cure
-        return error
 
 
 class AudioInfo(NamedTuple):
@@ -70,121 +53,6 @@ def read_audio(
         wave = librosa.resample(wave, orig_sr=source, target_sr=target, res_type="soxr_hq")
     ticks = round(utterance.ticks * target / listed)
     return wave if len(wave) == ticks else librosa.util.fix_length(wave, size=ticks)
-
-
-@contextmanager
-def open_audio(path: str | Path, allow_pipes: bool = False) -> Iterator[soundfile.SoundFile]:
-    """Opens a file, an entry of a Kaldi archive (`x.ark:123`) or, if allowed, the output of a command (`cmd |`).
-
-    Raises AudioError as `audio_info` does, also for what goes wrong while the file is open.
-    """
-    try:
-        with source(str(path), allow_pipes) as stream, opened(stream) as file:
-            if not file.frames:
-                raise AudioError.at(path, "holds no samples", "record it again, or take it off the list")
-            if missing := bytes_missing(file):
-                raise AudioError.at(path, f"is truncated: its last {missing} bytes are missing", "copy it again")
-            yield file
-    except (soundfile.SoundFileError, OSError) as error:
-        reason = getattr(error, "error_string", str(error)).removeprefix("Error : ").rstrip(".")
-        cure = "copy it again, or convert it to WAV, FLAC, OGG or MP3"
-        raise AudioError.at(path, f"cannot be read ({reason})", cure) from error
-
-
-def opened(stream: str | io.IOBase) -> soundfile.SoundFile:
-    try:
-        return soundfile.SoundFile(stream)
-    except TypeError as error:  # soundfile's way to say so
-        raise OSError("raw samples without a header") from error
-
-
-@contextmanager
-def source(path: str, allow_pipes: bool) -> Iterator[str | io.IOBase]:
-    """What soundfile can open: a path, the entry of an archive, or what a command wrote."""
-    if path.rstrip().endswith("|"):
-        yield io.BytesIO(run_pipe(path, allow_pipes))
-        return
-    archive = re.fullmatch(r"(.+):(\d+)", path)
-    if archive and not Path(path).exists():
-        check_file(Path(archive[1]))
-        with Path(archive[1]).open("rb") as stream:
-            yield archive_entry(stream, path, int(archive[2]))
-        return
-    check_file(Path(path))
-    yield path
-
-
-def check_file(path: Path) -> None:
-    if not path.is_file():
-        what = "is not a file" if path.exists() else "no such file"
-        raise AudioError.at(path, what, "correct the path in the list, or take the recording off it")
-    if not path.stat().st_size:
-        raise AudioError.at(path, "is empty (0 bytes)", "copy it again, or take it off the list")
-
-
-def run_pipe(command: str, allowed: bool) -> bytes:
-    """The output of a Kaldi pipe, `cmd |`."""
-    if not allowed:
-        raise AudioError.at(
-            command, "is a pipe, which runs a command on this computer", "if you trust the list, allow pipes"
-        )
-    done = subprocess.run(command.rstrip()[:-1], shell=True, capture_output=True, check=False)
-    if done.returncode or not done.stdout:
-        said = done.stderr.decode(errors="replace").strip()[-300:] or "it says nothing"
-        what = f"fails with exit status {done.returncode}" if done.returncode else "writes nothing"
-        raise AudioError.at(command, f"{what} ({said})", "run the command by hand")
-    return done.stdout
-
-
-class Window(io.RawIOBase):
-    """The bytes [start, start + size) of a file, as a file."""
-
-    def __init__(self, file: io.BufferedReader, start: int, size: int):
-        self.file, self.start, self.size, self.position = file, start, size, 0
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self.position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
-        return self.position
-
-    def readinto(self, buffer) -> int:
-        view = memoryview(buffer).cast("B")[: max(self.size - self.position, 0)]
-        self.file.seek(self.start + self.position)
-        count = self.file.readinto(view)
-        self.position += count
-        return count
-
-
-def archive_entry(file: io.BufferedReader, path: str, offset: int) -> Window:
-    """The recording at an offset of a Kaldi archive, be it WAV, FLAC or kaldiio's AUDIO.
-
-    Read here and not by kaldiio, which would unpickle (and so run) what an archive holds, and always reads all of it.
-    """
-    size = file.seek(0, io.SEEK_END)
-    file.seek(offset)
-    head = file.read(32)
-    if head[:4] == b"RIFF":
-        listed = 8 + int.from_bytes(head[4:8], "little")
-        return Window(file, offset, size - offset if listed >= 8 + STREAMED else min(listed, size - offset))
-    if head[:4] == b"fLaC":
-        return Window(file, offset, size - offset)
-    if head[:5] == b"AUDIO":
-        start = 6 + head[5]
-        return Window(file, offset + start, min(int.from_bytes(head[6:start], "little"), size - offset - start))
-    raise AudioError.at(path, "no recording starts there", "point to a WAV or FLAC in the archive, not to features")
-
-
-def bytes_missing(file: soundfile.SoundFile) -> int:
-    """How many bytes of samples the header promises beyond those there are."""
-    listed = re.search(r"^\s*(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    if listed is None or int(listed[1]) >= STREAMED:
-        return 0
-    return max(int(listed[1]) - int(listed[2]), 0)
 
 
 def check_rate(utterance: Utterance, source: int, rate: int | None) -> None:

@@ -1,0 +1,55 @@
+"""Kaldi's tables: text files whose lines begin with the id of what the rest of the line is about."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from unitdisc.corpus import CorpusError
+
+
+class Row(NamedTuple):
+    """A line: its number, its first field and the rest."""
+
+    line: int
+    key: str
+    value: str
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The lines of a table; blank lines and comments (;;) are left out.
+
+    Raises CorpusError if the file is missing or not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                row = parse_row(number, line)
+                if row.key and not row.key.startswith(";;"):
+                    yield row
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path}:{number}: not UTF-8 ({error.reason}); convert the file to UTF-8") from error
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror}); a Kaldi directory needs it") from error
+
+
+def parse_row(number: int, line: bytes) -> Row:
+    key, *rest = line.decode("utf-8").split(maxsplit=1) or [""]
+    return Row(number, key, rest[0].strip() if rest else "")
+
+
+def read_table(path: Path) -> dict[str, Row]:
+    """A table by the ids its lines begin with.
+
+    Raises CorpusError as `read_rows` does, and if an id repeats.
+    """
+    rows = {}
+    for row in read_rows(path):
+        if row.key in rows:
+            raise CorpusError(f"{path}:{row.line}: {row.key} is already on line {rows[row.key].line}; remove one")
+        rows[row.key] = row
+    return rows
+
+
+def read_map(path: Path) -> dict[str, str]:
+    """A table from id to the rest of the line; empty if there is no such file."""
+    return {row.key: row.value for row in read_table(path).values()} if path.exists() else {}
