@@ -19,6 +19,28 @@ from unitdisc.files import write_text
 class CorpusError(ValueError):
     """A corpus on disk is not what it should be; the message names file, line and cure."""
 
+    @classmethod
+    def of(cls, problem: "Problem") -> "CorpusError":
+        return cls(str(problem).removeprefix(f"{problem.severity}: "))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a corpus, and what to do about it.
+
+    An error makes a recording or a list unusable; a warning is only worth a look.
+    """
+
+    severity: str  # "error" or "warning"
+    file: str
+    line: int | None
+    what: str
+    cure: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{self.severity}: {place}: {self.what}; {self.cure}"
+
 
 class Interval(NamedTuple):
     """A labelled stretch of an utterance: ticks [start, end)."""
@@ -53,26 +75,36 @@ class Utterance:
             raise CorpusError(
                 f"{self.id}: starts at {self.start} and lasts {self.ticks} ticks; neither can be negative"
             )
-        for fault in alignment_faults(self):
+        for fault in alignment_faults(self.alignment, self.ticks):
             raise CorpusError(f"{self.id}: {fault}")
 
 
-def alignment_faults(utterance: Utterance) -> Iterator[str]:
+def is_id(name: str) -> bool:
+    """Whether a name can be that of an utterance: it names files, and begins lines of tables."""
+    return name.split() == [name] and not {"/", "\0"} & set(name)
+
+
+def alignment_faults(alignment: Mapping[str, Iterable[Interval]], ticks: int) -> Iterator[str]:
     """Says of every interval that is empty, out of order, overlapping or outside of the utterance what it must be."""
-    for tier, intervals in utterance.alignment.items():
+    for tier, intervals in alignment.items():
         position = 0
         for start, end, label in intervals:
-            if not position <= start < end <= utterance.ticks:
+            if not position <= start < end <= ticks:
                 yield (
                     f"{tier} interval {label!r} is [{start}, {end}), "
-                    f"but must start at {position} or later, not be empty, and end by {utterance.ticks}"
+                    f"but must start at {position} or later, not be empty, and end by {ticks}"
                 )
             position = max(position, end)
 
 
 def at_rate(utterance: Utterance, rate: int) -> Utterance:
-    """The same utterance with its ticks counted at another rate; intervals shorter than half a new tick disappear."""
-    if utterance.rate in (None, rate):
+    """The same utterance with its ticks counted at another rate; intervals shorter than half a new tick disappear.
+
+    Where the rate was not known, `rate` is what it is.
+    """
+    if utterance.rate == rate:
+        return utterance
+    if utterance.rate is None:
         return replace(utterance, rate=rate)
 
     def convert(ticks: int) -> int:
@@ -160,22 +192,27 @@ def parse_utterance(values: Any, home: Path) -> Utterance:
 
     Raises ValueError saying which field is wrong, and how it must be.
     """
-    if not isinstance(values, Mapping):
-        raise CorpusError('must be an object: {"id": ..., "path": ..., "ticks": ...}')
-    known = [known.name for known in fields(Utterance)]
-    if unknown := sorted(values.keys() - set(known)):
-        raise CorpusError(f"has no field {unknown}: the fields are {known}")
-    if missing := sorted({"id", "path", "ticks"} - values.keys()):
-        raise CorpusError(f"lacks {missing}")
-    for name, value in values.items():
-        kind = TYPES.get(name, str)
-        if not isinstance(value, kind) and not (value is None and name in OPTIONAL):
-            raise CorpusError(f"{name} is {value!r}, but must be {kind.__name__}")
-        if isinstance(value, str):
-            value.encode("utf-8")  # raises if half of a character was escaped
+    for fault in field_faults(values):
+        raise CorpusError(fault)
     path = values["path"] if is_pipe(values["path"]) else str(home / values["path"])
     alignment = {tier: parse_tier(tier, intervals) for tier, intervals in values.get("alignment", {}).items()}
     return Utterance(**{"speaker": None, **values, "path": path, "alignment": alignment})
+
+
+def field_faults(values: Any) -> Iterator[str]:
+    """Says of every field of a line that is missing, unknown or of the wrong kind what it must be."""
+    if not isinstance(values, dict):
+        yield 'must be an object: {"id": ..., "path": ..., "ticks": ...}'
+        return
+    known = [known.name for known in fields(Utterance)]
+    for name in sorted({"id", "path", "ticks"} - values.keys()):
+        yield f"lacks {name!r}"
+    for name, value in values.items():
+        kind = TYPES.get(name, str)
+        if name not in known:
+            yield f"has no field {name!r}: the fields are {known}"
+        elif not isinstance(value, kind) and not (value is None and name in OPTIONAL):
+            yield f"{name} is {value!r}, but must be {kind.__name__}"
 
 
 def parse_tier(tier: str, intervals: Any) -> list[Interval]:

@@ -41,9 +41,12 @@ def open_audio(path: str | Path, allow_pipes: bool = False) -> Iterator[soundfil
                 raise AudioError.at(path, f"is truncated: its last {missing} bytes are missing", "copy it again")
             yield file
     except (soundfile.SoundFileError, OSError) as error:
-        reason = getattr(error, "error_string", str(error)).removeprefix("Error : ").rstrip(".")
-        cure = "copy it again, or convert it to WAV, FLAC, OGG or MP3"
-        raise AudioError.at(path, f"cannot be read ({reason})", cure) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str | Path, error: Exception) -> AudioError:
+    reason = getattr(error, "error_string", str(error)).removeprefix("Error : ").rstrip(".")
+    return AudioError.at(path, f"cannot be read ({reason})", "copy it again, or convert it to WAV, FLAC, OGG or MP3")
 
 
 def opened(stream: str | io.IOBase) -> soundfile.SoundFile:

@@ -11,12 +11,13 @@ the kind that more ids of the file belong to is meant.
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.kaldi.tables import Row, read_map, read_rows
+from unitdisc.corpus import CorpusError, Interval, Problem, Utterance
+from unitdisc.kaldi.tables import Row, parse_row, read_map
 
 ROUNDING = 0.02  # seconds an interval may overlap the one before or the end: a frame or two, counted differently
 NO_LABEL = "<eps>"  # how an empty label is written
@@ -40,55 +41,89 @@ class Timed(NamedTuple):
     line: int
 
 
+@dataclass(frozen=True)
+class Ctm:
+    """The lines of a CTM file by utterance or recording, in order of time."""
+
+    path: Path
+    timed: dict[str, list[Timed]]
+    problems: list[Problem]  # the lines that are none
+
+
 def read_ctm(path: Path, stretches: Mapping[str, Stretch]) -> dict[str, list[Interval]]:
     """One tier: utterance -> intervals, for every utterance that has any.
 
     Overlaps of up to 20 ms, which counting frames leaves behind, are cut; what has no length is left out.
     Raises CorpusError if a line is no line of a CTM, if intervals overlap, or if they end after the utterance.
     """
-    timed = read_timed(path)
-    for lines in timed.values():
-        for line, following in pairwise(lines):
-            if following.start < line.end - ROUNDING:
-                raise CorpusError(
-                    f"{path}:{following.line}: starts at {following.start:g} s, before line {line.line} ends at "
-                    f"{line.end:g} s; correct the times"
-                )
+    ctm = open_ctm(path)
+    for problem in (*ctm.problems, *ctm_problems(ctm, stretches)):
+        if problem.severity == "error":
+            raise CorpusError.of(problem)
     known = {key: stretch for key, stretch in stretches.items() if stretch.rate is not None}
-    if counts_from_recordings(path, timed, stretches):
-        tier = {key: in_ticks(centred_in(timed.get(s.recording, []), s), s) for key, s in known.items()}
+    if counts_from_recordings(ctm.timed, stretches):
+        tier = {key: in_ticks(centred_in(ctm.timed.get(s.recording, []), s), s) for key, s in known.items()}
     else:
-        for key in known.keys() & timed.keys():
-            seconds, last = known[key].ticks / known[key].rate, timed[key][-1]
-            if last.end > seconds + ROUNDING:
-                what = f"ends at {last.end:g} s, but {key} has only {seconds:g} s"
-                raise CorpusError(f"{path}:{last.line}: {what}; correct the times, or copy the audio again")
-        tier = {key: in_ticks(timed.get(key, []), s._replace(start=0)) for key, s in known.items()}
+        tier = {key: in_ticks(ctm.timed.get(key, []), s._replace(start=0)) for key, s in known.items()}
     return {key: intervals for key, intervals in tier.items() if intervals}
 
 
-def counts_from_recordings(path: Path, keys: Iterable[str], stretches: Mapping[str, Stretch]) -> bool:
+def counts_from_recordings(keys: Iterable[str], stretches: Mapping[str, Stretch]) -> bool:
     """Whether the lines of a file begin with recording ids."""
     keys = set(keys)
-    recordings = {stretch.recording for stretch in stretches.values()} & keys
-    utterances = stretches.keys() & keys
-    if keys and not recordings and not utterances:
-        raise CorpusError(f"{path}: no line begins with an utterance or a recording; {min(keys)!r} is neither")
-    return len(recordings) > len(utterances)
+    recordings = {stretch.recording for stretch in stretches.values()}
+    return len(recordings & keys) > len(stretches.keys() & keys)
 
 
-def read_timed(path: Path) -> dict[str, list[Timed]]:
-    """The lines of a CTM file by utterance or recording, in order of time."""
+def ctm_problems(ctm: Ctm, stretches: Mapping[str, Stretch]) -> Iterator[Problem]:
+    """Lines that overlap, that end after their utterance, or that are about none."""
+    for lines in ctm.timed.values():
+        for line, following in pairwise(lines):
+            if following.start < line.end - ROUNDING:
+                what = f"starts at {following.start:g} s, before line {line.line} ends at {line.end:g} s"
+                yield Problem("error", str(ctm.path), following.line, what, "correct the times")
+    if counts_from_recordings(ctm.timed, stretches):
+        about, ids = "recording", {stretch.recording for stretch in stretches.values()}
+    else:
+        about, ids = "utterance", stretches.keys()
+        yield from overlong(ctm, stretches)
+    if unknown := sorted(ctm.timed.keys() - ids):
+        line = min(ctm.timed[unknown[0]], key=lambda timed: timed.line).line
+        what = f"there is no {about} {unknown[0]!r} ({len(unknown)} such ids)"
+        severity = "error" if len(unknown) == len(ctm.timed) else "warning"
+        yield Problem(severity, str(ctm.path), line, what, f"begin lines with an {about}, or remove them")
+
+
+def overlong(ctm: Ctm, stretches: Mapping[str, Stretch]) -> Iterator[Problem]:
+    for key, lines in ctm.timed.items():
+        stretch = stretches.get(key)
+        if stretch is None or stretch.rate is None:
+            continue
+        seconds = stretch.ticks / stretch.rate
+        for line in lines:
+            if line.end > seconds + ROUNDING:
+                what = f"ends at {line.end:g} s, but {key!r} has only {seconds:g} s"
+                yield Problem("error", str(ctm.path), line.line, what, "correct the times, or copy the audio again")
+
+
+def open_ctm(path: Path) -> Ctm:
+    """Reads the lines that can be read.
+
+    Raises CorpusError if there is no such file, or if reco2file_and_channel beside it is wrong.
+    """
     channels = {value: key for key, value in read_map(path.parent / "reco2file_and_channel").items()}
-    timed = defaultdict(list)
-    for row in read_rows(path):
-        try:
-            key, line = parse_timed(row, channels)
-        except ValueError as error:
-            cure = "write UTTERANCE CHANNEL START DURATION LABEL, in seconds"
-            raise CorpusError(f"{path}:{row.line}: {error}; {cure}") from error
-        timed[key].append(line)
-    return {key: sorted(lines) for key, lines in timed.items()}
+    timed, problems = defaultdict(list), []
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                row = parse_row(number, line.decode("utf-8"))
+                if row.key and not row.key.startswith(";;"):
+                    key, interval = parse_timed(row, channels)
+                    timed[key].append(interval)
+            except ValueError as error:
+                cure = "write UTTERANCE CHANNEL START DURATION LABEL, in seconds"
+                problems.append(Problem("error", str(path), number, str(error), cure))
+    return Ctm(path, {key: sorted(lines) for key, lines in timed.items()}, problems)
 
 
 def parse_timed(row: Row, channels: Mapping[str, str]) -> tuple[str, Timed]:

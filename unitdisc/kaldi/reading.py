@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from joblib import Parallel, delayed
 
-from unitdisc.corpus import CorpusError, Utterance, is_pipe, read_manifest
+from unitdisc.corpus import CorpusError, Utterance, is_id, is_pipe, read_manifest
 from unitdisc.data.audio import AudioInfo, audio_info
 from unitdisc.data.sources import ARCHIVE, AudioError
 from unitdisc.kaldi.ctm import Stretch, read_ctm, to_ticks
@@ -17,7 +17,7 @@ PIPE = "is a pipe, which runs a command on this computer; if you trust its autho
 SEGMENT = "write UTTERANCE RECORDING START END, in seconds"
 
 
-class Recording(NamedTuple):
+class Source(NamedTuple):
     """A line of wav.scp."""
 
     path: str
@@ -76,6 +76,8 @@ def read_kaldi(folder: str | Path, allow_pipes: bool = False) -> list[Utterance]
     tiers = {file.stem: read_ctm(file, stretches) for file in sorted(folder.glob("*.ctm"))}
     utterances = []
     for id, stretch in sorted(stretches.items()):
+        if not is_id(id):
+            raise CorpusError(f"{folder}: the utterance {id!r} cannot name a file; use no slashes in ids")
         utterance = Utterance(
             id=id,
             path=recordings[stretch.recording].path,
@@ -91,7 +93,7 @@ def read_kaldi(folder: str | Path, allow_pipes: bool = False) -> list[Utterance]
     return utterances
 
 
-def read_recordings(folder: Path, allow_pipes: bool) -> dict[str, Recording]:
+def read_recordings(folder: Path, allow_pipes: bool) -> dict[str, Source]:
     rows = read_table(folder / "wav.scp")
     if not rows:
         raise CorpusError(f"{folder / 'wav.scp'}: no recordings in it; prepare the corpus again")
@@ -102,7 +104,7 @@ def read_recordings(folder: Path, allow_pipes: bool) -> dict[str, Recording]:
             raise CorpusError(f"{folder / 'wav.scp'}:{row.line}: {row.key} {PIPE}")
     paths = [locate(row.value, folder) for row in rows.values()]
     infos = Parallel(n_jobs=8, backend="threading")(delayed(info_or_none)(path, allow_pipes) for path in paths)
-    return {key: Recording(path, info) for key, path, info in zip(rows, paths, infos)}
+    return {key: Source(path, info) for key, path, info in zip(rows, paths, infos)}
 
 
 def locate(path: str, folder: Path) -> str:
@@ -121,7 +123,7 @@ def info_or_none(path: str, allow_pipes: bool) -> AudioInfo | None:
         return None
 
 
-def read_stretches(folder: Path, recordings: Mapping[str, Recording]) -> dict[str, Stretch]:
+def read_stretches(folder: Path, recordings: Mapping[str, Source]) -> dict[str, Stretch]:
     """Where every utterance is: by `segments`, or the whole of each recording if there is none."""
     path = folder / "segments"
     if not path.exists():

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError
 
+BLANK = " \t\r\n"
+
 
 class Row(NamedTuple):
     """A line: its number, its first field and the rest."""
@@ -23,7 +25,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                row = parse_row(number, line)
+                row = parse_row(number, line.decode("utf-8"))
                 if row.key and not row.key.startswith(";;"):
                     yield row
     except UnicodeDecodeError as error:
@@ -32,9 +34,9 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise CorpusError(f"{path}: cannot be read ({error.strerror}); a Kaldi directory needs it") from error
 
 
-def parse_row(number: int, line: bytes) -> Row:
-    key, *rest = line.decode("utf-8").split(maxsplit=1) or [""]
-    return Row(number, key, rest[0].strip() if rest else "")
+def parse_row(number: int, line: str) -> Row:
+    fields = line.strip(BLANK).replace("\t", " ").split(" ", 1)  # other white space of Unicode is no border in Kaldi
+    return Row(number, fields[0], fields[1].strip(BLANK) if len(fields) > 1 else "")
 
 
 def read_table(path: Path) -> dict[str, Row]:

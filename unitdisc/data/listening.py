@@ -1,0 +1,128 @@
+"""Listening to recordings for what is wrong with them: unreadable, cut off, silent, NaN, clipped."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+from joblib import Parallel, cpu_count, delayed
+
+from unitdisc.corpus import Utterance
+from unitdisc.data.audio import SILENCE, AudioInfo, shorter, span
+from unitdisc.data.sources import AudioError, open_audio, unreadable
+
+FULL_SCALE = 32767 / 32768
+CLIPPED = 1e-3  # the share of samples at full scale from which clipping is worth a warning
+BLOCK = 1 << 18  # samples in memory at a time
+GLANCE = 1 << 13  # samples a glance reads at a time
+FLOATS = ("FLOAT", "DOUBLE")  # the kinds of samples that can be NaN
+MISLISTED = "correct the rate in the list, or allow resampling"
+
+
+class Fault(NamedTuple):
+    """Something wrong with an utterance of a recording, or with all of it (None)."""
+
+    utterance: str | None
+    severity: str
+    what: str
+    cure: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording to listen to, and its utterances as its length and rate make them."""
+
+    path: str
+    within: Callable[[AudioInfo], Iterable[Utterance]]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What listening to a recording showed."""
+
+    info: AudioInfo | None  # None if it cannot be opened
+    faults: list[Fault]
+
+
+def listen_to_all(
+    recordings: Mapping[str, Recording],
+    thorough: bool = True,
+    resample: bool = False,
+    allow_pipes: bool = False,
+    workers: int | None = None,
+) -> dict[str, Heard]:
+    """Listens to many recordings at once, in threads (decoding holds no lock), one block of each in memory."""
+    run = Parallel(n_jobs=workers or cpu_count(), backend="threading", return_as="generator")
+    listen_to = delayed(listen)
+    heard = run(listen_to(recording, thorough, resample, allow_pipes) for recording in recordings.values())
+    return dict(zip(recordings, heard))
+
+
+def listen(recording: Recording, thorough: bool, resample: bool, allow_pipes: bool) -> Heard:
+    """Listens to the utterances of one recording.
+
+    Not `thorough` is a glance: at the header, at the beginning until something can be heard, and at the last sample.
+    That finds whatever a whole reading does, except clipping and damage in the middle of a compressed file.
+    """
+    info, faults = None, []
+    try:
+        with open_audio(recording.path, allow_pipes) as file:
+            info = AudioInfo(file.frames, file.samplerate)
+            for utterance in sorted(recording.within(info), key=lambda utterance: utterance.start):
+                faults += faults_of(file, utterance, thorough, resample)
+    except AudioError as error:
+        faults.append(Fault(None, "error", error.what, error.cure))
+    return Heard(info, faults)
+
+
+def faults_of(file: soundfile.SoundFile, utterance: Utterance, thorough: bool, resample: bool) -> Iterator[Fault]:
+    if not resample and utterance.rate not in (None, file.samplerate):
+        what = f"has {file.samplerate} samples per second, but {utterance.id} is listed with {utterance.rate}"
+        yield Fault(utterance.id, "error", what, MISLISTED)
+        return
+    try:
+        levels = read_levels(file, utterance, thorough)
+    except AudioError as error:
+        yield Fault(utterance.id, "error", error.what, error.cure)
+        return
+    except soundfile.SoundFileError as error:
+        fault = unreadable(utterance.path, error)
+        yield Fault(utterance.id, "error", fault.what, fault.cure)
+        return
+    if not np.isfinite(levels.low + levels.high):
+        yield Fault(utterance.id, "error", f"{utterance.id} holds NaN or infinity", "convert the original again")
+    elif levels.high - levels.low < 2 * SILENCE:
+        yield Fault(utterance.id, "error", f"{utterance.id} is silent", "take it off the list")
+    elif levels.clipped > CLIPPED:
+        what = f"{utterance.id} is clipped: {levels.clipped:.1%} of the samples are at full scale or beyond"
+        yield Fault(utterance.id, "warning", what, "if the original is cleaner, convert it again at a lower volume")
+
+
+class Levels(NamedTuple):
+    low: float
+    high: float
+    clipped: float  # share of the samples
+
+
+def read_levels(file: soundfile.SoundFile, utterance: Utterance, thorough: bool) -> Levels:
+    """The range of the samples of an utterance, channels averaged; NaN if any is.
+
+    Raises AudioError if the file is shorter than listed.
+    """
+    position, last = span(utterance, file.frames, file.samplerate)
+    size = last - position
+    glance = not thorough and file.subtype not in FLOATS
+    low, high, clipped = np.inf, -np.inf, 0.0
+    file.seek(position)
+    while position < last:
+        block = file.read(min(GLANCE if glance else BLOCK, last - position), dtype="float32", always_2d=True)
+        if not len(block):
+            raise shorter(utterance, position, last)
+        position += len(block)
+        wave = block.mean(1)
+        low, high = np.minimum(low, wave.min()), np.maximum(high, wave.max())
+        clipped += np.count_nonzero(np.abs(wave) >= FULL_SCALE) / size
+        if glance and high - low >= 2 * SILENCE and position < last - 1:
+            position = file.seek(last - 1)  # what lies between can be neither silent nor NaN
+    return Levels(float(low), float(high), clipped)
