@@ -1,0 +1,141 @@
+"""Every score of a set of encodings in one dictionary, ready for JSON: ABX, probes, units against phones, bitrate."""
+
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any, Literal
+
+import unitdisc
+from unitdisc.corpus import Utterance
+from unitdisc.encodings import Encodings
+from unitdisc.evaluation import SILENCES, UnscorableError
+from unitdisc.evaluation.abx import abx, label_items, triphone_items
+from unitdisc.evaluation.bitrate import unit_bitrate
+from unitdisc.evaluation.cells import AbxItem
+from unitdisc.evaluation.clustering import code_usage, confusion, many_to_one, unit_frames, unit_scores
+from unitdisc.evaluation.probes import FRAME_FOLDS, TRAINING_FRAMES, UTTERANCE_FOLDS, Progress, probe_points
+
+SPEAKERS = ("within", "across")
+AVERAGE = "librilight"
+
+
+def score(
+    points: Mapping[str, Encodings],
+    utterances: Iterable[Utterance],
+    mel: Encodings | None = None,
+    tier: str = "phone",
+    context: Literal["triphone", "any"] = "triphone",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Scores encodings of the same utterances at several points (mfcc, encoder, ..., condition).
+
+    mel: log-mel frames to reconstruct; context: "triphone" compares phones between the same neighbours, "any" the
+    labels of the tier whatever is around them, as suits words. Accuracies and errors are fractions, 0 to 1:
+
+        {"abx": {POINT: {"within": error, "across": error}},
+         "abx_counts": {POINT: {"within": {"items", "skipped", "cells", "triplets", "ties"}, ...}},
+         "probes": {POINT: {"phone" | "speaker" | "gender": {"accuracy", "majority", ...}, "mel": {"r2", ...}}},
+         "units": the codes of the point `bottleneck` against labels, with "confusion", "usage" and "bitrate",
+         "settings": ..., "versions": ...}
+
+    What the corpus cannot tell is None, and "why" beside it says what is missing.
+    Raises EncodingsError naming the file if encodings are missing or unusable.
+    """
+    utterances = list(utterances)
+    jobs = len(points) * 6 + 1  # two ABX and four probes at each point, and the units
+    tell = progress or (lambda done, jobs, job: None)
+    errors, counts = abx_points(points, items(utterances, tier, context), lambda done, job: tell(done, jobs, job))
+    after_abx = 2 * len(points)
+    probes = probe_points(points, utterances, mel, tier, seed, lambda done, _, job: tell(after_abx + done, jobs, job))
+    tell(jobs - 1, jobs, "units against labels")
+    units = score_units(points["bottleneck"], utterances, tier, seed) if "bottleneck" in points else None
+    return {
+        "abx": errors,
+        "abx_counts": counts,
+        "probes": probes,
+        "units": units or {"why": "no encodings of the point bottleneck"},
+        "settings": settings(utterances, tier, context, seed),
+        "versions": versions(),
+    }
+
+
+def items(utterances: Sequence[Utterance], tier: str, context: str) -> list[AbxItem]:
+    aligned = [utterance for utterance in utterances if tier in utterance.alignment]
+    return triphone_items(aligned, tier) if context == "triphone" else label_items(aligned, tier)
+
+
+def abx_points(
+    points: Mapping[str, Encodings], items: Sequence[AbxItem], tell: Callable[[int, str], None]
+) -> tuple[dict, dict]:
+    """Errors and counts of ABX at every point, within and across speakers."""
+    errors, counts = {}, {}
+    for number, (point, encodings) in enumerate(points.items()):
+        errors[point], counts[point] = {}, {}
+        for step, speaker in enumerate(SPEAKERS):
+            tell(2 * number + step, f"ABX {speaker} speakers, {point}")
+            try:
+                result = abx(items, encodings, speaker, AVERAGE)
+            except UnscorableError as error:
+                errors[point][speaker] = None
+                errors[point].setdefault("why", str(error))
+                continue
+            errors[point][speaker] = result.error
+            names = ("items", "skipped", "cells", "triplets", "ties")
+            counts[point][speaker] = {name: getattr(result, name) for name in names}
+    return errors, counts
+
+
+def score_units(encodings: Encodings, utterances: Sequence[Utterance], tier: str, seed: int = 0) -> dict[str, Any]:
+    """Codes against labels, how evenly codes are used, and their bitrate."""
+    scores: dict[str, Any] = {}
+    try:
+        found = unit_frames(encodings, utterances, tier)
+        counts = confusion(found.codes, found.labels)
+        scores |= asdict(unit_scores(found.codes, found.labels))
+        scores["confusion"] = {"labels": counts.labels, "codes": counts.codes, "counts": counts.counts.tolist()}
+        scores["many_to_one"] = None
+        scores["many_to_one"] = many_to_one(found.codes, found.labels, found.speakers, seed)
+    except UnscorableError as error:
+        scores["why"] = str(error)
+    for name, count in (
+        ("usage", lambda: code_usage(encodings, utterances)),
+        ("bitrate", lambda: unit_bitrate(encodings, utterances)),
+        ("bitrate_collapsed", lambda: unit_bitrate(encodings, utterances, collapse=True)),
+    ):
+        try:
+            scores[name] = asdict(count())
+        except UnscorableError as error:
+            scores[name] = {"why": str(error)}
+    return scores
+
+
+def settings(utterances: Sequence[Utterance], tier: str, context: str, seed: int) -> dict[str, Any]:
+    """What was scored, and how: all that one must know to compare the figures with others."""
+    return {
+        "tier": tier,
+        "seed": seed,
+        "utterances": len(utterances),
+        "speakers": len({utterance.speaker for utterance in utterances} - {None}),
+        "seconds": sum(utterance.ticks / utterance.rate for utterance in utterances if utterance.rate),
+        "silences": sorted(SILENCES),
+        "abx": {
+            "context": context,
+            "distance": "angle, dynamic time warping normalised by path length",
+            "average": AVERAGE,
+            "slicing": "exact",
+            "subsampling": None,
+        },
+        "probes": {
+            "reader": "linear",
+            "frame_folds": FRAME_FOLDS,
+            "utterance_folds": UTTERANCE_FOLDS,
+            "training_frames": TRAINING_FRAMES,
+        },
+    }
+
+
+def versions() -> dict[str, str]:
+    libraries = {name: version(name) for name in ("numpy", "numba", "scikit-learn")}
+    return {"unitdisc": unitdisc.__version__, "python": platform.python_version(), **libraries}
