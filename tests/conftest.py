@@ -1,0 +1,25 @@
+"""What tests share: seeds, threads, and where the real data lie."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parent.parent
+DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))
+
+torch.set_num_threads(1)  # tiny tensors: threads cost more than they bring
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real recordings and manuscripts; tests that need it are skipped where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip(f"no real data at {DATA}; set UNITDISC_DATA to the folder")
+    return DATA

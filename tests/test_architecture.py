@@ -1,0 +1,93 @@
+"""The layers import downwards only, so that each can be read without the ones above it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FAMILIES = {"encoders", "bottlenecks", "conditioning", "decoders"}
+MAY_IMPORT = {
+    "__init__": set(),
+    "__main__": {"cli"},
+    "files": set(),
+    "distributed": set(),
+    "config": set(),
+    "console": set(),
+    "alarms": set(),
+    "corpus": {"files"},
+    "encodings": {"files"},
+    "batch": {"distributed"},
+    "kaldi": {"corpus", "files", "data"},  # data.audio alone: how long a recording is
+    "units": {"corpus", "encodings", "files"},
+    "data": {"batch", "corpus", "files", "kaldi"},
+    "encoders": {"batch"},
+    "bottlenecks": {"batch", "distributed"},
+    "conditioning": {"distributed"},
+    "decoders": {"distributed"},
+    "model": {"batch"} | FAMILIES,
+    "experiment": {"config", "data", "files", "model"} | FAMILIES,
+    "checkpoints": {"files"},
+    "training": {"alarms", "batch", "bottlenecks", "checkpoints", "distributed", "files", "model"},
+    "encoding": {"corpus", "data", "encodings", "model"},
+    "evaluation": {"corpus", "encodings"},
+    "report": {"corpus", "data", "encodings", "evaluation", "files", "units"},
+    "cli": {"console", "data", "model", "verbs"},
+}
+HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
+    "torchaudio": {"data", "verbs"},
+    "librosa": {"data", "report"},
+    "sklearn": {"evaluation", "bottlenecks"},
+}
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT / "unitdisc").parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[str]:
+    """Every module a file imports, dotted."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found += [f"unitdisc.{a.name}" for a in node.names] if node.module == "unitdisc" else [node.module]
+        elif isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+    return found
+
+
+def parts(path: Path) -> set[str]:
+    """The parts of unitdisc a file imports."""
+    return {name.split(".")[1] for name in imports(path) if name.startswith("unitdisc.")}
+
+
+PACKAGE = sorted((ROOT / "unitdisc").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", [path for path in PACKAGE if part_of(path) != "verbs"], ids=str)
+def test_layers(path: Path):
+    assert parts(path) - {part_of(path), "__version__"} <= MAY_IMPORT[part_of(path)]
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=str)
+def test_heavy_libraries_have_one_home(path: Path):
+    for module in imports(path):
+        assert part_of(path) in HEAVY.get(module.split(".")[0], {part_of(path)}), module
+
+
+def test_nothing_but_the_command_line_imports_verbs():
+    for path in PACKAGE:
+        assert "verbs" not in parts(path) or part_of(path) in ("verbs", "cli"), path
+
+
+@pytest.mark.parametrize(
+    "folder,allowed", [("eval", {"corpus", "encodings", "evaluation", "kaldi"}), ("data_prep", {"corpus", "data"})]
+)
+def test_scripts(folder: str, allowed: set[str]):
+    for path in (ROOT / folder).glob("*.py"):
+        assert parts(path) <= allowed, path
+
+
+def test_scripts_are_no_packages():
+    for folder in ("eval", "data_prep", "recipes"):
+        assert not list((ROOT / folder).rglob("__init__.py"))

@@ -1,0 +1,227 @@
+"""Every registered bottleneck keeps the contract; a new one is covered by its registry line alone."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from unitdisc.batch import padding_mask
+from unitdisc.bottlenecks import BOTTLENECKS, VQ, Gaussian
+from unitdisc.bottlenecks.base import perplexity
+from unitdisc.bottlenecks.codebooks import CODEBOOKS, kmeans
+from unitdisc.bottlenecks.continuous import divergence_from_unit_normal
+from unitdisc.bottlenecks.normalisation import MaskedBatchNorm
+
+LENGTHS = torch.tensor([9, 5])
+MASK = padding_mask(LENGTHS, 9)
+VARIANTS = {
+    "linear": ("linear", {}),
+    "gaussian": ("gaussian", {"free_bits": 0.0}),
+    "vq": ("vq", {"warmup_steps": 0, "num_codes": 6}),
+    "vq by gradient": ("vq", {"warmup_steps": 0, "num_codes": 6, "codebook": "gradient"}),
+    "vq with batch norm": ("vq", {"warmup_steps": 0, "num_codes": 6, "batch_norm": True}),
+    "vq warming up": ("vq", {"warmup_steps": 3, "num_codes": 6}),
+}
+
+
+def test_every_bottleneck_is_tested():
+    assert {kind for kind, _ in VARIANTS.values()} == set(BOTTLENECKS)
+
+
+@pytest.fixture(params=VARIANTS)
+def make(request):
+    kind, options = VARIANTS[request.param]
+
+    def build():
+        torch.manual_seed(0)
+        return BOTTLENECKS[kind](in_dim=12, dim=4, **options)
+
+    return build
+
+
+def run(bottleneck, encoded):
+    return bottleneck(encoded, MASK)
+
+
+def test_shapes(make):
+    bottleneck = make()
+    output = run(bottleneck, torch.randn(2, 9, 12))
+    assert output.latents.shape == output.projected.shape == (2, 9, bottleneck.dim)
+    assert output.codes is None or output.codes.shape == (2, 9)
+    assert all(value.shape == () for value in (output.losses | output.metrics).values())
+
+
+def test_gradient_reaches_the_encoder(make):
+    encoded = torch.randn(2, 9, 12, requires_grad=True)
+    run(make(), encoded).latents.square().sum().backward()
+    assert (encoded.grad[MASK].abs().sum(-1) > 0).all()
+
+
+def test_every_loss_trains_something(make):
+    bottleneck = make()
+    if getattr(bottleneck, "warmup_steps", 0):
+        pytest.skip("losses are off during warm-up")
+    for name in run(bottleneck, torch.randn(2, 9, 12)).losses:
+        bottleneck = make()
+        encoded = torch.randn(2, 9, 12, requires_grad=True)
+        run(bottleneck, encoded).losses[name].backward()
+        trained = [encoded.grad, *(parameter.grad for parameter in bottleneck.parameters())]
+        assert any(gradient is not None and gradient.abs().sum() > 0 for gradient in trained), name
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_padding_changes_nothing(make, training):
+    encoded = torch.randn(2, 9, 12)
+    noisy = encoded.clone()
+    noisy[1, 5:] = 100.0
+    outputs, states = [], []
+    for signal in (encoded, noisy):
+        bottleneck = make().train(training)
+        torch.manual_seed(1)
+        outputs.append(run(bottleneck, signal))
+        states.append(bottleneck.state_dict())
+    clean, padded = outputs
+    torch.testing.assert_close(clean.latents[MASK], padded.latents[MASK])
+    torch.testing.assert_close(clean.losses, padded.losses)
+    torch.testing.assert_close(clean.metrics, padded.metrics)
+    torch.testing.assert_close(*states)
+
+
+def test_state_survives_saving(make):
+    bottleneck, copy = make(), make()
+    for _ in range(3):
+        run(bottleneck, torch.randn(2, 9, 12))
+    copy.load_state_dict(bottleneck.state_dict())
+    for training in (True, False):
+        encoded = torch.randn(2, 9, 12)
+        outputs = []
+        for one in (bottleneck, copy):
+            torch.manual_seed(2)
+            outputs.append(run(one.train(training), encoded).latents)
+        assert torch.equal(*outputs)
+    torch.testing.assert_close(bottleneck.state_dict(), copy.state_dict(), rtol=0, atol=0)
+
+
+def test_divergence_is_that_of_torch():
+    mean, log_variance = torch.randn(5, 3), torch.randn(5, 3)
+    expected = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0)).sum(-1)
+    torch.testing.assert_close(divergence_from_unit_normal(mean, log_variance), expected)
+
+
+def test_free_bits_are_free():
+    bottleneck = Gaussian(in_dim=12, dim=4)
+    encoded = torch.randn(2, 9, 12)
+    bits = run(bottleneck, encoded).metrics["bits_per_frame"]
+    bottleneck.free_nats = 1e3 * math.log(2)
+    output = run(bottleneck, encoded.requires_grad_())
+    output.losses["kl"].backward()
+    assert 0 < bits < 1e3
+    assert output.losses["kl"] == 0
+    assert encoded.grad.abs().sum() == 0
+
+
+def test_the_vae_is_certain_at_evaluation_only():
+    bottleneck, encoded = Gaussian(in_dim=12, dim=4), torch.randn(2, 9, 12)
+    assert not torch.equal(run(bottleneck, encoded).latents, run(bottleneck, encoded).latents)
+    bottleneck.eval()
+    output = run(bottleneck, encoded)
+    assert torch.equal(output.latents, output.projected)
+
+
+def identity_vq(**options) -> VQ:
+    bottleneck = VQ(in_dim=2, dim=2, **options)
+    torch.nn.init.eye_(bottleneck.project.weight)
+    torch.nn.init.zeros_(bottleneck.project.bias)
+    return bottleneck
+
+
+def test_frames_become_their_nearest_code():
+    bottleneck = VQ(in_dim=12, dim=4, num_codes=6, warmup_steps=0).eval()
+    output = run(bottleneck, torch.randn(2, 9, 12))
+    distances = (output.projected[:, :, None] - bottleneck.codebook.vectors).norm(dim=-1)
+    assert torch.equal(output.codes, distances.argmin(-1))
+    torch.testing.assert_close(output.latents, bottleneck.codebook.vectors[output.codes])
+
+
+def test_vq_gradients_are_those_of_the_definition():
+    """log p + |sg(z) - e|^2 + commitment |z - sg(e)|^2, as means over dimensions (van den Oord et al., 2017)."""
+    bottleneck = VQ(12, 4, num_codes=6, warmup_steps=0, codebook="gradient", commitment=0.25).eval()
+    encoded = torch.randn(2, 9, 12)
+    output = run(bottleneck, encoded)
+    sum(output.losses.values()).backward()
+    frames, codes = output.projected.detach()[MASK], output.codes[MASK]
+    error = (frames - bottleneck.codebook.vectors.detach()[codes]) * 2 / frames.numel()
+    expected = torch.zeros(6, 4).index_add_(0, codes, -error)
+    torch.testing.assert_close(bottleneck.codebook.vectors.grad, expected)
+    torch.testing.assert_close(bottleneck.project.bias.grad, 0.25 * error.sum(0))
+
+
+@pytest.mark.parametrize("codebook", CODEBOOKS)
+def test_codes_follow_their_frames(codebook):
+    bottleneck = identity_vq(num_codes=2, decay=0.5, warmup_steps=0, codebook=codebook)
+    frames = torch.tensor([[[5.0, 5.0], [-5.0, -5.0]]]).repeat(4, 8, 1)
+    optimiser = torch.optim.Adam(bottleneck.codebook.parameters(), 0.3) if codebook == "gradient" else None
+    for _ in range(100):
+        output = bottleneck(frames, torch.ones(4, 16, dtype=torch.bool))
+        if optimiser:
+            optimiser.zero_grad()
+            output.losses["codebook"].backward()
+            optimiser.step()
+    vectors = bottleneck.codebook.vectors.detach().sort(0).values
+    torch.testing.assert_close(vectors, torch.tensor([[-5.0, -5.0], [5.0, 5.0]]), atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("codebook", CODEBOOKS)
+def test_idle_codes_restart_with_fresh_statistics(codebook):
+    """As in a known fault of other codebooks, old sums would drag the code back to where nobody needs it."""
+    bottleneck = identity_vq(num_codes=4, decay=0.5, warmup_steps=0, codebook=codebook)
+    with torch.no_grad():
+        bottleneck.codebook.vectors.copy_(torch.tensor([[0.0, 0.0], [1e3, 0.0], [0.0, 1e3], [1e3, 1e3]]))
+    for _ in range(20):
+        bottleneck(torch.randn(4, 16, 2), torch.ones(4, 16, dtype=torch.bool))
+    assert bottleneck.codebook.vectors.abs().max() < 5
+    assert (bottleneck.codebook.counts > 0.1).all()
+    if codebook == "moving-average":
+        means = bottleneck.codebook.sums / bottleneck.codebook.counts[:, None]
+        torch.testing.assert_close(means, bottleneck.codebook.vectors)
+
+
+def test_warm_up_passes_frames_and_ends_in_kmeans():
+    bottleneck = identity_vq(num_codes=3, warmup_steps=4)
+    centres = torch.tensor([[5.0, 0.0], [-5.0, 0.0], [0.0, 5.0]])
+    mask = torch.ones(2, 30, dtype=torch.bool)
+    for _ in range(4):
+        frames = centres[torch.randint(3, (2, 30))] + 0.01 * torch.randn(2, 30, 2)
+        assert torch.equal(bottleneck(frames, mask).latents, frames)
+    found = bottleneck(frames, mask)
+    assert not torch.equal(found.latents, frames)
+    assert (found.latents - frames).abs().max() < 0.1
+
+
+def test_kmeans_finds_clusters_and_copes_with_few_frames():
+    frames = torch.tensor([[0.0, 0.0], [0.0, 0.1], [9.0, 9.0], [9.0, 9.1]])
+    centroids, sizes = kmeans(frames, 2, seed=0)
+    torch.testing.assert_close(centroids.sort(0).values, torch.tensor([[0.0, 0.05], [9.0, 9.05]]))
+    assert sizes.tolist() == [2, 2]
+    centroids, _ = kmeans(frames, 7, seed=0)
+    assert centroids.shape == (7, 2)
+    assert centroids.isfinite().all()
+
+
+def test_batch_norm_sees_valid_frames_only():
+    norm = MaskedBatchNorm(3)
+    frames = torch.randn(2, 9, 3) * 4 + 7
+    expected = torch.nn.BatchNorm1d(3, affine=False)(frames[MASK])
+    torch.testing.assert_close(norm(frames, MASK)[MASK], expected)
+    torch.testing.assert_close(norm.mean, 0.1 * frames[MASK].mean(0))
+
+
+def test_perplexity_of_known_distributions():
+    assert perplexity(torch.zeros(10, dtype=torch.long), 4) == 1
+    torch.testing.assert_close(perplexity(torch.arange(4).repeat(3), 4), torch.tensor(4.0))
+
+
+def test_unknown_codebook_is_refused():
+    with pytest.raises(ValueError, match="choose one of"):
+        VQ(12, codebook="telepathy")
