@@ -69,12 +69,11 @@ class Utterance:
     alignment: dict[str, list[Interval]] = field(default_factory=dict)  # tier name -> intervals, in order
 
     def __post_init__(self):
-        if not self.id or "/" in self.id or len(self.id.split()) != 1 or self.id != self.id.strip():
-            raise CorpusError(f"id {self.id!r}: ids name files and begin lines; leave out spaces and slashes")
-        if self.ticks < 0 or self.start < 0:
-            raise CorpusError(
-                f"{self.id}: starts at {self.start} and lasts {self.ticks} ticks; neither can be negative"
-            )
+        if not is_id(self.id):
+            raise CorpusError(f"the id is {self.id!r}, but ids name files and begin lines: no spaces, no slashes")
+        if self.ticks < 0 or self.start < 0 or (self.rate is not None and self.rate <= 0):
+            what = f"start is {self.start}, ticks {self.ticks} and rate {self.rate}"
+            raise CorpusError(f"{self.id}: {what}; a rate must be positive, and nothing can be negative")
         for fault in alignment_faults(self.alignment, self.ticks):
             raise CorpusError(f"{self.id}: {fault}")
 

@@ -1,0 +1,173 @@
+"""Manifests in and out, and the utterances they hold."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unitdisc.corpus import (
+    CorpusError,
+    Interval,
+    Problem,
+    Utterance,
+    alignment_faults,
+    at_rate,
+    is_id,
+    labels_at,
+    read_manifest,
+    write_manifest,
+)
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Writes lines (objects or bytes) as a manifest."""
+
+    def write(*lines) -> Path:
+        path = tmp_path / "corpus.jsonl"
+        encoded = (line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+        path.write_bytes(b"\n".join(encoded) + b"\n")
+        return path
+
+    return write
+
+
+def line(**changes) -> dict:
+    return {"id": "a", "path": "a.wav", "speaker": "s", "ticks": 100, "rate": 16000} | changes
+
+
+def rich(folder: Path) -> list[Utterance]:
+    alignment = {"phone": [Interval(0, 10, "a"), Interval(10, 30, "ʃ")], "word": [Interval(5, 30, "ash")]}
+    return [
+        Utterance(
+            "a", str(folder / "wav" / "a.wav"), "s1", 100, 16000, 7, "f", "one\u2028line \x85 of text", alignment
+        ),
+        Utterance("b", str(folder / "b.ark:15"), None, 0),
+        Utterance("c", "sph2pipe -f wav c.sph |", "s2", 50, 8000),
+        Utterance("é", str(folder.parent / "elsewhere.png"), "writer", 3),
+    ]
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    write_manifest(tmp_path / "corpus.jsonl", reversed(rich(tmp_path)))
+    assert list(read_manifest(tmp_path / "corpus.jsonl")) == rich(tmp_path)
+
+
+def test_a_manifest_moves_with_its_recordings(tmp_path):
+    (tmp_path / "old").mkdir()
+    write_manifest(tmp_path / "old" / "corpus.jsonl", rich(tmp_path / "old"))
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert list(read_manifest(tmp_path / "new" / "corpus.jsonl")) == rich(tmp_path / "new")
+
+
+def test_writing_twice_gives_the_same_bytes(tmp_path):
+    for name in ("one.jsonl", "two.jsonl"):
+        write_manifest(tmp_path / name, rich(tmp_path))
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.jsonl", "two.jsonl"]
+
+
+def test_two_utterances_cannot_share_an_id(manifest, tmp_path):
+    with pytest.raises(CorpusError, match=r"corpus.jsonl:4: the id 'a' is already on line 1; give each"):
+        list(read_manifest(manifest(line(), b"", line(id="b"), line())))
+    with pytest.raises(CorpusError, match="two utterances are called 'a'"):
+        write_manifest(tmp_path / "other.jsonl", [Utterance("a", "x.wav", None, 1), Utterance("a", "y.wav", None, 1)])
+    assert not (tmp_path / "other.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (b"{", "Expecting property name"),
+        (b"[]", "must be an object"),
+        (b'{"id": "\xff"}', "can't decode byte 0xff"),
+        ({"id": "a", "path": "a.wav"}, "lacks 'ticks'"),
+        (line(ticks="100"), "ticks is '100', but must be int"),
+        (line(ticks=1.5), "ticks is 1.5, but must be int"),
+        (line(ticks=None), "ticks is None, but must be int"),
+        (line(speaker=7), "speaker is 7, but must be str"),
+        (line(speakers="s"), "has no field 'speakers': the fields are"),
+        (line(id="../a"), "no slashes"),
+        (line(id="a b"), "no spaces"),
+        (line(id=""), "the id is ''"),
+        (line(start=-1), "nothing can be negative"),
+        (line(ticks=-1), "nothing can be negative"),
+        (line(rate=0), "a rate must be positive"),
+        (line(alignment={"phone": [[0, 10]]}), r"phone interval \[0, 10\] must be \[start, end, label\]"),
+        (line(alignment={"phone": [[0, 1.5, "a"]]}), "in whole ticks"),
+        (line(alignment={"phone": 3}), "phone must be a list"),
+        (line(alignment={"phone": [[0, 101, "a"]]}), "end by 100"),
+        (line(alignment={"phone": [[5, 5, "a"]]}), "not be empty"),
+        (
+            line(alignment={"phone": [[0, 9, "a"], [8, 12, "b"]]}),
+            r"phone interval 'b' is \[8, 12\), but must start at 9",
+        ),
+    ],
+)
+def test_a_wrong_line_is_named(manifest, wrong, says):
+    with pytest.raises(CorpusError, match=rf"corpus.jsonl:2: not an utterance: .*{says}"):
+        list(read_manifest(manifest(line(id="z"), wrong)))
+
+
+def test_a_manifest_that_is_missing_or_empty_is_an_error(tmp_path, manifest):
+    with pytest.raises(CorpusError, match=r"nothing.jsonl: cannot be read \(No such file"):
+        list(read_manifest(tmp_path / "nothing.jsonl"))
+    with pytest.raises(CorpusError, match="no utterances in it"):
+        list(read_manifest(manifest(b"")))
+
+
+def test_reading_is_lazy(manifest):
+    utterances = read_manifest(manifest(line(), b"{"))
+    assert next(utterances).id == "a"
+
+
+def test_every_fault_of_an_alignment_is_said():
+    tier = [Interval(0, 10, "a"), Interval(5, 15, "b"), Interval(15, 15, "c"), Interval(12, 99, "d")]
+    faults = list(alignment_faults({"phone": tier, "word": [Interval(-1, 5, "e")]}, ticks=50))
+    assert [fault.split("'")[1] for fault in faults] == ["b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("name", ["a", "é", "a.b-c_d", ".."])
+def test_names_of_files_can_be_ids(name):
+    assert is_id(name)
+
+
+@pytest.mark.parametrize("name", ["", " a", "a\tb", "a/b", "a\0", "\u3000"])
+def test_other_names_cannot_be_ids(name):
+    assert not is_id(name)
+
+
+def test_another_rate_keeps_the_seconds():
+    intervals = [Interval(0, 800, "a"), Interval(800, 801, "short"), Interval(801, 1603, "b")]
+    utterance = Utterance("a", "a.wav", "s", 1603, 8000, 400, alignment={"phone": intervals})
+    faster = at_rate(utterance, 16000)
+    assert (faster.ticks, faster.start, faster.rate) == (3206, 800, 16000)
+    assert faster.alignment["phone"] == [
+        Interval(0, 1600, "a"),
+        Interval(1600, 1602, "short"),
+        Interval(1602, 3206, "b"),
+    ]
+    assert at_rate(faster, 8000) == utterance
+    slower = at_rate(utterance, 100)
+    assert slower.alignment["phone"] == [Interval(0, 10, "a"), Interval(10, 20, "b")]  # the short one is gone
+
+
+def test_an_unknown_rate_becomes_known_without_a_change():
+    utterance = Utterance("a", "a.wav", "s", 10, alignment={"phone": [Interval(0, 10, "a")]})
+    assert at_rate(utterance, 8000) == Utterance("a", "a.wav", "s", 10, 8000, alignment=utterance.alignment)
+
+
+def test_labels_are_those_under_the_centres():
+    random = np.random.default_rng(0)
+    edges = np.sort(random.choice(200, size=12, replace=False)).tolist()
+    intervals = [Interval(start, end, f"l{start}") for start, end in zip(edges[::2], edges[1::2])]
+    centres = np.arange(0, 220, 2.5)
+    expected = [next((label for start, end, label in intervals if start <= centre < end), "-") for centre in centres]
+    assert labels_at(intervals, centres, default="-").tolist() == expected
+
+
+def test_a_problem_reads_like_a_compiler_error():
+    assert str(Problem("error", "x.jsonl", 3, "is wrong", "correct it")) == "error: x.jsonl:3: is wrong; correct it"
+    assert str(Problem("warning", "x.wav", None, "is odd", "look")) == "warning: x.wav: is odd; look"
+    assert str(CorpusError.of(Problem("error", "x", 3, "is wrong", "correct it"))) == "x:3: is wrong; correct it"
