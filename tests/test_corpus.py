@@ -168,6 +168,6 @@ def test_labels_are_those_under_the_centres():
 
 
 def test_a_problem_reads_like_a_compiler_error():
-    assert str(Problem("error", "x.jsonl", 3, "is wrong", "correct it")) == "error: x.jsonl:3: is wrong; correct it"
-    assert str(Problem("warning", "x.wav", None, "is odd", "look")) == "warning: x.wav: is odd; look"
+    assert str(Problem("error", "x.jsonl", 3, "is wrong", "correct it")) == "x.jsonl:3: is wrong; correct it"
+    assert str(Problem("warning", "x.wav", None, "is odd", "look")) == "x.wav: is odd; look"
     assert str(CorpusError.of(Problem("error", "x", 3, "is wrong", "correct it"))) == "x:3: is wrong; correct it"

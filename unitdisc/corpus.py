@@ -21,7 +21,7 @@ class CorpusError(ValueError):
 
     @classmethod
     def of(cls, problem: "Problem") -> "CorpusError":
-        return cls(str(problem).removeprefix(f"{problem.severity}: "))
+        return cls(str(problem))
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{self.severity}: {place}: {self.what}; {self.cure}"
+        return f"{place}: {self.what}; {self.cure}"
 
 
 class Interval(NamedTuple):
