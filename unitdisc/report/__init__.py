@@ -1,0 +1,6 @@
+"""The report of an experiment: one page that shows and plays what was discovered, and its figures as JSON."""
+
+from unitdisc.report.page import write_report
+from unitdisc.report.summary import ReportError
+
+__all__ = ["ReportError", "write_report"]

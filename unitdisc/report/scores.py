@@ -1,0 +1,190 @@
+"""What the report says in figures: scores as the rows of tables and the points of drawings."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+BASELINE = "mfcc"
+UNLEARNED = (BASELINE, "log-mel")
+
+
+class Point(NamedTuple):
+    name: str
+    meaning: str
+
+
+POINTS = {  # in the order of the signal
+    "log-mel": Point("log-mel", "the energy in bands of frequency, before any learning"),
+    "mfcc": Point("MFCC", "the classical features of speech recognition, before any learning: what has to be beaten"),
+    "encoder": Point("encoder", "what the encoder makes of the features"),
+    "projection": Point("projection", "the same, squeezed into few dimensions, ready for the bottleneck"),
+    "bottleneck": Point("bottleneck", "what comes through the bottleneck: the units themselves"),
+    "condition": Point(
+        "condition", "the units mixed with their neighbours: all that the decoder reads beside the voice"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure, or why there is none."""
+
+    value: float | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class AbxRow:
+    point: str
+    within: Measure
+    across: Measure
+    within_change: float | None  # relative to the MFCC; -0.5 is half the errors
+    across_change: float | None
+
+
+@dataclass(frozen=True)
+class ProbeRow:
+    point: str
+    tasks: dict[str, Measure]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a probe had to tell, and how well guessing does."""
+
+    title: str
+    majority: float | None  # accuracy of always saying the most frequent class
+    classes: int | None
+    items: int | None
+
+
+@dataclass(frozen=True)
+class Position:
+    """A probe point in the plane of phones against voices."""
+
+    point: str
+    phones: float
+    voices: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A loss or a metric during training."""
+
+    name: str
+    points: dict[str, list[tuple[int, float]]]  # split -> (step, value)
+
+
+PROBES = {  # task -> what it is called, and the key of its figure
+    "phone": ("phone, per frame", "accuracy"),
+    "speaker": ("speaker, per utterance", "accuracy"),
+    "gender": ("gender, per utterance", "accuracy"),
+    "mel": ("spectrogram, R²", "r2"),
+}
+
+
+def measure(scores: Mapping, *keys: str) -> Measure:
+    """The figure at the end of a path of keys; on the way, `why` says what kept it from being measured."""
+    node: Any = scores
+    why = "not measured"
+    for key in keys:
+        if not isinstance(node, Mapping):
+            return Measure(None, why)
+        why = node.get("why") or why
+        node = node.get(key)
+    if isinstance(node, Mapping):
+        return Measure(None, node.get("why") or why)
+    if isinstance(node, str):
+        return Measure(None, node)
+    if node is None or node != node:  # NaN
+        return Measure(None, why)
+    return Measure(float(node))
+
+
+def measured_points(scores: Mapping, *blocks: str) -> list[str]:
+    """The probe points that a block of scores knows of, in the order of the signal."""
+    known = {point for block in blocks for point in scores.get(block) or {}}
+    return [point for point in POINTS if point in known]
+
+
+def abx_rows(scores: Mapping) -> list[AbxRow]:
+    base = {mode: measure(scores, "abx", BASELINE, mode).value for mode in ("within", "across")}
+    rows = []
+    for point in measured_points(scores, "abx"):
+        found = {mode: measure(scores, "abx", point, mode) for mode in base}
+        changes = {f"{mode}_change": change(found[mode].value, base[mode]) for mode in base if point != BASELINE}
+        rows.append(AbxRow(point, **found, **{"within_change": None, "across_change": None} | changes))
+    return rows
+
+
+def change(value: float | None, base: float | None) -> float | None:
+    return None if value is None or not base else value / base - 1
+
+
+def probe_rows(scores: Mapping) -> list[ProbeRow]:
+    return [
+        ProbeRow(point, {task: measure(scores, "probes", point, task, key) for task, (_, key) in PROBES.items()})
+        for point in measured_points(scores, "probes")
+    ]
+
+
+def probe_tasks(scores: Mapping) -> dict[str, Task]:
+    """What is the same at every probe point."""
+    return {task: Task(title, **common(scores, task)) for task, (title, _) in PROBES.items()}
+
+
+def common(scores: Mapping, task: str) -> dict[str, float | None]:
+    found = dict.fromkeys(("majority", "classes", "items"))
+    for point in measured_points(scores, "probes"):
+        for key in found:
+            value = measure(scores, "probes", point, task, key).value
+            found[key] = value if found[key] is None else found[key]
+    return found
+
+
+def positions(scores: Mapping) -> dict[str, list[Position]]:
+    """For the tasks speaker and gender, where every probe point stands."""
+    found = {}
+    for task in ("speaker", "gender"):
+        rows = [(row.point, row.tasks["phone"].value, row.tasks[task].value) for row in probe_rows(scores)]
+        found[task] = [
+            Position(point, phones, voices) for point, phones, voices in rows if None not in (phones, voices)
+        ]
+    return found
+
+
+def compared(systems: Mapping[str, Mapping], *path: str) -> dict[str, dict[str, Measure]]:
+    """One figure of several experiments: experiment -> probe point -> measure.
+
+    path: the keys of the figure with "*" for the probe point, as in "abx", "*", "across".
+    """
+    points = [
+        point for point in POINTS if any(point in measured_points(scores, path[0]) for scores in systems.values())
+    ]
+    return {
+        name: {point: measure(scores, *(point if key == "*" else key for key in path)) for point in points}
+        for name, scores in systems.items()
+    }
+
+
+def curves(log: Iterable[Mapping], most: int = 9) -> list[Curve]:
+    """The losses, then the metrics, of a training log, each by split."""
+    found: dict[str, dict[str, list[tuple[int, float]]]] = {}
+    for block in ("losses", "metrics"):
+        for entry in log:
+            for name, value in (entry.get(block) or {}).items():
+                if isinstance(value, int | float):
+                    found.setdefault(name, {}).setdefault(entry.get("split", "train"), []).append(
+                        (entry["step"], value)
+                    )
+    return [Curve(name, points) for name, points in found.items()][:most]
+
+
+def training_seconds(log: Iterable[Mapping]) -> float:
+    """Time spent on training steps: the clock of the log begins anew whenever training is resumed."""
+    total = last = 0.0
+    for entry in log:
+        if "seconds" in entry:
+            total += entry["seconds"] - last if entry["seconds"] >= last else entry["seconds"]
+            last = entry["seconds"]
+    return total
