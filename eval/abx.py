@@ -5,6 +5,7 @@ python eval/abx.py data/mini_speech/test.jsonl exp/vq/encodings/test/bottleneck 
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from unitdisc.corpus import read_manifest
@@ -51,4 +52,7 @@ def open_encodings(args: argparse.Namespace, rate: int) -> Encodings:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
+        sys.exit(f"error: {error}")
