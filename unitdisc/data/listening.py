@@ -56,7 +56,7 @@ def listen_to_all(
     run = Parallel(n_jobs=workers or cpu_count(), backend="threading", return_as="generator")
     listen_to = delayed(listen)
     heard = run(listen_to(recording, thorough, resample, allow_pipes) for recording in recordings.values())
-    return dict(zip(recordings, heard))
+    return dict(zip(recordings, list(heard)))
 
 
 def listen(recording: Recording, thorough: bool, resample: bool, allow_pipes: bool) -> Heard:

@@ -90,7 +90,7 @@ def check_tables(folder: Path, allow_pipes: bool = False) -> tuple[Tables, list[
                     problems += line_problems(folder / name, line, row)
                     rows[name] += [row] if row.key else []
     tables = Tables(folder, rows)
-    for check in (presence, order, coverage, speakers, segments):
+    for check in (presence, names, order, coverage, speakers, segments):
         problems += check(tables)
     if not allow_pipes:
         problems += pipes(tables)
@@ -113,8 +113,6 @@ def line_problems(path: Path, line: bytes, row: Row) -> Iterator[Problem]:
         yield found(f"has the white space {odd[0]!a}", "use plain spaces")
     if not row.key:
         yield found("is blank", "remove the line")
-    elif form.about == "utterance" and not is_id(row.key):
-        yield found(f"{row.key!r} cannot name a file", "use no slashes in ids")
     if row.key and not re.fullmatch(form.rest, " ".join(row.value.split())):
         yield found(f"{row.key!r} is followed by {row.value[:60]!r}", f"write {form.shape}")
 
@@ -125,6 +123,12 @@ def presence(tables: Tables) -> Iterator[Problem]:
             yield error(tables.file(name), None, "is missing", f"write it: each line {FORMS[name].shape}")
         elif not tables[name]:
             yield error(tables.file(name), None, "is empty", f"write it: each line {FORMS[name].shape}")
+
+
+def names(tables: Tables) -> Iterator[Problem]:
+    for row in tables[tables.utterances]:
+        if not is_id(row.key):
+            yield error(tables.file(tables.utterances), row.line, f"{row.key!r} cannot name a file", "use no slashes")
 
 
 def order(tables: Tables) -> Iterator[Problem]:
