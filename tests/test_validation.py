@@ -146,6 +146,11 @@ TABLE_FAULTS = {  # file, what is done to it, what is said
         replaced(("s1-b s1", "s1-b x")),
         "warning utt2spk:2 's1-b' does not begin with its speaker 'x'",
     ),
+    "speaker order": (
+        "utt2spk",
+        written("s1-a s1-a\ns1-b s1\ns2-c s2\n"),
+        "warning utt2spk:2 the speaker 's1' sorts before 's1-a', but 's1-b' after 's1-a'",
+    ),
     "ctm": ("phone.ctm", appended("s2-c 1 0.5 x\n"), "error phone.ctm:7 has 4 fields, not 5 or 6"),
     "ctm unknown": (
         "phone.ctm",

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import librosa
 import numpy as np
 import soundfile
+import soxr
 
 from unitdisc.corpus import Utterance
 from unitdisc.data.sources import AudioError, open_audio
@@ -50,9 +50,9 @@ def read_audio(
     listed = utterance.rate or source
     target = rate or listed
     if target != source:
-        wave = librosa.resample(wave, orig_sr=source, target_sr=target, res_type="soxr_hq")
+        wave = soxr.resample(wave, source, target)
     ticks = round(utterance.ticks * target / listed)
-    return wave if len(wave) == ticks else librosa.util.fix_length(wave, size=ticks)
+    return np.pad(wave[:ticks], (0, ticks - len(wave[:ticks])))  # rates that do not divide leave a tick to round
 
 
 def check_rate(utterance: Utterance, source: int, rate: int | None) -> None:

@@ -182,6 +182,13 @@ def speakers(tables: Tables) -> Iterator[Problem]:
         what = f"{other[0].key!r} does not begin with its speaker {other[0].value!r} ({len(other)} such lines)"
         cure = "for use with Kaldi, begin every utterance id with the id of the speaker"
         yield warning(tables.file("utt2spk"), other[0].line, what, cure)
+    for row, following in pairwise(tables["utt2spk"]):
+        if not other and following.value < row.value and row.key < following.key:
+            what = (
+                f"the speaker {following.value!r} sorts before {row.value!r}, but {following.key!r} after {row.key!r}"
+            )
+            cure = "for use with Kaldi, give speakers ids of one length, so that they sort like their utterances"
+            yield warning(tables.file("utt2spk"), following.line, what, cure)
 
 
 def segments(tables: Tables) -> Iterator[Problem]:
