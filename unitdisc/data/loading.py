@@ -203,7 +203,8 @@ class CropBatches(Dataset):
 
 def batches(dataset: CropBatches, first: int, last: int, workers: int) -> Iterator[Batch]:
     """The batches of steps first to last - 1, prepared by worker processes if there are any."""
-    return iter(DataLoader(dataset, batch_size=None, sampler=range(first, last), num_workers=workers))
+    own = torch.Generator()  # or the loader would draw a seed from the stream that training draws from
+    return iter(DataLoader(dataset, batch_size=None, sampler=range(first, last), num_workers=workers, generator=own))
 
 
 def stacked(pieces: Sequence[np.ndarray], size: int | None = None) -> torch.Tensor:

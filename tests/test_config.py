@@ -1,0 +1,100 @@
+"""Configurations: what is misspelt is refused by name, and overrides do what one means."""
+
+from pathlib import Path
+
+import pytest
+
+from unitdisc.bottlenecks import BOTTLENECKS
+from unitdisc.config import PRESETS, ConfigError, build, check_tables, read
+from unitdisc.experiment import Experiment
+
+TOML = '[bottleneck]\nkind = "vq"\nnum_codes = 128\n'
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "a.toml").write_text(TOML)
+    return tmp_path / "a.toml"
+
+
+def vq(options: dict):
+    return build("bottleneck", BOTTLENECKS, options, "vq", in_dim=8)
+
+
+def test_overrides_win(path):
+    config = read(path, ["bottleneck.num_codes=32", "training.halve_at=[1, 2]", "jitter.probability=0.5"])
+    assert vq(config["bottleneck"]).num_codes == 32
+    assert config["training"] == {"halve_at": [1, 2]}
+    assert config["jitter"] == {"probability": 0.5}
+
+
+def test_strings_need_no_quotes(path):
+    assert read(path, ["bottleneck.codebook=gradient"])["bottleneck"]["codebook"] == "gradient"
+
+
+def test_another_kind_does_not_inherit_options(path):
+    config = read(path, ["bottleneck.free_bits=3", "bottleneck.kind=gaussian"])
+    assert config["bottleneck"] == {"kind": "gaussian", "free_bits": 3}
+    assert read(path, ["bottleneck.kind=vq"])["bottleneck"]["num_codes"] == 128
+
+
+@pytest.mark.parametrize(
+    "options,message",
+    [
+        ({"kind": "vq", "codes": 12}, r"\[bottleneck\] 'vq' has no option \['codes'\]: its options are \['batch_norm'"),
+        ({"kind": "vqq"}, "unknown kind 'vqq': choose one of"),
+        ({"num_codes": "many"}, "option num_codes must be int, not 'many'"),
+        ({"batch_norm": 1}, "option batch_norm must be bool, not 1"),
+        ({"num_codes": True}, "must be int"),
+        ({"codebook": "telepathy"}, r"\[bottleneck\] 'vq': unknown codebook"),
+    ],
+)
+def test_wrong_options_are_refused_by_name(options, message):
+    with pytest.raises(ConfigError, match=message):
+        vq(options)
+
+
+def test_an_int_will_do_for_a_float():
+    assert vq({"commitment": 1}).commitment == 1
+
+
+@pytest.mark.parametrize("override", ["num_codes=3", "bottleneck.num_codes", "bottleneck.=3", "bottleneck.num_codes="])
+def test_overrides_that_are_not_are_refused(path, override):
+    with pytest.raises(ConfigError, match=r"TABLE\.OPTION=VALUE"):
+        read(path, [override])
+
+
+@pytest.mark.parametrize(
+    "text,message", [("bottleneck = 3", "outside of a table"), ("[bottleneck", "not a TOML file")]
+)
+def test_files_that_are_no_config_are_refused(tmp_path, text, message):
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read(tmp_path / "a.toml")
+
+
+def test_a_missing_config_names_the_presets():
+    with pytest.raises(ConfigError, match=r"presets \['paper', 'small'\]"):
+        read("nowhere.toml")
+
+
+def test_unknown_tables_are_refused():
+    with pytest.raises(ConfigError, match=r"no such table \['botleneck'\]"):
+        check_tables({"botleneck": {}}, ["bottleneck"])
+
+
+CONFIGS = [*PRESETS.glob("*.toml"), *(Path(__file__).parent.parent / "recipes").glob("*/conf/*.toml")]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.parent.name}/{path.name}")
+def test_every_config_of_the_project_builds(path):
+    Experiment(read(path), ["ann", "bob"], {}).build()
+
+
+def test_the_paper_preset_has_the_papers_sizes():
+    model = Experiment(read("paper"), ["ann", "bob"], {}).build()
+    encoder = sum(weight.numel() for weight in model.encoder.parameters())
+    assert 10.0e6 < encoder + model.bottleneck.project.weight.numel() < 10.3e6  # 10.17 M with the projection
+    assert len(model.decoder.stack.layers) == 20
+    assert model.decoder.stack.receptive_field == 2047
+    assert (model.bottleneck.dim, model.conditioner.convolve.out_channels) == (64, 128)

@@ -1,0 +1,230 @@
+"""Training resumes bit for bit, several processes follow one, and collapse raises an alarm."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import soundfile
+import torch
+
+from unitdisc import checkpoints
+from unitdisc.alarms import alarms
+from unitdisc.checkpoints import RunningAverage
+from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.experiment import ExperimentError, load
+from unitdisc.training import TrainingOptions
+from unitdisc.verbs.train import train
+
+TINY = {
+    "encoder.dim": 16,
+    "bottleneck.num_codes": 8,
+    "bottleneck.dim": 8,
+    "bottleneck.warmup_steps": 5,
+    "bottleneck.batch_norm": "true",
+    "decoder.channels": 8,
+    "decoder.layers": 2,
+    "target.bins": 20,
+    "training.steps": 12,
+    "training.batch_size": 4,
+    "training.crop": 16,
+    "training.halve_at": "[8]",
+    "training.checkpoint_every": 4,
+    "training.valid_every": 6,
+    "training.log_every": 1,
+}
+
+
+def overrides(**more) -> list[str]:
+    options = TINY | {name.replace("__", "."): value for name, value in more.items()}
+    return [f"{name}={value}" for name, value in options.items()]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    """Fourteen short recordings of noise that changes its colour, by three speakers."""
+    folder = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(0)
+    utterances = []
+    for i in range(14):
+        noise = rng.standard_normal(8_000)
+        wave = np.concatenate([noise[:4000], np.convolve(noise, np.ones(8) / 8)[:4000]]) * 0.1
+        soundfile.write(folder / f"u{i:02d}.wav", wave, 16_000)
+        utterances.append(Utterance(f"u{i:02d}", str(folder / f"u{i:02d}.wav"), f"s{i % 3}", len(wave), 16_000))
+    write_manifest(folder / "train.jsonl", utterances)
+    return folder / "train.jsonl"
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return safetensors.torch.load_file(folder / "model.safetensors")
+
+
+def assert_identical(a: Path, b: Path) -> None:
+    first, second = weights(a), weights(b)
+    assert first.keys() == second.keys()
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+
+
+def command(config: str, corpus: Path, folder: Path, processes: int = 1, **more) -> list[str]:
+    start = [sys.executable, "-m", "unitdisc"]
+    if processes > 1:
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        start = [sys.executable, *launcher, "-m", "unitdisc"]
+    settings = [part for override in overrides(**more) for part in ("--set", override)]
+    return [*start, "train", config, str(corpus), str(folder), "--device=cpu", *settings]
+
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    train("small", corpus, folder, overrides(), device="cpu")
+    return folder
+
+
+def test_the_same_seed_gives_the_same_weights(corpus, undisturbed, tmp_path):
+    torch.manual_seed(99)  # nothing of before may matter
+    train("small", corpus, tmp_path, overrides(), device="cpu")
+    assert_identical(undisturbed, tmp_path)
+
+
+@pytest.mark.parametrize("bottleneck", ["gaussian", "vq"])
+def test_another_seed_gives_other_weights(corpus, tmp_path, bottleneck):
+    for seed in (0, 1):
+        options = [o for o in overrides(training__seed=seed, training__steps=2) if not o.startswith("bottleneck.")]
+        train("small", corpus, tmp_path / str(seed), [*options, *without_vq_options(bottleneck)], device="cpu")
+    first, second = weights(tmp_path / "0"), weights(tmp_path / "1")
+    assert not torch.equal(first["encoder.layers.0.weight"], second["encoder.layers.0.weight"])
+
+
+def without_vq_options(kind: str) -> list[str]:
+    return [f'bottleneck.kind="{kind}"', "bottleneck.dim=8"] if kind == "vq" else []
+
+
+@pytest.mark.parametrize("stop", [4, 8])
+def test_a_stopped_run_goes_on_to_the_same_weights(corpus, undisturbed, tmp_path, stop):
+    train("small", corpus, tmp_path, overrides(training__steps=stop), device="cpu")
+    assert not torch.equal(weights(undisturbed)["encoder.layers.0.weight"], weights(tmp_path)["encoder.layers.0.weight"])
+    train("small", corpus, tmp_path, overrides(), device="cpu")
+    assert_identical(undisturbed, tmp_path)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps)
+    assert set(range(1, 13)) <= set(steps)
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(corpus, tmp_path):
+    """kill -9 somewhere in mid-training, then the same command again; workers prepare the batches."""
+    settings = {"training__steps": 60, "training__workers": 1}
+    train("small", corpus, tmp_path / "undisturbed", overrides(**settings), device="cpu")
+    line = command("small", corpus, tmp_path / "killed", **settings)
+    process = subprocess.Popen(line, env=ENVIRONMENT, stderr=subprocess.DEVNULL, start_new_session=True)
+    while process.poll() is None and not list((tmp_path / "killed").glob("checkpoints/step-*8.pt")):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert checkpoints.latest(tmp_path / "killed" / "checkpoints")["step"] < 60
+    subprocess.run(line, env=ENVIRONMENT, check=True, capture_output=True)
+    assert_identical(tmp_path / "undisturbed", tmp_path / "killed")
+    assert not list((tmp_path / "killed").rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("codebook", ["moving-average", "gradient"])
+def test_two_processes_follow_one(corpus, tmp_path, codebook):
+    """With half of the batch each: batch norm, codebook, jitter, crops and losses agree."""
+    settings = {"bottleneck__codebook": f'"{codebook}"', "training__steps": 9}
+    train("small", corpus, tmp_path / "one", overrides(**settings), device="cpu")
+    line = command("small", corpus, tmp_path / "two", processes=2, **settings)
+    done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert (tmp_path / "one/speakers.json").read_text() == (tmp_path / "two/speakers.json").read_text()
+    torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-4)
+    logs = [[json.loads(s) for s in (tmp_path / name / "log.jsonl").read_text().splitlines()] for name in ("one", "two")]
+    for a, b in zip(*logs, strict=True):
+        assert a["losses"] == pytest.approx(b["losses"], rel=1e-4, abs=1e-5)
+
+
+def test_an_experiment_that_differs_is_not_continued(corpus, undisturbed):
+    with pytest.raises(ExperimentError, match=r"differs in bottleneck\.num_codes"):
+        train("small", corpus, undisturbed, overrides(bottleneck__num_codes=9), device="cpu")
+
+
+def test_options_outlive_their_command(undisturbed):
+    experiment, model = load(undisturbed)
+    assert model.bottleneck.codebook.vectors.shape == (8, 8)
+    assert experiment.speakers == ["s0", "s1", "s2"]
+
+
+def test_weights_that_do_not_fit_are_refused(undisturbed, tmp_path):
+    for path in undisturbed.glob("*.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(ExperimentError, match="no weights yet"):
+        load(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"torn")
+    with pytest.raises(ExperimentError, match=r"model\.safetensors"):
+        load(tmp_path)
+    with pytest.raises(ExperimentError, match="is .* a folder made by"):
+        load(tmp_path / "nowhere")
+
+
+def test_only_the_last_checkpoints_are_kept(undisturbed):
+    assert [path.name for path in checkpoints.paths(undisturbed / "checkpoints")] == [
+        "step-00000008.pt",
+        "step-00000012.pt",
+    ]
+
+
+def test_the_running_average_is_one():
+    model, copy = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    average = RunningAverage(model, copy, decay=0.5)
+    history = [model.weight.item()]
+    for step in range(1, 20):
+        torch.nn.init.constant_(model.weight, float(step))
+        average.update(step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        history.append(decay * history[-1] + (1 - decay) * step)
+    assert copy.weight.item() == pytest.approx(history[-1])
+
+
+def test_the_learning_rate_halves():
+    options = TrainingOptions(learning_rate=1.0, halve_at=[10, 20])
+    assert [options.rate_at(step) for step in (0, 9, 10, 19, 20)] == [1.0, 1.0, 0.5, 0.5, 0.25]
+
+
+HEALTHY = {"perplexity": 90.0, "latent_gap": 0.2, "latent_deviation": 1.0}
+
+
+def test_health_raises_no_alarm():
+    assert alarms(HEALTHY, 128) == []
+    assert alarms({}, None) == []
+
+
+@pytest.mark.parametrize(
+    "symptom,alarm",
+    [
+        ({"perplexity": 3.0}, "Few codes in use: perplexity 3.0 of 128"),
+        ({"latent_gap": 0.001}, "The decoder ignores the latents"),
+        ({"latent_deviation": 0.0, "latent_gap": 0.0}, "Constant latents"),
+    ],
+)
+def test_collapse_raises_an_alarm_that_says_what_to_try(symptom, alarm):
+    (message,) = alarms(HEALTHY | symptom, 128)
+    assert message.startswith(alarm)
+    assert "Try" in message
+
+
+def test_an_ignored_bottleneck_is_noticed_in_training(corpus, tmp_path, capsys):
+    """A bottleneck that passes next to nothing leaves the decoder with its own past."""
+    settings = {name: value for name, value in TINY.items() if not name.startswith("bottleneck.")}
+    options = [f"{name}={value}" for name, value in settings.items()]
+    collapsed = ['bottleneck.kind="gaussian"', "bottleneck.free_bits=0", "bottleneck.kl_weight=100.0"]
+    train("small", corpus, tmp_path, [*options, *collapsed, "training.steps=60"], device="cpu")
+    assert "The decoder ignores the latents" in capsys.readouterr().err
