@@ -193,13 +193,28 @@ def test_history_is_hidden_in_training_only():
     target, condition = random_target(decoder), random_condition()
     torch.testing.assert_close(decoder.log_prob(target, condition), decoder.log_prob(target, condition), rtol=0, atol=0)
     decoder.train()
-    assert not torch.equal(decoder.log_prob(target, condition), decoder.log_prob(target, condition))
+    assert not torch.allclose(decoder.log_prob(target, condition), decoder.log_prob(target, condition))
 
 
 def test_a_history_all_hidden_leaves_the_condition_alone():
     decoder = tiny("frames", history_dropout=1.0).train()
     target, condition = random_target(decoder), random_condition()
     torch.testing.assert_close(decoder.means(target, condition), decoder.means(other(target), condition))
+
+
+def test_every_item_has_a_history_of_its_own():
+    decoder = tiny("frames", history_dropout=0.5).train()
+    target, condition = random_target(decoder, batch=1), random_condition(1)
+    twins = decoder.means(target.repeat(2, 1, 1), condition.repeat(2, 1, 1))
+    assert not torch.allclose(*twins)
+
+
+def test_dropout_acts_in_training_only():
+    decoder = tiny("frames", dropout=0.5, history_dropout=0.0)
+    target, condition = random_target(decoder), random_condition()
+    quiet = decoder.means(target, condition)
+    assert torch.equal(quiet, decoder.means(target, condition))
+    assert not torch.allclose(quiet, decoder.train().means(target, condition))
 
 
 def test_history_is_hidden_as_often_as_asked():

@@ -1,9 +1,10 @@
 """Sampling step by step with queues gives what sampling from the definition gives, from the same random numbers."""
 
+import numpy as np
 import pytest
 import torch
 
-from unitdisc.decoders import DECODERS
+from unitdisc.decoders import DECODERS, compiled
 from unitdisc.decoders.likelihoods import categorical_draw, noise, normal_draw
 
 DIM, BINS = 5, 7
@@ -44,6 +45,14 @@ def sample_slowly(decoder, condition, size, generator, temperature=1.0):
     return target
 
 
+def sample_with_queues(decoder, condition, size, generator, temperature=1.0):
+    """As `sample`, but in double precision for every decoder, so that equal means equal."""
+    if decoder.target == "mu-law":
+        uniform = noise("uniform", len(condition), size, like=condition, generator=generator)
+        return decoder.sample_with_torch(condition, uniform, temperature)
+    return decoder.sample(condition, size, generator, temperature)
+
+
 @pytest.fixture(params=DECODERS)
 def decoder(request):
     return tiny(request.param)
@@ -53,7 +62,7 @@ def decoder(request):
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 0.0])
 def test_queues_change_nothing(decoder, batch, size, conditions, temperature):
     condition = torch.randn(batch, conditions, DIM, dtype=torch.double)
-    fast = decoder.sample(condition, size, seeded(), temperature)
+    fast = sample_with_queues(decoder, condition, size, seeded(), temperature)
     slow = sample_slowly(decoder, condition, size, seeded(), temperature)
     torch.testing.assert_close(fast, slow)
 
@@ -61,7 +70,8 @@ def test_queues_change_nothing(decoder, batch, size, conditions, temperature):
 def test_queues_change_nothing_for_a_wider_kernel():
     decoder = tiny("wavenet", kernel=3)
     condition = torch.randn(2, 3, DIM, dtype=torch.double)
-    assert torch.equal(decoder.sample(condition, 36, seeded()), sample_slowly(decoder, condition, 36, seeded()))
+    fast = sample_with_queues(decoder, condition, 36, seeded())
+    assert torch.equal(fast, sample_slowly(decoder, condition, 36, seeded()))
 
 
 def test_a_sample_looks_like_the_target(decoder):
@@ -98,3 +108,68 @@ def test_the_condition_decides_what_is_drawn(decoder):
 def test_a_temperature_that_means_nothing_is_refused(decoder, temperature):
     with pytest.raises(ValueError, match="temperature must be 0 or more"):
         decoder.sample(torch.randn(1, 3, DIM, dtype=torch.double), 6, temperature=temperature)
+
+
+def assert_drawn_from(decoder, codes, condition, uniform, temperature=1.0):
+    """Every code is the one its uniform number chooses, given the codes before it, up to the rounding of 32 bits."""
+    logits = decoder.logits(codes, condition).double()
+    if temperature == 0:
+        chosen = logits.gather(-1, codes[..., None])[..., 0]
+        torch.testing.assert_close(chosen, logits.amax(-1), atol=1e-4, rtol=0)
+        return
+    probabilities = (logits / temperature).softmax(-1)
+    above = probabilities.cumsum(-1).gather(-1, codes[..., None])[..., 0]
+    below = above - probabilities.gather(-1, codes[..., None])[..., 0]
+    assert (below - 1e-4 <= uniform).all()
+    assert (uniform <= above + 1e-4).all()
+
+
+@pytest.mark.parametrize("batch,size,conditions", [(1, 1, 1), (1, 600, 6), (5, 120, 2)])
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 0.0])
+@torch.no_grad()
+def test_compiled_sampling_draws_what_the_definition_draws(batch, size, conditions, temperature):
+    decoder = tiny("wavenet").float()
+    condition = torch.randn(batch, conditions, DIM)
+    codes = decoder.sample(condition, size, seeded(), temperature)
+    uniform = noise("uniform", batch, size, like=condition, generator=seeded())
+    assert_drawn_from(decoder, codes, condition, uniform, temperature)
+
+
+@torch.no_grad()
+def test_compiled_sampling_knows_wider_kernels():
+    decoder = tiny("wavenet", kernel=3, channels=6).float()  # 18 taps: not a multiple of four
+    condition, uniform = torch.randn(2, 3, DIM), torch.rand(2, 90)
+    codes = compiled.sample_codes(
+        decoder.stack, decoder.start, decoder.embed.weight, decoder.head, condition, uniform, 1.0
+    )
+    assert_drawn_from(decoder, codes, condition, uniform)
+
+
+def test_compiled_sampling_does_not_depend_on_threads_or_interruptions(monkeypatch):
+    decoder, condition = tiny("wavenet").float(), torch.randn(5, 4, DIM)
+    alone = decoder.sample(condition, 80, seeded())
+    monkeypatch.setattr(compiled, "STRETCH", 7)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    assert torch.equal(alone, decoder.sample(condition, 80, seeded()))
+
+
+def test_a_cpu_runs_the_compiled_loop(monkeypatch):
+    decoder = tiny("wavenet").float()
+    monkeypatch.setattr(decoder, "sample_with_torch", None)
+    assert decoder.sample(torch.randn(1, 2, DIM), 8).shape == (1, 8)
+
+
+def test_compiled_tanh_is_right_everywhere():
+    gates = np.concatenate([np.linspace(-12, 12, 4801), np.full(4801, 100)]).astype(np.float32)[None]
+    gated = np.empty((1, 4801), np.float32)
+    compiled.apply_gates(gates, gated)
+    np.testing.assert_allclose(gated[0], np.tanh(np.linspace(-12, 12, 4801)), atol=1e-6)
+    compiled.apply_gates(np.ascontiguousarray(gates[:, ::-1]), gated)
+    np.testing.assert_allclose(gated[0], 1 / (1 + np.exp(np.linspace(-12, 12, 4801))), atol=1e-6)
+
+
+def test_a_sample_from_a_compiled_loop_leaves_the_model_alone():
+    decoder = tiny("wavenet").float()
+    before = {name: value.clone() for name, value in decoder.state_dict().items()}
+    decoder.sample(torch.randn(2, 3, DIM), 30, seeded())
+    assert all(torch.equal(before[name], value) for name, value in decoder.state_dict().items())

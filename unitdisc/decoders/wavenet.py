@@ -49,12 +49,21 @@ class WaveNet(nn.Module):
     def sample(
         self, condition: Tensor, size: int, generator: torch.Generator | None = None, temperature: float = 1.0
     ) -> Tensor:
-        """condition [B, L, C] -> mu-law codes [B, size], int64."""
+        """condition [B, L, C] -> mu-law codes [B, size], int64; compiled on a CPU, by torch elsewhere."""
         check_temperature(temperature)
         uniform = noise("uniform", len(condition), size, like=self.start, generator=generator)
+        if condition.device.type == "cpu":
+            from unitdisc.decoders.compiled import sample_codes  # numba is slow to load, and training never needs it
+
+            return sample_codes(self.stack, self.start, self.embed.weight, self.head, condition, uniform, temperature)
+        return self.sample_with_torch(condition, uniform, temperature)
+
+    @torch.no_grad()
+    def sample_with_torch(self, condition: Tensor, uniform: Tensor, temperature: float = 1.0) -> Tensor:
+        """condition [B, L, C], uniform numbers [B, S] -> mu-law codes [B, S]."""
 
         def follow(skips: Tensor, step: int) -> tuple[Tensor, Tensor]:
             code = categorical_draw(self.head(skips), uniform[:, step], temperature)
             return code, self.embed(code)
 
-        return self.stack.unroll(self.start, condition, size, follow)
+        return self.stack.unroll(self.start, condition, uniform.shape[1], follow)
