@@ -49,7 +49,7 @@ class Box:
 class Clip:
     """A sound and its picture."""
 
-    sound: str  # data: URI, FLAC
+    sound: str  # data: URI, WAV
     spectrogram: str  # data: URI, PNG, dark where there is energy
     width: int  # of the picture, in pixels
     seconds: float
@@ -139,10 +139,10 @@ def emphasised(wave: np.ndarray, start: float, end: float) -> np.ndarray:
 
 
 def sound_uri(wave: np.ndarray) -> str:
-    """A wave [samples] at RATE as a data: URI. FLAC: lossless, small enough, and every browser plays it."""
+    """A wave [samples] at RATE as a data: URI. WAV: exact, and browsers can start anywhere in it (not so in FLAC)."""
     file = io.BytesIO()
-    soundfile.write(file, np.clip(wave, -1, 1), RATE, format="FLAC", subtype="PCM_16")
-    return data_uri("audio/flac", file.getvalue())
+    soundfile.write(file, np.clip(wave, -1, 1), RATE, format="WAV", subtype="PCM_16")
+    return data_uri("audio/wav", file.getvalue())
 
 
 def spectrogram_uri(part: Stretch, width: int) -> str:

@@ -35,7 +35,8 @@ UNITS = 12
 EXAMPLES = 6
 WHOLE = 3  # utterances shown whole
 RESYNTHESISED = 4  # utterances
-VERSIONS = 5  # of each of them
+VERSIONS = 4  # of each of them
+RESYNTHESIS_SECONDS = 6.0  # of each version: sounds are most of the page's size
 COMPARED = {  # what a table of experiments shows: the path of the figure
     "ABX error across speakers": ("abx", "*", "across"),
     "ABX error within speakers": ("abx", "*", "within"),
@@ -230,7 +231,8 @@ def heard_whole(
 def resyntheses(utterances: Iterable[Utterance], made: Mapping[str, Sequence[tuple[str, Path]]]) -> list[Resynthesis]:
     """The originals beside what was made of their units; `made`: utterance id -> (caption, audio file)."""
     known = {utterance.id: utterance for utterance in utterances}
-    return [resynthesis(known[name], made[name]) for name in sorted(made) if name in known][:RESYNTHESISED]
+    shown = sorted(known.keys() & made.keys())[:RESYNTHESISED]
+    return [resynthesis(known[name], made[name]) for name in shown]
 
 
 def resynthesis(utterance: Utterance, made: Sequence[tuple[str, Path]]) -> Resynthesis:
@@ -238,7 +240,7 @@ def resynthesis(utterance: Utterance, made: Sequence[tuple[str, Path]]) -> Resyn
     for caption, source in [("original", utterance), *list(made)[:VERSIONS]]:
         try:
             sound = source if isinstance(source, Utterance) else recording(Path(source))
-            versions.append((caption, utterance_clip(sound, {}, RESYNTHESIS_PIXELS)))
+            versions.append((caption, utterance_clip(sound, {}, RESYNTHESIS_PIXELS, RESYNTHESIS_SECONDS)))
         except CorpusError as error:
             problems.append(str(error))
     return Resynthesis(utterance, versions, problems)
