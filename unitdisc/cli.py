@@ -24,6 +24,7 @@ Strict = Annotated[bool, typer.Option("--strict", help="stop at a bad file inste
 Cache = Annotated[Path | None, typer.Option("--cache", help="folder that keeps features between runs")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")]
 Tier = Annotated[str, typer.Option("--tier", help="alignment tier whose labels are looked for")]
+Context = Annotated[str, typer.Option("--context", help="triphone: compare between same neighbours; any: as for words")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the result")]
 FrameRate = Annotated[float | None, typer.Option("--frame-rate", help="frames per second, for folders of other tools")]
 
@@ -197,7 +198,7 @@ def abx(
     encodings: EncodingsPath,
     corpus: CorpusPath,
     tier: Tier = "phone",
-    context: Annotated[str, typer.Option(help="within (triphones: same neighbours) or any")] = "within",
+    context: Context = "triphone",
     average: Annotated[str, typer.Option(help="librilight or abxpy: the order of averaging")] = "librilight",
     frame_rate: FrameRate = None,
     output: Output = None,
@@ -217,6 +218,7 @@ def probe(
     encodings: EncodingsPath,
     corpus: CorpusPath,
     mel: Annotated[Path | None, typer.Option(help="log-mel encodings of the same corpus, to be reconstructed")] = None,
+    tier: Tier = "phone",
     seed: int = 0,
     frame_rate: FrameRate = None,
     output: Output = None,
@@ -228,7 +230,7 @@ def probe(
     """
     from unitdisc.verbs.evaluate import probe
 
-    probe(encodings, corpus, mel, seed, frame_rate, output, allow_pipes)
+    probe(encodings, corpus, mel, tier, seed, frame_rate, output, allow_pipes)
 
 
 @app.command()
@@ -253,22 +255,24 @@ def score(
 def report(
     experiment: ExperimentPath,
     corpus: CorpusPath,
-    encodings: Annotated[
-        Path | None, typer.Option(help="folder of probe points (default: EXPERIMENT/encodings/CORPUS)")
+    resyntheses: Annotated[
+        Path | None, typer.Option(help="folder made by `unitdisc resynthesise` (default: EXPERIMENT/resyntheses)")
     ] = None,
-    resyntheses: Annotated[Path | None, typer.Option(help="folder made by `unitdisc resynthesise`")] = None,
-    compare: Annotated[list[Path] | None, typer.Option(help="another experiment with a report")] = None,
+    compare: Annotated[list[Path] | None, typer.Option(help="another experiment that has a report")] = None,
     tier: Tier = "phone",
-    seed: int = 0,
+    context: Context = "triphone",
+    seed: Annotated[int, typer.Option(help="of the probes")] = 0,
+    cache: Cache = None,
     allow_pipes: AllowPipes = False,
+    device: Device = None,
 ) -> None:
-    """Score every probe point and write report/scores.json and report/index.html, sounds included.
+    """Encode and score a corpus at every probe point; write report/scores.json and report/index.html.
 
     Example: `unitdisc report exp/vq data/test.jsonl --compare exp/vae`
     """
     from unitdisc.verbs.report import report
 
-    typer.echo(report(experiment, corpus, encodings, resyntheses, compare or [], tier, seed, allow_pipes))
+    typer.echo(report(experiment, corpus, resyntheses, compare or [], tier, context, seed, cache, allow_pipes, device))
 
 
 def main() -> None:

@@ -60,10 +60,9 @@ class Lines:
             return
         self.spoken = now
         rate = (self.done - self.first) / max(now - self.started, 1e-6)
-        left = (self.total - self.done) / max(rate, 1e-9)
-        say(
-            f"{self.title}: {self.done}/{self.total} {self.unit}, {rate:.1f}/s, {clock(left)} left  {self.note}".rstrip()
-        )
+        left = clock((self.total - self.done) / max(rate, 1e-9))
+        line = f"{self.title}: {self.done}/{self.total} {self.unit}, {rate:.1f}/s, {left} left  {self.note}"
+        say(line.rstrip())
 
 
 def clock(seconds: float) -> str:

@@ -34,7 +34,8 @@ def resynthesise(
     unknown = sorted(set(speakers) - set(experiment.speakers))
     if unknown:
         raise ExperimentError(
-            f"{experiment_folder}: knows no speaker {unknown}; `unitdisc inspect {experiment_folder} --speakers` lists them"
+            f"{experiment_folder}: knows no speaker {unknown}; "
+            f"`unitdisc inspect {experiment_folder} --speakers` lists those it knows"
         )
     utterances = usable_utterances(corpus, experiment.features(), allow_pipes)[:limit]
     signals = experiment.signals(experiment_folder, None, allow_pipes).with_speakers_of(utterances)

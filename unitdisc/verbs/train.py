@@ -41,7 +41,7 @@ def train(
     np.random.seed(training.seed)
     features = Experiment(options, [], {}).features()
     Experiment(options, ["?"], {}).build()  # a wrong option shows now, not after reading the corpus
-    utterances = usable_utterances(corpus, features, allow_pipes, strict)
+    utterances = usable_utterances(corpus, features, allow_pipes, strict, thorough=True)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
     experiment = Experiment(options, speakers_of(utterances), description(corpus, utterances, features.rate))
     check_same(experiment, folder)

@@ -1,0 +1,73 @@
+"""unitdisc report: encodes what is not encoded yet, scores every probe point, and writes the page."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from unitdisc import console
+from unitdisc.data.features import Features
+from unitdisc.encodings import Encodings
+from unitdisc.evaluation.scores import score
+from unitdisc.experiment import Experiment, ExperimentError, read_part
+from unitdisc.kaldi import read_corpus
+from unitdisc.model import PROBE_POINTS
+from unitdisc.report import write_report
+from unitdisc.verbs.encode import encode, features
+
+
+def report(
+    experiment_folder: Path,
+    corpus: Path,
+    resyntheses: Path | None = None,
+    compare: Sequence[Path] = (),
+    tier: str = "phone",
+    context: str = "triphone",
+    seed: int = 0,
+    cache: Path | None = None,
+    allow_pipes: bool = False,
+    device: str | None = None,
+) -> Path:
+    """Writes EXPERIMENT/report/scores.json and index.html; returns the page."""
+    others = {other.name: read_report(other) for other in compare}
+    folder = experiment_folder / "encodings" / (corpus.stem if corpus.suffix == ".jsonl" else corpus.name)
+    encode(experiment_folder, corpus, folder, PROBE_POINTS, cache, allow_pipes, device=device)
+    kept = Experiment.read(experiment_folder).features()
+    for kind in ("mfcc", "log-mel"):
+        plain = Features(kind, kept.rate, kept.hop, normalise="none", resample=kept.resample)
+        features(corpus, folder / kind, plain, cache, allow_pipes)
+    points = {point: Encodings.open(folder / point) for point in ("mfcc", *PROBE_POINTS)}
+    there = set.intersection(*(set(encodings.codes) for encodings in points.values()))
+    utterances = [u for u in read_corpus(corpus, allow_pipes) if u.id in there]
+    with console.progress("scoring", 100, "%") as advance:
+        watch = Percent(advance)
+        scores = score(points, utterances, Encodings.open(folder / "log-mel"), tier, context, seed, watch)
+    heard = folder_of_resyntheses(resyntheses or experiment_folder / "resyntheses")
+    return write_report(experiment_folder, utterances, points, scores, others, heard)
+
+
+class Percent:
+    """Turns "so many of so many jobs" into steps of a bar."""
+
+    def __init__(self, advance):
+        self.advance = advance
+        self.done = 0
+
+    def __call__(self, done: int, jobs: int, job: str) -> None:
+        percent = round(100 * done / jobs)
+        self.advance(percent - self.done, job)
+        self.done = percent
+
+
+def read_report(experiment: Path) -> dict:
+    if not (experiment / "report" / "scores.json").exists():
+        raise ExperimentError(f"{experiment}: has no report to compare with; run `unitdisc report` on it first")
+    return read_part(experiment / "report", "scores.json")
+
+
+def folder_of_resyntheses(folder: Path) -> dict[str, list[tuple[str, Path]]]:
+    """Utterance id -> (voice, file), from files named UTTERANCE--VOICE.wav."""
+    heard = defaultdict(list)
+    for path in sorted(folder.glob("*--*.wav")):
+        utterance, _, voice = path.stem.rpartition("--")
+        heard[utterance].append((f"resynthesis, voice of {voice}", path))
+    return dict(heard)
