@@ -91,6 +91,12 @@ def test_the_same_seed_gives_the_same_sample_and_another_seed_another(decoder):
     assert not torch.equal(first, third)
 
 
+def test_sampling_from_a_generator_leaves_the_global_random_numbers_alone(decoder):
+    before = torch.random.get_rng_state()
+    decoder.sample(torch.randn(1, 3, DIM, dtype=torch.double, generator=seeded()), 6, seeded())
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
 def test_sampling_in_training_mode_drops_nothing():
     decoder = tiny("frames", dropout=0.5, history_dropout=0.5)
     condition = torch.randn(2, 3, DIM, dtype=torch.double)

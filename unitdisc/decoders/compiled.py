@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numba import njit
 from torch import Tensor, nn
 
-from unitdisc.decoders.causal import CausalStack, steps_per_condition
+from unitdisc.decoders.causal import CausalStack, GatedLayer, steps_per_condition
 
 STRETCH = 2000  # steps between two chances to be interrupted
 
@@ -83,24 +84,27 @@ def array(tensor: Tensor) -> np.ndarray:
 
 
 def pack(stack: CausalStack, start: Tensor, embed: Tensor, head: nn.Sequential) -> Weights:
-    skips = [layer.skip for layer in stack.layers]
-    silent = nn.Linear(stack.channels, stack.channels).to(start)  # in place of the residual the last layer lacks
-    nn.init.zeros_(silent.weight)
-    nn.init.zeros_(silent.bias)
-    residuals = [layer.residual or silent for layer in stack.layers]
+    outputs, biases = zip(*[outputs_of(layer, stack.channels) for layer in stack.layers])
     return Weights(
         start=array(start),
         embed=array(embed),
         delays=np.array([layer.delays[:-1] for layer in stack.layers]),
         places=np.cumsum([0] + [layer.reach for layer in stack.layers]),
         gates=np.stack([array(layer.gates.weight.T) for layer in stack.layers]),
-        outputs=np.stack([array(torch.cat([s.weight, r.weight]).T) for s, r in zip(skips, residuals)]),
-        output_biases=np.stack([array(torch.cat([s.bias, r.bias])) for s, r in zip(skips, residuals)]),
+        outputs=np.stack([array(matrix.T) for matrix in outputs]),
+        output_biases=np.stack([array(bias) for bias in biases]),
         hidden=array(head[1].weight.T),
         hidden_bias=array(head[1].bias),
         logits=array(head[3].weight.T),
         logits_bias=array(head[3].bias),
     )
+
+
+def outputs_of(layer: GatedLayer, channels: int) -> tuple[Tensor, Tensor]:
+    """The skip and the residual connection as one matrix [K + C, C] and bias; zeros where there is no residual."""
+    if layer.residual is None:
+        return F.pad(layer.skip.weight, (0, 0, 0, channels)), F.pad(layer.skip.bias, (0, channels))
+    return torch.cat([layer.skip.weight, layer.residual.weight]), torch.cat([layer.skip.bias, layer.residual.bias])
 
 
 @njit(cache=True, nogil=True)
