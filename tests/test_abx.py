@@ -265,6 +265,9 @@ def test_the_script_scores_a_manifest_and_an_item_file_alike(tmp_path, capsys):
     main = runpy.run_path(str(ROOT / "eval" / "abx.py"))["main"]
     scores = [main([str(tmp_path / name), str(tmp_path / "encodings")]) for name in ("test.jsonl", "test.item")]
     assert scores[0] == scores[1]
+    (tmp_path / "encodings" / "encodings.json").unlink()  # as another system leaves its frames
+    for name in ("test.jsonl", "test.item"):
+        assert main([str(tmp_path / name), str(tmp_path / "encodings"), "--frame-rate", "100"]) == scores[0]
     assert "ABX error across speakers" in capsys.readouterr().out
 
 

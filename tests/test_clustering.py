@@ -65,9 +65,9 @@ def test_many_codes_impress_purity_but_not_other_speakers():
 
 
 def test_units_are_named_by_other_speakers():
-    # speaker two has swapped the codes of a and b, and code 9 of speaker one is called a, the most frequent label
+    # speaker two has swapped the codes of b and a, and code 9 of speaker one is called b, the most frequent label
     codes = np.array([0, 0, 0, 1, 1, 9, 1, 1, 1, 0, 0])
-    labels = np.array(list("aaabba") + list("aaabb"))
+    labels = np.array(list("bbbaab") + list("bbbaa"))
     speakers = np.array(["s1"] * 6 + ["s2"] * 5)
     assert many_to_one(codes, labels, speakers) == 1 / 11
 

@@ -8,7 +8,15 @@ import pytest
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation import UnscorableError, probes
-from unitdisc.evaluation.probes import gender_probe, mel_probe, nearest, phone_probe, probe_points, speaker_probe
+from unitdisc.evaluation.probes import (
+    gender_probe,
+    mel_probe,
+    nearest,
+    phone_probe,
+    probe_points,
+    speaker_probe,
+    time_averages,
+)
 
 PHONES = ("a", "b", "c", "SIL")
 SPEAKERS = 6
@@ -133,8 +141,8 @@ def test_the_nearest_centre_is_the_nearest():
 
 def test_scale_and_offset_of_a_dimension_change_nothing(tmp_path):
     plain = saying(tmp_path / "plain", "phone")
-    scale = 2.0 ** np.arange(-8, 8)
-    scaled = encode(tmp_path / "scaled", {entry.utterance: entry.frames * scale + 64 for entry in plain})
+    scale = 2.0 ** -np.arange(8, 24)  # small enough for a penalty on weights to silence it
+    scaled = encode(tmp_path / "scaled", {entry.utterance: (entry.frames + 4) * scale for entry in plain})
     assert phone_probe(scaled, CORPUS, "phone").accuracy == phone_probe(plain, CORPUS, "phone").accuracy
 
 
@@ -181,6 +189,25 @@ def test_what_a_corpus_cannot_tell_is_said(change, probe, why, tmp_path):
 def test_speakers_heard_once_are_left_out(tmp_path):
     once = replace(CORPUS[0], speaker="once")
     assert speaker_probe(saying(tmp_path, "speaker"), [once, *CORPUS[1:]]).items == len(CORPUS) - 1
+
+
+def test_unknown_genders_are_left_out(tmp_path):
+    unknown = replace(CORPUS[0], gender=None)
+    assert gender_probe(saying(tmp_path, "gender"), [unknown, *CORPUS[1:]]).items == len(CORPUS) - 1
+
+
+def test_utterances_are_read_off_the_mean_of_their_frames(tmp_path):
+    encodings = saying(tmp_path, "phone")
+    means = [np.load(tmp_path / f"{utterance.id}.npy").mean(0) for utterance in CORPUS]
+    np.testing.assert_allclose(time_averages(encodings, CORPUS), means, rtol=1e-5)
+
+
+def test_loud_channels_of_the_sound_count_more(tmp_path):
+    frames = sounds()
+    scale = np.array([1, 1, 1, 1, 1e-3])  # the faint channel is not to be read
+    mel = encode(tmp_path / "mel", {name: values * scale for name, values in frames.items()}, stride=50)
+    heard = noisy(tmp_path / "heard", {name: values[::2, :4] for name, values in frames.items()})
+    assert mel_probe(heard, CORPUS, mel).r2 > 0.95
 
 
 def test_hidden_speakers_are_left_out(tmp_path):
