@@ -34,11 +34,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, count, groupby
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
+import soxr
 
-from unitdisc.corpus import Interval, Utterance, write_manifest
+from unitdisc.corpus import Interval, Utterance
 from unitdisc.data.audio import write_audio
+from unitdisc.data.preparing import run, write_corpus
 
 RATE = 16_000
 ESPEAK_RATE = 22_050
@@ -151,6 +154,15 @@ class Speech:
     tones: list[str]  # of the syllables, as contours: 55, 214 ...
 
 
+def installed() -> ModuleType:
+    """The package that brings eSpeak NG and knows where it is."""
+    try:
+        import espeakng_loader
+    except ImportError:
+        sys.exit('mini_speech speaks with eSpeak NG, which is not installed: pip install "unitdisc[demo]"')
+    return espeakng_loader
+
+
 @contextmanager
 def espeak() -> Iterator[ctypes.CDLL]:
     """eSpeak NG, loaded for one utterance.
@@ -158,14 +170,10 @@ def espeak() -> Iterator[ctypes.CDLL]:
     It keeps the phases of its flutter, echo and noise from call to call and has no way to set them back. Loaded
     anew (half a millisecond), it says the same thing the same way whatever it said before.
     """
-    try:
-        import espeakng_loader
-    except ImportError:
-        sys.exit('mini_speech speaks with eSpeak NG, which is not installed: pip install "unitdisc[demo]"')
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    library = ctypes.CDLL(installed().get_library_path())
     try:
         options = PHONEME_EVENTS | DONT_EXIT
-        rate = library.espeak_Initialize(SYNCHRONOUS, 0, str(espeakng_loader.get_data_path()).encode(), options)
+        rate = library.espeak_Initialize(SYNCHRONOUS, 0, str(installed().get_data_path()).encode(), options)
         if rate != ESPEAK_RATE:
             sys.exit(f"eSpeak NG speaks at {rate} Hz and not at {ESPEAK_RATE}: install espeakng-loader again")
         library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # which starting it set to the time of day
@@ -258,9 +266,7 @@ def is_silent(wave: np.ndarray, delay: int, amplitude: int) -> np.ndarray:
 
 def variant_settings(voice: str) -> dict[str, str]:
     """What the file of a voice variant states: {"gender": "male 30", "echo": "140 10", ...}."""
-    import espeakng_loader
-
-    path = Path(espeakng_loader.get_data_path(), "voices", "!v", voice)
+    path = Path(installed().get_data_path(), "voices", "!v", voice)
     if not path.is_file():
         sys.exit(f"{path}: no such voice: install espeakng-loader again")
     lines = (line.strip().partition(" ") for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
@@ -269,18 +275,6 @@ def variant_settings(voice: str) -> dict[str, str]:
 
 def to_ticks(sample: int) -> int:
     return (2 * sample * UP + DOWN) // (2 * DOWN)  # rounded, in integers
-
-
-def resample(wave: np.ndarray) -> np.ndarray:
-    """From ESPEAK_RATE to RATE, in the spectrum: no delay, flat to 7.6 kHz, nothing above 8 kHz.
-
-    The signal is taken to repeat, which does no harm since it begins and ends in silence.
-    """
-    blocks = -(-len(wave) // (DOWN * 8)) * 8  # lengths with small factors transform fast
-    spectrum = np.fft.rfft(wave, blocks * DOWN)[: blocks * UP // 2 + 1]
-    edge = len(spectrum) // 20
-    spectrum[-edge:] *= 0.5 + 0.5 * np.cos(np.linspace(0, np.pi, edge))
-    return np.fft.irfft(spectrum, blocks * UP)[: to_ticks(len(wave))] * (UP / DOWN)
 
 
 @dataclass(frozen=True)
@@ -355,7 +349,7 @@ def read_aloud(language: Language, words: list[str], voice: Voice, rng: np.rando
         text = " ".join(sentence)
         speech = speak(f"{language.voice}+{voice.name}", text, voice.manner)
         if alignment := tiers(language, sentence, speech, phones(speech, voice.echo)):
-            wave = resample(speech.wave / 2**15)
+            wave = soxr.resample(speech.wave / 2**15, ESPEAK_RATE, RATE)
             return Sentence(text, *in_a_quiet_room(wave * LEVEL / np.sqrt(np.mean(wave**2)), alignment, rng))
     sys.exit(f"eSpeak NG does not say word by word what is in the word list of {language.voice}, such as {text!r}")
 
@@ -416,16 +410,15 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     words = Path(__file__).with_suffix("").joinpath(f"{args.language}.txt").read_text(encoding="utf-8").split()
+    made = {}
     for split, voices, minutes in (
         ("train", TRAIN_VOICES.split(), args.train_minutes),
         ("test", TEST_VOICES.split(), args.test_minutes),
     ):
         folder = args.output / "wav" / split
-        made = list(utterances(LANGUAGES[args.language], words, voices, minutes, args.seed, folder))
-        write_manifest(args.output / f"{split}.jsonl", made)
-        spoken = sum(utterance.ticks for utterance in made) / RATE / 60
-        print(f"{split}: {len(made)} utterances, {spoken:.1f} minutes, {len({u.speaker for u in made})} voices")
+        made[split] = list(utterances(LANGUAGES[args.language], words, voices, minutes, args.seed, folder))
+    write_corpus(args.output, made)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,0 +1,121 @@
+"""LibriSpeech: audiobooks read by 2484 volunteers, 982 hours.
+
+Origin    Panayotov et al., ICASSP 2015; OpenSLR 12, from the recordings of LibriVox.
+Licence   CC BY 4.0.
+Files     LibriSpeech/<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac  16 kHz
+          LibriSpeech/<subset>/<speaker>/<chapter>/<speaker>-<chapter>.trans.txt      <utterance> <TEXT>
+          LibriSpeech/SPEAKERS.TXT                                                    id | sex | subset | minutes | name
+          Subsets are train-clean-100, dev-other and so on: which speakers, how hard to recognise, how many hours.
+          Alignments are not part of it; those of the Montreal Forced Aligner (<utterance>.TextGrid anywhere in a
+          folder) and CTM files (phones.ctm, words.ctm) can be given with --alignments.
+Tiers     phone and word, where alignments are given; phones without the digits of stress unless --stress.
+Splits    a manifest for every subset found (dev-clean.jsonl ...), and train, dev and test with all of each.
+          Recordings stay where they are.
+
+python data_prep/librispeech.py LibriSpeech data/librispeech --subsets train-clean-100 dev-clean
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.data.alignments import add_ctms, find_textgrids, read_textgrid
+from unitdisc.data.preparing import collect, recording, run, script_parser, with_tier, write_corpus
+
+AUDIO = (".flac", ".wav")
+
+
+class Source(NamedTuple):
+    path: Path
+    text: str | None
+
+
+def subsets_in(raw: Path) -> dict[str, Path]:
+    """The subsets in the folder, or in the folder LibriSpeech within it."""
+    for root in (raw, *sorted(raw.glob("[Ll]ibri[Ss]peech"))):
+        found = {path.name.lower(): path for path in sorted(root.glob("*")) if is_subset(path)}
+        if found:
+            return found
+    raise CorpusError(f"{raw}: no train-*, dev-* or test-* in it; give the folder LibriSpeech")
+
+
+def is_subset(path: Path) -> bool:
+    return path.is_dir() and path.name.lower().split("-")[0] in ("train", "dev", "test")
+
+
+def sources(subset: Path) -> Iterator[Source]:
+    """The recordings of a subset and what is transcribed without having a recording."""
+    for chapter in sorted(path for path in subset.glob("*/*") if path.is_dir()):
+        files = sorted(chapter.iterdir())
+        texts = {}
+        for path in files:
+            if path.name.lower().endswith(".trans.txt"):
+                texts |= dict(line.split(maxsplit=1) for line in path.read_text().splitlines() if " " in line.strip())
+        recordings = {path.stem: path for path in files if path.suffix.lower() in AUDIO}
+        for name in sorted(texts.keys() | recordings.keys()):
+            yield Source(recordings.get(name, chapter / f"{name}.flac"), texts.get(name))
+
+
+def genders_in(root: Path) -> dict[str, str]:
+    """Speaker -> "f" or "m", as SPEAKERS.TXT has it."""
+    for path in sorted(root.iterdir()):
+        if path.name.lower() == "speakers.txt":
+            lines = [line.split("|") for line in path.read_text(errors="replace").splitlines()]
+            return {
+                cells[0].strip(): cells[1].strip().lower()
+                for cells in lines
+                if len(cells) > 1 and not cells[0].startswith(";")
+            }
+    print(f"{root}: no SPEAKERS.TXT, so genders are unknown", file=sys.stderr)
+    return {}
+
+
+def without_stress(utterance: Utterance) -> Utterance:
+    """AH0, AH1 and AH2 all become AH."""
+    phones = [interval._replace(label=re.sub(r"\d$", "", interval.label)) for interval in utterance.alignment["phone"]]
+    return replace(utterance, alignment={**utterance.alignment, "phone": phones})
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = script_parser(__doc__)
+    parser.add_argument("--subsets", nargs="+", metavar="SUBSET", help="default: all there are")
+    parser.add_argument("--alignments", type=Path, metavar="FOLDER", help="with TextGrids or phones.ctm and words.ctm")
+    parser.add_argument("--stress", action="store_true", help="keep the digits of stress")
+    args = parser.parse_args(argv)
+
+    found = subsets_in(args.raw)
+    if unknown := sorted(set(args.subsets or ()) - found.keys()):
+        raise CorpusError(f"{args.raw}: no subsets {unknown}: choose from {sorted(found)}")
+    if args.alignments and not args.alignments.is_dir():
+        raise CorpusError(f"{args.alignments}: no such folder of alignments; correct the path")
+    genders = genders_in(next(iter(found.values())).parent)
+    textgrids = find_textgrids(args.alignments) if args.alignments else {}
+
+    def make(source: Source) -> Utterance:
+        speaker = source.path.stem.split("-")[0]
+        utterance = recording(source.path, speaker=speaker, gender=genders.get(speaker), text=source.text)
+        if path := textgrids.get(utterance.id):
+            for tier, timed in read_textgrid(path).items():
+                utterance = with_tier(utterance, tier, timed, path)
+        return utterance
+
+    splits: dict[str, list[Utterance]] = {}
+    for name in sorted(args.subsets or found):
+        utterances = collect(sources(found[name]), make, args.strict, found[name])
+        if args.alignments:
+            utterances = add_ctms(utterances, args.alignments)
+            if bare := sum(not utterance.alignment for utterance in utterances):
+                print(f"{name}: {bare} of {len(utterances)} utterances have no alignment", file=sys.stderr)
+        if not args.stress:
+            utterances = [without_stress(u) if "phone" in u.alignment else u for u in utterances]
+        splits[name] = utterances
+        splits[name.split("-")[0]] = splits.get(name.split("-")[0], []) + utterances
+    write_corpus(args.output, splits)
+
+
+if __name__ == "__main__":
+    run(main)

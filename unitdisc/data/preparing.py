@@ -1,0 +1,187 @@
+"""What the scripts of data_prep/ share: bad recordings reported and left out, speakers held out, manifests written."""
+
+import argparse
+import csv
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from unitdisc.corpus import CorpusError, Interval, Utterance, write_manifest
+from unitdisc.data.audio import audio_info
+
+Source = TypeVar("Source")
+SLACK = 0.02  # seconds by which a label may outlast its recording: rounding, and frames that reach past the end
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a script; what is wrong with a corpus is said in a line and not in a traceback."""
+    try:
+        main()
+    except CorpusError as error:
+        sys.exit(str(error))
+
+
+def script_parser(description: str | None) -> argparse.ArgumentParser:
+    """The arguments every script over recordings on disk has."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("raw", type=Path, help="folder of the corpus as distributed")
+    parser.add_argument("output", type=Path, help="corpus folder to create")
+    parser.add_argument("--strict", action="store_true", help="stop at the first bad recording, leave none out")
+    return parser
+
+
+def add_speaker_options(parser: argparse.ArgumentParser, default: str | None, otherwise: str = "") -> None:
+    meaning = "to hold out for the test: a number (12), a share (0.25) or names (ann,bob)"
+    said = f"default: {default}" if default else f"default: {otherwise}"
+    parser.add_argument("--test-speakers", default=default, metavar="WHICH", help=f"speakers {meaning}; {said}")
+    parser.add_argument("--seed", type=int, default=0, help="draws the speakers to hold out")
+
+
+def collect(sources: Iterable[Source], make: Callable[[Source], Utterance], strict: bool, raw: Path) -> list[Utterance]:
+    """What `make` makes of every source. A bad one is reported and left out; if `strict`, it raises.
+
+    Raises CorpusError if nothing is left.
+    """
+    found = []
+    for source in sources:
+        try:
+            found.append(make(source))
+        except (CorpusError, OSError) as error:
+            if strict:
+                raise
+            print(f"left out: {error}", file=sys.stderr)
+    if not found:
+        raise CorpusError(
+            f"{raw}: no usable recording; give the folder of the corpus as the script's help describes it"
+        )
+    return found
+
+
+def hold_out(utterances: list[Utterance], which: str, seed: int) -> dict[str, list[Utterance]]:
+    """A split into "train" and "test" without common speakers.
+
+    `which` is a number of speakers, a share of them, or their names with commas between. Drawn speakers are women and
+    men by turns, as long as there are both.
+
+    Raises CorpusError for unknown names, and if either side would be empty.
+    """
+    genders = {u.speaker: u.gender or "" for u in utterances if u.speaker is not None}
+    chosen = draw_speakers(genders, which, seed)
+    if unknown := sorted(chosen - genders.keys()):
+        raise CorpusError(f"no speakers {unknown} to hold out: choose from {sorted(genders)}")
+    if not chosen or chosen == genders.keys():
+        raise CorpusError(f"cannot hold out {which} of {len(genders)} speakers: both sides need at least one")
+    return {
+        "train": [u for u in utterances if u.speaker not in chosen],
+        "test": [u for u in utterances if u.speaker in chosen],
+    }
+
+
+def draw_speakers(genders: Mapping[str, str], which: str, seed: int) -> set[str]:
+    try:
+        number = float(which)
+    except ValueError:
+        return {name.strip() for name in which.split(",") if name.strip()}
+    number = round(number * len(genders)) if 0 < number < 1 else int(number)
+    rng = np.random.default_rng(seed)
+    pools = [
+        rng.permutation(sorted(name for name in genders if genders[name] == gender)).tolist()
+        for gender in sorted(set(genders.values()))
+    ]
+    by_turns = chain.from_iterable(zip_longest(*pools))
+    return set([name for name in by_turns if name is not None][: max(number, 0)])
+
+
+def write_corpus(folder: Path, splits: Mapping[str, Iterable[Utterance]]) -> None:
+    """Writes one manifest per split that is not empty, and says what is in it."""
+    for name, utterances in splits.items():
+        listed = list(utterances)
+        if not listed:
+            continue
+        write_manifest(folder / f"{name}.jsonl", listed)
+        minutes = sum(u.ticks / u.rate for u in listed if u.rate) / 60
+        speakers = len({u.speaker for u in listed} - {None})
+        print(
+            f"{folder / name}.jsonl: {len(listed)} utterances, {minutes:.1f} minutes, {speakers or 'unknown'} speakers"
+        )
+
+
+def recording(path: Path, name: str | None = None, **known) -> Utterance:
+    """A whole recording as an utterance, its length and rate read from its header; named like the file by default."""
+    info = audio_info(path)
+    return Utterance(**{"id": name or path.stem, "path": str(path), "speaker": None, **info._asdict(), **known})
+
+
+def with_tier(utterance: Utterance, tier: str, rows: Iterable[tuple[float, float, str]], where: Path) -> Utterance:
+    """The utterance with a tier more, of (start, end, label) in seconds.
+
+    Intervals shorter than a tick disappear. Raises CorpusError if the labels outlast the recording or overlap.
+    """
+    intervals = []
+    for start, end, label in rows:
+        first, last = round(start * utterance.rate), round(end * utterance.rate)
+        if last > utterance.ticks + SLACK * utterance.rate:
+            length = utterance.ticks / utterance.rate
+            raise CorpusError(f"{where}: {utterance.id}: {label!r} ends at {end} s, after the recording ({length} s)")
+        intervals.append(Interval(first, min(last, utterance.ticks), label))
+    kept = [interval for interval in intervals if interval.start < interval.end]
+    try:
+        return replace(utterance, alignment={**utterance.alignment, tier: kept})
+    except CorpusError as error:
+        raise CorpusError(f"{where}: {error}") from error
+
+
+def read_table(path: Path, columns: Iterable[str]) -> Iterator[dict[str, str]]:
+    """The rows of a table with tabs between columns, names of columns in the first line and no quotes.
+
+    Raises CorpusError for a missing file or column, and for a line with too few columns.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the folder that holds it") from error
+    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    if missing := sorted(set(columns) - set(rows.fieldnames or ())):
+        raise CorpusError(f"{path}:1: has no columns {missing}; its first line must name them, with tabs between")
+    for number, row in enumerate(rows, start=2):
+        if None in row.values():
+            raise CorpusError(f"{path}:{number}: has too few columns; there must be {len(rows.fieldnames)}")
+        yield row
+
+
+def read_aligned(raw: Path, strict: bool) -> dict[str, list[Utterance]]:
+    """The corpora with tables `utts.tsv`, `phones.tsv` and perhaps `words.tsv`: split of utts.tsv -> utterances.
+
+    Recordings stay where they are. Raises CorpusError as `read_table` and `collect` do.
+    """
+    tiers = {
+        tier: read_tier(raw / f"{tier}s.tsv", tier) for tier in ("phone", "word") if (raw / f"{tier}s.tsv").exists()
+    }
+
+    def make(row: Mapping[str, str]) -> Utterance:
+        known = {"speaker": row["speaker"], "gender": row["gender"] or None, "text": row["text"]}
+        utterance = recording(raw / row["file"], row["utt"], **known)
+        for tier, intervals in tiers.items():
+            utterance = with_tier(utterance, tier, intervals.get(row["utt"], []), raw / f"{tier}s.tsv")
+        return utterance
+
+    rows = list(read_table(raw / "utts.tsv", ("utt", "file", "speaker", "gender", "split", "text")))
+    splits = {row["utt"]: row["split"] for row in rows}
+    found = collect(rows, make, strict, raw)
+    return {split: [u for u in found if splits[u.id] == split] for split in sorted(set(splits.values()))}
+
+
+def read_tier(path: Path, tier: str) -> dict[str, list[tuple[float, float, str]]]:
+    """Utterance -> (start, end, label) in seconds, of a table of them."""
+    found: dict[str, list[tuple[float, float, str]]] = {}
+    for number, row in enumerate(read_table(path, ("utt", "start", "end", tier)), start=2):
+        try:
+            found.setdefault(row["utt"], []).append((float(row["start"]), float(row["end"]), row[tier]))
+        except ValueError as error:
+            raise CorpusError(f"{path}:{number}: start and end must be seconds: {error}") from error
+    return found
