@@ -1,3 +1,5 @@
+"""ABX: the golden scores of other tools, the definition triplet by triplet, and what a user can get wrong."""
+
 import json
 import os
 import runpy

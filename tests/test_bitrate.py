@@ -1,3 +1,5 @@
+"""Bitrate: the golden score of the challenge, runs and frames."""
+
 import json
 import os
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Units against phones: scores against their formulas, frames under their labels."""
+
 import json
 from collections import Counter
 from math import log2

@@ -1,3 +1,5 @@
+"""Probes read what is there, do not read what is not, and say what a corpus cannot tell."""
+
 import json
 from dataclasses import replace
 from pathlib import Path

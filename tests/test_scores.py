@@ -1,3 +1,5 @@
+"""All scores in one: complete, fit for JSON, and null with a reason where a corpus cannot tell."""
+
 import json
 from dataclasses import replace
 from pathlib import Path
