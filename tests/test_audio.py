@@ -23,7 +23,7 @@ LOSSLESS = ["wav", "flac", "aiff", "w64", "caf"]
 
 def noise(ticks: int = RATE, seed: int = 0) -> np.ndarray:
     """Steps of 16 bits, so that lossless formats can hold them."""
-    levels = np.random.default_rng(seed).integers(-8000, 8000, ticks)
+    levels = np.random.default_rng(seed).integers(-(2**15), 2**15, ticks)
     return (levels / 2**15).astype(np.float32)
 
 
@@ -103,7 +103,7 @@ def broken(folder, fault: str):
     if fault == "silent":
         wave[:] = 0
     if fault == "nearly silent":
-        wave = 0.3 + wave * 2e-4  # whatever the mean is
+        wave = 0.3 + wave * 9e-5  # whatever the mean is
     if fault == "no samples":
         wave = wave[:0]
     soundfile.write(path, wave, RATE, subtype="FLOAT" if fault in ("nan", "infinite", "nearly silent") else "PCM_16")
@@ -165,6 +165,8 @@ def test_an_utterance_past_the_end_is_an_error(tmp_path):
     write_audio(tmp_path / "a.wav", noise(), RATE)
     with pytest.raises(AudioError, match="ends at sample 16000, but u is listed up to 16001"):
         read_audio(utterance(tmp_path / "a.wav", RATE, start=1))
+    with pytest.raises(AudioError, match="ends at sample 16000, but u is listed up to 32100"):
+        read_audio(utterance(tmp_path / "a.wav", 100, start=2 * RATE))
     with pytest.raises(AudioError, match=r"u is empty \(0 samples\)"):
         read_audio(utterance(tmp_path / "a.wav", 0))
 

@@ -71,6 +71,8 @@ def test_what_is_written_is_read_back(tmp_path, wavs, make):
 def test_segments_are_written_only_if_needed(tmp_path, wavs):
     write_kaldi(tmp_path / "whole", whole(wavs))
     write_kaldi(tmp_path / "parts", parts(wavs))
+    write_kaldi(tmp_path / "beginning", [Utterance("a", str(wavs["rec1"]), None, RATE, RATE)])
+    assert (tmp_path / "beginning" / "segments").read_text() == "a rec1 0.000000 1.000000\n"
     assert not (tmp_path / "whole" / "segments").exists()
     assert (tmp_path / "parts" / "wav.scp").read_text() == "".join(f"{id} {path}\n" for id, path in wavs.items())
 
@@ -153,9 +155,10 @@ def test_ctm_by_file_and_channel_counts_from_the_recording(directory):
 
 
 def test_times_that_touch_in_seconds_touch_in_ticks(directory):
-    lines = "".join(f"rec2 1 {start / 100:.2f} 0.01 l{start}\n" for start in range(100))
+    edges = [0, 2, 14, 19, 23, 28, 57, 66, 100]  # 0.02 + 0.12 and 0.14 are half a tick apart from two sides
+    lines = "".join(f"rec2 1 {s / 100:.2f} {(e - s) / 100:.2f} x\n" for s, e in zip(edges, edges[1:]))
     intervals = read_kaldi(directory(phone_ctm=lines))[1].alignment["phone"]
-    assert len(intervals) == 100
+    assert len(intervals) == 8
     assert [interval.end for interval in intervals] == [*(interval.start for interval in intervals[1:]), 11025]
 
 

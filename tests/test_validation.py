@@ -291,6 +291,12 @@ def damaged(path: Path) -> None:
     path.write_bytes(content)
 
 
+def write_floats(path: Path, odd: float) -> None:
+    wave = noise()
+    wave[-100] = odd
+    soundfile.write(path, wave, RATE, subtype="FLOAT", format="WAV")
+
+
 AUDIO_FAULTS = {  # how the file is spoilt, what is said of it
     "missing": (Path.unlink, "no such file"),
     "empty": (written(""), "is empty (0 bytes)"),
@@ -299,7 +305,8 @@ AUDIO_FAULTS = {  # how the file is spoilt, what is said of it
     "silent": (lambda path: write_audio(path, np.zeros(RATE), RATE), "s1-b is silent"),
     "short": (lambda path: write_audio(path, noise()[:-1], RATE), "ends at sample 15999, but s1-b is listed up to"),
     "slow": (lambda path: write_audio(path, noise(), 8000), "has 8000 samples per second, but "),
-    "nan": (lambda path: soundfile.write(path, [0.1, np.nan] * 8000, RATE, "FLOAT", format="WAV"), "s1-b holds NaN"),
+    "nan": (lambda path: write_floats(path, np.nan), "s1-b holds NaN"),
+    "infinite": (lambda path: write_floats(path, -np.inf), "s1-b holds NaN or infinity"),
 }
 
 
@@ -325,6 +332,28 @@ def test_all_bad_recordings_are_found_at_once(manifest, utterances):
     assert [problem.line for problem in validate(manifest)] == [1, 2, 3]
     good, problems = check_utterances(utterances)
     assert (good, len(problems)) == ([], 3)
+    line_of(manifest, 3, ticks="many")
+    assert [problem.line for problem in validate(manifest)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "ogg"])
+@pytest.mark.parametrize("thorough", [False, True])
+def test_a_recording_cut_off_late_is_found(tmp_path, suffix, thorough):
+    path = tmp_path / f"long.{suffix}"
+    soundfile.write(path, noise(20 * RATE), RATE)
+    cut(path)
+    good, problems = check_utterances([Utterance("long", str(path), "s", 20 * RATE, RATE)], thorough=thorough)
+    assert (good, len(problems)) == ([], 1)
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+def test_what_is_silent_in_pieces_need_not_be_silent(tmp_path, monkeypatch, thorough):
+    monkeypatch.setattr("unitdisc.data.listening.BLOCK", 100)
+    monkeypatch.setattr("unitdisc.data.listening.GLANCE", 100)
+    for name, wave in {"up": [0, 0.3], "down": [0.3, 0], "flat": [0.3, 0.3]}.items():
+        write_audio(tmp_path / f"{name}.wav", np.repeat(wave, 100), RATE)
+    steps = [Utterance(name, str(tmp_path / f"{name}.wav"), "s", 200, RATE) for name in ("up", "down", "flat")]
+    assert check_utterances(steps, thorough=thorough).good == steps[:2]
 
 
 def test_every_good_utterance_of_a_damaged_recording_is_kept(tmp_path):
@@ -379,11 +408,12 @@ def test_resampling_makes_other_rates_good(tmp_path, utterances):
     assert problems == []
     assert good == [*utterances, Utterance("slow", str(path), "s", RATE, RATE, alignment={"phone": [(0, 160, "a")]})]
     assert len(read_audio(good[-1], RATE, resample=True)) == RATE
+    assert check_utterances(good, RATE, resample=True) == (good, [])  # they count at a rate the file does not have
 
 
 def test_good_utterances_have_a_rate(utterances):
-    unrated = [Utterance(u.id, u.path, u.speaker, u.ticks) for u in utterances]
-    assert [utterance.rate for utterance in check_utterances(unrated).good] == [RATE] * 3
+    write_audio(Path(utterances[0].path), noise(), 8000)
+    assert check_utterances([Utterance("u", utterances[0].path, "s", RATE)]).good[0].rate == 8000
 
 
 def test_unlisted_segments_of_a_recording_are_listened_to_apart(tmp_path):
