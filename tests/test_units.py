@@ -104,7 +104,11 @@ def test_unevenly_spaced_units_are_read(encoded):
 
 
 def test_units_of_a_resampled_utterance_are_in_its_own_ticks(encoded):
-    units = read_units(encoded({"a": [3] * 5 + [1] * 10}, rate=RATE), utterance("a", 2400, rate=RATE // 2))
+    """Its centres are kept beside the frames, because the folder's grid counts at the rate of the model."""
+    encodings = encoded({"a": [3] * 5 + [1] * 10}, rate=RATE)
+    (encodings.folder / "centres").mkdir()
+    np.save(encodings.folder / "centres" / "a.npy", 80.0 + 160 * np.arange(15))
+    units = read_units(encodings, utterance("a", 2400, rate=RATE // 2))
     assert units.intervals == [Interval(0, 800, "3"), Interval(800, 2400, "1")]
 
 

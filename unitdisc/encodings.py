@@ -85,13 +85,16 @@ class Encodings:
             raise EncodingsError(f"{path}: cannot be read ({error}); encode the corpus again") from error
         if frames.ndim != 2:
             raise EncodingsError(f"{path}: has shape {frames.shape}, must be [frames, dimensions]")
+        codes = self.codes[utterance]
+        centres = self.centres(utterance, len(frames))
+        return Encoding(utterance, centres, frames, None if codes is None else np.asarray(codes))
+
+    def centres(self, utterance: str, frames: int) -> np.ndarray:
+        """The tick in the middle of each frame, counted in the utterance's own ticks: [T]."""
         irregular = self.folder / "centres" / f"{utterance}.npy"
         if irregular.exists():
-            centres = np.load(irregular, allow_pickle=False)
-        else:
-            centres = self.settings["offset"] + self.settings["stride"] * np.arange(len(frames))
-        codes = self.codes[utterance]
-        return Encoding(utterance, centres, frames, None if codes is None else np.asarray(codes))
+            return np.load(irregular, allow_pickle=False)
+        return self.settings["offset"] + self.settings["stride"] * np.arange(frames)
 
 
 class EncodingsWriter:

@@ -73,7 +73,7 @@ def read_units(encodings: Encodings, utterance: Utterance) -> Units:
             f"{encodings.folder}: {utterance.id} has no codes, for its bottleneck is continuous; "
             "units come from a bottleneck with a codebook, such as vq, at the point `bottleneck`"
         )
-    centres = centres_of(encodings, utterance, len(codes))
+    centres = encodings.centres(utterance.id, len(codes))
     if len(centres) != len(codes) or not codes:
         raise EncodingsError(
             f"{encodings.folder}: {utterance.id} has {len(codes)} codes for {len(centres)} frames; "
@@ -86,19 +86,6 @@ def read_units(encodings: Encodings, utterance: Utterance) -> Units:
             f"has {utterance.ticks} ticks; was another version of the corpus encoded? Encode this one"
         )
     return Units(utterance, list(codes), runs(codes, centres, utterance.ticks))
-
-
-def centres_of(encodings: Encodings, utterance: Utterance, frames: int) -> np.ndarray:
-    """The tick in the middle of each frame: [T], without reading the frames where they are evenly spaced.
-
-    Counted at the rate of the utterance, also where the model resampled it.
-    """
-    if (encodings.folder / "centres" / f"{utterance.id}.npy").exists():
-        centres = encodings[utterance.id].centres
-    else:
-        centres = encodings.settings["offset"] + encodings.settings["stride"] * np.arange(frames)
-    rate = encodings.settings.get("rate") or utterance.rate
-    return centres if rate == utterance.rate else centres * (utterance.rate / rate)
 
 
 def write_units_jsonl(path: Path, units: Iterable[Units]) -> None:

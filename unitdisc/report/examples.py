@@ -11,7 +11,7 @@ from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import SILENCES
 from unitdisc.evaluation.clustering import Confusion, confusion
-from unitdisc.units import centres_of, read_units
+from unitdisc.units import read_units
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def phones_in_units(utterances: Iterable[Utterance], encodings: Encodings, tier:
 
 def frame_labels(utterance: Utterance, encodings: Encodings, tier: str) -> np.ndarray:
     """The phone under the centre of every frame: [T] array of str; `?` where the utterance has no such tier."""
-    centres = centres_of(encodings, utterance, len(encodings.codes[utterance.id]))
+    centres = encodings.centres(utterance.id, len(encodings.codes[utterance.id]))
     if tier not in utterance.alignment:
         return np.full(len(centres), "?")
     return labels_at(utterance.alignment[tier], centres).astype(str)
