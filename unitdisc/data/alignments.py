@@ -28,7 +28,7 @@ def read_textgrid(path: Path) -> dict[str, list[Timed]]:
     values = textgrid_values(path)
     tiers = {}
     try:
-        if [next(values), next(values)] != ["ooTextFile", "TextGrid"]:
+        if not next(values).startswith("ooTextFile") or next(values) != "TextGrid":
             raise ValueError("its first lines do not say so")
         _, _, count = islice(values, 3)  # from, to
         for _ in range(int(count)):

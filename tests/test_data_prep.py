@@ -1,0 +1,582 @@
+"""The scripts of data_prep/: on small trees laid out as the corpora are, and on the real sets where they are."""
+
+import csv
+import runpy
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest
+from unitdisc.data.alignments import read_textgrid
+from unitdisc.data.audio import audio_info, read_audio
+from unitdisc.data.preparing import hold_out, read_table, recording, with_tier
+
+FOLDER = Path(__file__).parent.parent / "data_prep"
+SCRIPTS = sorted(FOLDER.glob("*.py"))
+
+
+def prepare(script: str, *arguments: str | Path) -> None:
+    runpy.run_path(str(FOLDER / f"{script}.py"))["main"]([str(argument) for argument in arguments])
+
+
+def utterances(manifest: Path) -> dict[str, Utterance]:
+    return {utterance.id: utterance for utterance in read_manifest(manifest)}
+
+
+def record(path: Path, ticks: int, rate: int = 16000, **how) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(len(str(path))).uniform(-0.5, 0.5, ticks)
+    soundfile.write(path, noise, rate, subtype="PCM_16", **how)
+    return path
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+# --- all scripts
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_says_what_its_corpus_is_and_how_to_call_it(script, capsys):
+    with pytest.raises(SystemExit) as stop:
+        prepare(script.stem, "--help")
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    for word in ("Origin", "Licence", "Files", "Tiers", f"python data_prep/{script.name}"):
+        assert word in said, word
+
+
+@pytest.mark.parametrize("script", [s for s in SCRIPTS if s.stem != "mini_speech"], ids=lambda path: path.stem)
+def test_a_wrong_folder_is_named_with_a_cure(script, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for wrong in ("empty", "missing"):
+        with pytest.raises(CorpusError, match=f"{wrong}.*; .*give the folder"):
+            prepare(script.stem, tmp_path / wrong, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+# --- LibriSpeech
+
+
+@pytest.fixture
+def librispeech(tmp_path) -> Path:
+    root = tmp_path / "LibriSpeech"
+    for subset, speaker, chapter, count in (
+        ("train-clean-5", 84, 121, 2),
+        ("train-other-5", 7, 9, 1),
+        ("dev-clean", 3, 4, 1),
+    ):
+        folder = root / subset / str(speaker) / str(chapter)
+        names = [f"{speaker}-{chapter}-{number:04d}" for number in range(count)]
+        for name in names:
+            record(folder / f"{name}.flac", 16000)
+        write(folder / f"{speaker}-{chapter}.trans.txt", "".join(f"{name} HELLO  WORLD\n" for name in names))
+    write(root / "SPEAKERS.TXT", "; comment\n84   | F | train-clean-5 | 8.0 | Ann | Smith\n7|M|train-other-5|1|Bob\n")
+    return root
+
+
+def test_librispeech(librispeech, tmp_path):
+    prepare("librispeech", librispeech, tmp_path / "out")
+    names = sorted(path.stem for path in (tmp_path / "out").glob("*.jsonl"))
+    assert names == ["dev", "dev-clean", "train", "train-clean-5", "train-other-5"]
+    train = utterances(tmp_path / "out" / "train.jsonl")
+    assert sorted(train) == ["7-9-0000", "84-121-0000", "84-121-0001"]
+    one = train["84-121-0001"]
+    assert (one.speaker, one.gender, one.text, one.ticks, one.rate) == ("84", "f", "HELLO  WORLD", 16000, 16000)
+    assert train["7-9-0000"].gender == "m"
+    assert utterances(tmp_path / "out" / "dev.jsonl")["3-4-0000"].gender is None
+
+
+def test_librispeech_is_found_in_the_folder_above_and_in_any_case(librispeech, tmp_path):
+    (librispeech / "SPEAKERS.TXT").rename(librispeech / "speakers.txt")
+    (librispeech / "train-clean-5").rename(librispeech / "TRAIN-clean-5")
+    (librispeech / "dev-clean/3/4/3-4-0000.flac").rename(librispeech / "dev-clean/3/4/3-4-0000.FLAC")
+    prepare("librispeech", librispeech.parent, tmp_path / "out")
+    assert utterances(tmp_path / "out" / "train-clean-5.jsonl")["84-121-0000"].gender == "f"
+    assert len(utterances(tmp_path / "out" / "dev.jsonl")) == 1
+
+
+def test_a_bad_recording_is_reported_and_left_out_unless_strict(librispeech, tmp_path, capsys):
+    folder = librispeech / "train-clean-5" / "84" / "121"
+    (folder / "84-121-0000.flac").write_bytes(b"")
+    with (folder / "84-121.trans.txt").open("a") as file:
+        file.write("84-121-0007 NEVER RECORDED\n")
+    prepare("librispeech", librispeech, tmp_path / "out", "--subsets", "train-clean-5")
+    assert list(utterances(tmp_path / "out" / "train.jsonl")) == ["84-121-0001"]
+    said = capsys.readouterr().err
+    assert "84-121-0000.flac: is empty" in said
+    assert "84-121-0007.flac: no such file" in said
+    with pytest.raises(CorpusError, match=r"84-121-0000\.flac: is empty"):
+        prepare("librispeech", librispeech, tmp_path / "strict", "--strict")
+    assert not (tmp_path / "strict").exists()
+
+
+def test_unknown_subsets_are_named(librispeech, tmp_path):
+    with pytest.raises(CorpusError, match=r"no subsets \['test-clean'\]: choose from \['dev-clean', "):
+        prepare("librispeech", librispeech, tmp_path / "out", "--subsets", "test-clean")
+
+
+LONG = """File type = "ooTextFile"
+Object class = "TextGrid"
+
+xmin = 0
+xmax = 1
+tiers? <exists>
+size = 3
+item []:
+    item [1]:
+        class = "IntervalTier"
+        name = "words"
+        xmin = 0
+        xmax = 1
+        intervals: size = 2
+        intervals [1]:
+            xmin = 0.0
+            xmax = 0.25
+            text = ""
+        intervals [2]:
+            xmin = 0.25
+            xmax = 1
+            text = "say ""hi 5"" 7 "
+    item [2]:
+        class = "TextTier"
+        name = "clicks"
+        xmin = 0
+        xmax = 1
+        points: size = 1
+        points [1]:
+            number = 0.5
+            mark = "x"
+    item [3]:
+        class = "IntervalTier"
+        name = "Ann - phones"
+        xmin = 0
+        xmax = 1
+        intervals: size = 3
+        intervals [1]:
+            xmin = 0
+            xmax = 0.25
+            text = "sil"
+        intervals [2]:
+            xmin = 0.25
+            xmax = 0.5
+            text = "HH"
+        intervals [3]:
+            xmin = 0.5
+            xmax = 1
+            text = "AY1"
+"""
+SHORT = """File type = "ooTextFile short"
+"TextGrid"
+0
+1
+<exists>
+1
+"IntervalTier"
+"phone"
+0
+1
+2
+0
+0.5
+"HH"
+0.5
+1
+"AY1"
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_long_textgrid(tmp_path, encoding):
+    tiers = read_textgrid(write(tmp_path / "a.TextGrid", LONG, encoding))
+    assert tiers == {
+        "word": [(0, 0.25, "SIL"), (0.25, 1, 'say "hi 5" 7')],
+        "phone": [(0, 0.25, "sil"), (0.25, 0.5, "HH"), (0.5, 1, "AY1")],
+    }
+
+
+@pytest.mark.parametrize("first", ["ooTextFile short", "ooTextFile"])
+def test_a_short_textgrid(tmp_path, first):
+    path = write(tmp_path / "a.TextGrid", SHORT.replace("ooTextFile short", first))
+    assert read_textgrid(path) == {"phone": [(0, 0.5, "HH"), (0.5, 1, "AY1")]}
+
+
+@pytest.mark.parametrize("text", ["", "hello", SHORT[:60], SHORT[:-12], SHORT.replace("0.5", '"?"'), LONG[:-60]])
+def test_what_is_no_textgrid_is_named(tmp_path, text):
+    with pytest.raises(CorpusError, match=r"a\.TextGrid: is no TextGrid .*; copy it again"):
+        read_textgrid(write(tmp_path / "a.TextGrid", text))
+
+
+def test_textgrids_become_tiers_without_stress(librispeech, tmp_path, capsys):
+    write(tmp_path / "aligned" / "x" / "84-121-0001.TextGrid", LONG)
+    options = ["--subsets", "train-clean-5", "--alignments", tmp_path / "aligned"]
+    prepare("librispeech", librispeech, tmp_path / "out", *options)
+    one = utterances(tmp_path / "out" / "train.jsonl")["84-121-0001"]
+    assert one.alignment["phone"] == [(0, 4000, "sil"), (4000, 8000, "HH"), (8000, 16000, "AY")]
+    assert one.alignment["word"] == [(0, 4000, "SIL"), (4000, 16000, 'say "hi 5" 7')]
+    assert "1 of 2 utterances have no alignment" in capsys.readouterr().err
+    prepare("librispeech", librispeech, tmp_path / "out", *options, "--stress")
+    assert utterances(tmp_path / "out" / "train.jsonl")["84-121-0001"].alignment["phone"][-1].label == "AY1"
+
+
+def test_ctms_become_tiers(librispeech, tmp_path):
+    write(tmp_path / "aligned" / "phones.ctm", "84-121-0000 1 0.0 0.5 HH\n84-121-0000 1 0.5 0.5 AY0\n")
+    write(tmp_path / "aligned" / "words.ctm", "84-121-0000 1 0.0 1.0 hi\n")
+    prepare(
+        "librispeech", librispeech, tmp_path / "out", "--alignments", tmp_path / "aligned", "--subsets", "train-clean-5"
+    )
+    one = utterances(tmp_path / "out" / "train.jsonl")["84-121-0000"]
+    assert one.alignment == {"phone": [(0, 8000, "HH"), (8000, 16000, "AY")], "word": [(0, 16000, "hi")]}
+
+
+# --- Zero Resource Speech Challenge 2017
+
+
+@pytest.fixture
+def zerospeech(tmp_path) -> Path:
+    root = tmp_path / "zs" / "data"
+    record(root / "train" / "english" / "s0019.wav", 5 * 16000 + 7)
+    record(root / "train" / "english" / "s0023.WAV", 16000, format="WAV")
+    record(root / "train" / "Mandarin" / "B07.wav", 16000)
+    for duration in ("1s", "10s"):
+        record(root / "test" / "english" / duration / "aghsu09.wav", 16000)
+        write(root / "test" / "english" / duration / f"{duration}.item", "#file onset offset\n")
+    return root
+
+
+def test_zerospeech(zerospeech, tmp_path):
+    prepare("zerospeech2017", zerospeech, tmp_path / "out", "--chunk", "2")
+    made = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.jsonl"))
+    assert made == [
+        "english/test-10s.jsonl",
+        "english/test-1s.jsonl",
+        "english/train.jsonl",
+        "mandarin/train.jsonl",
+    ]
+    train = list(utterances(tmp_path / "out" / "english" / "train.jsonl").values())
+    assert [(u.speaker, u.start, u.ticks) for u in train] == [
+        ("s0019", 0, 32000),
+        ("s0019", 32000, 32000),
+        ("s0019", 64000, 16007),
+        ("s0023", 0, 16000),
+    ]
+    test = utterances(tmp_path / "out" / "english" / "test-1s.jsonl")
+    assert list(test) == ["aghsu09"]
+    assert test["aghsu09"].speaker is None
+    for utterance in train:
+        assert len(read_audio(utterance)) == utterance.ticks
+
+
+def test_zerospeech_in_stretches_of_speech(zerospeech, tmp_path):
+    vad = write(tmp_path / "english_vad", "f_id,start,end\ns0019,50,150\ns0019,160,165\ns0019,400,900\n")
+    options = ["--languages", "english", "--vad", vad, "--vad-unit", "0.01"]
+    prepare("zerospeech2017", zerospeech.parent, tmp_path / "out", *options)  # found in data/ too
+    train = utterances(tmp_path / "out" / "english" / "train.jsonl").values()
+    assert [(u.start, u.ticks) for u in train] == [(8000, 16000), (64000, 5 * 16000 + 7 - 64000)]
+    with pytest.raises(CorpusError, match=r"english_vad:2: 's0019;1' is not file,start,end"):
+        prepare("zerospeech2017", zerospeech, tmp_path / "b", "--vad", write(vad, "f_id,start,end\ns0019;1\n"))
+
+
+def test_whole_files_are_to_be_had(zerospeech, tmp_path):
+    prepare("zerospeech2017", zerospeech, tmp_path / "out", "--chunk", "0", "--languages", "english")
+    assert [u.ticks for u in utterances(tmp_path / "out/english/train.jsonl").values()] == [5 * 16000 + 7, 16000]
+
+
+# --- TIMIT
+
+
+@pytest.fixture(params=[str.upper, str.lower], ids=["capitals", "small"])
+def timit(request, tmp_path) -> Path:
+    """Two training speakers, two test speakers of which one is in the core test set; SPHERE and RIFF."""
+    case = request.param
+    for half, region, speaker, kind in (
+        ("train", "dr1", "fcjf0", "NIST"),
+        ("train", "dr2", "mabc0", "WAV"),
+        ("test", "dr1", "mdab0", "NIST"),
+        ("test", "dr3", "fxyz0", "NIST"),
+    ):
+        for sentence in ("sa1", "sx37"):
+            stem = tmp_path / case("timit") / case(half) / case(region) / case(speaker) / case(sentence)
+            record(stem.with_suffix(case(".wav")), 8000, format=kind)
+            phones = "0 1000 h#\n1000 2000 ix\n2000 2500 pau\n2500 3000 dcl\n3000 3300 d\n3300 3400 q\n3400 7900 ao\n"
+            write(stem.with_suffix(case(".phn")), phones + "7900 8003 h#\n")
+            write(stem.with_suffix(case(".wrd")), "1000 3300 in'd\n3290 7900 all\n")
+    return tmp_path / case("timit")
+
+
+def test_timit(timit, tmp_path):
+    for raw in (timit, timit.parent):  # as well from the folder above
+        prepare("timit", raw, tmp_path / "out")
+        train, test, core = (utterances(tmp_path / "out" / f"{n}.jsonl") for n in ("train", "test", "core-test"))
+        assert list(train) == ["fcjf0-sx37", "mabc0-sx37"]
+        assert list(test) == ["fxyz0-sx37", "mdab0-sx37"]
+        assert list(core) == ["mdab0-sx37"]
+    one = train["fcjf0-sx37"]
+    assert (one.gender, one.rate, one.ticks, one.text) == ("f", 16000, 8000, "in'd all")
+    assert [interval.label for interval in one.alignment["phone"]] == ["h#", "ix", "pau", "dcl", "d", "q", "ao", "h#"]
+    assert one.alignment["phone"][-1] == (7900, 8000, "h#")  # TIMIT's last label outlasts the recording
+    assert one.alignment["word"] == [(1000, 3300, "in'd"), (3300, 7900, "all")]  # and words overlap
+    assert len(read_audio(one)) == 8000
+
+
+def test_timit_folded_to_39_phones(timit, tmp_path):
+    prepare("timit", timit, tmp_path / "out", "--fold", "--sa")
+    train = utterances(tmp_path / "out" / "train.jsonl")
+    assert len(train) == 4
+    assert train["mabc0-sa1"].alignment["phone"] == [
+        (0, 1000, "sil"),
+        (1000, 2000, "ih"),
+        (2000, 3000, "sil"),
+        (3000, 3300, "d"),
+        (3400, 7900, "aa"),
+        (7900, 8000, "sil"),
+    ]
+
+
+TIMIT_61 = """iy ih eh ey ae aa aw ay ah ao oy ow uh uw ux er ax ix axr ax-h jh ch b d g p t k dx s sh z zh f th v dh
+    m n ng em nx en eng l r w y hh hv el bcl dcl gcl pcl tcl kcl q pau epi h#"""
+LEE_HON_39 = """iy ih eh ey ae aa aw ay ah oy ow uh uw er jh ch b d g p t k dx s sh z f th v dh m n ng l r w y hh sil"""
+
+
+def test_the_61_labels_of_timit_fold_to_39():
+    """Against the classes as Lee and Hon (1989, table II) list them."""
+    labels = TIMIT_61.split()
+    folded = runpy.run_path(str(FOLDER / "timit.py"))["folded"]
+    after = {interval.label for label in labels for interval in folded([Interval(0, 1, label)])}
+    classes = LEE_HON_39.split()
+    assert len(labels) == 61
+    assert len(classes) == 39
+    assert after == set(classes)
+
+
+def test_the_core_test_set_has_two_men_and_a_woman_of_each_of_eight_dialects():
+    core = runpy.run_path(str(FOLDER / "timit.py"))["CORE_TEST"].split()
+    assert len(set(core)) == 24
+    assert [name[0] for name in core] == ["m", "m", "f"] * 8
+
+
+@pytest.mark.parametrize("suffix,text", [("phn", "0 1000 h#\n1000 b\n"), ("wrd", "")])
+def test_a_broken_label_file_of_timit_is_named(timit, tmp_path, capsys, suffix, text):
+    victim = next(
+        p for p in sorted(timit.rglob("*")) if p.name.lower() == f"sx37.{suffix}" and "cjf0" in str(p).lower()
+    )
+    victim.write_text(text) if text else victim.unlink()
+    prepare("timit", timit, tmp_path / "out")
+    assert list(utterances(tmp_path / "out" / "train.jsonl")) == ["mabc0-sx37"]
+    expected = f"{victim}:2: '1000 b' is not START END LABEL" if text else f"has no .{suffix} beside it"
+    assert expected in capsys.readouterr().err
+    with pytest.raises(CorpusError, match="copy"):
+        prepare("timit", timit, tmp_path / "out", "--strict")
+
+
+# --- the sets with tables
+
+
+@pytest.fixture
+def tables(tmp_path) -> Path:
+    """Eight speakers, four of each gender, two utterances of a second each."""
+    raw = tmp_path / "raw"
+    rows = ["utt\tfile\tspeaker\tgender\tsplit\tduration\ttext"]
+    phones, words = ["utt\tstart\tend\tphone"], ["utt\tstart\tend\tword"]
+    for number in range(8):
+        for split in ("train", "test"):
+            name = f"s{number}-{split}"
+            record(raw / "audio" / f"{name}.flac", 16000)
+            rows.append(f'{name}\taudio/{name}.flac\ts{number}\t{"fm"[number % 2]}\t{split}\t1.0\tSAY "HI')
+            phones += [f"{name}\t0.0000\t0.3333\tSIL", f"{name}\t0.3333\t1.0000\tAY"]
+            words += [f"{name}\t0.3333\t1.0000\tHI"]
+    for table, lines in (("utts", rows), ("phones", phones), ("words", words)):
+        write(raw / f"{table}.tsv", "\n".join(lines) + "\n")
+    return raw
+
+
+def test_speechocean762_holds_out_as_many_women_as_men(tables, tmp_path):
+    prepare("speechocean762", tables, tmp_path / "out")
+    train, test = (utterances(tmp_path / "out" / f"{split}.jsonl") for split in ("train", "test"))
+    assert len({u.speaker for u in train.values()}) == 6
+    assert Counter(u.gender for u in test.values()) == {"f": 2, "m": 2}
+    assert not {u.speaker for u in train.values()} & {u.speaker for u in test.values()}
+    one = next(iter(test.values()))
+    assert one.alignment == {"phone": [(0, 5333, "SIL"), (5333, 16000, "AY")], "word": [(5333, 16000, "HI")]}
+    assert one.text == 'SAY "HI'
+    assert Path(one.path).resolve().is_relative_to(tables)  # not copied
+
+
+@pytest.mark.parametrize("script,option", [("speechocean762", ["--given-split"]), ("vctk", [])])
+def test_the_given_split_is_to_be_had(tables, tmp_path, script, option):
+    prepare(script, tables, tmp_path / "out", *option)
+    for split in ("train", "test"):
+        assert list(utterances(tmp_path / "out" / f"{split}.jsonl")) == [f"s{n}-{split}" for n in range(8)]
+
+
+def test_labels_past_the_end_are_named(tables, tmp_path, capsys):
+    with (tables / "phones.tsv").open("a") as file:
+        file.write("s3-train\t1.0\t1.5\tS\n")
+    prepare("vctk", tables, tmp_path / "out")
+    assert "phones.tsv: s3-train: 'S' ends at 1.5 s, after the recording (1.0 s)" in capsys.readouterr().err
+    assert "s3-train" not in utterances(tmp_path / "out" / "train.jsonl")
+
+
+# --- free spoken digits
+
+
+@pytest.fixture
+def digits(tmp_path) -> Path:
+    raw, rows = tmp_path / "fsdd", ["file\tstart_sample\tend_sample\tspeaker\tdigit\tindex\tsplit"]
+    for speaker in ("ann", "bob"):
+        record(raw / "audio" / f"{speaker}.flac", 20 * 400, 8000)
+        for number in range(20):
+            split = "test" if number % 2 else "train"
+            row = (f"audio/{speaker}.flac", number * 400, number * 400 + 390, speaker, number // 2, number % 2, split)
+            rows.append("\t".join(map(str, row)))
+    write(raw / "segments.tsv", "\n".join(rows) + "\n")
+    return raw
+
+
+def test_digits_are_joined_sample_by_sample(digits, tmp_path):
+    prepare("free_spoken_digits", digits, tmp_path / "out")
+    original = {name: soundfile.read(digits / "audio" / f"{name}.flac")[0] for name in ("ann", "bob")}
+    names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    said = Counter()
+    for split, parity in (("train", 0), ("test", 1)):
+        for utterance in utterances(tmp_path / "out" / f"{split}.jsonl").values():
+            wave = read_audio(utterance)
+            assert len(wave) == utterance.ticks == utterance.alignment["word"][-1].end
+            assert utterance.rate == 8000
+            assert utterance.text.split() == [word.label for word in utterance.alignment["word"]]
+            assert len(utterance.alignment["word"]) <= 6
+            for start, end, word in utterance.alignment["word"]:
+                first = (2 * names.index(word) + parity) * 400
+                np.testing.assert_allclose(wave[start:end], original[utterance.speaker][first : first + 390], atol=1e-4)
+                said[utterance.speaker, word, split] += 1
+    assert len(said) == 2 * 10 * 2
+    assert set(said.values()) == {1}  # every recording once
+
+
+def test_strings_of_digits_depend_on_the_seed_alone(digits, tmp_path):
+    made = []
+    for number, seed in enumerate((1, 1, 2)):
+        prepare("free_spoken_digits", digits, tmp_path / str(number), "--seed", seed)
+        made.append((tmp_path / str(number) / "train.jsonl").read_text())
+    assert made[0] == made[1] != made[2]
+
+
+def test_digits_one_by_one_with_a_speaker_held_out(digits, tmp_path):
+    prepare("free_spoken_digits", digits, tmp_path / "out", "--isolated", "--test-speakers", "bob")
+    train, test = (utterances(tmp_path / "out" / f"{split}.jsonl") for split in ("train", "test"))
+    assert {u.speaker for u in train.values()} == {"ann"}
+    assert {u.speaker for u in test.values()} == {"bob"}
+    assert len(train) == len(test) == 20
+    assert (test["bob-3-01"].start, test["bob-3-01"].ticks, test["bob-3-01"].text) == (7 * 400, 390, "three")
+    assert not (tmp_path / "out" / "wav").exists()
+
+
+@pytest.mark.parametrize("cells", ["0\t9000\tann\t1\t7\ttrain", "0\tx\tann\t1\t7\ttrain", "0\t9\tann\t12\t7\ttrain"])
+def test_a_digit_that_cannot_be_is_left_out(digits, tmp_path, capsys, cells):
+    with (digits / "segments.tsv").open("a") as file:
+        file.write(f"audio/ann.flac\t{cells}\n")
+    prepare("free_spoken_digits", digits, tmp_path / "out", "--isolated")
+    assert "segments.tsv" in capsys.readouterr().err
+    assert len(utterances(tmp_path / "out" / "train.jsonl")) == 20
+
+
+# --- the real sets
+
+
+def test_the_real_speechocean762(real_data, tmp_path):
+    prepare("speechocean762", real_data / "so762_dev", tmp_path / "out")
+    train, test = (utterances(tmp_path / "out" / f"{split}.jsonl") for split in ("train", "test"))
+    assert len(train) + len(test) == 781
+    speakers = {(u.speaker, u.gender) for u in test.values()}
+    assert Counter(gender for _, gender in speakers) == {"f": 6, "m": 6}
+    with (real_data / "so762_dev" / "phones.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    listed = [(row["utt"], row["phone"]) for row in rows]
+    made = {**train, **test}
+    found = [(u.id, interval.label) for u in made.values() for interval in u.alignment["phone"]]
+    assert sorted(found) == sorted(listed)
+    for row in rows[::500]:
+        middle = (float(row["start"]) + float(row["end"])) / 2 * 16000
+        assert any(i.start <= middle < i.end and i.label == row["phone"] for i in made[row["utt"]].alignment["phone"])
+
+
+def test_the_real_vctk(real_data, tmp_path):
+    prepare("vctk", real_data / "vctk_mini", tmp_path / "out", "--strict")
+    assert len(utterances(tmp_path / "out" / "train.jsonl")) == 427
+    assert len(utterances(tmp_path / "out" / "test.jsonl")) == 125
+
+
+def test_the_real_digits(real_data, tmp_path):
+    prepare("free_spoken_digits", real_data / "fsdd", tmp_path / "out", "--isolated", "--strict")
+    assert len(utterances(tmp_path / "out" / "train.jsonl")) == 2700
+    assert len(utterances(tmp_path / "out" / "test.jsonl")) == 300
+
+
+# --- what the scripts share
+
+
+def listed(genders: str) -> list[Utterance]:
+    return [Utterance(f"u{n}", "x.wav", f"s{n}", 10, gender=g if g != "?" else None) for n, g in enumerate(genders)]
+
+
+@pytest.mark.parametrize("which,count", [("1", 1), ("4", 4), ("0.25", 2), ("0.5", 4), ("s0,s7", 2)])
+def test_held_out_speakers_are_on_one_side_only(which, count):
+    split = hold_out(listed("ffffmmmm"), which, seed=0)
+    assert len(split["test"]) == count
+    assert sorted(u.id for side in split.values() for u in side) == [f"u{n}" for n in range(8)]
+
+
+def test_women_and_men_are_held_out_by_turns():
+    for seed in range(20):
+        genders = Counter(u.gender for u in hold_out(listed("ffffffffmmmm"), "4", seed)["test"])
+        assert genders == {"f": 2, "m": 2}
+    genders = Counter(u.gender for u in hold_out(listed("ffffffffm"), "4", 0)["test"])
+    assert genders == {"f": 3, "m": 1}
+    assert len(hold_out(listed("????"), "2", 0)["test"]) == 2
+
+
+def test_the_seed_draws_the_speakers():
+    drawn = [tuple(u.id for u in hold_out(listed("ffffmmmm"), "2", seed)["test"]) for seed in range(10)]
+    assert len(set(drawn)) > 3
+    assert hold_out(listed("ffffmmmm"), "2", 0) == hold_out(listed("ffffmmmm"), "2", 0)
+
+
+@pytest.mark.parametrize("which", ["0", "8", "9", "-1", ",", "s0,s1,s2,s3,s4,s5,s6,s7"])
+def test_neither_side_may_be_empty(which):
+    with pytest.raises(CorpusError, match="both sides need at least one"):
+        hold_out(listed("ffffmmmm"), which, 0)
+
+
+def test_unknown_speakers_cannot_be_held_out():
+    with pytest.raises(CorpusError, match=r"no speakers \['ann'\] to hold out: choose from \['s0', 's1'\]"):
+        hold_out(listed("fm"), "s0,ann", 0)
+
+
+def test_tiers_are_clipped_by_a_frame_and_no_more(tmp_path):
+    utterance = recording(record(tmp_path / "a.wav", 16000))
+    assert audio_info(utterance.path) == (16000, 16000)
+    clipped = with_tier(utterance, "phone", [(0, 0.5, "A"), (0.5, 0.50001, "-"), (0.50001, 1.01, "B")], tmp_path / "t")
+    assert clipped.alignment["phone"] == [(0, 8000, "A"), (8000, 16000, "B")]
+    for rows, what in (
+        ([(0, 1.1, "A")], "after the recording"),
+        ([(0, 0.5, "A"), (0.4, 1, "B")], "must start at 8000"),
+    ):
+        with pytest.raises(CorpusError, match=rf"/t: a: .*{what}"):
+            with_tier(utterance, "phone", rows, tmp_path / "t")
+
+
+def test_a_table_says_what_is_wrong_with_it(tmp_path):
+    good = write(tmp_path / "a.tsv", 'a\tb\n1\t"2\n')
+    assert list(read_table(good, ("a", "b"))) == [{"a": "1", "b": '"2'}]
+    with pytest.raises(CorpusError, match=r"a\.tsv:1: has no columns \['c'\]"):
+        list(read_table(good, ("a", "c")))
+    with pytest.raises(CorpusError, match=r"b\.tsv:3: has too few columns"):
+        list(read_table(write(tmp_path / "b.tsv", "a\tb\n1\t2\n3\n"), ("a",)))
+    with pytest.raises(CorpusError, match=r"c\.tsv: cannot be read"):
+        list(read_table(tmp_path / "c.tsv", ("a",)))
