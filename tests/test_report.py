@@ -145,7 +145,7 @@ def report(corpus, encodings, tmp_path_factory) -> Path:
     home = tmp_path_factory.mktemp("report")
     write_audio(home / "again.wav", 0.3 * np.sin(np.arange(8000) / 5), 8000)
     again = {corpus[1].id: [(f"in another voice {HOSTILE}", home / "again.wav")]}
-    others = {f"other {HOSTILE}": made_scores()}
+    others = {f"other $\\x$ {HOSTILE}": made_scores()}
     return write_report(made_experiment(home), corpus, {"bottleneck": encodings}, made_scores(), others, again)
 
 
@@ -371,9 +371,10 @@ def test_a_unit_is_heard_louder_than_what_surrounds_it(corpus):
 
 @pytest.mark.parametrize("unit", [Interval(0, 320, "3"), Interval(15_680, 16_000, "3"), Interval(0, 16_000, "3")])
 def test_a_unit_at_the_edge_of_an_utterance_is_heard(corpus, unit):
-    clip = unit_clip(corpus[0], unit, {"unit": [unit]}, pixels=100)
+    clip = unit_clip(corpus[0], unit, corpus[0].alignment, pixels=100)
     left, width = clip.focus
     assert left >= 0 and left + width <= clip.width + 1
+    assert all(box.x >= 0 < box.width and box.x + box.width <= clip.width + 1 for box in clip.lanes["phone"])
     assert len(soundfile.read(io.BytesIO(opened(clip.sound)))[0]) == round(clip.seconds * RATE)
 
 
