@@ -30,7 +30,7 @@ from unitdisc.units import read_units
 
 UNIT_PIXELS = 540  # to a second of a unit
 UTTERANCE_PIXELS = 320  # to a second of an utterance
-RESYNTHESIS_PIXELS = 150  # less, so that versions stand side by side
+RESYNTHESIS_PIXELS = 140  # less, so that versions stand side by side
 UNITS = 12
 EXAMPLES = 6
 WHOLE = 3  # utterances shown whole
