@@ -5,11 +5,14 @@ Origin    eSpeak NG (https://github.com/espeak-ng/espeak-ng) reads sentences dra
 Licence   eSpeak NG is GPL-3.0-or-later, which covers the program and not the speech it makes; the word lists are
           under the licence of this project.
 Speakers  53 of the voice variants of eSpeak NG, each with a rate, pitch and pitch range of its own. The 12 test voices
-          (5 women, 7 men) are not among the 41 training voices, and no close relative of them is. Left out: whispers
-          and creaks (whisper, whisperf, caleb, croak, grandpa, klatt, klatt2, announcer: less than 0.6 of their
-          vowels' energy repeats from one pitch period to the next), robots (robosoft*, UniRobot, anikaRobot,
-          RicishayMax*, Demonic), what is too far from speech (Alicia, zac, kaukovalta, Lee, ian, Marco: the nearest
-          phone of another voice is the right one less than 30 % of the time) and doubles (steph2, Hugo, miguel, ...).
+          (5 women, 7 men) are not among the 41 training voices, and no close relative of them is. Left out:
+          whispers and creaks (whisper, whisperf, caleb, croak, grandpa, Storm, announcer): their vowels hardly repeat
+            from one pitch period to the next (normalised autocorrelation below 0.6);
+          robots and echoing halls (robosoft*, UniRobot, anikaRobot, RicishayMax*, Demonic, Marco);
+          what is far from all others (Alicia, zac, kaukovalta, Lee, ian): less than 30 % of their phones are nearest,
+            in normalised MFCC, to the same phone of another voice. f4 is as far, but one of the standard voices;
+          the voices of the Klatt synthesiser (klatt*, adam, Reed, benjamin, ...): their noise cannot be repeated;
+          doubles (steph2, Hugo, miguel, Gene2, iven2, rob, ...).
           `gender` is what the voice's file states, or absent.
 Sentences 4 to 8 words after Zipf and Mandelbrot: the word of rank r has weight 1 / (r + 2.7). No grammar.
 Files     wav/<split>/<voice>-<number>.wav, 16 kHz; train.jsonl, test.jsonl.
@@ -57,7 +60,7 @@ NOISE = 10 / 2**15  # of a quiet microphone: digital silence does not occur in r
 # Women and men by turns, so that a corpus of a minute or two has both.
 TEST_VOICES = "f3 m2 f4 m4 Andrea Denis Annie sandro grandma travis victor antonio"
 TRAIN_VOICES = """
-    f1 m1 f2 m3 f5 m5 anika m6 aunty m7 belinda m8 linda Andy steph Diogo steph3 Henrique Storm
+    f1 m1 f2 m3 f5 m5 anika m6 aunty m7 belinda m8 linda Andy steph Diogo steph3 Henrique AnxiousAndy
     michel Alex Gene Jacky Mario Mike Nguyen boris ed gustave iven john max norbert paul pedro
     quincy robert shelby marcelo pablo Tweaky
 """
