@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import kaldiio
@@ -156,7 +157,7 @@ def test_ctm_by_file_and_channel_counts_from_the_recording(directory):
 
 def test_times_that_touch_in_seconds_touch_in_ticks(directory):
     edges = [0, 2, 14, 19, 23, 28, 57, 66, 100]  # 0.02 + 0.12 and 0.14 are half a tick apart from two sides
-    lines = "".join(f"rec2 1 {s / 100:.2f} {(e - s) / 100:.2f} x\n" for s, e in zip(edges, edges[1:]))
+    lines = "".join(f"rec2 1 {s / 100:.2f} {(e - s) / 100:.2f} x\n" for s, e in pairwise(edges))
     intervals = read_kaldi(directory(phone_ctm=lines))[1].alignment["phone"]
     assert len(intervals) == 8
     assert [interval.end for interval in intervals] == [*(interval.start for interval in intervals[1:]), 11025]
