@@ -20,7 +20,8 @@ Tiers     phone: ARPAbet for English, with AAR AOR EHR IHR for vowels coloured b
           stress; IPA for French; IPA for Mandarin, finals with several vowels being one label (iou, uai, oŋ). Length
           and stress marks are left out. word: as written.
           tone (Mandarin): 1 to 4, and 5 where neutral, over the vowel of the syllable.
-          phone and word have no gaps: silence is SIL. The closure of a stop belongs to the stop.
+          phone and word have no gaps: silence is SIL. The closure of a stop belongs to the stop, but after silence,
+          where no closure can be heard, the stop begins with its burst.
 
 python data_prep/mini_speech.py data/mini_speech --language en --train-minutes 30 --test-minutes 10 --seed 0
 """
