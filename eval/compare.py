@@ -1,0 +1,119 @@
+"""Tables over several reported experiments: ABX and probes at every point, means and spread over seeds.
+
+python eval/compare.py exp/mini_speech/*
+
+Experiments named NAME-seed0, NAME-seed1, ... are one row. Prints Markdown, ready for a RESULTS.md.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+POINTS = ("mfcc", "encoder", "projection", "bottleneck", "condition")
+Scores = dict
+Measure = Callable[[Scores, str], float | None]  # of the scores of an experiment, at a point
+
+
+def abx(speaker: str) -> Measure:
+    return lambda scores, point: percent(scores["abx"].get(point, {}).get(speaker))
+
+
+def probe(task: str) -> Measure:
+    return lambda scores, point: percent(scores["probes"].get(point, {}).get(task, {}).get("accuracy"))
+
+
+def reconstruction(scores: Scores, point: str) -> float | None:
+    return percent(scores["probes"].get(point, {}).get("mel", {}).get("r2"))
+
+
+TABLES = {
+    "ABX error across speakers (%)": abx("across"),
+    "ABX error within speakers (%)": abx("within"),
+    "Phone probe, accuracy per frame (%)": probe("phone"),
+    "Speaker probe, accuracy per utterance (%)": probe("speaker"),
+    "Gender probe, accuracy per utterance (%)": probe("gender"),
+    "Mel reconstruction, R² (%)": reconstruction,
+}
+UNITS = {
+    "many-to-one (%)": lambda units: percent(units.get("many_to_one")),
+    "AMI (%)": lambda units: percent(units.get("ami")),
+    "V-measure (%)": lambda units: percent(units.get("v_measure")),
+    "PNMI (%)": lambda units: percent(units.get("pnmi")),
+    "perplexity": lambda units: units.get("usage", {}).get("perplexity"),
+    "bits/s": lambda units: units.get("bitrate", {}).get("bits_per_second"),
+    "bits/s, repeats collapsed": lambda units: units.get("bitrate_collapsed", {}).get("bits_per_second"),
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiments", type=Path, nargs="+", help="folders with report/scores.json")
+    args = parser.parse_args(argv)
+
+    groups = read(args.experiments)
+    for title, measure in TABLES.items():
+        rows = {
+            name: [cell([measure(scores, point) for scores in seeds]) for point in POINTS]
+            for name, seeds in groups.items()
+        }
+        print_table(title, POINTS, rows)
+    rows = {
+        name: [cell([measure(scores.get("units") or {}) for scores in seeds]) for measure in UNITS.values()]
+        for name, seeds in groups.items()
+    }
+    print_table("Units", UNITS, rows)
+    rows = {name: [str(len(seeds)), *trained(seeds)] for name, seeds in groups.items()}
+    print_table("Training", ("seeds", "hours of speech", "steps", "time"), rows)
+
+
+def read(folders: Iterable[Path]) -> dict[str, list[Scores]]:
+    """The scores of all experiments that have a report, by name without the seed."""
+    groups = defaultdict(list)
+    for folder in sorted(folders):
+        path = folder / "report" / "scores.json"
+        if path.exists():
+            groups[re.sub(r"-seed\d+$", "", folder.name)].append(json.loads(path.read_text(encoding="utf-8")))
+        else:
+            print(f"{folder}: no report yet, left out", file=sys.stderr)
+    if not groups:
+        sys.exit("error: none of these folders has report/scores.json; run `unitdisc report` on them first")
+    return dict(groups)
+
+
+def percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction
+
+
+def cell(values: Iterable[float | None]) -> str:
+    """Mean and, over several seeds, standard deviation; a dash where there is no figure."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "–"
+    mean = f"{statistics.mean(known):.2f}"
+    return mean if len(known) == 1 else f"{mean} ± {statistics.stdev(known):.2f}"
+
+
+def trained(seeds: list[Scores]) -> list[str]:
+    """Hours of speech, steps, and the time that training took."""
+    hours = max(scores["experiment"]["corpus"]["hours"] for scores in seeds)
+    steps = sorted({scores["training"].get("steps", "–") for scores in seeds})
+    times = [scores["training"].get("time", "–") for scores in seeds]
+    return [f"{hours:.2f}", "/".join(map(str, steps)), ", ".join(times)]
+
+
+def print_table(title: str, columns: Iterable[str], rows: dict[str, list[str]]) -> None:
+    columns = list(columns)
+    print(f"\n**{title}**\n")
+    print("| experiment | " + " | ".join(columns) + " |")
+    print("|---|" + "---:|" * len(columns))
+    for name, cells in rows.items():
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+# Sourced by every run.sh: strict mode, and stages that can be entered and left anywhere.
+#   ./run.sh                            all stages
+#   ./run.sh --stage 2                  stages 2 and after
+#   ./run.sh --stage 2 --stop-stage 2   stage 2 alone
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[1]}")/../.."
+
+first=1 last=99
+while [ $# -gt 0 ]; do
+  case $1 in
+    --stage) first=${2:?--stage needs a number} ;;
+    --stop-stage) last=${2:?--stop-stage needs a number} ;;
+    *) echo "$0: unknown option $1; the options are --stage N and --stop-stage N" >&2; exit 2 ;;
+  esac
+  shift 2
+done
+
+number=0
+stage() { # stage TITLE: true when this stage is to run
+  number=$((number + 1))
+  if [ "$number" -lt "$first" ] || [ "$number" -gt "$last" ]; then return 1; fi
+  echo "== $number. $1"
+}
