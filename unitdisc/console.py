@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 QUIET_SECONDS = 20  # between lines where nobody can see a bar
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, emoji=False)  # or "train.jsonl:100:" would show a little 100
 
 
 def say(message: str) -> None:
@@ -81,6 +81,6 @@ def say_problems(problems: Iterable[str], kept: int) -> None:
 
 
 def fail(message: str) -> None:
-    """Ends the program with a sentence."""
-    say(f"unitdisc: {message}")
+    """Ends the program with a sentence, on one line."""
+    say("unitdisc: " + " ".join(line.strip() for line in message.splitlines()))
     sys.exit(1)
