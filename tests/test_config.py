@@ -64,9 +64,7 @@ def test_overrides_that_are_not_are_refused(path, override):
         read(path, [override])
 
 
-@pytest.mark.parametrize(
-    "text,message", [("bottleneck = 3", "outside of a table"), ("[bottleneck", "not a TOML file")]
-)
+@pytest.mark.parametrize("text,message", [("bottleneck = 3", "outside of a table"), ("[bottleneck", "not a TOML file")])
 def test_files_that_are_no_config_are_refused(tmp_path, text, message):
     (tmp_path / "a.toml").write_text(text)
     with pytest.raises(ConfigError, match=message):

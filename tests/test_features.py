@@ -54,7 +54,9 @@ def test_digital_silence_has_a_floor():
     assert np.abs(Features("log-mel")(np.zeros(1600, np.float32))).max() < 30
 
 
-@pytest.mark.parametrize("options,message", [({"kind": "magic"}, "choose one of"), ({"normalise": "x"}, "choose one of")])
+@pytest.mark.parametrize(
+    "options,message", [({"kind": "magic"}, "choose one of"), ({"normalise": "x"}, "choose one of")]
+)
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Features(**options)

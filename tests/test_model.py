@@ -81,7 +81,13 @@ def test_a_crop_with_context_has_the_units_of_the_whole():
     units, _ = model.encode(whole, torch.tensor([60]))
     features = whole[:, 12:44]  # frames 20 to 36, and 8 more on either side
     batch = Batch(
-        features, torch.tensor([32]), torch.tensor([8]), torch.randn(1, 16, 5), torch.tensor([16]), 16, torch.tensor([0])
+        features,
+        torch.tensor([32]),
+        torch.tensor([8]),
+        torch.randn(1, 16, 5),
+        torch.tensor([16]),
+        16,
+        torch.tensor([0]),
     )
     cropped, lengths = model.units_of(batch)
     assert lengths.tolist() == [8]

@@ -65,6 +65,10 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return safetensors.torch.load_file(folder / "model.safetensors")
 
 
+def read_log(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
 def assert_identical(a: Path, b: Path) -> None:
     first, second = weights(a), weights(b)
     assert first.keys() == second.keys()
@@ -112,10 +116,12 @@ def without_vq_options(kind: str) -> list[str]:
 @pytest.mark.parametrize("stop", [4, 8])
 def test_a_stopped_run_goes_on_to_the_same_weights(corpus, undisturbed, tmp_path, stop):
     train("small", corpus, tmp_path, overrides(training__steps=stop), device="cpu")
-    assert not torch.equal(weights(undisturbed)["encoder.layers.0.weight"], weights(tmp_path)["encoder.layers.0.weight"])
+    assert not torch.equal(
+        weights(undisturbed)["encoder.layers.0.weight"], weights(tmp_path)["encoder.layers.0.weight"]
+    )
     train("small", corpus, tmp_path, overrides(), device="cpu")
     assert_identical(undisturbed, tmp_path)
-    steps = [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    steps = [entry["step"] for entry in read_log(tmp_path)]
     assert steps == sorted(steps)
     assert set(range(1, 13)) <= set(steps)
 
@@ -147,7 +153,9 @@ def test_two_processes_follow_one(corpus, tmp_path, codebook):
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert (tmp_path / "one/speakers.json").read_text() == (tmp_path / "two/speakers.json").read_text()
     torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-4)
-    logs = [[json.loads(s) for s in (tmp_path / name / "log.jsonl").read_text().splitlines()] for name in ("one", "two")]
+    logs = [
+        [json.loads(s) for s in (tmp_path / name / "log.jsonl").read_text().splitlines()] for name in ("one", "two")
+    ]
     for a, b in zip(*logs, strict=True):
         assert a["losses"] == pytest.approx(b["losses"], rel=1e-4, abs=1e-5)
 
@@ -171,7 +179,7 @@ def test_weights_that_do_not_fit_are_refused(undisturbed, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"torn")
     with pytest.raises(ExperimentError, match=r"model\.safetensors"):
         load(tmp_path)
-    with pytest.raises(ExperimentError, match="is .* a folder made by"):
+    with pytest.raises(ExperimentError, match=r"is .* a folder made by"):
         load(tmp_path / "nowhere")
 
 

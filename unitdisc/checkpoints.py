@@ -8,6 +8,11 @@ from torch import nn
 from unitdisc.files import written_aside
 
 KEPT = 2
+PARTS = {"step", "model", "average", "optimiser", "random"}
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be read; the message names the file and the cure."""
 
 
 class RunningAverage:
@@ -32,17 +37,30 @@ class RunningAverage:
 
 
 def save(folder: Path, step: int, state: dict) -> None:
-    """Writes checkpoints/step-N.pt and removes the ones before the last two."""
-    with written_aside(folder / f"step-{step:08d}.pt") as aside:
-        torch.save({"step": step, **state}, aside)
-    for old in paths(folder)[:-KEPT]:
+    """Writes checkpoints/step-N.pt and removes the ones before the last two, and what a killed run left half-written."""
+    with written_aside(folder / f"step-{step:08d}.pt") as aside, aside.open("wb") as file:
+        torch.save({"step": step, **state}, file)
+    for old in (*paths(folder)[:-KEPT], *folder.glob(".step-*.tmp")):
         old.unlink()
 
 
 def latest(folder: Path) -> dict | None:
-    """The newest checkpoint, or None if there is none. Loading runs no code."""
+    """The newest checkpoint, or None if there is none. Loading runs no code.
+
+    Raises CheckpointError if it is damaged, or holds anything but numbers.
+    """
     found = paths(folder)
-    return torch.load(found[-1], map_location="cpu", weights_only=True) if found else None
+    if not found:
+        return None
+    try:
+        state = torch.load(found[-1], map_location="cpu", weights_only=True)
+        complete = state.keys() >= PARTS
+    except Exception:  # whatever a damaged file makes torch raise
+        complete = False
+    if not complete:
+        before = "goes on from the one before" if len(found) > 1 else "begins anew"
+        raise CheckpointError(f"{found[-1]}: damaged, or no checkpoint of unitdisc; remove it, and training {before}")
+    return state
 
 
 def paths(folder: Path) -> list[Path]:

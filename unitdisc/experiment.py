@@ -32,6 +32,8 @@ from unitdisc.files import write_json, written_aside
 from unitdisc.model import UnitModel
 
 TABLES = ("features", "target", "encoder", "bottleneck", "jitter", "conditioner", "decoder", "training")
+WEIGHTS = "model.safetensors"
+REWRITE = "remove it and run the same `unitdisc train` again, which writes it from the last checkpoint"
 
 
 class ExperimentError(ValueError):
@@ -70,7 +72,9 @@ class Experiment:
         conditioner = config.construct("[conditioner]", Conditioner, table["conditioner"], **sizes)
         sizes = {"condition_dim": conditioner.dim, "target_dim": self.target().dim}
         decoder = config.build("decoder", DECODERS, table["decoder"], "wavenet", **sizes)
-        return UnitModel(encoder, bottleneck, jitter, conditioner, decoder)
+        model = UnitModel(encoder, bottleneck, jitter, conditioner, decoder)
+        check_sizes(model)
+        return model
 
     def save(self, folder: Path, signals: Signals) -> None:
         """Writes everything but the weights."""
@@ -86,14 +90,24 @@ class Experiment:
 
     @classmethod
     def read(cls, folder: Path) -> "Experiment":
-        """Reads what `save` wrote. Raises ExperimentError where there is no experiment."""
-        fields = read_part(folder, "experiment.json")
-        return cls(fields["options"], read_part(folder, "speakers.json"), fields["corpus"])
+        """Reads what `save` wrote. Raises ExperimentError where there is no experiment, or a damaged one."""
+        fields, speakers = read_part(folder, "experiment.json", dict), read_part(folder, "speakers.json", list)
+        options, corpus = fields.get("options"), fields.get("corpus")
+        if not all(isinstance(part, dict) for part in (options, corpus)):
+            raise damaged(Path(folder) / "experiment.json", "it lacks options or corpus")
+        if not all(isinstance(table, dict) for table in options.values()):
+            raise damaged(Path(folder) / "experiment.json", "options must be tables")
+        if not speakers or not all(isinstance(speaker, str) for speaker in speakers):
+            raise damaged(Path(folder) / "speakers.json", "it must list names")
+        return cls(options, speakers, corpus)
 
     def signals(self, folder: Path, cache: Path | None = None, allow_pipes: bool = False) -> Signals:
         """How this experiment turns utterances into numbers, with the statistics it was trained with."""
-        statistics = read_part(folder, "statistics.json")
-        normalisers = [Normaliser.from_json(statistics[name]) for name in ("features", "target")]
+        statistics = read_part(folder, "statistics.json", dict)
+        try:
+            normalisers = [Normaliser.from_json(statistics[name]) for name in ("features", "target")]
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise damaged(Path(folder) / "statistics.json", f"{type(error).__name__}: {error}") from error
         return Signals(self.features(), self.target(), *normalisers, DiskCache(cache), allow_pipes)
 
 
@@ -101,32 +115,57 @@ def load(folder: Path, device: str = "cpu") -> tuple[Experiment, UnitModel]:
     """The experiment in a folder and its model, ready to use. Runs no code from the folder."""
     experiment = Experiment.read(folder)
     model = experiment.build()
-    path = folder / "model.safetensors"
+    path = Path(folder) / WEIGHTS
     if not path.exists():
         raise ExperimentError(f"{path}: no weights yet; `unitdisc train` writes them at its first checkpoint")
     try:
-        model.load_state_dict(safetensors.torch.load_file(path))
-    except (safetensors.SafetensorError, RuntimeError) as error:
-        raise ExperimentError(f"{path}: does not hold the weights of this experiment: {error}") from error
+        state = safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise ExperimentError(f"{path}: damaged ({error}); {REWRITE}") from error
+    expected = model.state_dict()
+    shapes = [{name: tensor.shape for name, tensor in part.items()} for part in (expected, state)]
+    if different := sorted(dict(shapes[0].items() ^ shapes[1].items())):
+        what = f"holds the weights of another model: {len(different)} differ, such as {different[0]}"
+        raise ExperimentError(f"{path}: {what}; {REWRITE}")
+    model.load_state_dict(state)
     return experiment, model.eval().to(device)
+
+
+def check_sizes(model: UnitModel) -> None:
+    """Raises ConfigError if a size of 0 leaves a component without weights or without codes."""
+    empty = [name for name, weight in model.named_parameters() if not weight.numel()]
+    if getattr(model.bottleneck, "num_codes", 1) < 1:
+        empty.append("bottleneck.num_codes")
+    if empty:
+        raise config.ConfigError(f"[{empty[0].partition('.')[0]}] {empty[0]} is empty; every size must be 1 or more")
 
 
 def save_weights(folder: Path, model: torch.nn.Module) -> None:
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    with written_aside(folder / "model.safetensors") as aside:
-        safetensors.torch.save_file(state, aside)
+    with written_aside(folder / WEIGHTS) as aside:
+        aside.write_bytes(safetensors.torch.save(state))
+    for leftover in folder.glob(f".{WEIGHTS}.*.tmp"):  # of a killed run
+        leftover.unlink()
 
 
 def weights_checksum(folder: Path) -> str:
     """Names the weights of an experiment: encodings carry it."""
-    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:16]
 
 
-def read_part(folder: Path, name: str):
+def read_part(folder: Path, name: str, kind: type):
+    """The JSON value in a file of an experiment, which must be of a kind. Raises ExperimentError if it is not."""
     path = Path(folder) / name
     if not path.exists():
         raise ExperimentError(f"{path}: not there; is {folder} a folder made by `unitdisc train`?")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ExperimentError(f"{path}: damaged ({error}); train again or restore it") from error
+        raise damaged(path, error) from error
+    if not isinstance(value, kind):
+        raise damaged(path, f"it holds no {kind.__name__}")
+    return value
+
+
+def damaged(path: Path, why: object) -> ExperimentError:
+    return ExperimentError(f"{path}: damaged ({why}); restore it, or train again into another folder")
