@@ -61,7 +61,7 @@ class Percent:
 def read_report(experiment: Path) -> dict:
     if not (experiment / "report" / "scores.json").exists():
         raise ExperimentError(f"{experiment}: has no report to compare with; run `unitdisc report` on it first")
-    return read_part(experiment / "report", "scores.json")
+    return read_part(experiment / "report", "scores.json", dict)
 
 
 def folder_of_resyntheses(folder: Path) -> dict[str, list[tuple[str, Path]]]:

@@ -14,9 +14,10 @@ from unitdisc import config, console
 from unitdisc.corpus import Utterance
 from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
 from unitdisc.distributed import rank, world_size
-from unitdisc.experiment import Experiment, ExperimentError, save_weights
+from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
 from unitdisc.training import Report, Trainer, TrainingOptions, start_processes
 from unitdisc.verbs.corpora import usable_utterances
+from unitdisc.verbs.devices import usable_device
 
 MOST_VALIDATION = 64  # utterances
 VALIDATION_BATCHES = 8
@@ -34,7 +35,7 @@ def train(
     device: str | None = None,
 ) -> None:
     """Trains a model, or goes on training it, and leaves an experiment in `folder`."""
-    device = device or start_processes()
+    device = usable_device(device) if device else start_processes()
     options = config.read(config_source, overrides)
     training = config.construct("[training]", TrainingOptions, options.get("training", {}))
     random.seed(training.seed)
@@ -71,6 +72,8 @@ def train(
             valid,
             lambda model: save_weights(folder, model),
         )
+        if rank() == 0 and not (folder / WEIGHTS).exists():  # removed, and no step was left to train
+            save_weights(folder, trainer.average.copy)
     if world_size() > 1:
         dist.barrier()
 
@@ -88,8 +91,13 @@ class Steps:
 
 
 def split(utterances: Sequence[Utterance], share: float, seed: int) -> tuple[list[Utterance], list[Utterance]]:
-    """Training and validation utterances: a random share for validation, but none of a corpus of fewer than ten."""
+    """Training and validation utterances: a random share for validation, but none of a corpus of fewer than ten.
+
+    Raises ConfigError if the share leaves nothing to train on.
+    """
     number = min(MOST_VALIDATION, round(share * len(utterances))) if len(utterances) >= 10 else 0
+    if number >= len(utterances):
+        raise config.ConfigError(f"[training]: valid_share {share} holds out all utterances; 0.05 is usual")
     chosen = set(np.random.default_rng(seed).permutation(len(utterances))[:number].tolist())
     training = [u for i, u in enumerate(utterances) if i not in chosen]
     return training, [utterances[i] for i in sorted(chosen)]
@@ -113,6 +121,10 @@ def description(corpus: Path, utterances: Sequence[Utterance], rate: int) -> dic
 def check_same(experiment: Experiment, folder: Path) -> None:
     """Raises ExperimentError if the folder holds an experiment that differs: it cannot be continued."""
     if not (folder / "experiment.json").exists():
+        if any((folder / "checkpoints").glob("step-*.pt")):
+            raise ExperimentError(
+                f"{folder}: has checkpoints but no experiment.json; restore it, or choose another folder"
+            )
         return
     found = Experiment.read(folder)
     different = [
@@ -122,8 +134,8 @@ def check_same(experiment: Experiment, folder: Path) -> None:
         if found.options.get(table, {}).get(name) != experiment.options.get(table, {}).get(name)
         and not (table == "training" and name in MAY_CHANGE)
     ]
-    if found.corpus["checksum"] != experiment.corpus["checksum"] or found.speakers != experiment.speakers:
-        different.append(f"the corpus ({found.corpus['path']} there)")
+    if found.corpus.get("checksum") != experiment.corpus["checksum"] or found.speakers != experiment.speakers:
+        different.append(f"the corpus ({found.corpus.get('path')} there)")
     if different:
         raise ExperimentError(
             f"{folder}: holds another experiment, which differs in {', '.join(different)}; "
@@ -136,7 +148,7 @@ def prepare(
 ) -> Signals:
     """Statistics of the corpus, gathered by the first process and shared through the folder."""
     if rank() == 0:
-        if (folder / "statistics.json").exists():
+        if (folder / "experiment.json").exists():  # the last file to be written: the statistics are complete
             signals = experiment.signals(folder, cache, allow_pipes)
         else:
             console.say(f"gathering statistics of {len(utterances)} utterances")
