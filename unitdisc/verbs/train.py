@@ -35,7 +35,8 @@ def train(
     device: str | None = None,
 ) -> None:
     """Trains a model, or goes on training it, and leaves an experiment in `folder`."""
-    device = usable_device(device) if device else start_processes()
+    own_device = start_processes()  # whatever the device: under torchrun the processes work together
+    device = usable_device(device) if device else own_device
     options = config.read(config_source, overrides)
     training = config.construct("[training]", TrainingOptions, options.get("training", {}))
     random.seed(training.seed)
