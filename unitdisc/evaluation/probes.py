@@ -144,7 +144,8 @@ def mel_probe(
     speakers = np.concatenate(speakers) if speakers else np.array([])
     folds = other_speakers(speakers, seed)
     targets = stacked(mel.folder, targets)
-    predicted = predictions(Ridge(), stacked(encodings.folder, inputs), targets, folds, seed)
+    inputs = stacked(encodings.folder, inputs).astype(np.float64)  # correlated channels need the precision
+    predicted = predictions(Ridge(), inputs, targets, folds, seed)
     return ReconstructionScore(
         r2=float(r2_score(targets, predicted, multioutput="variance_weighted")),
         items=len(targets),
