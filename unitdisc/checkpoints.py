@@ -37,7 +37,7 @@ class RunningAverage:
 
 
 def save(folder: Path, step: int, state: dict) -> None:
-    """Writes checkpoints/step-N.pt and removes the ones before the last two, and what a killed run left half-written."""
+    """Writes checkpoints/step-N.pt; removes the ones before the last two, and what a killed run left half-written."""
     with written_aside(folder / f"step-{step:08d}.pt") as aside, aside.open("wb") as file:
         torch.save({"step": step, **state}, file)
     for old in (*paths(folder)[:-KEPT], *folder.glob(".step-*.tmp")):

@@ -11,16 +11,25 @@ from typing import Any
 import numpy as np
 
 from unitdisc.corpus import Utterance
+from unitdisc.data.sources import ARCHIVE
 from unitdisc.files import written_aside
 
 MEMORY = 1 << 30  # bytes
 
 
+def file_of(utterance: Utterance) -> Path | None:
+    """The file that holds a recording, be it an archive of many; None if there is none, as for a pipe."""
+    archive = ARCHIVE.fullmatch(utterance.path)
+    paths = (Path(utterance.path), *([Path(archive[1])] if archive else []))
+    return next((path for path in paths if path.is_file()), None)
+
+
 def key(utterance: Utterance, options: Any) -> str:
     """Names what was computed: the options (a dataclass), the file as it is now, and the stretch of it."""
-    path = Path(utterance.path)
-    state = (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
-    identity = [type(options).__name__, asdict(options), str(path.resolve()), state, utterance.start, utterance.ticks]
+    file = file_of(utterance)
+    state = (file.stat().st_mtime_ns, file.stat().st_size) if file else None
+    stretch = [utterance.start, utterance.ticks, utterance.rate]
+    identity = [type(options).__name__, asdict(options), str(Path(utterance.path).resolve()), state, stretch]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -12,6 +12,8 @@ import torch
 from torchaudio.compliance import kaldi
 from torchaudio.functional import compute_deltas
 
+from unitdisc.corpus import Utterance
+
 WINDOW = 0.025  # seconds
 
 
@@ -39,6 +41,7 @@ def waveform(wave: torch.Tensor, rate: int, hop: int, bins: int) -> torch.Tensor
 
 FEATURES = {"mfcc": mfcc, "log-mel": log_mel, "waveform": waveform}
 MEL_BINS = {"mfcc": 23, "log-mel": 80, "waveform": 0}
+FEWEST_BINS = {"mfcc": 13, "log-mel": 1, "waveform": 0}
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,9 @@ class Features:
         if self.normalise not in NORMALISATIONS:
             raise ValueError(f"unknown normalisation {self.normalise!r}: choose one of {list(NORMALISATIONS)}")
         if not 0 < self.hop <= self.rate:
-            raise ValueError(f"features.hop must be between 1 and features.rate, not {self.hop}")
+            raise ValueError(f"hop must be between 1 and the rate ({self.rate}), not {self.hop}")
+        if self.bins is not None and self.bins < FEWEST_BINS[self.kind]:
+            raise ValueError(f"{self.kind} takes {FEWEST_BINS[self.kind]} bins or more, not {self.bins}")
 
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """wave: [ticks] in [-1, 1] -> frames [T, C], float32, not normalised yet."""
@@ -74,6 +79,13 @@ class Features:
         scaled[: len(wave)] += torch.from_numpy(wave).float() * 32768
         frames = FEATURES[self.kind](scaled, self.rate, self.hop, self.bins or MEL_BINS[self.kind])
         return frames[: num_frames(len(wave), self.hop)].numpy().astype(np.float32)
+
+    def frames_in(self, utterance: Utterance) -> int:
+        """How many frames an utterance has, without reading it."""
+        ticks = utterance.ticks
+        if utterance.rate not in (None, self.rate):
+            ticks = round(ticks * self.rate / utterance.rate)
+        return num_frames(ticks, self.hop)
 
     @cached_property
     def dim(self) -> int:
@@ -87,7 +99,7 @@ NORMALISATIONS = ("none", "utterance", "speaker", "global")
 def kaldi_options(rate: int, hop: int) -> dict:
     return {
         "sample_frequency": float(rate),
-        "frame_shift": 1000 * hop / rate,
+        "frame_shift": 1000 * (hop + 0.5) / rate,  # torchaudio rounds down to whole samples
         "frame_length": 1000 * WINDOW,
         "snip_edges": False,
         "dither": 0.0,  # added by Features, so that it is the same every time

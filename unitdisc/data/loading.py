@@ -9,10 +9,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from unitdisc.batch import Batch
-from unitdisc.corpus import Utterance
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.audio import read_audio
 from unitdisc.data.cache import DiskCache, MemoryCache
-from unitdisc.data.features import Features, num_frames
+from unitdisc.data.features import Features
 from unitdisc.data.normalisation import Normaliser, fit
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
 
@@ -46,13 +46,25 @@ class Signals:
         return replace(raw, feature_normaliser=feature_normaliser, target_normaliser=target_normaliser)
 
     def with_speakers_of(self, utterances: Sequence[Utterance]) -> "Signals":
-        """The same, with statistics for the speakers among these utterances that are new to it."""
+        """The same, with statistics for the speakers among these utterances that are new to it.
+
+        What cannot be read counts for nothing here: whoever wants its features finds out why.
+        """
         new = [u for u in utterances if not self.feature_normaliser.knows(u.speaker)]
         if not new:
             return self
         raw = replace(self, feature_normaliser=Normaliser("none", {}))
-        more = fit(self.features.normalise, ((u.speaker, raw.features_of(u)) for u in new))
+        more = fit(self.features.normalise, raw.readable(new))
         return replace(self, feature_normaliser=self.feature_normaliser.with_groups_of(more))
+
+    def readable(self, utterances: Sequence[Utterance]) -> Iterator[tuple[str | None, np.ndarray]]:
+        """The speaker and the features of every utterance that can be read."""
+        for utterance in utterances:
+            try:
+                features = self.features_of(utterance)
+            except CorpusError:
+                continue
+            yield utterance.speaker, features
 
     def features_of(self, utterance: Utterance) -> np.ndarray:
         """[T, C] float32, normalised."""
@@ -78,10 +90,7 @@ class Signals:
 
     def frames_in(self, utterance: Utterance) -> int:
         """How many feature frames an utterance has, without reading it."""
-        ticks = utterance.ticks
-        if utterance.rate not in (None, self.features.rate):
-            ticks = round(ticks * self.features.rate / utterance.rate)
-        return num_frames(ticks, self.features.hop)
+        return self.features.frames_in(utterance)
 
 
 @dataclass(frozen=True)
@@ -201,10 +210,30 @@ class CropBatches(Dataset):
         return self.signals.features_of(utterance), self.signals.target_of(utterance)
 
 
+class Attempts(Dataset):
+    """Batches, or what was wrong with a recording: an error that a worker raised would arrive with its traceback."""
+
+    def __init__(self, dataset: CropBatches):
+        self.dataset = dataset
+
+    def __getitem__(self, step: int) -> Batch | CorpusError:
+        try:
+            return self.dataset[step]
+        except CorpusError as error:
+            return error
+
+
 def batches(dataset: CropBatches, first: int, last: int, workers: int) -> Iterator[Batch]:
-    """The batches of steps first to last - 1, prepared by worker processes if there are any."""
+    """The batches of steps first to last - 1, prepared by worker processes if there are any.
+
+    Raises CorpusError naming the file if a recording went bad since it was checked.
+    """
     own = torch.Generator()  # or the loader would draw a seed from the stream that training draws from
-    return iter(DataLoader(dataset, batch_size=None, sampler=range(first, last), num_workers=workers, generator=own))
+    steps = range(first, last)
+    for batch in DataLoader(Attempts(dataset), batch_size=None, sampler=steps, num_workers=workers, generator=own):
+        if isinstance(batch, CorpusError):
+            raise batch
+        yield batch
 
 
 def stacked(pieces: Sequence[np.ndarray], size: int | None = None) -> torch.Tensor:

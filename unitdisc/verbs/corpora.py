@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from unitdisc import console
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import CorpusError, Problem, Utterance
 from unitdisc.data.features import Features
 from unitdisc.data.validation import check_utterances
+from unitdisc.distributed import rank
 from unitdisc.kaldi import read_corpus
 
 
@@ -19,12 +20,20 @@ def usable_utterances(
     """
     listed = sorted(read_corpus(corpus, allow_pipes), key=lambda utterance: utterance.id)
     checked = check_utterances(listed, features.rate, features.resample, allow_pipes, thorough=thorough)
-    errors = [str(problem) for problem in checked.problems if problem.severity == "error"]
-    if errors and strict:
-        raise CorpusError(f"{corpus}: {len(errors)} problems, the first: {errors[0]}")
-    console.say_problems(errors, len(checked.good))
-    if not checked.good:
+    problems = [problem for problem in checked.problems if problem.severity == "error"]
+    problems += [too_short(utterance) for utterance in checked.good if not features.frames_in(utterance)]
+    good = [utterance for utterance in checked.good if features.frames_in(utterance)]
+    if problems and strict:
+        raise CorpusError(f"{corpus}: {len(problems)} problems, the first: {problems[0]}")
+    if rank() == 0:
+        console.say_problems(map(str, problems), len(good))
+    if not good:
         raise CorpusError(f"{corpus}: nothing in it can be used; `unitdisc validate {corpus}` says why")
     by_id = {utterance.id: utterance for utterance in listed}
     # with their own rate, so that times stay those of the corpus even where the features resample
-    return [utterance if by_id[utterance.id].rate is None else by_id[utterance.id] for utterance in checked.good]
+    return [utterance if by_id[utterance.id].rate is None else by_id[utterance.id] for utterance in good]
+
+
+def too_short(utterance: Utterance) -> Problem:
+    what = f"{utterance.id} is shorter than half a frame ({utterance.ticks} samples)"
+    return Problem("error", utterance.path, None, what, "take it off the list")
