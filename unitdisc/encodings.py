@@ -44,22 +44,19 @@ class Encodings:
 
         stride: ticks from one frame to the next; offset: the tick in the middle of the first frame
         (default: half a stride, as in every ZeroSpeech evaluation).
-        Raises EncodingsError if there is nothing to read or nothing says when frames happen.
+        Raises EncodingsError if there is nothing to read, if it is damaged, or if nothing says when frames happen.
         """
         folder = Path(folder)
         if not folder.is_dir():
             raise EncodingsError(f"{folder}: no such folder; `unitdisc encode` or `unitdisc features` makes one")
-        if (folder / "encodings.json").exists():
-            settings = json.loads((folder / "encodings.json").read_text(encoding="utf-8"))
-        else:
-            settings = {"point": folder.name}
+        settings = read_settings(folder) or {"point": folder.name}
         if stride is not None:
             settings |= {"stride": stride, "offset": stride / 2 if offset is None else offset}
-        if "stride" not in settings and not (folder / "centres").is_dir():
+        timed = all(isinstance(settings.get(name), (int, float)) for name in ("stride", "offset"))
+        if not timed and not (folder / "centres").is_dir():
             raise EncodingsError(f"{folder}: no encodings.json says how far apart frames are; give the frame rate")
         if (folder / "units.jsonl").exists():
-            lines = (folder / "units.jsonl").read_text(encoding="utf-8").splitlines()
-            codes = {entry["utterance"]: entry["codes"] for entry in map(json.loads, lines)}
+            codes = read_codes(folder / "units.jsonl")
         elif (folder / "units.jsonl.part").exists():
             raise EncodingsError(f"{folder}: encoding was interrupted; run the same `unitdisc encode` again")
         else:
@@ -79,10 +76,7 @@ class Encodings:
 
     def __getitem__(self, utterance: str) -> Encoding:
         path = self.folder / f"{utterance}.npy"
-        try:
-            frames = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise EncodingsError(f"{path}: cannot be read ({error}); encode the corpus again") from error
+        frames = read_numbers(path)
         if frames.ndim != 2:
             raise EncodingsError(f"{path}: has shape {frames.shape}, must be [frames, dimensions]")
         codes = self.codes[utterance]
@@ -92,14 +86,50 @@ class Encodings:
     def centres(self, utterance: str, frames: int) -> np.ndarray:
         """The tick in the middle of each frame, counted in the utterance's own ticks: [T]."""
         irregular = self.folder / "centres" / f"{utterance}.npy"
-        if irregular.exists():
-            return np.load(irregular, allow_pickle=False)
+        if irregular.exists() or "stride" not in self.settings:
+            return read_numbers(irregular)
         return self.settings["offset"] + self.settings["stride"] * np.arange(frames)
+
+
+def read_settings(folder: Path) -> dict | None:
+    """What encodings.json says; None if there is none."""
+    path = folder / "encodings.json"
+    if not path.exists():
+        return None
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise EncodingsError(f"{path}: damaged ({error}); remove the folder and encode the corpus again") from error
+
+
+def read_codes(path: Path) -> dict[str, list[int] | None]:
+    """Utterance -> codes, of units.jsonl."""
+    codes = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        try:
+            entry = json.loads(line)
+            codes[entry["utterance"]] = entry["codes"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise EncodingsError(f"{path}:{number}: damaged; run the same `unitdisc encode` again") from error
+    return codes
+
+
+def read_numbers(path: Path) -> np.ndarray:
+    try:
+        array = np.load(path, allow_pickle=False)
+        if not np.issubdtype(array.dtype, np.number):
+            raise ValueError(f"no numbers, but {array.dtype}")
+    except FileNotFoundError as error:
+        raise EncodingsError(f"{path}: no such file; run the same `unitdisc encode` again") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise EncodingsError(f"{path}: damaged ({error}); remove it and encode the corpus again") from error
+    return array
 
 
 class EncodingsWriter:
     """Fills a folder of encodings; one that was interrupted is completed, not begun anew.
 
+    While something is missing there is no units.jsonl, so that nobody reads half of a corpus.
     Raises EncodingsError if the folder holds encodings made in another way.
     """
 
@@ -107,6 +137,8 @@ class EncodingsWriter:
         self.folder = Path(folder)
         self.lines = self.finished(settings)
         write_json(self.folder / "encodings.json", settings)
+        for leftover in (*self.folder.glob(".*.tmp"), *self.folder.glob("centres/.*.tmp")):  # of a killed run
+            leftover.unlink()
         text = "".join(self.lines[utterance] + "\n" for utterance in sorted(self.lines))
         write_text(self.folder / "units.jsonl.part", text)
         self.file = (self.folder / "units.jsonl.part").open("a", encoding="utf-8")
@@ -114,8 +146,18 @@ class EncodingsWriter:
     def __contains__(self, utterance: str) -> bool:
         return utterance in self.lines
 
+    def is_current(self, utterance: str, frames: int, source: Path | None) -> bool:
+        """Whether an utterance is there, as long as it must be, and not older than the file it was made from."""
+        path = self.folder / f"{utterance}.npy"
+        try:
+            same = utterance in self and len(np.load(path, mmap_mode="r", allow_pickle=False)) == frames
+            return same and (source is None or source.stat().st_mtime_ns <= path.stat().st_mtime_ns)
+        except (OSError, ValueError, EOFError, TypeError):  # damaged
+            return False
+
     def write(self, encoding: Encoding, regular: bool = True) -> None:
         """Adds an utterance; regular=False keeps the centres of its frames too."""
+        (self.folder / "units.jsonl").unlink(missing_ok=True)
         self.save_array(self.folder / f"{encoding.utterance}.npy", encoding.frames.astype(np.float32))
         if not regular:
             self.save_array(self.folder / "centres" / f"{encoding.utterance}.npy", encoding.centres)
@@ -129,13 +171,15 @@ class EncodingsWriter:
         """Declares the folder complete."""
         self.file.close()
         write_text(self.folder / "units.jsonl", "".join(self.lines[name] + "\n" for name in sorted(self.lines)))
-        (self.folder / "units.jsonl.part").unlink()
+        (self.folder / "units.jsonl.part").unlink(missing_ok=True)
 
     def finished(self, settings: dict) -> dict[str, str]:
         """The lines of units.jsonl of the utterances that are there already."""
-        if not (self.folder / "encodings.json").exists():
+        found = read_settings(self.folder)
+        if found is None:
+            if any(self.folder.glob("*.npy")):
+                raise EncodingsError(f"{self.folder}: holds .npy files of something else; choose another folder")
             return {}
-        found = json.loads((self.folder / "encodings.json").read_text(encoding="utf-8"))
         if found != json.loads(json.dumps(settings)):
             different = sorted(key for key in found.keys() | settings.keys() if found.get(key) != settings.get(key))
             raise EncodingsError(
@@ -145,10 +189,10 @@ class EncodingsWriter:
         lines = {}
         for name in ("units.jsonl", "units.jsonl.part"):
             if (self.folder / name).exists():
-                for line in (self.folder / name).read_text(encoding="utf-8").splitlines():
+                for line in (self.folder / name).read_text(encoding="utf-8", errors="replace").splitlines():
                     try:
                         utterance = json.loads(line)["utterance"]
-                    except (ValueError, KeyError):  # torn by a kill
+                    except (ValueError, KeyError, TypeError):  # torn by a kill
                         continue
                     if (self.folder / f"{utterance}.npy").exists():
                         lines[utterance] = line

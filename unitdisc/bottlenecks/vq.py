@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from unitdisc.batch import masked_mean
 from unitdisc.bottlenecks.base import BottleneckOutput, perplexity, straight_through
-from unitdisc.bottlenecks.codebooks import CODEBOOKS, kmeans
+from unitdisc.bottlenecks.codebooks import CODEBOOKS, idle, kmeans
 from unitdisc.bottlenecks.normalisation import MaskedBatchNorm
 from unitdisc.distributed import rows_of_all
 
@@ -66,7 +66,10 @@ class VQ(nn.Module):
             projected=frames,
             codes=codes,
             losses={name: 0.0 * loss for name, loss in losses.items()} if warm else losses,
-            metrics={"perplexity": perplexity(codes[mask], self.num_codes)},
+            metrics={
+                "perplexity": perplexity(codes[mask], self.num_codes),  # of this batch: no more than it has frames
+                "codes_in_use": (~idle(self.codebook.counts)).float().sum(),  # of the latest 1 / (1 - decay) batches
+            },
         )
 
     def assign(self, distances: Tensor, mask: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from unitdisc import console
-from unitdisc.corpus import CorpusError, Problem, Utterance
+from unitdisc.corpus import CorpusError, Problem, Utterance, at_rate
+from unitdisc.data.audio import audio_info
 from unitdisc.data.features import Features
 from unitdisc.data.validation import check_utterances
 from unitdisc.distributed import rank
@@ -24,14 +25,19 @@ def usable_utterances(
     problems += [too_short(utterance) for utterance in checked.good if not features.frames_in(utterance)]
     good = [utterance for utterance in checked.good if features.frames_in(utterance)]
     if problems and strict:
-        raise CorpusError(f"{corpus}: {len(problems)} problems, the first: {problems[0]}")
+        listing = f"`unitdisc validate {corpus}` lists all"
+        raise CorpusError(f"{corpus}: {len(problems)} problems ({listing}), the first: {problems[0]}")
     if rank() == 0:
         console.say_problems(map(str, problems), len(good))
     if not good:
         raise CorpusError(f"{corpus}: nothing in it can be used; `unitdisc validate {corpus}` says why")
-    by_id = {utterance.id: utterance for utterance in listed}
-    # with their own rate, so that times stay those of the corpus even where the features resample
-    return [utterance if by_id[utterance.id].rate is None else by_id[utterance.id] for utterance in good]
+    usable = {utterance.id for utterance in good}
+    return [with_own_rate(utterance, allow_pipes) for utterance in listed if utterance.id in usable]
+
+
+def with_own_rate(utterance: Utterance, allow_pipes: bool) -> Utterance:
+    """The utterance at the rate of its file, so that times stay those of the corpus even where features resample."""
+    return utterance if utterance.rate else at_rate(utterance, audio_info(utterance.path, allow_pipes).rate)
 
 
 def too_short(utterance: Utterance) -> Problem:
