@@ -1,5 +1,6 @@
 """Training: one loop, the same on one process or several, that can be stopped anywhere and resumed bit for bit."""
 
+import importlib.util
 import json
 import math
 import os
@@ -204,12 +205,20 @@ class Trainer:
 
 
 class Log:
-    """log.jsonl: one line for every logged step; after a resume, nothing from steps that are trained again."""
+    """log.jsonl: one line for every logged step; after a resume, nothing from steps that are trained again.
+
+    Where TensorBoard is installed (extra `tensorboard`), the same curves go to tensorboard/ beside it.
+    """
 
     def __init__(self, path: Path, step: int):
         self.silent = rank() > 0
         if self.silent:
             return
+        self.curves = None
+        if importlib.util.find_spec("tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.curves = SummaryWriter(path.parent / "tensorboard", purge_step=step + 1)
         kept = []
         if path.exists():
             kept = [line for line in path.read_text(encoding="utf-8").splitlines() if is_before(line, step)]
@@ -217,9 +226,13 @@ class Log:
         self.file = path.open("a", encoding="utf-8")
 
     def write(self, **entry) -> None:
-        if not self.silent:
-            self.file.write(json.dumps(entry) + "\n")
-            self.file.flush()
+        if self.silent:
+            return
+        self.file.write(json.dumps(entry) + "\n")
+        self.file.flush()
+        if self.curves:
+            for name, value in {**entry["losses"], **entry["metrics"]}.items():
+                self.curves.add_scalar(f"{name}/{entry['split']}", value, entry["step"])
 
     def flush(self) -> None:
         if not self.silent:
