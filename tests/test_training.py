@@ -211,8 +211,8 @@ HEALTHY = {"perplexity": 90.0, "latent_gap": 0.2, "latent_deviation": 1.0}
 
 
 def test_health_raises_no_alarm():
-    assert alarms(HEALTHY, 128) == []
-    assert alarms({}, None) == []
+    assert alarms(HEALTHY, 128) == {}
+    assert alarms({}, None) == {}
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_health_raises_no_alarm():
     ],
 )
 def test_collapse_raises_an_alarm_that_says_what_to_try(symptom, alarm):
-    (message,) = alarms(HEALTHY | symptom, 128)
+    (message,) = alarms(HEALTHY | symptom, 128).values()
     assert message.startswith(alarm)
     assert "Try" in message
 

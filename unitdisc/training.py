@@ -84,6 +84,7 @@ class Trainer:
         self.average = RunningAverage(self.model, build().to(self.device), options.average_decay)
         self.optimiser = torch.optim.Adam(self.model.parameters(), options.learning_rate)
         self.step = 0
+        self.symptoms: set[str] = set()  # of collapse, at the last validation
         torch.manual_seed(options.seed + 1)  # every process draws from this stream; see unitdisc.distributed
         self.resume()
 
@@ -175,8 +176,10 @@ class Trainer:
             metrics["perplexity"] = float(perplexity(codes, model.bottleneck.num_codes))
             metrics["codes_used"] = len(codes.unique())
         self.log.write(step=self.step, split="valid", losses=average(losses), metrics=metrics)
-        for alarm in alarms(metrics, num_codes):
-            self.report.say(f"step {self.step}: {alarm}")
+        found = alarms(metrics, num_codes)
+        for symptom in found.keys() & self.symptoms:  # twice in a row: every training begins by knowing nothing
+            self.report.say(f"step {self.step}: {found[symptom]}")
+        self.symptoms = set(found)
 
     def save(self, save_weights: Callable[[nn.Module], None]) -> None:
         if rank() > 0:
