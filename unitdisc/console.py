@@ -77,7 +77,7 @@ def say_problems(problems: Iterable[str], kept: int) -> None:
     for problem in problems:
         say(f"left out: {problem}")
     if problems:
-        say(f"{len(problems)} left out, {kept} kept; --strict stops instead.")
+        say(f"{len(problems)} left out, {kept} kept.")
 
 
 def fail(message: str) -> None:

@@ -1,6 +1,6 @@
 """From a corpus to folders of encodings: what a trained model, or plain features, make of every utterance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.data.cache import file_of
 from unitdisc.data.features import Features
 from unitdisc.data.loading import Signals, stacked, whole_utterances
 from unitdisc.encodings import Encoding, EncodingsWriter
@@ -28,8 +29,9 @@ def encode(
     """Writes folder/POINT/ for every probe point; returns what could not be encoded, as messages.
 
     source: what the encodings' settings say of the model. advance(n): called as n more utterances are done.
-    Utterances that are there already are left alone, and batches are the same however often the run was
-    interrupted, so the result is too.
+    Utterances that are there already are left alone, unless their recording has changed since; batches are the same
+    however often the run was interrupted, so the result is too.
+    Raises FloatingPointError if the model makes anything of an utterance that is no number.
     """
     hop, stride = signals.features.hop, model.encoder.stride
     grid = {"stride": stride * hop, "offset": (model.encoder.offset + 0.5) * hop, "rate": signals.features.rate}
@@ -38,7 +40,7 @@ def encode(
     problems = []
     for group in whole_utterances(utterances, signals, FRAMES_IN_A_BATCH):
         wanted = [utterances[i] for i in group]
-        if not all(u.id in writer for u in wanted for writer in writers.values()):
+        if not all(is_done(writers.values(), u, -(-signals.frames_in(u) // stride)) for u in wanted):
             features, there, bad = features_of(signals, wanted)
             problems += bad
             if there:
@@ -49,6 +51,10 @@ def encode(
     for writer in writers.values():
         writer.finish()
     return problems
+
+
+def is_done(writers: Iterable[EncodingsWriter], utterance: Utterance, frames: int) -> bool:
+    return all(writer.is_current(utterance.id, frames, file_of(utterance)) for writer in writers)
 
 
 def features_of(
@@ -81,6 +87,11 @@ def write(writers: dict[str, EncodingsWriter], outputs: tuple, row: int, utteran
     size = lengths[row]
     centres, regular = centres_in_ticks(size, utterance, grid)
     for point, writer in writers.items():
+        if not np.isfinite(arrays[point][row, :size]).all():
+            raise FloatingPointError(
+                f"the model makes NaN or infinity of {utterance.id} at {point}; its training went astray: train again "
+                "with a smaller training.learning_rate"
+            )
         own_codes = None if codes is None else codes[row, :size]
         writer.write(Encoding(utterance.id, centres, arrays[point][row, :size], own_codes), regular)
 
@@ -105,14 +116,14 @@ def encode_features(
     writer = EncodingsWriter(folder, {"point": point, **grid, "features": asdict(features)})
     problems = []
     for utterance in utterances:
-        if utterance.id not in writer:
+        if not is_done([writer], utterance, features.frames_in(utterance)):
             try:
                 frames = signals.features_of(utterance)
             except CorpusError as error:
                 problems.append(str(error))
-                continue
-            centres, regular = centres_in_ticks(len(frames), utterance, grid)
-            writer.write(Encoding(utterance.id, centres, frames), regular)
+            else:
+                centres, regular = centres_in_ticks(len(frames), utterance, grid)
+                writer.write(Encoding(utterance.id, centres, frames), regular)
         advance(1)
     writer.finish()
     return problems

@@ -52,8 +52,7 @@ class Encodings:
         settings = read_settings(folder) or {"point": folder.name}
         if stride is not None:
             settings |= {"stride": stride, "offset": stride / 2 if offset is None else offset}
-        timed = all(isinstance(settings.get(name), (int, float)) for name in ("stride", "offset"))
-        if not timed and not (folder / "centres").is_dir():
+        if not is_regular(settings) and not (folder / "centres").is_dir():
             raise EncodingsError(f"{folder}: no encodings.json says how far apart frames are; give the frame rate")
         if (folder / "units.jsonl").exists():
             codes = read_codes(folder / "units.jsonl")
@@ -86,9 +85,14 @@ class Encodings:
     def centres(self, utterance: str, frames: int) -> np.ndarray:
         """The tick in the middle of each frame, counted in the utterance's own ticks: [T]."""
         irregular = self.folder / "centres" / f"{utterance}.npy"
-        if irregular.exists() or "stride" not in self.settings:
+        if irregular.exists() or not is_regular(self.settings):
             return read_numbers(irregular)
         return self.settings["offset"] + self.settings["stride"] * np.arange(frames)
+
+
+def is_regular(settings: dict) -> bool:
+    """Whether settings say when frames happen."""
+    return all(isinstance(settings.get(name), (int, float)) for name in ("stride", "offset"))
 
 
 def read_settings(folder: Path) -> dict | None:
@@ -159,8 +163,11 @@ class EncodingsWriter:
         """Adds an utterance; regular=False keeps the centres of its frames too."""
         (self.folder / "units.jsonl").unlink(missing_ok=True)
         self.save_array(self.folder / f"{encoding.utterance}.npy", encoding.frames.astype(np.float32))
-        if not regular:
-            self.save_array(self.folder / "centres" / f"{encoding.utterance}.npy", encoding.centres)
+        centres = self.folder / "centres" / f"{encoding.utterance}.npy"
+        if regular:
+            centres.unlink(missing_ok=True)
+        else:
+            self.save_array(centres, encoding.centres)
         codes = None if encoding.codes is None else encoding.codes.tolist()
         line = json.dumps({"utterance": encoding.utterance, "codes": codes})
         self.lines[encoding.utterance] = line

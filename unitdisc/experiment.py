@@ -33,6 +33,7 @@ from unitdisc.model import UnitModel
 
 TABLES = ("features", "target", "encoder", "bottleneck", "jitter", "conditioner", "decoder", "training")
 WEIGHTS = "model.safetensors"
+RESTORE = "restore it, or train again into another folder"
 REWRITE = "remove it and run the same `unitdisc train` again, which writes it from the last checkpoint"
 
 
@@ -153,7 +154,7 @@ def weights_checksum(folder: Path) -> str:
     return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:16]
 
 
-def read_part(folder: Path, name: str, kind: type):
+def read_part(folder: Path, name: str, kind: type, cure: str = RESTORE):
     """The JSON value in a file of an experiment, which must be of a kind. Raises ExperimentError if it is not."""
     path = Path(folder) / name
     if not path.exists():
@@ -161,11 +162,11 @@ def read_part(folder: Path, name: str, kind: type):
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise damaged(path, error) from error
+        raise damaged(path, error, cure) from error
     if not isinstance(value, kind):
-        raise damaged(path, f"it holds no {kind.__name__}")
+        raise damaged(path, f"it is no {kind.__name__}", cure)
     return value
 
 
-def damaged(path: Path, why: object) -> ExperimentError:
-    return ExperimentError(f"{path}: damaged ({why}); restore it, or train again into another folder")
+def damaged(path: Path, why: object, cure: str = RESTORE) -> ExperimentError:
+    return ExperimentError(f"{path}: damaged ({why}); {cure}")

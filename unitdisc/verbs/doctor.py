@@ -6,8 +6,27 @@ import os
 import platform
 from collections.abc import Iterator
 
+from unitdisc import __version__
+
 EXTRAS = {"demo": "espeakng_loader", "hf": "transformers", "lhotse": "lhotse", "tensorboard": "tensorboard"}
-NEEDED = ("numpy", "scipy", "librosa", "numba", "soundfile", "scikit-learn", "safetensors", "kaldiio", "matplotlib")
+NEEDED = (
+    "numpy",
+    "scipy",
+    "librosa",
+    "numba",
+    "soundfile",
+    "soxr",
+    "scikit-learn",
+    "safetensors",
+    "typer",
+    "rich",
+    "Pillow",
+    "defusedxml",
+    "jinja2",
+    "matplotlib",
+    "joblib",
+    "threadpoolctl",
+)
 
 
 def doctor() -> tuple[list[tuple[str, str]], bool]:
@@ -17,7 +36,7 @@ def doctor() -> tuple[list[tuple[str, str]], bool]:
 
 
 def examine() -> Iterator[tuple[str, str]]:
-    yield "unitdisc", version("unitdisc")
+    yield "unitdisc", __version__
     yield "Python", f"{platform.python_version()} on {platform.platform()}"
     yield "torch", version("torch")
     yield "torchaudio", torchaudio()
@@ -51,8 +70,10 @@ def torchaudio() -> str:
 
 
 def gpu() -> str:
-    import torch
-
+    try:
+        torch = importlib.import_module("torch")
+    except (ImportError, OSError) as error:
+        return f"unknown, for torch cannot be loaded: {error}. Cure: pip install --force-reinstall 'torch>=2.11,<2.15'"
     if not torch.cuda.is_available():
         return "none: everything runs on the CPU"
     properties = torch.cuda.get_device_properties(0)

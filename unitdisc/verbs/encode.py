@@ -1,13 +1,11 @@
 """unitdisc encode, unitdisc features: from a corpus to folders of encodings."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from unitdisc import console
-from unitdisc.corpus import CorpusError
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.features import Features
 from unitdisc.data.loading import Signals
@@ -17,6 +15,8 @@ from unitdisc.encoding import encode as encode_utterances
 from unitdisc.encoding import encode_features
 from unitdisc.experiment import load, weights_checksum
 from unitdisc.verbs.corpora import usable_utterances
+from unitdisc.verbs.devices import usable_device
+from unitdisc.verbs.folders import folder_for_results
 
 
 def encode(
@@ -30,14 +30,30 @@ def encode(
     device: str | None = None,
 ) -> None:
     """Writes folder/POINT/ for every probe point."""
-    experiment, model = load(experiment_folder, device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    utterances = usable_utterances(corpus, experiment.features(), allow_pipes, strict)
+    folder = folder_for_results(folder)
+    experiment, _ = load(experiment_folder)
+    device = usable_device(device)
+    utterances = usable_utterances(corpus, experiment.features(), allow_pipes, strict, thorough=strict)
+    problems = write_points(experiment_folder, utterances, folder, points, cache, allow_pipes, device)
+    say_left_out(problems, len(utterances), strict)
+
+
+def write_points(
+    experiment_folder: Path,
+    utterances: Sequence[Utterance],
+    folder: Path,
+    points: Sequence[str],
+    cache: Path | None,
+    allow_pipes: bool,
+    device: str,
+) -> list[str]:
+    """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages."""
+    experiment, model = load(experiment_folder, device)
     signals = experiment.signals(experiment_folder, cache, allow_pipes).with_speakers_of(utterances)
-    source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.name}
+    source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
     source |= {"num_codes": getattr(model.bottleneck, "num_codes", None)}
     with console.progress("encoding", len(utterances)) as advance:
-        problems = encode_utterances(model, signals, utterances, folder, points, source, advance)
-    finish(problems, strict, len(utterances))
+        return encode_utterances(model, signals, utterances, folder, points, source, advance)
 
 
 def features(
@@ -49,23 +65,24 @@ def features(
     strict: bool = False,
 ) -> None:
     """Writes plain features, the baseline of every comparison, as encodings."""
-    utterances = usable_utterances(corpus, options, allow_pipes, strict)
-    raw = Signals(
-        options,
-        MuLawTarget(options.rate, options.hop),
-        Normaliser("none", {}),
-        Normaliser("none", {}),
-        DiskCache(cache),
-        allow_pipes,
-    )
-    normaliser = fit(options.normalise, ((u.speaker, raw.features_of(u)) for u in utterances))
-    signals = Signals(options, raw.target, normaliser, raw.target_normaliser, raw.cache, allow_pipes)
-    with console.progress(asdict(options)["kind"], len(utterances)) as advance:
-        problems = encode_features(options, signals, utterances, folder, folder.name, advance)
-    finish(problems, strict, len(utterances))
+    folder = folder_for_results(folder)
+    utterances = usable_utterances(corpus, options, allow_pipes, strict, thorough=strict)
+    say_left_out(write_features(utterances, folder, options, cache, allow_pipes), len(utterances), strict)
 
 
-def finish(problems: Sequence[str], strict: bool, total: int) -> None:
+def write_features(
+    utterances: Sequence[Utterance], folder: Path, options: Features, cache: Path | None, allow_pipes: bool
+) -> list[str]:
+    """Writes plain features as encodings; returns what could not be read after all, as messages."""
+    none = Normaliser("none", {})
+    raw = Signals(options, MuLawTarget(options.rate, options.hop), none, none, DiskCache(cache), allow_pipes)
+    signals = replace(raw, feature_normaliser=fit(options.normalise, raw.readable(utterances)))
+    with console.progress(options.kind, len(utterances)) as advance:
+        return encode_features(options, signals, utterances, folder, folder.resolve().name, advance)
+
+
+def say_left_out(problems: Sequence[str], total: int, strict: bool = False) -> None:
+    """Raises CorpusError if nothing is left, or, with `strict`, if anything is missing."""
+    if problems and (strict or len(problems) == total):
+        raise CorpusError(f"{len(problems)} of {total} utterances could not be encoded, the first: {problems[0]}")
     console.say_problems(problems, total - len(problems))
-    if problems and strict:
-        raise CorpusError(f"{len(problems)} utterances could not be encoded, the first: {problems[0]}")

@@ -28,9 +28,15 @@ def inspect(folder: Path) -> dict:
 
 
 def last_lines(path: Path) -> dict:
-    """The newest line of each split of log.jsonl."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {entry["split"]: entry for entry in map(json.loads, lines)}
+    """The newest line of each split of log.jsonl; what a kill tore is left out."""
+    newest = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
+        try:
+            entry = json.loads(line)
+            newest[entry["split"]] = entry
+        except (ValueError, KeyError, TypeError):
+            continue
+    return newest
 
 
 def known_speakers(folder: Path) -> list[str]:

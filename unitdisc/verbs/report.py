@@ -8,11 +8,12 @@ from unitdisc import console
 from unitdisc.data.features import Features
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.scores import score
-from unitdisc.experiment import Experiment, ExperimentError, read_part
-from unitdisc.kaldi import read_corpus
+from unitdisc.experiment import ExperimentError, load, read_part
 from unitdisc.model import PROBE_POINTS
 from unitdisc.report import write_report
-from unitdisc.verbs.encode import encode, features
+from unitdisc.verbs.corpora import usable_utterances
+from unitdisc.verbs.devices import usable_device
+from unitdisc.verbs.encode import say_left_out, write_features, write_points
 
 
 def report(
@@ -28,16 +29,19 @@ def report(
     device: str | None = None,
 ) -> Path:
     """Writes EXPERIMENT/report/scores.json and index.html; returns the page."""
-    others = {other.name: read_report(other) for other in compare}
-    folder = experiment_folder / "encodings" / (corpus.stem if corpus.suffix == ".jsonl" else corpus.name)
-    encode(experiment_folder, corpus, folder, PROBE_POINTS, cache, allow_pipes, device=device)
-    kept = Experiment.read(experiment_folder).features()
+    others = read_reports(experiment_folder, compare)
+    kept = load(experiment_folder)[0].features()
+    device = usable_device(device)
+    usable = usable_utterances(corpus, kept, allow_pipes)
+    folder = experiment_folder / "encodings" / (corpus.stem if corpus.suffix == ".jsonl" else corpus.resolve().name)
+    problems = write_points(experiment_folder, usable, folder, PROBE_POINTS, cache, allow_pipes, device)
+    say_left_out(problems, len(usable))
     for kind in ("mfcc", "log-mel"):
         plain = Features(kind, kept.rate, kept.hop, normalise="none", resample=kept.resample)
-        features(corpus, folder / kind, plain, cache, allow_pipes)
+        write_features(usable, folder / kind, plain, cache, allow_pipes)
     points = {point: Encodings.open(folder / point) for point in ("mfcc", *PROBE_POINTS)}
     there = set.intersection(*(set(encodings.codes) for encodings in points.values()))
-    utterances = [u for u in read_corpus(corpus, allow_pipes) if u.id in there]
+    utterances = [utterance for utterance in usable if utterance.id in there]
     with console.progress("scoring", 100, "%") as advance:
         watch = Percent(advance)
         scores = score(points, utterances, Encodings.open(folder / "log-mel"), tier, context, seed, watch)
@@ -58,10 +62,17 @@ class Percent:
         self.done = percent
 
 
+def read_reports(experiment: Path, others: Sequence[Path]) -> dict[str, dict]:
+    """The scores of other experiments by the names of their folders, or by the whole paths where names repeat."""
+    names = [folder.resolve().name for folder in (experiment, *others)]
+    unique = len(set(names)) == len(names)
+    return {name if unique else str(other): read_report(other) for name, other in zip(names[1:], others)}
+
+
 def read_report(experiment: Path) -> dict:
     if not (experiment / "report" / "scores.json").exists():
         raise ExperimentError(f"{experiment}: has no report to compare with; run `unitdisc report` on it first")
-    return read_part(experiment / "report", "scores.json", dict)
+    return read_part(experiment / "report", "scores.json", dict, "run `unitdisc report` on it again")
 
 
 def folder_of_resyntheses(folder: Path) -> dict[str, list[tuple[str, Path]]]:

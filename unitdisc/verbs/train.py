@@ -18,6 +18,7 @@ from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weigh
 from unitdisc.training import Report, Trainer, TrainingOptions, start_processes
 from unitdisc.verbs.corpora import usable_utterances
 from unitdisc.verbs.devices import usable_device
+from unitdisc.verbs.folders import folder_for_results
 
 MOST_VALIDATION = 64  # utterances
 VALIDATION_BATCHES = 8
@@ -38,6 +39,7 @@ def train(
     own_device = start_processes()  # whatever the device: under torchrun the processes work together
     device = usable_device(device) if device else own_device
     options = config.read(config_source, overrides)
+    folder = folder_for_results(folder)
     training = config.construct("[training]", TrainingOptions, options.get("training", {}))
     random.seed(training.seed)
     np.random.seed(training.seed)
