@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from unitdisc.decoders import DECODERS
+from unitdisc.decoders.frames import FIRST_SCALE
 from unitdisc.decoders.likelihoods import (
     categorical_draw,
     categorical_log_prob,
@@ -235,9 +236,9 @@ def test_scales_stay_within_their_bounds():
         torch.testing.assert_close(decoder.log_scale.exp(), torch.full((7,), scale, dtype=torch.double))
 
 
-def test_scales_start_at_one():
+def test_scales_start_where_trained_ones_end():
     decoder = DECODERS["frames"](DIM, 7)
-    torch.testing.assert_close(decoder.log_scale, torch.zeros(7), atol=1e-6, rtol=0)
+    torch.testing.assert_close(decoder.log_scale.exp(), torch.full((7,), FIRST_SCALE), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("options", [{"history_dropout": 1.5}, {"scales": (2.0, 1.0)}, {"layers": 0}])

@@ -9,6 +9,8 @@ from unitdisc.decoders.causal import CausalStack
 from unitdisc.decoders.likelihoods import check_temperature, noise, normal_draw, normal_log_prob
 from unitdisc.distributed import uniform
 
+FIRST_SCALE = 0.4  # about what a trained decoder ends with: from 1, Adam would take a thousand steps to get there
+
 
 class Frames(nn.Module):
     """Predicts every frame from the frames before it and the condition: independent Normal bins of learned scale.
@@ -38,8 +40,8 @@ class Frames(nn.Module):
         super().__init__()
         if not 0 <= history_dropout <= 1:
             raise ValueError(f"history_dropout is a probability, from 0 to 1, not {history_dropout}")
-        if not 0 < scales[0] < 1 < scales[1]:
-            raise ValueError(f"scales must be a lower bound between 0 and 1 and an upper one above 1, not {scales}")
+        if not 0 < scales[0] < FIRST_SCALE < scales[1]:
+            raise ValueError(f"scales must be a lower and an upper bound around {FIRST_SCALE}, not {scales}")
         self.target_dim = target_dim
         self.history_dropout = history_dropout
         self.scale_bounds = tuple(math.log(scale) for scale in scales)
@@ -49,7 +51,8 @@ class Frames(nn.Module):
         self.stack = CausalStack(channels, condition_dim, channels, [2**layer for layer in range(layers)], 2, dropout)
         self.head = nn.Sequential(nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, target_dim))
         lower, upper = self.scale_bounds
-        self.scale = nn.Parameter(torch.full((target_dim,), math.log(-lower / upper)))  # log_scale 0
+        share = (math.log(FIRST_SCALE) - lower) / (upper - lower)
+        self.scale = nn.Parameter(torch.full((target_dim,), math.log(share / (1 - share))))
 
     @property
     def log_scale(self) -> Tensor:
