@@ -1,0 +1,240 @@
+"""Encoding a corpus: neighbours and interruptions change nothing, other models are kept apart, odd utterances work."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from tiny import RATE, listed, record, settings, tree
+
+from unitdisc import encoding
+from unitdisc.config import read
+from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.data.features import Features
+from unitdisc.data.loading import Signals
+from unitdisc.encoding import encode
+from unitdisc.encodings import Encodings, EncodingsError, EncodingsWriter
+from unitdisc.experiment import Experiment
+from unitdisc.model import PROBE_POINTS
+from unitdisc.verbs.encode import encode as encode_verb
+from unitdisc.verbs.encode import features as features_verb
+
+pytest_plugins = ["tiny_fixtures"]
+
+BOTTLENECKS = {
+    "vq": [],
+    "vq with batch norm": ["bottleneck.batch_norm=true", "bottleneck.codebook=gradient"],
+    "gaussian": ["bottleneck.kind=gaussian"],
+    "linear": ["bottleneck.kind=linear"],
+    "vq at 25 Hz": ["encoder.stride=4"],
+}
+
+
+def untrained(overrides: list[str], utterances: list[Utterance]):
+    """A model as it is before training, and what it reads."""
+    tiny = [option for option in settings()[1::2] if not option.startswith("bottleneck.")]
+    options = read("small", [*tiny, "bottleneck.dim=8", *overrides])
+    experiment = Experiment(options, ["s0", "s1"], {})
+    torch.manual_seed(3)
+    return experiment.build().eval(), Signals.fitted(experiment.features(), experiment.target(), utterances)
+
+
+def into(folder: Path, model, signals, utterances: list[Utterance], points=PROBE_POINTS) -> Path:
+    assert encode(model, signals, utterances, folder, points, {"model": "x"}, lambda n: None) == []
+    return folder
+
+
+@pytest.mark.parametrize("kind", BOTTLENECKS)
+def test_neighbours_in_a_batch_change_nothing(tiny_corpus, tmp_path, monkeypatch, kind):
+    utterances = listed(tiny_corpus)
+    model, signals = untrained(BOTTLENECKS[kind], utterances)
+    together = into(tmp_path / "together", model, signals, utterances)
+    monkeypatch.setattr(encoding, "FRAMES_IN_A_BATCH", 1)
+    alone = into(tmp_path / "alone", model, signals, utterances)
+    for point in PROBE_POINTS:
+        for one, many in zip(Encodings.open(alone / point), Encodings.open(together / point), strict=True):
+            np.testing.assert_allclose(one.frames, many.frames, atol=1e-5)
+            np.testing.assert_array_equal(one.centres, many.centres)
+            np.testing.assert_array_equal(one.codes, many.codes)
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_frames_lie_where_the_encoder_looked(tiny_corpus, tmp_path, stride):
+    utterances = listed(tiny_corpus)[:3]
+    model, signals = untrained([f"encoder.stride={stride}"], utterances)
+    encodings = Encodings.open(into(tmp_path, model, signals, utterances) / "encoder")
+    for utterance in utterances:
+        frames = -(-((utterance.ticks + 80) // 160) // stride)
+        np.testing.assert_array_equal(encodings[utterance.id].centres, 160 * stride * (np.arange(frames) + 0.5))
+
+
+def test_one_point_alone_is_the_same(tiny_corpus, tmp_path):
+    utterances = listed(tiny_corpus)
+    model, signals = untrained([], utterances)
+    everything, one = into(tmp_path / "all", model, signals, utterances), tmp_path / "one"
+    into(one, model, signals, utterances, ["projection"])
+    assert [path.name for path in one.iterdir()] == ["projection"]
+    assert tree(one / "projection") == tree(everything / "projection")
+
+
+def test_what_is_there_is_left_alone(tiny_corpus, tmp_path, monkeypatch):
+    utterances = listed(tiny_corpus)
+    model, signals = untrained([], utterances)
+    before = tree(into(tmp_path, model, signals, utterances))
+    monkeypatch.setattr(encoding, "encode_batch", lambda *_: pytest.fail("encoded again"))
+    assert tree(into(tmp_path, model, signals, utterances)) == before
+
+
+def test_what_changed_is_encoded_again(tmp_path):
+    for name in ("a", "b", "c"):
+        record(tmp_path / f"{name}.wav", 8000, seed=ord(name))
+    utterances = [Utterance(name, str(tmp_path / f"{name}.wav"), "s0", 8000, RATE) for name in ("a", "b", "c")]
+    model, signals = untrained([], utterances)
+    before = tree(into(tmp_path / "x", model, signals, utterances, ["encoder"]))
+    record(tmp_path / "a.wav", 8000, seed=5)
+    (tmp_path / "x/encoder/b.npy").write_bytes(b"torn")
+    shorter = [*utterances[:2], replace(utterances[2], ticks=4000)]
+    after = tree(into(tmp_path / "x", model, signals, shorter, ["encoder"]))
+    assert after["encoder/a.npy"] != before["encoder/a.npy"]
+    assert after["encoder/b.npy"] == before["encoder/b.npy"]
+    assert len(Encodings.open(tmp_path / "x/encoder")["c"].frames) == 13
+    assert after == tree(into(tmp_path / "y", model, signals, shorter, ["encoder"]))
+
+
+def killed_at(work: Callable[[], None], function: str, call: int) -> None:
+    """Does work in another process, which is killed (-9) at the n-th call of a function, half-way through writing."""
+
+    def child() -> None:
+        home, name = (np, "save") if function == "np.save" else (EncodingsWriter, function)
+        original, left = getattr(home, name), [call]
+
+        def fatal(*arguments):
+            left[0] -= 1
+            if left[0] == 0:
+                if function == "np.save":
+                    arguments[0].write(b"\x93NUMPY half of an array")
+                    arguments[0].flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*arguments)
+
+        setattr(home, name, fatal)
+        work()
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    "function,call", [("np.save", 1), ("np.save", 7), ("np.save", 24), ("np.save", 48), ("finish", 1), ("finish", 3)]
+)
+def test_a_killed_encode_is_completed(tiny_corpus, tiny_experiment, tmp_path, monkeypatch, function, call):
+    monkeypatch.setattr(encoding, "FRAMES_IN_A_BATCH", 200)  # several batches
+
+    def work(folder: Path) -> None:
+        encode_verb(tiny_experiment, tiny_corpus, folder, PROBE_POINTS, device="cpu")
+
+    killed_at(lambda: work(tmp_path / "x"), function, call)
+    assert len(list((tmp_path / "x").rglob("*.tmp"))) == (function == "np.save")
+    with pytest.raises(EncodingsError, match="encoding was interrupted; run the same `unitdisc encode` again"):
+        Encodings.open(tmp_path / "x" / PROBE_POINTS[-1])
+    work(tmp_path / "x")
+    work(tmp_path / "undisturbed")
+    assert tree(tmp_path / "x") == tree(tmp_path / "undisturbed")
+
+
+def test_killed_features_are_completed(tiny_corpus, tmp_path):
+    def work(folder: Path) -> None:
+        features_verb(tiny_corpus, folder / "mfcc", Features())
+
+    killed_at(lambda: work(tmp_path / "x"), "np.save", 5)
+    work(tmp_path / "x")
+    work(tmp_path / "y")
+    assert tree(tmp_path / "x") == tree(tmp_path / "y")
+
+
+def other_model(experiment: Path, folder: Path) -> Path:
+    shutil.copytree(experiment, folder / experiment.name)
+    path = folder / experiment.name / "model.safetensors"
+    weights = safetensors.torch.load_file(path)
+    safetensors.torch.save_file({name: weight * 1.01 for name, weight in weights.items()}, path)
+    return folder / experiment.name
+
+
+def test_encodings_of_another_model_are_not_mixed(unitdisc, tiny_corpus, tiny_experiment, tmp_path):
+    assert unitdisc("encode", tiny_experiment, tiny_corpus, tmp_path / "x").code == 0
+    before = tree(tmp_path / "x")
+    result = unitdisc("encode", other_model(tiny_experiment, tmp_path), tiny_corpus, tmp_path / "x")
+    assert result.code == 1
+    assert "made in another way (model differ); remove it or choose another folder" in result.err
+    assert {name: content for name, content in tree(tmp_path / "x").items() if not name.endswith(".part")} == before
+
+
+def test_a_model_gone_astray_is_named(tiny_corpus, tmp_path):
+    utterances = listed(tiny_corpus)
+    model, signals = untrained([], utterances)
+    torch.nn.init.constant_(model.conditioner.convolve.weight, float("nan"))
+    with pytest.raises(FloatingPointError, match=r"NaN or infinity of u00 at condition; .* train again"):
+        into(tmp_path, model, signals, utterances)
+
+
+@pytest.mark.parametrize("normalise", ["speaker", "global", "utterance", "none"])
+def test_odd_utterances_are_encoded(tmp_path, normalise):
+    """New voices, no voice, a single frame, a single latent."""
+    utterances = []
+    for name, speaker, ticks in [("known", "s0", 8000), ("new", "z", 8000), ("none", None, 8000), ("one", "q", 80)]:
+        record(tmp_path / f"{name}.wav", ticks, seed=len(name))
+        utterances.append(Utterance(name, str(tmp_path / f"{name}.wav"), speaker, ticks, RATE))
+    model, signals = untrained([f"features.normalise={normalise}"], utterances[:1])
+    signals = signals.with_speakers_of(utterances)
+    encodings = Encodings.open(into(tmp_path / "x", model, signals, utterances) / "bottleneck")
+    assert {name: len(encodings[name].frames) for name in encodings.codes} == {
+        "known": 25,
+        "new": 25,
+        "none": 25,
+        "one": 1,
+    }
+    assert all(np.isfinite(each.frames).all() for each in encodings)
+
+
+def test_what_is_shorter_than_a_frame_is_left_out(unitdisc, tiny_experiment, tmp_path):
+    utterances = []
+    for name, ticks in [("good", 8000), ("short", 79)]:
+        record(tmp_path / f"{name}.wav", ticks, seed=1)
+        utterances.append(Utterance(name, str(tmp_path / f"{name}.wav"), None, ticks, RATE))
+    write_manifest(tmp_path / "c.jsonl", utterances)
+    result = unitdisc("encode", tiny_experiment, tmp_path / "c.jsonl", tmp_path / "x")
+    assert result.code == 0
+    assert "short.wav: short is shorter than half a frame (79 samples); take it off the list" in result.err
+    assert list(Encodings.open(tmp_path / "x/bottleneck").codes) == ["good"]
+
+
+@pytest.mark.parametrize("rate", [8000, None], ids=["rate listed", "rate not listed"])
+def test_times_stay_those_of_the_corpus_where_features_resample(unitdisc, tmp_path, rate):
+    record(tmp_path / "a.wav", 8000, seed=1, rate=8000)
+    write_manifest(tmp_path / "c.jsonl", [Utterance("a", str(tmp_path / "a.wav"), "s", 8000, rate)])
+    result = unitdisc("features", tmp_path / "c.jsonl", tmp_path / "x", "--resample")
+    assert result.code == 0, result.err
+    np.testing.assert_array_equal(Encodings.open(tmp_path / "x")["a"].centres, 80 * (np.arange(100) + 0.5))
+
+
+def test_settings_say_where_encodings_come_from(tiny_encodings, tiny_experiment):
+    found = json.loads((tiny_encodings / "projection/encodings.json").read_text())
+    assert found.pop("model")
+    assert found == {
+        "point": "projection",
+        "stride": 320,
+        "offset": 160.0,
+        "rate": 16_000,
+        "experiment": tiny_experiment.name,
+        "num_codes": 8,
+    }

@@ -1,0 +1,67 @@
+"""A tiny experiment made once for many tests, and the command line as a person calls it, but without a process.
+
+Test files that use them say `pytest_plugins = ["tiny_fixtures"]`.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tiny import make_corpus, settings
+
+from unitdisc import cli
+from unitdisc.data.features import Features
+from unitdisc.model import PROBE_POINTS
+from unitdisc.verbs.encode import encode, features
+from unitdisc.verbs.train import train
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left on the terminal."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def unitdisc(monkeypatch, capsys) -> Callable[..., Finished]:
+    """Runs `unitdisc ARGUMENTS` in this process."""
+
+    def run(*arguments: str | Path) -> Finished:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["unitdisc", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        return Finished(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory) -> Path:
+    """The manifest of a tiny corpus; not to be changed."""
+    return make_corpus(tmp_path_factory.mktemp("tiny") / "corpus")
+
+
+@pytest.fixture(scope="session")
+def tiny_experiment(tiny_corpus) -> Path:
+    """An experiment trained on the tiny corpus for a few steps; not to be changed."""
+    folder = tiny_corpus.parent.parent / "experiment"
+    train("small", tiny_corpus, folder, settings()[1::2], device="cpu")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_encodings(tiny_corpus, tiny_experiment) -> Path:
+    """The tiny corpus at every probe point of the tiny experiment, and its features; not to be changed."""
+    folder = tiny_corpus.parent.parent / "encodings"
+    encode(tiny_experiment, tiny_corpus, folder, PROBE_POINTS, device="cpu")
+    features(tiny_corpus, folder / "mfcc", Features(normalise="none"))
+    return folder
