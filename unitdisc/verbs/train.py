@@ -13,16 +13,18 @@ import torch.distributed as dist
 from unitdisc import config, console
 from unitdisc.corpus import Utterance
 from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
-from unitdisc.distributed import rank, world_size
+from unitdisc.distributed import rank, start_processes, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
-from unitdisc.training import Report, Trainer, TrainingOptions, start_processes
+from unitdisc.training import Progress, Trainer, TrainingOptions
 from unitdisc.verbs.corpora import usable_utterances
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.folders import folder_for_results
 
 MOST_VALIDATION = 64  # utterances
 VALIDATION_BATCHES = 8
-MAY_CHANGE = ("steps", "valid_every", "checkpoint_every", "log_every", "workers")  # between a stop and a resume
+MAY_CHANGE = {  # between a stop and a resume
+    f"training.{name}" for name in ("steps", "valid_every", "checkpoint_every", "log_every", "workers")
+}
 
 
 def train(
@@ -36,22 +38,22 @@ def train(
     device: str | None = None,
 ) -> None:
     """Trains a model, or goes on training it, and leaves an experiment in `folder`."""
-    own_device = start_processes()  # whatever the device: under torchrun the processes work together
-    device = usable_device(device) if device else own_device
+    device = start_processes(usable_device(device))
     options = config.read(config_source, overrides)
     folder = folder_for_results(folder)
     training = config.construct("[training]", TrainingOptions, options.get("training", {}))
     random.seed(training.seed)
     np.random.seed(training.seed)
     features = Experiment(options, [], {}).features()
-    Experiment(options, ["?"], {}).build()  # a wrong option shows now, not after reading the corpus
+    stride, context = geometry(Experiment(options, ["?"], {}))  # a wrong option shows now, not after the corpus is read
+    crop = training.crop or None
+    CropPlan([1], training.batch_size, crop, stride, training.seed)
     utterances = usable_utterances(corpus, features, allow_pipes, strict, thorough=True)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
-    experiment = Experiment(options, speakers_of(utterances), description(corpus, utterances, features.rate))
+    corpus_used = description(corpus, utterances, features.rate)
+    experiment = Experiment(options, speakers_of(utterances), corpus_used).with_defaults(TrainingOptions)
     check_same(experiment, folder)
     signals = prepare(experiment, training_set, folder, cache, allow_pipes)
-    stride, context = geometry(experiment)
-    crop = training.crop or None
 
     def dataset(part: Sequence[Utterance], seed: int, share: tuple[int, int]) -> CropBatches:
         frames = [signals.frames_in(utterance) for utterance in part]
@@ -66,9 +68,9 @@ def train(
 
     watching = console.progress("training", training.steps, "steps") if rank() == 0 else nullcontext(lambda *_: None)
     with watching as advance:
-        report = Report(Steps(advance), console.say if rank() == 0 else lambda message: None)
-        trainer = Trainer(experiment.build, training, folder, device, report)
-        report.step.done = trainer.step
+        progress = Progress(Steps(advance), console.say if rank() == 0 else lambda message: None)
+        trainer = Trainer(experiment.build, training, folder, device, progress)
+        progress.step.done = trainer.step
         advance(trainer.step)
         trainer.run(
             lambda step: batches(examples, step, training.steps, training.workers),
@@ -130,13 +132,9 @@ def check_same(experiment: Experiment, folder: Path) -> None:
             )
         return
     found = Experiment.read(folder)
-    different = [
-        f"{table}.{name}"
-        for table in sorted(found.options.keys() | experiment.options.keys())
-        for name in sorted(found.options.get(table, {}).keys() | experiment.options.get(table, {}).keys())
-        if found.options.get(table, {}).get(name) != experiment.options.get(table, {}).get(name)
-        and not (table == "training" and name in MAY_CHANGE)
-    ]
+    old, new = flat(found.options), flat(experiment.options)
+    different = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    different = [name for name in different if name not in MAY_CHANGE]
     if found.corpus.get("checksum") != experiment.corpus["checksum"] or found.speakers != experiment.speakers:
         different.append(f"the corpus ({found.corpus.get('path')} there)")
     if different:
@@ -144,6 +142,12 @@ def check_same(experiment: Experiment, folder: Path) -> None:
             f"{folder}: holds another experiment, which differs in {', '.join(different)}; "
             "choose another folder, or remove this one"
         )
+
+
+def flat(tables: dict[str, dict]) -> dict:
+    """{table: {option: value}} as {"table.option": value}, as JSON would give it back."""
+    plain = json.loads(json.dumps(tables))
+    return {f"{table}.{name}": value for table, options in plain.items() for name, value in options.items()}
 
 
 def prepare(
