@@ -1,0 +1,106 @@
+"""The doctor: what a machine has, and what is to be done about what it lacks."""
+
+import ast
+import importlib
+import importlib.metadata
+import re
+from pathlib import Path
+
+import pytest
+
+from unitdisc import __version__
+from unitdisc.verbs import doctor as verb
+from unitdisc.verbs.doctor import EXTRAS, NEEDED, doctor
+
+pytest_plugins = ["tiny_fixtures"]
+
+SETUP = Path(__file__).parent.parent / "setup.py"
+
+
+def findings() -> dict[str, str]:
+    return dict(doctor()[0])
+
+
+def setup_argument(name: str):
+    """A literal argument of setup() in setup.py."""
+    tree = ast.parse(SETUP.read_text())
+    (call,) = (
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setup"
+    )
+    return next(ast.literal_eval(keyword.value) for keyword in call.keywords if keyword.arg == name)
+
+
+def failing(module: str, error: Exception, monkeypatch) -> None:
+    """Makes the loading of a module fail."""
+    load = importlib.import_module
+
+    def load_but(name: str, *arguments):
+        if name == module:
+            raise error
+        return load(name, *arguments)
+
+    monkeypatch.setattr(importlib, "import_module", load_but)
+
+
+def test_a_healthy_machine_is_said_to_be(unitdisc):
+    result = unitdisc("doctor")
+    assert result.code == 0
+    assert re.search(r"^torchaudio +2\.\d+\.\d+\S*, loads$", result.out, re.M)
+
+
+def test_versions_are_told():
+    found = findings()
+    assert found["unitdisc"] == __version__
+    assert found["torch"] == importlib.metadata.version("torch")
+    assert found["numpy"] == importlib.metadata.version("numpy")
+    assert {"Python", "GPU", "cores"} <= found.keys()
+
+
+def test_everything_that_is_installed_is_looked_for():
+    required = {re.split(r"[<>=]", requirement)[0] for requirement in setup_argument("install_requires")}
+    assert {*NEEDED, "torch", "torchaudio"} == required
+    assert EXTRAS.keys() == setup_argument("extras_require").keys() - {"dev"}
+
+
+@pytest.mark.parametrize("error", [OSError("libtorchaudio.so: undefined symbol: x"), ImportError("no module")])
+def test_a_torchaudio_that_does_not_load_is_reported_with_the_cure(unitdisc, monkeypatch, error):
+    failing("torchaudio", error, monkeypatch)
+    result = unitdisc("doctor")
+    assert result.code == 1
+    assert f"torchaudio       cannot be loaded: {error}." in result.out
+    assert "pip install --force-reinstall 'torch>=2.11,<2.15' 'torchaudio>=2.11,<2.12'" in result.out
+
+
+def test_a_torch_that_does_not_load_is_reported_with_the_cure(unitdisc, monkeypatch):
+    failing("torch", OSError("libcudart.so.13: cannot open shared object file"), monkeypatch)
+    result = unitdisc("doctor")
+    assert result.code == 1
+    assert "torch cannot be loaded: libcudart.so.13" in result.out
+    assert "pip install --force-reinstall 'torch" in result.out
+
+
+def test_a_missing_package_is_reported_with_the_cure(unitdisc, monkeypatch):
+    find = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "soundfile":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return find(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    result = unitdisc("doctor")
+    assert result.code == 1
+    assert re.search("^soundfile +missing: pip install soundfile$", result.out, re.M)
+
+
+def test_a_missing_extra_is_no_illness(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert dict(doctor()[0])["extra hf"] == "not installed (optional): pip install 'unitdisc[hf]'"
+    assert doctor()[1]
+
+
+def test_the_torch_that_the_cure_installs_is_the_one_that_is_required():
+    text = Path(verb.__file__).read_text()
+    for requirement in setup_argument("install_requires"):
+        if requirement.startswith("torch"):
+            assert f"'{requirement}'" in text
