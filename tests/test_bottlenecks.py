@@ -112,7 +112,7 @@ def test_divergence_is_that_of_torch():
 def test_free_bits_are_free():
     bottleneck = Gaussian(in_dim=12, dim=4)
     encoded = torch.randn(2, 9, 12)
-    bits = run(bottleneck, encoded).metrics["bits_per_frame"]
+    bits = run(bottleneck, encoded).metrics["bits_per_latent"]
     bottleneck.free_nats = 1e3 * math.log(2)
     output = run(bottleneck, encoded.requires_grad_())
     output.losses["kl"].backward()
@@ -199,12 +199,31 @@ def test_warm_up_passes_frames_and_ends_in_kmeans():
     assert (found.latents - frames).abs().max() < 0.1
 
 
+def test_codes_used_are_counted_apart_from_restarts():
+    """One frame over and over uses one code, however often the idle ones restart."""
+    bottleneck = identity_vq(num_codes=8, decay=0.9, warmup_steps=0)
+    for _ in range(100):
+        output = bottleneck(torch.ones(2, 9, 2), MASK)
+    assert output.metrics["codes_used"] == 1
+
+
+def test_the_memory_of_the_warm_up_is_given_back():
+    bottleneck, copy = identity_vq(num_codes=3, warmup_steps=2), identity_vq(num_codes=3, warmup_steps=2)
+    sizes = []
+    for _ in range(3):
+        bottleneck(torch.randn(2, 9, 2), MASK)
+        sizes.append(len(bottleneck.recent))
+        copy.load_state_dict(bottleneck.state_dict())
+        assert torch.equal(copy.recent, bottleneck.recent)
+    assert sizes == [14, 0, 0]
+
+
 def test_kmeans_finds_clusters_and_copes_with_few_frames():
     frames = torch.tensor([[0.0, 0.0], [0.0, 0.1], [9.0, 9.0], [9.0, 9.1]])
-    centroids, sizes = kmeans(frames, 2, seed=0)
+    centroids, sizes = kmeans(frames, 2, torch.Generator())
     torch.testing.assert_close(centroids.sort(0).values, torch.tensor([[0.0, 0.05], [9.0, 9.05]]))
     assert sizes.tolist() == [2, 2]
-    centroids, _ = kmeans(frames, 7, seed=0)
+    centroids, _ = kmeans(frames, 7, torch.Generator())
     assert centroids.shape == (7, 2)
     assert centroids.isfinite().all()
 

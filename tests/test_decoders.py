@@ -210,14 +210,6 @@ def test_every_item_has_a_history_of_its_own():
     assert not torch.allclose(*twins)
 
 
-def test_dropout_acts_in_training_only():
-    decoder = tiny("frames", dropout=0.5, history_dropout=0.0)
-    target, condition = random_target(decoder), random_condition()
-    quiet = decoder.means(target, condition)
-    assert torch.equal(quiet, decoder.means(target, condition))
-    assert not torch.allclose(quiet, decoder.train().means(target, condition))
-
-
 def test_history_is_hidden_as_often_as_asked():
     decoder = tiny("frames", history_dropout=0.3).train()
     target = random_target(decoder, batch=8, size=500).requires_grad_()

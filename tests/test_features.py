@@ -90,6 +90,19 @@ def test_an_unknown_speaker_is_normalised_by_the_utterance():
     np.testing.assert_allclose(normaliser(RNG.normal(9, 2, (50, 4)), "bob").mean(0), 0, atol=1e-5)
 
 
+def test_what_is_heard_happens_when_it_happened():
+    """Bursts come back where they were, to a few milliseconds."""
+    wave = np.zeros(16_000, np.float32)
+    places = [2000, 5040, 9120, 13_000]
+    for place in places:
+        wave[place : place + 32] = 0.5 * RNG.standard_normal(32)
+    again = log_mel_to_audio(Features("log-mel")(wave), 16_000, 160)
+    for place in places:
+        around = np.arange(place - 400, place + 432)
+        centre = (again[around] ** 2 @ around) / (again[around] ** 2).sum()
+        assert abs(centre - (place + 16)) < 32
+
+
 def test_log_mel_frames_can_be_heard():
     """A tone comes back as that tone."""
     tone = (0.3 * np.sin(2 * np.pi * 1000 * np.arange(8000) / 16_000)).astype(np.float32)

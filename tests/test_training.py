@@ -142,10 +142,10 @@ def test_a_killed_run_goes_on_to_the_same_weights(corpus, tmp_path):
     assert not list((tmp_path / "killed").rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("codebook", ["moving-average", "gradient"])
-def test_two_processes_follow_one(corpus, tmp_path, codebook):
+@pytest.mark.parametrize("codebook,others", [("moving-average", {}), ("gradient", {"decoder__history_dropout": 0})])
+def test_two_processes_follow_one(corpus, tmp_path, codebook, others):
     """With half of the batch each: batch norm, codebook, jitter, crops and losses agree."""
-    settings = {"bottleneck__codebook": f'"{codebook}"', "training__steps": 9}
+    settings = {"bottleneck__codebook": codebook, "training__steps": 9, **others}
     train("small", corpus, tmp_path / "one", overrides(**settings), device="cpu")
     line = command("small", corpus, tmp_path / "two", processes=2, **settings)
     done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True)
@@ -158,6 +158,41 @@ def test_two_processes_follow_one(corpus, tmp_path, codebook):
     ]
     for a, b in zip(*logs, strict=True):
         assert a["losses"] == pytest.approx(b["losses"], rel=1e-4, abs=1e-5)
+
+
+def test_an_interrupted_step_is_finished_first(corpus, undisturbed, tmp_path, monkeypatch):
+    """Ctrl-C in the middle of a step: what is saved is the state between two steps."""
+    backward = torch.Tensor.backward
+    calls = []
+
+    def interrupted(self, *args, **kwargs):
+        calls.append(self)
+        if len(calls) == 7:
+            signal.raise_signal(signal.SIGINT)
+        return backward(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.Tensor, "backward", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train("small", corpus, tmp_path, overrides(), device="cpu")
+    assert checkpoints.latest(tmp_path / "checkpoints")["step"] == 7
+    train("small", corpus, tmp_path, overrides(), device="cpu")
+    assert_identical(undisturbed, tmp_path)
+
+
+def test_losses_that_are_not_finite_are_not_saved(corpus, tmp_path):
+    with pytest.raises(FloatingPointError, match=r"smaller training\.learning_rate"):
+        train("small", corpus, tmp_path, overrides(training__learning_rate=1e30), device="cpu")
+    assert (
+        all(w.isfinite().all() for w in weights(tmp_path).values())
+        if (tmp_path / "model.safetensors").exists()
+        else True
+    )
+
+
+def test_options_at_their_default_may_be_left_out_or_written(corpus, tmp_path):
+    train("small", corpus, tmp_path, overrides(training__steps=2), device="cpu")
+    train("small", corpus, tmp_path, overrides(training__steps=3, jitter__probability=0.12), device="cpu")
+    assert load(tmp_path)[0].options["jitter"] == {"probability": 0.12}
 
 
 def test_an_experiment_that_differs_is_not_continued(corpus, undisturbed):

@@ -4,6 +4,8 @@ Every process draws the random numbers of the whole batch from the same stream a
 the frames of all processes; codebooks see the frames of all processes. With one process all of this is the identity.
 """
 
+import os
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -63,3 +65,20 @@ def rows_of_all(rows: Tensor) -> Tensor:
     gathered = [torch.empty_like(padded) for _ in range(world_size())]
     dist.all_gather(gathered, padded)
     return torch.cat([part[: int(count)] for part, count in zip(gathered, counts)])
+
+
+def start_processes(device: str | None = None) -> str:
+    """Joins the processes that `torchrun` started, if it did; returns the device of this one.
+
+    device: "cpu" or "cuda" (default: a GPU if there is one); under torchrun every process has a GPU of its own.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return device
+    on_gpu = device.startswith("cuda")
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if on_gpu else "gloo")
+    if on_gpu:
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    return device

@@ -11,7 +11,7 @@ log.jsonl           every loss and metric by name
 import hashlib
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,26 @@ class Experiment:
     options: dict  # the config as it was run, overrides included
     speakers: list[str]
     corpus: dict  # name, checksum, counts of the training corpus
+
+    def with_defaults(self, training: type) -> "Experiment":
+        """The same with every option spelt out, so that a later version's defaults change nothing."""
+        families = {
+            "encoder": (ENCODERS, "conv"),
+            "bottleneck": (BOTTLENECKS, "vq"),
+            "decoder": (DECODERS, "wavenet"),
+        }
+        parts = {"features": Features, "jitter": TimeJitter, "conditioner": Conditioner, "training": training}
+        parts["target"] = type(self.target())
+        full = {}
+        for table in TABLES:
+            options = self.options.get(table, {})
+            if table in families:
+                family, default = families[table]
+                options = {"kind": default, **options}
+                full[table] = {**config.defaults(family[options["kind"]]), **options}
+            else:
+                full[table] = {**config.defaults(parts[table]), **options}
+        return replace(self, options=full)
 
     def features(self) -> Features:
         return config.construct("[features]", Features, self.options.get("features", {}))

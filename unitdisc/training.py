@@ -1,16 +1,14 @@
 """Training: one loop, the same on one process or several, that can be stopped anywhere and resumed bit for bit."""
 
-import importlib.util
-import json
-import math
-import os
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -20,7 +18,7 @@ from unitdisc.batch import Batch
 from unitdisc.bottlenecks.base import perplexity
 from unitdisc.checkpoints import RunningAverage
 from unitdisc.distributed import mean_over_processes, rank, world_size
-from unitdisc.files import write_text
+from unitdisc.log import Log
 from unitdisc.model import UnitModel
 
 
@@ -62,8 +60,8 @@ class TrainingOptions:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What training tells whoever watches: called with the finished step and a line's worth of numbers."""
+class Progress:
+    """What training tells whoever watches: the finished step with its losses, if they were looked at, and messages."""
 
     step: Callable[[int, dict], None] = lambda step, losses: None
     say: Callable[[str], None] = lambda message: None
@@ -73,13 +71,13 @@ class Trainer:
     """A model in training, with everything a checkpoint holds."""
 
     def __init__(
-        self, build: Callable[[], UnitModel], options: TrainingOptions, folder: Path, device: str, report: Report
+        self, build: Callable[[], UnitModel], options: TrainingOptions, folder: Path, device: str, progress: Progress
     ):
         torch.manual_seed(options.seed)
         self.options = options
         self.folder = folder
         self.device = torch.device(device)
-        self.report = report
+        self.progress = progress
         self.model = build().to(self.device)
         self.average = RunningAverage(self.model, build().to(self.device), options.average_decay)
         self.optimiser = torch.optim.Adam(self.model.parameters(), options.learning_rate)
@@ -100,17 +98,17 @@ class Trainer:
         if world_size() > 1:
             stepwise = DistributedDataParallel(self.model, broadcast_buffers=False)
         started = time.monotonic()
-        try:
+        with interruptible() as stop_wanted:
             for batch in batches(self.step):
                 self.train_step(stepwise, batch.to(self.device), started)
                 if self.step % self.options.valid_every == 0 or self.step == self.options.steps:
                     self.validate(valid)
                 if self.step % self.options.checkpoint_every == 0 or self.step == self.options.steps:
                     self.save(save_weights)
-        except KeyboardInterrupt:
-            self.save(save_weights)
-            self.report.say(f"Stopped at step {self.step}; the same command goes on from there.")
-            raise
+                if stop_wanted():
+                    self.save(save_weights)
+                    self.progress.say(f"Stopped at step {self.step}; the same command goes on from there.")
+                    raise KeyboardInterrupt
 
     def train_step(self, model: nn.Module, batch: Batch, started: float) -> None:
         """One step of the optimiser, and of the running average."""
@@ -124,9 +122,10 @@ class Trainer:
         self.optimiser.step()
         self.step += 1
         self.average.update(self.step)
+        self.loss = output.loss.detach()
         if self.step % self.options.log_every == 0 or self.step in (1, self.options.steps):
+            self.check_finite()
             losses = means(output.losses)
-            self.check_finite(losses)
             self.log.write(
                 step=self.step,
                 split="train",
@@ -135,15 +134,15 @@ class Trainer:
                 losses=losses,
                 metrics=means({**output.metrics, "gradient_norm": norm}),
             )
-            self.report.step(self.step, losses)
+            self.progress.step(self.step, losses)
         else:
-            self.report.step(self.step, {})
+            self.progress.step(self.step, {})
 
-    def check_finite(self, losses: dict[str, float]) -> None:
-        bad = [name for name, value in losses.items() if not math.isfinite(value)]
-        if bad:
+    def check_finite(self) -> None:
+        """Asked before anything is logged or saved, not at every step: on a GPU asking means waiting."""
+        if not self.loss.isfinite():
             raise FloatingPointError(
-                f"the loss {bad} is not finite at step {self.step}; resume from the last checkpoint with a smaller "
+                f"the loss is not finite at step {self.step}; train into another folder with a smaller "
                 "training.learning_rate or training.clip"
             )
 
@@ -178,12 +177,13 @@ class Trainer:
         self.log.write(step=self.step, split="valid", losses=average(losses), metrics=metrics)
         found = alarms(metrics, num_codes)
         for symptom in found.keys() & self.symptoms:  # twice in a row: every training begins by knowing nothing
-            self.report.say(f"step {self.step}: {found[symptom]}")
+            self.progress.say(f"step {self.step}: {found[symptom]}")
         self.symptoms = set(found)
 
     def save(self, save_weights: Callable[[nn.Module], None]) -> None:
         if rank() > 0:
             return
+        self.check_finite()
         self.log.flush()
         state = {
             "model": self.model.state_dict(),
@@ -204,49 +204,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         checkpoints.restore_random_state(state["random"])
         self.step = state["step"]
-        self.report.say(f"Resuming at step {self.step}.")
-
-
-class Log:
-    """log.jsonl: one line for every logged step; after a resume, nothing from steps that are trained again.
-
-    Where TensorBoard is installed (extra `tensorboard`), the same curves go to tensorboard/ beside it.
-    """
-
-    def __init__(self, path: Path, step: int):
-        self.silent = rank() > 0
-        if self.silent:
-            return
-        self.curves = None
-        if importlib.util.find_spec("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.curves = SummaryWriter(path.parent / "tensorboard", purge_step=step + 1)
-        kept = []
-        if path.exists():
-            kept = [line for line in path.read_text(encoding="utf-8").splitlines() if is_before(line, step)]
-        write_text(path, "".join(f"{line}\n" for line in kept))
-        self.file = path.open("a", encoding="utf-8")
-
-    def write(self, **entry) -> None:
-        if self.silent:
-            return
-        self.file.write(json.dumps(entry) + "\n")
-        self.file.flush()
-        if self.curves:
-            for name, value in {**entry["losses"], **entry["metrics"]}.items():
-                self.curves.add_scalar(f"{name}/{entry['split']}", value, entry["step"])
-
-    def flush(self) -> None:
-        if not self.silent:
-            os.fsync(self.file.fileno())
-
-
-def is_before(line: str, step: int) -> bool:
-    try:
-        return json.loads(line)["step"] <= step
-    except (ValueError, KeyError):  # torn by a kill
-        return False
+        self.progress.say(f"Resuming at step {self.step}.")
 
 
 def others(latents: Tensor) -> Tensor:
@@ -263,13 +221,26 @@ def average(rows: Sequence[dict[str, Tensor]]) -> dict[str, float]:
     return {name: float(sum(row[name] for row in rows) / len(rows)) for name in rows[0]}
 
 
-def start_processes() -> str:
-    """Joins the processes that `torchrun` started, if it did; returns the device of this one."""
-    cuda = torch.cuda.is_available()
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if cuda else "gloo")
-    if not cuda:
-        return "cpu"
-    local = int(os.environ.get("LOCAL_RANK", "0"))
-    torch.cuda.set_device(local)
-    return f"cuda:{local}"
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Lets the step in hand be finished when somebody presses Ctrl-C or asks to terminate; gives "was it asked?".
+
+    The second time it is over at once. Several processes stop at once too: they could not agree on a last step.
+    """
+    asked = []
+    if world_size() > 1 or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, frame: object) -> None:
+        asked.append(number)
+        signal.signal(number, previous[number])
+
+    try:
+        for number in previous:
+            signal.signal(number, ask)
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

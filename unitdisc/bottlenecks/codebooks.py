@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 IDLE_SHARE = 0.1  # a code is idle when it is used this much less than if all were used alike
@@ -94,16 +95,18 @@ def draw(frames: Tensor, number: int, generator: torch.Generator) -> Tensor:
     return frames[torch.randint(len(frames), (number,), generator=generator).to(frames.device)]
 
 
-def kmeans(frames: Tensor, num_codes: int, seed: int) -> tuple[Tensor, Tensor]:
+def kmeans(frames: Tensor, num_codes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """k-means centroids and how many frames each has: [N, D] -> [K, D], [K].
 
-    With fewer frames than codes, frames are repeated with a little noise.
+    With fewer frames than codes, frames are repeated with a little noise. The result does not depend on the number
+    of threads.
     """
     points = frames.double().cpu()
     if len(points) < num_codes:
-        generator = torch.Generator().manual_seed(seed)
         extra = draw(points, num_codes - len(points), generator)
         points = torch.cat([points, extra + 1e-3 * torch.randn(extra.shape, generator=generator, dtype=extra.dtype)])
-    result = KMeans(num_codes, n_init=1, max_iter=50, random_state=seed).fit(points.numpy())
+    seed = int(torch.randint(2**31, (), generator=generator))
+    with threadpool_limits(1):
+        result = KMeans(num_codes, n_init=1, max_iter=50, random_state=seed).fit(points.numpy())
     sizes = torch.bincount(torch.from_numpy(result.labels_).long(), minlength=num_codes)
     return torch.from_numpy(result.cluster_centers_).to(frames), sizes.to(frames)

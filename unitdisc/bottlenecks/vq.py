@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from unitdisc.batch import masked_mean
 from unitdisc.bottlenecks.base import BottleneckOutput, perplexity, straight_through
-from unitdisc.bottlenecks.codebooks import CODEBOOKS, idle, kmeans
+from unitdisc.bottlenecks.codebooks import CODEBOOKS, idle, kmeans, usage
 from unitdisc.bottlenecks.normalisation import MaskedBatchNorm
 from unitdisc.distributed import rows_of_all
 
@@ -17,7 +17,7 @@ class VQ(nn.Module):
     """Replaces every frame by its nearest code.
 
     For the first `warmup_steps` training steps frames pass as they are; then k-means over the latest frames places
-    the codes, and quantisation begins (Lancucki et al., 2020).
+    the codes, and quantisation begins (Lancucki et al., 2020). With none, codes start at random.
 
     codebook: how codes learn, "moving-average" or "gradient".
     commitment: weight of the loss that keeps the encoder close to its codes.
@@ -46,29 +46,30 @@ class VQ(nn.Module):
         self.project = nn.Linear(in_dim, dim)
         self.codebook = CODEBOOKS[codebook](num_codes, dim, decay)
         self.register_buffer("steps", torch.tensor(0))
-        self.register_buffer("recent", torch.zeros(FRAMES_PER_CODE * num_codes if warmup_steps else 0, dim))
-        self.register_buffer("num_recent", torch.tensor(0))
+        self.register_buffer("usage", torch.zeros(num_codes))  # moving average of how many frames each code gets
+        self.register_buffer("recent", torch.zeros(0, dim))  # the latest frames, while k-means waits for them
 
     def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
         if self.normalise is not None:
             encoded = self.normalise(encoded, mask)
         frames = self.project(encoded)
-        if self.training and self.steps < self.warmup_steps:
-            self.remember(frames[mask])
         codes = self.assign(distances(frames.detach(), self.codebook.vectors.detach()), mask)
         quantised = F.embedding(codes, self.codebook.vectors)
         losses = self.losses(frames, quantised, mask)
         warm = bool(self.steps < self.warmup_steps)
         if self.training:
             self.learn(frames[mask], codes[mask])
+        if warm:
+            unused = {name: 0.0 * loss for name, loss in losses.items()}  # weightless, not absent: see DDP
+            return BottleneckOutput(latents=frames, projected=frames, losses=unused)
         return BottleneckOutput(
-            latents=frames if warm else straight_through(frames, quantised),
+            latents=straight_through(frames, quantised),
             projected=frames,
             codes=codes,
-            losses={name: 0.0 * loss for name, loss in losses.items()} if warm else losses,
+            losses=losses,
             metrics={
                 "perplexity": perplexity(codes[mask], self.num_codes),  # of this batch: no more than it has frames
-                "codes_in_use": (~idle(self.codebook.counts)).float().sum(),  # of the latest 1 / (1 - decay) batches
+                "codes_used": (~idle(self.usage)).float().sum(),  # of the latest 1 / (1 - decay) batches
             },
         )
 
@@ -87,22 +88,24 @@ class VQ(nn.Module):
 
     @torch.no_grad()
     def learn(self, frames: Tensor, codes: Tensor) -> None:
-        """One training step of the codebook, from the frames [N, D] and codes [N] of all processes."""
+        """One training step of the codebook, from the frames [N, D] and codes [N] of this process."""
         self.steps += 1
-        if self.steps < self.warmup_steps:
-            return
+        frames, codes = rows_of_all(frames), rows_of_all(codes)
+        generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))  # the same on every process
+        if self.steps <= self.warmup_steps:
+            self.recent = torch.cat([self.recent, frames])[-FRAMES_PER_CODE * self.num_codes :]
         if self.steps == self.warmup_steps:
-            self.codebook.start(*kmeans(self.recent[: int(self.num_recent)], self.num_codes, seed=0))
-            return
-        generator = torch.Generator().manual_seed(int(self.steps))  # the same on every process, and after a resume
-        self.codebook.follow(rows_of_all(frames), rows_of_all(codes), generator)
+            self.codebook.start(*kmeans(self.recent, self.num_codes, generator))
+            self.recent = self.recent[:0].clone()
+        elif self.steps > self.warmup_steps:
+            self.usage.lerp_(usage(frames, codes, self.num_codes)[0], 1 - self.codebook.decay)
+            self.codebook.follow(frames, codes, generator)
 
-    @torch.no_grad()
-    def remember(self, frames: Tensor) -> None:
-        """Keeps the latest frames [N, D] for k-means."""
-        latest = torch.cat([self.recent[: int(self.num_recent)], rows_of_all(frames)])[-len(self.recent) :]
-        self.recent[: len(latest)] = latest
-        self.num_recent.fill_(len(latest))
+    def _load_from_state_dict(self, state: dict, prefix: str, *args) -> None:
+        """Lets `recent` have as many rows as were saved."""
+        if prefix + "recent" in state:
+            self.recent = self.recent.new_zeros(state[prefix + "recent"].shape)
+        super()._load_from_state_dict(state, prefix, *args)
 
 
 def distances(frames: Tensor, codes: Tensor) -> Tensor:

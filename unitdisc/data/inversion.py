@@ -19,7 +19,7 @@ def log_mel_to_audio(frames: np.ndarray, rate: int, hop: int) -> np.ndarray:
     filters, _ = kaldi.get_mel_banks(frames.shape[1], size, rate, 20.0, 0.0, 100.0, -500.0, 1.0)
     filters = np.pad(filters.numpy(), ((0, 0), (0, 1)))  # [bins, size / 2 + 1]: Kaldi leaves out the highest
     power = np.maximum(np.exp(frames.astype(np.float64)) @ np.linalg.pinv(filters).T, 1e-8)
-    padded = np.pad(window_of(window), (0, size - window))
+    padded = librosa.util.pad_center(window_of(window), size=size)
     magnitude = np.sqrt(power).T
     wave = librosa.griffinlim(
         magnitude,
@@ -32,7 +32,8 @@ def log_mel_to_audio(frames: np.ndarray, rate: int, hop: int) -> np.ndarray:
         random_state=0,
     )
     wave = scipy.signal.lfilter([1.0], [1.0, -PREEMPHASIS], wave) / 32768
-    wave = librosa.util.fix_length(wave, size=len(frames) * hop)
+    # librosa takes frame i to be centred on tick i * hop; ours are centred half a hop later
+    wave = librosa.util.fix_length(np.pad(wave, (hop // 2, 0)), size=len(frames) * hop)
     loudest = np.abs(wave).max()
     return (wave / max(loudest, 1.0)).astype(np.float32)
 

@@ -43,10 +43,7 @@ def gated(gates: Tensor) -> Tensor:
 
 
 class CausalStack(nn.Module):
-    """Gated layers, one per dilation, whose skip connections add up to what the head reads.
-
-    dropout: of every layer's gated output, in training only.
-    """
+    """Gated layers, one per dilation, whose skip connections add up to what the head reads."""
 
     def __init__(
         self,
@@ -55,7 +52,6 @@ class CausalStack(nn.Module):
         skip_channels: int,
         dilations: Sequence[int],
         kernel: int = 2,
-        dropout: float = 0.0,
     ):
         super().__init__()
         if kernel < 2 or not dilations:
@@ -63,7 +59,6 @@ class CausalStack(nn.Module):
                 f"a causal stack needs a layer and a kernel of 2 at least, not {len(dilations)} and {kernel}"
             )
         self.channels = channels
-        self.dropout = nn.Dropout(dropout)
         last = len(dilations) - 1
         self.layers = nn.ModuleList(
             GatedLayer(channels, condition_dim, skip_channels, dilation, kernel, last=index == last)
@@ -86,7 +81,7 @@ class CausalStack(nn.Module):
             gates = layer.gates(layer.taps(x))
             # projected at the condition's own slow clock, then repeated by broadcasting
             by_condition = gates.unflatten(1, (condition.shape[1], -1)) + layer.condition(condition)[:, :, None]
-            hidden = self.dropout(gated(by_condition.flatten(1, 2)))
+            hidden = gated(by_condition.flatten(1, 2))
             skips = skips + layer.skip(hidden)
             if layer.residual is not None:
                 x = x + layer.residual(hidden)

@@ -22,7 +22,6 @@ class Frames(nn.Module):
 
     The log-mel bins should be normalised (mean 0, deviation 1): scales are kept between `scales[0]` and `scales[1]`.
     channels: residual, gated and skip; layers have dilations 1, 2, 4, ..., so 4 of them see 16 frames, 160 ms.
-    dropout: of every layer's output, in training only.
     """
 
     target = "log-mel"
@@ -34,7 +33,6 @@ class Frames(nn.Module):
         channels: int = 128,
         layers: int = 4,
         history_dropout: float = 0.25,
-        dropout: float = 0.0,
         scales: tuple[float, float] = (0.05, 5.0),
     ):
         super().__init__()
@@ -48,7 +46,7 @@ class Frames(nn.Module):
         self.prenet = nn.Linear(target_dim, channels)
         self.start = nn.Parameter(0.1 * torch.randn(channels))  # before the first frame
         self.hidden = nn.Parameter(0.1 * torch.randn(channels))  # instead of a frame that is not shown
-        self.stack = CausalStack(channels, condition_dim, channels, [2**layer for layer in range(layers)], 2, dropout)
+        self.stack = CausalStack(channels, condition_dim, channels, [2**layer for layer in range(layers)])
         self.head = nn.Sequential(nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, target_dim))
         lower, upper = self.scale_bounds
         share = (math.log(FIRST_SCALE) - lower) / (upper - lower)
@@ -67,7 +65,7 @@ class Frames(nn.Module):
     def means(self, target: Tensor, condition: Tensor) -> Tensor:
         """What every frame is expected to be, given the frames before it: [B, S, bins]."""
         past = self.prenet(target[:, :-1])
-        if self.training and self.history_dropout:
+        if self.training:
             hide = uniform(*past.shape[:2], device=past.device) < self.history_dropout
             past = torch.where(hide[..., None], self.hidden.to(past.dtype), past)
         start = self.start.to(past.dtype).expand(len(target), 1, -1)

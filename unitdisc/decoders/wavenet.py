@@ -19,7 +19,7 @@ class WaveNet(nn.Module):
     def __init__(
         self,
         condition_dim: int,
-        target_dim: int = 256,
+        target_dim: int,
         channels: int = 368,
         skip_channels: int = 256,
         layers: int = 20,

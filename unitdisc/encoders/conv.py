@@ -13,7 +13,7 @@ class ConvEncoder(nn.Module):
     frames. Every layer that keeps the shape is residual, `x + relu(W * x)`.
     """
 
-    def __init__(self, in_dim: int, dim: int = 768, stride: int = 2, dropout: float = 0.0):
+    def __init__(self, in_dim: int, dim: int = 768, stride: int = 2):
         super().__init__()
         if stride not in (2, 4):
             raise ValueError(f"the encoder's stride must be 2 (50 Hz) or 4 (25 Hz), not {stride}")
@@ -21,7 +21,6 @@ class ConvEncoder(nn.Module):
         self.stride = stride
         self.offset = (stride - 1) / 2
         self.reach = {2: 8, 4: 15}[stride]  # half of the receptive field
-        self.dropout = nn.Dropout(dropout)
         halvings = [nn.Conv1d(dim, dim, 4, stride=2, padding=1) for _ in range(stride // 2)]
         self.layers = nn.ModuleList(
             [
@@ -37,16 +36,16 @@ class ConvEncoder(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """features: [B, T, F], lengths: [B] -> encoded: [B, ceil(T / stride), C], lengths: [B]."""
         features = F.pad(features, (0, 0, 0, -features.shape[1] % self.stride))
-        x = silence_padding(features.transpose(1, 2), lengths)
+        x = zero_padding(features.transpose(1, 2), lengths)
         for layer in self.layers:
-            y = self.dropout(layer(x).relu())
+            y = layer(x).relu()
             if layer.stride[0] > 1:
                 lengths = -(-lengths // layer.stride[0])
             # what lies past the end must stay zero, or the next layer would carry it back inside
-            x = silence_padding(x + y if y.shape == x.shape else y, lengths)
+            x = zero_padding(x + y if y.shape == x.shape else y, lengths)
         return x.transpose(1, 2), lengths
 
 
-def silence_padding(x: Tensor, lengths: Tensor) -> Tensor:
+def zero_padding(x: Tensor, lengths: Tensor) -> Tensor:
     """Zeros past the end of every item: x [B, C, T], lengths [B]."""
     return x * padding_mask(lengths, x.shape[2])[:, None]
