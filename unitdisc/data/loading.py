@@ -122,33 +122,29 @@ class CropPlan:
         crops = 1 if crop is None else np.maximum(1, np.round(self.frames / crop)).astype(int)
         self.repeats = np.broadcast_to(crops, self.frames.shape)
         self.batches_per_epoch = max(1, int(self.repeats.sum()) // batch_size)
-        self.current: tuple[int, list[list[Crop]]] = (-1, [])
+        self.current: tuple[int, np.ndarray] = (-1, np.empty(0))
 
     def batch(self, step: int) -> list[Crop]:
         number, position = divmod(step, self.batches_per_epoch)
         if self.current[0] != number:
             self.current = (number, self.epoch(number))
-        return self.current[1][position]
+        return [
+            Crop(index, start, self.crop or int(self.frames[index]))
+            for index, start in self.current[1][position].tolist()
+        ]
 
-    def epoch(self, number: int) -> list[list[Crop]]:
-        """All batches of an epoch, in order."""
+    def epoch(self, number: int) -> np.ndarray:
+        """Utterance and first frame of every crop of an epoch: [batches, batch_size, 2]."""
         rng = np.random.default_rng([self.seed, number])
         indices = rng.permutation(np.repeat(np.arange(len(self.frames)), self.repeats))
         indices = np.resize(indices, self.batches_per_epoch * self.batch_size)
         sizes = self.frames[indices] if self.crop is None else np.minimum(self.frames[indices], self.crop)
         bucket = np.arange(len(indices)) // (BATCHES_IN_A_BUCKET * self.batch_size)
         indices = indices[np.lexsort((sizes, bucket))]
-        crops = [self.place(int(index), rng) for index in indices]
-        batches = [crops[i : i + self.batch_size] for i in range(0, len(crops), self.batch_size)]
-        return [batches[i] for i in rng.permutation(len(batches))]
-
-    def place(self, index: int, rng: np.random.Generator) -> Crop:
-        """A crop somewhere in an utterance, on the grid of the encoder's stride."""
-        frames = int(self.frames[index])
-        if self.crop is None:
-            return Crop(index, 0, frames)
-        places = max(0, frames - self.crop) // self.stride + 1
-        return Crop(index, self.stride * int(rng.integers(places)), self.crop)
+        places = np.maximum(0, self.frames[indices] - (self.crop or self.frames[indices])) // self.stride + 1
+        starts = self.stride * rng.integers(places)  # on the grid of the encoder's stride
+        crops = np.stack([indices, starts], axis=-1).reshape(-1, self.batch_size, 2)
+        return crops[rng.permutation(len(crops))]
 
 
 class CropBatches(Dataset):
