@@ -72,7 +72,7 @@ def test_files_that_are_no_config_are_refused(tmp_path, text, message):
 
 
 def test_a_missing_config_names_the_presets():
-    with pytest.raises(ConfigError, match=r"presets \['paper', 'small'\]"):
+    with pytest.raises(ConfigError, match=r"presets \['paper', 'paper-25hz', 'small'\]"):
         read("nowhere.toml")
 
 
@@ -82,6 +82,11 @@ def test_unknown_tables_are_refused():
 
 
 CONFIGS = [*PRESETS.glob("*.toml"), *(Path(__file__).parent.parent / "recipes").glob("*/conf/*.toml")]
+
+
+def test_the_presets_are_installed():
+    setup = (Path(__file__).parent.parent / "setup.py").read_text()
+    assert '"unitdisc": ["presets/*.toml"]' in setup
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.parent.name}/{path.name}")
