@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 from tiny import make_corpus, settings
 
 from unitdisc import cli
@@ -35,7 +36,8 @@ def unitdisc(monkeypatch, capsys) -> Callable[..., Finished]:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["unitdisc", *map(str, arguments)])
         try:
-            cli.main()
+            with threadpool_limits(1):  # little work: threads cost more than they bring
+                cli.main()
             code = 0
         except SystemExit as end:
             code = end.code or 0

@@ -1,0 +1,291 @@
+"""The chain from nothing to a report, and the recipes and README that tell people to run it."""
+
+import json
+import re
+import runpy
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import soundfile
+import typer
+from threadpoolctl import threadpool_limits
+from tiny import listed, settings
+from typer.testing import CliRunner
+
+from unitdisc import cli, config
+from unitdisc.data.loading import CropPlan
+from unitdisc.experiment import Experiment
+from unitdisc.training import TrainingOptions
+from unitdisc.verbs.train import geometry
+
+pytest_plugins = ["tiny_fixtures"]
+
+ROOT = Path(__file__).parent.parent
+RECIPES = sorted(path for path in (ROOT / "recipes").iterdir() if path.is_dir())
+SCRIPTS = sorted((ROOT / "recipes").glob("*/*.sh"))
+CONFIGS = sorted((ROOT / "recipes").glob("*/conf/*.toml"))
+COMMANDS = typer.main.get_command(cli.app).commands
+POINTS = ("mfcc", "encoder", "projection", "bottleneck", "condition")
+
+
+def short(path: Path) -> str:
+    return str(path.relative_to(ROOT / "recipes"))
+
+
+# The chain, on a little of the built-in corpus
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory) -> Path:
+    pytest.importorskip("espeakng_loader", reason="eSpeak NG is not installed: pip install 'unitdisc[demo]'")
+    folder = tmp_path_factory.mktemp("chain")
+    script = runpy.run_path(str(ROOT / "data_prep" / "mini_speech.py"))
+    script["main"]([str(folder / "data"), "--train-minutes", "1", "--test-minutes", "0.5"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(chain):
+    """Runs a command of unitdisc that must succeed; what it prints."""
+
+    def invoke(*arguments: str | Path) -> str:
+        with threadpool_limits(1):  # little work: threads cost more than they bring
+            result = CliRunner().invoke(cli.app, list(map(str, arguments)), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return invoke
+
+
+@pytest.fixture(scope="module")
+def trained(chain, run) -> Path:
+    for name, seed in (("one", 0), ("two", 1)):
+        more = settings(training__seed=seed, training__steps=8)
+        run("train", "small", chain / "data/train.jsonl", chain / name, "--device=cpu", *more)
+    return chain / "one"
+
+
+@pytest.fixture(scope="module")
+def encoded(chain, trained, run) -> Path:
+    run("encode", trained, chain / "data/test.jsonl", trained / "encodings/test")
+    for kind in ("mfcc", "log-mel"):
+        run("features", chain / "data/test.jsonl", trained / "encodings/test" / kind, "--kind", kind)
+    return trained / "encodings/test"
+
+
+@pytest.fixture(scope="module")
+def reported(chain, trained, encoded, run) -> dict:
+    """scores.json of the report that compares two experiments."""
+    run("resynthesise", trained, chain / "data/test.jsonl", trained / "resyntheses", "--limit", "1", "--speaker", "f1")
+    run("report", chain / "two", chain / "data/test.jsonl", "--context", "any")
+    page = run("report", trained, chain / "data/test.jsonl", "--compare", chain / "two", "--context", "any").strip()
+    assert Path(page) == trained / "report/index.html"
+    return json.loads((trained / "report/scores.json").read_text())
+
+
+def test_resyntheses_are_as_long_as_the_recordings(chain, trained, reported):
+    (path,) = (trained / "resyntheses").glob("*.wav")
+    utterance = next(u for u in listed(chain / "data/test.jsonl") if u.id == path.name.partition("--")[0])
+    info = soundfile.info(path)
+    assert info.samplerate == 16_000
+    assert abs(info.frames - utterance.ticks) <= 80
+
+
+def test_units_are_exported_in_every_format(chain, trained, encoded, run):
+    run("export", encoded / "bottleneck", chain / "data/test.jsonl", trained / "units")
+    names = {path.name for path in (trained / "units").iterdir()}
+    assert names == {"units.jsonl", "units.ctm", "units.km", "units.tsv", "textgrid"}
+    utterances = listed(chain / "data/test.jsonl")
+    assert len((trained / "units/units.km").read_text().splitlines()) == len(utterances)
+    assert len(list((trained / "units/textgrid").iterdir())) == len(utterances)
+
+
+def test_the_report_has_every_figure_it_promises(reported):
+    assert list(reported["abx"]) == list(POINTS)
+    for point in POINTS:
+        for speaker in ("within", "across"):
+            assert 0 <= reported["abx"][point][speaker] <= 1
+            assert reported["abx_counts"][point][speaker]["triplets"] > 0
+        assert reported["probes"][point].keys() == {"phone", "speaker", "gender", "mel"}
+        for task in ("phone", "speaker", "gender"):
+            assert 0 <= reported["probes"][point][task]["accuracy"] <= 1
+            assert 0 < reported["probes"][point][task]["majority"] < 1
+        assert reported["probes"][point]["mel"]["r2"] <= 1
+    assert {"ami", "v_measure", "pnmi", "many_to_one", "usage", "bitrate", "confusion"} <= reported["units"].keys()
+    assert reported["units"]["bitrate"]["bits_per_second"] > 0
+    assert reported["settings"]["tier"] == "phone"
+    assert {"unitdisc", "numpy"} <= reported["versions"].keys()
+    assert {"unitdisc", "torch"} <= reported["experiment"]["versions"].keys()
+    assert reported["experiment"]["options"]["encoder"]["dim"] == 16
+    assert reported["compare"]["two"]["abx"].keys() == reported["abx"].keys()
+
+
+def test_the_report_is_one_page_that_needs_no_network(trained, reported):
+    page = (trained / "report/index.html").read_text()
+    assert page.lower().startswith("<!doctype html>")
+    assert page.count("<audio") >= 2
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
+
+
+def test_single_commands_find_what_the_report_says(chain, encoded, reported, run):
+    output, test = chain / "out.json", chain / "data/test.jsonl"
+    run("abx", encoded / "condition", test, "-o", output, "--context", "any")
+    found = json.loads(output.read_text())["abx"]
+    assert {speaker: found[speaker]["error"] for speaker in found} == reported["abx"]["condition"]
+    run("probe", encoded / "projection", test, "--mel", encoded / "log-mel", "-o", output)
+    assert json.loads(output.read_text())["probes"] == reported["probes"]["projection"]
+    run("score", encoded / "bottleneck", test, "-o", output)
+    assert json.loads(output.read_text())["units"] == reported["units"]
+
+
+def test_a_second_report_changes_nothing(chain, trained, encoded, reported, run):
+    before = {path: path.stat().st_mtime_ns for path in encoded.rglob("*.npy")}
+    run("report", trained, chain / "data/test.jsonl", "--compare", chain / "two", "--context", "any")
+    assert json.loads((trained / "report/scores.json").read_text()) == reported
+    assert {path: path.stat().st_mtime_ns for path in encoded.rglob("*.npy")} == before
+
+
+def test_compared_experiments_of_one_name_are_kept_apart(tmp_path):
+    from unitdisc.verbs.report import read_reports
+
+    for place in ("a/vq", "b/vq"):
+        (tmp_path / place / "report").mkdir(parents=True)
+        (tmp_path / place / "report/scores.json").write_text("{}")
+    others = [tmp_path / "a/vq", tmp_path / "b/vq"]
+    assert list(read_reports(tmp_path / "mine", others)) == list(map(str, others))
+    assert list(read_reports(tmp_path / "mine", others[:1])) == ["vq"]
+    assert list(read_reports(tmp_path / "c/vq", others[:1])) == [str(others[0])]
+
+
+# Recipes
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=short)
+def test_a_recipe_is_a_script_and_its_configs(recipe):
+    files = {path.relative_to(recipe) for path in recipe.rglob("*") if path.is_file()}
+    assert Path("run.sh") in files
+    assert any(path.match("conf/*.toml") for path in files)
+    others = {path for path in files if not path.match("conf/*.toml")} - {Path("RESULTS.md")}
+    assert {path for path in others if path.suffix != ".sh" or len(path.parts) > 1} == set()
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=short)
+def test_a_recipe_says_what_came_of_it(recipe):
+    assert (recipe / "RESULTS.md").is_file()
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, ROOT / "recipes/shared.sh"], ids=short)
+def test_scripts_are_valid(script):
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=short)
+def test_scripts_can_be_entered_and_left_anywhere(script):
+    assert 'source "$(dirname "$0")/../shared.sh"' in script.read_text()
+    assert script.stat().st_mode & 0o111
+    nothing = subprocess.run([script, "--stage", "98"], capture_output=True, text=True, check=False)
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["--stage"], ["--stop-stage"], ["1"]], ids=" ".join)
+def test_scripts_refuse_what_they_do_not_know(arguments):
+    done = subprocess.run([SCRIPTS[0], *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "--stage" in done.stderr or "--stop-stage" in done.stderr
+    assert done.stdout == ""
+
+
+def test_stages_are_run_in_order_from_the_first_to_the_last_wanted(tmp_path):
+    (tmp_path / "recipes/toy").mkdir(parents=True)
+    (tmp_path / "recipes/shared.sh").write_bytes((ROOT / "recipes/shared.sh").read_bytes())
+    script = tmp_path / "recipes/toy/run.sh"
+    lines = ['source "$(dirname "$0")/../shared.sh"']
+    lines += [f'if stage "{name}"; then echo "did {name} in $PWD"; fi' for name in ("one", "two", "three")]
+    script.write_text("\n".join(lines))
+
+    def did(*arguments: str) -> list[str]:
+        done = subprocess.run(["bash", script, *arguments], capture_output=True, text=True, check=True)
+        return re.findall(rf"did (\w+) in {re.escape(str(tmp_path))}$", done.stdout, re.M)
+
+    assert did() == ["one", "two", "three"]
+    assert did("--stage", "2") == ["two", "three"]
+    assert did("--stop-stage", "2") == ["one", "two"]
+    assert did("--stage", "2", "--stop-stage", "2") == ["two"]
+
+
+def test_a_stage_that_fails_ends_the_script(tmp_path):
+    (tmp_path / "recipes/toy").mkdir(parents=True)
+    (tmp_path / "recipes/shared.sh").write_bytes((ROOT / "recipes/shared.sh").read_bytes())
+    script = tmp_path / "recipes/toy/run.sh"
+    script.write_text('source "$(dirname "$0")/../shared.sh"\nif stage one; then false; fi\necho went on\n')
+    done = subprocess.run(["bash", script], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "went on" not in done.stdout
+
+
+@pytest.mark.parametrize("path", [*CONFIGS, *sorted(config.PRESETS.glob("*.toml"))], ids=lambda path: path.stem)
+def test_configs_build_a_model(path):
+    options = config.read(path)
+    training = config.construct("[training]", TrainingOptions, options.get("training", {}))
+    stride, _ = geometry(Experiment(options, ["a", "b"], {}))
+    CropPlan([100], training.batch_size, training.crop or None, stride, training.seed)
+
+
+# What scripts and the README tell people to type
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """The commands of shell text, words apart, comments and continued lines dealt with."""
+    lines = text.replace("\\\n", " ").splitlines()
+    return [words for line in lines if (words := shlex.split(line.strip(), comments=True))]
+
+
+def bash_blocks(path: Path) -> str:
+    return "\n".join(re.findall(r"^```(?:bash|sh|console)\n(.*?)^```", path.read_text(), re.M | re.S))
+
+
+def assert_valid(words: list[str]) -> None:
+    """Raises where a command of unitdisc, or a script of ours, does not exist or does not know an option."""
+    if words[0] == "unitdisc" and len(words) > 1 and words[1] != "--help":
+        COMMANDS[words[1]].make_context(words[1], words[2:])
+    elif words[0] == "make":
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+        assert set(words[1:]) <= set(targets)
+    elif words[0] in ("python", "python3") and words[1].endswith(".py"):
+        assert (ROOT / words[1]).is_file(), words
+    elif words[0].endswith(".sh"):
+        assert (ROOT / words[0]).is_file(), words
+    for word in words:
+        if re.fullmatch(r"recipes/\S+\.toml", word):
+            assert (ROOT / word).is_file(), word
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *(recipe / "RESULTS.md" for recipe in RECIPES)], ids=str)
+def test_what_texts_tell_people_to_type_is_valid(path):
+    if not path.exists():
+        pytest.skip("not written yet")
+    for words in commands_in(bash_blocks(path)):
+        assert_valid(words)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=short)
+def test_what_scripts_type_is_valid(script):
+    text = script.read_text()
+    for name, value in re.findall(r"^(\w+)=(\S+)$", text, re.M):
+        text = re.sub(rf"\${name}\b|\${{{name}}}", lambda _, value=value: value, text)
+    for words in commands_in(re.sub(r'"\$\{@\S+\}"|"\$@"', "", text)):
+        if words[0] in ("unitdisc", "python"):
+            assert_valid(words)
+
+
+def test_code_in_the_readme_is_python():
+    for block in re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S):
+        compile(block.replace("..., ", ""), "README.md", "exec")  # "and what was there before" is no Python
+
+
+def test_toml_in_the_readme_is_a_config():
+    for block in re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S):
+        assert all(isinstance(table, dict) for table in tomllib.loads(block).values())
