@@ -18,6 +18,7 @@ from tiny import RATE, listed, record, settings, tree
 from unitdisc import encoding
 from unitdisc.config import read
 from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.data.cache import DiskCache
 from unitdisc.data.features import Features
 from unitdisc.data.loading import Signals
 from unitdisc.encoding import encode
@@ -206,6 +207,15 @@ def test_odd_utterances_are_encoded(tmp_path, normalise):
     assert all(np.isfinite(each.frames).all() for each in encodings)
 
 
+def test_a_new_voice_is_normalised_by_all_that_it_says(tiny_corpus):
+    new = [replace(utterance, speaker="new") for utterance in listed(tiny_corpus)[:4]]
+    _, signals = untrained([], listed(tiny_corpus)[4:])
+    frames = [signals.with_speakers_of(new).features_of(utterance) for utterance in new]
+    np.testing.assert_allclose(np.concatenate(frames).mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(np.concatenate(frames).std(0), 1, atol=1e-3)
+    assert abs(frames[0].mean(0)).max() > 0.01
+
+
 def test_what_is_shorter_than_a_frame_is_left_out(unitdisc, tiny_experiment, tmp_path):
     utterances = []
     for name, ticks in [("good", 8000), ("short", 79)]:
@@ -238,3 +248,29 @@ def test_settings_say_where_encodings_come_from(tiny_encodings, tiny_experiment)
         "experiment": tiny_experiment.name,
         "num_codes": 8,
     }
+
+
+@pytest.mark.parametrize("rate,hop", [(16_000, 160), (16_000, 161), (11_025, 13), (11_025, 52), (44_100, 441)])
+def test_any_hop_has_as_many_frames_as_it_says(rate, hop):
+    """Also where hop / rate cannot be written exactly."""
+    features = Features(rate=rate, hop=hop)
+    utterance = Utterance("a", "a.wav", None, rate // 2, rate)
+    assert len(features(np.zeros(utterance.ticks, np.float32))) == features.frames_in(utterance)
+
+
+def test_an_archive_that_changed_is_read_again(tmp_path):
+    """Kaldi archives hold many recordings, each named by file and offset."""
+
+    def archive(seed: int) -> Utterance:
+        record(tmp_path / "a.wav", 8000, seed)
+        (tmp_path / "x.ark").write_bytes(b"a " + (tmp_path / "a.wav").read_bytes())
+        os.utime(tmp_path / "x.ark", (seed, seed))
+        return Utterance("a", f"{tmp_path}/x.ark:2", None, 8000, RATE)
+
+    _, signals = untrained([], [archive(1)])
+    kept = replace(signals, cache=DiskCache(tmp_path / "cache"))
+    first = kept.features_of(archive(1))
+    np.testing.assert_array_equal(first, kept.features_of(archive(1)))
+    second = kept.features_of(archive(2))
+    np.testing.assert_array_equal(second, signals.features_of(archive(2)))
+    assert not np.array_equal(first, second)
