@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 import safetensors.torch
@@ -61,7 +60,7 @@ def test_every_argument_and_option_is_explained(unitdisc):
     for name, command in COMMANDS.items():
         helped = unitdisc(name, "--help").out
         for parameter in command.params:
-            if isinstance(parameter, click.Option):
+            if isinstance(parameter, typer.core.TyperOption):
                 assert parameter.opts[0] in helped
 
 
