@@ -98,7 +98,7 @@ def test_sampling_from_a_generator_leaves_the_global_random_numbers_alone(decode
 
 
 def test_sampling_in_training_mode_drops_nothing():
-    decoder = tiny("frames", dropout=0.5, history_dropout=0.5)
+    decoder = tiny("frames", history_dropout=0.5)
     condition = torch.randn(2, 3, DIM, dtype=torch.double)
     quiet = decoder.sample(condition, 30, seeded())
     assert torch.equal(quiet, decoder.train().sample(condition, 30, seeded()))

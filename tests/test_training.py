@@ -31,6 +31,8 @@ TINY = {
     "decoder.channels": 8,
     "decoder.layers": 2,
     "target.bins": 20,
+    "bottleneck.commitment": 0.25,
+    "training.learning_rate": 1e-3,
     "training.steps": 12,
     "training.batch_size": 4,
     "training.crop": 16,
