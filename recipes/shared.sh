@@ -12,6 +12,7 @@ while [ $# -gt 0 ]; do
     --stop-stage) last=${2:?--stop-stage needs a number} ;;
     *) echo "$0: unknown option $1; the options are --stage N and --stop-stage N" >&2; exit 2 ;;
   esac
+  case $2 in *[!0-9]*) echo "$0: $1 needs a number, not $2" >&2; exit 2 ;; esac
   shift 2
 done
 

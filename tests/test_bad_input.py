@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pickle
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -252,7 +253,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     write_text(tmp_path / "x", "old")
     with monkeypatch.context() as patch:
         FullDisk(patch)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match=r"x: cannot be written \(No space left on device\); make room there"):
             write_text(tmp_path / "x", "new")
     assert tree(tmp_path) == {"x": b"old"}
 
@@ -266,7 +267,8 @@ def test_a_full_disk_while_training_loses_nothing(unitdisc, tiny_corpus, tmp_pat
         FullDisk(patch, writes)
         result = train(unitdisc, tiny_corpus, tmp_path / "x")
     assert result.code == 1
-    assert "No space left on device" in result.err.splitlines()[-1]
+    said = rf"unitdisc: {tmp_path}/x/\S+: cannot be written \(No space left on device\); make room there"
+    assert re.match(said, result.err.splitlines()[-1])
     after = tree(tmp_path / "x")
     assert not [name for name in after if name.endswith(".tmp")]
     assert before.keys() <= after.keys()
@@ -288,7 +290,8 @@ def test_a_full_disk_while_encoding_loses_nothing(
         FullDisk(patch, writes)
         result = unitdisc("encode", tiny_experiment, tiny_corpus, tmp_path / "x")
     assert result.code == 1
-    assert "No space left on device" in result.err.splitlines()[-1]
+    said = rf"unitdisc: {tmp_path}/x/\S+: cannot be written \(No space left on device\); make room there"
+    assert re.match(said, result.err.splitlines()[-1])
     assert not list(tmp_path.rglob("*.tmp"))
     assert unitdisc("encode", tiny_experiment, tiny_corpus, tmp_path / "x").code == 0
     whole = {name: content for name, content in tree(tiny_encodings).items() if not name.startswith("mfcc")}

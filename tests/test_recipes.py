@@ -214,6 +214,9 @@ def test_stages_are_run_in_order_from_the_first_to_the_last_wanted(tmp_path):
     assert did("--stage", "2") == ["two", "three"]
     assert did("--stop-stage", "2") == ["one", "two"]
     assert did("--stage", "2", "--stop-stage", "2") == ["two"]
+    wrong = subprocess.run(["bash", script, "--stage", "two"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "--stage needs a number, not two" in wrong.stderr
 
 
 def test_a_stage_that_fails_ends_the_script(tmp_path):

@@ -3,21 +3,28 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """Gives a temporary name beside `path`; what was written there takes the place of `path` if all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Gives a temporary name beside `path`; what was written there takes the place of `path` if all went well.
+
+    Raises OSError naming `path` where that goes wrong, as on a full disk; what was there before stays.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
         aside.replace(path)
+    except OSError as error:
+        cure = "make room there, or choose another place"
+        raise OSError(f"{path}: cannot be written ({error.strerror or error}); {cure}") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may not be there
+            aside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

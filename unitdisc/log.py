@@ -47,5 +47,5 @@ class Log:
 def is_before(line: str, step: int) -> bool:
     try:
         return json.loads(line)["step"] <= step
-    except (ValueError, KeyError):  # torn by a kill
+    except (ValueError, KeyError, TypeError):  # torn by a kill
         return False

@@ -1,5 +1,6 @@
 """Recordings in and out: from a file to samples in [-1, 1] and back, and the mu-law levels WaveNet predicts."""
 
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -115,8 +116,10 @@ def write_audio(path: Path, wave: np.ndarray, rate: int) -> None:
     if not np.isfinite(wave).all():
         raise AudioError.at(path, "NaN or infinity cannot be written", "look at what computed the samples")
     levels = np.clip(np.round(np.asarray(wave) * 2.0**15), -(2**15), 2**15 - 1).astype(np.int16)
+    content = io.BytesIO()  # a full disk is no matter of soundfile's, and would be reported as one
+    soundfile.write(content, levels, rate, subtype="PCM_16", format=FORMATS[path.suffix.lower()])
     with written_aside(path) as aside:
-        soundfile.write(aside, levels, rate, subtype="PCM_16", format=FORMATS[path.suffix.lower()])
+        aside.write_bytes(content.getvalue())
 
 
 def mulaw(wave: np.ndarray, levels: int = 256) -> np.ndarray:

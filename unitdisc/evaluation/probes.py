@@ -19,6 +19,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
@@ -200,7 +201,7 @@ def predictions(reader: BaseEstimator, inputs: np.ndarray, targets: np.ndarray, 
         if targets.ndim == 1 and len(np.unique(targets[train])) == 1:
             predicted[test] = targets[train[0]]  # nothing to learn but this
             continue
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):  # steps this small are slower in parallel
             warnings.simplefilter("ignore", ConvergenceWarning)  # the last steps change no figure that is reported
             fitted = make_pipeline(StandardScaler(), clone(reader)).fit(inputs[train], targets[train])
         predicted[test] = fitted.predict(inputs[test])
