@@ -13,6 +13,7 @@ import pytest
 import safetensors.torch
 import soundfile
 import torch
+from tiny import OPTIONS
 
 from unitdisc import checkpoints
 from unitdisc.alarms import alarms
@@ -22,24 +23,15 @@ from unitdisc.experiment import ExperimentError, load
 from unitdisc.training import TrainingOptions
 from unitdisc.verbs.train import train
 
-TINY = {
-    "encoder.dim": 16,
-    "bottleneck.num_codes": 8,
-    "bottleneck.dim": 8,
+TINY = OPTIONS | {
     "bottleneck.warmup_steps": 5,
     "bottleneck.batch_norm": "true",
-    "decoder.channels": 8,
-    "decoder.layers": 2,
-    "target.bins": 20,
     "bottleneck.commitment": 0.25,
     "training.learning_rate": 1e-3,
     "training.steps": 12,
-    "training.batch_size": 4,
-    "training.crop": 16,
     "training.halve_at": "[8]",
     "training.checkpoint_every": 4,
     "training.valid_every": 6,
-    "training.log_every": 1,
 }
 
 
