@@ -1,0 +1,35 @@
+"""Segmentation: the codes of least cost when a unit, a run of one code, shall span many frames.
+
+Minibatches (`batches`): nearest, viterbi, merge_greedily, exact, calibrate. Corpora, one or several sequences at a
+time (`paths`, `merging`, `exact`): viterbi_path, merged_path, exact_path; `calibration` finds the price of a change.
+Costs are whatever a frame costs as each of the codes, such as squared distances; they must be finite.
+"""
+
+from unitdisc.bottlenecks.segmentation.batches import (
+    CalibratedBatch,
+    calibrate,
+    exact,
+    merge_greedily,
+    nearest,
+    viterbi,
+)
+from unitdisc.bottlenecks.segmentation.calibration import Calibration, calibrated, evaluation
+from unitdisc.bottlenecks.segmentation.exact import exact_path
+from unitdisc.bottlenecks.segmentation.merging import merged_path
+from unitdisc.bottlenecks.segmentation.paths import Path, viterbi_path
+
+__all__ = [
+    "CalibratedBatch",
+    "Calibration",
+    "Path",
+    "calibrate",
+    "calibrated",
+    "evaluation",
+    "exact",
+    "exact_path",
+    "merge_greedily",
+    "merged_path",
+    "nearest",
+    "viterbi",
+    "viterbi_path",
+]

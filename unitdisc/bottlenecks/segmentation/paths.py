@@ -54,7 +54,8 @@ def packed(costs: np.ndarray, lengths: np.ndarray | None = None) -> tuple[np.nda
 def cheapest_codes(costs, lengths, switch_cost, codes):
     """Viterbi over every sequence; fills `codes` [N]."""
     num_codes = costs.shape[1]
-    prices = np.empty(num_codes)  # of the best path that ends in each code, less that of the best of all
+    prices = np.empty(num_codes)  # of the best path that ends in each code, less that of the best one frame before
+    lowest = 0.0  # of these
     starts = np.empty(num_codes, np.int64)  # the frame where its last run began
     best = np.empty(len(costs), np.int64)  # of every frame: the code that the best path ends in
     begun = np.empty(len(costs), np.int64)  # and where its last run began
@@ -68,17 +69,21 @@ def cheapest_codes(costs, lengths, switch_cost, codes):
                     starts[code] = frame
             else:
                 for code in range(num_codes):
-                    price = prices[code]
+                    price = prices[code] - lowest
                     starts[code] = starts[code] if price <= switch_cost else frame
                     prices[code] = row[code] + min(price, switch_cost)
-            lowest = prices[0]
-            for code in range(1, num_codes):
-                lowest = min(lowest, prices[code])
+            one = two = three = four = prices[0]
+            for code in range(0, num_codes - 3, 4):  # four minima at a time: one alone waits for itself
+                one = min(one, prices[code])
+                two = min(two, prices[code + 1])
+                three = min(three, prices[code + 2])
+                four = min(four, prices[code + 3])
+            for code in range(num_codes - num_codes % 4, num_codes):
+                one = min(one, prices[code])
+            lowest = min(min(one, two), min(three, four))
             cheapest = 0
             while prices[cheapest] > lowest:
                 cheapest += 1
-            for code in range(num_codes):
-                prices[code] -= lowest
             best[frame] = cheapest
             begun[frame] = starts[cheapest]
         frame = first + length - 1

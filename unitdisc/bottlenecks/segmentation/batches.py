@@ -1,0 +1,126 @@
+"""Segmentation of padded minibatches: costs [B, T, K] and mask [B, T] to codes [B, T], on the CPU or the GPU.
+
+Nothing reaches across utterances or into the padding, where the code is 0. On a GPU `nearest`, `viterbi` and
+`calibrate` run there, frame after frame for all utterances at once, with the same sums and the same choices as the
+compiled loops of the CPU; `merge_greedily` and `exact` go to the CPU and back.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unitdisc.bottlenecks.segmentation.calibration import calibrated
+from unitdisc.bottlenecks.segmentation.exact import exact_path
+from unitdisc.bottlenecks.segmentation.merging import merged_path
+from unitdisc.bottlenecks.segmentation.paths import Path, viterbi_path
+
+
+@dataclass(frozen=True)
+class CalibratedBatch:
+    """Codes of a batch, and the switch cost that gave them."""
+
+    codes: Tensor  # [B, T]
+    switch_cost: float
+    segments: int  # runs of one code, as near to what was wanted as any switch cost gives
+
+
+def nearest(costs: Tensor, mask: Tensor) -> Tensor:
+    """The cheapest code of every frame: [B, T, K], [B, T] -> [B, T]."""
+    return costs.argmin(-1) * mask
+
+
+def viterbi(costs: Tensor, mask: Tensor, switch_cost: float) -> Tensor:
+    """The codes of least cost when every change of code costs `switch_cost`: [B, T, K], [B, T] -> [B, T]."""
+    if costs.is_cuda:
+        return viterbi_in_step(costs, mask, switch_cost)
+    return on_cpu(lambda packed, lengths: viterbi_path(packed, switch_cost, lengths), costs, mask)
+
+
+def merge_greedily(costs: Tensor, mask: Tensor, segments: int) -> Tensor:
+    """Merges neighbours, the cheapest pair first, until the batch has so many segments: [B, T, K], [B, T] -> [B, T].
+
+    Raises ValueError if there are more utterances than wanted segments.
+    """
+    return on_cpu(lambda packed, lengths: merged_path(packed, segments, lengths), costs, mask)
+
+
+def exact(costs: Tensor, mask: Tensor, segments: int) -> Tensor:
+    """The codes of least cost with at most so many segments in the batch: [B, T, K], [B, T] -> [B, T].
+
+    Raises ValueError if there are more utterances than wanted segments.
+    """
+    return on_cpu(lambda packed, lengths: exact_path(packed, segments, lengths), costs, mask)
+
+
+def calibrate(costs: Tensor, mask: Tensor, segments: int) -> CalibratedBatch:
+    """The switch cost at which Viterbi finds so many segments in the batch, or as nearly so many as any gives.
+
+    costs: [B, T, K], mask: [B, T]. Raises ValueError if there are more utterances than wanted segments.
+    """
+    if costs.is_cuda:
+        found = calibrated(in_step(costs, mask), segments)
+        return CalibratedBatch(viterbi(costs, mask, found.switch_cost), found.switch_cost, found.segments)
+    rows, lengths = packed_batch(costs, mask)
+
+    def evaluate(switch_cost: float) -> tuple[float, int]:
+        path = viterbi_path(rows, switch_cost, lengths)
+        return path.cost, path.segments
+
+    found = calibrated(evaluate, segments)
+    path = viterbi_path(rows, found.switch_cost, lengths)
+    return CalibratedBatch(unpacked(path, mask), found.switch_cost, found.segments)
+
+
+def on_cpu(solve: Callable[[np.ndarray, np.ndarray], Path], costs: Tensor, mask: Tensor) -> Tensor:
+    """What a solver of packed sequences makes of a batch."""
+    return unpacked(solve(*packed_batch(costs, mask)), mask)
+
+
+def packed_batch(costs: Tensor, mask: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """The costs of all frames that are no padding [N, K], and how many each utterance has [B]."""
+    return costs.detach()[mask].cpu().numpy(), mask.sum(1).cpu().numpy()
+
+
+def unpacked(path: Path, mask: Tensor) -> Tensor:
+    codes = torch.zeros(mask.shape, dtype=torch.long)
+    codes[mask.cpu()] = torch.from_numpy(path.codes)
+    return codes.to(mask.device)
+
+
+def viterbi_in_step(costs: Tensor, mask: Tensor, switch_cost: float) -> Tensor:
+    """Viterbi with all utterances in step: [B, T, K], [B, T] -> [B, T]. The same as `paths.viterbi_path`."""
+    batch, frames, _ = costs.shape
+    rows = torch.arange(batch, device=costs.device)
+    best = torch.zeros(batch, frames, dtype=torch.long, device=costs.device)  # the code that the best path ends in
+    begun = torch.zeros_like(best)  # and where its last run began
+    prices = costs[:, 0].double()  # of the best path that ends in each code, less that of the best one frame before
+    starts = torch.zeros_like(prices, dtype=torch.long)
+    for frame in range(frames):
+        if frame:
+            prices = prices - prices.gather(1, best[:, frame - 1, None])
+            starts = torch.where(prices <= switch_cost, starts, frame)
+            prices = costs[:, frame].double() + prices.clamp(max=switch_cost)
+        best[:, frame] = prices.argmin(1)
+        begun[:, frame] = starts[rows, best[:, frame]]
+    codes = torch.zeros_like(best)
+    frame_of_run = mask.sum(1) - 1  # [B] the last frame of the run in hand
+    for frame in range(frames - 1, -1, -1):
+        frame_of_run = torch.where(frame < begun[rows, frame_of_run.clamp(min=0)], frame, frame_of_run)
+        frame_of_run = torch.minimum(frame_of_run, mask.sum(1) - 1)
+        codes[:, frame] = best[rows, frame_of_run.clamp(min=0)]
+    return codes * mask
+
+
+def in_step(costs: Tensor, mask: Tensor) -> Callable[[float], tuple[float, int]]:
+    """What `calibrated` asks for, of a batch on a GPU."""
+
+    def evaluate(switch_cost: float) -> tuple[float, int]:
+        codes = viterbi_in_step(costs, mask, switch_cost)
+        cost = (costs.gather(2, codes[..., None])[..., 0].double() * mask).sum()
+        changes = (codes[:, 1:] != codes[:, :-1]) & mask[:, 1:]
+        return float(cost), int(changes.sum() + mask.any(1).sum())
+
+    return evaluate
