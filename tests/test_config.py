@@ -1,11 +1,12 @@
 """Configurations: what is misspelt is refused by name, and overrides do what one means."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from unitdisc.bottlenecks import BOTTLENECKS
-from unitdisc.config import PRESETS, ConfigError, build, check_tables, read
+from unitdisc.config import PRESETS, ConfigError, build, check_tables, construct, defaults, read
 from unitdisc.experiment import Experiment
 
 TOML = '[bottleneck]\nkind = "vq"\nnum_codes = 128\n'
@@ -52,6 +53,49 @@ def test_another_kind_does_not_inherit_options(path):
 def test_wrong_options_are_refused_by_name(options, message):
     with pytest.raises(ConfigError, match=message):
         vq(options)
+
+
+@dataclass(frozen=True)
+class Colour:
+    hue: int = 1
+    names: tuple[str, str] = ("a", "b")
+
+
+class Painting:
+    """Takes two arguments of its own and a dataclass of others, with another default."""
+
+    def __init__(self, size: int, colour: Colour = Colour(hue=2), frame: bool = False):
+        self.size, self.colour, self.frame = size, colour, frame
+
+
+class Sketch:
+    def __init__(self, colour: Colour):
+        self.colour = colour
+
+
+def test_an_argument_that_is_a_dataclass_is_filled_from_the_same_table():
+    painting = construct("painting", Painting, {"names": ["c", "d"], "frame": True}, size=3)
+    assert (painting.size, painting.colour, painting.frame) == (3, Colour(2, ["c", "d"]), True)
+    assert construct("painting", Painting, {"hue": 5, "size": 3}).colour == Colour(5)
+    assert construct("sketch", Sketch, {}).colour == Colour()
+    assert construct("painting", Painting, {}, size=3, colour=Colour(7)).colour == Colour(7)
+
+
+def test_the_fields_of_such_an_argument_are_options_like_any_other():
+    with pytest.raises(
+        ConfigError, match=r"painting has no option \['colour'\]: its options are \['frame', 'hue', 'names"
+    ):
+        construct("painting", Painting, {"colour": 1}, size=3)
+    with pytest.raises(ConfigError, match="option hue must be int, not 'red'"):
+        construct("painting", Painting, {"hue": "red"}, size=3)
+    assert defaults(Painting) == {"hue": 2, "names": ("a", "b"), "frame": False}
+    assert defaults(Sketch) == {"hue": 1, "names": ("a", "b")}
+
+
+@pytest.mark.parametrize("kind", BOTTLENECKS)
+def test_defaults_build_the_same_bottleneck(kind):
+    bottleneck = build("bottleneck", BOTTLENECKS, {"kind": kind, **defaults(BOTTLENECKS[kind])}, "vq", in_dim=8)
+    assert repr(bottleneck) == repr(build("bottleneck", BOTTLENECKS, {"kind": kind}, "vq", in_dim=8))
 
 
 def test_an_int_will_do_for_a_float():

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from unitdisc import config
 from unitdisc.batch import Batch, cut
 from unitdisc.bottlenecks import BOTTLENECKS
 from unitdisc.conditioning import Conditioner, TimeJitter
@@ -18,7 +19,9 @@ TARGET_DIM = {"frames": 5, "wavenet": 256}
 def tiny_model(bottleneck="vq", decoder="frames", stride=2):
     torch.manual_seed(0)
     encoder = ENCODERS["conv"](in_dim=13, dim=16, stride=stride)
-    middle = BOTTLENECKS[bottleneck](in_dim=16, dim=4, **BOTTLENECK_OPTIONS.get(bottleneck, {}))
+    middle = config.construct(
+        bottleneck, BOTTLENECKS[bottleneck], BOTTLENECK_OPTIONS.get(bottleneck, {}), in_dim=16, dim=4
+    )
     conditioner = Conditioner(middle.dim, num_speakers=2, dim=8)
     output = DECODERS[decoder](conditioner.dim, TARGET_DIM[decoder], **DECODER_OPTIONS[decoder])
     return UnitModel(encoder, middle, TimeJitter(), conditioner, output)

@@ -196,7 +196,7 @@ def test_an_experiment_that_differs_is_not_continued(corpus, undisturbed):
 
 def test_options_outlive_their_command(undisturbed):
     experiment, model = load(undisturbed)
-    assert model.bottleneck.codebook.vectors.shape == (8, 8)
+    assert model.bottleneck.quantiser.codebook.vectors.shape == (8, 8)
     assert experiment.speakers == ["s0", "s1", "s2"]
 
 

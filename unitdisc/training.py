@@ -172,7 +172,7 @@ class Trainer:
             num_codes = model.bottleneck.num_codes
             codes = torch.cat(codes)
             num_codes = min(num_codes, len(codes))  # so few frames could not use more
-            metrics["perplexity"] = float(perplexity(codes, model.bottleneck.num_codes))
+            metrics["perplexity"] = float(perplexity(codes))
             metrics["codes_used"] = len(codes.unique())
         self.log.write(step=self.step, split="valid", losses=average(losses), metrics=metrics)
         found = alarms(metrics, num_codes)

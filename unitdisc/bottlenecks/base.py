@@ -28,7 +28,7 @@ def straight_through(frames: Tensor, quantised: Tensor) -> Tensor:
     return frames + (quantised - frames).detach()
 
 
-def perplexity(codes: Tensor, num_codes: int) -> Tensor:
-    """How many codes are effectively in use: 1 when collapsed, num_codes when uniform."""
-    frequencies = torch.bincount(codes.flatten(), minlength=num_codes).float() / max(codes.numel(), 1)
-    return torch.special.entr(frequencies).sum().exp()
+def perplexity(codes: Tensor) -> Tensor:
+    """How many codes are effectively in use: 1 when collapsed, their number when all are used alike."""
+    counts = codes.unique(return_counts=True)[1].float()  # there may be more codes than an array can count
+    return torch.special.entr(counts / max(codes.numel(), 1)).sum().exp()

@@ -1,22 +1,63 @@
 """How the codes of a codebook learn: by moving averages or by gradient; how they start, and what idle ones do."""
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 IDLE_SHARE = 0.1  # a code is idle when it is used this much less than if all were used alike
+FADED = 1e-6  # a count below which a code has been left for so long that its statistics mean nothing
+
+
+@dataclass(frozen=True)
+class CodebookOptions:
+    """How many codes there are, and how they learn (van den Oord et al., 2017; Lancucki et al., 2020).
+
+    codebook: "moving-average", codes follow the mean of their frames; or "gradient", codes have a loss of their own.
+    decay: of the averages, and of how often each code was used.
+    warmup_steps: training steps in which frames pass as they are, before k-means places the codes; with none, codes
+    start at random.
+    restart: codes hardly used any more restart on frames drawn at random.
+    reestimations: how many times k-means places the codes again, after one and a half times the steps of the time
+    before; every code moves to the nearest of the new places, so that codes keep their meaning.
+    reservoir: frames kept for k-means, per code.
+    codebook_rate: learning rate of codes that learn by gradient, as a multiple of everything else's.
+    Raises ValueError where the options contradict each other.
+    """
+
+    num_codes: int = 512
+    codebook: str = "moving-average"
+    decay: float = 0.99
+    warmup_steps: int = 100
+    restart: bool = True
+    reestimations: int = 0
+    reservoir: int = 32
+    codebook_rate: float = 1.0
+
+    def __post_init__(self):
+        if self.codebook not in CODEBOOKS:
+            raise ValueError(f"unknown codebook {self.codebook!r}: choose one of {sorted(CODEBOOKS)}")
+        if not self.decay < 1:
+            raise ValueError(f"decay {self.decay} keeps codes where they are; 0.99 is usual, and it must be below 1")
+        if self.reservoir < 1:
+            raise ValueError(f"reservoir must be at least 1 frame per code, not {self.reservoir}")
+        if self.codebook_rate != 1 and self.codebook != "gradient":
+            raise ValueError(
+                f'codebook_rate {self.codebook_rate} is for codes that learn by gradient: set codebook = "gradient", '
+                "or leave it out"
+            )
 
 
 class MovingAverageCodebook(nn.Module):
     """Codes that follow the mean of the frames assigned to them (van den Oord et al., 2017, appendix)."""
 
-    def __init__(self, num_codes: int, dim: int, decay: float = 0.99):
+    def __init__(self, dim: int, options: CodebookOptions):
         super().__init__()
-        self.decay = decay
-        self.register_buffer("vectors", torch.randn(num_codes, dim))  # [K, D]
-        self.register_buffer("counts", torch.ones(num_codes))
+        self.decay = options.decay
+        self.restart = options.restart
+        self.register_buffer("vectors", torch.randn(options.num_codes, dim))  # [K, D]
+        self.register_buffer("counts", torch.ones(options.num_codes))
         self.register_buffer("sums", self.vectors.clone())
 
     def loss(self, frames: Tensor, quantised: Tensor) -> Tensor | None:
@@ -28,8 +69,11 @@ class MovingAverageCodebook(nn.Module):
         counts, sums = usage(frames, codes, len(self.vectors))
         self.counts.lerp_(counts, 1 - self.decay)
         self.sums.lerp_(sums, 1 - self.decay)
-        self.place(idle(self.counts), frames, generator)
-        self.vectors.copy_(self.sums / self.counts[:, None])
+        if self.restart:
+            self.place(idle(self.counts), frames, generator)
+        known = self.counts > FADED
+        means = self.sums / self.counts.clamp(min=FADED)[:, None]
+        self.vectors.copy_(torch.where(known[:, None], means, self.vectors))
 
     def place(self, chosen: Tensor, frames: Tensor, generator: torch.Generator) -> None:
         """Restarts the chosen codes on random frames, their statistics as if they were of average use."""
@@ -40,7 +84,7 @@ class MovingAverageCodebook(nn.Module):
             self.sums[chosen] = average * drawn
 
     def start(self, centroids: Tensor, sizes: Tensor) -> None:
-        """Begins from k-means centroids [K, D] and the number of frames [K] of each."""
+        """Begins from centroids [K, D] and the number of frames [K] of each."""
         self.vectors.copy_(centroids)
         self.counts.copy_(sizes.clamp(min=1e-3))
         self.sums.copy_(centroids * self.counts[:, None])
@@ -49,11 +93,12 @@ class MovingAverageCodebook(nn.Module):
 class GradientCodebook(nn.Module):
     """Codes learned by gradient from their distance to the frames assigned to them (van den Oord et al., 2017)."""
 
-    def __init__(self, num_codes: int, dim: int, decay: float = 0.99):
+    def __init__(self, dim: int, options: CodebookOptions):
         super().__init__()
-        self.decay = decay
-        self.vectors = nn.Parameter(torch.randn(num_codes, dim))  # [K, D]
-        self.register_buffer("counts", torch.ones(num_codes))  # how often each code was used of late
+        self.decay = options.decay
+        self.restart = options.restart
+        self.vectors = nn.Parameter(torch.randn(options.num_codes, dim))  # [K, D]
+        self.register_buffer("counts", torch.ones(options.num_codes))  # how often each code was used of late
 
     def loss(self, frames: Tensor, quantised: Tensor) -> Tensor:
         """Pulls the codes to the frames: [N, D], [N, D] -> squared distance per frame and dimension [N, D]."""
@@ -64,13 +109,13 @@ class GradientCodebook(nn.Module):
         """Counts how often codes are used; idle ones restart on random frames."""
         self.counts.lerp_(usage(frames, codes, len(self.vectors))[0], 1 - self.decay)
         chosen = idle(self.counts)
-        if chosen.any() and len(frames):
+        if self.restart and chosen.any() and len(frames):
             self.vectors[chosen] = draw(frames, int(chosen.sum()), generator)
             self.counts[chosen] = self.counts.mean()
 
     @torch.no_grad()
     def start(self, centroids: Tensor, sizes: Tensor) -> None:
-        """Begins from k-means centroids [K, D] and the number of frames [K] of each."""
+        """Begins from centroids [K, D] and the number of frames [K] of each."""
         self.vectors.copy_(centroids)
         self.counts.copy_(sizes)
 
@@ -93,20 +138,3 @@ def idle(counts: Tensor) -> Tensor:
 def draw(frames: Tensor, number: int, generator: torch.Generator) -> Tensor:
     """Frames drawn at random with replacement: [N, D] -> [number, D]."""
     return frames[torch.randint(len(frames), (number,), generator=generator).to(frames.device)]
-
-
-def kmeans(frames: Tensor, num_codes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """k-means centroids and how many frames each has: [N, D] -> [K, D], [K].
-
-    With fewer frames than codes, frames are repeated with a little noise. The result does not depend on the number
-    of threads.
-    """
-    points = frames.double().cpu()
-    if len(points) < num_codes:
-        extra = draw(points, num_codes - len(points), generator)
-        points = torch.cat([points, extra + 1e-3 * torch.randn(extra.shape, generator=generator, dtype=extra.dtype)])
-    seed = int(torch.randint(2**31, (), generator=generator))
-    with threadpool_limits(1):
-        result = KMeans(num_codes, n_init=1, max_iter=50, random_state=seed).fit(points.numpy())
-    sizes = torch.bincount(torch.from_numpy(result.labels_).long(), minlength=num_codes)
-    return torch.from_numpy(result.cluster_centers_).to(frames), sizes.to(frames)

@@ -1,0 +1,25 @@
+"""Where codes are to be: k-means over frames (Lloyd, 1982)."""
+
+import torch
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from unitdisc.bottlenecks.codebooks import draw
+
+
+def kmeans(frames: Tensor, num_codes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """k-means centroids and how many frames each has: [N, D] -> [K, D], [K].
+
+    With fewer frames than codes, frames are repeated with a little noise. The result does not depend on the number
+    of threads.
+    """
+    points = frames.double().cpu()
+    if len(points) < num_codes:
+        extra = draw(points, num_codes - len(points), generator)
+        points = torch.cat([points, extra + 1e-3 * torch.randn(extra.shape, generator=generator, dtype=extra.dtype)])
+    seed = int(torch.randint(2**31, (), generator=generator))
+    with threadpool_limits(1):
+        result = KMeans(num_codes, n_init=1, max_iter=50, random_state=seed).fit(points.numpy())
+    sizes = torch.bincount(torch.from_numpy(result.labels_).long(), minlength=num_codes)
+    return torch.from_numpy(result.cluster_centers_).to(frames), sizes.to(frames)
