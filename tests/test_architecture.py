@@ -31,6 +31,10 @@ MAY_IMPORT = {
     "log": {"distributed", "files"},
     "training": {"alarms", "batch", "bottlenecks", "checkpoints", "distributed", "log", "model"},
     "encoding": {"corpus", "data", "encodings", "model"},
+    "frames": {"encodings", "evaluation"},  # evaluation reads and checks other systems' frames
+    "assignment": set(),
+    "codebook": {"encodings", "files"},
+    "kmeans": {"assignment", "encodings", "files", "frames"},
     "evaluation": {"corpus", "encodings", "files"},
     "report": {"corpus", "data", "encodings", "evaluation", "files", "units"},
     "cli": {"console", "data", "model", "verbs"},
@@ -38,7 +42,7 @@ MAY_IMPORT = {
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
     "torchaudio": {"data", "verbs"},
     "librosa": {"data", "report"},
-    "sklearn": {"evaluation", "bottlenecks"},
+    "sklearn": {"evaluation", "bottlenecks", "kmeans"},
 }
 
 

@@ -19,6 +19,12 @@ ExperimentPath = Annotated[Path, typer.Argument(help="folder made by `unitdisc t
 EncodingsPath = Annotated[
     Path, typer.Argument(help="folder of one probe point, or any tool's .npy files", metavar="ENCODINGS")
 ]
+AnyEncodingsPath = Annotated[
+    Path, typer.Argument(help="frames of any system: .npy, .pt or .txt, one file per utterance", metavar="ENCODINGS")
+]
+Times = Annotated[
+    str | None, typer.Option("--times", help="of other tools' .txt: regular, or column: the first is time")
+]
 AllowPipes = Annotated[bool, typer.Option("--allow-pipes", help="run the `command |` entries of a wav.scp")]
 Strict = Annotated[bool, typer.Option("--strict", help="stop at a bad file instead of leaving it out")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="folder that keeps features between runs")]
@@ -173,6 +179,37 @@ def inspect(
         typer.echo("\n".join(known_speakers(experiment)))
     else:
         typer.echo(json.dumps(inspect(experiment), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def kmeans(
+    encodings: AnyEncodingsPath,
+    codebook: Annotated[
+        Path, typer.Argument(help="NAME.npy to write; NAME.json says what it was made from", metavar="CODEBOOK")
+    ],
+    codes: Annotated[int, typer.Option(help="how many")] = 100,
+    spherical: Annotated[bool, typer.Option("--spherical", help="compare frames by angle: codes of length 1")] = False,
+    seed: int = 0,
+    passes: Annotated[int, typer.Option(help="over all frames, at most")] = 100,
+    tolerance: Annotated[
+        float, typer.Option(help="stop when a pass lowers the distances by less than this part")
+    ] = 1e-5,
+    sample: Annotated[int, typer.Option(help="frames to begin with (default: 64 for each code, 50,000 at least)")] = 0,
+    starts: Annotated[int, typer.Option(help="how often k-means of the sample is begun; the best counts")] = 3,
+    mini_batch: Annotated[int, typer.Option(help="move codes after so many frames; 0: after each pass")] = 0,
+    memory: Annotated[float, typer.Option(help="GiB for the sample and for frames that are not read again")] = 2.0,
+    threads: Annotated[int | None, typer.Option(help="all cores by default")] = None,
+    times: Times = None,
+) -> None:
+    """Make a codebook of any system's frames, however many; an interrupted run goes on.
+
+    Example: `unitdisc kmeans exp/vq/encodings/train/mfcc exp/codebooks/mfcc-100.npy --codes 100`
+    """
+    from unitdisc.kmeans import KMeansOptions
+    from unitdisc.verbs.kmeans import kmeans
+
+    options = KMeansOptions(codes, spherical, seed, passes, tolerance, sample, starts, mini_batch)
+    kmeans(encodings, codebook, options, memory, threads, times)
 
 
 @app.command()
