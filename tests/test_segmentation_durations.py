@@ -1,14 +1,14 @@
 """Runs that cost by their duration, and changes that cost by what they change: against every path there is."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference.runs import cheapest_price, expectations, price_of_runs, price_of_steps
 from scipy import stats
 
-from reference.runs import cheapest_price, expectations, price_of_runs, price_of_steps
 from unitdisc.bottlenecks.segmentation.durations import (
     bounded,
     durations_of,
@@ -86,7 +86,7 @@ def test_no_path_is_cheaper_than_that_of_semi_markov(case):
     distinct = prices.pop("distinct")
     assert price_of_runs(runs, costs, durations_by_code, **prices) == pytest.approx(lowest, abs=1e-9)
     assert sum(duration for _, duration in runs) == len(costs)
-    assert not distinct or all(one[0] != other[0] for one, other in zip(runs, runs[1:]))
+    assert not distinct or all(one[0] != other[0] for one, other in pairwise(runs))
     path = semi_markov_path(costs, durations, distinct=distinct, **prices)
     assert path.codes.tolist() == [code for code, duration in runs for _ in range(duration)]
     assert path.cost == pytest.approx(costs[np.arange(len(costs)), path.codes].sum())
@@ -496,5 +496,5 @@ def test_segmenting_and_counting_in_turn_lowers_the_price():
         changes = np.nonzero(counts)
         prices.append(path.cost + durations[lengths - 1].sum() + (counts[changes] * transitions[changes]).sum())
         durations, transitions = histogram(lengths, 12, 0.0), costs_of(counts, 0.0)
-    assert all(later <= earlier + 1e-9 for earlier, later in zip(prices, prices[1:]))
+    assert all(later <= earlier + 1e-9 for earlier, later in pairwise(prices))
     assert prices[-1] < prices[0]

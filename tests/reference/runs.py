@@ -1,6 +1,7 @@
 """Every path through a few frames, priced from the definition: by runs of a duration, or step by step."""
 
-from itertools import product
+from functools import cache
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -12,12 +13,13 @@ def every_cut(frames: int) -> list[list[int]]:
     return [[first, *rest] for first in range(1, frames + 1) for rest in every_cut(frames - first)]
 
 
+@cache
 def every_run_path(frames: int, num_codes: int, distinct: bool) -> list[list[tuple]]:
     """Lists of (code, duration)."""
     paths = []
     for cut in every_cut(frames):
         for codes in product(range(num_codes), repeat=len(cut)):
-            if not distinct or all(one != other for one, other in zip(codes, codes[1:])):
+            if not distinct or all(one != other for one, other in pairwise(codes)):
                 paths.append(list(zip(codes, cut)))
     return paths
 
@@ -45,7 +47,7 @@ def cheapest_price(costs, durations, distinct=True, **prices) -> float:
 def price_of_steps(codes, costs, transitions, switch_cost, initial) -> float:
     """Frame by frame; the diagonal of the transitions is what staying costs."""
     total = initial[codes[0]] + sum(costs[time, code] for time, code in enumerate(codes))
-    for one, other in zip(codes, codes[1:]):
+    for one, other in pairwise(codes):
         total += transitions[one, other] + switch_cost * (one != other)
     return total
 
@@ -64,6 +66,6 @@ def expectations(costs, transitions, switch_cost, initial) -> tuple:
         begun[path[0]] += share
         for code in path:
             states[code] += share
-        for one, other in zip(path, path[1:]):
+        for one, other in pairwise(path):
             steps[one, other] += share
     return states, begun, steps, total
