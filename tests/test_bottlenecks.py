@@ -23,6 +23,23 @@ VARIANTS = {
     "vq by gradient": ("vq", {"warmup_steps": 0, "num_codes": 6, "codebook": "gradient"}),
     "vq with batch norm": ("vq", {"warmup_steps": 0, "num_codes": 6, "batch_norm": True}),
     "vq warming up": ("vq", {"warmup_steps": 3, "num_codes": 6}),
+    "residual-vq": ("residual-vq", {"warmup_steps": 0, "num_codes": 3}),
+    "residual-vq by gradient": ("residual-vq", {"warmup_steps": 0, "num_codes": 3, "codebook": "gradient"}),
+    "residual-vq warming up": ("residual-vq", {"warmup_steps": 2, "num_codes": 3, "codebook": "gradient"}),
+    "grouped-vq": ("grouped-vq", {"warmup_steps": 0, "num_codes": 3, "batch_norm": True}),
+    "grouped-vq warming up": ("grouped-vq", {"warmup_steps": 3, "num_codes": 3}),
+    "gumbel": ("gumbel", {"num_codes": 6}),
+    "gumbel by distance": ("gumbel", {"num_codes": 6, "tied": True}),
+    "soft": ("soft", {"num_codes": 6, "diversity": 0.1}),
+    "soft, untied": ("soft", {"num_codes": 6, "tied": False}),
+    "fsq": ("fsq", {"levels": [5, 4, 3]}),
+    "pca": ("pca", {"warmup_steps": 2}),
+    "pca, whitened": ("pca", {"warmup_steps": 2, "whiten": True}),
+    "kmeans": ("kmeans", {"num_codes": 4, "warmup_steps": 1}),
+    "kmeans warming up": ("kmeans", {"num_codes": 4, "warmup_steps": 5}),
+    "sparse": ("sparse", {"active": 2, "warmup_steps": 2}),
+    "denoising": ("denoising", {}),
+    "denoising, gaussian": ("denoising", {"noise": "gaussian"}),
 }
 
 
@@ -33,10 +50,12 @@ def test_every_bottleneck_is_tested():
 @pytest.fixture(params=VARIANTS)
 def make(request):
     kind, options = VARIANTS[request.param]
+    sizes = {"in_dim": 12, "dim": 4}
+    sizes = {name: size for name, size in sizes.items() if name in config.option_types(BOTTLENECKS[kind])}
 
     def build():
         torch.manual_seed(0)
-        return config.construct(kind, BOTTLENECKS[kind], options, in_dim=12, dim=4)
+        return config.construct(kind, BOTTLENECKS[kind], options, **sizes)
 
     return build
 

@@ -1,7 +1,15 @@
 """Bottlenecks: what stands between the encoder and the decoder, and turns frames into units."""
 
+from unitdisc.bottlenecks.autoencoders import Denoising, Sparse
 from unitdisc.bottlenecks.base import Bottleneck, BottleneckOutput
 from unitdisc.bottlenecks.continuous import Gaussian, Linear
+from unitdisc.bottlenecks.fsq import FSQ
+from unitdisc.bottlenecks.grouped_vq import GroupedVQ
+from unitdisc.bottlenecks.gumbel import Gumbel
+from unitdisc.bottlenecks.kmeans_units import KMeans
+from unitdisc.bottlenecks.pca import PCA
+from unitdisc.bottlenecks.residual_vq import ResidualVQ
+from unitdisc.bottlenecks.soft import Soft
 from unitdisc.bottlenecks.vq import VQ
 
 __all__ = ["BOTTLENECKS", "VQ", "Bottleneck", "BottleneckOutput", "Gaussian", "Linear"]
@@ -10,4 +18,13 @@ BOTTLENECKS = {
     "linear": Linear,
     "gaussian": Gaussian,
     "vq": VQ,
+    "residual-vq": ResidualVQ,
+    "grouped-vq": GroupedVQ,
+    "gumbel": Gumbel,
+    "soft": Soft,
+    "fsq": FSQ,
+    "pca": PCA,
+    "kmeans": KMeans,
+    "sparse": Sparse,
+    "denoising": Denoising,
 }

@@ -5,6 +5,7 @@ from typing import Protocol
 from torch import Tensor
 
 from unitdisc.encoders.conv import ConvEncoder
+from unitdisc.encoders.identity import Identity
 
 __all__ = ["ENCODERS", "Encoder"]
 
@@ -19,4 +20,4 @@ class Encoder(Protocol):
         """features: [B, T, F], lengths: [B] -> encoded: [B, ceil(T / stride), C], lengths: [B]."""
 
 
-ENCODERS = {"conv": ConvEncoder}
+ENCODERS = {"conv": ConvEncoder, "identity": Identity}
