@@ -7,6 +7,8 @@ import numpy as np
 
 from unitdisc.bottlenecks.segmentation.paths import viterbi_path
 
+SMALLEST = 1e-12  # switch cost that is tried where codes that cost the same leave none
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -40,9 +42,11 @@ def calibrated(evaluate: Callable[[float], tuple[float, int]], segments: int) ->
     nearer = min((found.few, found.many), key=lambda side: abs(side.segments - segments))
     if np.isfinite(nearer.switch_cost):
         return nearer
-    above = 2 * found.critical  # one run per sequence
-    cost, runs = evaluate(above)
-    return Calibration(above, runs, cost, nearer.evaluations + 1)
+    above, runs = found.critical or SMALLEST, segments + 1
+    while runs > nearer.segments:  # one run per sequence
+        above *= 2
+        cost, runs = evaluate(above)
+    return Calibration(above, runs, cost, nearer.evaluations)
 
 
 def bracket(evaluate: Callable[[float], tuple[float, int]], segments: int) -> Calibration | Bracket:

@@ -91,87 +91,79 @@ def lose(row, ends, switch_cost, later, losses):
 @numba.njit(cache=True)
 def fewest_losses(costs, begins, checkpoints, switch_cost, segments, allowed, codes):
     """The programme over (frame, code, segments so far) where the loss so far is allowed; see `best_within`."""
-    frames, num_codes = costs.shape
-    block_losses = np.zeros((BLOCK, num_codes))
-    first_state = np.zeros(frames + 1, np.int64)  # of each frame; a state is a code and a number of segments so far
-    state_code = np.empty(4 * frames, np.int32)
-    state_count = np.empty(4 * frames, np.int64)
-    state_from = np.empty(4 * frames, np.int64)  # the state one frame before
-    state_loss = np.empty(4 * frames)
-    states = 0
-    for frame in range(frames):
-        if frame % BLOCK == 0:  # what is lost at the frames of the next block, from its end
-            block = frame // BLOCK
-            later = checkpoints[block + 1]
-            for row in range(min(frames, frame + BLOCK) - 1, frame - 1, -1):
-                lose(costs[row], begins[row + 1], switch_cost, later, block_losses[row - frame])
-                later = block_losses[row - frame]
-        losses = block_losses[frame % BLOCK]
-        first_state[frame] = states
-        if frame == 0:
-            low, high = 0, 0
-            enter_loss, enter_from = np.zeros(1), np.full(1, -1)
-        else:
-            previous = first_state[frame - 1]
-            low, high = state_count[previous], state_count[previous]
-            for state in range(previous, states):
-                low, high = min(low, state_count[state]), max(high, state_count[state])
-            enter_loss, enter_from = np.full(high - low + 1, np.inf), np.full(high - low + 1, -1)
-            for state in range(previous, states):
-                leaving = 0.0 if begins[frame] else max(0.0, switch_cost - losses[state_code[state]])
-                count = state_count[state] - low
-                if state_loss[state] + leaving < enter_loss[count]:
-                    enter_loss[count] = state_loss[state] + leaving
-                    enter_from[count] = state
-        room = states + (high - low + 2) * num_codes + (states - first_state[max(frame - 1, 0)])
-        if room > len(state_loss):
-            more = max(room, 2 * len(state_loss))
-            state_code = grown(state_code, more)
-            state_count = grown(state_count, more)
-            state_from = grown(state_from, more)
-            state_loss = grown(state_loss, more)
-        # ways into a state: another code before (or another sequence), one segment more; or the same code
-        place = np.full((num_codes, high - low + 2), -1)
-        lowest = enter_loss.min()
-        for code in range(num_codes):
-            if lowest + losses[code] > allowed:
-                continue
-            for count in range(high - low + 1):
-                loss = enter_loss[count] + losses[code]
-                if loss <= allowed and low + count + 1 <= segments:
-                    place[code, count + 1] = states
-                    state_code[states], state_count[states] = code, low + count + 1
-                    state_from[states], state_loss[states] = enter_from[count], loss
-                    states += 1
+    block = np.zeros((BLOCK, costs.shape[1]))
+    states = [(-1, 0, -1, 0.0)]  # (code, segments so far, the state one frame before, loss so far)
+    previous, current = 0, 1  # the first state of the frame before, and of this one
+    for frame in range(len(costs)):
+        if frame % BLOCK == 0:
+            fill(block, costs, begins, checkpoints, frame, switch_cost)
+        losses = block[frame % BLOCK]
+        enter(states, previous, losses, begins[frame], switch_cost, segments, allowed)
         if not begins[frame]:
-            for state in range(first_state[frame - 1], first_state[frame]):
-                code, count = state_code[state], state_count[state]
-                loss = state_loss[state] + max(0.0, losses[code] - switch_cost)
-                if loss > allowed:
-                    continue
-                there = place[code, count - low]
-                if there < 0:
-                    there = states
-                    place[code, count - low] = there
-                    state_code[there], state_count[there], state_loss[there] = code, count, np.inf
-                    states += 1
-                if loss <= state_loss[there]:
-                    state_from[there], state_loss[there] = state, loss
-        if states == first_state[frame]:
+            stay(states, previous, current, losses, switch_cost, allowed)
+        if len(states) == current:
             return np.inf
-    best, best_loss = -1, np.inf
-    for state in range(first_state[frames - 1], states):
-        loss = state_loss[state] + switch_cost * (segments - state_count[state])
-        if loss < best_loss:
-            best, best_loss = state, loss
-    for frame in range(frames - 1, -1, -1):
-        codes[frame] = state_code[best]
-        best = state_from[best]
-    return best_loss
+        previous, current = current, len(states)
+    return trace(states, previous, switch_cost, segments, codes)
 
 
 @numba.njit(cache=True)
-def grown(values, size):
-    larger = np.empty(size, values.dtype)
-    larger[: len(values)] = values
-    return larger
+def fill(block, costs, begins, checkpoints, first, switch_cost):
+    """What is lost at least by each code at the frames of a block, from its last frame to its first."""
+    later = checkpoints[first // BLOCK + 1]
+    for frame in range(min(len(costs), first + BLOCK) - 1, first - 1, -1):
+        lose(costs[frame], begins[frame + 1], switch_cost, later, block[frame - first])
+        later = block[frame - first]
+
+
+@numba.njit(cache=True)
+def enter(states, previous, losses, begins, switch_cost, segments, allowed):
+    """Adds the states where a segment begins: after another code, or at the beginning of a sequence."""
+    before = len(states)
+    low = high = states[previous][1]
+    for state in range(previous, before):
+        low, high = min(low, states[state][1]), max(high, states[state][1])
+    least = np.full(high - low + 1, np.inf)  # of every number of segments so far, the least loss
+    origin = np.full(high - low + 1, -1)
+    for state in range(previous, before):
+        code, count, _, loss = states[state]
+        loss += 0.0 if begins else max(0.0, switch_cost - losses[code])
+        if loss < least[count - low]:
+            least[count - low] = loss
+            origin[count - low] = state
+    lowest = least.min()
+    for code in range(len(losses)):
+        if lowest + losses[code] <= allowed:
+            for step in range(len(least)):
+                if least[step] + losses[code] <= allowed and low + step < segments:
+                    states.append((code, low + step + 1, origin[step], least[step] + losses[code]))
+
+
+@numba.njit(cache=True)
+def stay(states, previous, current, losses, switch_cost, allowed):
+    """Adds the states whose segment goes on; of two with one code and as many segments, the better is kept."""
+    entered = {(-1, -1): -1}
+    for state in range(current, len(states)):
+        entered[states[state][0], states[state][1]] = state
+    for state in range(previous, current):
+        code, count, _, loss = states[state]
+        loss += max(0.0, losses[code] - switch_cost)
+        if loss <= allowed:
+            there = entered.get((code, count), -1)
+            if there < 0:
+                states.append((code, count, state, loss))
+            elif loss <= states[there][3]:
+                states[there] = (code, count, state, loss)
+
+
+@numba.njit(cache=True)
+def trace(states, first, switch_cost, segments, codes):
+    """Fills `codes` with the best path to one of the states from `first` on; returns its loss."""
+    best, least = -1, np.inf
+    for state in range(first, len(states)):
+        loss = states[state][3] + switch_cost * (segments - states[state][1])
+        if loss < least:
+            best, least = state, loss
+    for frame in range(len(codes) - 1, -1, -1):
+        codes[frame], _, best, _ = states[best]
+    return least
