@@ -12,7 +12,6 @@ Peers run in environments of their own, whose Python --peer names; benchmarks/ba
 import argparse
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from machine import machine
 from numba import njit
 from threadpoolctl import threadpool_limits
 
@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> dict | None:
     with tempfile.TemporaryDirectory() as folder:
         found = {"runs": list(runs(args, Path(folder))), "parts": parts()}
     found |= {
-        "machine": {"processor": processor(), "cores": os.cpu_count()},
+        "machine": machine(),
         "versions": versions(),
     }
     print(tables(found))
@@ -234,11 +234,6 @@ def seconds(call: Callable[[], object]) -> float:
             call()
         best = min(best, (time.perf_counter() - start) / 20)
     return best
-
-
-def processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
 
 
 def tables(found: dict) -> str:
