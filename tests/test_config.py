@@ -94,8 +94,9 @@ def test_the_fields_of_such_an_argument_are_options_like_any_other():
 
 @pytest.mark.parametrize("kind", BOTTLENECKS)
 def test_defaults_build_the_same_bottleneck(kind):
-    bottleneck = build("bottleneck", BOTTLENECKS, {"kind": kind, **defaults(BOTTLENECKS[kind])}, "vq", in_dim=8)
-    assert repr(bottleneck) == repr(build("bottleneck", BOTTLENECKS, {"kind": kind}, "vq", in_dim=8))
+    sizes = {"in_dim": 80, "frame_rate": 50.0}
+    bottleneck = build("bottleneck", BOTTLENECKS, {"kind": kind, **defaults(BOTTLENECKS[kind])}, "vq", **sizes)
+    assert repr(bottleneck) == repr(build("bottleneck", BOTTLENECKS, {"kind": kind}, "vq", **sizes))
 
 
 def test_an_int_will_do_for_a_float():

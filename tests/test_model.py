@@ -11,7 +11,16 @@ from unitdisc.decoders import DECODERS
 from unitdisc.encoders import ENCODERS
 from unitdisc.model import PROBE_POINTS, UnitModel
 
-BOTTLENECK_OPTIONS = {"vq": {"num_codes": 8, "warmup_steps": 0}, "gaussian": {"free_bits": 0.0}}
+VQ = {"num_codes": 8, "warmup_steps": 0}
+BOTTLENECK_OPTIONS = {
+    "vq": VQ,
+    "piecewise-vq": VQ,
+    "residual-vq": VQ,
+    "grouped-vq": VQ,
+    "kmeans": {"num_codes": 8, "warmup_steps": 1},
+    "gaussian": {"free_bits": 0.0},
+    "sparse": {"active": 2},
+}
 DECODER_OPTIONS = {"frames": {"channels": 8}, "wavenet": {"channels": 8, "skip_channels": 8, "layers": 3}}
 TARGET_DIM = {"frames": 5, "wavenet": 256}
 
@@ -19,9 +28,8 @@ TARGET_DIM = {"frames": 5, "wavenet": 256}
 def tiny_model(bottleneck="vq", decoder="frames", stride=2):
     torch.manual_seed(0)
     encoder = ENCODERS["conv"](in_dim=13, dim=16, stride=stride)
-    middle = config.construct(
-        bottleneck, BOTTLENECKS[bottleneck], BOTTLENECK_OPTIONS.get(bottleneck, {}), in_dim=16, dim=4
-    )
+    options = {"kind": bottleneck, **BOTTLENECK_OPTIONS.get(bottleneck, {})}
+    middle = config.build("bottleneck", BOTTLENECKS, options, "vq", in_dim=16, dim=4, frame_rate=50.0)
     conditioner = Conditioner(middle.dim, num_speakers=2, dim=8)
     output = DECODERS[decoder](conditioner.dim, TARGET_DIM[decoder], **DECODER_OPTIONS[decoder])
     return UnitModel(encoder, middle, TimeJitter(), conditioner, output)

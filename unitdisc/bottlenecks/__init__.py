@@ -8,6 +8,7 @@ from unitdisc.bottlenecks.grouped_vq import GroupedVQ
 from unitdisc.bottlenecks.gumbel import Gumbel
 from unitdisc.bottlenecks.kmeans_units import KMeans
 from unitdisc.bottlenecks.pca import PCA
+from unitdisc.bottlenecks.piecewise_vq import PiecewiseVQ
 from unitdisc.bottlenecks.residual_vq import ResidualVQ
 from unitdisc.bottlenecks.soft import Soft
 from unitdisc.bottlenecks.vq import VQ
@@ -18,6 +19,7 @@ BOTTLENECKS = {
     "linear": Linear,
     "gaussian": Gaussian,
     "vq": VQ,
+    "piecewise-vq": PiecewiseVQ,
     "residual-vq": ResidualVQ,
     "grouped-vq": GroupedVQ,
     "gumbel": Gumbel,

@@ -1,0 +1,120 @@
+"""Piecewise-constant VQ: a unit is a run of one code, and there are so many units per second (Chorowski et al., 2019).
+
+In training the number of runs is a constraint on the whole minibatch, met by one of three solvers. What it costs to
+change the code there, the switch cost, is learnt on the way: the price at which Viterbi finds as many runs. At
+inference every change has that price, and any utterance, however long, falls into units by itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unitdisc.bottlenecks.base import BottleneckOutput
+from unitdisc.bottlenecks.codebooks import CodebookOptions
+from unitdisc.bottlenecks.segmentation import exact_path, merged_path, viterbi, viterbi_path
+from unitdisc.bottlenecks.segmentation.calibration import Calibration, calibrated, evaluation
+from unitdisc.bottlenecks.segmentation.paths import Path
+from unitdisc.bottlenecks.vq import CODES, VQ
+from unitdisc.distributed import rank, rows_of_all
+
+MEMORY = 100  # batches that the switch cost is averaged over
+
+Solver = Callable[[np.ndarray, np.ndarray, int, float], Path]  # of costs [N, K], lengths [B], segments, switch cost
+SOLVERS: dict[str, Solver] = {
+    "greedy": lambda costs, lengths, segments, switch_cost: merged_path(costs, segments, lengths),
+    "viterbi": lambda costs, lengths, segments, switch_cost: viterbi_path(costs, switch_cost, lengths),
+    "exact": lambda costs, lengths, segments, switch_cost: exact_path(costs, segments, lengths),
+}
+
+
+class PiecewiseVQ(VQ):
+    """VQ whose codes change so many times per second, and in between stay the same.
+
+    frame_rate: frames per second that come from the encoder.
+    units_per_second: how many units a second of the training corpus has, on average.
+    solver: who finds the codes in training: "greedy" merges neighbours, "viterbi" takes the switch cost of the batch,
+    "exact" finds the codes nearest to the frames.
+    squared: whether a frame costs its squared distance to a code, or the distance.
+    pooling: the decoder and the codes see the mean of the frames of a unit, so that gradients reach all of them alike.
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        frame_rate: float,
+        dim: int = 64,
+        codes: CodebookOptions = CODES,
+        commitment: float = 0.25,
+        batch_norm: bool = False,
+        units_per_second: float = 12.0,
+        solver: str = "greedy",
+        squared: bool = True,
+        pooling: bool = False,
+    ):
+        super().__init__(in_dim, dim, codes, commitment, batch_norm)
+        if solver not in SOLVERS:
+            raise ValueError(f"unknown solver {solver!r}: choose one of {sorted(SOLVERS)}")
+        if not 0 < units_per_second <= frame_rate:
+            raise ValueError(
+                f"units_per_second must be above 0 and at most {frame_rate:g}, the frames per second, "
+                f"not {units_per_second:g}"
+            )
+        self.changes_per_frame = units_per_second / frame_rate
+        self.frame_rate = frame_rate
+        self.solver = solver
+        self.squared = squared
+        self.pooling = pooling
+        self.register_buffer("switch_cost", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("calibrations", torch.tensor(0))
+
+    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+        output = super().forward(encoded, mask)
+        if output.codes is None:
+            return output
+        changes = ((output.codes[:, 1:] != output.codes[:, :-1]) & mask[:, 1:]).sum()
+        metrics = {
+            "units_per_second": changes / mask[:, 1:].sum().clamp(min=1) * self.frame_rate,
+            "switch_cost": self.switch_cost.clone(),
+        }
+        return replace(output, metrics={**output.metrics, **metrics})
+
+    def assign(self, costs: Tensor, mask: Tensor) -> Tensor:
+        """Codes that stay the same for a while: [B, T, K], [B, T] -> [B, T]."""
+        costs = costs if self.squared else costs.sqrt()
+        if not self.training:
+            return viterbi(costs, mask, float(self.switch_cost))
+        rows, lengths = rows_of_all(costs[mask]).cpu().numpy(), rows_of_all(mask.sum(1)).cpu().numpy()
+        segments = self.wanted(lengths)
+        found = calibrated(evaluation(rows, lengths), segments)
+        self.remember(found)
+        path = SOLVERS[self.solver](rows, lengths, segments, found.switch_cost)
+        first = lengths[: rank() * len(mask)].sum()  # the frames of the other processes come before
+        codes = torch.zeros_like(mask, dtype=torch.long)
+        codes[mask] = torch.from_numpy(path.codes[first : first + int(mask.sum())]).to(mask.device)
+        return codes
+
+    def wanted(self, lengths: np.ndarray) -> int:
+        """Segments of a batch of crops: units per second is how often codes change between two of its frames."""
+        crops = np.count_nonzero(lengths)
+        return crops + round(self.changes_per_frame * (int(lengths.sum()) - crops))
+
+    @torch.no_grad()
+    def remember(self, found: Calibration) -> None:
+        """Averages the switch costs of the latest batches."""
+        self.calibrations += 1
+        latest = torch.as_tensor(found.switch_cost).to(self.switch_cost)
+        self.switch_cost.lerp_(latest, 1 / min(int(self.calibrations), MEMORY))
+
+    def pool(self, frames: Tensor, codes: Tensor, mask: Tensor) -> Tensor:
+        """The mean of the frames of each unit, in the place of each of them: [B, T, D] -> [B, T, D]."""
+        if not self.pooling:
+            return frames
+        begins = torch.ones_like(mask)
+        begins[:, 1:] = (codes[:, 1:] != codes[:, :-1]) | ~mask[:, 1:]
+        runs = begins.flatten().cumsum(0) - 1  # [B * T] padding frames are runs of their own
+        flat = frames.flatten(0, 1)
+        sums = flat.new_zeros(int(runs[-1]) + 1, flat.shape[1]).index_add_(0, runs, flat)
+        return (sums / runs.bincount()[:, None])[runs].view_as(frames)
