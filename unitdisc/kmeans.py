@@ -27,7 +27,7 @@ SAMPLE_PER_CODE, SMALLEST_SAMPLE = 64, 50_000  # frames
 SAMPLE_PASSES = 30
 COPIES = 4  # of the sample, at most, while k-means works on it
 
-Progress = Callable[[str, int], AbstractContextManager[Callable[..., None]]]  # title, total -> advance(count, note)
+Progress = Callable[..., AbstractContextManager[Callable[..., None]]]  # title, total, done -> advance(count, note)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class KMeansResult:
     inertias: tuple[float, ...]  # of every pass; of mini-batches, before the codes moved
 
 
-def quiet(title: str, total: int) -> AbstractContextManager[Callable[..., None]]:
+def quiet(title: str, total: int, done: int = 0) -> AbstractContextManager[Callable[..., None]]:
     return nullcontext(lambda count=1, note="": None)
 
 
@@ -126,10 +126,15 @@ def kmeans(
             )
         settings = {"options": asdict(options), "frames": seen.checksum}
         state = read_state(state_file, settings) or first_state(seen.sample, options, frames.folder)
-        while state.phase != "done":
-            with progress(f"k-means, pass {len(state.inertias) + 1}", len(frames.names)) as advance:
+        done, utterances = len(state.inertias), len(frames.names)
+        with progress("k-means", options.passes * utterances, done=done * utterances) as advance:
+            while state.phase != "done":
                 state = next_state(kept, state, seen, options, threads, advance)
-            write_state(state_file, state, settings)
+                write_state(state_file, state, settings)
+                mean = state.inertias[-1] / seen.frames
+                advance(
+                    0, note=f"pass {len(state.inertias)}, at most {options.passes}; mean squared distance {mean:.6g}"
+                )
     passes = len(state.inertias)
     inertia = state.inertias[-1] if options.mini_batch else min(state.inertias)
     return KMeansResult(

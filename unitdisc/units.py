@@ -79,13 +79,18 @@ def read_units(encodings: Encodings, utterance: Utterance) -> Units:
             f"{encodings.folder}: {utterance.id} has {len(codes)} codes for {len(centres)} frames; "
             "encode the corpus again"
         )
+    refuse_span(encodings.folder, utterance, centres)
+    return Units(utterance, list(codes), runs(codes, centres, utterance.ticks))
+
+
+def refuse_span(folder: Path, utterance: Utterance, centres: np.ndarray) -> None:
+    """Raises EncodingsError if the frames of an utterance do not end where it does."""
     step = np.diff(centres).max(initial=0) or 2 * centres[0]
     if abs(centres[-1] + step / 2 - utterance.ticks) > SLACK * step:
         raise EncodingsError(
-            f"{encodings.folder}: the last frame of {utterance.id} is at tick {centres[-1]:g}, but the utterance "
+            f"{folder}: the last frame of {utterance.id} is at tick {centres[-1]:g}, but the utterance "
             f"has {utterance.ticks} ticks; was another version of the corpus encoded? Encode this one"
         )
-    return Units(utterance, list(codes), runs(codes, centres, utterance.ticks))
 
 
 def write_units_jsonl(path: Path, units: Iterable[Units]) -> None:

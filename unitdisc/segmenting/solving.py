@@ -1,0 +1,146 @@
+"""The cheapest codes for the utterances of a corpus, and the switch cost at which there are so many units."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from unitdisc.bottlenecks.segmentation.calibration import calibrated
+from unitdisc.bottlenecks.segmentation.durations import durations_of, starts_of
+from unitdisc.bottlenecks.segmentation.exact import exact_path
+from unitdisc.bottlenecks.segmentation.merging import merged_path
+from unitdisc.bottlenecks.segmentation.paths import viterbi_path
+from unitdisc.bottlenecks.segmentation.semi_markov import semi_markov_path
+from unitdisc.bottlenecks.segmentation.transitions import transition_path
+from unitdisc.frames import Frames, in_order
+
+WHOLE = {"greedy": merged_path, "exact": exact_path}  # solvers that need all costs at once
+DOUBLINGS = 200
+
+
+@dataclass(frozen=True)
+class Priors:
+    """What runs of one code cost beside their frames."""
+
+    durations: np.ndarray | None = None  # [D], of a run of d frames at index d - 1; None: nothing, however long
+    shortest: int = 1  # frames
+    transitions: np.ndarray | None = None  # [K, K], of a change from one code to another
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The codes of one utterance."""
+
+    codes: np.ndarray  # [T]
+    cost: float  # of frames, durations and changes; without switch costs
+    segments: int
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What a corpus costs at a switch cost."""
+
+    switch_cost: float
+    segments: int
+
+
+def solve(costs: np.ndarray, priors: Priors, switch_cost: float) -> Solution:
+    """The cheapest codes of one utterance: costs [T, K]. Where there are priors, the switch cost may be negative."""
+    if priors.durations is None and priors.transitions is None:
+        path = viterbi_path(costs, switch_cost)
+        return Solution(path.codes, path.cost, path.segments)
+    if priors.durations is None:
+        between = priors.transitions + switch_cost * ~np.eye(costs.shape[1], dtype=bool)
+        path = transition_path(costs, between)
+    else:
+        table = priors.durations + switch_cost  # of every run: as many as there are changes, and one
+        path = semi_markov_path(costs, table, priors.shortest, transitions=priors.transitions)
+    return Solution(path.codes, path.cost + price_of(path.codes, priors), path.segments)
+
+
+def price_of(codes: np.ndarray, priors: Priors) -> float:
+    """What the runs of codes [T] cost by the priors."""
+    price = 0.0
+    if priors.durations is not None:
+        price += float(priors.durations[durations_of(codes) - 1].sum())
+    if priors.transitions is not None:
+        units = codes[starts_of(codes)]
+        price += float(priors.transitions[units[:-1], units[1:]].sum())
+    return price
+
+
+def solutions(costs: Frames, priors: Priors, switch_cost: float, threads: int) -> Iterator[tuple[str, Solution]]:
+    """The cheapest codes of every utterance, in order. Raises ValueError naming one for which there are none."""
+
+    def one(name: str) -> tuple[str, Solution]:
+        try:
+            return name, solve(costs[name], priors, switch_cost)
+        except ValueError as error:
+            raise ValueError(f"{costs.folder}: {name}: {error}") from error
+
+    return in_order(one, costs.names, threads)
+
+
+def calibrate(
+    costs: Frames, priors: Priors, segments: int, threads: int, advance: Callable[..., None] = lambda **told: None
+) -> Solved:
+    """The switch cost at which a corpus has so many segments, or as nearly so many as any gives.
+
+    advance(note=...): called after every pass over the corpus. With priors it can be negative, where these alone make
+    fewer segments; and where none makes so few or so many, because runs cannot be longer or shorter, it is the one
+    that comes nearest.
+    """
+
+    def evaluate(switch_cost: float) -> tuple[float, int]:
+        found = [(s.cost, s.segments) for _, s in solutions(costs, priors, switch_cost, threads)]
+        runs = sum(count for _, count in found)
+        advance(note=f"{runs} segments, {segments} wanted, at switch cost {switch_cost:.6g}")
+        return math.fsum(cost for cost, _ in found), runs
+
+    if priors == Priors():
+        found = calibrated(evaluate, segments)
+        return Solved(found.switch_cost, found.segments)
+    return with_priors(evaluate, segments)
+
+
+def with_priors(evaluate: Callable[[float], tuple[float, int]], segments: int) -> Solved:
+    """As `calibrated`, for switch costs of either sign, none of which can be infinite.
+
+    More cost never makes more segments, whatever the priors: of two solutions the one with more segments is the
+    better one below the switch cost at which both cost the same, and the worse one above.
+    """
+    cost, runs = evaluate(0.0)
+    if runs == segments:
+        return Solved(0.0, runs)
+    step, last = max(cost / max(runs, 1), 1e-6), runs
+    for _ in range(DOUBLINGS):  # ever farther, until the wanted number is passed, or as near as it gets
+        far = step if runs > segments else -step
+        _, reached = evaluate(far)
+        if (reached <= segments) if runs > segments else (reached >= segments):
+            break
+        if reached == last and step > 1e3 * max(cost / max(runs, 1), 1e-6):
+            return Solved(far, reached)
+        step, last = 4 * step, reached
+    floor, ceiling = min(far, 0.0), max(far, 0.0)
+
+    def shifted(price: float) -> tuple[float, int]:
+        switch_cost = min(floor + price, ceiling)
+        cost, runs = evaluate(switch_cost)
+        return cost + floor * runs, runs
+
+    found = calibrated(shifted, segments)
+    return Solved(min(floor + found.switch_cost, ceiling), found.segments)
+
+
+def solve_whole(solver: str, costs: Frames, segments: int) -> dict[str, np.ndarray]:
+    """The codes of all utterances by a solver that looks at all of them at once, all their costs being in memory."""
+    tables = [costs[name] for name in costs.names]
+    lengths = np.array([len(table) for table in tables])
+    path = WHOLE[solver](np.concatenate(tables), segments, lengths)
+    return dict(zip(costs.names, np.split(path.codes, np.cumsum(lengths)[:-1])))
+
+
+def segments_in(codes: Sequence[np.ndarray]) -> int:
+    """Runs of one code over several utterances."""
+    return sum(len(starts_of(utterance)) for utterance in codes)

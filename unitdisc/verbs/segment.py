@@ -1,0 +1,257 @@
+"""unitdisc segment: units of any system's frames, so many a second."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import typer
+
+from unitdisc import console
+from unitdisc.bottlenecks.segmentation.durations import starts_of
+from unitdisc.codebook import (
+    Codebook,
+    CodebookError,
+    checksum,
+    codebook_of_model,
+    read_codebook,
+    refuse_unfit,
+    write_codebook,
+)
+from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, is_regular
+from unitdisc.evaluation.foreign import AnyEncodings, open_encodings
+from unitdisc.evaluation.frames import refuse_rate
+from unitdisc.evaluation.settings import versions
+from unitdisc.experiment import WEIGHTS, weights_checksum
+from unitdisc.files import write_json
+from unitdisc.frames import StoredFrames
+from unitdisc.kaldi import read_corpus
+from unitdisc.kmeans import KMeansOptions, kmeans
+from unitdisc.segmenting.corpora import PooledFrames, Segmentation, Workplace
+from unitdisc.segmenting.corpora import segment as find_units
+from unitdisc.segmenting.options import SegmentOptions
+from unitdisc.segmenting.peaks import means
+from unitdisc.segmenting.timing import Timing, survey
+from unitdisc.units import export
+from unitdisc.verbs.folders import folder_for_results
+
+PASSES = 30  # over the corpus that it takes, at most as a rule, to find the price of a change
+PROBLEMS = "{count} of {total} utterances cannot be segmented, the first: {first}"
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Where codes come from: one of the three."""
+
+    codebook: Path | None
+    num_codes: int | None  # of k-means
+    experiment: Path | None
+    seed: int = 0
+
+    def __post_init__(self):
+        given = [self.codebook, self.num_codes, self.experiment]
+        if sum(one is not None for one in given) != 1:
+            raise ValueError("give one of --codebook, --codes (k-means of these frames) and --experiment")
+
+
+@dataclass(frozen=True)
+class Resources:
+    memory: float = 2.0  # GiB
+    threads: int | None = None
+
+    def __post_init__(self):
+        if not 0 < self.memory < float("inf"):
+            raise ValueError(f"--memory must be a number of GiB above 0, not {self.memory:g}")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"--threads must be 1 or more, not {self.threads}")
+
+
+def rate_of(units_per_second: float | None, units_per_100_columns: float | None) -> float | None:
+    if units_per_second is not None and units_per_100_columns is not None:
+        raise ValueError("--units-per-second is for recordings and --units-per-100-columns for images; give one")
+    return units_per_100_columns if units_per_second is None else units_per_second
+
+
+def segment(
+    encodings: Path,
+    corpus: Path,
+    folder: Path,
+    codes: Codes,
+    options: SegmentOptions,
+    per: str,
+    resources: Resources,
+    frame_rate: float | None,
+    times: str | None,
+    allow_pipes: bool,
+    strict: bool,
+) -> None:
+    """Writes an encodings folder with the units of a corpus, and units/ for other tools; prints what was found.
+
+    per: what the rate was given for, "second" or "100 columns".
+    """
+    folder = folder_for_results(folder)
+    if folder.resolve() == encodings.resolve():
+        raise ValueError(f"{folder}: holds the frames; choose another folder for their units")
+    utterances = read_corpus(corpus, allow_pipes)
+    opened = open_for(encodings, utterances, frame_rate, times)
+    codebook = chosen_codebook(codes)
+    if codebook and codebook.spherical and options.distance != "cosine":
+        raise CodebookError(
+            f"{codebook.source}: its codes are of length 1 (spherical k-means); compare frames with --distance cosine"
+        )
+    spherical = options.distance == "cosine"
+    there = [utterance for utterance in utterances if utterance.id in opened]
+    if not there:
+        raise EncodingsError(f"{encodings}: holds none of the {len(utterances)} utterances of {corpus}; encode them")
+    if codebook:
+        unchecked = refuse_unfit(codebook, encodings, opened.settings, StoredFrames(opened, [there[0].id]).dim)
+        if unchecked:
+            refuse_or_say(f"{codebook.source}: {unchecked}", strict)
+    with console.progress("reading frames", len(there)) as advance:
+        timing = survey(opened, there, spherical, advance)
+    problems = [f"{u.id} has no encoding in {encodings}" for u in utterances if u.id not in opened] + timing.problems
+    if problems and strict:
+        raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
+    console.say_problems(problems, len(timing.names))
+    if options.rate and timing.span and timing.unit != per:
+        right = "--units-per-100-columns" if per == "second" else "--units-per-second"
+        raise ValueError(f"{corpus}: its length is counted in {timing.unit}s; give {right}")
+    frames = StoredFrames(opened, timing.names, spherical)
+    threads = resources.threads or os.cpu_count() or 1
+    passes = PASSES * (1 + max(options.iterations, int(options.learns_priors)))
+    with console.progress("segmenting", passes, "passes") as passed:
+        place = Workplace(frames, resources.memory, threads, lambda note: passed(1, note))
+        if codebook is None:
+            codebook = codebook_of(place, timing, codes, options, folder, opened)
+        vectors = unit_codes(codebook) if spherical else codebook.vectors
+        found = find_units(place, timing, vectors, options)
+    usable = {*timing.names}
+    corpus_there = [utterance for utterance in there if utterance.id in usable]
+    made_of = {"codebook": checksum(codebook.vectors), "from": codebook.source, **asdict(options), "per": per}
+    write(opened, frames, corpus_there, found, folder, made_of, options.pool)
+    finish(folder, found, codebook, opened, corpus_there, timing, options)
+
+
+def refuse_or_say(message: str, strict: bool) -> None:
+    if strict:
+        raise CodebookError(f"{message}; make a codebook with `unitdisc kmeans`, or leave --strict out")
+    console.say(message)
+
+
+def open_for(
+    encodings: Path, utterances: Sequence[Utterance], frame_rate: float | None, times: str | None
+) -> AnyEncodings:
+    """Opens frames of any system, whose times are counted in the ticks of the corpus."""
+    rates = {utterance.rate for utterance in utterances}
+    own = (encodings / "encodings.json").exists()
+    if not own and (len(rates) > 1 or None in rates):
+        raise CorpusError(
+            f"{encodings}: frames of other tools need recordings of one rate, not {sorted(map(str, rates))}; "
+            "write an encodings.json with stride and offset into the folder"
+        )
+    opened = open_encodings(encodings, 16_000 if own else rates.pop(), frame_rate, times)
+    if not own and frame_rate:
+        refuse_rate(opened, [utterance for utterance in utterances if utterance.id in opened][:5], frame_rate)
+    return opened
+
+
+def chosen_codebook(codes: Codes) -> Codebook | None:
+    """The codebook that was asked for; None where k-means is yet to make it."""
+    if codes.codebook:
+        return read_codebook(codes.codebook)
+    if codes.experiment is None:
+        return None
+    from safetensors.numpy import load_file
+
+    path = codes.experiment / WEIGHTS
+    if not path.exists():
+        raise CodebookError(f"{path}: not there; is {codes.experiment} a folder made by `unitdisc train`?")
+    card = {"frames_of": {"model": weights_checksum(codes.experiment), "point": "projection"}}
+    return codebook_of_model(load_file(path), card, str(codes.experiment))
+
+
+def codebook_of(
+    place: Workplace, timing: Timing, codes: Codes, options: SegmentOptions, folder: Path, opened: AnyEncodings
+) -> Codebook:
+    """k-means of the frames, or of the segments between peaks, that are to be named."""
+    spherical = options.distance == "cosine"
+    wanted = KMeansOptions(codes.num_codes, spherical, codes.seed)
+    frames = place.frames if options.method == "units" else PooledFrames(place, timing, options)
+    state = folder / "units" / "codebook.npy.part"
+    found = kmeans(frames, wanted, place.memory, place.threads, state, console.progress)
+    card = {"spherical": spherical, "frames_of": opened.settings, "options": asdict(wanted)}
+    return Codebook(found.vectors, card, f"k-means of {opened.folder}")
+
+
+def unit_codes(codebook: Codebook) -> np.ndarray:
+    lengths = np.linalg.norm(codebook.vectors, axis=1, keepdims=True)
+    if not lengths.all():
+        code = int(np.argmin(lengths))
+        raise CodebookError(f"{codebook.source}: code {code} is all zeros and has no angle; use --distance squared")
+    return codebook.vectors / lengths
+
+
+def write(
+    opened: AnyEncodings,
+    frames: StoredFrames,
+    utterances: Sequence[Utterance],
+    found: Segmentation,
+    folder: Path,
+    made_of: dict,
+    pool: bool,
+) -> None:
+    """Writes codes and frames of all utterances; those that an interrupted run wrote are left alone."""
+    settings = {**opened.settings, "num_codes": len(found.vectors), "segmentation": made_of | found.facts}
+    writer = EncodingsWriter(folder, settings)
+    with console.progress("writing units", len(utterances)) as advance:
+        for utterance in utterances:
+            source = opened.folder / f"{utterance.id}.npy"
+            values = frames[utterance.id]
+            if not writer.is_current(utterance.id, len(values), source if source.exists() else None):
+                codes = found.codes_of(utterance.id)
+                shown = pooled(values, codes) if pool else found.vectors[codes]
+                centres = opened[utterance.id].centres
+                writer.write(Encoding(utterance.id, centres, shown, codes), is_even(opened, utterance.id))
+            advance(1)
+    writer.finish()
+
+
+def is_even(opened: AnyEncodings, utterance: str) -> bool:
+    """Whether stride and offset say when the frames of an utterance happen."""
+    return is_regular(opened.settings) and not (opened.folder / "centres" / f"{utterance}.npy").exists()
+
+
+def pooled(frames: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Every frame as the mean of its unit: [T, D], [T] -> [T, D]."""
+    starts = starts_of(codes)
+    return np.repeat(means(frames, starts[1:]), np.diff(starts, append=len(codes)), axis=0)
+
+
+def finish(
+    folder: Path,
+    found: Segmentation,
+    codebook: Codebook,
+    opened: AnyEncodings,
+    utterances: Sequence[Utterance],
+    timing: Timing,
+    options: SegmentOptions,
+) -> None:
+    """Writes units/ for other tools, and says how many units there are."""
+    written = Encodings.open(folder)
+    formats = ("jsonl", "ctm", "textgrid") if timing.unit == "second" else ("jsonl",)
+    files = export(written, utterances, folder / "units", formats).files
+    units = sum(len(starts_of(np.asarray(codes))) for codes in written.codes.values() if codes)
+    rate = timing.rate(units)
+    card = {"spherical": options.distance == "cosine", "frames_of": opened.settings, "from": codebook.source}
+    write_codebook(folder / "units" / "codebook.npy", found.vectors, card)
+    (folder / "units" / "codebook.npy.part").unlink(missing_ok=True)
+    summary = {"asked": options.rate, "found": rate, "per": timing.unit, "units": units, "segmentation": found.facts}
+    write_json(folder / "units" / "summary.json", summary | {"versions": versions()})
+    asked = f"{options.rate:g} asked" if options.rate else "no number asked"
+    typer.echo(f"{folder}: {units} units in {len(utterances)} utterances, {rate:.4g} a {timing.unit} ({asked})")
+    if "switch_cost" in found.facts:
+        typer.echo(f"switch cost {found.facts['switch_cost']:.6g}")
+    for path in (*files, folder / "units" / "codebook.npy"):
+        typer.echo(path)
