@@ -7,9 +7,11 @@ import pytest
 import torch
 from sklearn import decomposition
 from sklearn.cluster import KMeans as ReferenceKMeans
+from tiny import OPTIONS
 from torch.distributions import Categorical, Uniform, kl_divergence
 
 from unitdisc.batch import padding_mask
+from unitdisc.bottlenecks import BOTTLENECKS
 from unitdisc.bottlenecks.annealing import Temperature
 from unitdisc.bottlenecks.autoencoders import Denoising, Sparse
 from unitdisc.bottlenecks.codebooks import CodebookOptions
@@ -22,6 +24,9 @@ from unitdisc.bottlenecks.pca import PCA
 from unitdisc.bottlenecks.residual_vq import ResidualVQ
 from unitdisc.bottlenecks.soft import Soft, divergence_from_uniform
 from unitdisc.bottlenecks.vq import VQ
+from unitdisc.encodings import Encodings
+
+pytest_plugins = ["tiny_fixtures"]
 
 MASK = padding_mask(torch.tensor([9, 5]), 9)
 EVERY = torch.ones(4, 25, dtype=torch.bool)
@@ -398,3 +403,65 @@ def test_gaussian_noise_has_the_deviation_asked_for():
 def test_impossible_options_are_refused(build, cure):
     with pytest.raises(ValueError, match=cure):
         build()
+
+
+# Commands
+
+PLAIN = {"encoder.kind": "identity"}
+LEARNT = {"encoder.dim": 16}
+EXPERIMENTS = {
+    "residual-vq": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 5, **LEARNT},
+    "grouped-vq": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 5, **LEARNT},
+    "gumbel": {"bottleneck.num_codes": 8, **LEARNT},
+    "soft": {"bottleneck.num_codes": 8, **LEARNT},
+    "fsq": {"bottleneck.levels": [8] * 10, **LEARNT},  # 2^30 codes: nothing may have a place for each
+    "pca": {"bottleneck.dim": 8, "bottleneck.warmup_steps": 5, **PLAIN},
+    "kmeans": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 5, **PLAIN},
+    "sparse": {"bottleneck.dim": 32, "bottleneck.active": 4, **PLAIN},
+    "denoising": {"bottleneck.dim": 8, **PLAIN},
+}
+CONTINUOUS = {"pca", "sparse", "denoising"}
+
+
+@pytest.fixture
+def trained(unitdisc, tiny_corpus, tmp_path):
+    """Trains a tiny model of a kind; gives the folder of the experiment."""
+
+    def train(kind: str):
+        options = {
+            name: value for name, value in OPTIONS.items() if name.split(".")[0] not in ("encoder", "bottleneck")
+        }
+        options |= {"training.steps": 30, "training.checkpoint_every": 30, "bottleneck.kind": kind, **EXPERIMENTS[kind]}
+        chosen = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
+        done = unitdisc("train", "small", tiny_corpus, tmp_path / "experiment", "--device", "cpu", *chosen)
+        assert done.code == 0, done.err
+        return tmp_path / "experiment"
+
+    return train
+
+
+@pytest.mark.parametrize("kind", EXPERIMENTS)
+def test_every_kind_trains_encodes_scores_and_speaks(unitdisc, tiny_corpus, trained, tmp_path, kind):
+    experiment = trained(kind)
+    done = unitdisc("encode", experiment, tiny_corpus, tmp_path / "encodings", "--device", "cpu")
+    assert done.code == 0, done.err
+    codes = [encoding.codes for encoding in Encodings.open(tmp_path / "encodings" / "bottleneck")]
+    assert all((one is None) == (kind in CONTINUOUS) for one in codes)
+    done = unitdisc("score", tmp_path / "encodings" / "bottleneck", tiny_corpus)
+    assert (done.code == 0) == (kind not in CONTINUOUS), done.err
+    assert kind not in CONTINUOUS or "has no codes" in done.err
+    done = unitdisc("resynthesise", experiment, tiny_corpus, tmp_path / "heard", "--limit", "1", "--device", "cpu")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.slow
+def test_a_billion_codes_are_reported(unitdisc, tiny_corpus, trained):
+    experiment = trained("fsq")
+    done = unitdisc("report", experiment, tiny_corpus, "--device", "cpu")
+    assert done.code == 0, done.err
+    assert (experiment / "report" / "index.html").exists()
+    assert unitdisc("inspect", experiment).code == 0
+
+
+def test_every_kind_is_trained():
+    assert EXPERIMENTS.keys() | {"linear", "gaussian", "vq", "piecewise-vq"} >= BOTTLENECKS.keys()

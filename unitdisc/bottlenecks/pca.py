@@ -17,6 +17,8 @@ class PCA(nn.Module):
     whiten: divide by the deviation of every direction.
     """
 
+    training_only = ("count", "scatter")
+
     def __init__(self, in_dim: int, dim: int = 64, whiten: bool = False, warmup_steps: int = 100):
         super().__init__()
         if dim > in_dim:
