@@ -23,6 +23,17 @@ VARIANTS = {
     "vq by gradient": ("vq", {"warmup_steps": 0, "num_codes": 6, "codebook": "gradient"}),
     "vq with batch norm": ("vq", {"warmup_steps": 0, "num_codes": 6, "batch_norm": True}),
     "vq warming up": ("vq", {"warmup_steps": 3, "num_codes": 6}),
+    "vq without restarts": ("vq", {"warmup_steps": 0, "num_codes": 6, "restart": False}),
+    "vq placed again": ("vq", {"warmup_steps": 0, "num_codes": 6, "reestimations": 5, "reservoir": 2}),
+    "vq placed again, by fast gradient": (
+        "vq",
+        {"warmup_steps": 0, "num_codes": 6, "reestimations": 5, "codebook": "gradient", "codebook_rate": 10.0},
+    ),
+    "piecewise-vq": ("piecewise-vq", {"warmup_steps": 0, "num_codes": 6}),
+    "piecewise-vq by viterbi": ("piecewise-vq", {"warmup_steps": 0, "num_codes": 6, "solver": "viterbi"}),
+    "piecewise-vq, exact": ("piecewise-vq", {"warmup_steps": 0, "num_codes": 6, "solver": "exact", "squared": False}),
+    "piecewise-vq, pooling": ("piecewise-vq", {"warmup_steps": 0, "num_codes": 6, "pooling": True}),
+    "piecewise-vq warming up": ("piecewise-vq", {"warmup_steps": 3, "num_codes": 6}),
     "residual-vq": ("residual-vq", {"warmup_steps": 0, "num_codes": 3}),
     "residual-vq by gradient": ("residual-vq", {"warmup_steps": 0, "num_codes": 3, "codebook": "gradient"}),
     "residual-vq warming up": ("residual-vq", {"warmup_steps": 2, "num_codes": 3, "codebook": "gradient"}),
@@ -50,7 +61,7 @@ def test_every_bottleneck_is_tested():
 @pytest.fixture(params=VARIANTS)
 def make(request):
     kind, options = VARIANTS[request.param]
-    sizes = {"in_dim": 12, "dim": 4}
+    sizes = {"in_dim": 12, "dim": 4, "frame_rate": 50.0}
     sizes = {name: size for name, size in sizes.items() if name in config.option_types(BOTTLENECKS[kind])}
 
     def build():

@@ -1,13 +1,22 @@
 """Codebooks: how codes start, follow their frames, restart, are placed again, and keep their meaning."""
 
+from itertools import permutations
+
+import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing
+from scipy.stats import chisquare
 from torch import Tensor
 
 from unitdisc.batch import padding_mask
-from unitdisc.bottlenecks.centroids import kmeans
+from unitdisc.bottlenecks.centroids import kmeans, nearest_places
 from unitdisc.bottlenecks.codebooks import CODEBOOKS, CodebookOptions
-from unitdisc.bottlenecks.quantiser import Quantised, Quantiser
+from unitdisc.bottlenecks.quantiser import Quantised, Quantiser, next_kmeans
+from unitdisc.bottlenecks.reservoir import Reservoir
+from unitdisc.optimiser import adam, set_rate, settle
+from unitdisc.weights import weights
 
 MASK = padding_mask(torch.tensor([9, 5]), 9)
 
@@ -90,9 +99,9 @@ def test_the_memory_of_the_warm_up_is_given_back():
     sizes = []
     for _ in range(3):
         run(one, torch.randn(2, 9, 2), MASK)
-        sizes.append(len(one.recent))
+        sizes.append(len(one.reservoir.frames))
         copy.load_state_dict(one.state_dict())
-        assert torch.equal(copy.recent, one.recent)
+        assert torch.equal(copy.reservoir.frames, one.reservoir.frames)
     assert sizes == [14, 0, 0]
 
 
@@ -104,6 +113,266 @@ def test_kmeans_finds_clusters_and_copes_with_few_frames():
     centroids, _ = kmeans(frames, 7, torch.Generator())
     assert centroids.shape == (7, 2)
     assert centroids.isfinite().all()
+
+
+@pytest.mark.parametrize("codebook", CODEBOOKS)
+def test_codes_left_alone_for_long_stay_where_they_are(codebook):
+    """Without restarts, the averages of a code that nobody uses fade to nothing over nothing."""
+    one = quantiser(num_codes=2, decay=0.5, warmup_steps=0, restart=False, codebook=codebook)
+    with torch.no_grad():
+        one.codebook.vectors.copy_(torch.tensor([[0.0, 0.0], [99.0, 0.0]]))
+    if codebook == "moving-average":
+        one.codebook.sums.copy_(one.codebook.vectors)
+    for _ in range(300):
+        run(one, torch.randn(4, 16, 2))
+    torch.testing.assert_close(one.codebook.vectors[1].detach(), torch.tensor([99.0, 0.0]))
+    run(one, torch.tensor([[[90.0, 0.0]]]))
+    if codebook == "moving-average":
+        torch.testing.assert_close(one.codebook.vectors[1], torch.tensor([90.0, 0.0]))
+
+
+def test_kmeans_comes_at_growing_intervals():
+    due = {next_kmeans(step, 0, 7) for step in range(1, 60)}
+    assert due == {1, 2, 4, 7, 11, 17, 26, None}
+    assert [next_kmeans(step, 10, 2) for step in (1, 10, 11, 16, 17, 25, 26)] == [10, 10, 16, 16, 25, 25, None]
+    assert [next_kmeans(step, 10, 0) for step in (1, 10, 11)] == [10, 10, None]
+    assert next_kmeans(10**6, 100, 10**9) < 15 * 10**5  # however many times are allowed
+
+
+def placed(monkeypatch, one: Quantiser, frames: Tensor, steps: int) -> list[int]:
+    """The steps after which k-means placed the codes."""
+    found = []
+    estimate = Quantiser.estimate
+    monkeypatch.setattr(
+        Quantiser, "estimate", lambda self, generator: (found.append(int(self.steps)), estimate(self, generator))
+    )
+    for _ in range(steps):
+        run(one, frames)
+    return found
+
+
+@pytest.mark.parametrize("codebook", CODEBOOKS)
+def test_codes_are_placed_again_and_keep_their_meaning(codebook, monkeypatch):
+    """Frames turn by a little: each code goes with its own cluster, whatever order k-means finds them in."""
+    centres = 5 * torch.randn(6, 3)
+    options = {"num_codes": 6, "warmup_steps": 2, "restart": False, "decay": 1 - 1e-7, "codebook": codebook}
+    one = quantiser(3, **options, reestimations=2)
+    assert placed(monkeypatch, one, centres.repeat(1, 8, 1), 3) == [2]
+    before = run(one.eval(), centres[None]).codes[0]
+    assert sorted(before.tolist()) == list(range(6))
+    moved = centres + 0.5 * torch.randn(6, 3)
+    assert placed(monkeypatch, one.train(), moved.repeat(1, 8, 1), 5) == [4, 7]
+    torch.testing.assert_close(one.codebook.vectors[before].detach(), moved)
+    assert torch.equal(run(one.eval(), moved[None]).codes[0], before)
+
+
+def test_moves_to_the_nearest_places_are_the_shortest():
+    codes, centroids = torch.randn(6, 3), torch.randn(6, 3)
+    squares = torch.cdist(codes, centroids).square()
+    rows = torch.arange(6)
+    best = min(float(squares[rows, list(order)].sum()) for order in permutations(range(6)))
+    places = nearest_places(codes, centroids)
+    assert float(squares[rows, places].sum()) == pytest.approx(best)
+    shuffled = torch.randperm(6)
+    assert torch.equal(nearest_places(codes, codes[shuffled]), shuffled.argsort())
+
+
+def test_statistics_are_those_of_a_step_after_codes_are_placed_again():
+    """Were they of the whole reservoir, averages would hardly move for as many steps as it was filled in."""
+    one = quantiser(num_codes=4, warmup_steps=0, reestimations=7, reservoir=100, decay=0.5)
+    for _ in range(26):  # k-means after the last
+        run(one, torch.randn(2, 20, 2))
+    assert one.codebook.counts.sum() == pytest.approx(40, rel=0.1)
+    torch.testing.assert_close(one.codebook.sums / one.codebook.counts[:, None], one.codebook.vectors)
+
+
+def test_the_reservoir_is_an_even_sample():
+    """Every frame is in it with the same probability, wherever in the stream, and however the stream was cut."""
+    kept = np.zeros(60)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(2000):
+        reservoir = Reservoir(capacity=9, dim=1)
+        for part in torch.arange(60.0)[:, None].split([4, 1, 13, 0, 40, 2]):
+            reservoir.keep_evenly(part, generator)
+        frames = reservoir.frames[:, 0].long()
+        assert len(frames.unique()) == 9
+        kept[frames.numpy()] += 1
+    assert chisquare(kept).pvalue > 0.01
+
+
+def test_the_reservoir_follows_algorithm_r():
+    """Frame by frame, as Vitter wrote it down."""
+    reservoir, frames = Reservoir(capacity=5, dim=1), torch.randn(200, 1)
+    kept, chances = [], torch.Generator().manual_seed(3)
+    for number, part in enumerate(frames.split(20)):
+        reservoir.keep_evenly(part, torch.Generator().manual_seed(number))
+        generator = torch.Generator().manual_seed(number)
+        chances = torch.rand(20 - max(0, 5 - len(kept)), generator=generator, dtype=torch.float64).tolist()
+        for i, frame in enumerate(part.flatten().tolist()):
+            if len(kept) < 5:
+                kept.append(frame)
+                continue
+            place = int(chances.pop(0) * (20 * number + i + 1))
+            if place < 5:
+                kept[place] = frame
+    assert torch.equal(reservoir.frames.flatten(), torch.tensor(kept))
+    assert reservoir.seen == 200
+
+
+@pytest.mark.parametrize("warmup_steps", [0, 9])
+def test_only_valid_frames_reach_the_reservoir(warmup_steps):
+    one = quantiser(num_codes=6, warmup_steps=warmup_steps, reestimations=9, reservoir=3)
+    for step in range(6):
+        frames = torch.full((2, 9, 2), float(step)) + torch.rand(2, 9, 2)
+        frames[1, 5:] = float("nan")
+        run(one, frames, MASK)
+    assert len(one.reservoir.frames) == 18
+    assert one.reservoir.frames.isfinite().all()
+
+
+def test_what_only_training_needs_is_not_among_the_weights():
+    one = quantiser(num_codes=4, warmup_steps=9)
+    run(one, torch.randn(2, 9, 2), MASK)
+    assert weights(one).keys() == {"steps", "usage", "codebook.vectors"}
+    assert one.state_dict().keys() - weights(one).keys() == {
+        "codebook.counts",
+        "codebook.sums",
+        "reservoir.frames",
+        "reservoir.seen",
+    }
+
+
+OPTIONS = {
+    "moving average": {},
+    "no restarts": {"restart": False},
+    "gradient": {"codebook": "gradient", "codebook_rate": 10.0},
+}
+
+
+def trained(one: Quantiser, batches: list[Tensor], optimiser: torch.optim.Adam | None) -> None:
+    """Trains codes on batches; the learning rate halves after step 20."""
+    for frames in batches:
+        step = int(one.steps)
+        torch.manual_seed(step)
+        found = run(one, frames, MASK)
+        if optimiser is not None:
+            set_rate(optimiser, 0.1 * 0.5 ** (step // 20))
+            optimiser.zero_grad()
+            found.losses["codebook"].backward()
+            settle(optimiser)
+            optimiser.step()
+
+
+@pytest.mark.parametrize("stop", [2, 4, 5, 10, 11, 20, 27])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_codebook_resumes_in_mid_schedule_bit_for_bit(options, stop):
+    """Before, between and right after k-means at steps 4, 7, 11, 17 and 26."""
+    settings = {"num_codes": 5, "warmup_steps": 4, "reestimations": 4, "reservoir": 4, **OPTIONS[options]}
+    batches = list(torch.randn(30, 2, 9, 2).cumsum(0))
+    one, first, second = (quantiser(**settings) for _ in range(3))
+    second.load_state_dict(first.state_dict())
+    one.load_state_dict(first.state_dict())
+    by_gradient = [adam(q, 0.01) if "codebook" in settings else None for q in (one, first, second)]
+    trained(one, batches, by_gradient[0])
+    trained(first, batches[:stop], by_gradient[1])
+    second.load_state_dict(first.state_dict())
+    if by_gradient[1] is not None:
+        by_gradient[2].load_state_dict(by_gradient[1].state_dict())
+    trained(second, batches[stop:], by_gradient[2])
+    expected, found = one.state_dict(), second.state_dict()
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+def test_momentum_does_not_drag_codes_that_were_put_elsewhere():
+    """A code that was pulled one way for long, and then restarts, stays until its new frames pull it."""
+    one = quantiser(num_codes=3, decay=0.5, warmup_steps=0, codebook="gradient")
+    with torch.no_grad():
+        one.codebook.vectors.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0], [90.0, 0.0]]))
+    optimiser = adam(one, 0.1)
+    far = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [99.0, 0.0]]]).repeat(1, 6, 1)
+    trained(one, [far.repeat(2, 1, 1)[:, :9]] * 20, optimiser)
+    assert one.codebook.vectors[2, 0] > 91
+    near = far[:, [0, 1, 0, 1, 0, 1, 0, 1, 0]].repeat(2, 1, 1)
+    while not (restarted := one.codebook.vectors[2, 0] < 50):
+        trained(one, [near], optimiser)
+    assert restarted
+    assert float(one.codebook.vectors[2, 0].detach()) in (0.0, 1.0)  # where it was put, to the bit
+    assert (optimiser.state[one.codebook.vectors]["exp_avg"][2] == 0).all()
+
+
+def test_codes_that_restart_take_steps_like_the_others():
+    """The squares of the gradients of a code that nobody used have faded: its steps would be many times too long."""
+    weight = torch.nn.Parameter(torch.zeros(4, 1))
+    optimiser = torch.optim.Adam([{"params": [weight], "rate_factor": 1.0}], 0.1)
+    pull = torch.tensor([[1.0], [1.0], [1.0], [0.0]])
+    for _ in range(3000):
+        weight.grad = pull.clone() * torch.randn(4, 1)
+        optimiser.step()
+    before = weight.detach().clone()
+    weight.grad, weight.replaced = pull.clone(), torch.tensor([False, False, False, True])
+    settle(optimiser)
+    optimiser.step()
+    assert weight[3] == before[3] == 0
+    assert weight.replaced is None
+    for _ in range(3):
+        weight.grad = torch.ones(4, 1)
+        optimiser.step()
+    assert abs(weight[3]) < 3 * 0.1
+
+
+def test_codes_learn_at_a_rate_of_their_own():
+    one = quantiser(num_codes=3, warmup_steps=0, codebook="gradient", codebook_rate=10.0)
+    model = torch.nn.ModuleDict({"project": torch.nn.Linear(2, 2), "quantiser": one})
+    optimiser = adam(model, 1.0)
+    for rate in (0.4, 0.2):
+        set_rate(optimiser, rate)
+        rates = {id(weight): group["lr"] for group in optimiser.param_groups for weight in group["params"]}
+        assert rates[id(one.codebook.vectors)] == pytest.approx(10 * rate)
+        assert {rates[id(weight)] for weight in model["project"].parameters()} == {rate}
+    assert len(adam(quantiser(codebook="gradient"), 1.0).param_groups) == 1
+
+
+def share_of_training(rank: int, address: str, settings: dict, results: str) -> None:
+    """One of two processes: half of every batch."""
+    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    torch.set_num_threads(1)
+    for name, options in settings.items():
+        torch.save(codebook_after(options, slice(2 * rank, 2 * rank + 2)).state_dict(), f"{results}/{name}-{rank}.pt")
+    dist.destroy_process_group()
+
+
+def codebook_after(options: dict, share: slice) -> Quantiser:
+    """A quantiser after 30 steps on a share of each batch; most frames are in a corner, so that codes fall idle."""
+    torch.manual_seed(1)
+    one = quantiser(**options)
+    mask = padding_mask(torch.tensor([9, 5, 7, 2]), 9)
+    for step in range(30):
+        torch.manual_seed(step)
+        frames = torch.randn(4, 9, 2) * torch.tensor([5.0, 0.2])[torch.randint(2, (4, 1, 1))] + step
+        run(one, frames[share], mask[share])
+    return one
+
+
+def test_two_processes_have_one_codebook(tmp_path):
+    """They restart the same codes on the same frames and draw the same reservoir, from the frames of both.
+
+    A known fault of other codebooks is to let every process restart codes by itself.
+    """
+    base = {"num_codes": 6, "decay": 0.6, "reservoir": 3}
+    settings = {
+        "start": {**base, "warmup_steps": 3},
+        "again": {**base, "warmup_steps": 3, "reestimations": 4},
+        "gradient": {**base, "warmup_steps": 3, "reestimations": 4, "codebook": "gradient"},
+        "random": {**base, "warmup_steps": 0},
+    }
+    address = f"file://{tmp_path / 'meeting'}"
+    torch.multiprocessing.spawn(share_of_training, (address, settings, str(tmp_path)), nprocs=2)
+    for name, options in settings.items():
+        alone = codebook_after(options, slice(None)).state_dict()
+        first, second = (torch.load(tmp_path / f"{name}-{rank}.pt") for rank in (0, 1))
+        assert first.keys() == alone.keys()
+        assert [part for part in first if not torch.equal(first[part], second[part])] == []
+        torch.testing.assert_close(first["usage"], alone["usage"])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from unitdisc.files import written_aside
+from unitdisc.weights import weights
 
 KEPT = 2
 PARTS = {"step", "model", "average", "optimiser", "random"}
@@ -20,7 +21,7 @@ class RunningAverage:
 
     Codebooks and buffers are copied as they are: codes restart elsewhere, and an average would drag them there. Early
     on the average is short, so that it forgets the initial weights: step n counts for at least 9 / (n + 10), and a
-    decay of 0.99 makes itself felt from step 890 on.
+    decay of 0.99 makes itself felt from step 890 on. What only training needs is left as it was.
     """
 
     def __init__(self, model: nn.Module, copy: nn.Module, decay: float):
@@ -35,10 +36,10 @@ class RunningAverage:
         trained = dict(self.model.named_parameters())
         averaged = {name: kept for name, kept in self.copy.named_parameters() if ".codebook." not in name}
         torch._foreach_lerp_(list(averaged.values()), [trained[name] for name in averaged], 1 - decay)
-        own = self.copy.state_dict()
-        for name, value in self.model.state_dict().items():
-            if name not in averaged and own[name].shape == value.shape:  # what training alone needs may have grown
-                own[name].copy_(value)
+        current = self.model.state_dict()
+        for name, kept in weights(self.copy).items():
+            if name not in averaged:
+                kept.copy_(current[name])
 
 
 def save(folder: Path, step: int, state: dict) -> None:

@@ -30,6 +30,7 @@ from unitdisc.decoders import DECODERS
 from unitdisc.encoders import ENCODERS
 from unitdisc.files import write_json, written_aside
 from unitdisc.model import UnitModel
+from unitdisc.weights import weights
 
 TABLES = ("features", "target", "encoder", "bottleneck", "jitter", "conditioner", "decoder", "training")
 WEIGHTS = "model.safetensors"
@@ -86,8 +87,10 @@ class Experiment:
         """Each component learns from the one before it how wide its input is."""
         config.check_tables(self.options, TABLES)
         table = {name: self.options.get(name, {}) for name in TABLES}
-        encoder = config.build("encoder", ENCODERS, table["encoder"], "conv", in_dim=self.features().dim)
-        bottleneck = config.build("bottleneck", BOTTLENECKS, table["bottleneck"], "vq", in_dim=encoder.dim)
+        features = self.features()
+        encoder = config.build("encoder", ENCODERS, table["encoder"], "conv", in_dim=features.dim)
+        sizes = {"in_dim": encoder.dim, "frame_rate": features.rate / (features.hop * encoder.stride)}
+        bottleneck = config.build("bottleneck", BOTTLENECKS, table["bottleneck"], "vq", **sizes)
         jitter = config.construct("[jitter]", TimeJitter, table["jitter"])
         sizes = {"latent_dim": bottleneck.dim, "num_speakers": len(self.speakers)}
         conditioner = config.construct("[conditioner]", Conditioner, table["conditioner"], **sizes)
@@ -143,12 +146,12 @@ def load(folder: Path, device: str = "cpu") -> tuple[Experiment, UnitModel]:
         state = safetensors.torch.load_file(path)
     except safetensors.SafetensorError as error:
         raise ExperimentError(f"{path}: damaged ({error}); {REWRITE}") from error
-    expected = model.state_dict()
+    expected = weights(model)
     shapes = [{name: tensor.shape for name, tensor in part.items()} for part in (expected, state)]
     if different := sorted(dict(shapes[0].items() ^ shapes[1].items())):
         what = f"holds the weights of another model: {len(different)} differ, such as {different[0]}"
         raise ExperimentError(f"{path}: {what}; {REWRITE}")
-    model.load_state_dict(state)
+    model.load_state_dict(state, strict=False)  # what only training needs is not there
     return experiment, model.eval().to(device)
 
 
@@ -162,7 +165,7 @@ def check_sizes(model: UnitModel) -> None:
 
 
 def save_weights(folder: Path, model: torch.nn.Module) -> None:
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in weights(model).items()}
     with written_aside(folder / WEIGHTS) as aside:
         aside.write_bytes(safetensors.torch.save(state))
     for leftover in folder.glob(f".{WEIGHTS}.*.tmp"):  # of a killed run

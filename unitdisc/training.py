@@ -20,6 +20,8 @@ from unitdisc.checkpoints import RunningAverage
 from unitdisc.distributed import mean_over_processes, rank, world_size
 from unitdisc.log import Log
 from unitdisc.model import UnitModel
+from unitdisc.optimiser import adam, set_rate, settle
+from unitdisc.weights import weights
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Trainer:
         self.progress = progress
         self.model = build().to(self.device)
         self.average = RunningAverage(self.model, build().to(self.device), options.average_decay)
-        self.optimiser = torch.optim.Adam(self.model.parameters(), options.learning_rate)
+        self.optimiser = adam(self.model, options.learning_rate)
         self.step = 0
         self.symptoms: set[str] = set()  # of collapse, at the last validation
         torch.manual_seed(options.seed + 1)  # every process draws from this stream; see unitdisc.distributed
@@ -113,11 +115,11 @@ class Trainer:
     def train_step(self, model: nn.Module, batch: Batch, started: float) -> None:
         """One step of the optimiser, and of the running average."""
         self.model.train()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.options.rate_at(self.step)
+        set_rate(self.optimiser, self.options.rate_at(self.step))
         output = model(batch)
         self.optimiser.zero_grad(set_to_none=True)
         output.loss.backward()
+        settle(self.optimiser)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
         self.optimiser.step()
         self.step += 1
@@ -187,7 +189,7 @@ class Trainer:
         self.log.flush()
         state = {
             "model": self.model.state_dict(),
-            "average": self.average.copy.state_dict(),
+            "average": weights(self.average.copy),
             "optimiser": self.optimiser.state_dict(),
             "random": checkpoints.random_state(),
         }
@@ -200,7 +202,7 @@ class Trainer:
         if state is None:
             return
         self.model.load_state_dict(state["model"])
-        self.average.copy.load_state_dict(state["average"])
+        self.average.copy.load_state_dict(state["average"], strict=False)  # what only training needs is the model's
         self.optimiser.load_state_dict(state["optimiser"])
         checkpoints.restore_random_state(state["random"])
         self.step = state["step"]

@@ -52,6 +52,8 @@ class CodebookOptions:
 class MovingAverageCodebook(nn.Module):
     """Codes that follow the mean of the frames assigned to them (van den Oord et al., 2017, appendix)."""
 
+    training_only = ("counts", "sums")
+
     def __init__(self, dim: int, options: CodebookOptions):
         super().__init__()
         self.decay = options.decay
@@ -66,9 +68,8 @@ class MovingAverageCodebook(nn.Module):
 
     def follow(self, frames: Tensor, codes: Tensor, generator: torch.Generator) -> None:
         """Moves every code towards the mean of its frames, and idle codes to frames drawn at random."""
-        counts, sums = usage(frames, codes, len(self.vectors))
-        self.counts.lerp_(counts, 1 - self.decay)
-        self.sums.lerp_(sums, 1 - self.decay)
+        self.counts.lerp_(counts_of(codes, self.counts), 1 - self.decay)
+        self.sums.lerp_(sums_of(frames, codes, self.sums), 1 - self.decay)
         if self.restart:
             self.place(idle(self.counts), frames, generator)
         known = self.counts > FADED
@@ -91,13 +92,21 @@ class MovingAverageCodebook(nn.Module):
 
 
 class GradientCodebook(nn.Module):
-    """Codes learned by gradient from their distance to the frames assigned to them (van den Oord et al., 2017)."""
+    """Codes learned by gradient from their distance to the frames assigned to them (van den Oord et al., 2017).
+
+    Whatever steps the optimiser can read off the codes how fast they learn (`rate_factor`), and which of them were put
+    elsewhere since it last looked (`replaced`, [K] or None).
+    """
+
+    training_only = ("counts",)
 
     def __init__(self, dim: int, options: CodebookOptions):
         super().__init__()
         self.decay = options.decay
         self.restart = options.restart
         self.vectors = nn.Parameter(torch.randn(options.num_codes, dim))  # [K, D]
+        self.vectors.rate_factor = options.codebook_rate
+        self.vectors.replaced = None
         self.register_buffer("counts", torch.ones(options.num_codes))  # how often each code was used of late
 
     def loss(self, frames: Tensor, quantised: Tensor) -> Tensor:
@@ -107,27 +116,35 @@ class GradientCodebook(nn.Module):
     @torch.no_grad()
     def follow(self, frames: Tensor, codes: Tensor, generator: torch.Generator) -> None:
         """Counts how often codes are used; idle ones restart on random frames."""
-        self.counts.lerp_(usage(frames, codes, len(self.vectors))[0], 1 - self.decay)
+        self.counts.lerp_(counts_of(codes, self.counts), 1 - self.decay)
         chosen = idle(self.counts)
         if self.restart and chosen.any() and len(frames):
             self.vectors[chosen] = draw(frames, int(chosen.sum()), generator)
             self.counts[chosen] = self.counts.mean()
+            self.vectors.replaced = chosen
 
     @torch.no_grad()
     def start(self, centroids: Tensor, sizes: Tensor) -> None:
         """Begins from centroids [K, D] and the number of frames [K] of each."""
         self.vectors.copy_(centroids)
         self.counts.copy_(sizes)
+        self.vectors.replaced = torch.ones_like(sizes, dtype=torch.bool)
 
 
 CODEBOOKS = {"moving-average": MovingAverageCodebook, "gradient": GradientCodebook}
 
 
-def usage(frames: Tensor, codes: Tensor, num_codes: int) -> tuple[Tensor, Tensor]:
-    """How many frames every code has, and their sum: [N, D], [N] -> [K], [K, D]."""
-    counts = torch.bincount(codes, minlength=num_codes).to(frames)
-    sums = torch.zeros(num_codes, frames.shape[1], dtype=frames.dtype, device=frames.device)
-    return counts, sums.index_add_(0, codes, frames)
+def counts_of(codes: Tensor, like: Tensor) -> Tensor:
+    """How many frames every code has, in a tensor like another: [N], [K] -> [K]."""
+    return torch.bincount(codes, minlength=len(like)).to(like)
+
+
+def sums_of(frames: Tensor, codes: Tensor, like: Tensor) -> Tensor:
+    """The sum of every code's frames, in a tensor like another: [N, D], [N], [K, D] -> [K, D]."""
+    sums = torch.zeros_like(like)
+    if frames.is_cuda:  # where index_add_ adds in another order each time
+        return sums.index_put_((codes,), frames, accumulate=True)
+    return sums.index_add_(0, codes, frames)
 
 
 def idle(counts: Tensor) -> Tensor:

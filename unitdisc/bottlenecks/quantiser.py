@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from unitdisc.batch import masked_mean
 from unitdisc.bottlenecks.base import perplexity
-from unitdisc.bottlenecks.centroids import kmeans
-from unitdisc.bottlenecks.codebooks import CODEBOOKS, CodebookOptions, idle, usage
+from unitdisc.bottlenecks.centroids import kmeans, nearest_places
+from unitdisc.bottlenecks.codebooks import CODEBOOKS, CodebookOptions, counts_of, idle
+from unitdisc.bottlenecks.reservoir import Reservoir
 from unitdisc.distributed import rows_of_all
 
 
@@ -27,8 +28,8 @@ class Quantiser(nn.Module):
     """Gives every frame a code, and moves the codes to where the frames are.
 
     For the first `warmup_steps` training steps frames pass as they are; then k-means over the latest frames places
-    the codes, and quantisation begins (Lancucki et al., 2020). It counts its own training steps, so that it can be
-    stopped anywhere and go on.
+    the codes, and quantisation begins. Later k-means, over frames from all the steps since the one before, places
+    them again (Lancucki et al., 2020). It counts its own training steps, so that it can be stopped anywhere and go on.
     """
 
     def __init__(self, dim: int, options: CodebookOptions):
@@ -37,7 +38,7 @@ class Quantiser(nn.Module):
         self.codebook = CODEBOOKS[options.codebook](dim, options)
         self.register_buffer("steps", torch.tensor(0))
         self.register_buffer("usage", torch.zeros(options.num_codes))  # moving average of how many frames a code gets
-        self.register_buffer("recent", torch.zeros(0, dim))  # the latest frames, while k-means waits for them
+        self.reservoir = Reservoir(options.reservoir * options.num_codes, dim)
 
     def forward(self, frames: Tensor, mask: Tensor, assign: Callable[[Tensor, Tensor], Tensor]) -> Quantised:
         """frames: [B, T, D]; mask: [B, T], False in the padding; assign: costs [B, T, K], mask -> codes [B, T]."""
@@ -67,21 +68,44 @@ class Quantiser(nn.Module):
         self.steps += 1
         frames = rows_of_all(frames)
         generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))  # the same on every process
+        due = next_kmeans(int(self.steps), self.options.warmup_steps, self.options.reestimations)
         if codes is None:
-            self.recent = torch.cat([self.recent, frames])[-self.options.reservoir * self.options.num_codes :]
-            if self.steps == self.options.warmup_steps:
-                self.codebook.start(*kmeans(self.recent, self.options.num_codes, generator))
-                self.recent = self.recent[:0].clone()
+            self.reservoir.keep_latest(frames)  # the encoder changes fast: the first are out of date
         else:
             codes = rows_of_all(codes)
-            self.usage.lerp_(usage(frames, codes, self.options.num_codes)[0], 1 - self.options.decay)
+            self.usage.lerp_(counts_of(codes, self.usage), 1 - self.options.decay)
+            if due is not None:
+                self.reservoir.keep_evenly(frames, generator)
+        if self.steps == due:
+            self.estimate(generator)
+            self.reservoir.empty()
+        elif codes is not None:
             self.codebook.follow(frames, codes, generator)
 
-    def _load_from_state_dict(self, state: dict, prefix: str, *args) -> None:
-        """Lets `recent` have as many rows as were saved."""
-        if prefix + "recent" in state:
-            self.recent = self.recent.new_zeros(state[prefix + "recent"].shape)
-        super()._load_from_state_dict(state, prefix, *args)
+    def estimate(self, generator: torch.Generator) -> None:
+        """Places the codes by k-means over the reservoir; codes in use go where they are needed least far away."""
+        centroids, sizes = kmeans(self.reservoir.frames, self.options.num_codes, generator)
+        if self.steps > self.options.warmup_steps:
+            places = nearest_places(self.codebook.vectors, centroids)
+            centroids, sizes = centroids[places], sizes[places]
+            sizes = sizes * self.codebook.counts.sum() / sizes.sum()  # frames in a step, not in the reservoir
+        self.codebook.start(centroids, sizes)
+
+
+def next_kmeans(step: int, warmup_steps: int, reestimations: int) -> int | None:
+    """The first step, from this one on, after which k-means places the codes; None if it never does again.
+
+    At the end of the warm-up, and `reestimations` times at intervals that grow by half: 1, 2, 4, 7, 11, 17, 26, ...
+    without a warm-up.
+    """
+    if step <= warmup_steps:
+        return warmup_steps
+    due = warmup_steps
+    for _ in range(reestimations):
+        due = due * 3 // 2 + 1
+        if due >= step:
+            return due
+    return None
 
 
 def distances(frames: Tensor, codes: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from unitdisc.bottlenecks.base import BottleneckOutput, straight_through
 from unitdisc.bottlenecks.codebooks import CodebookOptions
 from unitdisc.bottlenecks.normalisation import MaskedBatchNorm
 from unitdisc.bottlenecks.quantiser import Quantiser
+from unitdisc.bottlenecks.segmentation import nearest
 
 CODES = CodebookOptions()
 
@@ -40,9 +41,10 @@ class VQ(nn.Module):
             encoded = self.normalise(encoded, mask)
         frames = self.project(encoded)
         found = self.quantiser(frames, mask, self.assign)
-        to_codes = (frames - found.quantised.detach()).square().mean(-1)  # [B, T]
+        settled = frames if found.warm else self.pool(frames, found.codes, mask)
+        to_codes = (settled - found.quantised.detach()).square().mean(-1)  # [B, T]
         return BottleneckOutput(
-            latents=frames if found.warm else straight_through(frames, found.quantised),
+            latents=frames if found.warm else straight_through(settled, found.quantised),
             projected=frames,
             codes=found.codes,
             losses={"commitment": self.commitment * masked_mean(to_codes, mask), **found.losses},
@@ -51,4 +53,8 @@ class VQ(nn.Module):
 
     def assign(self, costs: Tensor, mask: Tensor) -> Tensor:
         """Chooses a code for every frame by the squared distances to all codes: [B, T, K], [B, T] -> [B, T]."""
-        return costs.argmin(-1).masked_fill(~mask, 0)
+        return nearest(costs, mask)
+
+    def pool(self, frames: Tensor, codes: Tensor, mask: Tensor) -> Tensor:
+        """What becomes of the frames before they are replaced by their codes: [B, T, D] -> [B, T, D]."""
+        return frames
