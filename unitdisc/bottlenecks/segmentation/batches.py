@@ -106,11 +106,10 @@ def viterbi_in_step(costs: Tensor, mask: Tensor, switch_cost: float) -> Tensor:
         best[:, frame] = prices.argmin(1)
         begun[:, frame] = starts[rows, best[:, frame]]
     codes = torch.zeros_like(best)
-    frame_of_run = mask.sum(1) - 1  # [B] the last frame of the run in hand
+    last = (mask.sum(1) - 1).clamp(min=0)  # [B] the last frame of the run in hand, from the end to the beginning
     for frame in range(frames - 1, -1, -1):
-        frame_of_run = torch.where(frame < begun[rows, frame_of_run.clamp(min=0)], frame, frame_of_run)
-        frame_of_run = torch.minimum(frame_of_run, mask.sum(1) - 1)
-        codes[:, frame] = best[rows, frame_of_run.clamp(min=0)]
+        last = torch.where(begun[rows, last] > frame, frame, last)
+        codes[:, frame] = best[rows, last]
     return codes * mask
 
 
