@@ -30,7 +30,7 @@ from unitdisc.bottlenecks.segmentation import calibrate, exact, merge_greedily
 from unitdisc.evaluation.settings import versions
 
 EXACT_WORK = 3e10  # T * K * segments up to which the least cost itself is found
-ENOUGH = 20.0  # seconds of repetitions of one method on one sequence
+ENOUGH = 6.0  # seconds of repetitions of one method on one sequence
 COPIES = 3  # of the distances that a method may hold at once
 WARM_UP = 10  # sequences, so that all is compiled
 NOISES, RATES = (0.7, 1.5, 2.5), (8, 12, 16)  # units per second

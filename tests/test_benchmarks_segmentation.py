@@ -97,6 +97,18 @@ def test_merging_keeps_the_published_defects(module):
     assert merging.switch_cost(merged) == pytest.approx(expected)
 
 
+def test_merging_takes_the_cheapest_pair_every_time(module):
+    rng = np.random.default_rng(1)
+    for limit in range(1, 30):
+        distances = (rng.integers(0, 1024, (30, 4)) / 1024).astype(np.float32)  # sums are exact
+        cost = [[distances[a:b].sum(0).min() if a < b else 0.0 for b in range(31)] for a in range(31)]
+        starts = list(range(30))
+        while len(starts) > limit + 1:
+            triples = zip(starts, starts[1:], [*starts[2:], 30])
+            starts.remove(min(triples, key=lambda t: cost[t[0]][t[2]] - cost[t[0]][t[1]] - cost[t[1]][t[2]])[1])
+        assert module("baselines.distsup_merge").merge(distances, limit).starts.tolist() == starts
+
+
 def test_merging_down_to_clear_units_finds_them(module):
     distances = np.array([[0, 9], [0, 9], [0, 9], [9, 0], [9, 0], [0, 9], [0, 9]], np.float32)
     merged = module("baselines.distsup_merge").merge(distances, 2)
