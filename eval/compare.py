@@ -79,15 +79,26 @@ def main(argv: list[str] | None = None) -> None:
 
 def read(folders: Iterable[Path]) -> dict[str, list[Scores]]:
     """The scores of all experiments that have a report, by name without the seed."""
-    groups = defaultdict(list)
-    for folder in sorted(folders):
-        path = folder / "report" / "scores.json"
-        if path.exists():
-            groups[re.sub(r"-seed\d+$", "", folder.name)].append(json.loads(path.read_text(encoding="utf-8")))
+    reported = []
+    for folder in folders:
+        if (folder / "report" / "scores.json").exists():
+            reported.append(folder)
         else:
             print(f"{folder}: no report yet, left out", file=sys.stderr)
-    if not groups:
+    if not reported:
         sys.exit("error: none of these folders has report/scores.json; run `unitdisc report` on them first")
+    return {name: [scores_of(folder) for folder in seeds] for name, seeds in by_name(reported).items()}
+
+
+def scores_of(folder: Path) -> Scores:
+    return json.loads((folder / "report" / "scores.json").read_text(encoding="utf-8"))
+
+
+def by_name(folders: Iterable[Path]) -> dict[str, list[Path]]:
+    """The folders of NAME-seed0, NAME-seed1, ... by NAME."""
+    groups = defaultdict(list)
+    for folder in sorted(folders):
+        groups[re.sub(r"-seed\d+$", "", folder.name)].append(folder)
     return dict(groups)
 
 

@@ -1,0 +1,78 @@
+"""One table of several ways to find units: rates, boundaries, agreement with labels, ABX and bits, side by side.
+
+python eval/compare_units.py exp/piecewise_units/mini_speech/scores
+
+Reads the NAME.score.json of `unitdisc score --output` in a folder and, beside them, NAME.abx.json of `unitdisc abx
+--output`. Prints Markdown, in the order of names.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+
+def boundaries(name: str) -> Callable[[dict, dict], float | None]:
+    return lambda units, abx: percent(units.get("boundaries", {}).get("strict", {}).get(name))
+
+
+def bits(name: str) -> Callable[[dict, dict], float | None]:
+    return lambda units, abx: units.get(name, {}).get("bits_per_second")
+
+
+def abx_error(speaker: str) -> Callable[[dict, dict], float | None]:
+    return lambda units, abx: percent(abx.get(speaker, {}).get("error"))
+
+
+def rate(bitrate: dict) -> float | None:
+    return bitrate["symbols"] / bitrate["seconds"] if "symbols" in bitrate else None
+
+
+def percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction
+
+
+COLUMNS = {
+    "units/s": lambda units, abx: rate(units.get("bitrate_collapsed", {})),
+    "precision": boundaries("precision"),
+    "recall": boundaries("recall"),
+    "F1": boundaries("f1"),
+    "R-value": boundaries("r_value"),
+    "many-to-one": lambda units, abx: percent(units.get("many_to_one")),
+    "AMI": lambda units, abx: percent(units.get("ami")),
+    "ABX within": abx_error("within"),
+    "ABX across": abx_error("across"),
+    "bits/s": bits("bitrate"),
+    "bits/s, runs": bits("bitrate_collapsed"),
+    "bits/s, runs and lengths": bits("bitrate_run_length"),
+    "perplexity": lambda units, abx: units.get("usage", {}).get("perplexity"),
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="with NAME.score.json and NAME.abx.json")
+    args = parser.parse_args(argv)
+
+    print("| units | " + " | ".join(COLUMNS) + " |")
+    print("|---|" + "---:|" * len(COLUMNS))
+    for name, units, abx in read(args.folder):
+        cells = ["–" if (value := column(units, abx)) is None else f"{value:.1f}" for column in COLUMNS.values()]
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+def read(folder: Path) -> Iterable[tuple[str, dict, dict]]:
+    """Name, unit scores and ABX errors of every way, in order of names."""
+    paths = sorted(folder.glob("*.score.json"))
+    if not paths:
+        sys.exit(f"error: {folder}: no *.score.json in it; `unitdisc score --output` writes one")
+    for path in paths:
+        name = path.name.removesuffix(".score.json")
+        abx = path.with_name(f"{name}.abx.json")
+        found = json.loads(abx.read_text(encoding="utf-8"))["abx"] if abx.exists() else {}
+        yield name, json.loads(path.read_text(encoding="utf-8"))["units"], found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Fixed-rate codes against units: what the constraint on changes does, in training and after the fact, at 8, 12 and 16
+# units per second. On the built-in corpus and, if UNITDISC_DATA is there, on real recordings. Two hours on two cores;
+# CORPORA and RATES choose less.
+source "$(dirname "$0")/../shared.sh"
+
+raw=${UNITDISC_DATA:-../shared/data}/so762_dev
+corpora=${CORPORA:-mini_speech speechocean762}
+rates=${RATES:-8 12 16}
+exp=exp/piecewise_units
+
+each() { # each COMMAND: run it for every corpus, with its name as argument
+  local corpus
+  for corpus in $corpora; do
+    if [ -d data/"$corpus" ]; then "$@" "$corpus"; fi
+  done
+}
+
+train() { # train CORPUS: VQ at 50 Hz, and piecewise-constant VQ at every rate
+  local exp=$exp/$1 rate
+  unitdisc train recipes/"$1"/conf/vq.toml data/"$1"/train.jsonl $exp/vq
+  unitdisc encode $exp/vq data/"$1"/test.jsonl $exp/vq/encodings
+  unitdisc features data/"$1"/test.jsonl $exp/mfcc --normalise speaker
+  for rate in $rates; do
+    unitdisc train recipes/piecewise_units/conf/"$1".toml data/"$1"/train.jsonl $exp/piecewise-vq-"$rate" \
+      --set bottleneck.units_per_second="$rate"
+    unitdisc encode $exp/piecewise-vq-"$rate" data/"$1"/test.jsonl $exp/piecewise-vq-"$rate"/encodings
+  done
+}
+
+segment() { # segment CORPUS: units after the fact
+  local exp=$exp/$1 rate
+  unitdisc segment $exp/vq/encodings/projection data/"$1"/test.jsonl $exp/collapsed --experiment $exp/vq \
+    --solver nearest --collapse
+  for rate in $rates; do
+    unitdisc segment $exp/vq/encodings/projection data/"$1"/test.jsonl $exp/vq-segmented-"$rate" --experiment $exp/vq \
+      --units-per-second "$rate"
+    unitdisc segment $exp/mfcc data/"$1"/test.jsonl $exp/kmeans-"$rate" --codes 128 --units-per-second "$rate" \
+      --durations gamma
+  done
+}
+
+score() { # score CORPUS: every way to find units
+  local exp=$exp/$1 rate
+  one "$1" a-vq $exp/vq/encodings/bottleneck
+  one "$1" b-vq-collapsed $exp/collapsed
+  for rate in $rates; do
+    rate=$(printf %02d "$rate")
+    one "$1" c-piecewise-vq-"$rate" $exp/piecewise-vq-"${rate#0}"/encodings/bottleneck
+    one "$1" d-vq-segmented-"$rate" $exp/vq-segmented-"${rate#0}"
+    one "$1" e-kmeans-gamma-"$rate" $exp/kmeans-"${rate#0}"
+  done
+  python eval/compare_units.py $exp/scores
+}
+
+one() { # one CORPUS NAME ENCODINGS: the units of one of them
+  mkdir -p $exp/scores
+  unitdisc score "$3" data/"$1"/test.jsonl --output $exp/scores/"$2".score.json
+  unitdisc abx "$3" data/"$1"/test.jsonl --output $exp/scores/"$2".abx.json
+}
+
+if stage "prepare the corpora"; then
+  case $corpora in *mini_speech*) python data_prep/mini_speech.py data/mini_speech ;; esac
+  case $corpora in *speechocean762*)
+    if [ -d "$raw" ]; then
+      python data_prep/speechocean762.py "$raw" data/speechocean762
+    else
+      echo "no $raw: speechocean762 is left out; set UNITDISC_DATA to the folder of corpora"
+    fi ;;
+  esac
+fi
+if stage "train"; then
+  each train
+fi
+if stage "find units after the fact"; then
+  each segment
+fi
+if stage "score"; then
+  each score
+fi
