@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from unitdisc.bottlenecks.segmentation import calibrate, exact, merge_greedily
 from unitdisc.evaluation.settings import versions
 
-EXACT_WORK = 3e10  # T * K * segments up to which the least cost itself is found
+EXACT_WORK = 6e9  # T * K * segments up to which the least cost itself is found
 ENOUGH = 6.0  # seconds of repetitions of one method on one sequence
 COPIES = 3  # of the distances that a method may hold at once
 WARM_UP = 10  # sequences, so that all is compiled
@@ -137,7 +137,7 @@ def least_cost(costs: np.ndarray, counts: Iterable[int]) -> Callable[[int], tupl
     if costs.size * max(counts) <= EXACT_WORK:
         table = optimum.least_costs(costs, max(counts))
         return lambda count: (table[count - 1], True)
-    bounds = {count: optimum.lower_bound(costs, count) for count in counts}
+    bounds = optimum.lower_bounds(costs, counts)
     return lambda count: (bounds[count], False)
 
 

@@ -1,5 +1,8 @@
 """The least cost that any segmentation can have: what every method is held against."""
 
+from collections.abc import Collection
+from operator import itemgetter
+
 import numpy as np
 from numba import njit
 
@@ -43,15 +46,30 @@ def penalised(costs: np.ndarray, switch_cost: float) -> tuple[float, int]:
     return best[cheapest], changes[cheapest]
 
 
-def lower_bound(costs: np.ndarray, segments: int, steps: int = 30) -> float:
-    """No segmentation into at most so many runs costs less (Lagrangian duality); for inputs too long for the above."""
-    low, high = 0.0, float(costs.max())
-    bound = -np.inf
-    while penalised(costs, high)[1] >= segments:
-        high *= 2
-    for _ in range(steps):
-        switch_cost = (low + high) / 2
-        total, changes = penalised(costs, switch_cost)
-        bound = max(bound, total - switch_cost * (segments - 1))
-        low, high = (switch_cost, high) if changes >= segments else (low, switch_cost)
-    return bound
+def lower_bounds(costs: np.ndarray, counts: Collection[int]) -> dict[int, float]:
+    """What no segmentation into at most so many segments costs less than, for inputs too long for `least_costs`.
+
+    Every switch cost gives a bound on them all (Lagrangian duality): its least total less what the changes would cost.
+    The best is where the lines of the two solutions around a number meet and no third is below.
+    """
+    found: dict[float, tuple[float, int]] = {}  # by switch cost: cost without that of the changes, and changes
+
+    def solve(switch_cost: float) -> tuple[float, int]:
+        if switch_cost not in found:
+            total, changes = penalised(costs, switch_cost)
+            found[switch_cost] = total - switch_cost * changes, changes
+        return found[switch_cost]
+
+    price = float(costs.max())
+    while solve(price)[1]:
+        price *= 2
+    solve(0.0)
+    for count in counts:
+        while True:
+            cost, more = min((one for one in found.values() if one[1] >= count), key=itemgetter(1), default=found[0.0])
+            few_cost, few = max((one for one in found.values() if one[1] < count), key=itemgetter(1))
+            if more < count or solve((few_cost - cost) / (more - few))[1] in (more, few):
+                break
+    return {
+        count: max(cost + price * (changes - count + 1) for price, (cost, changes) in found.items()) for count in counts
+    }
