@@ -196,9 +196,18 @@ def test_single_precision_is_summed_in_double(linked):
     assert single.cost == double.cost
 
 
+def whole(numbers: np.ndarray) -> list[int]:
+    """In units of 2^-60, so that nothing is rounded."""
+    return [int(number * 2**60) for number in numbers.tolist()]
+
+
+def exact_cost(costs: np.ndarray, codes: np.ndarray) -> int:
+    return sum(whole(costs[np.arange(len(costs)), codes]))
+
+
 def exact_price(costs: np.ndarray, durations: list[int]) -> int:
-    """The cheapest price of all runs, in whole numbers of 2^-60, so that nothing is rounded."""
-    whole = [[int(cost * 2**60) for cost in row] for row in costs.tolist()]
+    """The cheapest price of all runs, in whole numbers."""
+    frames = [whole(row) for row in costs]
     longest, num_codes = len(durations), costs.shape[1]
     ended = [[0] * num_codes]
     for time in range(1, len(costs) + 1):
@@ -206,7 +215,7 @@ def exact_price(costs: np.ndarray, durations: list[int]) -> int:
         for code in range(num_codes):
             run, best = 0, None
             for duration in range(1, min(longest, time) + 1):
-                run += whole[time - duration][code]
+                run += frames[time - duration][code]
                 begin = time - duration
                 before = min(p for other, p in enumerate(ended[begin]) if other != code) if begin else 0
                 price = before + run + durations[duration - 1]
@@ -217,16 +226,36 @@ def exact_price(costs: np.ndarray, durations: list[int]) -> int:
 
 
 def test_an_hour_of_frames_loses_no_precision():
-    """180,000 frames whose costs differ in the fifth digit: the path is as cheap as the exact one."""
-    costs = 100 + 1e-3 * np.random.default_rng(5).standard_normal((180_000, 3))
+    """180,000 frames whose costs differ in the eighth digit: the path is as cheap as the exact one."""
+    costs = 1e5 + 1e-3 * np.random.default_rng(5).standard_normal((180_000, 3))
     durations = np.array([3.0, 1.0, 0.0, 2.0]) * 2.0**-10
-    exact = exact_price(costs, [int(duration * 2**60) for duration in durations])
+    exact = exact_price(costs, whole(durations))
     for transitions in (None, np.zeros((3, 3))):
         path = semi_markov_path(costs, durations, transitions=transitions)
-        chosen = sum(int(cost * 2**60) for cost in costs[np.arange(len(costs)), path.codes].tolist())
-        bill = sum(int(durations[length - 1] * 2**60) for length in durations_of(path.codes).tolist())
-        assert 0 <= (chosen + bill - exact) / 2**60 < 1e-8  # of 18 million
-        assert path.cost == pytest.approx(chosen / 2**60, rel=1e-12)
+        bill = sum(whole(durations[durations_of(path.codes) - 1]))
+        assert 0 <= exact_cost(costs, path.codes) + bill - exact < 1e-8 * 2**60  # of 18 billion
+
+
+def test_an_hour_of_steps_loses_no_precision():
+    costs = 1e5 + 1e-3 * np.random.default_rng(5).standard_normal((180_000, 3))
+    transitions = np.array([[0.0, 1.0, 2.0], [2.0, 0.0, 1.0], [1.0, 3.0, 0.0]]) * 2.0**-10
+    codes = transition_path(costs, transitions).codes
+    steps = [whole(row) for row in transitions]
+    prices = [0, 0, 0]
+    for frame in costs:
+        prices = [
+            min(price + row[code] for price, row in zip(prices, steps)) + cost for code, cost in enumerate(whole(frame))
+        ]
+    # the first frame has been stepped into from the best of all, that is from its own code, for nothing
+    bill = sum(whole(transitions[codes[:-1], codes[1:]]))
+    assert 0 <= exact_cost(costs, codes) + bill - min(prices) < 1e-8 * 2**60
+
+
+def test_of_equal_neighbours_the_lowest_code_is_taken():
+    """Where the best code is barred by its own run, the other ones are equal."""
+    costs = np.array([[0.0, 1.0, 1.0, 1.0]] * 5)
+    for transitions in (None, np.zeros((4, 4))):
+        assert semi_markov_path(costs, np.zeros(1), transitions=transitions).codes.tolist() == [0, 1, 0, 1, 0]
 
 
 def test_neighbours_that_may_share_a_code_are_the_dynamic_programme_of_the_peers():
@@ -296,6 +325,7 @@ def test_a_histogram_is_what_was_counted():
     np.testing.assert_allclose(np.exp(-histogram(observed, 4, 0.0)), [1 / 6, 2 / 6, 3 / 6, 0])
     np.testing.assert_allclose(np.exp(-histogram(observed, 4, 0.5)), [1.5 / 8, 2.5 / 8, 3.5 / 8, 0.5 / 8])
     assert np.isfinite(histogram(observed, 4)).all()
+    np.testing.assert_allclose(np.exp(-histogram(observed, 9, 0.0))[-1], 1 / 7)
     np.testing.assert_allclose(np.exp(-histogram(np.array([9]), 4, 1.0)), [1 / 4] * 4)
 
 

@@ -45,10 +45,7 @@ def histogram(observed: np.ndarray, longest: int, smoothing: float = 1.0) -> np.
     never observed are impossible.
     Raises ValueError if there is nothing to count.
     """
-    counts = duration_counts(observed, longest) + not_negative("smoothing", smoothing)
-    if not counts.any():
-        raise ValueError(f"no run of 1 to {longest} frames was observed; smooth the histogram, or allow longer runs")
-    return minus_log(counts / counts.sum())
+    return minus_log(shares(duration_counts(observed, longest), smoothing))
 
 
 def histogram_by_code(
@@ -58,17 +55,13 @@ def histogram_by_code(
 
     codes: [T] of each utterance. A code that was never seen has the durations of all.
     """
-    shared = np.zeros(frames_up_to(longest).size)
-    own = np.zeros((num_codes, longest))
+    own = np.zeros((num_codes, frames_up_to(longest).size))
     for utterance in codes:
         starts = starts_of(utterance)
         lengths = np.diff(starts, append=len(utterance))
         short = lengths <= longest
         np.add.at(own, (np.asarray(utterance)[starts[short]], lengths[short] - 1), 1)
-    shared = own.sum(0) + not_negative("smoothing", smoothing)
-    if not shared.any():
-        raise ValueError(f"no run of 1 to {longest} frames was observed; smooth the histogram, or allow longer runs")
-    counts = own + positive("the prior", prior) * shared / shared.sum()
+    counts = own + positive("the prior", prior) * shares(own.sum(0), smoothing)
     return minus_log(counts / counts.sum(1, keepdims=True))
 
 
@@ -112,6 +105,16 @@ def duration_counts(observed: np.ndarray, longest: int) -> np.ndarray:
         raise ValueError(f"a run of {observed.min()} frames was observed; every run has one at least")
     frames_up_to(longest)
     return np.bincount(observed[observed <= longest] - 1, minlength=longest).astype(float)
+
+
+def shares(counts: np.ndarray, smoothing: float) -> np.ndarray:
+    """What part of all runs has each duration: [longest]."""
+    counts = counts + not_negative("smoothing", smoothing)
+    if not counts.any():
+        raise ValueError(
+            f"no run of 1 to {len(counts)} frames was observed; smooth the histogram, or allow longer runs"
+        )
+    return counts / counts.sum()
 
 
 def frames_up_to(longest: int) -> np.ndarray:
