@@ -26,7 +26,7 @@ from segmenters import OURS, SEGMENTERS
 from sequences import CHANGE, DIMENSIONS, FRAME_RATE, Sequence, drawn, mfcc, runs, spoken
 from threadpoolctl import threadpool_limits
 
-from unitdisc.bottlenecks.segmentation import calibrate, exact, merge_greedily
+from unitdisc.bottlenecks.segmentation import calibrated, evaluation, exact, merge_greedily
 from unitdisc.evaluation.settings import versions
 
 EXACT_WORK = 6e9  # T * K * segments up to which the least cost itself is found
@@ -98,7 +98,7 @@ def compare(sequence: Sequence, repeats: int, longest: float) -> Iterator[dict]:
     """Every segmenter on one sequence; where one is not run, its estimated seconds alone."""
     frames, codes = sequence.costs.shape
     about = {"sequence": sequence.name, "frames": frames, "codes": codes, "wanted": sequence.segments}
-    switch_cost = calibration(sequence)
+    switch_cost = calibrated(evaluation(sequence.costs), sequence.segments).switch_cost
     runnable = [one for one in SEGMENTERS if one.seconds(frames, codes, sequence.segments) <= longest]
     timed = interleaved({one.title: lambda one=one: one.run(sequence, switch_cost) for one in runnable}, repeats)
     results = {title: found for title, (found, _) in timed.items()}
@@ -111,11 +111,6 @@ def compare(sequence: Sequence, repeats: int, longest: float) -> Iterator[dict]:
             continue
         found, times = timed[one.title]
         yield row | quality(sequence.costs, found, best, least) | time_of(times, frames)
-
-
-def calibration(sequence: Sequence) -> float:
-    costs = torch.from_numpy(sequence.costs)[None]
-    return calibrate(costs, torch.ones(costs.shape[:2], dtype=torch.bool), sequence.segments).switch_cost
 
 
 def interleaved(calls: dict[str, Callable], repeats: int) -> dict[str, tuple[np.ndarray, list[float]]]:

@@ -4,12 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from baselines import distsup_merge, dpdp
 from sequences import Sequence
 
-from unitdisc.bottlenecks.segmentation import calibrate, exact, merge_greedily
-from unitdisc.bottlenecks.segmentation.paths import viterbi_path
+from unitdisc.bottlenecks.segmentation import calibrated, evaluation, exact_path, merged_path, viterbi_path
 from unitdisc.bottlenecks.segmentation.semi_markov import semi_markov_path
 
 LONGEST = 15  # frames, where runs are bounded
@@ -34,23 +32,18 @@ class Segmenter(NamedTuple):
         return f"{self.source}: {self.name}"
 
 
-def as_batch(solve: Callable, sequence: Sequence) -> np.ndarray:
-    """Calls a solver as training does, with a batch of torch that here holds one sequence."""
-    costs = torch.from_numpy(sequence.costs)[None]
-    found = solve(costs, torch.ones(costs.shape[:2], dtype=torch.bool), sequence.segments)
-    return getattr(found, "codes", found)[0].numpy()
-
-
 def our_greedy(sequence: Sequence, _: float) -> np.ndarray:
-    return as_batch(merge_greedily, sequence)
+    return merged_path(sequence.costs, sequence.segments).codes
 
 
 def our_calibrated(sequence: Sequence, _: float) -> np.ndarray:
-    return as_batch(calibrate, sequence)
+    """Finds the price, then the path."""
+    price = calibrated(evaluation(sequence.costs), sequence.segments).switch_cost
+    return viterbi_path(sequence.costs, price).codes
 
 
 def our_exact(sequence: Sequence, _: float) -> np.ndarray:
-    return as_batch(exact, sequence)
+    return exact_path(sequence.costs, sequence.segments).codes
 
 
 def our_viterbi(sequence: Sequence, switch_cost: float) -> np.ndarray:
@@ -58,7 +51,8 @@ def our_viterbi(sequence: Sequence, switch_cost: float) -> np.ndarray:
 
 
 def our_semi_markov(sequence: Sequence, switch_cost: float) -> np.ndarray:
-    return semi_markov_path(sequence.costs, np.zeros(LONGEST), switch_cost=switch_cost).codes
+    """The runs that DPDP seeks too when it bounds them: neighbours may share a code."""
+    return semi_markov_path(sequence.costs, np.zeros(LONGEST), switch_cost=switch_cost, distinct=False).codes
 
 
 def heap_merge(sequence: Sequence, _: float) -> np.ndarray:
