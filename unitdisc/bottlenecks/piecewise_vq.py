@@ -20,7 +20,7 @@ from unitdisc.bottlenecks.segmentation.paths import Path
 from unitdisc.bottlenecks.vq import CODES, VQ
 from unitdisc.distributed import rank, rows_of_all
 
-MEMORY = 100  # batches that the switch cost is averaged over
+MEMORY = 25  # batches that the switch cost is averaged over
 
 Solver = Callable[[np.ndarray, np.ndarray, int, float], Path]  # of costs [N, K], lengths [B], segments, switch cost
 SOLVERS: dict[str, Solver] = {
