@@ -205,11 +205,10 @@ def kmeans(
 
     Example: `unitdisc kmeans exp/vq/encodings/train/mfcc exp/codebooks/mfcc-100.npy --codes 100`
     """
-    from unitdisc.kmeans import KMeansOptions
-    from unitdisc.verbs.kmeans import kmeans
+    from unitdisc.verbs import kmeans as verb
 
-    options = KMeansOptions(codes, spherical, seed, passes, tolerance, sample, starts, mini_batch)
-    kmeans(encodings, codebook, options, memory, threads, times)
+    options = verb.KMeansOptions(codes, spherical, seed, passes, tolerance, sample, starts, mini_batch)
+    verb.kmeans(encodings, codebook, options, memory, threads, times)
 
 
 @app.command()
@@ -253,11 +252,10 @@ def segment(
     Syllables, from the peaks of change: `unitdisc segment features/hubert data/test.jsonl exp/syllables --method peaks
     --units-per-second 4.5 --codes 500 --frame-rate 50`
     """
-    from unitdisc.segmenting.options import SegmentOptions
     from unitdisc.verbs import segment as verb
 
     rate = verb.rate_of(units_per_second, units_per_100_columns)
-    options = SegmentOptions(
+    options = verb.SegmentOptions(
         rate,
         method,
         solver,

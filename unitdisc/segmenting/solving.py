@@ -98,7 +98,7 @@ def calibrate(
         advance(note=f"{runs} segments, {segments} wanted, at switch cost {switch_cost:.6g}")
         return math.fsum(cost for cost, _ in found), runs
 
-    if priors == Priors():
+    if priors.durations is None and priors.transitions is None:
         found = calibrated(evaluate, segments)
         return Solved(found.switch_cost, found.segments)
     return with_priors(evaluate, segments)

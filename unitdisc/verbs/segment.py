@@ -112,7 +112,9 @@ def segment(
     with console.progress("reading frames", len(there)) as advance:
         timing = survey(opened, there, spherical, advance)
     problems = [f"{u.id} has no encoding in {encodings}" for u in utterances if u.id not in opened] + timing.problems
-    if problems and strict:
+    if (strict and problems) or 2 * len(timing.problems) > len(there):
+        if frame_rate:
+            problems[0] += " (is the frame rate right?)"
         raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
     console.say_problems(problems, len(timing.names))
     if options.rate and timing.span and timing.unit != per:

@@ -1,0 +1,361 @@
+"""Units after the fact: as many as asked, by any solver and prior, of any system's frames, and said what is wrong."""
+
+import itertools
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unitdisc.bottlenecks.segmentation.paths import viterbi_path
+from unitdisc.codebook import CodebookError, write_codebook
+from unitdisc.corpus import CorpusError, Utterance, write_manifest
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
+from unitdisc.segmenting.options import SegmentOptions
+from unitdisc.segmenting.solving import with_priors
+from unitdisc.verbs import segment as verb
+
+HOP, RATE = 160, 16_000
+OURS = {"point": "projection", "model": "abc", "stride": HOP, "offset": HOP / 2, "rate": RATE}
+CODES = 5
+
+
+@dataclass(frozen=True)
+class Place:
+    """A corpus, its frames, and a codebook."""
+
+    root: Path
+    frames: dict[str, np.ndarray]
+    vectors: np.ndarray
+
+    @property
+    def corpus(self) -> Path:
+        return self.root / "corpus.jsonl"
+
+    @property
+    def encodings(self) -> Path:
+        return self.root / "frames"
+
+    @property
+    def codebook(self) -> verb.Codes:
+        return verb.Codes(self.root / "codes.npy", None, None)
+
+    def segment(self, folder: str = "out", codes: verb.Codes | None = None, **options) -> Path:
+        """Runs the command; returns the folder."""
+        place = {"encodings": self.encodings, "frame_rate": None, "times": None, "strict": False, "memory": 2.0}
+        place |= {"per": "second", "threads": 1} | {name: options.pop(name) for name in {*options} & EXTRA}
+        verb.segment(
+            place["encodings"], self.corpus, self.root / folder, codes or self.codebook, SegmentOptions(**options),
+            place["per"], verb.Resources(place["memory"], place["threads"]), place["frame_rate"], place["times"],
+            False, place["strict"],
+        )  # fmt: skip
+        return self.root / folder
+
+
+EXTRA = {"encodings", "frame_rate", "times", "strict", "memory", "per", "threads"}
+
+
+@pytest.fixture
+def place(tmp_path) -> Place:
+    return make(tmp_path)
+
+
+def make(root: Path, rate: int | None = RATE) -> Place:
+    rng = np.random.default_rng(0)
+    vectors = 2 * rng.normal(size=(CODES, 3)).astype(np.float32)
+    frames, utterances = {}, []
+    for i, length in enumerate([150, 90, 200, 1, 60]):
+        path = np.repeat(rng.integers(0, CODES, length), rng.integers(3, 15, length))[:length]
+        frames[f"u{i}"] = (vectors[path] + rng.normal(size=(length, 3))).astype(np.float32)
+        utterances.append(Utterance(f"u{i}", f"u{i}.wav", "s", length * HOP, rate))
+    write_manifest(root / "corpus.jsonl", utterances)
+    write(root / "frames", frames, OURS if rate else OURS | {"rate": None})
+    write_codebook(root / "codes.npy", vectors, {"frames_of": OURS})
+    return Place(root, frames, vectors)
+
+
+def write(folder: Path, frames: dict[str, np.ndarray], settings: dict) -> Path:
+    writer = EncodingsWriter(folder, settings)
+    for name, values in frames.items():
+        writer.write(Encoding(name, np.zeros(len(values)), values))
+    writer.finish()
+    return folder
+
+
+def units(folder: Path) -> int:
+    return sum(len(list(itertools.groupby(codes))) for codes in Encodings.open(folder).codes.values())
+
+
+def seconds(place: Place) -> float:
+    return sum(len(values) - 1 for values in place.frames.values()) * HOP / RATE
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+PRIORS = {
+    "none": {},
+    "linear": {"durations": "linear"},
+    "poisson": {"durations": "poisson"},
+    "gamma": {"durations": "gamma"},
+    "histogram": {"durations": "histogram"},
+    "bigram": {"transitions": "bigram"},
+    "both": {"durations": "histogram", "transitions": "bigram", "iterations": 1},
+    "codebook": {"iterations": 2},
+    "bounds": {"min_duration": 30, "max_duration": 250},
+    "strong": {"durations": "poisson", "prior_weight": 50.0},
+}
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_there_are_as_many_units_as_asked(place, prior):
+    for rate in (8, 12, 16):
+        folder = place.segment(f"out{rate}", rate=rate, **PRIORS[prior])
+        assert abs(units(folder) - (5 + round(rate * seconds(place)))) <= 2
+
+
+@pytest.mark.parametrize("solver", ["greedy", "exact"])
+def test_solvers_of_a_whole_corpus_keep_to_the_number(place, solver):
+    assert units(place.segment(rate=12, solver=solver)) <= 5 + round(12 * seconds(place))
+    with pytest.raises(ValueError, match=f"--solver {solver} looks at all 501 frames and 5 codes"):
+        place.segment("other", rate=12, solver=solver, memory=1e-6)
+
+
+def distances(place: Place, name: str) -> np.ndarray:
+    return ((place.frames[name][:, None].astype(np.float64) - place.vectors) ** 2).sum(-1)
+
+
+@pytest.mark.parametrize("distance", ["squared", "euclidean"])
+def test_codes_are_those_of_viterbi_at_the_switch_cost_that_is_told(place, distance):
+    folder = place.segment(rate=12, distance=distance)
+    told = json.loads((folder / "encodings.json").read_text())["segmentation"]
+    for name, codes in Encodings.open(folder).codes.items():
+        costs = distances(place, name) ** (1 if distance == "squared" else 0.5)
+        assert viterbi_path(costs.astype(np.float32), told["switch_cost"]).codes.tolist() == codes
+    assert told["rate"] == 12 and told["distance"] == distance
+
+
+def test_nearest_codes_need_no_number(place):
+    found = Encodings.open(place.segment(solver="nearest"))
+    assert all(found.codes[name] == distances(place, name).argmin(1).tolist() for name in place.frames)
+
+
+def test_cosine_does_not_see_loudness(place, tmp_path):
+    rng = np.random.default_rng(5)
+    first = Encodings.open(place.segment(rate=12, distance="cosine")).codes
+    loud = {name: values * rng.uniform(1, 4, (len(values), 1)).astype("f") for name, values in place.frames.items()}
+    second = place.segment("loud", rate=12, distance="cosine", encodings=write(tmp_path / "louder", loud, OURS))
+    same = [a == b for name, codes in Encodings.open(second).codes.items() for a, b in zip(codes, first[name])]
+    assert np.mean(same) > 0.99
+
+
+def test_memory_and_threads_change_no_byte(place):
+    first = contents(place.segment(rate=12, iterations=1, durations="histogram"))
+    second = place.segment("second", rate=12, iterations=1, durations="histogram", memory=1e-6, threads=3)
+    assert contents(second) == first
+
+
+def test_units_are_neither_shorter_nor_longer_than_allowed(place):
+    folder = place.segment(rate=12, min_duration=40, max_duration=160)
+    for codes in Encodings.open(folder).codes.values():
+        lengths = [len(list(run)) for _, run in itertools.groupby(codes)]
+        assert max(lengths) <= 16
+        assert min(lengths) >= min(4, len(codes))
+
+
+def test_frames_are_codes_or_means_of_units(place):
+    coded, pooled = Encodings.open(place.segment(rate=12)), Encodings.open(place.segment("pool", rate=12, pool=True))
+    for name, frames in place.frames.items():
+        codes = np.array(coded.codes[name])
+        np.testing.assert_array_equal(coded[name].frames, place.vectors[codes])
+        first = 0
+        for _, run in itertools.groupby(codes):
+            last = first + len(list(run))
+            expected = np.tile(frames[first:last].mean(0), (last - first, 1))
+            np.testing.assert_allclose(pooled[name].frames[first:last], expected, atol=1e-5)
+            first = last
+
+
+def test_estimating_codes_again_brings_them_nearer(place):
+    def cost(folder: Path) -> float:
+        found = Encodings.open(folder)
+        return sum(((found[name].frames - frames) ** 2).sum() for name, frames in place.frames.items())
+
+    assert cost(place.segment("again", rate=12, iterations=3)) < cost(place.segment(rate=12))
+
+
+def test_other_tools_get_units_too(place):
+    folder = place.segment(rate=12)
+    lines = [json.loads(line) for line in (folder / "units" / "units.jsonl").read_text().splitlines()]
+    assert sum(len(line["units"]) for line in lines) == units(folder)
+    assert (folder / "units" / "textgrid" / "u0.TextGrid").exists() and (folder / "units" / "units.ctm").exists()
+    summary = json.loads((folder / "units" / "summary.json").read_text())
+    assert summary["asked"] == 12 and abs(summary["found"] - 12) < 0.5
+
+
+def test_images_have_units_per_100_columns(tmp_path):
+    place = make(tmp_path, rate=None)
+    folder = place.segment(rate=0.075, per="100 columns")  # of 160 columns a frame
+    assert abs(units(folder) - (5 + round(0.075 * seconds(place) * RATE / 100))) <= 1
+    assert not (folder / "units" / "units.ctm").exists()
+    with pytest.raises(ValueError, match="give --units-per-100-columns"):
+        place.segment("other", rate=12)
+
+
+def test_an_interrupted_run_is_completed_to_the_same_bytes(place, monkeypatch):
+    whole = contents(place.segment("whole", codes=verb.Codes(None, 4, None), rate=12))
+    written, write_one = [], EncodingsWriter.write
+
+    def stop_at_third(self, *arguments):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(write_one(self, *arguments))
+
+    monkeypatch.setattr(EncodingsWriter, "write", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        place.segment(codes=verb.Codes(None, 4, None), rate=12)
+    monkeypatch.undo()
+    with pytest.raises(EncodingsError, match="interrupted"):
+        Encodings.open(place.root / "out")
+    assert contents(place.segment(codes=verb.Codes(None, 4, None), rate=12)) == whole
+    with pytest.raises(EncodingsError, match="made in another way"):
+        place.segment(rate=8)
+
+
+@pytest.mark.parametrize("method", ["peaks", "prominence"])
+def test_peaks_make_as_many_units_as_asked(place, method):
+    for codes in (None, verb.Codes(None, 4, None)):
+        folder = place.segment(f"out{codes is None}", codes=codes, method=method, rate=6)
+        assert abs(units(folder) - (5 + round(6 * seconds(place)))) <= 2
+
+
+def test_peaks_of_a_given_prominence(place):
+    few = units(place.segment("few", method="peaks", prominence=0.6))
+    assert few < units(place.segment("many", method="peaks", prominence=0.2))
+
+
+def test_frames_of_other_tools_are_segmented_by_their_frame_rate(place, tmp_path):
+    for name, values in place.frames.items():
+        (tmp_path / "hubert" / "deep").mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / "hubert" / "deep" / f"{name}.npy", values)
+    folder = place.segment(rate=12, encodings=tmp_path / "hubert", frame_rate=100)
+    assert Encodings.open(folder).codes == Encodings.open(place.segment("own", rate=12)).codes
+    with pytest.raises(CorpusError, match=r"4 of 5 utterances cannot be segmented.*is the frame rate right"):
+        place.segment("other", rate=12, encodings=tmp_path / "hubert", frame_rate=50)
+    with pytest.raises(ValueError, match="nothing says when its frames happen"):
+        place.segment("other", rate=12, encodings=tmp_path / "hubert")
+
+
+def test_a_codebook_of_other_frames_is_refused(place):
+    write_codebook(place.root / "codes.npy", place.vectors, {"frames_of": OURS | {"point": "encoder"}})
+    with pytest.raises(CodebookError, match=r"codes.npy.*frames.*point: encoder there, projection here"):
+        place.segment(rate=12)
+    write_codebook(place.root / "codes.npy", place.vectors[:, :2], {})
+    with pytest.raises(CodebookError, match="2 dimensions, but the frames of"):
+        place.segment(rate=12)
+    write_codebook(place.root / "codes.npy", place.vectors, {"spherical": True, "frames_of": OURS})
+    with pytest.raises(CodebookError, match="--distance cosine"):
+        place.segment(rate=12)
+
+
+def test_a_codebook_without_a_card_is_said_and_with_strict_refused(place, capsys):
+    (place.root / "codes.json").unlink()
+    place.segment(rate=12)
+    assert "does not say what its frames are" in capsys.readouterr().err
+    with pytest.raises(CodebookError, match="does not say what its frames are"):
+        place.segment("other", rate=12, strict=True)
+
+
+def test_the_codebook_of_an_experiment_is_for_its_projections(place):
+    from safetensors.numpy import save_file
+
+    from unitdisc.experiment import weights_checksum
+
+    folder = place.root / "exp"
+    folder.mkdir()
+    save_file({"bottleneck.codebook.vectors": place.vectors}, folder / "model.safetensors")
+    codes = verb.Codes(None, None, folder)
+    with pytest.raises(CodebookError, match=r"model: .* there, abc here"):
+        place.segment(codes=codes, rate=12)
+    settings = OURS | {"model": weights_checksum(folder)}
+    right = place.segment("right", codes=codes, rate=12, encodings=write(place.root / "p", place.frames, settings))
+    assert Encodings.open(right).codes == Encodings.open(place.segment(rate=12)).codes
+    save_file({"bottleneck.project.weight": place.vectors}, folder / "model.safetensors")
+    with pytest.raises(CodebookError, match="has no codebook"):
+        place.segment("other", codes=codes, rate=12)
+
+
+SPOILT = {
+    "missing": lambda path: path.unlink(),
+    "nan": lambda path: np.save(path, np.full((90, 3), np.nan, np.float32)),
+    "empty": lambda path: path.write_bytes(b""),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:500]),
+    "of another corpus": lambda path: np.save(path, np.zeros((40, 3), np.float32)),
+    "of other dimensions": lambda path: np.save(path, np.zeros((90, 4), np.float32)),
+}
+
+
+@pytest.mark.parametrize("fault", SPOILT)
+def test_a_bad_utterance_is_left_out_and_said_or_with_strict_refused(place, capsys, fault):
+    SPOILT[fault](place.encodings / "u1.npy")
+    with pytest.raises(CorpusError, match=r"1 of 5 utterances cannot be segmented.*u1"):
+        place.segment("strict", rate=12, strict=True)
+    folder = place.segment(rate=12)
+    assert sorted(Encodings.open(folder).codes) == ["u0", "u2", "u3", "u4"]
+    assert "left out" in capsys.readouterr().err
+
+
+def test_nothing_to_segment_is_refused(place):
+    with pytest.raises(EncodingsError, match="holds none of the 5 utterances"):
+        place.segment(rate=12, encodings=write(place.root / "z", {"z": np.zeros((4, 3), np.float32)}, OURS))
+    with pytest.raises(ValueError, match="choose another folder"):
+        place.segment("frames", rate=12)
+
+
+@pytest.mark.parametrize(
+    "wrong,told",
+    [
+        ({}, "say how many units"),
+        ({"rate": -1.0}, "above 0"),
+        ({"rate": float("nan")}, "above 0"),
+        ({"rate": 12, "solver": "best"}, "--solver best: choose one of"),
+        ({"rate": 12, "durations": "normal"}, "choose one of"),
+        ({"rate": 12, "solver": "nearest"}, "leave --units-per-second out"),
+        ({"rate": 12, "solver": "exact", "durations": "gamma"}, "knows no durations"),
+        ({"rate": 12, "prominence": 0.1}, "leave it out"),
+        ({"rate": 12, "method": "peaks", "prominence": 0.1}, "exclude each other"),
+        ({"rate": 12, "method": "peaks", "durations": "gamma"}, "leave them out"),
+        ({"rate": 12, "min_duration": 90, "max_duration": 50}, "is above --max-duration"),
+        ({"rate": 12, "iterations": -1}, "--iterations"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(wrong, told):
+    with pytest.raises(ValueError, match=told):
+        SegmentOptions(**wrong)
+    with pytest.raises(ValueError, match="give one of --codebook"):
+        verb.Codes(None, None, None)
+
+
+def test_the_price_of_changes_may_be_below_zero():
+    """Solutions of a corpus: (cost, segments); the least of cost + price x segments is chosen."""
+    solutions = [(100.0, 4), (40.0, 6), (36.0, 7), (33.0, 8), (45.0, 12), (80.0, 20)]
+
+    def evaluate(price: float) -> tuple[float, int]:
+        return min(solutions, key=lambda solution: (solution[0] + price * solution[1], solution[1]))
+
+    for wanted in (4, 6, 7, 8, 12, 20):
+        found = with_priors(evaluate, wanted)
+        assert (found.segments, evaluate(found.switch_cost)[1]) == (wanted, wanted)
+    assert with_priors(evaluate, 12).switch_cost < 0 < with_priors(evaluate, 6).switch_cost
+    assert with_priors(evaluate, 3).segments == 4
+    assert with_priors(evaluate, 90).segments == 20
+    assert with_priors(evaluate, 11).segments == 12
+
+
+def test_rates_are_for_recordings_or_images():
+    assert (verb.rate_of(12, None), verb.rate_of(None, 3), verb.rate_of(None, None)) == (12, 3, None)
+    with pytest.raises(ValueError, match="give one"):
+        verb.rate_of(12, 3)
+    assert replace(SegmentOptions(12), rate=8).rate == 8
