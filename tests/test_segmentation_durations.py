@@ -53,7 +53,8 @@ def cases(draw):
     )
     prices = {
         "shortest": draw(st.integers(1, longest)),
-        "switch_cost": draw(draw(NUMBERS)),
+        "switch_cost": draw(draw(NUMBERS)) - draw(st.sampled_from([0.0, 2.0])),
+        "tail": draw(st.sampled_from([np.inf, np.inf, -1.0, 0.0, 0.5, 2.0])),
         "distinct": draw(st.booleans()),
     }
     if draw(st.booleans()):
@@ -112,11 +113,13 @@ def test_equal_changes_as_a_table_give_the_same_runs(data):
 def test_linear_durations_without_a_bound_are_a_switch_cost(data):
     """To the very codes, also where paths cost the same."""
     costs = data.draw(tables(data.draw(st.integers(1, 12)), data.draw(st.integers(1, 4)), of=COUNTED))
-    weight = data.draw(COUNTED)
+    weight, longest = data.draw(COUNTED), data.draw(st.integers(1, 5))
     expected = viterbi_path(costs, weight)
     for found in (
         semi_markov_path(costs, linear(len(costs), weight)),
         semi_markov_path(costs, linear(len(costs), 0.0), switch_cost=weight),
+        semi_markov_path(costs, linear(longest, weight), tail=-weight),
+        semi_markov_path(costs, linear(longest, 0.0), tail=0.0, transitions=np.full((costs.shape[1],) * 2, weight)),
     ):
         assert found.codes.tolist() == expected.codes.tolist()
         assert (found.cost, found.segments) == (expected.cost, expected.segments)
@@ -166,7 +169,10 @@ def test_runs_keep_to_their_bounds():
     # a code that is always the best must be left all the same
     costs[:, 0] = -1.0
     assert durations_of(semi_markov_path(costs, np.zeros(9), shortest=4).codes).max() == 9
-    # unless neighbours may share it
+    # unless runs may be longer, at no price or at one
+    longer = semi_markov_path(costs, np.zeros(4), shortest=4, tail=0.0)
+    assert (set(longer.codes.tolist()), longer.segments) == ({0}, 1)
+    # or neighbours may share it
     path = semi_markov_path(costs, np.zeros(9), shortest=4, distinct=False)
     assert (set(path.codes.tolist()), path.segments) == ({0}, 45)
 
@@ -286,8 +292,8 @@ def test_neighbours_that_may_share_a_code_are_the_dynamic_programme_of_the_peers
         ({"durations": np.array([0.0, np.nan])}, r"durations hold nan; costs are numbers, or infinity for never"),
         ({"shortest": 6}, r"the shortest run is 6 frames; it must be 1 to 5, the longest"),
         ({"shortest": 0}, r"the shortest run is 0 frames"),
-        ({"switch_cost": -1.0}, r"the switch cost is -1.0; it must be 0 or more"),
-        ({"switch_cost": np.inf}, r"the switch cost is inf; it must be 0 or more, and finite"),
+        ({"switch_cost": np.inf}, r"the switch cost is inf; it must be finite"),
+        ({"tail": np.nan}, r"the tail of the durations is nan; it must be a number, or infinity for no longer runs"),
         ({"transitions": np.zeros((2, 3))}, r"transitions of shape \(2, 3\) do not fit; they must be \(2, 2\)"),
         ({"transitions": np.full((2, 2), -np.inf)}, r"transitions hold -inf"),
         ({"initial": np.zeros(3)}, r"initial costs of shape \(3,\) do not fit"),

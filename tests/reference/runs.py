@@ -24,17 +24,24 @@ def every_run_path(frames: int, num_codes: int, distinct: bool) -> list[list[tup
     return paths
 
 
-def price_of_runs(runs, costs, durations, shortest=1, switch_cost=0.0, transitions=None, initial=None) -> float:
-    """durations: [K, D]; runs that are too short or too long cost infinity."""
+def price_of_runs(
+    runs, costs, durations, shortest=1, switch_cost=0.0, transitions=None, initial=None, tail=np.inf
+) -> float:
+    """durations: [K, D]; runs that are too short cost infinity, and every frame beyond the table the tail."""
     total, time, previous = 0.0, 0, None
     for code, duration in runs:
-        if duration > durations.shape[1] or duration < min(shortest, len(costs)):
+        beyond = max(duration - durations.shape[1], 0)
+        if duration < min(shortest, len(costs)):
             return np.inf
         if previous is None:
             total += 0.0 if initial is None else initial[code]
         else:
             total += switch_cost + (0.0 if transitions is None else transitions[previous, code])
-        total += sum(costs[time : time + duration, code]) + durations[code, duration - 1]
+        total += (
+            sum(costs[time : time + duration, code])
+            + durations[code, duration - beyond - 1]
+            + (beyond * tail if beyond else 0.0)
+        )
         time, previous = time + duration, code
     return total
 

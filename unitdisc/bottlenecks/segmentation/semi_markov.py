@@ -29,12 +29,13 @@ def semi_markov_path(
     initial: np.ndarray | None = None,
     distinct: bool = True,
     lengths: np.ndarray | None = None,
+    tail: float = np.inf,
 ) -> Path:
     """The codes whose costs, plus those of durations and changes, are the least: see `semi_markov_runs`.
 
     `segments` counts runs; with `distinct=False` they can be more than the codes show.
     """
-    runs = semi_markov_runs(costs, durations, shortest, switch_cost, transitions, initial, distinct, lengths)
+    runs = semi_markov_runs(costs, durations, shortest, switch_cost, transitions, initial, distinct, lengths, tail)
     codes = np.repeat(runs.codes, np.diff(runs.starts, append=len(costs)))
     return Path(codes, price_of(packed(costs, lengths)[0], codes), len(runs.codes))
 
@@ -48,15 +49,18 @@ def semi_markov_runs(
     initial: np.ndarray | None = None,
     distinct: bool = True,
     lengths: np.ndarray | None = None,
+    tail: float = np.inf,
 ) -> Runs:
     """The runs whose costs, plus those of their durations and of the changes between them, are the least.
 
     costs: [N, K], what each code costs at each frame; lengths: [B], of the sequences that the frames are of, one
     after the other (default: one sequence).
-    durations: [D] or [K, D], what a run of d frames costs at index d - 1. No run is longer than D frames or shorter
-    than `shortest`, except that a sequence below `shortest` frames is one run. The first and last run of a sequence
-    cost what others do, though the recording may have cut them.
-    switch_cost: of every change, and transitions: [K, K], of a change from one code (row) to another, on top of it.
+    durations: [D] or [K, D], what a run of d frames costs at index d - 1; tail: what every frame beyond D adds to
+    that, infinity if no run shall be longer. A table as short as `shortest` and a tail of 0 set no other bound.
+    shortest: frames in a run at least, except that a sequence of fewer is one run. The first and last run of a
+    sequence cost what others do, though the recording may have cut them.
+    switch_cost: of every change, and transitions: [K, K], of a change from one code (row) to another, on top of it;
+    both may be negative.
     initial: [K], of the first code of every sequence.
     distinct: neighbouring runs differ in code (the diagonal of `transitions` is not read); otherwise they may share
     one, and long runs be made of several.
@@ -71,8 +75,10 @@ def semi_markov_runs(
     longest = len(table)
     if not 1 <= shortest <= longest:
         raise ValueError(f"the shortest run is {shortest} frames; it must be 1 to {longest}, the longest")
-    if not 0 <= switch_cost < np.inf:
-        raise ValueError(f"the switch cost is {switch_cost}; it must be 0 or more, and finite")
+    if not np.isfinite(switch_cost):
+        raise ValueError(f"the switch cost is {switch_cost}; it must be finite")
+    if not tail > -np.inf:
+        raise ValueError(f"the tail of the durations is {tail}; it must be a number, or infinity for no longer runs")
     initial = np.zeros(num_codes) if initial is None else checked("initial costs", initial, (num_codes,))
     refuse_nan(costs)
     if transitions is not None:
@@ -84,11 +90,13 @@ def semi_markov_runs(
     for length in lengths.tolist():
         frames = costs[first : first + length]
         if transitions is None:
-            found = cheapest_runs(frames, table, min(shortest, length), switch_cost, initial, distinct)
+            found = cheapest_runs(frames, table, min(shortest, length), tail, switch_cost, initial, distinct)
         else:
-            found = cheapest_linked_runs(frames, table, min(shortest, length), between, initial)
+            found = cheapest_linked_runs(frames, table, min(shortest, length), tail, between, initial)
         if length and not len(found[0]):
-            raise ValueError(cannot_be_cut(length, shortest, longest, num_codes, distinct))
+            raise ValueError(
+                cannot_be_cut(length, shortest, longest if tail == np.inf else length, num_codes, distinct)
+            )
         starts.append(first + found[0])
         codes.append(found[1])
         first += length

@@ -5,7 +5,7 @@ import numpy as np
 
 
 @numba.njit(cache=True, nogil=True)
-def cheapest_runs(costs, durations, shortest, switch_cost, initial, distinct):
+def cheapest_runs(costs, durations, shortest, tail, switch_cost, initial, distinct):
     """Starts and codes [S] of the cheapest runs where all changes cost the same; empty if there are none.
 
     costs: [T, K]; durations: [D, 1] or [D, K]. A run can only follow the best one that ends before it, or, if that
@@ -13,9 +13,11 @@ def cheapest_runs(costs, durations, shortest, switch_cost, initial, distinct):
     """
     num_frames, num_codes = costs.shape
     longest = min(len(durations), max(num_frames, 1))
-    shared = durations.shape[1] == 1
+    last = durations.shape[1] - 1  # 0 if all codes share their durations
     opened = np.empty((longest, num_codes))  # price of all up to now if a run of the code began at start % longest
     ended = np.empty(num_codes)  # price if a run of the code ends here
+    aged = np.full(num_codes, np.inf)  # price if a run ends here that is longer than the table
+    since = np.zeros(num_codes, np.int64)  # its start
     frame = np.empty(num_codes)
     best = np.zeros((num_frames + 1, 2), np.int64)  # the two codes of the cheapest runs that end before each frame
     lasted = np.zeros((num_frames + 1, 2), np.int64)  # and how long they are
@@ -25,14 +27,15 @@ def cheapest_runs(costs, durations, shortest, switch_cost, initial, distinct):
     for time in range(num_frames):
         for code in range(num_codes):
             frame[code] = costs[time, code] - lowest
-            ended[code] = np.inf
+            aged[code] += frame[code] + tail
+            ended[code] = aged[code]
         for start in range(max(0, time + 1 - longest), time + 1):
             prices = opened[start % longest]
             duration = time - start
             if duration + 1 < shortest:
                 for code in range(num_codes):
                     prices[code] += frame[code]
-            elif shared:
+            elif last == 0:
                 extra = durations[duration, 0]
                 for code in range(num_codes):
                     price = prices[code] + frame[code]
@@ -59,13 +62,21 @@ def cheapest_runs(costs, durations, shortest, switch_cost, initial, distinct):
             best[time + 1, place] = code
             price = np.inf
             if code >= 0:
+                if aged[code] < np.inf:
+                    price = aged[code]
+                    lasted[time + 1, place] = time + 1 - since[code]
                 for start in range(max(0, time + 1 - longest), time + 2 - shortest):  # the longest run first
                     duration = time - start
-                    extra = durations[duration, 0 if shared else code]
+                    extra = durations[duration, min(code, last)]
                     if opened[start % longest, code] + extra < price:
                         price = opened[start % longest, code] + extra
                         lasted[time + 1, place] = duration + 1
         prices = opened[(time + 1) % longest]
+        if time + 1 >= longest:  # the run that began there has as many frames as the table
+            for code in range(num_codes):
+                price = prices[code] + durations[longest - 1, min(code, last)]
+                since[code] = time + 1 - longest if price < aged[code] else since[code]
+                aged[code] = min(aged[code], price)
         for code in range(num_codes):
             prices[code] = ended[first] + switch_cost
         if distinct:
@@ -86,7 +97,7 @@ def cheapest_runs(costs, durations, shortest, switch_cost, initial, distinct):
 
 
 @numba.njit(cache=True, nogil=True)
-def cheapest_linked_runs(costs, durations, shortest, between, initial):
+def cheapest_linked_runs(costs, durations, shortest, tail, between, initial):
     """Starts and codes [S] of the cheapest runs if a change from j to k costs between[j, k]; empty if there are none.
 
     costs: [T, K]; durations: [D, 1] or [D, K].
@@ -96,6 +107,8 @@ def cheapest_linked_runs(costs, durations, shortest, between, initial):
     last = durations.shape[1] - 1  # 0 if all codes share their durations
     opened = np.empty((longest, num_codes))  # price of all up to now if a run of the code began at start % longest
     ended = np.empty(num_codes)  # price if a run of the code ends here
+    aged = np.full(num_codes, np.inf)  # price if a run ends here that is longer than the table
+    since = np.zeros(num_codes, np.int64)  # its start
     frame = np.empty(num_codes)
     extras = np.empty(num_codes)
     lasting = np.empty(num_codes, np.int64)
@@ -108,8 +121,9 @@ def cheapest_linked_runs(costs, durations, shortest, between, initial):
     for time in range(num_frames):
         for code in range(num_codes):
             frame[code] = costs[time, code] - lowest
-            ended[code] = np.inf
-            lasting[code] = 0
+            aged[code] += frame[code] + tail
+            ended[code] = aged[code]
+            lasting[code] = time + 1 - since[code] if aged[code] < np.inf else 0
         for start in range(max(0, time + 1 - longest), time + 1):
             prices = opened[start % longest]
             duration = time - start
@@ -125,6 +139,11 @@ def cheapest_linked_runs(costs, durations, shortest, between, initial):
                 lasting[code] = duration + 1 if price < ended[code] else lasting[code]
                 ended[code] = price if price < ended[code] else ended[code]
         prices = opened[(time + 1) % longest]
+        if time + 1 >= longest:  # the run that began there has as many frames as the table
+            for code in range(num_codes):
+                price = prices[code] + durations[longest - 1, min(code, last)]
+                since[code] = time + 1 - longest if price < aged[code] else since[code]
+                aged[code] = min(aged[code], price)
         for code in range(num_codes):
             prices[code] = np.inf
             entered[code] = 0

@@ -79,7 +79,8 @@ def transition_path(
     costs: [N, K], what each code costs at each frame; lengths: [B], of the sequences that the frames are of, one
     after the other (default: one sequence).
     transitions: [K, K], of a change from one code (row) to another, and, on the diagonal, of staying.
-    switch_cost: of every change, on top of that. initial: [K], of the first code of every sequence.
+    switch_cost: of every change, on top of that; both may be negative.
+    initial: [K], of the first code of every sequence.
     Of paths that cost the same, the one that rather keeps its code, else that of lower codes.
     Raises ValueError for what does not fit or is not a number, and where no path is possible.
     """
@@ -98,8 +99,8 @@ def transition_path(
 
 def linked(num_codes: int, transitions: np.ndarray, switch_cost: float, initial: np.ndarray | None) -> tuple:
     """Prices of a step from each code to each [K, K], and of the first code [K]."""
-    if not 0 <= switch_cost < np.inf:
-        raise ValueError(f"the switch cost is {switch_cost}; it must be 0 or more, and finite")
+    if not np.isfinite(switch_cost):
+        raise ValueError(f"the switch cost is {switch_cost}; it must be finite")
     between = checked("transitions", transitions, (num_codes, num_codes))
     between += switch_cost * ~np.eye(num_codes, dtype=bool)
     return between, np.zeros(num_codes) if initial is None else checked("initial costs", initial, (num_codes,))
