@@ -1,5 +1,7 @@
 """Codebooks: how codes start, follow their frames, restart, are placed again, and keep their meaning."""
 
+from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 
 import numpy as np
@@ -11,7 +13,8 @@ from scipy.stats import chisquare
 from torch import Tensor
 
 from unitdisc.batch import padding_mask
-from unitdisc.bottlenecks.centroids import kmeans, nearest_places
+from unitdisc.bottlenecks import quantiser as quantisers
+from unitdisc.bottlenecks.centroids import kmeans, kmeans_again, shortest_moves, spread
 from unitdisc.bottlenecks.codebooks import CODEBOOKS, CodebookOptions
 from unitdisc.bottlenecks.quantiser import Quantised, Quantiser, next_kmeans
 from unitdisc.bottlenecks.reservoir import Reservoir
@@ -107,12 +110,12 @@ def test_the_memory_of_the_warm_up_is_given_back():
 
 def test_kmeans_finds_clusters_and_copes_with_few_frames():
     frames = torch.tensor([[0.0, 0.0], [0.0, 0.1], [9.0, 9.0], [9.0, 9.1]])
-    centroids, sizes = kmeans(frames, 2, torch.Generator())
-    torch.testing.assert_close(centroids.sort(0).values, torch.tensor([[0.0, 0.05], [9.0, 9.05]]))
-    assert sizes.tolist() == [2, 2]
-    centroids, _ = kmeans(frames, 7, torch.Generator())
-    assert centroids.shape == (7, 2)
-    assert centroids.isfinite().all()
+    found = kmeans(frames, 2, torch.Generator())
+    torch.testing.assert_close(found.centroids.sort(0).values, torch.tensor([[0.0, 0.05], [9.0, 9.05]]))
+    assert found.sizes.tolist() == [2, 2]
+    found = kmeans(frames, 7, torch.Generator())
+    assert found.centroids.shape == (7, 2)
+    assert found.centroids.isfinite().all()
 
 
 @pytest.mark.parametrize("codebook", CODEBOOKS)
@@ -166,15 +169,46 @@ def test_codes_are_placed_again_and_keep_their_meaning(codebook, monkeypatch):
     assert torch.equal(run(one.eval(), moved[None]).codes[0], before)
 
 
-def test_moves_to_the_nearest_places_are_the_shortest():
-    codes, centroids = torch.randn(6, 3), torch.randn(6, 3)
-    squares = torch.cdist(codes, centroids).square()
+def test_frames_are_moved_as_little_as_can_be():
+    codes, centroids, members = torch.randn(6, 3), torch.randn(6, 3), torch.tensor([9.0, 1.0, 5.0, 2.0, 7.0, 3.0])
+    costs = torch.cdist(codes, centroids).square() * members[:, None]
     rows = torch.arange(6)
-    best = min(float(squares[rows, list(order)].sum()) for order in permutations(range(6)))
-    places = nearest_places(codes, centroids)
-    assert float(squares[rows, places].sum()) == pytest.approx(best)
+    best = min(float(costs[rows, list(order)].sum()) for order in permutations(range(6)))
+    places = shortest_moves(codes, centroids, members)
+    assert float(costs[rows, places].sum()) == pytest.approx(best, rel=1e-2)
     shuffled = torch.randperm(6)
-    assert torch.equal(nearest_places(codes, codes[shuffled]), shuffled.argsort())
+    assert torch.equal(shortest_moves(codes, codes[shuffled], members), shuffled.argsort())
+
+
+def test_idle_codes_far_away_do_not_change_what_others_mean():
+    """By distance alone it would pay to push each of a row of codes one place on, to bring the idle one in."""
+    codes = torch.tensor([[0.0], [1.0], [2.0], [-99.0]])
+    centroids = torch.tensor([[2.0], [1.0], [0.0], [3.0]])
+    assert shortest_moves(codes, centroids, torch.ones(4)).tolist() == [1, 0, 3, 2]
+    assert shortest_moves(codes, centroids, torch.tensor([5.0, 5.0, 5.0, 0.0])).tolist() == [2, 1, 0, 3]
+
+
+def test_kmeans_again_finds_work_for_idle_codes():
+    """Two codes hold six clusters, four lie far from everything: all six are found, and the two keep theirs."""
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.tensor([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0], [20.0, 20.0], [40.0, 0.0], [40.0, 20.0]])
+    frames = centres.repeat(20, 1) + 0.1 * torch.randn(120, 2)
+    codes = torch.tensor([[1e3, 0.0], [0.5, 0.0], [1e3, 1e3], [0.0, 1e3], [39.0, 20.0], [-1e3, 0.0]])
+    found = kmeans_again(codes, frames, generator)
+    assert found.sizes.tolist() == [20] * 6
+    torch.testing.assert_close(found.centroids[[1, 4]], centres[[0, 5]], atol=0.1, rtol=0)
+
+
+def test_codes_are_spread_over_what_is_far_from_the_others():
+    """With chances in proportion to the squared distance, the k-means++ way; a frame that has a code has none."""
+    codes, frames = torch.tensor([[0.0], [7.0]]), torch.tensor([[0.0], [1.0], [2.0], [3.0]])
+    generator = torch.Generator().manual_seed(0)
+    drawn = [int(spread(codes, frames, torch.tensor([False, True]), generator)[1]) for _ in range(280)]
+    counts = np.bincount(drawn, minlength=4)
+    assert counts[0] == 0
+    assert chisquare(counts[1:], 20 * np.array([1, 4, 9])).pvalue > 0.01
+    same = spread(codes, torch.zeros(5, 1), torch.tensor([False, True]), generator)
+    assert same.tolist() == [[0.0], [0.0]]
 
 
 def test_statistics_are_those_of_a_step_after_codes_are_placed_again():
@@ -332,13 +366,22 @@ def test_codes_learn_at_a_rate_of_their_own():
     assert len(adam(quantiser(codebook="gradient"), 1.0).param_groups) == 1
 
 
-def share_of_training(rank: int, address: str, settings: dict, results: str) -> None:
-    """One of two processes: half of every batch."""
-    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+def share_of_training(rank: int, address: str, settings: dict, folder: str) -> None:
+    """What one of two processes does: half of every batch."""
     torch.set_num_threads(1)
-    for name, options in settings.items():
-        torch.save(codebook_after(options, slice(2 * rank, 2 * rank + 2)).state_dict(), f"{results}/{name}-{rank}.pt")
-    dist.destroy_process_group()
+    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2, timeout=timedelta(seconds=120))
+    try:
+        for name, options in settings.items():
+            one = codebook_after(options, slice(2 * rank, 2 * rank + 2))
+            torch.save(one.state_dict(), f"{folder}/{name}-{rank}.pt")
+    finally:
+        dist.destroy_process_group()
+
+
+def share_elsewhere(_: int, address: str, settings: dict, folder: str) -> None:
+    """The second process, on a machine that rounds differently."""
+    quantisers.kmeans = lambda *arguments: replace(kmeans(*arguments), centroids=kmeans(*arguments).centroids + 0.1)
+    share_of_training(1, address, settings, folder)
 
 
 def codebook_after(options: dict, share: slice) -> Quantiser:
@@ -366,7 +409,10 @@ def test_two_processes_have_one_codebook(tmp_path):
         "random": {**base, "warmup_steps": 0},
     }
     address = f"file://{tmp_path / 'meeting'}"
-    torch.multiprocessing.spawn(share_of_training, (address, settings, str(tmp_path)), nprocs=2)
+    arguments = (address, settings, str(tmp_path))
+    elsewhere = torch.multiprocessing.spawn(share_elsewhere, arguments, nprocs=1, join=False)
+    share_of_training(0, *arguments)
+    assert elsewhere.join(timeout=60)
     for name, options in settings.items():
         alone = codebook_after(options, slice(None)).state_dict()
         first, second = (torch.load(tmp_path / f"{name}-{rank}.pt") for rank in (0, 1))

@@ -136,9 +136,18 @@ def test_a_killed_run_goes_on_to_the_same_weights(corpus, tmp_path):
     assert not list((tmp_path / "killed").rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("codebook,others", [("moving-average", {}), ("gradient", {"decoder__history_dropout": 0})])
+BY_GRADIENT = {"bottleneck__codebook": "gradient", "bottleneck__codebook_rate": 10, "bottleneck__reestimations": 2}
+
+
+PIECEWISE = {"bottleneck__kind": "piecewise-vq", "bottleneck__batch_norm": "true"}
+
+
+@pytest.mark.parametrize(
+    "codebook,others",
+    [("moving-average", {}), ("gradient", {"decoder__history_dropout": 0}), ("moving-average", PIECEWISE)],
+)
 def test_two_processes_follow_one(corpus, tmp_path, codebook, others):
-    """With half of the batch each: batch norm, codebook, jitter, crops and losses agree."""
+    """With half of the batch each: batch norm, codebook, segments of the batch, jitter, crops and losses agree."""
     settings = {"bottleneck__codebook": codebook, "training__steps": 9, **others}
     train("small", corpus, tmp_path / "one", overrides(**settings), device="cpu")
     line = command("small", corpus, tmp_path / "two", processes=2, **settings)
@@ -152,6 +161,30 @@ def test_two_processes_follow_one(corpus, tmp_path, codebook, others):
     ]
     for a, b in zip(*logs, strict=True):
         assert a["losses"] == pytest.approx(b["losses"], rel=1e-4, abs=1e-5)
+
+
+def test_codes_have_their_own_rate_and_start_at_rest_where_kmeans_puts_them(corpus, tmp_path):
+    """With k-means after steps 2, 4 and 7: right after the second there is no momentum of before."""
+    settings = {**BY_GRADIENT, "bottleneck__warmup_steps": 2, "training__checkpoint_every": 1}
+    momenta = []
+    for steps in (3, 4, 5):
+        train("small", corpus, tmp_path / "a", overrides(**settings, training__steps=steps), device="cpu")
+        state = checkpoints.latest(tmp_path / "a" / "checkpoints")
+        groups = state["optimiser"]["param_groups"]
+        assert [group["lr"] / groups[0]["lr"] for group in groups] == [1, 10]
+        (codes,) = groups[1]["params"]
+        momenta.append(float(state["optimiser"]["state"][codes]["exp_avg"].abs().max()))
+    assert momenta[0] > 0
+    assert momenta[1] == 0
+    assert momenta[2] > 0
+    train("small", corpus, tmp_path / "a", overrides(**settings, training__steps=9), device="cpu")
+    train("small", corpus, tmp_path / "b", overrides(**settings, training__steps=9), device="cpu")
+    assert_identical(tmp_path / "a", tmp_path / "b")
+
+
+def test_what_only_training_needs_is_not_among_the_weights(undisturbed):
+    kept = {name.removeprefix("bottleneck.quantiser.") for name in weights(undisturbed) if "quantiser" in name}
+    assert kept == {"codebook.vectors", "steps", "usage"}
 
 
 def test_an_interrupted_step_is_finished_first(corpus, undisturbed, tmp_path, monkeypatch):

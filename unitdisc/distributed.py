@@ -67,6 +67,14 @@ def rows_of_all(rows: Tensor) -> Tensor:
     return torch.cat([part[: int(count)] for part, count in zip(gathered, counts)])
 
 
+def of_first(value: Tensor) -> Tensor:
+    """The value of the first process, on every process: for what machines of different make compute differently."""
+    if world_size() > 1:
+        value = value.contiguous()
+        dist.broadcast(value, 0)
+    return value
+
+
 def start_processes(device: str | None = None) -> str:
     """Joins the processes that `torchrun` started, if it did; returns the device of this one.
 

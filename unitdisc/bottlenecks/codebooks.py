@@ -20,7 +20,7 @@ class CodebookOptions:
     start at random.
     restart: codes hardly used any more restart on frames drawn at random.
     reestimations: how many times k-means places the codes again, after one and a half times the steps of the time
-    before; every code moves to the nearest of the new places, so that codes keep their meaning.
+    before. It begins at the codes as they are, so that they keep their meaning; idle ones begin elsewhere.
     reservoir: frames kept for k-means, per code.
     codebook_rate: learning rate of codes that learn by gradient, as a multiple of everything else's.
     Raises ValueError where the options contradict each other.

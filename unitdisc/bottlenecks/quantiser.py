@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from unitdisc.batch import masked_mean
 from unitdisc.bottlenecks.base import perplexity
-from unitdisc.bottlenecks.centroids import kmeans, nearest_places
+from unitdisc.bottlenecks.centroids import kmeans, kmeans_again
 from unitdisc.bottlenecks.codebooks import CODEBOOKS, CodebookOptions, counts_of, idle
 from unitdisc.bottlenecks.reservoir import Reservoir
-from unitdisc.distributed import rows_of_all
+from unitdisc.distributed import of_first, rows_of_all
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,15 @@ class Quantiser(nn.Module):
             self.codebook.follow(frames, codes, generator)
 
     def estimate(self, generator: torch.Generator) -> None:
-        """Places the codes by k-means over the reservoir; codes in use go where they are needed least far away."""
-        centroids, sizes = kmeans(self.reservoir.frames, self.options.num_codes, generator)
-        if self.steps > self.options.warmup_steps:
-            places = nearest_places(self.codebook.vectors, centroids)
-            centroids, sizes = centroids[places], sizes[places]
-            sizes = sizes * self.codebook.counts.sum() / sizes.sum()  # frames in a step, not in the reservoir
-        self.codebook.start(centroids, sizes)
+        """Places the codes by k-means over the reservoir."""
+        frames = self.reservoir.frames
+        if self.steps == self.options.warmup_steps:
+            found = kmeans(frames, self.options.num_codes, generator)
+            sizes = found.sizes
+        else:
+            found = kmeans_again(self.codebook.vectors, frames, generator)
+            sizes = found.sizes * self.codebook.counts.sum() / found.sizes.sum()  # of a step, not of the reservoir
+        self.codebook.start(of_first(found.centroids), of_first(sizes))
 
 
 def next_kmeans(step: int, warmup_steps: int, reestimations: int) -> int | None:
