@@ -1,16 +1,18 @@
 """The members of the family beside VQ do what their papers say, and every one runs through every command."""
 
 import math
+from datetime import timedelta
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from sklearn import decomposition
 from sklearn.cluster import KMeans as ReferenceKMeans
 from tiny import OPTIONS
 from torch.distributions import Categorical, Uniform, kl_divergence
 
-from unitdisc.batch import padding_mask
+from unitdisc.batch import masked_mean, padding_mask
 from unitdisc.bottlenecks import BOTTLENECKS
 from unitdisc.bottlenecks.annealing import Temperature
 from unitdisc.bottlenecks.autoencoders import Denoising, Sparse
@@ -74,9 +76,10 @@ def test_soft_is_hard_when_cold():
 @pytest.mark.parametrize("training", [True, False])
 def test_gumbel_latents_are_codes(training):
     bottleneck = Gumbel(12, 4, num_codes=6).train(training)
-    latents = bottleneck(torch.randn(4, 25, 12), EVERY).latents
-    distances = torch.cdist(latents, bottleneck.codebook.expand(4, -1, -1))
-    assert distances.min(-1).values.max() < 1e-5
+    output = bottleneck(torch.randn(4, 25, 12), EVERY)
+    distances, nearest = torch.cdist(output.latents, bottleneck.codebook.expand(4, -1, -1)).min(-1)
+    assert distances.max() < 1e-5
+    assert torch.equal(nearest, output.codes) != training  # drawn while training, afterwards the likeliest
 
 
 def test_gumbel_draws_codes_with_the_probabilities_of_the_logits():
@@ -403,6 +406,64 @@ def test_gaussian_noise_has_the_deviation_asked_for():
 def test_impossible_options_are_refused(build, cure):
     with pytest.raises(ValueError, match=cure):
         build()
+
+
+# Several processes
+
+SHARED = {
+    "residual-vq": {"dim": 4, "codes": codes(num_codes=3, warmup_steps=2, codebook="gradient")},
+    "grouped-vq": {"dim": 4, "codes": codes(num_codes=3, warmup_steps=2)},
+    "gumbel": {"dim": 4, "num_codes": 6, "diversity": 1.0},
+    "soft": {"dim": 4, "num_codes": 6, "diversity": 1.0},
+    "fsq": {"levels": [5, 4, 3]},
+    "pca": {"dim": 4, "warmup_steps": 3},
+    "kmeans": {"num_codes": 3, "warmup_steps": 3},
+    "sparse": {"dim": 8, "active": 2, "warmup_steps": 2},
+    "denoising": {"dim": 4},
+}
+
+
+def after_some_steps(kind: str, share: slice) -> dict[str, torch.Tensor]:
+    """State and last gradients of a bottleneck that saw a share of every batch."""
+    torch.manual_seed(1)
+    bottleneck = BOTTLENECKS[kind](12, **SHARED[kind])
+    mask = padding_mask(torch.tensor([9, 5, 7, 2]), 9)[share]
+    for step in range(7):
+        torch.manual_seed(step)
+        frames = torch.randn(4, 9, 12)[share]
+        output = bottleneck(frames, mask)
+        bottleneck.zero_grad()
+        objective = masked_mean(output.latents.square().sum(-1), mask) + sum(output.losses.values())
+        if objective.requires_grad:
+            objective.backward()
+    gradients = {f"{name} (gradient)": weight.grad for name, weight in bottleneck.named_parameters()}
+    return bottleneck.state_dict() | {name: value for name, value in gradients.items() if value is not None}
+
+
+def share_of_training(rank: int, address: str, folder: str) -> None:
+    """What one of two processes does: half of every batch."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2, timeout=timedelta(seconds=120))
+    try:
+        for kind in SHARED:
+            torch.save(after_some_steps(kind, slice(2 * rank, 2 * rank + 2)), f"{folder}/{kind}-{rank}.pt")
+    finally:
+        dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(tmp_path):
+    """The same state, and gradients that average to those of the whole batch."""
+    torch.multiprocessing.spawn(share_of_training, (f"file://{tmp_path}/meeting", str(tmp_path)), nprocs=2)
+    for kind in SHARED:
+        whole = after_some_steps(kind, slice(None))
+        parts = [torch.load(tmp_path / f"{kind}-{rank}.pt", weights_only=True) for rank in (0, 1)]
+        assert whole.keys() == parts[0].keys() == parts[1].keys(), kind
+        for name, value in whole.items():
+            both = [part[name] for part in parts]
+            found = sum(both) / 2 if name.endswith("(gradient)") else both[0]
+            assert name.endswith("(gradient)") or torch.equal(*both), (kind, name)
+            torch.testing.assert_close(found, value, msg=lambda text, at=(kind, name): f"{at}: {text}")
 
 
 # Commands
