@@ -42,6 +42,7 @@ MAY_IMPORT = {
         "optimiser",
         "weights",
     },
+    "calibration": {"batch", "corpus", "data", "encoding", "model"},
     "encoding": {"corpus", "data", "encodings", "model"},
     "frames": {"encodings", "evaluation"},  # evaluation reads and checks other systems' frames
     "assignment": set(),

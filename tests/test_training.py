@@ -19,8 +19,10 @@ from unitdisc import checkpoints
 from unitdisc.alarms import alarms
 from unitdisc.checkpoints import RunningAverage
 from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError, load
 from unitdisc.training import TrainingOptions
+from unitdisc.verbs.encode import encode
 from unitdisc.verbs.train import train
 
 TINY = OPTIONS | {
@@ -298,3 +300,13 @@ def test_an_ignored_bottleneck_is_noticed_in_training(corpus, tmp_path, capsys):
     collapsed = ['bottleneck.kind="gaussian"', "bottleneck.free_bits=0", "bottleneck.kl_weight=100.0"]
     train("small", corpus, tmp_path, [*options, *collapsed, "training.steps=60"], device="cpu")
     assert "The decoder ignores the latents" in capsys.readouterr().err
+
+
+def test_saved_models_find_the_units_per_second_that_were_asked_for(corpus, tmp_path):
+    """Over the whole utterances of the training corpus, though training saw crops of them."""
+    settings = {"bottleneck__kind": "piecewise-vq", "bottleneck__units_per_second": 14, "training__valid_share": 0}
+    train("small", corpus, tmp_path / "exp", overrides(**settings, training__steps=20), device="cpu")
+    encode(tmp_path / "exp", corpus, tmp_path / "enc", ["bottleneck"], device="cpu")
+    codes = [np.asarray(encoding.codes) for encoding in Encodings.open(tmp_path / "enc" / "bottleneck")]
+    changes = sum(int((utterance[1:] != utterance[:-1]).sum()) for utterance in codes)
+    assert abs(changes - 14 / 50 * sum(len(utterance) - 1 for utterance in codes)) <= 2

@@ -1,11 +1,12 @@
 """Piecewise-constant VQ: a unit is a run of one code, and there are so many units per second (Chorowski et al., 2019).
 
 In training the number of runs is a constraint on the whole minibatch, met by one of three solvers. What it costs to
-change the code there, the switch cost, is learnt on the way: the price at which Viterbi finds as many runs. At
-inference every change has that price, and any utterance, however long, falls into units by itself.
+change the code there, the switch cost, is learnt on the way: the price at which Viterbi finds as many runs. Whenever
+the model is saved, the price is set on whole utterances. At inference every change has that price, and any utterance,
+however long, falls into units by itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from unitdisc.bottlenecks.base import BottleneckOutput
 from unitdisc.bottlenecks.codebooks import CodebookOptions
+from unitdisc.bottlenecks.quantiser import distances
 from unitdisc.bottlenecks.segmentation import exact_path, merged_path, viterbi, viterbi_path
 from unitdisc.bottlenecks.segmentation.calibration import Calibration, calibrated, evaluation
 from unitdisc.bottlenecks.segmentation.paths import Path
@@ -81,9 +83,24 @@ class PiecewiseVQ(VQ):
         }
         return replace(output, metrics={**output.metrics, **metrics})
 
+    @torch.no_grad()
+    def calibrate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Sets the switch cost at which whole utterances have as many units per second as were asked for.
+
+        Crops see less of the beginnings and ends of utterances than there is of them.
+        batches: encoded [B, T, C] and mask [B, T].
+        """
+        rows, lengths = [], []
+        for encoded, mask in batches:
+            costs = distances(self.projected(encoded, mask), self.quantiser.codebook.vectors)
+            rows.append(self.priced(costs)[mask].cpu().numpy())
+            lengths.append(mask.sum(1).cpu().numpy())
+        rows, lengths = np.concatenate(rows), np.concatenate(lengths)
+        self.switch_cost.fill_(calibrated(evaluation(rows, lengths), self.wanted(lengths)).switch_cost)
+
     def assign(self, costs: Tensor, mask: Tensor) -> Tensor:
         """Codes that stay the same for a while: [B, T, K], [B, T] -> [B, T]."""
-        costs = costs if self.squared else costs.sqrt()
+        costs = self.priced(costs)
         if not self.training:
             return viterbi(costs, mask, float(self.switch_cost))
         rows, lengths = rows_of_all(costs[mask]).cpu().numpy(), rows_of_all(mask.sum(1)).cpu().numpy()
@@ -95,6 +112,10 @@ class PiecewiseVQ(VQ):
         codes = torch.zeros_like(mask, dtype=torch.long)
         codes[mask] = torch.from_numpy(path.codes[first : first + int(mask.sum())]).to(mask.device)
         return codes
+
+    def priced(self, squared: Tensor) -> Tensor:
+        """What a frame costs, given its squared distance."""
+        return squared if self.squared else squared.sqrt()
 
     def wanted(self, lengths: np.ndarray) -> int:
         """Segments of a batch of crops: units per second is how often codes change between two of its frames."""

@@ -37,9 +37,7 @@ class VQ(nn.Module):
         self.quantiser = Quantiser(dim, codes)
 
     def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
-        if self.normalise is not None:
-            encoded = self.normalise(encoded, mask)
-        frames = self.project(encoded)
+        frames = self.projected(encoded, mask)
         found = self.quantiser(frames, mask, self.assign)
         settled = frames if found.warm else self.pool(frames, found.codes, mask)
         to_codes = (settled - found.quantised.detach()).square().mean(-1)  # [B, T]
@@ -50,6 +48,10 @@ class VQ(nn.Module):
             losses={"commitment": self.commitment * masked_mean(to_codes, mask), **found.losses},
             metrics=found.metrics,
         )
+
+    def projected(self, encoded: Tensor, mask: Tensor) -> Tensor:
+        """The frames that are to be quantised: [B, T, C], [B, T] -> [B, T, D]."""
+        return self.project(encoded if self.normalise is None else self.normalise(encoded, mask))
 
     def assign(self, costs: Tensor, mask: Tensor) -> Tensor:
         """Chooses a code for every frame by the squared distances to all codes: [B, T, K], [B, T] -> [B, T]."""

@@ -11,10 +11,12 @@ import numpy as np
 import torch.distributed as dist
 
 from unitdisc import config, console
+from unitdisc.calibration import Calibration
 from unitdisc.corpus import Utterance
 from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
 from unitdisc.distributed import rank, start_processes, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
+from unitdisc.model import UnitModel
 from unitdisc.training import Progress, Trainer, TrainingOptions
 from unitdisc.verbs.corpora import usable_utterances
 from unitdisc.verbs.devices import usable_device
@@ -66,6 +68,12 @@ def train(
         held_out = dataset(validation_set, training.seed, (0, 1))
         valid = [held_out[step] for step in range(min(held_out.plan.batches_per_epoch, VALIDATION_BATCHES))]
 
+    calibrate = Calibration(signals, training_set, training.seed)
+
+    def keep(model: UnitModel) -> None:
+        calibrate(model)
+        save_weights(folder, model)
+
     watching = console.progress("training", training.steps, "steps") if rank() == 0 else nullcontext(lambda *_: None)
     with watching as advance:
         progress = Progress(Steps(advance), console.say if rank() == 0 else lambda message: None)
@@ -75,10 +83,10 @@ def train(
         trainer.run(
             lambda step: batches(examples, step, training.steps, training.workers),
             valid,
-            lambda model: save_weights(folder, model),
+            keep,
         )
         if rank() == 0 and not (folder / WEIGHTS).exists():  # removed, and no step was left to train
-            save_weights(folder, trainer.average.copy)
+            keep(trainer.average.copy)
     if world_size() > 1:
         dist.barrier()
 
