@@ -12,8 +12,9 @@ def merged_path(costs: np.ndarray, segments: int, lengths: np.ndarray | None = N
     """Begins with a segment per frame and merges the two neighbours whose common code costs least more than their own.
 
     costs: [N, K]; lengths: [B], of the sequences that the frames are of, one after the other (default: one sequence):
-    nothing is merged across them. Merging goes on while there are more than `segments` over all sequences, or while it
-    costs nothing, so that segments and runs of one code are the same. Of merges that cost the same, the first.
+    nothing is merged across them. Merging goes on while there are more than `segments` over all sequences. What costs
+    nothing comes first: neighbours of the same code. Of merges that cost the same, the first. A last merge can give a
+    segment the code of its neighbour, so there can be a run less than there are segments.
     Raises ValueError if there are more sequences than wanted segments.
     """
     costs, lengths = packed(costs, lengths)
@@ -52,7 +53,7 @@ def merge(sums, lengths, wanted, codes):
             queue.append((merging_cost(sums, lowest, left, left + 1), left, 0, 0))
     heapq.heapify(queue)
     segments = frames
-    while queue and (segments > wanted or queue[0][0] <= 0.0):
+    while segments > wanted:
         _, left, changes, changes_of_right = heapq.heappop(queue)
         right = end[left]
         if not right or changed[left] != changes or last[right - 1] or changed[right] != changes_of_right:
@@ -66,8 +67,7 @@ def merge(sums, lengths, wanted, codes):
         segments -= 1
         if not last[after - 1]:
             before[after] = left
-            queue_again = (merging_cost(sums, lowest, left, after), left, changed[left], changed[after])
-            heapq.heappush(queue, queue_again)
+            heapq.heappush(queue, (merging_cost(sums, lowest, left, after), left, changed[left], changed[after]))
         if before[left] >= 0:
             earlier = before[left]
             heapq.heappush(queue, (merging_cost(sums, lowest, earlier, left), earlier, changed[earlier], changed[left]))
