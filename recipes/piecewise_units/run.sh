@@ -22,7 +22,7 @@ train() { # train CORPUS: VQ at 50 Hz, and piecewise-constant VQ at every rate
   unitdisc encode $exp/vq data/"$1"/test.jsonl $exp/vq/encodings
   unitdisc features data/"$1"/test.jsonl $exp/mfcc --normalise speaker
   for rate in $rates; do
-    unitdisc train recipes/piecewise_units/conf/"$1".toml data/"$1"/train.jsonl $exp/piecewise-vq-"$rate" \
+    unitdisc train recipes/"$1"/conf/piecewise-vq.toml data/"$1"/train.jsonl $exp/piecewise-vq-"$rate" \
       --set bottleneck.units_per_second="$rate"
     unitdisc encode $exp/piecewise-vq-"$rate" data/"$1"/test.jsonl $exp/piecewise-vq-"$rate"/encodings
   done
