@@ -63,6 +63,22 @@ def test_idle_codes_restart_with_fresh_statistics(codebook):
         torch.testing.assert_close(means, one.codebook.vectors)
 
 
+@pytest.mark.parametrize("codebook", CODEBOOKS)
+def test_idle_codes_restart_on_frames(codebook):
+    one = quantiser(num_codes=4, decay=0.5, warmup_steps=0, codebook=codebook)
+    with torch.no_grad():
+        one.codebook.vectors.copy_(torch.tensor([[0.0, 0.0], [1e3, 0.0], [0.0, 1e3], [1e3, 1e3]]))
+    before = one.codebook.vectors.detach().clone()
+    restarted = torch.zeros(4, dtype=torch.bool)
+    while not restarted[1:].all():
+        frames = 3 + torch.rand(4, 16, 2)
+        run(one, frames)
+        new = (one.codebook.vectors.detach() != before).all(1) & ~restarted & torch.tensor([False, True, True, True])
+        nearest = torch.cdist(one.codebook.vectors.detach()[new], frames.flatten(0, 1)).amin(1)
+        torch.testing.assert_close(nearest, torch.zeros_like(nearest), atol=1e-4, rtol=0)
+        restarted |= new
+
+
 def test_warm_up_passes_frames_and_ends_in_kmeans():
     one = quantiser(num_codes=3, warmup_steps=4)
     centres = torch.tensor([[5.0, 0.0], [-5.0, 0.0], [0.0, 5.0]])
@@ -192,10 +208,12 @@ def test_kmeans_again_finds_work_for_idle_codes():
     """Two codes hold six clusters, four lie far from everything: all six are found, and the two keep theirs."""
     generator = torch.Generator().manual_seed(0)
     centres = torch.tensor([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0], [20.0, 20.0], [40.0, 0.0], [40.0, 20.0]])
-    frames = centres.repeat(20, 1) + 0.1 * torch.randn(120, 2)
+    sizes = torch.tensor([10, 20, 30, 40, 50, 60])
+    frames = centres.repeat_interleave(sizes, 0) + 0.1 * torch.randn(210, 2)
     codes = torch.tensor([[1e3, 0.0], [0.5, 0.0], [1e3, 1e3], [0.0, 1e3], [39.0, 20.0], [-1e3, 0.0]])
     found = kmeans_again(codes, frames, generator)
-    assert found.sizes.tolist() == [20] * 6
+    assert sorted(found.sizes.tolist()) == sizes.tolist()
+    assert found.sizes[[1, 4]].tolist() == [10, 60]
     torch.testing.assert_close(found.centroids[[1, 4]], centres[[0, 5]], atol=0.1, rtol=0)
 
 
@@ -343,7 +361,7 @@ def test_codes_that_restart_take_steps_like_the_others():
         weight.grad = pull.clone() * torch.randn(4, 1)
         optimiser.step()
     before = weight.detach().clone()
-    weight.grad, weight.replaced = pull.clone(), torch.tensor([False, False, False, True])
+    weight.grad, weight.replaced = torch.ones(4, 1), torch.tensor([False, False, False, True])
     settle(optimiser)
     optimiser.step()
     assert weight[3] == before[3] == 0
