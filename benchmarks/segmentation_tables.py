@@ -10,7 +10,7 @@ LIKE = {  # ours, and the baseline that is asked for the same
     "Viterbi, calibrated": "given number of runs",
     "exact": "given number of runs",
 }
-ALL_RUNS = "runs of any length"
+OTHERS = ("runs of any length", "as published")  # asked for less: they are told the switch cost
 
 
 def required(rows: list[dict]) -> list[dict]:
@@ -28,9 +28,10 @@ def required(rows: list[dict]) -> list[dict]:
     show("exact: % above the optimum", excess, max, lambda value: value < 1e-6)
     for name, rows in ours.items():
         away = (abs(row["segments"] - row["wanted"]) for row in rows)
-        show(f"{name}: segments away from those wanted", away, max, lambda value: value <= 1)
+        if name != "Viterbi":  # is told the price
+            show(f"{name}: segments away from those wanted", away, max, lambda value: value <= 1)
         here = [row["seconds"] for row in rows if shape(row) == (1500, 100)]
-        for peer in dict.fromkeys([LIKE[name], ALL_RUNS]):
+        for peer in dict.fromkeys([LIKE[name], *OTHERS]):
             ratios = (theirs[peer] / seconds for seconds in here if peer in theirs)
             what = f"{name}: times faster than {DPDP}, {peer}; 1500 frames, 100 codes"
             show(what, ratios, min, lambda value: value >= 100)
