@@ -359,3 +359,11 @@ def test_rates_are_for_recordings_or_images():
     with pytest.raises(ValueError, match="give one"):
         verb.rate_of(12, 3)
     assert replace(SegmentOptions(12), rate=8).rate == 8
+
+
+def test_codes_become_the_means_of_the_frames_of_their_units(place):
+    first, again = Encodings.open(place.segment(rate=12)), place.segment("again", rate=12, iterations=1)
+    codes = np.concatenate([first.codes[name] for name in place.frames])
+    frames = np.concatenate([*place.frames.values()])
+    expected = [frames[codes == k].mean(0) if (codes == k).any() else place.vectors[k] for k in range(CODES)]
+    np.testing.assert_allclose(np.load(again / "units" / "codebook.npy"), expected, rtol=1e-5)
