@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -122,13 +122,13 @@ def segment(
         raise ValueError(f"{corpus}: its length is counted in {timing.unit}s; give {right}")
     frames = StoredFrames(opened, timing.names, spherical)
     threads = resources.threads or os.cpu_count() or 1
+    place = Workplace(frames, resources.memory, threads, lambda note: None)
+    if codebook is None:
+        codebook = codebook_of(place, timing, codes, options, folder, opened)
+    vectors = unit_codes(codebook) if spherical else codebook.vectors
     passes = PASSES * (1 + max(options.iterations, int(options.learns_priors)))
     with console.progress("segmenting", passes, "passes") as passed:
-        place = Workplace(frames, resources.memory, threads, lambda note: passed(1, note))
-        if codebook is None:
-            codebook = codebook_of(place, timing, codes, options, folder, opened)
-        vectors = unit_codes(codebook) if spherical else codebook.vectors
-        found = find_units(place, timing, vectors, options)
+        found = find_units(replace(place, advance=lambda note: passed(1, note)), timing, vectors, options)
     usable = {*timing.names}
     corpus_there = [utterance for utterance in there if utterance.id in usable]
     made_of = {"codebook": checksum(codebook.vectors), "from": codebook.source, **asdict(options), "per": per}
