@@ -10,7 +10,10 @@ from unitdisc.codebook import CodebookError, read_codebook, refuse_unfit, write_
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.foreign import open_encodings
 from unitdisc.frames import StoredFrames
-from unitdisc.kmeans import KMeansOptions, State, Survey, kmeans, next_state
+from unitdisc.kmeans import KMeansOptions, kmeans
+from unitdisc.kmeans.passes import next_state
+from unitdisc.kmeans.states import State
+from unitdisc.kmeans.surveying import Survey, survey
 from unitdisc.verbs.kmeans import kmeans as verb
 
 SMALL = KMeansOptions(8, sample=200, starts=1)
@@ -186,8 +189,6 @@ def test_spherical_codes_have_length_one_and_do_not_see_loudness(tmp_path):
 
 def test_every_frame_is_as_likely_to_be_drawn():
     frames = InMemory({name: np.arange(100, dtype=np.float32)[:, None] + 100 * i for i, name in enumerate("abcd")})
-    from unitdisc.kmeans import survey
-
     drawn = [survey(frames, KMeansOptions(2, sample=40, seed=s), 1, lambda *_: None).sample[:, 0] for s in range(200)]
     assert all(len(set(sample)) == 40 for sample in drawn)
     times = np.bincount(np.concatenate(drawn).astype(int), minlength=400)  # 20 each on average, deviation 4.2
