@@ -131,7 +131,7 @@ def segment(
         found = find_units(replace(place, advance=lambda note: passed(1, note)), timing, vectors, options)
     usable = {*timing.names}
     corpus_there = [utterance for utterance in there if utterance.id in usable]
-    made_of = {"codebook": checksum(codebook.vectors), "from": codebook.source, **asdict(options), "per": per}
+    made_of = {"codebook": checksum(codebook.vectors), **asdict(options), "per": per}  # wherever it lay
     write(opened, frames, corpus_there, found, folder, made_of, options.pool)
     finish(folder, found, codebook, opened, corpus_there, timing, options)
 
