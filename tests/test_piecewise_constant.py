@@ -123,7 +123,7 @@ def test_exact_is_needed_where_no_switch_cost_gives_the_number():
         costs = clusters(120, 4, seed)
         for segments in range(5, 40):
             found = bracket(evaluation(costs), segments)
-            skipped += isinstance(found, Bracket) and found.few.segments != segments
+            skipped += isinstance(found, Bracket)
             assert exact_path(costs, segments).cost == pytest.approx(least_cost_within(costs, segments), rel=1e-12)
     assert skipped > 20
 
@@ -134,6 +134,16 @@ def test_fewer_segments_as_changes_grow_dearer():
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > 500
     assert counts[-1] == 1
+
+
+def test_a_guess_changes_only_the_time_that_calibration_takes():
+    costs = clusters(3000, 12)
+    for segments in (1, 40, 500, 600):
+        far = calibrated(evaluation(costs), segments)
+        for near in (far.switch_cost / 50, 0.99 * far.switch_cost, 50 * far.switch_cost, 1e9):
+            found = calibrated(evaluation(costs), segments, near)
+            assert (found.segments, found.cost) == (far.segments, far.cost)
+        assert calibrated(evaluation(costs), segments, far.switch_cost).evaluations == 1
 
 
 def test_cost_falls_with_every_segment():
@@ -192,10 +202,11 @@ def test_an_hour_without_a_break_is_solved_exactly():
     costs = clusters(180_000, 3, noise=1.5).astype(np.float32)
     segments = 43_210
     found = exact_path(costs, segments)
-    bound = bracket(evaluation(costs), segments)
     assert found.segments in (segments - 1, segments)
-    least = bound.few.cost + bound.critical * (bound.few.segments - segments)  # what no path can fall below
-    assert least - 1e-6 <= found.cost <= bound.few.cost
+    switch_cost = calibrated(evaluation(costs), segments).switch_cost
+    bound = viterbi_path(costs, switch_cost)  # no path with so many segments can cost less than this line
+    assert found.cost >= bound.cost + switch_cost * (bound.segments - segments) - 1e-6
+    assert found.cost <= bound.cost + switch_cost * max(bound.segments - segments, 0) + switch_cost
 
 
 def test_costs_and_lengths_must_fit():

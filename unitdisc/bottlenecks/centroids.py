@@ -50,12 +50,11 @@ def kmeans_again(codes: Tensor, frames: Tensor, generator: torch.Generator) -> C
 def spread(codes: Tensor, frames: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
     """Puts the chosen codes [K] on frames far from all codes, as k-means++ does (Arthur & Vassilvitskii, 2007)."""
     codes, frames = codes.double().cpu().clone(), frames.double().cpu()
-    squares = nearest(frames, codes[~chosen])[1].clamp(min=torch.finfo(torch.float64).tiny)
+    squares, lengths = nearest(frames, codes[~chosen])[1], frames.square().sum(1)
     for code in chosen.nonzero().flatten().tolist():
-        codes[code] = frames[torch.multinomial(squares, 1, generator=generator)[0]]
-        squares = torch.minimum(squares, (frames - codes[code]).square().sum(1)).clamp(
-            min=torch.finfo(torch.float64).tiny
-        )
+        chances = squares.clamp(min=torch.finfo(squares.dtype).tiny)  # there may be no frame without a code
+        codes[code] = frames[chances.multinomial(1, generator=generator)[0]]
+        squares = torch.minimum(squares, lengths - 2 * frames @ codes[code] + codes[code].square().sum())
     return codes
 
 

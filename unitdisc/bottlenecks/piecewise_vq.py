@@ -105,7 +105,7 @@ class PiecewiseVQ(VQ):
             return viterbi(costs, mask, float(self.switch_cost))
         rows, lengths = rows_of_all(costs[mask]).cpu().numpy(), rows_of_all(mask.sum(1)).cpu().numpy()
         segments = self.wanted(lengths)
-        found = calibrated(evaluation(rows, lengths), segments)
+        found = calibrated(evaluation(rows, lengths), segments, near=float(self.switch_cost))
         self.remember(found)
         path = SOLVERS[self.solver](rows, lengths, segments, found.switch_cost)
         first = lengths[: rank() * len(mask)].sum()  # the frames of the other processes come before

@@ -29,9 +29,8 @@ def exact_path(costs: np.ndarray, segments: int, lengths: np.ndarray | None = No
     costs, lengths = packed(costs, lengths)
     enough(lengths, segments)
     found = bracket(evaluation(costs, lengths), segments)
-    if isinstance(found, Calibration) or found.few.segments == segments:
-        best = found if isinstance(found, Calibration) else found.few
-        return viterbi_path(costs, best.switch_cost, lengths)
+    if isinstance(found, Calibration):
+        return viterbi_path(costs, found.switch_cost, lengths)
     return between(costs, lengths, segments, found)
 
 
