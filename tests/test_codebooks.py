@@ -18,6 +18,7 @@ from unitdisc.bottlenecks.centroids import kmeans, kmeans_again, shortest_moves,
 from unitdisc.bottlenecks.codebooks import CODEBOOKS, CodebookOptions
 from unitdisc.bottlenecks.quantiser import Quantised, Quantiser, next_kmeans
 from unitdisc.bottlenecks.reservoir import Reservoir
+from unitdisc.checkpoints import RunningAverage
 from unitdisc.optimiser import adam, set_rate, settle
 from unitdisc.weights import weights
 
@@ -218,7 +219,7 @@ def test_kmeans_again_finds_work_for_idle_codes():
 
 
 def test_codes_are_spread_over_what_is_far_from_the_others():
-    """With chances in proportion to the squared distance, the k-means++ way; a frame that has a code has none."""
+    """With chances in proportion to the squared distance, as k-means++ does; a frame that has a code has none."""
     codes, frames = torch.tensor([[0.0], [7.0]]), torch.tensor([[0.0], [1.0], [2.0], [3.0]])
     generator = torch.Generator().manual_seed(0)
     drawn = [int(spread(codes, frames, torch.tensor([False, True]), generator)[1]) for _ in range(280)]
@@ -295,6 +296,24 @@ def test_what_only_training_needs_is_not_among_the_weights():
         "reservoir.frames",
         "reservoir.seen",
     }
+
+
+@pytest.mark.parametrize("codebook", CODEBOOKS)
+def test_the_running_average_takes_codes_as_they_are(codebook):
+    """The average of where a code was and where it restarted is nowhere; the reservoir is not kept twice."""
+    model, copy = (
+        torch.nn.ModuleDict({"bottleneck": quantiser(num_codes=4, warmup_steps=0, reestimations=9, codebook=codebook)})
+        for _ in range(2)
+    )
+    for part in (model, copy):
+        part["project"] = torch.nn.Linear(2, 2)
+    average = RunningAverage(model, copy, decay=0.9)
+    for step in range(1, 6):
+        run(model["bottleneck"], torch.randn(2, 9, 2), MASK)
+        average.update(step)
+    assert torch.equal(copy["bottleneck"].codebook.vectors, model["bottleneck"].codebook.vectors)
+    assert copy["bottleneck"].steps == 5
+    assert len(model["bottleneck"].reservoir.frames) > len(copy["bottleneck"].reservoir.frames) == 0
 
 
 OPTIONS = {
