@@ -17,8 +17,8 @@ def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str
     if num_codes is not None and metrics.get("perplexity", num_codes) < FEW_CODES * num_codes:
         found["few codes"] = (
             f"Few codes in use: perplexity {metrics['perplexity']:.1f} of {num_codes} codes. "
-            "Try fewer codes; with a learnt codebook also bottleneck.batch_norm=true, a longer bottleneck.warmup_steps, "
-            "bottleneck.reestimations or a smaller bottleneck.commitment."
+            "Try fewer codes; with a learnt codebook also bottleneck.batch_norm=true, a longer "
+            "bottleneck.warmup_steps, bottleneck.reestimations or a smaller bottleneck.commitment."
         )
     if metrics.get("latent_deviation", 1.0) < CONSTANT:
         found["constant latents"] = (

@@ -30,9 +30,7 @@ class Bracket:
     critical: float  # the switch cost at which both cost the same
 
 
-def calibrated(
-    evaluate: Callable[[float], tuple[float, int]], segments: int, near: float | None = None
-) -> Calibration:
+def calibrated(evaluate: Callable[[float], tuple[float, int]], segments: int, near: float | None = None) -> Calibration:
     """The switch cost at which a corpus has `segments` runs of one code, or as nearly so many as any gives.
 
     evaluate: of a switch cost, the total cost of the codes that Viterbi chooses (without that of their changes) and

@@ -50,7 +50,7 @@ def packed(costs: np.ndarray, lengths: np.ndarray | None = None) -> tuple[np.nda
     return costs, lengths
 
 
-@numba.njit(cache=True, fastmath={"nnan", "nsz"})
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
 def cheapest_codes(costs, lengths, switch_cost, codes):
     """Viterbi over every sequence; fills `codes` [N]."""
     num_codes = costs.shape[1]
