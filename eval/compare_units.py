@@ -2,8 +2,8 @@
 
 python eval/compare_units.py exp/piecewise_units/mini_speech/scores
 
-Reads the NAME.score.json of `unitdisc score --output` in a folder and, beside them, NAME.abx.json of `unitdisc abx
---output`. Prints Markdown, in the order of names.
+Reads NAME.score.json of `unitdisc score --output` and NAME.abx.json of `unitdisc abx --output` in a folder, for every
+NAME. Prints Markdown, in the order of names.
 """
 
 import argparse
@@ -63,15 +63,16 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def read(folder: Path) -> Iterable[tuple[str, dict, dict]]:
-    """Name, unit scores and ABX errors of every way, in order of names."""
-    paths = sorted(folder.glob("*.score.json"))
-    if not paths:
+    """Name, unit scores and ABX errors of every way, in order of names; what there is no file of is empty."""
+    names = {path.name.rsplit(".", 2)[0] for what in ("score", "abx") for path in folder.glob(f"*.{what}.json")}
+    if not names:
         sys.exit(f"error: {folder}: no *.score.json in it; `unitdisc score --output` writes one")
-    for path in paths:
-        name = path.name.removesuffix(".score.json")
-        abx = path.with_name(f"{name}.abx.json")
-        found = json.loads(abx.read_text(encoding="utf-8"))["abx"] if abx.exists() else {}
-        yield name, json.loads(path.read_text(encoding="utf-8"))["units"], found
+    for name in sorted(names):
+        yield name, part(folder / f"{name}.score.json", "units"), part(folder / f"{name}.abx.json", "abx")
+
+
+def part(path: Path, name: str) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))[name] if path.exists() else {}
 
 
 if __name__ == "__main__":

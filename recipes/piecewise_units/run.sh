@@ -30,8 +30,7 @@ train() { # train CORPUS: VQ at 50 Hz, and piecewise-constant VQ at every rate
 
 segment() { # segment CORPUS: units after the fact
   local exp=$exp/$1 rate
-  unitdisc segment $exp/vq/encodings/projection data/"$1"/test.jsonl $exp/collapsed --experiment $exp/vq \
-    --solver nearest --collapse
+  python eval/collapse.py $exp/vq/encodings/bottleneck $exp/collapsed
   for rate in $rates; do
     unitdisc segment $exp/vq/encodings/projection data/"$1"/test.jsonl $exp/vq-segmented-"$rate" --experiment $exp/vq \
       --units-per-second "$rate"
@@ -43,7 +42,7 @@ segment() { # segment CORPUS: units after the fact
 score() { # score CORPUS: every way to find units
   local exp=$exp/$1 rate
   one "$1" a-vq $exp/vq/encodings/bottleneck
-  one "$1" b-vq-collapsed $exp/collapsed
+  abx "$1" b-vq-collapsed $exp/collapsed # the units of a-vq, without how long they are
   for rate in $rates; do
     rate=$(printf %02d "$rate")
     one "$1" c-piecewise-vq-"$rate" $exp/piecewise-vq-"${rate#0}"/encodings/bottleneck
@@ -56,6 +55,10 @@ score() { # score CORPUS: every way to find units
 one() { # one CORPUS NAME ENCODINGS: the units of one of them
   mkdir -p $exp/scores
   unitdisc score "$3" data/"$1"/test.jsonl --output $exp/scores/"$2".score.json
+  abx "$@"
+}
+
+abx() { # abx CORPUS NAME ENCODINGS: what their codes tell apart
   unitdisc abx "$3" data/"$1"/test.jsonl --output $exp/scores/"$2".abx.json
 }
 
