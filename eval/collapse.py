@@ -1,4 +1,4 @@
-"""Encodings with repeats collapsed: one frame for every unit, in its middle, as in unit language models (deduplication).
+"""Encodings with repeats collapsed: one frame for every unit, in its middle (deduplication, as unit LMs have it).
 
 python eval/collapse.py exp/vq/encodings/bottleneck exp/collapsed
 unitdisc abx exp/collapsed data/test.jsonl
