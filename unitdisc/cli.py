@@ -68,7 +68,7 @@ def validate(
 
 @app.command()
 def train(
-    config: Annotated[str, typer.Argument(help="TOML file (see recipes/*/conf), or a preset: paper, small")],
+    config: Annotated[str, typer.Argument(help="TOML file (see recipes/*/conf), or a preset: small-piecewise, small, paper, ...")],
     corpus: CorpusPath,
     experiment: Annotated[Path, typer.Argument(help="folder to create, or to go on with")],
     set: Annotated[
