@@ -68,7 +68,9 @@ def validate(
 
 @app.command()
 def train(
-    config: Annotated[str, typer.Argument(help="TOML file (see recipes/*/conf), or a preset: small-piecewise, small, paper, ...")],
+    config: Annotated[
+        str, typer.Argument(help="TOML file (see recipes/*/conf), or a preset: small, small-piecewise, paper")
+    ],
     corpus: CorpusPath,
     experiment: Annotated[Path, typer.Argument(help="folder to create, or to go on with")],
     set: Annotated[
