@@ -13,7 +13,7 @@ from unitdisc.codebook import CodebookError, write_codebook
 from unitdisc.corpus import CorpusError, Utterance, write_manifest
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.segmenting.options import SegmentOptions
-from unitdisc.segmenting.solving import with_priors
+from unitdisc.segmenting.solving import Priors, price_of, with_priors
 from unitdisc.verbs import segment as verb
 
 HOP, RATE = 160, 16_000
@@ -163,6 +163,23 @@ def test_units_are_neither_shorter_nor_longer_than_allowed(place):
         lengths = [len(list(run)) for _, run in itertools.groupby(codes)]
         assert max(lengths) <= 16
         assert min(lengths) >= min(4, len(codes))
+
+
+def test_a_shortest_unit_alone_sets_no_longest(place):
+    rng = np.random.default_rng(3)
+    hum = place.vectors[2] + 0.1 * rng.normal(size=(3000, 3))  # half a minute
+    long = replace(place, frames={"u5": np.concatenate([place.frames["u0"], hum]).astype(np.float32)})
+    write_manifest(place.corpus, [Utterance("u5", "u5.wav", "s", 3150 * HOP, RATE)])
+    folder = long.segment(rate=0.3, min_duration=50, encodings=write(place.root / "long", long.frames, OURS))
+    lengths = [len(list(run)) for _, run in itertools.groupby(Encodings.open(folder).codes["u5"])]
+    assert lengths[-1] >= 3000 and min(lengths) >= 5 and len(lengths) == 10
+
+
+def test_what_runs_cost_is_counted_beyond_the_table():
+    codes = np.repeat([0, 1, 0], [2, 5, 3])
+    priors = Priors(np.array([9.0, 4.0, 1.0]), tail=0.5)
+    assert price_of(codes, priors) == 4 + (1 + 2 * 0.5) + 1
+    assert price_of(codes[:2], replace(priors, tail=np.inf)) == 4
 
 
 def test_frames_are_codes_or_means_of_units(place):

@@ -232,7 +232,9 @@ def segment(
         str, typer.Option(help="prior of durations: none, linear (the same), poisson, gamma, histogram (learned)")
     ] = "none",
     min_duration: Annotated[float | None, typer.Option(help="of a unit, in ms, or in columns")] = None,
-    max_duration: Annotated[float | None, typer.Option(help="of a unit, in ms, or in columns")] = None,
+    max_duration: Annotated[
+        float | None, typer.Option(help="the same (default: any; with a prior, 1 s or five mean units)")
+    ] = None,
     transitions: Annotated[str, typer.Option(help="price of changes: uniform, or bigram: learned")] = "uniform",
     prior_weight: Annotated[float, typer.Option(help="of durations and transitions against distances")] = 1.0,
     iterations: Annotated[int, typer.Option(help="estimate codes (and priors) from the units so often")] = 0,

@@ -47,7 +47,7 @@ def segment(place: Workplace, timing: Timing, vectors: np.ndarray, options: Segm
     model = learn(place, vectors, options, allowed, timing.segments(options.rate))
     costs = Costs(place.frames, model.vectors, options.distance)
     facts = {"switch_cost": model.switch_cost, "frames": asdict(allowed)}
-    if model.priors.durations is not None:
+    if model.priors.durations is not None and model.priors.durations.any():
         facts["duration_costs"] = model.priors.durations.tolist()
     return Segmentation(model.vectors, lambda name: solve(costs[name], model.priors, model.switch_cost).codes, facts)
 

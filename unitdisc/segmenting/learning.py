@@ -59,8 +59,8 @@ def learn(place: Workplace, vectors: np.ndarray, options: SegmentOptions, limits
 
 def first_priors(place: Workplace, costs: Frames, options: SegmentOptions, limits: FrameLimits) -> Priors:
     """Priors that need not be learned; scaled so that a nat of theirs weighs as much as one of the frames'."""
-    if limits.longest is None:
-        return Priors()
+    if limits.longest is None:  # no bound but the shortest
+        return Priors(np.zeros(limits.shortest), limits.shortest, tail=0.0) if limits.shortest > 1 else Priors()
     if options.durations not in ("poisson", "gamma"):
         return Priors(np.zeros(limits.longest), limits.shortest)
     if options.durations == "poisson":

@@ -102,8 +102,7 @@ def limits(options: SegmentOptions, timing: Timing) -> FrameLimits:
     longest = None if options.max_duration is None else round(options.max_duration * per_ms)
     if longest is not None and longest < 1:
         raise ValueError(f"--max-duration {options.max_duration:g} is shorter than a frame; allow longer units")
-    bound = options.durations in ("poisson", "gamma", "histogram") or shortest > 1
-    if longest is None and bound:
+    if longest is None and options.durations in ("poisson", "gamma", "histogram"):
         default = LONGEST_MS * per_ms if timing.unit == "second" else 0
         longest = max(round(default), round(5 * mean), 2 * shortest)
     if longest is not None and longest < shortest:

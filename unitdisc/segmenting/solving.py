@@ -25,6 +25,7 @@ class Priors:
 
     durations: np.ndarray | None = None  # [D], of a run of d frames at index d - 1; None: nothing, however long
     shortest: int = 1  # frames
+    tail: float = np.inf  # what every frame of a run beyond D adds; infinity: no run is longer
     transitions: np.ndarray | None = None  # [K, K], of a change from one code to another
 
 
@@ -55,7 +56,7 @@ def solve(costs: np.ndarray, priors: Priors, switch_cost: float) -> Solution:
         path = transition_path(costs, between)
     else:
         table = priors.durations + switch_cost  # of every run: as many as there are changes, and one
-        path = semi_markov_path(costs, table, priors.shortest, transitions=priors.transitions)
+        path = semi_markov_path(costs, table, priors.shortest, transitions=priors.transitions, tail=priors.tail)
     return Solution(path.codes, path.cost + price_of(path.codes, priors), path.segments)
 
 
@@ -63,7 +64,10 @@ def price_of(codes: np.ndarray, priors: Priors) -> float:
     """What the runs of codes [T] cost by the priors."""
     price = 0.0
     if priors.durations is not None:
-        price += float(priors.durations[durations_of(codes) - 1].sum())
+        longest, lasted = len(priors.durations), durations_of(codes)
+        price += float(priors.durations[np.minimum(lasted, longest) - 1].sum())
+        beyond = int(np.maximum(lasted - longest, 0).sum())
+        price += beyond * priors.tail if beyond else 0.0
     if priors.transitions is not None:
         units = codes[starts_of(codes)]
         price += float(priors.transitions[units[:-1], units[1:]].sum())
