@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# The built-in corpus: from untranscribed speech of 41 voices to units, scores on 12 other voices, and a report.
+# The built-in corpus: from untranscribed speech of 41 voices to units of the length of phones, scores on 12 other voices, and a report.
 source "$(dirname "$0")/../shared.sh"
 
 data=data/mini_speech
-exp=exp/mini_speech/vq
+exp=exp/mini_speech/piecewise-vq
 
 if stage "make the corpus"; then
   python data_prep/mini_speech.py $data
 fi
 if stage "train"; then
-  unitdisc train recipes/mini_speech/conf/vq.toml $data/train.jsonl $exp
+  unitdisc train recipes/mini_speech/conf/piecewise-vq.toml $data/train.jsonl $exp
 fi
 if stage "encode the test voices"; then
   unitdisc encode $exp $data/test.jsonl $exp/encodings/test
