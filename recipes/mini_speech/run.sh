@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The built-in corpus: from untranscribed speech of 41 voices to units of the length of phones, scores on 12 other voices, and a report.
+# The built-in corpus: from untranscribed speech of 41 voices to units of the length of phones, scores on 12 other
+# voices, and a report.
 source "$(dirname "$0")/../shared.sh"
 
 data=data/mini_speech
