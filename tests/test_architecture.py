@@ -44,11 +44,8 @@ MAY_IMPORT = {
     },
     "calibration": {"batch", "corpus", "data", "encoding", "model"},
     "encoding": {"corpus", "data", "encodings", "model"},
-    "frames": {"encodings", "evaluation"},  # evaluation reads and checks other systems' frames
-    "assignment": set(),
-    "codebook": {"encodings", "files"},
-    "kmeans": {"assignment", "encodings", "files", "frames"},
-    "segmenting": {"assignment", "bottlenecks", "corpus", "encodings", "evaluation", "frames", "units"},
+    "kmeans": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
+    "segmenting": {"bottlenecks", "corpus", "encodings", "evaluation", "kmeans", "units"},
     "evaluation": {"corpus", "encodings", "files"},
     "report": {"corpus", "data", "encodings", "evaluation", "files", "units"},
     "cli": {"console", "data", "model", "verbs"},

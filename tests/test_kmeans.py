@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
-from unitdisc.codebook import CodebookError, read_codebook, refuse_unfit, write_codebook
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.foreign import open_encodings
-from unitdisc.frames import StoredFrames
 from unitdisc.kmeans import KMeansOptions, kmeans
+from unitdisc.kmeans.codebook import CodebookError, read_codebook, refuse_unfit, write_codebook
+from unitdisc.kmeans.frames import StoredFrames
 from unitdisc.kmeans.passes import next_state
 from unitdisc.kmeans.states import State
 from unitdisc.kmeans.surveying import Survey, survey

@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from unitdisc.encodings import EncodingsError
-from unitdisc.frames import GIB, Frames, KeptFrames
+from unitdisc.kmeans.frames import GIB, Frames, KeptFrames
 from unitdisc.kmeans.options import KMeansOptions
 from unitdisc.kmeans.passes import first_state, next_state
 from unitdisc.kmeans.states import read_state, write_state

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.cluster import KMeans
 
-from unitdisc.assignment import Tally, nearest_codes
 from unitdisc.encodings import EncodingsError
-from unitdisc.frames import Frames, in_order
+from unitdisc.kmeans.assignment import Tally, nearest_codes
+from unitdisc.kmeans.frames import Frames, in_order
 from unitdisc.kmeans.options import KMeansOptions
 from unitdisc.kmeans.states import State
 from unitdisc.kmeans.surveying import Survey

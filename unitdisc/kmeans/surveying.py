@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unitdisc.frames import Frames, in_order
+from unitdisc.kmeans.frames import Frames, in_order
 from unitdisc.kmeans.options import KMeansOptions
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unitdisc.bottlenecks.segmentation.durations import starts_of
-from unitdisc.frames import GIB
+from unitdisc.kmeans.frames import GIB
 from unitdisc.segmenting.costs import Costs
 from unitdisc.segmenting.learning import Workplace, learn
 from unitdisc.segmenting.options import SegmentOptions, limits

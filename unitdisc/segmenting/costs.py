@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.frames import Frames
+from unitdisc.kmeans.frames import Frames
 
 DISTANCES = ("squared", "euclidean", "cosine")
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unitdisc.assignment import Tally
 from unitdisc.bottlenecks.segmentation.durations import durations_of, gamma, histogram, poisson
 from unitdisc.bottlenecks.segmentation.transitions import costs_of, counts_of
-from unitdisc.frames import Frames, KeptFrames
+from unitdisc.kmeans.assignment import Tally
+from unitdisc.kmeans.frames import Frames, KeptFrames
 from unitdisc.segmenting.costs import Costs, nat
 from unitdisc.segmenting.options import FrameLimits, SegmentOptions
 from unitdisc.segmenting.solving import Priors, Solved, calibrate, solutions
@@ -113,7 +113,11 @@ class Seen:
 
 
 def gather(place: Workplace, costs: Frames, vectors: np.ndarray, priors: Priors, found: Solved) -> Seen:
-    """Looks at the units of all utterances."""
+    """Looks at the units of all utterances.
+
+    Changes are counted along the cheapest path: those expected over all paths (`expected_counts`) made prices that
+    correlate with these by 0.99, and units of the same scores, on MFCC of real speech.
+    """
     seen = Seen(Tally(vectors), [], np.zeros((len(vectors), len(vectors))))
     for name, solution in solutions(costs, priors, found.switch_cost, place.threads):
         seen.tally.add(place.frames[name], solution.codes)

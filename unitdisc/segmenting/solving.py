@@ -13,7 +13,7 @@ from unitdisc.bottlenecks.segmentation.merging import merged_path
 from unitdisc.bottlenecks.segmentation.paths import viterbi_path
 from unitdisc.bottlenecks.segmentation.semi_markov import semi_markov_path
 from unitdisc.bottlenecks.segmentation.transitions import transition_path
-from unitdisc.frames import Frames, in_order
+from unitdisc.kmeans.frames import Frames, in_order
 
 WHOLE = {"greedy": merged_path, "exact": exact_path}  # solvers that need all costs at once
 DOUBLINGS = 200

@@ -8,7 +8,7 @@ import numpy as np
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.foreign import AnyEncodings
-from unitdisc.frames import StoredFrames
+from unitdisc.kmeans.frames import StoredFrames
 from unitdisc.units import refuse_span
 
 COLUMNS = 100  # what a second is for recordings

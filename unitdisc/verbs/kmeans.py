@@ -7,12 +7,12 @@ from pathlib import Path
 import typer
 
 from unitdisc import console
-from unitdisc.codebook import write_codebook
 from unitdisc.evaluation.foreign import open_encodings
 from unitdisc.evaluation.settings import versions
-from unitdisc.frames import StoredFrames
 from unitdisc.kmeans import KMeansOptions
 from unitdisc.kmeans import kmeans as find_codes
+from unitdisc.kmeans.codebook import write_codebook
+from unitdisc.kmeans.frames import StoredFrames
 from unitdisc.verbs.folders import file_for_results
 
 ANY_RATE = 50.0  # of frames, whose time does not matter

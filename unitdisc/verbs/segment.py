@@ -10,7 +10,16 @@ import typer
 
 from unitdisc import console
 from unitdisc.bottlenecks.segmentation.durations import starts_of
-from unitdisc.codebook import (
+from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, is_regular
+from unitdisc.evaluation.foreign import AnyEncodings, open_encodings
+from unitdisc.evaluation.frames import refuse_rate
+from unitdisc.evaluation.settings import versions
+from unitdisc.experiment import WEIGHTS, weights_checksum
+from unitdisc.files import write_json
+from unitdisc.kaldi import read_corpus
+from unitdisc.kmeans import KMeansOptions, kmeans
+from unitdisc.kmeans.codebook import (
     Codebook,
     CodebookError,
     checksum,
@@ -19,16 +28,7 @@ from unitdisc.codebook import (
     refuse_unfit,
     write_codebook,
 )
-from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, is_regular
-from unitdisc.evaluation.foreign import AnyEncodings, open_encodings
-from unitdisc.evaluation.frames import refuse_rate
-from unitdisc.evaluation.settings import versions
-from unitdisc.experiment import WEIGHTS, weights_checksum
-from unitdisc.files import write_json
-from unitdisc.frames import StoredFrames
-from unitdisc.kaldi import read_corpus
-from unitdisc.kmeans import KMeansOptions, kmeans
+from unitdisc.kmeans.frames import StoredFrames
 from unitdisc.segmenting.corpora import PooledFrames, Segmentation, Workplace
 from unitdisc.segmenting.corpora import segment as find_units
 from unitdisc.segmenting.options import SegmentOptions
