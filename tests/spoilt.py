@@ -11,6 +11,7 @@ import numpy as np
 from unitdisc.corpus import Interval, Utterance, write_manifest
 from unitdisc.encodings import Encoding, EncodingsWriter
 from unitdisc.evaluation.zerospeech.submissions import PARTS
+from unitdisc.kmeans.codebook import write_codebook
 
 Spoil = Callable[[], None]
 
@@ -77,6 +78,7 @@ def write_everything(home: Path) -> None:
     (home / "gold.phn").write_text("f 0 0.1 a\nf 0.1 0.2 b\nf 0.2 0.3 a\n")
     (home / "gold.wrd").write_text("f 0 0.2 ab\nf 0.2 0.3 a\n")
     (home / "found.class").write_text("Class 1\nf 0 0.1\nf 0.2 0.3\n\n")
+    write_codebook(home / "book/codes.npy", frames("u0")[:4], {"frames_of": {"point": "enc"}})
     write_2017(home)
     write_2019(home)
     write_2021(home)

@@ -7,14 +7,11 @@ corrupt_inputs.txt, a case and its sentence on each line; there … stands for t
 import errno
 import os
 import re
-import runpy
-import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sentences import assert_said, read_sentences, sentence
 from spoilt import (
     DIM,
     FRAMES,
@@ -37,66 +34,12 @@ from spoilt import (
     settings,
     tiers,
     with_value,
-    write_everything,
 )
-from threadpoolctl import threadpool_limits
 from tiny import tree
 
-pytest_plugins = ["tiny_fixtures"]
+pytest_plugins = ["tiny_fixtures", "spoilt_fixtures"]
 
-EVAL = Path(__file__).parent.parent / "eval"
-SENTENCES = dict(
-    line.split(" | ", 1) for line in (Path(__file__).parent / "corrupt_inputs.txt").read_text().splitlines()
-)
-
-
-@pytest.fixture(scope="session")
-def everything(tmp_path_factory) -> Path:
-    """Not to be changed."""
-    home = tmp_path_factory.mktemp("right")
-    write_everything(home)
-    return home
-
-
-@pytest.fixture
-def here(everything, tmp_path, monkeypatch) -> Callable[[str], Path]:
-    """Copies what a command names to where it will run."""
-
-    def copy(command: str) -> Path:
-        home = tmp_path / "here"
-        home.mkdir()
-        for name in {word.partition("/")[0] for word in command.split()}:
-            if (everything / name).exists():
-                (shutil.copytree if (everything / name).is_dir() else shutil.copy)(everything / name, home / name)
-        monkeypatch.chdir(home)
-        return home
-
-    return copy
-
-
-@pytest.fixture
-def run(unitdisc, monkeypatch, capsys) -> Callable:
-    """Runs `unitdisc VERB ...`, or a script of eval/, `name.py ...`, in this process."""
-    from tiny_fixtures import Finished  # a plugin: pytest is the first to import it
-
-    def script(name: str, *arguments: str) -> Finished:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", [name, *arguments])
-        try:
-            with threadpool_limits(1):
-                runpy.run_path(str(EVAL / name), run_name="__main__")
-            code, message = 0, ""
-        except SystemExit as end:  # as Python itself ends
-            code, message = (1, f"{end.code}\n") if isinstance(end.code, str) else (end.code or 0, "")
-        out, err = capsys.readouterr()
-        return Finished(code, out, err + message)
-
-    def invoke(command: str) -> Finished:
-        first, *rest = command.split()
-        return script(first, *rest) if first.endswith(".py") else unitdisc(first, *rest)
-
-    return invoke
-
+SENTENCES = read_sentences("corrupt_inputs.txt")
 
 ABX = "abx enc corpus.jsonl"
 ITEMS = "abx enc test.item"
@@ -381,15 +324,6 @@ CASES: dict[str, tuple[Spoil, str]] = {
 }
 
 
-def sentence(err: str) -> str:
-    """The last line, without the name of the program."""
-    return re.sub(r"^(unitdisc|error|\w+\.py: error): ", "", err.splitlines()[-1])
-
-
-def is_said(message: str, line: str) -> bool:
-    return re.fullmatch(re.escape(message).replace("…", ".*"), line) is not None
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_a_corrupt_input_ends_in_a_sentence_of_its_own(run, here, case):
     spoil, command = CASES[case]
@@ -398,9 +332,7 @@ def test_a_corrupt_input_ends_in_a_sentence_of_its_own(run, here, case):
     before = tree(home)
     said = run(command)
     assert said.code in (1, 2)
-    assert is_said(SENTENCES[case], sentence(said.err)), sentence(said.err)
-    assert [other for other in SENTENCES if is_said(SENTENCES[other], sentence(said.err))] == [case]
-    assert "Traceback" not in said.err
+    assert_said(SENTENCES, case, said.err)
     assert tree(home) == before, "something is written, or half of it"
 
 

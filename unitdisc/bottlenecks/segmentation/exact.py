@@ -4,7 +4,7 @@ The textbook programme over (frame, segments so far, code) takes O(N S K) time a
 switch cost (`calibration.bracket`) first gives, for every code at every frame, how much is lost at least by being
 there: the reduced cost. A path with the wanted number of segments need not lose more than a little, so that only few
 codes at few frames can be part of it, and the programme over those alone finds the best. How little is not known
-beforehand: a first guess is doubled until the best path found loses less than what was left out would.
+beforehand: a first guess grows until the best path found loses less than what was left out would.
 """
 
 import numba
@@ -15,7 +15,7 @@ from unitdisc.bottlenecks.segmentation.merging import enough
 from unitdisc.bottlenecks.segmentation.paths import Path, packed, path_of, viterbi_path
 
 BLOCK = 256  # frames whose reduced costs are in memory at once
-FIRST_GUESS = 2.0**-10  # of what may be lost, in switch costs
+FIRST_GUESS = 2.0**-7  # of what may be lost, in switch costs
 GROWTH = 8.0
 
 
@@ -35,31 +35,24 @@ def exact_path(costs: np.ndarray, segments: int, lengths: np.ndarray | None = No
 
 
 def between(costs: np.ndarray, lengths: np.ndarray, segments: int, found: Bracket) -> Path:
-    """The best path whose number of segments no switch cost gives."""
+    """The best path whose number of segments no switch cost gives.
+
+    The loss of a path of c segments is its cost + switch cost x c less that of the best path, and another switch cost
+    for every segment that it has fewer than wanted.
+    """
+    begins = np.zeros(len(costs) + 1, np.bool_)  # where a sequence begins, and the end of all
+    begins[np.append(0, np.cumsum(lengths))] = True
+    checkpoints = checkpoint(costs, begins, found.critical)
+    codes = np.empty(len(costs), np.int64)
     spare = segments - found.few.segments  # Viterbi's own path with fewer segments loses this many switch costs
     allowed = found.critical * FIRST_GUESS
     while True:
-        codes = np.empty(len(costs), np.int64)
-        loss = best_within(costs, lengths, found.critical, segments, allowed, codes)
+        loss = least_loss(costs, begins, checkpoints, found.critical, segments, allowed, codes)
         if loss <= allowed:
             return path_of(costs, lengths, codes)
         if allowed >= found.critical * spare:  # rounding: nothing is better than Viterbi's own
             return viterbi_path(costs, found.few.switch_cost, lengths)
         allowed *= GROWTH
-
-
-def best_within(
-    costs: np.ndarray, lengths: np.ndarray, switch_cost: float, segments: int, allowed: float, codes: np.ndarray
-) -> float:
-    """Fills `codes` [N] with the best path among those that lose at most `allowed`; returns its loss, or infinity.
-
-    The loss of a path of c segments is its cost + switch_cost x c less that of the best path, and another switch cost
-    for every segment that it has fewer than `segments`.
-    """
-    ends = np.zeros(len(costs) + 1, np.bool_)  # where a sequence begins, and the end of all
-    ends[np.append(0, np.cumsum(lengths))] = True
-    checkpoints = checkpoint(costs, ends, switch_cost)
-    return fewest_losses(costs, ends, checkpoints, float(switch_cost), segments, float(allowed), codes)
 
 
 @numba.njit(cache=True)
@@ -88,8 +81,11 @@ def lose(row, ends, switch_cost, later, losses):
 
 
 @numba.njit(cache=True)
-def fewest_losses(costs, begins, checkpoints, switch_cost, segments, allowed, codes):
-    """The programme over (frame, code, segments so far) where the loss so far is allowed; see `best_within`."""
+def least_loss(costs, begins, checkpoints, switch_cost, segments, allowed, codes):
+    """Fills `codes` [N] with the best path among those that lose at most `allowed`; returns its loss, or infinity.
+
+    The programme over (frame, code, segments so far), where only states are kept whose loss so far is allowed.
+    """
     block = np.zeros((BLOCK, costs.shape[1]))
     states = [(-1, 0, -1, 0.0)]  # (code, segments so far, the state one frame before, loss so far)
     previous, current = 0, 1  # the first state of the frame before, and of this one
