@@ -1,0 +1,27 @@
+"""What a command says last, and whether it is what it must say; … stands for the words of a library."""
+
+import re
+from pathlib import Path
+
+
+def read_sentences(name: str) -> dict[str, str]:
+    """Case -> sentence, of a file with `case | sentence` on each line."""
+    path = Path(__file__).parent / name
+    return dict(line.split(" | ", 1) for line in path.read_text(encoding="utf-8").splitlines())
+
+
+def sentence(err: str) -> str:
+    """The last line, without the name of the program."""
+    return re.sub(r"^(unitdisc|error|\w+\.py: error): ", "", err.splitlines()[-1])
+
+
+def is_said(message: str, line: str) -> bool:
+    return re.fullmatch(re.escape(message).replace("…", ".*"), line) is not None
+
+
+def assert_said(sentences: dict[str, str], case: str, err: str) -> None:
+    """The last line is the sentence of the case, and of no other."""
+    last = sentence(err)
+    assert is_said(sentences[case], last), last
+    assert [other for other in sentences if is_said(sentences[other], last)] == [case]
+    assert "Traceback" not in err
