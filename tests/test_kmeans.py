@@ -283,7 +283,7 @@ def test_damaged_codebooks_are_refused_by_name(tmp_path):
     (tmp_path / "c.json").unlink()
     for array, told in (
         (np.zeros(3), "shape"),
-        (np.full((2, 2), np.nan), "code 0 is not of finite"),
+        (np.full((2, 2), np.nan), "value 1 of code 0 is nan"),
         (np.array([{}]), "no codebook"),
         (np.zeros((0, 3)), "shape"),
     ):

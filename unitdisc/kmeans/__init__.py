@@ -62,7 +62,7 @@ def kmeans(
     need = COPIES * 4 * frames.dim * options.frames_in_sample / GIB
     if need > memory:
         raise ValueError(
-            f"a sample of {options.frames_in_sample} frames needs {need:.2f} GiB, but --memory is {memory:g}; "
+            f"a sample of {options.frames_in_sample} frames needs {need:.2g} GiB, but --memory is {memory:g}; "
             "give more memory, or a smaller --sample"
         )
     kept = KeptFrames(frames, memory - need)

@@ -13,6 +13,7 @@ import numpy as np
 
 from unitdisc.encodings import load_array
 from unitdisc.files import write_json, written_aside
+from unitdisc.kmeans.frames import LARGEST
 
 
 class CodebookError(ValueError):
@@ -54,22 +55,32 @@ def read_codebook(path: Path) -> Codebook:
     if vectors.ndim != 2 or not vectors.size or vectors.dtype.kind not in "fiu":
         raise CodebookError(f"{path}: has shape {vectors.shape} of {vectors.dtype}; must be [codes, dimensions]")
     vectors = vectors.astype(np.float32)
-    if not np.isfinite(vectors).all():
-        code = np.argwhere(~np.isfinite(vectors))[0, 0]
-        raise CodebookError(f"{path}: code {code} is not of finite numbers; make the codebook again")
+    refuse_beyond(vectors, str(path), "make the codebook again")
     card = read_card(card_of(path))
     if card and card.get("checksum") != checksum(vectors):
         raise CodebookError(f"{path}: is not the codebook that {card_of(path)} is about; make both again")
     return Codebook(vectors, card, str(path))
 
 
+def refuse_beyond(vectors: np.ndarray, source: str, cure: str) -> None:
+    """Raises CodebookError naming the first code [K, D] that no frame could be compared with."""
+    bad = ~(np.abs(vectors) <= LARGEST)
+    if bad.any():
+        code, column = np.argwhere(bad)[0]
+        told = f"value {column + 1} of code {code} is {vectors[code, column]:g}, not a number up to {LARGEST:g}"
+        raise CodebookError(f"{source}: {told}; {cure}")
+
+
 def read_card(path: Path) -> dict:
     if not path.exists():
         return {}
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        card = dict(json.loads(path.read_text(encoding="utf-8")))
+        if not isinstance(card.get("frames_of", {}), dict):
+            raise ValueError("frames_of is no table")
     except (ValueError, TypeError, OSError, RecursionError) as error:
         raise CodebookError(f"{path}: damaged ({error}); make the codebook again") from error
+    return card
 
 
 def card_of(path: Path) -> Path:
@@ -83,7 +94,8 @@ def checksum(vectors: np.ndarray) -> str:
 def kind_of_frames(settings: dict) -> dict:
     """What makes frames comparable, of an encodings.json: model and point, or features; {} where it is not known."""
     if settings.get("features"):
-        facts = dict(settings["features"])
+        features = settings["features"]
+        facts = dict(features) if isinstance(features, dict) else {"features": features}
     elif settings.get("model"):
         facts = {"model": settings["model"], "point": settings.get("point")}
     else:
@@ -125,6 +137,5 @@ def codebook_of_model(weights: dict[str, np.ndarray], card: dict, source: str) -
         what = "no codebook" if not found else f"{len(found)} codebooks"
         raise CodebookError(f"{source}: its bottleneck has {what}; give an experiment of kind vq, or --codebook")
     vectors = np.ascontiguousarray(weights[found[0]], dtype=np.float32)
-    if not np.isfinite(vectors).all():
-        raise CodebookError(f"{source}: its codebook has values that are no numbers; train again")
+    refuse_beyond(vectors, f"{source}: its codebook", "train again")
     return Codebook(vectors, card, source)

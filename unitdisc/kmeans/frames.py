@@ -44,17 +44,18 @@ class StoredFrames:
         self.spherical = spherical
         if not self.names:
             raise EncodingsError(f"{self.folder}: holds none of the utterances; encode the corpus")
-        if encodings[self.names[0]].frames.dtype.kind != "f" or is_codes(encodings, self.names[0]):
+        self.first = first_readable(encodings, self.names)
+        if encodings[self.first].frames.dtype.kind != "f" or is_codes(encodings, self.first):
             raise EncodingsError(
-                f"{self.folder}: {self.names[0]} has codes and no frames; give the frames that they were made from"
+                f"{self.folder}: {self.first} has codes and no frames; give the frames that they were made from"
             )
-        self.dim = encodings[self.names[0]].frames.shape[1]
+        self.dim = encodings[self.first].frames.shape[1]
 
     def __getitem__(self, name: str) -> np.ndarray:
         frames = usable(self.encodings, name).frames
         if frames.shape[1] != self.dim:
             raise EncodingsError(
-                f"{self.folder}: {name} has {frames.shape[1]} dimensions, but {self.names[0]} has {self.dim}; "
+                f"{self.folder}: {name} has {frames.shape[1]} dimensions, but {self.first} has {self.dim}; "
                 "encode the corpus again into an empty folder"
             )
         if not len(frames):
@@ -73,6 +74,19 @@ class StoredFrames:
                 "take the utterance off the list, or compare frames by distance, not by angle"
             )
         return (frames / lengths).astype(np.float32)
+
+
+def first_readable(encodings: AnyEncodings, names: Sequence[str]) -> str:
+    """The first utterance whose frames can be read. Raises EncodingsError of the first of all if none can."""
+    refused = None
+    for name in names:
+        try:
+            encodings[name]
+        except EncodingsError as error:
+            refused = refused or error
+        else:
+            return name
+    raise refused
 
 
 def is_codes(encodings: AnyEncodings, name: str) -> bool:

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from unitdisc.bottlenecks.segmentation.durations import starts_of
 from unitdisc.kmeans.frames import GIB
 from unitdisc.segmenting.costs import Costs
 from unitdisc.segmenting.learning import Workplace, learn
 from unitdisc.segmenting.options import SegmentOptions, limits
 from unitdisc.segmenting.peaks import METHODS, Peaks, means, peaks_of, prominence_for
-from unitdisc.segmenting.solving import WHOLE, Priors, solve, solve_whole
+from unitdisc.segmenting.solving import WHOLE, Priors, solve, solve_whole, units_in
 from unitdisc.segmenting.timing import Timing
 
 BYTES = {"greedy": 16, "exact": 12}  # of memory for every cost, where all are looked at at once
@@ -24,6 +23,7 @@ class Segmentation:
 
     vectors: np.ndarray  # [K, D], what the codes stand for
     codes_of: Callable[[str], np.ndarray]  # utterance -> codes [T]
+    units: int | None  # in all utterances; None where no number was asked
     facts: dict[str, Any]  # how it was found
 
 
@@ -39,24 +39,29 @@ def segment(place: Workplace, timing: Timing, vectors: np.ndarray, options: Segm
         refuse_memory(options.solver, timing, len(vectors), place.memory)
         wanted = timing.segments(options.rate)
         codes = solve_whole(options.solver, Costs(place.frames, vectors, options.distance), wanted)
-        return Segmentation(vectors, codes.__getitem__, {})
+        return Segmentation(vectors, codes.__getitem__, units_in(codes.values()), {})
     if options.solver == "nearest":
         costs = Costs(place.frames, vectors, options.distance)
-        return Segmentation(vectors, lambda name: solve(costs[name], Priors(), 0.0).codes, {})
+        return Segmentation(vectors, lambda name: solve(costs[name], Priors(), 0.0).codes, None, {})
     allowed = limits(options, timing)
     model = learn(place, vectors, options, allowed, timing.segments(options.rate))
     costs = Costs(place.frames, model.vectors, options.distance)
     facts = {"switch_cost": model.switch_cost, "frames": asdict(allowed)}
     if model.priors.durations is not None and model.priors.durations.any():
         facts["duration_costs"] = model.priors.durations.tolist()
-    return Segmentation(model.vectors, lambda name: solve(costs[name], model.priors, model.switch_cost).codes, facts)
+    return Segmentation(
+        model.vectors,
+        lambda name: solve(costs[name], model.priors, model.switch_cost).codes,
+        model.segments,
+        facts,
+    )
 
 
 def refuse_memory(solver: str, timing: Timing, codes: int, memory: float) -> None:
     need = BYTES[solver] * timing.frames * codes / GIB
     if need > memory:
         raise ValueError(
-            f"--solver {solver} looks at all {timing.frames} frames and {codes} codes at once, which takes {need:.1f} "
+            f"--solver {solver} looks at all {timing.frames} frames and {codes} codes at once, which takes {need:.2g} "
             f"GiB, but --memory is {memory:g}; give more, or choose viterbi"
         )
 
@@ -73,18 +78,20 @@ def segment_at_peaks(place: Workplace, timing: Timing, vectors: np.ndarray, opti
         return np.repeat(codes, np.diff(starts, prepend=0, append=len(frames)))
 
     prominence = METHODS[options.method][2] if options.prominence is None else options.prominence
+    there = None
     if options.rate:
         wanted = timing.segments(options.rate)
 
         def units(prominence: float) -> int:
-            total = sum(len(starts_of(codes_at(prominence, name))) for name in place.frames.names)
+            total = units_in(codes_at(prominence, name) for name in place.frames.names)
             place.advance(note=f"{total} units, {wanted} wanted, at prominence {prominence:.6g}")
             return total
 
-        prominence = prominence_of(units, found, wanted)
+        prominence, there = prominence_of(units, found, wanted)
     return Segmentation(
         vectors,
         lambda name: codes_at(prominence, name),
+        there,
         {"prominence": prominence, "boundaries": sum(len(peaks.above(prominence)) for peaks in found.values())},
     )
 
@@ -95,22 +102,22 @@ def corpus_peaks(place: Workplace, timing: Timing, options: SegmentOptions) -> d
     return {name: peaks_of(place.frames[name], options.method, shortest) for name in place.frames.names}
 
 
-def prominence_of(units: Callable[[float], int], found: dict[str, Peaks], wanted: int) -> float:
-    """The prominence at which there are as nearly as possible so many units: bisection over those that occur.
+def prominence_of(units: Callable[[float], int], found: dict[str, Peaks], wanted: int) -> tuple[float, int]:
+    """The prominence at which there are as nearly as possible so many units, and how many: by bisection.
 
     Fewer boundaries mostly make fewer units, but for neighbours that get the same code and so are one unit.
     """
     levels = np.unique(np.concatenate([[0.0], *(peaks.prominences for peaks in found.values())]))
     levels = np.append(levels, np.nextafter(levels[-1], np.inf))  # the last: no boundary
-    low, high, best = 0, len(levels) - 1, (np.inf, 0.0)
+    low, high, best = 0, len(levels) - 1, (np.inf, 0.0, 0)
     while low <= high:
         middle = (low + high) // 2
         total = units(float(levels[middle]))
-        best = min(best, (abs(total - wanted), float(levels[middle])))
+        best = min(best, (abs(total - wanted), float(levels[middle]), total))
         if total == wanted:
             break
         low, high = (middle + 1, high) if total > wanted else (low, middle - 1)
-    return best[1]
+    return best[1:]
 
 
 class PooledFrames:

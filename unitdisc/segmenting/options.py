@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from unitdisc.bottlenecks.segmentation.semi_markov import cannot_be_cut
 from unitdisc.segmenting.costs import DISTANCES
 from unitdisc.segmenting.peaks import METHODS
 from unitdisc.segmenting.timing import Timing
@@ -108,3 +109,21 @@ def limits(options: SegmentOptions, timing: Timing) -> FrameLimits:
     if longest is not None and longest < shortest:
         raise ValueError(f"no unit is of {shortest} to {longest} frames; allow longer or shorter ones")
     return FrameLimits(shortest, longest, max(mean, 1.0))
+
+
+def refuse_impossible(options: SegmentOptions, timing: Timing, num_codes: int) -> None:
+    """Raises ValueError if no codes could give such units: more than frames, or none of the lengths allowed."""
+    highest = timing.frames_per_unit_of_time
+    if options.rate and timing.span and options.rate > highest * (1 + 1e-6):
+        raise ValueError(
+            f"{timing.option} {options.rate:g}: there are but {highest:.4g} frames a {timing.unit}, and a unit is one "
+            "at least; ask for fewer"
+        )
+    allowed = limits(options, timing)
+    if allowed.longest is None:
+        return
+    for name, length in timing.lengths.items():
+        fewest = -(-length // allowed.longest)
+        if fewest > 1 and (fewest * allowed.shortest > length or num_codes == 1):
+            told = cannot_be_cut(length, allowed.shortest, allowed.longest, num_codes, True)
+            raise ValueError(f"--min-duration and --max-duration: {told} (the first: {name})")

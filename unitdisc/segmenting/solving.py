@@ -1,7 +1,7 @@
 """The cheapest codes for the utterances of a corpus, and the switch cost at which there are so many units."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,6 +145,6 @@ def solve_whole(solver: str, costs: Frames, segments: int) -> dict[str, np.ndarr
     return dict(zip(costs.names, np.split(path.codes, np.cumsum(lengths)[:-1])))
 
 
-def segments_in(codes: Sequence[np.ndarray]) -> int:
+def units_in(codes: Iterable[np.ndarray]) -> int:
     """Runs of one code over several utterances."""
     return sum(len(starts_of(utterance)) for utterance in codes)

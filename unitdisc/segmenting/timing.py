@@ -26,6 +26,11 @@ class Timing:
     problems: list[str]  # what is wrong with the others, as messages
 
     @property
+    def option(self) -> str:
+        """That of the command line which says how many units there are."""
+        return "--units-per-second" if self.unit == "second" else "--units-per-100-columns"
+
+    @property
     def frames_per_unit_of_time(self) -> float:
         """Frames per second, or per 100 columns."""
         return (self.frames - len(self.names)) / self.span if self.span else 0.0

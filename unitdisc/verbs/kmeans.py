@@ -13,7 +13,7 @@ from unitdisc.kmeans import KMeansOptions
 from unitdisc.kmeans import kmeans as find_codes
 from unitdisc.kmeans.codebook import write_codebook
 from unitdisc.kmeans.frames import StoredFrames
-from unitdisc.verbs.folders import file_for_results
+from unitdisc.verbs.folders import file_for_results, refuse_among
 
 ANY_RATE = 50.0  # of frames, whose time does not matter
 TIME = ("stride", "offset", "rate")
@@ -35,6 +35,7 @@ def kmeans(
     if threads is not None and threads < 1:
         raise ValueError(f"--threads must be 1 or more, not {threads}")
     file_for_results(codebook, "CODEBOOK")
+    refuse_among(codebook, encodings)
     opened = open_encodings(encodings, frame_rate=None if times == "column" else ANY_RATE, times=times)
     frames = StoredFrames(opened, opened.codes, options.spherical)
     unfinished = codebook.with_name(codebook.name + ".part")

@@ -15,45 +15,28 @@ from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWri
 from unitdisc.evaluation.foreign import AnyEncodings, open_encodings
 from unitdisc.evaluation.frames import refuse_rate
 from unitdisc.evaluation.settings import versions
-from unitdisc.experiment import WEIGHTS, weights_checksum
 from unitdisc.files import write_json
 from unitdisc.kaldi import read_corpus
-from unitdisc.kmeans import KMeansOptions, kmeans
 from unitdisc.kmeans.codebook import (
     Codebook,
     CodebookError,
     checksum,
-    codebook_of_model,
-    read_codebook,
     refuse_unfit,
     write_codebook,
 )
 from unitdisc.kmeans.frames import StoredFrames
-from unitdisc.segmenting.corpora import PooledFrames, Segmentation, Workplace
+from unitdisc.segmenting.corpora import Segmentation, Workplace
 from unitdisc.segmenting.corpora import segment as find_units
-from unitdisc.segmenting.options import SegmentOptions
+from unitdisc.segmenting.options import SegmentOptions, refuse_impossible
 from unitdisc.segmenting.peaks import means
+from unitdisc.segmenting.solving import units_in
 from unitdisc.segmenting.timing import Timing, survey
 from unitdisc.units import export
-from unitdisc.verbs.folders import folder_for_results
+from unitdisc.verbs.codebooks import Codes, chosen_codebook, codebook_of, unit_codes
+from unitdisc.verbs.folders import folder_for_results, refuse_among, refuse_folder, tidied
 
 PASSES = 30  # over the corpus that it takes, at most as a rule, to find the price of a change
 PROBLEMS = "{count} of {total} utterances cannot be segmented, the first: {first}"
-
-
-@dataclass(frozen=True)
-class Codes:
-    """Where codes come from: one of the three."""
-
-    codebook: Path | None
-    num_codes: int | None  # of k-means
-    experiment: Path | None
-    seed: int = 0
-
-    def __post_init__(self):
-        given = [self.codebook, self.num_codes, self.experiment]
-        if sum(one is not None for one in given) != 1:
-            raise ValueError("give one of --codebook, --codes (k-means of these frames) and --experiment")
 
 
 @dataclass(frozen=True)
@@ -94,6 +77,7 @@ def segment(
     folder = folder_for_results(folder)
     if folder.resolve() == encodings.resolve():
         raise ValueError(f"{folder}: holds the frames; choose another folder for their units")
+    refuse_among(folder, encodings)
     utterances = read_corpus(corpus, allow_pipes)
     opened = open_for(encodings, utterances, frame_rate, times)
     codebook = chosen_codebook(codes)
@@ -108,7 +92,7 @@ def segment(
     if codebook:
         unchecked = refuse_unfit(codebook, encodings, opened.settings, StoredFrames(opened, [there[0].id]).dim)
         if unchecked:
-            refuse_or_say(f"{codebook.source}: {unchecked}", strict)
+            refuse_or_say(f"{codebook.source}: {unchecked}", strict, "make a codebook with `unitdisc kmeans`")
     with console.progress("reading frames", len(there)) as advance:
         timing = survey(opened, there, spherical, advance)
     problems = [f"{u.id} has no encoding in {encodings}" for u in utterances if u.id not in opened] + timing.problems
@@ -119,27 +103,47 @@ def segment(
     console.say_problems(problems, len(timing.names))
     if options.rate and timing.span and timing.unit != per:
         right = "--units-per-100-columns" if per == "second" else "--units-per-second"
-        raise ValueError(f"{corpus}: its length is counted in {timing.unit}s; give {right}")
+        counted = "seconds" if per == "100 columns" else "columns"
+        raise ValueError(f"{corpus}: its length is counted in {counted}; give {right}")
     frames = StoredFrames(opened, timing.names, spherical)
     threads = resources.threads or os.cpu_count() or 1
     place = Workplace(frames, resources.memory, threads, lambda note: None)
-    if codebook is None:
-        codebook = codebook_of(place, timing, codes, options, folder, opened)
-    vectors = unit_codes(codebook) if spherical else codebook.vectors
-    passes = PASSES * (1 + max(options.iterations, int(options.learns_priors)))
-    with console.progress("segmenting", passes, "passes") as passed:
-        found = find_units(replace(place, advance=lambda note: passed(1, note)), timing, vectors, options)
-    usable = {*timing.names}
-    corpus_there = [utterance for utterance in there if utterance.id in usable]
-    made_of = {"codebook": checksum(codebook.vectors), **asdict(options), "per": per}  # wherever it lay
-    write(opened, frames, corpus_there, found, folder, made_of, options.pool)
+    made_of = {**asdict(options), "per": per}
+    if codebook:
+        made_of["codebook"] = checksum(codebook.vectors)  # wherever it lay
+    num_codes = len(codebook.vectors) if codebook else codes.num_codes
+    refuse_impossible(options, timing, num_codes)
+    refuse_folder(folder, {**opened.settings, "num_codes": num_codes}, made_of)
+    with tidied(folder / "units" / "codebook.npy.part") as state:
+        if codebook is None:
+            codebook = codebook_of(place, timing, codes, options, state, opened)
+            made_of["codebook"] = checksum(codebook.vectors)
+        vectors = unit_codes(codebook) if spherical else codebook.vectors
+        passes = PASSES * (1 + max(options.iterations, int(options.learns_priors)))
+        with console.progress("segmenting", passes, "passes") as passed:
+            found = find_units(replace(place, advance=lambda note: passed(1, note)), timing, vectors, options)
+        say_number(folder, found, timing, options, strict)
+        usable = {*timing.names}
+        corpus_there = [utterance for utterance in there if utterance.id in usable]
+        write(opened, frames, corpus_there, found, folder, made_of, options.pool)
     finish(folder, found, codebook, opened, corpus_there, timing, options)
 
 
-def refuse_or_say(message: str, strict: bool) -> None:
+def say_number(folder: Path, found: Segmentation, timing: Timing, options: SegmentOptions, strict: bool) -> None:
+    """Says where there cannot be nearly as many units as asked, or refuses it."""
+    if not options.rate:
+        return
+    wanted = timing.segments(options.rate)
+    if abs(found.units - wanted) > max(0.01 * wanted, 2):
+        message = f"{folder}: {found.units} units are as near as it gets to the {wanted} asked for"
+        where = "fewer" if found.units < wanted else "more"
+        refuse_or_say(message, strict, f"ask for {where}, or allow other durations")
+
+
+def refuse_or_say(message: str, strict: bool, cure: str) -> None:
     if strict:
-        raise CodebookError(f"{message}; make a codebook with `unitdisc kmeans`, or leave --strict out")
-    console.say(message)
+        raise ValueError(f"{message}; {cure}, or leave --strict out")
+    console.say(f"{message}.")
 
 
 def open_for(
@@ -149,50 +153,15 @@ def open_for(
     rates = {utterance.rate for utterance in utterances}
     own = (encodings / "encodings.json").exists()
     if not own and (len(rates) > 1 or None in rates):
+        told = ", ".join(sorted(str(rate or "none") for rate in rates))
         raise CorpusError(
-            f"{encodings}: frames of other tools need recordings of one rate, not {sorted(map(str, rates))}; "
+            f"{encodings}: frames of other tools need recordings of one rate, not {told}; "
             "write an encodings.json with stride and offset into the folder"
         )
     opened = open_encodings(encodings, 16_000 if own else rates.pop(), frame_rate, times)
     if not own and frame_rate:
         refuse_rate(opened, [utterance for utterance in utterances if utterance.id in opened][:5], frame_rate)
     return opened
-
-
-def chosen_codebook(codes: Codes) -> Codebook | None:
-    """The codebook that was asked for; None where k-means is yet to make it."""
-    if codes.codebook:
-        return read_codebook(codes.codebook)
-    if codes.experiment is None:
-        return None
-    from safetensors.numpy import load_file
-
-    path = codes.experiment / WEIGHTS
-    if not path.exists():
-        raise CodebookError(f"{path}: not there; is {codes.experiment} a folder made by `unitdisc train`?")
-    card = {"frames_of": {"model": weights_checksum(codes.experiment), "point": "projection"}}
-    return codebook_of_model(load_file(path), card, str(codes.experiment))
-
-
-def codebook_of(
-    place: Workplace, timing: Timing, codes: Codes, options: SegmentOptions, folder: Path, opened: AnyEncodings
-) -> Codebook:
-    """k-means of the frames, or of the segments between peaks, that are to be named."""
-    spherical = options.distance == "cosine"
-    wanted = KMeansOptions(codes.num_codes, spherical, codes.seed)
-    frames = place.frames if options.method == "units" else PooledFrames(place, timing, options)
-    state = folder / "units" / "codebook.npy.part"
-    found = kmeans(frames, wanted, place.memory, place.threads, state, console.progress)
-    card = {"spherical": spherical, "frames_of": opened.settings, "options": asdict(wanted)}
-    return Codebook(found.vectors, card, f"k-means of {opened.folder}")
-
-
-def unit_codes(codebook: Codebook) -> np.ndarray:
-    lengths = np.linalg.norm(codebook.vectors, axis=1, keepdims=True)
-    if not lengths.all():
-        code = int(np.argmin(lengths))
-        raise CodebookError(f"{codebook.source}: code {code} is all zeros and has no angle; use --distance squared")
-    return codebook.vectors / lengths
 
 
 def write(
@@ -244,7 +213,7 @@ def finish(
     written = Encodings.open(folder)
     formats = ("jsonl", "ctm", "textgrid") if timing.unit == "second" else ("jsonl",)
     files = export(written, utterances, folder / "units", formats).files
-    units = sum(len(starts_of(np.asarray(codes))) for codes in written.codes.values() if codes)
+    units = units_in(np.asarray(written.codes[utterance.id]) for utterance in utterances)
     rate = timing.rate(units)
     card = {"spherical": options.distance == "cosine", "frames_of": opened.settings, "from": codebook.source}
     write_codebook(folder / "units" / "codebook.npy", found.vectors, card)

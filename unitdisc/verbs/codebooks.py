@@ -1,0 +1,75 @@
+"""Where the codes of a segmentation come from: a codebook, a model, or k-means of the frames themselves."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from unitdisc import console
+from unitdisc.evaluation.foreign import AnyEncodings
+from unitdisc.experiment import WEIGHTS, weights_checksum
+from unitdisc.kmeans import KMeansOptions, kmeans
+from unitdisc.kmeans.codebook import Codebook, CodebookError, codebook_of_model, read_codebook
+from unitdisc.segmenting.corpora import PooledFrames, Workplace
+from unitdisc.segmenting.options import SegmentOptions
+from unitdisc.segmenting.timing import Timing
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Where codes come from: one of the three."""
+
+    codebook: Path | None
+    num_codes: int | None  # of k-means
+    experiment: Path | None
+    seed: int = 0
+
+    def __post_init__(self):
+        given = sum(one is not None for one in (self.codebook, self.num_codes, self.experiment))
+        if given > 1:
+            raise ValueError("--codebook, --codes and --experiment exclude each other; give one of them")
+        if not given:
+            raise ValueError("give codes: one of --codebook, --codes (k-means of these frames) and --experiment")
+
+
+def chosen_codebook(codes: Codes) -> Codebook | None:
+    """The codebook that was asked for; None where k-means is yet to make it."""
+    if codes.codebook:
+        return read_codebook(codes.codebook)
+    if codes.experiment is None:
+        return None
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = codes.experiment / WEIGHTS
+    if not path.exists():
+        raise CodebookError(f"{path}: not there; is {codes.experiment} a folder made by `unitdisc train`?")
+    try:
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise CodebookError(f"{path}: damaged ({error}); train again, or give another --experiment") from error
+    card = {"frames_of": {"model": weights_checksum(codes.experiment), "point": "projection"}}
+    return codebook_of_model(weights, card, str(codes.experiment))
+
+
+def codebook_of(
+    place: Workplace, timing: Timing, codes: Codes, options: SegmentOptions, state: Path, opened: AnyEncodings
+) -> Codebook:
+    """k-means of the frames, or of the segments between peaks, that are to be named.
+
+    state: file from which an interrupted run goes on.
+    """
+    spherical = options.distance == "cosine"
+    wanted = KMeansOptions(codes.num_codes, spherical, codes.seed)
+    frames = place.frames if options.method == "units" else PooledFrames(place, timing, options)
+    found = kmeans(frames, wanted, place.memory, place.threads, state, console.progress)
+    card = {"spherical": spherical, "frames_of": opened.settings, "options": asdict(wanted)}
+    return Codebook(found.vectors, card, f"k-means of {opened.folder}")
+
+
+def unit_codes(codebook: Codebook) -> np.ndarray:
+    lengths = np.linalg.norm(codebook.vectors, axis=1, keepdims=True)
+    if not lengths.all():
+        code = int(np.argmin(lengths))
+        raise CodebookError(f"{codebook.source}: code {code} is all zeros and has no angle; use --distance squared")
+    return codebook.vectors / lengths
