@@ -2,7 +2,9 @@
 
 Minibatches (`batches`): nearest, viterbi, merge_greedily, exact, calibrate. Corpora, one or several sequences at a
 time (`paths`, `merging`, `exact`): viterbi_path, merged_path, exact_path; `calibration` finds the price of a change.
-Costs are whatever a frame costs as each of the codes, such as squared distances; they must be finite.
+Where runs cost by their duration, and changes by what they change (`durations`, `transitions`): semi_markov_path,
+transition_path, and expected_counts to learn them from. Costs are whatever a frame costs as each of the codes, such as
+squared distances; they must be finite.
 """
 
 from unitdisc.bottlenecks.segmentation.batches import (
@@ -15,8 +17,11 @@ from unitdisc.bottlenecks.segmentation.batches import (
 )
 from unitdisc.bottlenecks.segmentation.calibration import Calibration, calibrated, evaluation
 from unitdisc.bottlenecks.segmentation.exact import exact_path
+from unitdisc.bottlenecks.segmentation.expectations import expected_counts
 from unitdisc.bottlenecks.segmentation.merging import merged_path
 from unitdisc.bottlenecks.segmentation.paths import Path, viterbi_path
+from unitdisc.bottlenecks.segmentation.semi_markov import semi_markov_path
+from unitdisc.bottlenecks.segmentation.transitions import transition_path
 
 __all__ = [
     "CalibratedBatch",
@@ -27,9 +32,12 @@ __all__ = [
     "evaluation",
     "exact",
     "exact_path",
+    "expected_counts",
     "merge_greedily",
     "merged_path",
     "nearest",
+    "semi_markov_path",
+    "transition_path",
     "viterbi",
     "viterbi_path",
 ]
