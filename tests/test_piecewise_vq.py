@@ -126,6 +126,17 @@ def test_commitment_is_of_the_pooled_frames():
     torch.testing.assert_close(found.losses["commitment"], expected)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_half_precision_will_do(training):
+    made = bottleneck().train(training)
+    mask = torch.ones(2, 64, dtype=torch.bool)
+    frames = speech(made, 2, 64, 1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = made(frames, mask)
+    assert found.codes.shape == (2, 64)
+    assert found.latents.isfinite().all()
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

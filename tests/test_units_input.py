@@ -3,7 +3,9 @@
 What must be said is in corrupt_units.txt, as in test_evaluation_input.py.
 """
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -247,3 +249,28 @@ def test_nothing_is_wrong_before_it_is_spoilt(run, here, command):
     here(command)
     said = run(command)
     assert said.code == 0, said.err
+
+
+@pytest.mark.parametrize("command", [KMEANS, SEGMENT])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(run, here, monkeypatch, command):
+    here(command)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    said = run(command)
+    assert said.code == 1
+    assert "nothing can be written there; choose another place" in said.err and "reading frames" not in said.err
+
+
+@pytest.mark.parametrize("command", [KMEANS, SEGMENT, BOOK])
+def test_a_full_disk_leaves_nothing_half_written(run, here, monkeypatch, command):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    home = here(command)
+    before = tree(home)
+    monkeypatch.setattr(Path, "replace", full)
+    said = run(command)
+    assert said.code == 1
+    assert said.err.splitlines()[-1].endswith(
+        "cannot be written (No space left on device); make room there, or choose another place"
+    )
+    assert tree(home) == before

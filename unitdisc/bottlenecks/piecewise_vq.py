@@ -115,7 +115,7 @@ class PiecewiseVQ(VQ):
 
     def priced(self, squared: Tensor) -> Tensor:
         """What a frame costs, given its squared distance."""
-        return squared if self.squared else squared.sqrt()
+        return (squared if self.squared else squared.sqrt()).float()
 
     def wanted(self, lengths: np.ndarray) -> int:
         """Segments of a batch of crops: units per second is how often codes change between two of its frames."""

@@ -1,5 +1,6 @@
 """Where a command puts what it makes."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -8,9 +9,11 @@ from unitdisc.encodings import EncodingsError, read_settings
 
 
 def folder_for_results(path: Path) -> Path:
-    """The same path, if it is a folder or can become one. Raises ValueError where a file is in the way."""
+    """The same path, if it is a folder or can become one. Raises ValueError where a file is in the way, or none can be."""
     for place in (path, *path.parents):
         if place.is_dir():
+            if not os.access(place, os.W_OK):
+                raise ValueError(f"{place}: nothing can be written there; choose another place")
             break
         if place.exists():
             raise ValueError(f"{place}: is a file, where a folder is needed; choose another name")

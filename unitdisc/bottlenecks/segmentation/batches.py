@@ -81,7 +81,9 @@ def on_cpu(solve: Callable[[np.ndarray, np.ndarray], Path], costs: Tensor, mask:
 
 def packed_batch(costs: Tensor, mask: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """The costs of all frames that are no padding [N, K], and how many each utterance has [B]."""
-    return costs.detach()[mask].cpu().numpy(), mask.sum(1).cpu().numpy()
+    rows = costs.detach()[mask]
+    rows = rows if rows.dtype == torch.float64 else rows.float()  # numpy knows no bfloat16
+    return rows.cpu().numpy(), mask.sum(1).cpu().numpy()
 
 
 def unpacked(path: Path, mask: Tensor) -> Tensor:
