@@ -292,3 +292,11 @@ def test_damaged_codebooks_are_refused_by_name(tmp_path):
             read_codebook(path)
     with pytest.raises(CodebookError, match="no such file"):
         read_codebook(tmp_path / "d.npy")
+
+
+def test_frames_of_another_system_fit_a_codebook_of_such_frames(tmp_path):
+    folder = write(tmp_path / "hubert", clouds())
+    verb(folder, tmp_path / "c.npy", SMALL, 2.0, 1)
+    codebook = read_codebook(tmp_path / "c.npy")
+    assert refuse_unfit(codebook, folder, open_encodings(folder, frame_rate=50).settings, 5) is None
+    assert "does not say" in refuse_unfit(codebook, folder, OURS, 5)

@@ -254,7 +254,7 @@ def test_nothing_is_wrong_before_it_is_spoilt(run, here, command):
 @pytest.mark.parametrize("command", [KMEANS, SEGMENT])
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(run, here, monkeypatch, command):
     here(command)
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     said = run(command)
     assert said.code == 1
     assert "nothing can be written there; choose another place" in said.err and "reading frames" not in said.err

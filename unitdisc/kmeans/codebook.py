@@ -117,6 +117,8 @@ def refuse_unfit(codebook: Codebook, folder: Path, settings: dict, dim: int) -> 
             "give the encodings it was made from, or make a codebook of these (`unitdisc kmeans`)"
         )
     made_for, here = kind_of_frames(codebook.card.get("frames_of", {})), kind_of_frames(settings)
+    if {"format"} <= codebook.card.get("frames_of", {}).keys() & settings.keys():
+        return None  # both are another system's, which says no more
     if not made_for or not here:
         what = "the codebook" if not made_for else f"{folder}"
         return f"{what} does not say what its frames are, so only its dimensions could be compared"
