@@ -66,7 +66,7 @@ class Quantiser(nn.Module):
     def learn(self, frames: Tensor, codes: Tensor | None) -> None:
         """One training step of the codes, from the frames [N, D] and codes [N] (None: none yet) of this process."""
         self.steps += 1
-        frames = rows_of_all(frames)
+        frames = rows_of_all(frames).float()  # under autocast they are of half precision
         generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))  # the same on every process
         due = next_kmeans(int(self.steps), self.options.warmup_steps, self.options.reestimations)
         if codes is None:
