@@ -6,11 +6,12 @@ Experiments named NAME-seed0, NAME-seed1, ... are one row. Prints Markdown, read
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from compare import by_name, cell, print_table
+
+from unitdisc.report.summary import read_log
 
 COLUMNS = {  # title -> where the log has it
     "codes used": ("metrics", "codes_used"),
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     rows = {}
     for name, folders in by_name(args.experiments).items():
         seeds = [last_validation(folder) for folder in folders]
-        figures = [cell([seed[part].get(key) for seed in seeds]) for part, key in COLUMNS.values()]
+        figures = [cell([seed.get(part, {}).get(key) for seed in seeds]) for part, key in COLUMNS.values()]
         rows[name] = [str(len(seeds)), str(max(seed["step"] for seed in seeds)), *figures]
     print_table("Held-out utterances, at the last validation", ("seeds", "step", *COLUMNS), rows)
 
@@ -38,8 +39,7 @@ def last_validation(folder: Path) -> dict:
     path = folder / "log.jsonl"
     if not path.exists():
         sys.exit(f"error: {path}: no such file; is {folder} a folder made by `unitdisc train`?")
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    valid = [line for line in lines if line["split"] == "valid"]
+    valid = [line for line in read_log(path) if line.get("split") == "valid"]
     if not valid:
         sys.exit(f"error: {path}: no validation yet; train further, on ten utterances or more")
     return valid[-1]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
+from unitdisc.evaluation.frames import usable
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -24,10 +25,11 @@ def main(argv: list[str] | None = None) -> None:
     encodings = Encodings.open(args.encodings)
     if args.folder.resolve() == args.encodings.resolve():
         raise EncodingsError(f"{args.folder}: holds the frames to collapse; choose another folder")
+    for utterance in encodings.codes:  # all, before anything is written
+        if usable(encodings, utterance).codes is None:
+            raise EncodingsError(f"{args.encodings}: {utterance} has no codes; give units of a codebook")
     writer = EncodingsWriter(args.folder, {**encodings.settings, "collapsed": str(args.encodings)})
     for encoding in encodings:
-        if encoding.codes is None:
-            raise EncodingsError(f"{args.encodings}: {encoding.utterance} has no codes; give units of a codebook")
         writer.write(collapsed(encoding), regular=False)
     writer.finish()
 

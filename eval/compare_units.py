@@ -72,7 +72,16 @@ def read(folder: Path) -> Iterable[tuple[str, dict, dict]]:
 
 
 def part(path: Path, name: str) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))[name] if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))[name])
+    except (ValueError, KeyError, TypeError):
+        sys.exit(f"error: {path}: damaged, or without {name}; write it again with `unitdisc {name_of_command(name)}`")
+
+
+def name_of_command(name: str) -> str:
+    return "score --output" if name == "units" else "abx --output"
 
 
 if __name__ == "__main__":

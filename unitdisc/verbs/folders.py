@@ -9,7 +9,7 @@ from unitdisc.encodings import EncodingsError, read_settings
 
 
 def folder_for_results(path: Path) -> Path:
-    """The same path, if it is a folder or can become one. Raises ValueError if a file is in the way, or may not be."""
+    """The same path, if it is a folder or can become one. Raises ValueError if a file is in the way or forbidden."""
     for place in (path, *path.parents):
         if place.is_dir():
             if not os.access(place, os.W_OK):

@@ -1,0 +1,122 @@
+"""Scripts about units: repeats collapse to their middles, and tables show what scores and logs say."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import tree
+
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
+
+EVAL = Path(__file__).parent.parent / "eval"
+
+
+def run(script: str, *arguments: object) -> None:
+    sys.path.insert(0, str(EVAL))  # as Python itself does, for scripts that share code
+    try:
+        runpy.run_path(str(EVAL / script))["main"]([str(argument) for argument in arguments])
+    finally:
+        sys.path.remove(str(EVAL))
+
+
+def write(folder: Path, codes: dict[str, list[int] | None]) -> Path:
+    """Frames [i, i * i] for frame i, 160 ticks apart."""
+    writer = EncodingsWriter(folder, {"point": "p", "stride": 160, "offset": 80, "rate": 16_000})
+    for name, values in codes.items():
+        i = np.arange(6 if values is None else len(values))
+        frames = np.stack([i, i * i], axis=1).astype(np.float32)
+        writer.write(Encoding(name, 80 + 160 * i, frames, None if values is None else np.array(values)))
+    writer.finish()
+    return folder
+
+
+def test_a_run_of_a_code_becomes_one_frame_in_its_middle(tmp_path):
+    run("collapse.py", write(tmp_path / "units", {"a": [4, 4, 4, 1, 4, 4], "b": [7]}), tmp_path / "collapsed")
+    found = Encodings.open(tmp_path / "collapsed")
+    assert found.codes == {"a": [4, 1, 4], "b": [7]}
+    assert found["a"].frames.tolist() == [[1, pytest.approx(5 / 3)], [3, 9], [4.5, 20.5]]
+    assert found["a"].centres.tolist() == [80 + 160, 80 + 480, 80 + 720]
+    assert (found["b"].frames.tolist(), found["b"].centres.tolist()) == ([[0, 0]], [80])
+
+
+def test_what_cannot_be_collapsed_is_refused_before_anything_is_written(tmp_path):
+    folder = write(tmp_path / "units", {"a": [1, 1, 2], "b": None})
+    with pytest.raises(EncodingsError, match=r"units: b has no codes; give units of a codebook"):
+        run("collapse.py", folder, tmp_path / "new")
+    lines = (folder / "units.jsonl").read_text().replace("null", "[1, 2]")
+    (folder / "units.jsonl").write_text(lines)
+    with pytest.raises(EncodingsError, match=r"6 frames, but units\.jsonl has 2 codes of b"):
+        run("collapse.py", folder, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    before = tree(folder)
+    with pytest.raises(EncodingsError, match="choose another folder"):
+        run("collapse.py", folder, folder)
+    assert tree(folder) == before
+
+
+UNITS = {
+    "boundaries": {"strict": {"precision": 0.5, "recall": 0.75, "f1": 0.6, "r_value": 0.55}},
+    "many_to_one": 0.25,
+    "ami": 0.2,
+    "bitrate": {"bits_per_second": 310.0},
+    "bitrate_collapsed": {"bits_per_second": 70.0, "symbols": 240, "seconds": 20.0},
+    "bitrate_run_length": {"bits_per_second": 100.0},
+    "usage": {"perplexity": 33.0},
+}
+
+
+def test_every_way_to_find_units_is_a_row(tmp_path, capsys):
+    (tmp_path / "b-late.score.json").write_text(json.dumps({"units": UNITS}))
+    (tmp_path / "b-late.abx.json").write_text(json.dumps({"abx": {"across": {"error": 0.125}}}))
+    (tmp_path / "a-only.abx.json").write_text(json.dumps({"abx": {"within": {"error": 0.0625}}}))
+    run("compare_units.py", tmp_path)
+    head, _, first, second = capsys.readouterr().out.splitlines()
+    titles = [title.strip() for title in head.strip("|").split("|")]
+    rows = [dict(zip(titles, (cell.strip() for cell in line.strip("|").split("|")))) for line in (first, second)]
+    assert [row["units"] for row in rows] == ["a-only", "b-late"]
+    assert {rows[0][title] for title in titles[1:]} == {"–", "6.2"} and rows[0]["ABX within"] == "6.2"
+    assert [*rows[1].values()][1:] == (
+        ["12.0", "50.0", "75.0", "60.0", "55.0", "25.0", "20.0", "–", "12.5", "310.0", "70.0", "100.0", "33.0"]
+    )  # units per second are runs over seconds
+
+
+def test_scores_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"no \*.score.json in it"):
+        run("compare_units.py", tmp_path)
+    (tmp_path / "a.score.json").write_text('{"units": {"many')
+    with pytest.raises(SystemExit, match=r"a.score.json: damaged, or without units; .*unitdisc score --output"):
+        run("compare_units.py", tmp_path)
+    (tmp_path / "a.score.json").write_text('{"abx": {}}')
+    with pytest.raises(SystemExit, match=r"a.score.json: damaged, or without units"):
+        run("compare_units.py", tmp_path)
+
+
+def log(folder: Path, *used: float) -> Path:
+    """A training with one validation for every number of codes in use, and a line that a kill tore."""
+    folder.mkdir()
+    entries = [
+        {"step": 10 * i, "split": split, "losses": {"reconstruction": 1.5}, "metrics": {"codes_used": value}}
+        for i, value in enumerate(used, start=1)
+        for split, value in (("train", 512.0), ("valid", value))
+    ]
+    text = "".join(json.dumps(entry) + "\n" for entry in entries)
+    (folder / "log.jsonl").write_text(text + '{"step": 99, "split": "val')
+    return folder
+
+
+def test_codes_in_use_are_those_of_the_last_validation_over_seeds(tmp_path, capsys):
+    folders = [log(tmp_path / "vq-seed0", 300, 100), log(tmp_path / "vq-seed1", 90, 120), log(tmp_path / "fsq", 64)]
+    run("codebook_use.py", *folders)
+    *_, first, second = capsys.readouterr().out.splitlines()
+    assert first == "| fsq | 1 | 10 | 64.00 | – | 1.50 | – |"
+    assert second == "| vq | 2 | 20 | 110.00 ± 14.14 | – | 1.50 ± 0.00 | – |"
+
+
+def test_experiments_without_a_validation_are_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"none/log.jsonl: no such file; is .*none a folder made by"):
+        run("codebook_use.py", tmp_path / "none")
+    with pytest.raises(SystemExit, match=r"log.jsonl: no validation yet"):
+        run("codebook_use.py", log(tmp_path / "new"))
