@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 from unitdisc.bottlenecks.segmentation.paths import viterbi_path
 from unitdisc.corpus import CorpusError, Utterance, write_manifest
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
+from unitdisc.kmeans import KMeansOptions
 from unitdisc.kmeans.codebook import CodebookError, write_codebook
 from unitdisc.segmenting.options import SegmentOptions
 from unitdisc.segmenting.solving import Priors, price_of, with_priors
 from unitdisc.verbs import segment as verb
+from unitdisc.verbs.kmeans import kmeans as make_codebook
 
 HOP, RATE = 160, 16_000
 OURS = {"point": "projection", "model": "abc", "stride": HOP, "offset": HOP / 2, "rate": RATE}
@@ -265,6 +268,18 @@ def test_frames_of_other_tools_are_segmented_by_their_frame_rate(place, tmp_path
         place.segment("other", rate=12, encodings=tmp_path / "hubert")
 
 
+def test_frames_of_other_tools_that_are_made_again_are_segmented_again(place, tmp_path):
+    (tmp_path / "hubert" / "deep").mkdir(parents=True)
+    for name, values in place.frames.items():
+        np.save(tmp_path / "hubert" / "deep" / f"{name}.npy", values)
+    given = {"solver": "nearest", "encodings": tmp_path / "hubert", "frame_rate": 100}
+    place.segment(**given)
+    path = tmp_path / "hubert" / "deep" / "u1.npy"
+    np.save(path, np.tile(place.vectors[3], (90, 1)))
+    os.utime(path, ns=(2**62, 2**62))
+    assert Encodings.open(place.segment(**given)).codes["u1"] == [3] * 90
+
+
 def test_a_codebook_of_other_frames_is_refused(place):
     write_codebook(place.root / "codes.npy", place.vectors, {"frames_of": OURS | {"point": "encoder"}})
     with pytest.raises(CodebookError, match=r"codes.npy.*frames.*point: encoder there, projection here"):
@@ -283,6 +298,20 @@ def test_a_codebook_without_a_card_is_said_and_with_strict_refused(place, capsys
     assert "does not say what its frames are" in capsys.readouterr().err
     with pytest.raises(ValueError, match="does not say what its frames are"):
         place.segment("other", rate=12, strict=True)
+
+
+def test_a_codebook_of_another_layer_as_wide_is_said_and_with_strict_refused(place, capsys):
+    options = KMeansOptions(CODES, sample=200)
+    make_codebook(place.encodings, place.root / "codes.npy", options, 2.0, 1)
+    place.segment(rate=12, strict=True)
+    capsys.readouterr()
+    deeper = write(place.root / "deeper", {name: 9 * values for name, values in place.frames.items()}, OURS)
+    place.segment("other", rate=12, encodings=deeper)
+    assert "times as far from its codes as those that it was made from" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"codes.npy: the frames of .*deeper are .* give the codebook of these"):
+        place.segment("strict", rate=12, encodings=deeper, strict=True)
+    make_codebook(place.encodings, place.root / "codes.npy", replace(options, spherical=True), 2.0, 1)
+    place.segment("angles", rate=12, encodings=deeper, distance="cosine", strict=True)
 
 
 def test_the_codebook_of_an_experiment_is_for_its_projections(place):

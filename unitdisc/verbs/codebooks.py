@@ -6,13 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
+from unitdisc.encodings import is_number
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.experiment import WEIGHTS, weights_checksum
 from unitdisc.kmeans import KMeansOptions, kmeans
 from unitdisc.kmeans.codebook import Codebook, CodebookError, codebook_of_model, read_codebook
+from unitdisc.kmeans.frames import StoredFrames
 from unitdisc.segmenting.corpora import PooledFrames, Workplace
+from unitdisc.segmenting.costs import Costs
 from unitdisc.segmenting.options import SegmentOptions
 from unitdisc.segmenting.timing import Timing
+
+LOOKED_AT, FAR = 20, 4.0  # utterances, and by what factor their distances to codes may be greater
 
 
 @dataclass(frozen=True)
@@ -73,3 +78,21 @@ def unit_codes(codebook: Codebook) -> np.ndarray:
         code = int(np.argmin(lengths))
         raise CodebookError(f"{codebook.source}: code {code} is all zeros and has no angle; use --distance squared")
     return codebook.vectors / lengths
+
+
+def far_away(codebook: Codebook, frames: StoredFrames) -> str | None:
+    """A message, if frames are far from the codes, as where those of another layer or system are as wide."""
+    inertia, number = (codebook.card.get(name) for name in ("inertia", "frames"))
+    if not (is_number(inertia) and is_number(number) and inertia > 0 and number > 0):
+        return None
+    if frames.spherical != codebook.spherical:
+        return None
+    costs = Costs(frames, codebook.vectors, "squared")
+    nearest = np.concatenate([costs[name].min(1) for name in frames.names[:LOOKED_AT]])
+    ratio = float(nearest.mean(dtype=np.float64)) * number / inertia
+    if ratio <= FAR:
+        return None
+    return (
+        f"{codebook.source}: the frames of {frames.folder} are {ratio:.3g} times as far from its codes as those that "
+        "it was made from (mean squared distance), so it may be of another layer or system"
+    )

@@ -12,7 +12,7 @@ from unitdisc import console
 from unitdisc.bottlenecks.segmentation.durations import starts_of
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, is_regular
-from unitdisc.evaluation.foreign import AnyEncodings, open_encodings
+from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
 from unitdisc.evaluation.frames import refuse_rate
 from unitdisc.evaluation.settings import versions
 from unitdisc.files import write_json
@@ -32,7 +32,7 @@ from unitdisc.segmenting.peaks import means
 from unitdisc.segmenting.solving import units_in
 from unitdisc.segmenting.timing import Timing, survey
 from unitdisc.units import export
-from unitdisc.verbs.codebooks import Codes, chosen_codebook, codebook_of, unit_codes
+from unitdisc.verbs.codebooks import Codes, chosen_codebook, codebook_of, far_away, unit_codes
 from unitdisc.verbs.folders import folder_for_results, refuse_among, refuse_folder, tidied
 
 PASSES = 30  # over the corpus that it takes, at most as a rule, to find the price of a change
@@ -107,6 +107,8 @@ def segment(
         raise ValueError(f"{corpus}: its length is counted in {counted}; give {right}")
     frames = StoredFrames(opened, timing.names, spherical)
     threads = resources.threads or os.cpu_count() or 1
+    if codebook and (doubt := far_away(codebook, frames)):
+        refuse_or_say(doubt, strict, "give the codebook of these frames")
     place = Workplace(frames, resources.memory, threads, lambda note: None)
     made_of = {**asdict(options), "per": per}
     if codebook:
@@ -178,7 +180,7 @@ def write(
     writer = EncodingsWriter(folder, settings)
     with console.progress("writing units", len(utterances)) as advance:
         for utterance in utterances:
-            source = opened.folder / f"{utterance.id}.npy"
+            source = source_of(opened, utterance.id)
             values = frames[utterance.id]
             if not writer.is_current(utterance.id, len(values), source if source.exists() else None):
                 codes = found.codes_of(utterance.id)
@@ -187,6 +189,13 @@ def write(
                 writer.write(Encoding(utterance.id, centres, shown, codes), is_even(opened, utterance.id))
             advance(1)
     writer.finish()
+
+
+def source_of(opened: AnyEncodings, utterance: str) -> Path:
+    """The file that frames are from."""
+    if isinstance(opened, ForeignEncodings):
+        return opened.files[utterance]
+    return opened.folder / f"{utterance}.npy"
 
 
 def is_even(opened: AnyEncodings, utterance: str) -> bool:
