@@ -116,8 +116,8 @@ def refuse_impossible(options: SegmentOptions, timing: Timing, num_codes: int) -
     highest = timing.frames_per_unit_of_time
     if options.rate and timing.span and options.rate > highest * (1 + 1e-6):
         raise ValueError(
-            f"{timing.option} {options.rate:g}: there are but {highest:.4g} frames a {timing.unit}, and a unit is one "
-            "at least; ask for fewer"
+            f"{timing.option} {options.rate:g}: there are but {highest:.4g} frames per {timing.unit}, and a unit is "
+            "one at least; ask for fewer"
         )
     allowed = limits(options, timing)
     if allowed.longest is None:

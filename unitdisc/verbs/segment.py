@@ -138,14 +138,14 @@ def say_number(folder: Path, found: Segmentation, timing: Timing, options: Segme
     wanted = timing.segments(options.rate)
     if abs(found.units - wanted) > max(0.01 * wanted, 2):
         message = f"{folder}: {found.units} units are as near as it gets to the {wanted} asked for"
-        where = "fewer" if found.units < wanted else "more"
-        refuse_or_say(message, strict, f"ask for {where}, or allow other durations")
+        few, many = "ask for fewer, take more codes, allow shorter units", "ask for more, allow longer units"
+        refuse_or_say(message, strict, few if found.units < wanted else many)
 
 
 def refuse_or_say(message: str, strict: bool, cure: str) -> None:
     if strict:
         raise ValueError(f"{message}; {cure}, or leave --strict out")
-    console.say(f"{message}.")
+    console.say(f"{message}; {cure}.")
 
 
 def open_for(
@@ -230,7 +230,7 @@ def finish(
     summary = {"asked": options.rate, "found": rate, "per": timing.unit, "units": units, "segmentation": found.facts}
     write_json(folder / "units" / "summary.json", summary | {"versions": versions()})
     asked = f"{options.rate:g} asked" if options.rate else "no number asked"
-    typer.echo(f"{folder}: {units} units in {len(utterances)} utterances, {rate:.4g} a {timing.unit} ({asked})")
+    typer.echo(f"{folder}: {units} units in {len(utterances)} utterances, {rate:.4g} per {timing.unit} ({asked})")
     if "switch_cost" in found.facts:
         typer.echo(f"switch cost {found.facts['switch_cost']:.6g}")
     for path in (*files, folder / "units" / "codebook.npy"):
