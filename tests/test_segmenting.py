@@ -400,6 +400,14 @@ def test_the_price_of_changes_may_be_below_zero():
     assert with_priors(evaluate, 11).segments == 12
 
 
+@pytest.mark.parametrize("prior", ["gamma", "bigram"])
+def test_frames_that_are_all_codes_make_as_many_units_as_asked(place, prior):
+    """As the nearest codes cost nothing, so do priors; changes must cost something all the same."""
+    vectors = np.unique(np.concatenate([*place.frames.values()]), axis=0)
+    write_codebook(place.root / "codes.npy", vectors, {"frames_of": OURS})
+    assert abs(units(place.segment(rate=12, **PRIORS[prior])) - (5 + round(12 * seconds(place)))) <= 2
+
+
 def test_rates_are_for_recordings_or_images():
     assert (verb.rate_of(12, None), verb.rate_of(None, 3), verb.rate_of(None, None)) == (12, 3, None)
     with pytest.raises(ValueError, match="give one"):

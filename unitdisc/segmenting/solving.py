@@ -17,6 +17,8 @@ from unitdisc.kmeans.frames import Frames, in_order
 
 WHOLE = {"greedy": merged_path, "exact": exact_path}  # solvers that need all costs at once
 DOUBLINGS = 200
+SMALL = 1e-3  # switch costs from this part of what is typical, to as many times, are tried
+LOOKED_AT = 20  # utterances, to know what is typical
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,14 @@ def calibrate(
     if priors.durations is None and priors.transitions is None:
         found = calibrated(evaluate, segments)
         return Solved(found.switch_cost, found.segments)
-    return with_priors(evaluate, segments)
+    scale = max(float(costs[name].mean(dtype=np.float64)) for name in costs.names[:LOOKED_AT])
+    return with_priors(evaluate, segments, scale)
 
 
-def with_priors(evaluate: Callable[[float], tuple[float, int]], segments: int) -> Solved:
+def with_priors(evaluate: Callable[[float], tuple[float, int]], segments: int, scale: float = 0.0) -> Solved:
     """As `calibrated`, for switch costs of either sign, none of which can be infinite.
+
+    scale: what a frame costs as any code; as its nearest one it may cost nothing.
 
     More cost never makes more segments, whatever the priors: of two solutions the one with more segments is the
     better one below the switch cost at which both cost the same, and the worse one above.
@@ -117,13 +122,14 @@ def with_priors(evaluate: Callable[[float], tuple[float, int]], segments: int) -
     cost, runs = evaluate(0.0)
     if runs == segments:
         return Solved(0.0, runs)
-    step, last = max(cost / max(runs, 1), 1e-6), runs
+    typical, last = max(cost / max(runs, 1), scale, 1e-6), runs
+    step = max(cost / max(runs, 1), SMALL * typical)
     for _ in range(DOUBLINGS):  # ever farther, until the wanted number is passed, or as near as it gets
         far = step if runs > segments else -step
         _, reached = evaluate(far)
         if (reached <= segments) if runs > segments else (reached >= segments):
             break
-        if reached == last and step > 1e3 * max(cost / max(runs, 1), 1e-6):
+        if reached == last and step > typical / SMALL:
             return Solved(far, reached)
         step, last = 4 * step, reached
     floor, ceiling = min(far, 0.0), max(far, 0.0)
