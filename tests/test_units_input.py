@@ -210,6 +210,7 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "iterations -1": (nothing, f"{SEGMENT} --iterations -1"),
     "exact beyond the memory": (nothing, f"{BOOK} --solver exact --memory 1e-6"),
     "segment: more codes than frames": (nothing, f"{SEGMENT} --codes 200"),
+    "segment: more codes than segments": (nothing, f"{RATE} --codes 150 --method peaks --prominence 0.9"),
     # where it goes
     "into the frames": (nothing, "segment enc corpus.jsonl enc --units-per-second 10 --codes 4"),
     "into the frames by another name": (nothing, "segment enc corpus.jsonl enc/../enc --units-per-second 10 --codes 4"),

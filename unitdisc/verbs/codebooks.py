@@ -67,9 +67,20 @@ def codebook_of(
     spherical = options.distance == "cosine"
     wanted = KMeansOptions(codes.num_codes, spherical, codes.seed)
     frames = place.frames if options.method == "units" else PooledFrames(place, timing, options)
+    if options.method != "units":
+        refuse_few_segments(frames, codes.num_codes)
     found = kmeans(frames, wanted, place.memory, place.threads, state, console.progress)
     card = {"spherical": spherical, "frames_of": opened.settings, "options": asdict(wanted)}
     return Codebook(found.vectors, card, f"k-means of {opened.folder}")
+
+
+def refuse_few_segments(frames: PooledFrames, codes: int) -> None:
+    segments = sum(len(peaks.above(frames.prominence)) + 1 for peaks in frames.found.values())
+    if segments < codes:
+        raise ValueError(
+            f"{frames.folder}: falls into {segments} segments, but {codes} codes are wanted to name them; ask for "
+            "fewer codes, or more segments"
+        )
 
 
 def unit_codes(codebook: Codebook) -> np.ndarray:
