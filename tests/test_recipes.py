@@ -262,7 +262,7 @@ def assert_valid(words: list[str]) -> None:
     elif words[0].endswith(".sh"):
         assert (ROOT / words[0]).is_file(), words
     for word in words:
-        if re.fullmatch(r"recipes/\S+\.toml", word):
+        if re.fullmatch(r"recipes/[^$\s]+\.toml", word):
             assert (ROOT / word).is_file(), word
 
 
