@@ -253,7 +253,8 @@ def bash_blocks(path: Path) -> str:
 def assert_valid(words: list[str]) -> None:
     """Raises where a command of unitdisc, or a script of ours, does not exist or does not know an option."""
     if words[0] == "unitdisc" and len(words) > 1 and words[1] != "--help":
-        COMMANDS[words[1]].make_context(words[1], words[2:])
+        values = [re.sub(r"^\$\w+$", "1", word) for word in words[2:]]  # a variable may stand for a number
+        COMMANDS[words[1]].make_context(words[1], values)
     elif words[0] == "make":
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
         assert set(words[1:]) <= set(targets)
