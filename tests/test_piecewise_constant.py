@@ -136,6 +136,19 @@ def test_fewer_segments_as_changes_grow_dearer():
     assert counts[-1] == 1
 
 
+def test_calibration_takes_the_nearer_side_where_no_switch_cost_gives_the_number():
+    chosen = {"few": 0, "many": 0}
+    for seed in range(20):
+        evaluate = evaluation(clusters(200, 3, seed, noise=2.0))
+        for segments in range(5, 60):
+            found = bracket(evaluate, segments)
+            if isinstance(found, Bracket) and segments - found.few.segments != found.many.segments - segments:
+                nearer = min(("few", "many"), key=lambda side: abs(getattr(found, side).segments - segments))
+                chosen[nearer] += 1
+                assert calibrated(evaluate, segments).segments == getattr(found, nearer).segments
+    assert min(chosen.values()) > 0
+
+
 def test_a_guess_changes_only_the_time_that_calibration_takes():
     costs = clusters(3000, 12)
     for segments in (1, 40, 500, 600):
