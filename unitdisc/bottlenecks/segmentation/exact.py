@@ -1,4 +1,4 @@
-"""The cheapest codes with at most so many segments: exact, in little more than the time of Viterbi.
+"""The cheapest codes with at most so many segments: exact, in little more time than it takes to calibrate Viterbi.
 
 The textbook programme over (frame, segments so far, code) takes O(N S K) time and memory. Here Viterbi at the critical
 switch cost (`calibration.bracket`) first gives, for every code at every frame, how much is lost at least by being
