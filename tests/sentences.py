@@ -1,7 +1,10 @@
 """What a command says last, and whether it is what it must say; … stands for the words of a library."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+
+from tiny import tree
 
 
 def read_sentences(name: str) -> dict[str, str]:
@@ -25,3 +28,17 @@ def assert_said(sentences: dict[str, str], case: str, err: str) -> None:
     assert is_said(sentences[case], last), last
     assert [other for other in sentences if is_said(sentences[other], last)] == [case]
     assert "Traceback" not in err
+
+
+def assert_ends_in_its_sentence(
+    run: Callable, here: Callable[[str], Path], cases: dict, sentences: dict[str, str], case: str
+) -> None:
+    """A command whose input is spoilt says the sentence of its case, and leaves everything as it was."""
+    spoil, command = cases[case]
+    home = here(command)
+    spoil()
+    before = tree(home)
+    said = run(command)
+    assert said.code in (1, 2)
+    assert_said(sentences, case, said.err)
+    assert tree(home) == before, "something is written, or half of it"

@@ -15,7 +15,7 @@ from unitdisc.model import UnitModel
 MOST = 128  # utterances
 
 
-class Calibration:
+class WholeUtterances:
     """Sets the switch cost of a model, if its bottleneck has one, on some utterances of the training corpus."""
 
     def __init__(self, signals: Signals, utterances: Sequence[Utterance], seed: int):

@@ -17,6 +17,7 @@ from unitdisc.bottlenecks.base import BottleneckOutput
 from unitdisc.bottlenecks.codebooks import CodebookOptions
 from unitdisc.bottlenecks.quantiser import distances
 from unitdisc.bottlenecks.segmentation import exact_path, merged_path, viterbi, viterbi_path
+from unitdisc.bottlenecks.segmentation.batches import packed_batch, unpacked
 from unitdisc.bottlenecks.segmentation.calibration import Calibration, calibrated, evaluation
 from unitdisc.bottlenecks.segmentation.paths import Path
 from unitdisc.bottlenecks.vq import CODES, VQ
@@ -90,12 +91,11 @@ class PiecewiseVQ(VQ):
         Crops see less of the beginnings and ends of utterances than there is of them.
         batches: encoded [B, T, C] and mask [B, T].
         """
-        rows, lengths = [], []
+        packed = []
         for encoded, mask in batches:
             costs = distances(self.projected(encoded, mask), self.quantiser.codebook.vectors)
-            rows.append(self.priced(costs)[mask].cpu().numpy())
-            lengths.append(mask.sum(1).cpu().numpy())
-        rows, lengths = np.concatenate(rows), np.concatenate(lengths)
+            packed.append(packed_batch(self.priced(costs), mask))
+        rows, lengths = map(np.concatenate, zip(*packed))
         self.switch_cost.fill_(calibrated(evaluation(rows, lengths), self.wanted(lengths)).switch_cost)
 
     def assign(self, costs: Tensor, mask: Tensor) -> Tensor:
@@ -109,9 +109,7 @@ class PiecewiseVQ(VQ):
         self.remember(found)
         path = SOLVERS[self.solver](rows, lengths, segments, found.switch_cost)
         first = lengths[: rank() * len(mask)].sum()  # the frames of the other processes come before
-        codes = torch.zeros_like(mask, dtype=torch.long)
-        codes[mask] = torch.from_numpy(path.codes[first : first + int(mask.sum())]).to(mask.device)
-        return codes
+        return unpacked(path.codes[first : first + int(mask.sum())], mask)
 
     def priced(self, squared: Tensor) -> Tensor:
         """What a frame costs, given its squared distance."""

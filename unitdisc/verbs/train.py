@@ -11,7 +11,7 @@ import numpy as np
 import torch.distributed as dist
 
 from unitdisc import config, console
-from unitdisc.calibration import Calibration
+from unitdisc.calibration import WholeUtterances
 from unitdisc.corpus import Utterance
 from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
 from unitdisc.distributed import rank, start_processes, world_size
@@ -68,7 +68,7 @@ def train(
         held_out = dataset(validation_set, training.seed, (0, 1))
         valid = [held_out[step] for step in range(min(held_out.plan.batches_per_epoch, VALIDATION_BATCHES))]
 
-    calibrate = Calibration(signals, training_set, training.seed)
+    calibrate = WholeUtterances(signals, training_set, training.seed)
 
     def keep(model: UnitModel) -> None:
         calibrate(model)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unitdisc.bottlenecks.segmentation.calibration import calibrated
+from unitdisc.bottlenecks.segmentation.calibration import calibrated, evaluation
 from unitdisc.bottlenecks.segmentation.exact import exact_path
 from unitdisc.bottlenecks.segmentation.merging import merged_path
 from unitdisc.bottlenecks.segmentation.paths import Path, viterbi_path
@@ -64,19 +64,14 @@ def calibrate(costs: Tensor, mask: Tensor, segments: int) -> CalibratedBatch:
         found = calibrated(in_step(costs, mask), segments)
         return CalibratedBatch(viterbi(costs, mask, found.switch_cost), found.switch_cost, found.segments)
     rows, lengths = packed_batch(costs, mask)
-
-    def evaluate(switch_cost: float) -> tuple[float, int]:
-        path = viterbi_path(rows, switch_cost, lengths)
-        return path.cost, path.segments
-
-    found = calibrated(evaluate, segments)
-    path = viterbi_path(rows, found.switch_cost, lengths)
-    return CalibratedBatch(unpacked(path, mask), found.switch_cost, found.segments)
+    found = calibrated(evaluation(rows, lengths), segments)
+    codes = viterbi_path(rows, found.switch_cost, lengths).codes
+    return CalibratedBatch(unpacked(codes, mask), found.switch_cost, found.segments)
 
 
 def on_cpu(solve: Callable[[np.ndarray, np.ndarray], Path], costs: Tensor, mask: Tensor) -> Tensor:
     """What a solver of packed sequences makes of a batch."""
-    return unpacked(solve(*packed_batch(costs, mask)), mask)
+    return unpacked(solve(*packed_batch(costs, mask)).codes, mask)
 
 
 def packed_batch(costs: Tensor, mask: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -86,10 +81,11 @@ def packed_batch(costs: Tensor, mask: Tensor) -> tuple[np.ndarray, np.ndarray]:
     return rows.cpu().numpy(), mask.sum(1).cpu().numpy()
 
 
-def unpacked(path: Path, mask: Tensor) -> Tensor:
-    codes = torch.zeros(mask.shape, dtype=torch.long)
-    codes[mask.cpu()] = torch.from_numpy(path.codes)
-    return codes.to(mask.device)
+def unpacked(codes: np.ndarray, mask: Tensor) -> Tensor:
+    """The codes of all frames that are no padding [N], where they belong: [B, T]."""
+    padded = torch.zeros(mask.shape, dtype=torch.long)
+    padded[mask.cpu()] = torch.from_numpy(codes)
+    return padded.to(mask.device)
 
 
 def viterbi_in_step(costs: Tensor, mask: Tensor, switch_cost: float) -> Tensor:
