@@ -68,6 +68,7 @@ class Utterance:
     gender: str | None = None  # "f" or "m", where it is known
     text: str | None = None
     alignment: dict[str, list[Interval]] = field(default_factory=dict)  # tier name -> intervals, in order
+    height: int | None = None  # rows of pixels of a line image; None for recordings
 
     def __post_init__(self):
         if not is_id(self.id):
@@ -75,8 +76,16 @@ class Utterance:
         if self.ticks < 0 or self.start < 0 or (self.rate is not None and self.rate <= 0):
             what = f"start is {self.start}, ticks {self.ticks} and rate {self.rate}"
             raise CorpusError(f"{self.id}: {what}; a rate must be positive, and nothing can be negative")
+        if self.height is not None and (self.height < 1 or self.rate is not None):
+            what = f"height is {self.height} and rate {self.rate}"
+            raise CorpusError(f"{self.id}: {what}; a line image has a positive height, a recording a rate, none both")
         for fault in alignment_faults(self.alignment, self.ticks):
             raise CorpusError(f"{self.id}: {fault}")
+
+    @property
+    def is_image(self) -> bool:
+        """Whether this is a line of handwriting and no recording."""
+        return self.height is not None
 
 
 def is_id(name: str) -> bool:
@@ -183,8 +192,8 @@ def manifest_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the path of a manifest") from error
 
 
-TYPES = {"ticks": int, "rate": int, "start": int, "alignment": dict}  # all other fields are strings
-OPTIONAL = ("speaker", "rate", "gender", "text")
+TYPES = {"ticks": int, "rate": int, "height": int, "start": int, "alignment": dict}  # all other fields are strings
+OPTIONAL = ("speaker", "rate", "height", "gender", "text")
 
 
 def parse_utterance(values: Any, home: Path) -> Utterance:
@@ -235,13 +244,14 @@ def labels_at(intervals: Iterable[Interval], centres: np.ndarray, default: str =
 
 
 def corpus_checksum(utterances: Iterable[Utterance]) -> str:
-    """Names what was scored: SHA-256 of ids, speakers, genders, ticks, rates and alignments, whatever their order.
+    """Names what was scored: SHA-256 of ids, speakers, genders, ticks, rates, heights and alignments, whatever their order.
 
     Where the recordings lie does not count, so a corpus that was moved stays the same.
     """
     checksum = hashlib.sha256()
     for utterance in sorted(utterances, key=lambda utterance: utterance.id):
         facts = [utterance.id, utterance.speaker, utterance.gender, utterance.ticks, utterance.rate]
+        facts += [utterance.height] if utterance.is_image else []
         line = json.dumps([*facts, utterance.alignment], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         checksum.update(line.encode() + b"\n")
     return checksum.hexdigest()
