@@ -38,7 +38,7 @@ def boundary(units: dict, name: str) -> float | None:
 TABLES = {
     "ABX error across speakers (%)": abx("across"),
     "ABX error within speakers (%)": abx("within"),
-    "Phone probe, accuracy per frame (%)": probe("phone"),
+    "{tier} probe, accuracy per frame (%)": probe("labels"),
     "Speaker probe, accuracy per utterance (%)": probe("speaker"),
     "Gender probe, accuracy per utterance (%)": probe("gender"),
     "Mel reconstruction, R² (%)": reconstruction,
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
             name: [cell([measure(scores, point) for scores in seeds]) for point in POINTS]
             for name, seeds in groups.items()
         }
-        print_table(title, POINTS, rows)
+        print_table(title.format(tier=tier_of(groups).capitalize()), POINTS, rows)
     rows = {
         name: [cell([measure(scores.get("units") or {}) for scores in seeds]) for measure in UNITS.values()]
         for name, seeds in groups.items()
@@ -100,6 +100,11 @@ def by_name(folders: Iterable[Path]) -> dict[str, list[Path]]:
     for folder in sorted(folders):
         groups[re.sub(r"-seed\d+$", "", folder.name)].append(folder)
     return dict(groups)
+
+
+def tier_of(groups: dict[str, list[Scores]]) -> str:
+    """The labels that were probed."""
+    return ", ".join(sorted({scores["settings"]["tier"] for seeds in groups.values() for scores in seeds}))
 
 
 def percent(fraction: float | None) -> float | None:

@@ -30,7 +30,7 @@ from unitdisc.evaluation.probes import (
 )
 from unitdisc.evaluation.settings import versions
 from unitdisc.kaldi import read_corpus
-from unitdisc.report.probes import grid, write_probe_report
+from unitdisc.report.probes import grid, label_keys, write_probe_report
 from unitdisc.report.summary import corpus_table
 
 
@@ -51,8 +51,9 @@ def main(argv: list[str] | None = None) -> dict:
     mel, training_mel = (folder and Encodings.open(folder) for folder in (args.mel, args.train_mel))
     tiers = args.tier or ["phone"]
     tasks = {}
-    for tier in tiers:
-        tasks |= tasks_named(args.task or PLAIN_TASKS, tier, mel, training_mel, args.ctc_reader)
+    for tier, key in label_keys(tiers).items():
+        chosen = tasks_named(args.task or PLAIN_TASKS, tier, mel, training_mel, args.ctc_reader)
+        tasks |= {key if name == "labels" else name: task for name, task in chosen.items()}
     probes = {}
     for reader in dict.fromkeys(args.reader or ["linear"]):
         how = ProbeOptions(**{**asdict(options), "reader": reader})
@@ -62,7 +63,7 @@ def main(argv: list[str] | None = None) -> dict:
         "settings": {
             "corpus": str(args.corpus),
             "corpus_checksum": corpus_checksum(utterances),
-            "tiers": tiers,
+            "tiers": list(label_keys(tiers)),
             "train": learned and {"corpus": str(args.train_corpus), "checksum": corpus_checksum(learned.utterances)},
             "points": {name: {"folder": str(point.folder), **point.settings} for name, point in points.items()},
             **probe_settings(options),
@@ -72,7 +73,7 @@ def main(argv: list[str] | None = None) -> dict:
     }
     found["settings"].pop("reader")  # all of them are there
     page = write_probe_report(args.output, args.title or args.corpus.stem, found, [corpus_table("corpus", utterances)])
-    show(probes)
+    show(probes, label_keys(tiers))
     print(page)
     return found
 
@@ -141,9 +142,9 @@ def told(reader: str):
     return lambda done, jobs, job: print(f"{reader}, {done + 1} of {jobs}: {job}", file=sys.stderr, flush=True)
 
 
-def show(probes: Mapping[str, Mapping]) -> None:
+def show(probes: Mapping[str, Mapping], keys: Mapping[str, str]) -> None:
     for reader, scores in probes.items():
-        table = grid(reader, scores)
+        table = grid(reader, scores, keys)
         print(f"\n{table.reader}, 95 % intervals over utterances\n{'':14}" + "".join(f"{t:>24}" for t in table.tasks))
         for point, cells in table.rows.items():
             texts = [f"{cell.figure} [{cell.interval}]" if cell.interval else cell.figure for cell in cells]

@@ -24,10 +24,10 @@ from unitdisc.evaluation.probes import (
     Corpus,
     GenderTask,
     LabelTask,
-    MelTask,
     ProbeOptions,
     ProbeScore,
     ReconstructionScore,
+    ReconstructionTask,
     SpeakerTask,
     four_tasks,
     joined,
@@ -123,7 +123,7 @@ def test_the_order_of_utterances_changes_nothing(reader, task, encodings):
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("task", [*CLASSES, "mel"])
 def test_a_seed_gives_the_same_scores_again(reader, task, encodings, tmp_path):
-    found = CLASSES.get(task) or MelTask(encode(tmp_path, sounds(), stride=50))
+    found = CLASSES.get(task) or ReconstructionTask(encode(tmp_path, sounds(), stride=50))
     options = ProbeOptions(reader=reader, training_frames=100, seed=3)
     assert read(encodings("phone"), found, options=options) == read(encodings("phone"), found, options=options)
 
@@ -178,9 +178,9 @@ def test_r2_and_mse_are_those_of_scikit_learn(tmp_path, encodings):
     mel = encode(tmp_path / "mel", sounds(), stride=50)
     heard = noisy(tmp_path / "heard", {name: frames[::2, :3] for name, frames in sounds().items()})
     point = read_point(heard, CORPUS)
-    items, found = folds(MelTask(mel), point)
+    items, found = folds(ReconstructionTask(mel), point)
     said = predictions(items, items.targets, 5, found, PLAIN).read
-    score = probe(MelTask(mel), point, PLAIN)
+    score = probe(ReconstructionTask(mel), point, PLAIN)
     assert score.r2 == pytest.approx(r2_score(items.targets, said, multioutput="variance_weighted"))
     assert score.mse == pytest.approx(np.square(items.targets - said).mean())
     assert 0.5 < score.r2 < 0.65  # three channels of five
@@ -339,8 +339,8 @@ def test_sound_is_read_where_it_is_and_not_elsewhere(reader, tmp_path):
     nearest_sounds = {name: frames[::2] @ mixing for name, frames in sounds().items()}
     late_sounds = {name: frames[1::2] @ mixing for name, frames in sounds().items()}
     options = ProbeOptions(reader=reader)
-    heard = read(noisy(tmp_path / "heard", nearest_sounds), MelTask(mel), options=options)
-    late = read(noisy(tmp_path / "late", late_sounds), MelTask(mel), options=options)
+    heard = read(noisy(tmp_path / "heard", nearest_sounds), ReconstructionTask(mel), options=options)
+    late = read(noisy(tmp_path / "late", late_sounds), ReconstructionTask(mel), options=options)
     assert heard.r2 > 0.9
     assert -0.25 < late.r2 < 0.05
     assert heard.shuffled < 0.05
@@ -352,7 +352,7 @@ def test_loud_channels_of_the_sound_count_more(tmp_path):
     scale = np.array([1, 1, 1, 1, 1e-3])  # the faint channel is not to be read
     mel = encode(tmp_path / "mel", {name: values * scale for name, values in frames.items()}, stride=50)
     heard = noisy(tmp_path / "heard", {name: values[::2, :4] for name, values in frames.items()})
-    assert read(heard, MelTask(mel)).r2 > 0.95
+    assert read(heard, ReconstructionTask(mel)).r2 > 0.95
 
 
 def test_the_nearest_centre_is_the_nearest():
@@ -443,7 +443,7 @@ def test_sound_of_another_corpus_is_reconstructed(tmp_path):
     heard = noisy(tmp_path / "heard", {name: frames[::2] for name, frames in sounds().items()})
     first, second = halves()
     scores = probe_tasks(
-        Corpus({"mfcc": heard}, second), {"mel": MelTask(mel, mel)}, PLAIN, Corpus({"mfcc": heard}, first)
+        Corpus({"mfcc": heard}, second), {"mel": ReconstructionTask(mel, mel)}, PLAIN, Corpus({"mfcc": heard}, first)
     )
     assert scores["mfcc"]["mel"]["r2"] > 0.95
     assert scores["mfcc"]["mel"]["folds"] == 1
@@ -473,7 +473,7 @@ def test_every_point_has_every_probe(encodings):
     told = []
     scores = probe_points(points, CORPUS, None, progress=lambda *step: told.append(step))
     assert scores["encoder"]["speaker"]["accuracy"] > 0.9 > scores["bottleneck"]["speaker"]["accuracy"]
-    assert scores["bottleneck"]["phone"]["accuracy"] > 0.9 > scores["encoder"]["phone"]["accuracy"]
+    assert scores["bottleneck"]["labels"]["accuracy"] > 0.9 > scores["encoder"]["labels"]["accuracy"]
     assert scores["encoder"]["mel"] == {"r2": None, "why": "no log-mel frames to reconstruct were given"}
     assert [done for done, _, _ in told] == list(range(8))
     assert {jobs for _, jobs, _ in told} == {8}
@@ -483,11 +483,11 @@ def test_every_point_has_every_probe(encodings):
 @pytest.mark.parametrize(
     "change,probe,why",
     [
-        ({"speaker": None}, "phone", "two known speakers"),
-        ({"speaker": "s"}, "phone", "two known speakers"),
-        ({"alignment": {}}, "phone", "no utterance has labels in tier 'phone'"),
-        ({"alignment": {"phone": [Interval(0, 6000, "SIL")]}}, "phone", "no utterance has labels in tier 'phone'"),
-        ({"alignment": {"phone": [Interval(0, 6000, "a")]}}, "phone", "only 'a'"),
+        ({"speaker": None}, "labels", "two known speakers"),
+        ({"speaker": "s"}, "labels", "two known speakers"),
+        ({"alignment": {}}, "labels", "no utterance has labels in tier 'phone'"),
+        ({"alignment": {"phone": [Interval(0, 6000, "SIL")]}}, "labels", "no utterance has labels in tier 'phone'"),
+        ({"alignment": {"phone": [Interval(0, 6000, "a")]}}, "labels", "only 'a'"),
         ({"speaker": None}, "speaker", "two speakers"),
         ({"speaker": "s"}, "speaker", "two speakers"),
         ({"gender": None}, "gender", "two speakers of each gender"),
@@ -518,13 +518,13 @@ def test_missing_and_broken_encodings_are_named(tmp_path):
 def test_sound_of_another_corpus_is_named(tmp_path, encodings):
     some = encode(tmp_path, {name: frames for name, frames in sounds().items() if name != "u07"}, stride=50)
     with pytest.raises(EncodingsError, match=r"u07.npy: no such encoding"):
-        read(encodings("phone"), MelTask(some))
+        read(encodings("phone"), ReconstructionTask(some))
 
 
 def test_sound_that_never_changes_cannot_be_reconstructed(tmp_path, encodings):
     flat = encode(tmp_path, {u.id: np.ones((2 * FRAMES, 5)) for u in CORPUS}, stride=50)
     with pytest.raises(UnscorableError, match="all the same"):
-        read(encodings("phone"), MelTask(flat))
+        read(encodings("phone"), ReconstructionTask(flat))
 
 
 def test_nothing_at_all_is_unscorable(encodings):

@@ -41,7 +41,7 @@ def test_the_page_and_its_json_have_every_figure(here):
     assert {"torch", "numpy", "unitdisc"} <= kept["versions"].keys()
     assert len(kept["settings"]["corpus_checksum"]) == 64
     page = (here / "out" / "index.html").read_text()
-    phone = kept["probes"]["linear"]["phone"]["phone"]
+    phone = kept["probes"]["linear"]["phone"]["labels"]
     for figure in (phone["accuracy"], phone["majority"], phone["shuffled"], phone["control"], phone["selectivity"]):
         assert f"{100 * figure:.1f}" in page
     assert page.count("<svg") == 1 + 4  # the places, and phones and speakers confused at two points
@@ -67,7 +67,7 @@ def test_one_corpus_can_be_learned_from(here, tmp_path):
     training = ["--train-corpus", tmp_path / "train.jsonl", "--train-encodings", here]
     task = ["--task", "labels", "--no-controls"]
     found = run(tmp_path / "test.jsonl", tmp_path / "out", here / "phone", *training, *task)
-    score = found["probes"]["linear"]["phone"]["phone"]
+    score = found["probes"]["linear"]["phone"]["labels"]
     assert score["accuracy"] > 0.99
     assert score["folds"] == 1
     assert "control" not in score

@@ -109,8 +109,8 @@ def test_the_report_has_every_figure_it_promises(reported):
         for speaker in ("within", "across"):
             assert 0 <= reported["abx"][point][speaker] <= 1
             assert reported["abx_counts"][point][speaker]["triplets"] > 0
-        assert reported["probes"][point].keys() == {"phone", "speaker", "gender", "mel"}
-        for task in ("phone", "speaker", "gender"):
+        assert reported["probes"][point].keys() == {"labels", "speaker", "gender", "mel"}
+        for task in ("labels", "speaker", "gender"):
             assert 0 <= reported["probes"][point][task]["accuracy"] <= 1
             assert 0 < reported["probes"][point][task]["majority"] < 1
         assert reported["probes"][point]["mel"]["r2"] <= 1

@@ -77,7 +77,7 @@ def encodings(corpus, tmp_path_factory) -> Encodings:
 
 def made_scores() -> dict:
     probes = {
-        "phone": {"accuracy": 0.6, "majority": 0.3, "classes": 3, "items": 300, "speakers": 4, "folds": 3},
+        "labels": {"accuracy": 0.6, "majority": 0.3, "classes": 3, "items": 300, "speakers": 4, "folds": 3},
         "speaker": {"accuracy": 0.4, "majority": 0.25, "classes": 4, "items": 12, "speakers": 4, "folds": 3},
         "gender": {"accuracy": None, "why": f"no genders {HOSTILE}"},
         "mel": {"r2": 0.5, "items": 500, "speakers": 4, "folds": 3},

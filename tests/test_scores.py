@@ -69,7 +69,7 @@ def test_every_figure_is_there_and_fit_for_json(points):
     for point in POINTS:
         assert all(0 <= scores["abx"][point][speaker] <= 1 for speaker in ("within", "across"))
         assert scores["abx_counts"][point]["across"]["triplets"] > 0
-        assert all(0 <= scores["probes"][point][probe]["accuracy"] <= 1 for probe in ("phone", "speaker", "gender"))
+        assert all(0 <= scores["probes"][point][probe]["accuracy"] <= 1 for probe in ("labels", "speaker", "gender"))
         assert scores["probes"][point]["mel"]["r2"] <= 1
     units = scores["units"]
     assert np.sum(units["confusion"]["counts"]) == units["frames"] == 12 * 5 * 3  # pauses are left out

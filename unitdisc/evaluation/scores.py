@@ -32,7 +32,7 @@ def score(
 
         {"abx": {POINT: {"within": error, "across": error}},
          "abx_counts": {POINT: {"within": {"items", "skipped", "cells", "triplets", "ties"}, ...}},
-         "probes": {POINT: {"phone" | "speaker" | "gender": {"accuracy", "majority", ...}, "mel": {"r2", ...}}},
+         "probes": {POINT: {"labels" | "speaker" | "gender": {"accuracy", "majority", ...}, "mel": {"r2", ...}}},
          "units": the codes of the point `bottleneck` against labels, with "confusion", "usage" and "bitrate",
          "settings": ..., "versions": ...}
 

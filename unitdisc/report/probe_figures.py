@@ -18,13 +18,17 @@ SHAPES = "os^Dv*PXph"  # of points in figures
 Scores = Mapping[str, Mapping[str, Mapping[str, Any]]]  # point -> task -> figures
 
 
-def phones_against_voices(probes: Mapping[str, Scores], tiers: Sequence[str]) -> Markup | None:
-    """Accuracy of labels against that of speaker and gender with 95 % intervals; a colour for every reader."""
-    tier = next((tier for tier in tiers if any(tier in tasks for s in probes.values() for tasks in s.values())), None)
+def labels_against_voices(probes: Mapping[str, Scores], keys: Mapping[str, str]) -> Markup | None:
+    """Accuracy of labels against that of speaker and gender with 95 % intervals; a colour for every reader.
+
+    keys: tier -> the task of its labels; the first that was asked is drawn.
+    """
+    asked = {task for scores in probes.values() for tasks in scores.values() for task in tasks}
+    tier, labels = next(((tier, key) for tier, key in keys.items() if key in asked), ("", None))
     both = [
         voice
         for voice in VOICES
-        if any(measured(tasks, tier) and measured(tasks, voice) for s in probes.values() for tasks in s.values())
+        if any(measured(tasks, labels) and measured(tasks, voice) for s in probes.values() for tasks in s.values())
     ]
     if not both:
         return None
@@ -34,7 +38,7 @@ def phones_against_voices(probes: Mapping[str, Scores], tiers: Sequence[str]) ->
         for number, voice in enumerate(both, start=1):
             axes = drawing.add_subplot(1, len(both), number)
             for colour, scores in zip(COLOURS, probes.values()):
-                draw_path(axes, scores, points, (voice, tier), colour)
+                draw_path(axes, scores, points, (voice, labels), colour)
             axes.set_xlabel(f"{voice} accuracy (utterances)")
             axes.set_ylabel(f"{tier} accuracy (frames)" if number == 1 else None)
             for axis in (axes.xaxis, axes.yaxis):

@@ -12,7 +12,7 @@ from unitdisc import __version__
 from unitdisc.files import write_json, write_text
 from unitdisc.report import summary
 from unitdisc.report.page import jsonable, sources, template
-from unitdisc.report.probe_figures import confusion_matrix, phones_against_voices
+from unitdisc.report.probe_figures import confusion_matrix, labels_against_voices
 
 FIGURES = {"accuracy": "% right", "r2": "R²", "error_rate": "% errors"}
 CONTROLS = {
@@ -78,6 +78,7 @@ def write_probe_report(folder: Path, title: str, found: Mapping[str, Any], table
     "versions", ...: all of it goes into the JSON. tables: what was probed, for the page.
     """
     probes: Mapping[str, Scores] = found["probes"]
+    keys = label_keys(found["settings"]["tiers"])
     page = (
         template()
         .environment.get_template("probes.html.jinja")
@@ -85,10 +86,10 @@ def write_probe_report(folder: Path, title: str, found: Mapping[str, Any], table
             title=title,
             version=__version__,
             tables=list(tables),
-            grids=[grid(reader, scores) for reader, scores in probes.items()],
-            figure=phones_against_voices(probes, found["settings"]["tiers"]),
-            details=[each for reader, scores in probes.items() for each in details(reader, scores)],
-            matrices=[each for reader, scores in probes.items() for each in matrices(reader, scores)],
+            grids=[grid(reader, scores, keys) for reader, scores in probes.items()],
+            figure=labels_against_voices(probes, keys),
+            details=[each for reader, scores in probes.items() for each in details(reader, scores, keys)],
+            matrices=[each for reader, scores in probes.items() for each in matrices(reader, scores, keys)],
             examples=examples(probes),
             settings=[summary.table(key, found[key]) for key in ("settings", "versions")],
             style=sources()["style"],
@@ -97,6 +98,17 @@ def write_probe_report(folder: Path, title: str, found: Mapping[str, Any], table
     write_json(folder / "probes.json", jsonable(found))
     write_text(folder / "index.html", page)
     return folder / "index.html"
+
+
+def label_keys(tiers: Sequence[str]) -> dict[str, str]:
+    """Tier -> the key of the frame probe of its labels: "labels", or "labels-TIER" where there are several tiers."""
+    several = len({*tiers}) > 1
+    return {tier: f"labels-{tier}" if several else "labels" for tier in tiers}
+
+
+def titled(task: str, keys: Mapping[str, str]) -> str:
+    """What a task is called: a frame probe after its tier."""
+    return next((tier for tier, key in keys.items() if key == task), task)
 
 
 def figure_of(score: Mapping[str, Any]) -> str:
@@ -119,7 +131,8 @@ def tasks_of(scores: Scores) -> list[str]:
     return list(next(iter(scores.values()), {}))
 
 
-def grid(reader: str, scores: Scores) -> Grid:
+def grid(reader: str, scores: Scores, keys: Mapping[str, str]) -> Grid:
+    """keys: tier -> task, as `label_keys` gives them."""
     tasks = tasks_of(scores)
     rows = {point: [cell(found[task]) for task in tasks] for point, found in scores.items()}
     chance = []
@@ -129,7 +142,7 @@ def grid(reader: str, scores: Scores) -> Grid:
         chance.append(written(known[0], name) if known else {"r2": "0", "error_rate": "100"}.get(name, ""))
     return Grid(
         READINGS[reader],
-        [f"{task}, {FIGURES[figure_of(scores[next(iter(scores))][task])]}" for task in tasks],
+        [f"{titled(task, keys)}, {FIGURES[figure_of(scores[next(iter(scores))][task])]}" for task in tasks],
         rows,
         chance,
     )
@@ -142,7 +155,7 @@ def cell(score: Mapping[str, Any]) -> Cell:
     return Cell(written(score[name], name), span(score, "utterances"), written(score.get("selectivity"), name))
 
 
-def details(reader: str, scores: Scores) -> list[Details]:
+def details(reader: str, scores: Scores, keys: Mapping[str, str]) -> list[Details]:
     found = []
     for task in tasks_of(scores):
         measured = {point: tasks[task] for point, tasks in scores.items() if "why" not in tasks[task]}
@@ -164,14 +177,14 @@ def details(reader: str, scores: Scores) -> list[Details]:
             for point, score in measured.items()
         }
         notes = [f"Control task: {one['control_task']}."] if "control_task" in one else []
-        found.append(Details(f"{task}, {READINGS[reader]}", columns, rows, notes))
+        found.append(Details(f"{titled(task, keys)}, {READINGS[reader]}", columns, rows, notes))
     return found
 
 
-def matrices(reader: str, scores: Scores) -> list[Matrix]:
+def matrices(reader: str, scores: Scores, keys: Mapping[str, str]) -> list[Matrix]:
     return [
         Matrix(
-            f"{task}, {point}, {READINGS[reader]}",
+            f"{titled(task, keys)}, {point}, {READINGS[reader]}",
             confusion_matrix(score["confusion"]["labels"], np.array(score["confusion"]["counts"])),
             score["confused"][:PAIRS],
         )

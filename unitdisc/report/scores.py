@@ -76,7 +76,7 @@ class Curve:
 
 
 PROBES = {  # task -> what it is called, and the key of its figure
-    "phone": ("phone, per frame", "accuracy"),
+    "labels": ("{tier}, per frame", "accuracy"),
     "speaker": ("speaker, per utterance", "accuracy"),
     "gender": ("gender, per utterance", "accuracy"),
     "mel": ("spectrogram, R²", "r2"),
@@ -130,7 +130,8 @@ def probe_rows(scores: Mapping) -> list[ProbeRow]:
 
 def probe_tasks(scores: Mapping) -> dict[str, Task]:
     """What is the same at every probe point."""
-    return {task: Task(title, **common(scores, task)) for task, (title, _) in PROBES.items()}
+    tier = (scores.get("settings") or {}).get("tier") or "phone"
+    return {task: Task(title.format(tier=tier), **common(scores, task)) for task, (title, _) in PROBES.items()}
 
 
 def common(scores: Mapping, task: str) -> dict[str, float | None]:
@@ -146,7 +147,7 @@ def positions(scores: Mapping) -> dict[str, list[Position]]:
     """For the tasks speaker and gender, where every probe point stands."""
     found = {}
     for task in ("speaker", "gender"):
-        rows = [(row.point, row.tasks["phone"].value, row.tasks[task].value) for row in probe_rows(scores)]
+        rows = [(row.point, row.tasks["labels"].value, row.tasks[task].value) for row in probe_rows(scores)]
         found[task] = [
             Position(point, phones, voices) for point, phones, voices in rows if None not in (phones, voices)
         ]

@@ -40,7 +40,7 @@ RESYNTHESIS_SECONDS = 6.0  # of each version: sounds are most of the page's size
 COMPARED = {  # what a table of experiments shows: the path of the figure
     "ABX error across speakers": ("abx", "*", "across"),
     "ABX error within speakers": ("abx", "*", "within"),
-    "Phone probe, accuracy per frame": ("probes", "*", "phone", "accuracy"),
+    "Phone probe, accuracy per frame": ("probes", "*", "labels", "accuracy"),
     "Speaker probe, accuracy per utterance": ("probes", "*", "speaker", "accuracy"),
     "Gender probe, accuracy per utterance": ("probes", "*", "gender", "accuracy"),
 }

@@ -143,7 +143,7 @@ def on_voices(scores: Mapping) -> str:
         return measure(scores, "probes", point, task, "accuracy").value
 
     voices = accuracy("encoder", "speaker"), accuracy("condition", "speaker")
-    phones = accuracy("encoder", "phone"), accuracy("condition", "phone")
+    phones = accuracy("encoder", "labels"), accuracy("condition", "labels")
     if None in voices + phones:
         return ""
     return (

@@ -19,10 +19,11 @@ from unitdisc.evaluation.probes.running import (
     probe_settings,
     probe_tasks,
     tasks_named,
+    usual_tasks,
 )
 from unitdisc.evaluation.probes.sequences import SequenceTask
 from unitdisc.evaluation.probes.splits import FRAME_FOLDS, UTTERANCE_FOLDS
-from unitdisc.evaluation.probes.tasks import GenderTask, LabelTask, MelTask, SpeakerTask
+from unitdisc.evaluation.probes.tasks import GenderTask, LabelTask, ReconstructionTask, SpeakerTask
 
 __all__ = [
     "FRAME_FOLDS",
@@ -33,12 +34,12 @@ __all__ = [
     "Corpus",
     "GenderTask",
     "LabelTask",
-    "MelTask",
     "PointFrames",
     "ProbeOptions",
     "ProbeScore",
     "Progress",
     "ReconstructionScore",
+    "ReconstructionTask",
     "SequenceScore",
     "SequenceTask",
     "SpeakerTask",
@@ -51,4 +52,5 @@ __all__ = [
     "read_point",
     "ready_for_json",
     "tasks_named",
+    "usual_tasks",
 ]

@@ -15,7 +15,7 @@ from unitdisc.evaluation.probes.reading import Task, probe
 from unitdisc.evaluation.probes.results import ready_for_json
 from unitdisc.evaluation.probes.sequences import SequenceTask, sequence_probe
 from unitdisc.evaluation.probes.splits import FRAME_FOLDS, UTTERANCE_FOLDS
-from unitdisc.evaluation.probes.tasks import GenderTask, LabelTask, MelTask, SpeakerTask
+from unitdisc.evaluation.probes.tasks import GenderTask, LabelTask, ReconstructionTask, SpeakerTask
 
 TASKS = ("labels", "speaker", "gender", "mel", "speaker-frames", "gender-frames", "ctc", "ctc-text")
 PLAIN_TASKS = TASKS[:4]
@@ -34,26 +34,41 @@ class Corpus:
 def probe_points(
     points: Mapping[str, Encodings],
     utterances: Iterable[Utterance],
-    mel: Encodings | None,
+    original: Encodings | None,
     tier: str = "phone",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Runs the four probes at every point: {point: {"phone" | "speaker" | "gender" | "mel": scores}}, ready for JSON.
+    """Runs the usual probes at every point: {point: {task: scores}}, ready for JSON.
 
-    "phone" are the labels of `tier`, whatever they are. mel: log-mel frames of the same utterances. The scores are as
-    `probe_tasks` gives them.
+    The tasks are those of `usual_tasks`; original: log-mel frames of the same recordings, or the pixel columns of the
+    same line images. The scores are as `probe_tasks` gives them.
     """
-    return probe_tasks(Corpus(points, list(utterances)), four_tasks(tier, mel), ProbeOptions(seed=seed), None, progress)
+    utterances = list(utterances)
+    tasks = usual_tasks(utterances, tier, original)
+    return probe_tasks(Corpus(points, utterances), tasks, ProbeOptions(seed=seed), None, progress)
+
+
+def usual_tasks(utterances: Sequence[Utterance], tier: str, original: Encodings | None) -> dict[str, Task]:
+    """What a corpus is asked: of recordings the four tasks, of line images the labels, the scribe and the columns.
+
+    "labels" are those of `tier`, whatever they are; the scribe is the "speaker"; "gender" is asked where any is known.
+    """
+    if not any(utterance.is_image for utterance in utterances):
+        return four_tasks(tier, original)
+    tasks: dict[str, Task] = {"labels": LabelTask(tier), "speaker": SpeakerTask()}
+    if any(utterance.gender for utterance in utterances):
+        tasks["gender"] = GenderTask()
+    return tasks | {"columns": ReconstructionTask(original, kind="columns")}
 
 
 def four_tasks(tier: str, mel: Encodings | None, training_mel: Encodings | None = None) -> dict[str, Task]:
     """The probes of Chorowski et al. (2019)."""
     return {
-        "phone": LabelTask(tier),
+        "labels": LabelTask(tier),
         "speaker": SpeakerTask(),
         "gender": GenderTask(),
-        "mel": MelTask(mel, training_mel),
+        "mel": ReconstructionTask(mel, training_mel),
     }
 
 
@@ -83,15 +98,15 @@ def tasks_named(
     training_mel: Encodings | None = None,
     sequence_reader: SequenceReader = "mlp",
 ) -> dict[str, Task | SequenceTask]:
-    """Tasks by the names of TASKS; labels are called after their tier, and sequences of them after both.
+    """Tasks by the names of TASKS; sequences of labels are called after their tier, too.
 
     Raises ValueError for a name that there is none of.
     """
     known: dict[str, tuple[str, Task | SequenceTask]] = {
-        "labels": (tier, LabelTask(tier)),
+        "labels": ("labels", LabelTask(tier)),
         "speaker": ("speaker", SpeakerTask()),
         "gender": ("gender", GenderTask()),
-        "mel": ("mel", MelTask(mel, training_mel)),
+        "mel": ("mel", ReconstructionTask(mel, training_mel)),
         "speaker-frames": ("speaker-frames", SpeakerTask(per_frame=True)),
         "gender-frames": ("gender-frames", GenderTask(per_frame=True)),
         "ctc": (f"ctc-{tier}", SequenceTask(tier, sequence_reader)),
@@ -144,5 +159,5 @@ def frames_at(point: str, corpus: Corpus, training: Corpus | None) -> PointFrame
 
 
 def unscored(task: Task | SequenceTask, error: UnscorableError) -> dict[str, Any]:
-    figure = {MelTask: "r2", SequenceTask: "error_rate"}.get(type(task), "accuracy")
+    figure = {ReconstructionTask: "r2", SequenceTask: "error_rate"}.get(type(task), "accuracy")
     return {figure: None, "why": str(error)}

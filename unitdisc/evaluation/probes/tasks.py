@@ -96,20 +96,21 @@ class GenderTask:
 
 
 @dataclass(frozen=True)
-class MelTask:
-    """The log-mel frame nearest to every frame, pauses too, on speakers the probe has not heard."""
+class ReconstructionTask:
+    """The frame of the original nearest to every frame, pauses too, on speakers the probe has not heard or seen."""
 
-    mel: Encodings | None
-    training_mel: Encodings | None = None  # of the corpus to learn from, where that is another
+    original: Encodings | None  # log-mel frames of recordings, pixel columns of line images
+    training_original: Encodings | None = None  # of the corpus to learn from, where that is another
+    kind: str = "log-mel"  # what the frames of the original are called
 
     def items(self, point: PointFrames) -> Items:
-        """Raises UnscorableError without log-mel frames, EncodingsError if they are of another corpus or length."""
-        if self.mel is None or (point.is_training is not None and self.training_mel is None):
-            raise UnscorableError("no log-mel frames to reconstruct were given")
+        """Raises UnscorableError without an original, EncodingsError if it is of another corpus or length."""
+        if self.original is None or (point.is_training is not None and self.training_original is None):
+            raise UnscorableError(f"no {self.kind} frames to reconstruct were given")
         heard, targets = [], []
         for number, utterance in enumerate(point.utterances):
             training = point.is_training is not None and point.is_training[number]
-            sound = usable(self.training_mel if training else self.mel, utterance.id)
+            sound = usable(self.training_original if training else self.original, utterance.id)
             there = bool(len(sound.frames)) and can_be_grouped(point, number)
             centres = point.centres[point.span(number)]
             heard.append(np.full(len(centres), there))
@@ -119,8 +120,8 @@ class MelTask:
         if not any(can_be_grouped(point, number) for number in range(len(point))):
             raise UnscorableError(TWO_SPEAKERS)
         if not heard.any():
-            raise UnscorableError("no utterance has both frames to read and log-mel frames to reconstruct")
-        sounds = stacked(self.mel.folder, targets)
+            raise UnscorableError(f"no utterance has both frames to read and {self.kind} frames to reconstruct")
+        sounds = stacked(self.original.folder, targets)
         values = np.zeros((len(heard), sounds.shape[1]), sounds.dtype)
         values[heard] = sounds
         return frame_items(point, np.flatnonzero(heard), values, Split.SPEAKERS)
