@@ -1,0 +1,110 @@
+"""Lines of handwriting made alike: dark on light, even paper, upright, of one height.
+
+Upright after Vinciarelli and Luettin (2001), "A new normalization technique for cursive handwritten words": of all
+shears, the one that stands strokes up gathers the most ink in the fewest columns.
+"""
+
+import numpy as np
+from scipy.ndimage import affine_transform, gaussian_filter1d
+
+from unitdisc.data.image import resized
+
+POLARITIES = ("auto", "dark", "light")  # the ink is darker or lighter than the paper
+MAX_SLANT = 45  # degrees from upright, either way
+SEEN = 48  # rows are enough to see the slant
+FAINTEST = 0.05  # what differs less than this from the paper is no ink
+
+
+def normalised(
+    ink: np.ndarray, columns: int, height: int, polarity: str = "auto", contrast: bool = True, slant: bool = False
+) -> np.ndarray:
+    """A line as the model sees it: ink in [0, 1], [columns, rows] of any size, to float32 [columns, height].
+
+    `polarity` says whether the ink is "dark" or "light", "auto" looks. With `contrast`, paper becomes 0, however
+    uneven, and ink 1. With `slant`, strokes are stood up by a shear about the middle row; the width stays.
+    """
+    if polarity == "light" or (polarity == "auto" and is_light_on_dark(ink)):
+        ink = 1 - ink
+    if contrast:
+        ink = without_paper(ink)
+    if slant:
+        ink = sheared(ink, -slant_of(ink))
+    ink = resized(ink, columns, height)
+    return np.clip(stretched(ink) if contrast else ink, 0, 1)
+
+
+def is_light_on_dark(ink: np.ndarray) -> bool:
+    """Whether most of a line, its edge counted once more, is on the dark side: of paper there is more than of ink."""
+    dark = ink > threshold(ink)
+    edge = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
+    return bool(dark.mean() + edge.mean() > 1)
+
+
+def threshold(ink: np.ndarray) -> float:
+    """The level that parts ink from paper best (Otsu, 1979)."""
+    counts, edges = np.histogram(ink, bins=64)
+    below = np.cumsum(counts)[:-1]
+    above = ink.size - below
+    levels = (edges[:-1] + edges[1:]) / 2
+    sums = np.cumsum(counts * levels)
+    mean_below = sums[:-1] / np.maximum(below, 1)
+    mean_above = (sums[-1] - sums[:-1]) / np.maximum(above, 1)
+    return float(edges[1 + np.argmax(below * above * (mean_below - mean_above) ** 2)])
+
+
+def without_paper(ink: np.ndarray) -> np.ndarray:
+    """The ink above the paper's own level, which may change along the line: [columns, rows] with paper around 0.
+
+    Most of any stretch two lines wide is paper: its median is taken for the level, smoothly from stretch to stretch.
+    """
+    columns, rows = ink.shape
+    stretches = np.array_split(np.arange(columns), max(1, round(columns / (2 * rows))))
+    centres = [stretch.mean() for stretch in stretches]
+    levels = [np.median(ink[stretch]) for stretch in stretches]
+    return (ink - np.interp(np.arange(columns), centres, levels)[:, None]).astype(np.float32)
+
+
+def stretched(ink: np.ndarray) -> np.ndarray:
+    """The contrast at its fullest: paper, with what grain it has, at 0, and the darker part of the strokes at 1."""
+    limit = threshold(ink)
+    paper, strokes = ink[ink <= limit], ink[ink > limit]
+    if not strokes.size:
+        return np.zeros_like(ink)
+    level, lightest = np.percentile(paper, [50, 5])
+    black = np.percentile(strokes, 75)
+    low = min(level + (level - lightest), limit)  # as much grain above the level as below it
+    return (ink - low) / max(black - low, FAINTEST)
+
+
+def slant_of(ink: np.ndarray) -> float:
+    """The angle of the strokes in degrees from upright, to the right positive; 0 where there are none."""
+    columns, rows = ink.shape
+    seen = resized(ink, max(1, round(columns * min(1, SEEN / rows))), min(rows, SEEN))
+    column, row = np.nonzero(seen > max(threshold(seen), FAINTEST))
+    if not len(column):
+        return 0.0
+    rise = (seen.shape[1] - 1) / 2 - row
+    coarse = np.arange(-MAX_SLANT, MAX_SLANT + 1, 3.0)
+    best = max(coarse, key=lambda angle: concentration(column, rise, angle))
+    fine = np.clip(best + np.arange(-3, 3.5, 0.5), -MAX_SLANT, MAX_SLANT)
+    return float(max(fine, key=lambda angle: concentration(column, rise, angle)))
+
+
+def concentration(column: np.ndarray, rise: np.ndarray, angle: float) -> float:
+    """How few columns the ink gathers in once it is stood up from an angle: the sum of the squares of each one's."""
+    position = column - np.tan(np.radians(angle)) * rise
+    position -= position.min()
+    whole = position.astype(np.int64)
+    part = position - whole
+    ink = np.bincount(whole, 1 - part, minlength=whole.max() + 2) + np.bincount(whole + 1, part)
+    return float((gaussian_filter1d(ink, 0.7) ** 2).sum())  # smoothed, or whole columns (angle 0) would be favoured
+
+
+def sheared(ink: np.ndarray, angle: float) -> np.ndarray:
+    """Leans a line to the right by an angle in degrees about its middle row; the width stays: [columns, rows]."""
+    if not angle:
+        return ink
+    slope = np.tan(np.radians(angle))
+    middle = (ink.shape[1] - 1) / 2
+    matrix, offset = [[1, slope], [0, 1]], [-slope * middle, 0]  # where each pixel comes from
+    return affine_transform(ink, matrix, offset, order=1, mode="constant", cval=float(np.median(ink)))
