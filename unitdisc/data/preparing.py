@@ -35,11 +35,14 @@ def script_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def add_speaker_options(parser: argparse.ArgumentParser, default: str | None, otherwise: str = "") -> None:
+def add_speaker_options(
+    parser: argparse.ArgumentParser, default: str | None, otherwise: str = "", who: str = "speaker"
+) -> None:
+    """--test-speakers (or --test-writers, or what `who` says) and --seed."""
     meaning = "to hold out for the test: a number (12), a share (0.25) or names (ann,bob)"
     said = f"default: {default}" if default else f"default: {otherwise}"
-    parser.add_argument("--test-speakers", default=default, metavar="WHICH", help=f"speakers {meaning}; {said}")
-    parser.add_argument("--seed", type=int, default=0, help="draws the speakers to hold out")
+    parser.add_argument(f"--test-{who}s", default=default, metavar="WHICH", help=f"{who}s {meaning}; {said}")
+    parser.add_argument("--seed", type=int, default=0, help=f"draws the {who}s to hold out, and all else by chance")
 
 
 def collect(sources: Iterable[Source], make: Callable[[Source], Utterance], strict: bool, raw: Path) -> list[Utterance]:
@@ -70,16 +73,21 @@ def hold_out(utterances: list[Utterance], which: str, seed: int) -> dict[str, li
 
     Raises CorpusError for unknown names, and if either side would be empty.
     """
-    genders = {u.speaker: u.gender or "" for u in utterances if u.speaker is not None}
+    chosen = held_out({u.speaker: u.gender or "" for u in utterances if u.speaker is not None}, which, seed)
+    return {
+        "train": [u for u in utterances if u.speaker not in chosen],
+        "test": [u for u in utterances if u.speaker in chosen],
+    }
+
+
+def held_out(genders: Mapping[str, str], which: str, seed: int) -> set[str]:
+    """The speakers to hold out, of speaker -> gender ("" where it is not known); drawn and refused as in `hold_out`."""
     chosen = draw_speakers(genders, which, seed)
     if unknown := sorted(chosen - genders.keys()):
         raise CorpusError(f"no speakers {unknown} to hold out: choose from {sorted(genders)}")
     if not chosen or chosen == genders.keys():
         raise CorpusError(f"cannot hold out {which} of {len(genders)} speakers: both sides need at least one")
-    return {
-        "train": [u for u in utterances if u.speaker not in chosen],
-        "test": [u for u in utterances if u.speaker in chosen],
-    }
+    return chosen
 
 
 def draw_speakers(genders: Mapping[str, str], which: str, seed: int) -> set[str]:
@@ -104,11 +112,16 @@ def write_corpus(folder: Path, splits: Mapping[str, Iterable[Utterance]]) -> Non
         if not listed:
             continue
         write_manifest(folder / f"{name}.jsonl", listed)
-        minutes = sum(u.ticks / u.rate for u in listed if u.rate) / 60
-        speakers = len({u.speaker for u in listed} - {None})
-        print(
-            f"{folder / name}.jsonl: {len(listed)} utterances, {minutes:.1f} minutes, {speakers or 'unknown'} speakers"
-        )
+        print(f"{folder / name}.jsonl: {summary(listed)}")
+
+
+def summary(listed: list[Utterance]) -> str:
+    """How much there is, in a line: "480 lines, 98765 columns, 12 writers"."""
+    speakers = len({u.speaker for u in listed} - {None}) or "unknown"
+    if all(u.is_image for u in listed):
+        return f"{len(listed)} lines, {sum(u.ticks for u in listed)} columns, {speakers} writers"
+    minutes = sum(u.ticks / u.rate for u in listed if u.rate) / 60
+    return f"{len(listed)} utterances, {minutes:.1f} minutes, {speakers} speakers"
 
 
 def recording(path: Path, name: str | None = None, **known) -> Utterance:
