@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.files import written_aside
+from unitdisc.data.image import write_image
 
 FAINT = 0.05  # ink of less than this, full ink being 1, is background
 
@@ -111,10 +110,3 @@ def write_line(path: Path, writer: str, line: Line) -> Utterance:
     columns, rows = line.ink.shape
     alignment = {"character": line.characters} | ({"word": line.words} if line.words else {})
     return Utterance(path.stem, str(path), writer, columns, height=rows, text=line.text, alignment=alignment)
-
-
-def write_image(path: Path, ink: np.ndarray) -> None:
-    """Ink [columns, rows] in [0, 1] as an 8-bit PNG, dark on white."""
-    levels = np.round(255 * (1 - np.clip(ink.T, 0, 1))).astype(np.uint8)
-    with written_aside(path) as aside:
-        Image.fromarray(levels).save(aside, format="PNG")
