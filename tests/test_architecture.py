@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "kaldi": {"corpus", "files", "data"},  # data.audio alone: how long a recording is
     "units": {"corpus", "encodings", "files"},
     "data": {"batch", "corpus", "files", "kaldi"},
-    "encoders": {"batch"},
+    "encoders": {"batch", "distributed"},
     "bottlenecks": {"batch", "distributed"},
     "conditioning": {"distributed"},
     "decoders": {"distributed"},

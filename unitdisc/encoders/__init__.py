@@ -5,6 +5,7 @@ from typing import Protocol
 from torch import Tensor
 
 from unitdisc.encoders.conv import ConvEncoder
+from unitdisc.encoders.conv2d import Conv2dEncoder
 from unitdisc.encoders.identity import Identity
 
 __all__ = ["ENCODERS", "Encoder"]
@@ -20,4 +21,4 @@ class Encoder(Protocol):
         """features: [B, T, F], lengths: [B] -> encoded: [B, ceil(T / stride), C], lengths: [B]."""
 
 
-ENCODERS = {"conv": ConvEncoder, "identity": Identity}
+ENCODERS = {"conv": ConvEncoder, "conv2d": Conv2dEncoder, "identity": Identity}
