@@ -18,7 +18,8 @@ from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.data.audio import write_audio
 from unitdisc.encodings import Encodings
 from unitdisc.report import ReportError, write_report
-from unitdisc.report.clips import RATE, Box, Stretch, mel_power, spectrogram_uri, unit_clip, utterance_clip
+from unitdisc.report.boxes import Box
+from unitdisc.report.clips import RATE, Stretch, mel_power, spectrogram_uri, unit_clip, utterance_clip
 from unitdisc.report.examples import by_different_speakers, most_used, phones_in_units, typical_utterances
 from unitdisc.report.figures import similar_rows
 from unitdisc.report.scores import abx_rows, curves, measure, training_seconds

@@ -1,6 +1,5 @@
 """Stretches of a recording to hear and to see: sound, spectrogram, and the intervals drawn on it."""
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from PIL import Image
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.data.audio import read_audio
+from unitdisc.report.boxes import Box, boxes, data_uri
 
 RATE = 16_000  # of the sounds on the page
 LOUDEST = 0.7  # peak of every sound: voices recorded far and near are heard alike
@@ -24,25 +24,6 @@ WINDOW = 0.016  # seconds of a column of a spectrogram: short enough to show sin
 BINS = 64
 RANGE = 60  # decibels from white to black
 HEIGHT = 96  # of a spectrogram on the page, in pixels
-LANE = 28  # height of a row of labels
-LETTER = 6.2  # width of a character of a label
-
-
-@dataclass(frozen=True)
-class Box:
-    """A labelled interval as drawn: pixels [x, x + width) of its picture."""
-
-    x: float
-    width: float
-    label: str
-
-    @property
-    def fits(self) -> str:
-        """How the label fits in: `across`, `upright`, or not at all (`no`)."""
-        length = LETTER * len(self.label) + 3
-        if length <= self.width:
-            return "across"
-        return "upright" if self.width >= 10 and length <= LANE else "no"
 
 
 @dataclass(frozen=True)
@@ -99,17 +80,6 @@ def drawn(part: Stretch, heard: np.ndarray, lanes: dict[str, list[Box]], pixels:
     return Clip(sound_uri(heard), spectrogram_uri(part, width), width, seconds, lanes)
 
 
-def boxes(tiers: Mapping[str, Sequence[Interval]], first: int, last: int, pixels: float) -> dict[str, list[Box]]:
-    """The intervals in [first, last), drawn with `pixels` to the tick."""
-    return {
-        name: [
-            Box(round(start * pixels, 2), round((end - start) * pixels, 2), label)
-            for start, end, label in within(intervals, first, last)
-        ]
-        for name, intervals in tiers.items()
-    }
-
-
 def stretch(utterance: Utterance, first: int, last: int) -> Stretch:
     """Ticks [first, last) of an utterance, as loud as the whole utterance makes it: a pause stays quiet."""
     rate = utterance.rate
@@ -120,15 +90,6 @@ def stretch(utterance: Utterance, first: int, last: int) -> Stretch:
     offset = round((first - start) / rate * RATE)
     part = wave[offset : offset + round((last - first) / rate * RATE)]
     return Stretch(part, float(mel_power(wave, hop=round(WINDOW * RATE / 2)).max()))
-
-
-def within(intervals: Sequence[Interval], first: int, last: int) -> list[Interval]:
-    """The intervals, or the parts of them, in [first, last), counted from `first`."""
-    return [
-        Interval(max(start, first) - first, min(end, last) - first, label)
-        for start, end, label in intervals
-        if start < last and first < end
-    ]
 
 
 def emphasised(wave: np.ndarray, start: float, end: float) -> np.ndarray:
@@ -162,7 +123,3 @@ def mel_power(wave: np.ndarray, hop: int) -> np.ndarray:
     return librosa.feature.melspectrogram(
         y=padded, sr=RATE, n_fft=2 * window, win_length=window, hop_length=hop, n_mels=BINS, fmin=60, fmax=RATE / 2
     )
-
-
-def data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

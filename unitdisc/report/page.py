@@ -16,7 +16,8 @@ from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.files import write_json, write_text
 from unitdisc.report import figures, sections, summary
-from unitdisc.report.clips import HEIGHT, LANE
+from unitdisc.report.boxes import LANE
+from unitdisc.report.clips import HEIGHT
 from unitdisc.report.scores import POINTS, curves
 
 HOME = Path(__file__).parent
