@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.svm import SVC
 
 from unitdisc.corpus import CorpusError, Utterance, read_manifest
 
@@ -69,11 +69,11 @@ def test_digits_are_where_the_tier_says_and_nothing_else_is_on_the_line(corpus):
 
 
 def test_digits_are_legible_and_writers_told_apart(corpus):
-    """Floors that a linear classifier of single digits clears by far: .1 and .08 are chance."""
+    """Floors that a small classifier of single digits clears by far: .1 and .08 are chance."""
     pictures, labels, writers = digits(corpus["train"])
     others, other_labels, other_writers = digits(corpus["test"])
-    for truth, other_truth, floor in ((labels, other_labels, 0.8), (writers, other_writers, 0.6)):
-        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(pictures, truth)
+    for truth, other_truth, floor in ((labels, other_labels, 0.85), (writers, other_writers, 0.8)):
+        model = SVC().fit(pictures, truth)
         assert model.score(others, other_truth) > floor
 
 
