@@ -55,7 +55,15 @@ VARIANTS = {
 
 
 def test_every_bottleneck_is_tested():
-    assert {kind for kind, _ in VARIANTS.values()} == set(BOTTLENECKS)
+    assert {kind for kind, _ in VARIANTS.values()} | {"none"} == set(BOTTLENECKS)
+
+
+def test_nothing_goes_through_nothing():
+    encoded = torch.randn(2, 9, 12, requires_grad=True)
+    output = BOTTLENECKS["none"](12)(encoded, MASK)
+    assert output.latents.shape == (2, 9, 1) and not output.latents.any()
+    output.latents.sum().backward()
+    assert not encoded.grad.any()
 
 
 @pytest.fixture(params=VARIANTS)

@@ -9,6 +9,7 @@ import torch
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.cache import file_of
+from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import Signals, stacked, whole_utterances
 from unitdisc.encodings import Encoding, EncodingsWriter
@@ -33,8 +34,8 @@ def encode(
     however often the run was interrupted, so the result is too.
     Raises FloatingPointError if the model makes anything of an utterance that is no number.
     """
-    hop, stride = signals.features.hop, model.encoder.stride
-    grid = {"stride": stride * hop, "offset": (model.encoder.offset + 0.5) * hop, "rate": signals.features.rate}
+    stride = model.encoder.stride
+    grid = signals.features.grid(stride, model.encoder.offset)
     writers = {point: EncodingsWriter(folder / point, {"point": point, **grid, **source}) for point in points}
     device = next(model.parameters()).device
     problems = []
@@ -46,7 +47,7 @@ def encode(
             if there:
                 outputs = encode_batch(model, features, device)
                 for row, utterance in enumerate(there):
-                    write(writers, outputs, row, utterance, grid)
+                    write(writers, outputs, row, utterance, grid, signals.features.scale(utterance))
         advance(len(group))
     for writer in writers.values():
         writer.finish()
@@ -82,10 +83,12 @@ def encode_batch(
     return arrays, None if codes is None else codes.cpu().numpy(), lengths.cpu().numpy()
 
 
-def write(writers: dict[str, EncodingsWriter], outputs: tuple, row: int, utterance: Utterance, grid: dict) -> None:
+def write(
+    writers: dict[str, EncodingsWriter], outputs: tuple, row: int, utterance: Utterance, grid: dict, scale: float
+) -> None:
     arrays, codes, lengths = outputs
     size = lengths[row]
-    centres, regular = centres_in_ticks(size, utterance, grid)
+    centres = centres_in_ticks(size, grid, scale)
     for point, writer in writers.items():
         if not np.isfinite(arrays[point][row, :size]).all():
             raise FloatingPointError(
@@ -93,18 +96,16 @@ def write(writers: dict[str, EncodingsWriter], outputs: tuple, row: int, utteran
                 "with a smaller training.learning_rate"
             )
         own_codes = None if codes is None else codes[row, :size]
-        writer.write(Encoding(utterance.id, centres, arrays[point][row, :size], own_codes), regular)
+        writer.write(Encoding(utterance.id, centres, arrays[point][row, :size], own_codes), scale == 1)
 
 
-def centres_in_ticks(frames: int, utterance: Utterance, grid: dict) -> tuple[np.ndarray, bool]:
-    """When frames happen, in the utterance's own ticks [T], and whether those are the model's ticks too."""
-    centres = grid["offset"] + grid["stride"] * np.arange(frames)
-    regular = utterance.rate in (None, grid["rate"])
-    return centres if regular else centres * (utterance.rate / grid["rate"]), regular
+def centres_in_ticks(frames: int, grid: dict, scale: float) -> np.ndarray:
+    """When frames happen, in the utterance's own ticks: [T]. scale: how many of them make a tick of the grid."""
+    return (grid["offset"] + grid["stride"] * np.arange(frames)) * scale
 
 
 def encode_features(
-    features: Features,
+    features: Features | Columns,
     signals: Signals,
     utterances: Sequence[Utterance],
     folder: Path,
@@ -112,7 +113,7 @@ def encode_features(
     advance: Callable[[int], None],
 ) -> list[str]:
     """Writes plain features as encodings in `folder`; returns what could not be read, as messages."""
-    grid = {"stride": features.hop, "offset": 0.5 * features.hop, "rate": features.rate}
+    grid = features.grid()
     writer = EncodingsWriter(folder, {"point": point, **grid, "features": asdict(features)})
     problems = []
     for utterance in utterances:
@@ -122,8 +123,8 @@ def encode_features(
             except CorpusError as error:
                 problems.append(str(error))
             else:
-                centres, regular = centres_in_ticks(len(frames), utterance, grid)
-                writer.write(Encoding(utterance.id, centres, frames), regular)
+                scale = features.scale(utterance)
+                writer.write(Encoding(utterance.id, centres_in_ticks(len(frames), grid, scale), frames), scale == 1)
         advance(1)
     writer.finish()
     return problems

@@ -22,6 +22,7 @@ from unitdisc import __version__, config
 from unitdisc.bottlenecks import BOTTLENECKS
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.data.cache import DiskCache
+from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import Signals
 from unitdisc.data.normalisation import Normaliser
@@ -34,6 +35,7 @@ from unitdisc.weights import weights
 
 TABLES = ("features", "target", "encoder", "bottleneck", "jitter", "conditioner", "decoder", "training")
 WEIGHTS = "model.safetensors"
+FRAME_RATES = ("frame_rate", "frames_per_100_columns")  # follow from features and encoder
 RESTORE = "restore it, or train again into another folder"
 REWRITE = "remove it and run the same `unitdisc train` again, which writes it from the last checkpoint"
 
@@ -57,31 +59,37 @@ class Experiment:
             "bottleneck": (BOTTLENECKS, "vq"),
             "decoder": (DECODERS, "wavenet"),
         }
-        parts = {"features": Features, "jitter": TimeJitter, "conditioner": Conditioner, "training": training}
-        parts["target"] = type(self.target())
+        parts = {"jitter": TimeJitter, "conditioner": Conditioner, "training": training}
+        parts |= {"features": type(self.features()), "target": type(self.target())}
         full = {}
         for table in TABLES:
             options = self.options.get(table, {})
             if table in families:
                 family, default = families[table]
                 options = {"kind": default, **options}
-                full[table] = {**config.defaults(family[options["kind"]]), **options}
+                full[table] = {**config.defaults(family[options["kind"]], FRAME_RATES), **options}
             else:
                 full[table] = {**config.defaults(parts[table]), **options}
         return replace(self, options=full)
 
-    def features(self) -> Features:
-        return config.construct("[features]", Features, self.options.get("features", {}))
+    def features(self) -> Features | Columns:
+        options = self.options.get("features", {})
+        return config.construct("[features]", Columns if options.get("kind") == "columns" else Features, options)
 
     def target(self):
         """What the decoder predicts follows from its kind."""
         kind = self.options.get("decoder", {}).get("kind", "wavenet")
         if kind not in DECODERS:
             raise config.ConfigError(f"[decoder] unknown kind {kind!r}: choose one of {sorted(DECODERS)}")
-        features = self.features()
-        options = self.options.get("target", {})
-        target = TARGETS[DECODERS[kind].target]
-        return config.construct("[target]", target, options, rate=features.rate, hop=features.hop)
+        features, predicted = self.features(), DECODERS[kind].target
+        if features.images != (predicted == "grey"):
+            what, cure = ("recordings", "not") if features.images else ("line images", "to")
+            raise config.ConfigError(
+                f"[decoder] {kind!r} predicts {what}: set features.kind {cure} 'columns', or choose one of "
+                f"{sorted(name for name, other in DECODERS.items() if features.images == (other.target == 'grey'))}"
+            )
+        sizes = {"height": features.height} if features.images else {"rate": features.rate, "hop": features.hop}
+        return config.construct("[target]", TARGETS[predicted], self.options.get("target", {}), **sizes)
 
     def build(self) -> UnitModel:
         """Each component learns from the one before it how wide its input is."""
@@ -89,12 +97,14 @@ class Experiment:
         table = {name: self.options.get(name, {}) for name in TABLES}
         features = self.features()
         encoder = config.build("encoder", ENCODERS, table["encoder"], "conv", in_dim=features.dim)
-        sizes = {"in_dim": encoder.dim, "frame_rate": features.rate / (features.hop * encoder.stride)}
+        sizes = {"in_dim": encoder.dim, **features.frame_rates(encoder.stride)}
         bottleneck = config.build("bottleneck", BOTTLENECKS, table["bottleneck"], "vq", **sizes)
         jitter = config.construct("[jitter]", TimeJitter, table["jitter"])
         sizes = {"latent_dim": bottleneck.dim, "num_speakers": len(self.speakers)}
         conditioner = config.construct("[conditioner]", Conditioner, table["conditioner"], **sizes)
-        sizes = {"condition_dim": conditioner.dim, "target_dim": self.target().dim}
+        target = self.target()
+        sizes = {"condition_dim": conditioner.dim, "target_dim": target.dim}
+        sizes |= {"levels": target.levels} if features.images else {}
         decoder = config.build("decoder", DECODERS, table["decoder"], "wavenet", **sizes)
         model = UnitModel(encoder, bottleneck, jitter, conditioner, decoder)
         check_sizes(model)

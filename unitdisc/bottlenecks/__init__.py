@@ -7,6 +7,7 @@ from unitdisc.bottlenecks.fsq import FSQ
 from unitdisc.bottlenecks.grouped_vq import GroupedVQ
 from unitdisc.bottlenecks.gumbel import Gumbel
 from unitdisc.bottlenecks.kmeans_units import KMeans
+from unitdisc.bottlenecks.nothing import Nothing
 from unitdisc.bottlenecks.pca import PCA
 from unitdisc.bottlenecks.piecewise_vq import PiecewiseVQ
 from unitdisc.bottlenecks.residual_vq import ResidualVQ
@@ -29,4 +30,5 @@ BOTTLENECKS = {
     "kmeans": KMeans,
     "sparse": Sparse,
     "denoising": Denoising,
+    "none": Nothing,
 }

@@ -1,4 +1,6 @@
-"""Piecewise-constant VQ: a unit is a run of one code, and there are so many units per second (Chorowski et al., 2019).
+"""Piecewise-constant VQ: a unit is a run of one code, and there are so many in a second, or in 100 columns of a line.
+
+After Chorowski et al. (2019), "Unsupervised Neural Segmentation and Clustering for Unit Discovery in Sequential Data".
 
 In training the number of runs is a constraint on the whole minibatch, met by one of three solvers. What it costs to
 change the code there, the switch cost, is learnt on the way: the price at which Viterbi finds as many runs. Whenever
@@ -24,6 +26,7 @@ from unitdisc.bottlenecks.vq import CODES, VQ
 from unitdisc.distributed import rank, rows_of_all
 
 MEMORY = 25  # batches that the switch cost is averaged over
+UNITS_PER = {"second": 12.0, "100_columns": 8.0}
 
 Solver = Callable[[np.ndarray, np.ndarray, int, float], Path]  # of costs [N, K], lengths [B], segments, switch cost
 SOLVERS: dict[str, Solver] = {
@@ -34,10 +37,11 @@ SOLVERS: dict[str, Solver] = {
 
 
 class PiecewiseVQ(VQ):
-    """VQ whose codes change so many times per second, and in between stay the same.
+    """VQ whose codes change so many times per second, or per 100 columns of a line image, and in between stay the same.
 
-    frame_rate: frames per second that come from the encoder.
-    units_per_second: how many units a second of the training corpus has, on average.
+    frame_rate: frames per second that come from the encoder, or, of line images, frames_per_100_columns.
+    units_per_second: how many units a second of the training corpus has, on average; 12 if nothing is said.
+    units_per_100_columns: the same for line images, in columns at the height of the features; 8 if nothing is said.
     solver: who finds the codes in training: "greedy" merges neighbours, "viterbi" takes the switch cost of the batch,
     "exact" finds the codes nearest to the frames.
     squared: whether a frame costs its squared distance to a code, or the distance.
@@ -47,26 +51,34 @@ class PiecewiseVQ(VQ):
     def __init__(
         self,
         in_dim: int,
-        frame_rate: float,
+        frame_rate: float | None = None,
         dim: int = 64,
         codes: CodebookOptions = CODES,
         commitment: float = 0.25,
         batch_norm: bool = False,
-        units_per_second: float = 12.0,
+        units_per_second: float | None = None,
         solver: str = "greedy",
         squared: bool = True,
         pooling: bool = False,
+        frames_per_100_columns: float | None = None,
+        units_per_100_columns: float | None = None,
     ):
         super().__init__(in_dim, dim, codes, commitment, batch_norm)
         if solver not in SOLVERS:
             raise ValueError(f"unknown solver {solver!r}: choose one of {sorted(SOLVERS)}")
-        if not 0 < units_per_second <= frame_rate:
-            raise ValueError(
-                f"units_per_second must be above 0 and at most {frame_rate:g}, the frames per second, "
-                f"not {units_per_second:g}"
-            )
-        self.changes_per_frame = units_per_second / frame_rate
-        self.frame_rate = frame_rate
+        self.per, self.frame_rate, asked, beside = (
+            ("second", frame_rate, units_per_second, units_per_100_columns)
+            if frame_rate
+            else ("100_columns", frames_per_100_columns, units_per_100_columns, units_per_second)
+        )
+        if beside is not None:
+            signals = "recordings" if frame_rate else "line images"
+            raise ValueError(f"units of {signals} are counted by units_per_{self.per}; leave the other option out")
+        units = UNITS_PER[self.per] if asked is None else asked
+        if not 0 < units <= self.frame_rate:
+            frames = f"{self.frame_rate:g}, the frames per {self.per.replace('_', ' ')}"
+            raise ValueError(f"units_per_{self.per} must be above 0 and at most {frames}, not {units:g}")
+        self.changes_per_frame = units / self.frame_rate
         self.solver = solver
         self.squared = squared
         self.pooling = pooling
@@ -79,14 +91,14 @@ class PiecewiseVQ(VQ):
             return output
         changes = ((output.codes[:, 1:] != output.codes[:, :-1]) & mask[:, 1:]).sum()
         metrics = {
-            "units_per_second": changes / mask[:, 1:].sum().clamp(min=1) * self.frame_rate,
+            f"units_per_{self.per}": changes / mask[:, 1:].sum().clamp(min=1) * self.frame_rate,
             "switch_cost": self.switch_cost.clone(),
         }
         return replace(output, metrics={**output.metrics, **metrics})
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Sets the switch cost at which whole utterances have as many units per second as were asked for.
+        """Sets the switch cost at which whole utterances have as many units as were asked for.
 
         Crops see less of the beginnings and ends of utterances than there is of them.
         batches: encoded [B, T, C] and mask [B, T].
@@ -116,7 +128,7 @@ class PiecewiseVQ(VQ):
         return (squared if self.squared else squared.sqrt()).float()
 
     def wanted(self, lengths: np.ndarray) -> int:
-        """Segments of a batch of crops: units per second is how often codes change between two of its frames."""
+        """Segments of a batch of crops: the rate of units is how often codes change between two frames."""
         crops = np.count_nonzero(lengths)
         return crops + round(self.changes_per_frame * (int(lengths.sum()) - crops))
 

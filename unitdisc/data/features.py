@@ -6,6 +6,7 @@ Frame i is centred on tick (i + 1/2) * hop (Kaldi's snip-edges=false), so the fr
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from torchaudio.compliance import kaldi
 from torchaudio.functional import compute_deltas
 
 from unitdisc.corpus import Utterance
+from unitdisc.data.audio import read_audio
+from unitdisc.data.sources import AudioError
 
 WINDOW = 0.025  # seconds
 
@@ -62,15 +65,28 @@ class Features:
     normalise: str = "speaker"
     resample: bool = False
 
+    images: ClassVar[bool] = False
+
     def __post_init__(self):
         if self.kind not in FEATURES:
-            raise ValueError(f"unknown features {self.kind!r}: choose one of {sorted(FEATURES)}")
+            kinds = sorted(["columns", *FEATURES])
+            raise ValueError(f"unknown features {self.kind!r}: choose one of {kinds} (columns: of line images)")
         if self.normalise not in NORMALISATIONS:
             raise ValueError(f"unknown normalisation {self.normalise!r}: choose one of {list(NORMALISATIONS)}")
         if not 0 < self.hop <= self.rate:
             raise ValueError(f"hop must be between 1 and the rate ({self.rate}), not {self.hop}")
         if self.bins is not None and self.bins < FEWEST_BINS[self.kind]:
             raise ValueError(f"{self.kind} takes {FEWEST_BINS[self.kind]} bins or more, not {self.bins}")
+
+    def signal(self, utterance: Utterance, allow_pipes: bool = False) -> np.ndarray:
+        """The samples of an utterance: [ticks] in [-1, 1].
+
+        Raises AudioError as `read_audio` does, and if the utterance is a line image.
+        """
+        if utterance.is_image:
+            what = f"{utterance.id} is a line image"
+            raise AudioError.at(utterance.path, what, "set features.kind to 'columns' for handwriting")
+        return read_audio(utterance, self.rate, self.resample, allow_pipes)
 
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """wave: [ticks] in [-1, 1] -> frames [T, C], float32, not normalised yet."""
@@ -86,6 +102,18 @@ class Features:
         if utterance.rate not in (None, self.rate):
             ticks = round(ticks * self.rate / utterance.rate)
         return num_frames(ticks, self.hop)
+
+    def grid(self, stride: int = 1, offset: float = 0.0) -> dict:
+        """When frames happen of which frame t is centred on ours `stride * t + offset`; as encodings.json says it."""
+        return {"stride": stride * self.hop, "offset": (offset + 0.5) * self.hop, "rate": self.rate}
+
+    def frame_rates(self, stride: int) -> dict[str, float]:
+        """How many frames a second of recording has if an encoder takes every `stride`-th."""
+        return {"frame_rate": self.rate / (self.hop * stride)}
+
+    def scale(self, utterance: Utterance) -> float:
+        """How many ticks of the utterance make one at our rate."""
+        return 1.0 if utterance.rate in (None, self.rate) else utterance.rate / self.rate
 
     @cached_property
     def dim(self) -> int:

@@ -10,11 +10,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from unitdisc.batch import Batch
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.audio import read_audio
 from unitdisc.data.cache import DiskCache, MemoryCache
+from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.normalisation import Normaliser, fit
-from unitdisc.data.targets import LogMelTarget, MuLawTarget
+from unitdisc.data.targets import GreyTarget, LogMelTarget, MuLawTarget
 
 BATCHES_IN_A_BUCKET = 16  # batches among which items of like length are brought together
 
@@ -23,8 +23,8 @@ BATCHES_IN_A_BUCKET = 16  # batches among which items of like length are brought
 class Signals:
     """Everything that turns an utterance into numbers: what the encoder reads and what the decoder predicts."""
 
-    features: Features
-    target: LogMelTarget | MuLawTarget
+    features: Features | Columns
+    target: LogMelTarget | MuLawTarget | GreyTarget | None  # None where nothing is to be predicted
     feature_normaliser: Normaliser
     target_normaliser: Normaliser
     cache: DiskCache
@@ -33,8 +33,8 @@ class Signals:
     @classmethod
     def fitted(
         cls,
-        features: Features,
-        target: LogMelTarget | MuLawTarget,
+        features: Features | Columns,
+        target: LogMelTarget | MuLawTarget | GreyTarget,
         utterances: Sequence[Utterance],
         cache: Path | None = None,
         allow_pipes: bool = False,
@@ -68,12 +68,17 @@ class Signals:
 
     def features_of(self, utterance: Utterance) -> np.ndarray:
         """[T, C] float32, normalised."""
-        frames = self.cache.get(utterance, self.features, lambda: self.features(self.wave(utterance)))
-        return self.feature_normaliser(frames, utterance.speaker)
+        return self.feature_normaliser(self.raw_features(utterance), utterance.speaker)
+
+    def raw_features(self, utterance: Utterance) -> np.ndarray:
+        """[T, C], not normalised."""
+        return self.cache.get(utterance, self.features, lambda: self.features(self.signal(utterance)))
 
     def target_of(self, utterance: Utterance) -> np.ndarray:
         """[T * steps_per_frame, ...], normalised."""
-        target = self.cache.get(utterance, self.target, lambda: self.target(self.wave(utterance)))
+        if isinstance(self.target, GreyTarget):  # levels of the very columns that the encoder reads
+            return self.target(self.raw_features(utterance))
+        target = self.cache.get(utterance, self.target, lambda: self.target(self.signal(utterance)))
         if self.target_normaliser.kind == "none":
             return target
         return self.target_normaliser(target, utterance.speaker)
@@ -85,8 +90,13 @@ class Signals:
             target = self.target_normaliser.groups[""].undo(target)
         return self.target.to_audio(target)
 
-    def wave(self, utterance: Utterance) -> np.ndarray:
-        return read_audio(utterance, self.features.rate, self.features.resample, self.allow_pipes)
+    def to_image(self, target: np.ndarray) -> np.ndarray:
+        """Makes a target of line images seen: [S, height] -> ink in [0, 1], [columns, height]."""
+        return self.target.to_image(target)
+
+    def signal(self, utterance: Utterance) -> np.ndarray:
+        """The samples [ticks], or the line [columns, height], that features and target are made of."""
+        return self.features.signal(utterance, self.allow_pipes)
 
     def frames_in(self, utterance: Utterance) -> int:
         """How many feature frames an utterance has, without reading it."""

@@ -9,7 +9,7 @@ from unitdisc.data.audio import inverse_mulaw, mulaw
 from unitdisc.data.features import Features, num_frames
 from unitdisc.data.inversion import log_mel_to_audio
 
-LEVELS = 256
+LEVELS = 256  # of mu-law
 
 
 @dataclass(frozen=True)
@@ -69,4 +69,33 @@ class MuLawTarget:
         return inverse_mulaw(target, LEVELS)
 
 
-TARGETS = {"log-mel": LogMelTarget, "mu-law": MuLawTarget}
+@dataclass(frozen=True)
+class GreyTarget:
+    """The columns of a line image on few levels of grey: [T, height], uint8; 0 is paper, the last level ink."""
+
+    height: int
+    levels: int = 4
+    normalise: ClassVar[str] = "none"
+
+    def __post_init__(self):
+        if not 2 <= self.levels <= 256:
+            raise ValueError(f"levels must be from 2 to 256, not {self.levels}")
+
+    @property
+    def steps_per_frame(self) -> int:
+        return 1
+
+    @property
+    def dim(self) -> int:
+        return self.height
+
+    def __call__(self, line: np.ndarray) -> np.ndarray:
+        """Ink in [0, 1], [T, height] -> levels: each stands for an equally wide range."""
+        return np.clip(np.floor(line * self.levels), 0, self.levels - 1).astype(np.uint8)
+
+    def to_image(self, target: np.ndarray) -> np.ndarray:
+        """[T, height] -> ink in [0, 1]."""
+        return target.astype(np.float32) / (self.levels - 1)
+
+
+TARGETS = {"grey": GreyTarget, "log-mel": LogMelTarget, "mu-law": MuLawTarget}

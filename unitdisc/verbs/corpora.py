@@ -5,22 +5,27 @@ from pathlib import Path
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Problem, Utterance, at_rate
 from unitdisc.data.audio import audio_info
+from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
+from unitdisc.data.looking import check_images
 from unitdisc.data.validation import check_utterances
 from unitdisc.distributed import rank
 from unitdisc.kaldi import read_corpus
 
 
 def usable_utterances(
-    corpus: Path, features: Features, allow_pipes: bool = False, strict: bool = False, thorough: bool = False
+    corpus: Path, features: Features | Columns, allow_pipes: bool = False, strict: bool = False, thorough: bool = False
 ) -> list[Utterance]:
     """The utterances of a corpus that can be read, sorted by id; what is wrong with the others is said.
 
-    thorough: listen to every recording from beginning to end; otherwise at a few places.
+    thorough: listen to every recording from beginning to end; otherwise at a few places. Images are looked at whole.
     Raises CorpusError if none is left, or, with `strict`, if any is bad.
     """
     listed = sorted(read_corpus(corpus, allow_pipes), key=lambda utterance: utterance.id)
-    checked = check_utterances(listed, features.rate, features.resample, allow_pipes, thorough=thorough)
+    if features.images:
+        checked = check_images(listed, thorough)
+    else:
+        checked = check_utterances(listed, features.rate, features.resample, allow_pipes, thorough=thorough)
     problems = [problem for problem in checked.problems if problem.severity == "error"]
     problems += [too_short(utterance) for utterance in checked.good if not features.frames_in(utterance)]
     good = [utterance for utterance in checked.good if features.frames_in(utterance)]
@@ -37,7 +42,8 @@ def usable_utterances(
 
 def with_own_rate(utterance: Utterance, allow_pipes: bool) -> Utterance:
     """The utterance at the rate of its file, so that times stay those of the corpus even where features resample."""
-    return utterance if utterance.rate else at_rate(utterance, audio_info(utterance.path, allow_pipes).rate)
+    known = utterance.rate or utterance.is_image
+    return utterance if known else at_rate(utterance, audio_info(utterance.path, allow_pipes).rate)
 
 
 def too_short(utterance: Utterance) -> Problem:

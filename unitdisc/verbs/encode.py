@@ -7,10 +7,10 @@ from pathlib import Path
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.cache import DiskCache
+from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import Signals
 from unitdisc.data.normalisation import Normaliser, fit
-from unitdisc.data.targets import MuLawTarget
 from unitdisc.encoding import encode as encode_utterances
 from unitdisc.encoding import encode_features
 from unitdisc.experiment import load, weights_checksum
@@ -59,7 +59,7 @@ def write_points(
 def features(
     corpus: Path,
     folder: Path,
-    options: Features,
+    options: Features | Columns,
     cache: Path | None = None,
     allow_pipes: bool = False,
     strict: bool = False,
@@ -71,11 +71,11 @@ def features(
 
 
 def write_features(
-    utterances: Sequence[Utterance], folder: Path, options: Features, cache: Path | None, allow_pipes: bool
+    utterances: Sequence[Utterance], folder: Path, options: Features | Columns, cache: Path | None, allow_pipes: bool
 ) -> list[str]:
     """Writes plain features as encodings; returns what could not be read after all, as messages."""
     none = Normaliser("none", {})
-    raw = Signals(options, MuLawTarget(options.rate, options.hop), none, none, DiskCache(cache), allow_pipes)
+    raw = Signals(options, None, none, none, DiskCache(cache), allow_pipes)  # nothing is to be predicted
     signals = replace(raw, feature_normaliser=fit(options.normalise, raw.readable(utterances)))
     with console.progress(options.kind, len(utterances)) as advance:
         return encode_features(options, signals, utterances, folder, folder.resolve().name, advance)

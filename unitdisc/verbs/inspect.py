@@ -9,7 +9,7 @@ from unitdisc.experiment import Experiment, load, weights_checksum
 def inspect(folder: Path) -> dict:
     """Options, corpus, number of weights per part, receptive field, last losses and metrics of an experiment."""
     experiment, model = load(folder)
-    hop, rate = experiment.features().hop, experiment.features().rate
+    features, reach = experiment.features(), model.encoder.reach
     parts = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in model.named_children()}
     summary = {
         "experiment": str(folder),
@@ -18,8 +18,14 @@ def inspect(folder: Path) -> dict:
         "options": experiment.options,
         "weights": {**parts, "total": sum(parts.values())},
         "model": weights_checksum(folder),
-        "latents per second": rate / (hop * model.encoder.stride),
-        "encoder sees (s)": 2 * model.encoder.reach * hop / rate,
+        **(
+            {"latents per 100 columns": 100 / model.encoder.stride, "encoder sees (columns)": 2 * reach}
+            if features.images
+            else {
+                "latents per second": features.rate / (features.hop * model.encoder.stride),
+                "encoder sees (s)": 2 * reach * features.hop / features.rate,
+            }
+        ),
         "last": last_lines(folder / "log.jsonl"),
     }
     if hasattr(model.bottleneck, "num_codes"):

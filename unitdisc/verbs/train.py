@@ -13,6 +13,8 @@ import torch.distributed as dist
 from unitdisc import config, console
 from unitdisc.calibration import WholeUtterances
 from unitdisc.corpus import Utterance
+from unitdisc.data.columns import Columns
+from unitdisc.data.features import Features
 from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
 from unitdisc.distributed import rank, start_processes, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
@@ -52,7 +54,7 @@ def train(
     CropPlan([1], training.batch_size, crop, stride, training.seed)
     utterances = usable_utterances(corpus, features, allow_pipes, strict, thorough=True)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
-    corpus_used = description(corpus, utterances, features.rate)
+    corpus_used = description(corpus, utterances, features)
     experiment = Experiment(options, speakers_of(utterances), corpus_used).with_defaults(TrainingOptions)
     check_same(experiment, folder)
     signals = prepare(experiment, training_set, folder, cache, allow_pipes)
@@ -120,14 +122,18 @@ def speakers_of(utterances: Sequence[Utterance]) -> list[str]:
     return sorted({u.speaker for u in utterances if u.speaker is not None}) or ["?"]
 
 
-def description(corpus: Path, utterances: Sequence[Utterance], rate: int) -> dict:
+def description(corpus: Path, utterances: Sequence[Utterance], features: Features | Columns) -> dict:
     identity = [[u.id, u.speaker, u.ticks] for u in utterances]
+    if features.images:
+        size = {"columns": sum(features.frames_in(utterance) for utterance in utterances)}
+    else:
+        size = {"hours": round(sum(u.ticks / (u.rate or features.rate) for u in utterances) / 3600, 4)}
     return {
         "path": str(corpus),
         "checksum": hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16],
         "utterances": len(utterances),
         "speakers": len({u.speaker for u in utterances}),
-        "hours": round(sum(u.ticks / (u.rate or rate) for u in utterances) / 3600, 4),
+        **size,
     }
 
 
