@@ -56,7 +56,7 @@ class UnitModel(nn.Module):
 
     def reconstruction(self, batch: Batch, condition: Tensor) -> Tensor:
         """Negative log-likelihood in nats per value of the target (a sample, a mel bin, a pixel)."""
-        log_prob = self.decoder.log_prob(batch.target, condition)
+        log_prob = self.decoder.log_prob(batch.target, condition, batch.target_lengths)
         return -masked_mean(log_prob, batch.target_mask) / batch.target[0, 0].numel()
 
     def encode(self, features: Tensor, lengths: Tensor) -> tuple[BottleneckOutput, Tensor]:

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from unitdisc.decoders.frames import Frames
+from unitdisc.decoders.pixelcnn import PixelCNN
 from unitdisc.decoders.wavenet import WaveNet
 
-__all__ = ["DECODERS", "Decoder", "Frames", "WaveNet"]
+__all__ = ["DECODERS", "Decoder", "Frames", "PixelCNN", "WaveNet"]
 
 
 class Decoder(Protocol):
@@ -18,10 +19,13 @@ class Decoder(Protocol):
     target steps from l * S / L on. Both methods raise ValueError where S is not a multiple of L.
     """
 
-    target: ClassVar[str]  # the signal it predicts: "log-mel" (float [B, S, bins]) or "mu-law" (int64 [B, S])
+    target: ClassVar[str]  # "log-mel" (float [B, S, bins]), "mu-law" (int64 [B, S]) or "grey" (int64 [B, S, H])
 
-    def log_prob(self, target: Tensor, condition: Tensor) -> Tensor:
-        """target [B, S, ...], condition [B, L, C] -> log p(step | steps before it, condition), in nats: [B, S]."""
+    def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """target [B, S, ...], condition [B, L, C] -> log p(step | steps before it, condition), in nats: [B, S].
+
+        lengths [B]: steps of each item before padding (default: all of S), for decoders that read from the end.
+        """
 
     def sample(
         self, condition: Tensor, size: int, generator: torch.Generator | None = None, temperature: float = 1.0
@@ -29,7 +33,8 @@ class Decoder(Protocol):
         """condition [B, L, C] -> a drawn target of `size` steps: [B, size, ...].
 
         temperature: 1 draws from the model, less draws closer to what is likeliest, 0 takes the likeliest.
+        Decoders of line images also take `given` [B, P, H], P columns of the line that are kept as they are.
         """
 
 
-DECODERS = {"frames": Frames, "wavenet": WaveNet}
+DECODERS = {"frames": Frames, "wavenet": WaveNet, "pixelcnn": PixelCNN}

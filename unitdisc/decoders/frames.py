@@ -58,7 +58,7 @@ class Frames(nn.Module):
         lower, upper = self.scale_bounds
         return lower + (upper - lower) * self.scale.sigmoid()
 
-    def log_prob(self, target: Tensor, condition: Tensor) -> Tensor:
+    def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target [B, S, bins], condition [B, L, C] -> nats per frame, summed over bins: [B, S]."""
         return normal_log_prob(self.means(target, condition), self.log_scale, target)
 

@@ -35,7 +35,7 @@ class WaveNet(nn.Module):
             nn.ReLU(), nn.Linear(skip_channels, skip_channels), nn.ReLU(), nn.Linear(skip_channels, target_dim)
         )
 
-    def log_prob(self, target: Tensor, condition: Tensor) -> Tensor:
+    def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target [B, S] int64, condition [B, L, C] -> nats per sample: [B, S]."""
         return categorical_log_prob(self.logits(target, condition), target)
 
