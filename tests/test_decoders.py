@@ -16,10 +16,12 @@ from unitdisc.decoders.likelihoods import (
 )
 
 SIZE, CONDITIONS, DIM = 24, 6, 5
-TARGET_DIM = {"log-mel": 7, "mu-law": 256}
+TARGET_DIM = {"log-mel": 7, "mu-law": 256, "grey": 6}
+LEVELS = 4  # of grey
 OPTIONS = {
     "frames": {"channels": 8, "layers": 3},
     "wavenet": {"channels": 8, "skip_channels": 12, "layers": 5, "cycle": 3},
+    "pixelcnn": {"channels": 12, "layers": 2, "first_kernel": 3, "levels": LEVELS},
 }
 
 
@@ -36,6 +38,8 @@ def tiny(kind, **options):
 def random_target(decoder, batch=2, size=SIZE):
     if decoder.target == "mu-law":
         return torch.randint(256, (batch, size))
+    if decoder.target == "grey":
+        return torch.randint(LEVELS, (batch, size, TARGET_DIM["grey"]))
     return torch.randn(batch, size, TARGET_DIM["log-mel"], dtype=torch.double)
 
 
@@ -44,7 +48,9 @@ def random_condition(batch=2, conditions=CONDITIONS):
 
 
 def other(target):
-    return (target + 100) % 256 if target.dtype == torch.int64 else target + 3.0
+    if target.dtype == torch.int64:
+        return (target + 100) % 256 if target.ndim == 2 else (target + 2) % LEVELS
+    return target + 3.0
 
 
 @pytest.fixture(params=DECODERS)
@@ -71,7 +77,7 @@ def test_no_step_sees_the_future(decoder, step):
 def test_every_step_sees_the_whole_past_within_reach(decoder, step):
     target, condition = random_target(decoder), random_condition()
     changed = target.clone()
-    changed[:, step] = other(target[:, step])
+    changed[:, step : step + 1] = other(target[:, step : step + 1])
     before, after = decoder.log_prob(target, condition), decoder.log_prob(changed, condition)
     reach = decoder.stack.receptive_field
     different = (before != after)[0, step + 1 :]

@@ -53,7 +53,7 @@ def sample_with_queues(decoder, condition, size, generator, temperature=1.0):
     return decoder.sample(condition, size, generator, temperature)
 
 
-@pytest.fixture(params=DECODERS)
+@pytest.fixture(params=OPTIONS)  # what draws line images has tests of its own
 def decoder(request):
     return tiny(request.param)
 

@@ -1,0 +1,159 @@
+"""PixelCNN (van den Oord et al., 2016) over line images, pixel by pixel, as large as in Chorowski et al. (2019)."""
+
+import torch
+from torch import Tensor, nn
+
+from unitdisc.decoders.causal import steps_per_condition
+from unitdisc.decoders.likelihoods import categorical_draw, categorical_log_prob, check_temperature, noise
+from unitdisc.decoders.logistic_mixture import LogisticMixture
+from unitdisc.decoders.masked import PixelStacks, backwards, reordered
+from unitdisc.distributed import uniform
+
+DIRECTIONS = {
+    "left-to-right": ("left-to-right",),
+    "right-to-left": ("right-to-left",),
+    "both": ("left-to-right", "right-to-left"),
+}
+
+
+class Softmax:
+    """Any probabilities of the levels: [..., levels] parameters, their logits."""
+
+    def __init__(self, levels: int):
+        self.dim = levels
+
+    def log_prob(self, parameters: Tensor, levels: Tensor) -> Tensor:
+        return categorical_log_prob(parameters, levels)
+
+    def logits(self, parameters: Tensor) -> Tensor:
+        return parameters
+
+
+OUTPUTS = {"softmax": Softmax, "logistic-mixture": LogisticMixture}
+
+
+class PixelCNN(nn.Module):
+    """Predicts every pixel from the columns before, the pixels above it in its column, and the condition.
+
+    target_dim: rows; levels: of grey, 0 the background. output: "softmax", or "logistic-mixture" for many levels.
+
+    direction: "left-to-right", "right-to-left" (every line is read from its own end), or "both": two networks, and
+    `log_prob` is the mean of their log-probabilities, so that both are trained and the loss stays in nats per pixel:
+    what a pixel costs on average if either network codes every other line. Samples are drawn left to right if that
+    is one of the directions.
+
+    history_dropout: in training, every column is hidden with this probability from the columns after it and from its
+    own pixels (a learned grey stands for it), and only the condition can say what was there.
+    """
+
+    target = "grey"
+
+    def __init__(
+        self,
+        condition_dim: int,
+        target_dim: int,
+        levels: int = 4,
+        channels: int = 64,
+        layers: int = 7,
+        first_kernel: int = 7,
+        output: str = "softmax",
+        direction: str = "left-to-right",
+        history_dropout: float = 0.0,
+    ):
+        super().__init__()
+        if levels < 2:
+            raise ValueError(f"an image has 2 grey levels at least, not {levels}")
+        if not 0 <= history_dropout <= 1:
+            raise ValueError(f"history_dropout is a probability, from 0 to 1, not {history_dropout}")
+        for name, value, known in (("output", output, OUTPUTS), ("direction", direction, DIRECTIONS)):
+            if value not in known:
+                raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}")
+        self.target_dim = target_dim
+        self.levels = levels
+        self.history_dropout = history_dropout
+        self.output = OUTPUTS[output](levels)
+        self.networks = nn.ModuleDict()
+        for side in DIRECTIONS[direction]:
+            stacks = PixelStacks(target_dim, condition_dim, channels, layers, first_kernel)
+            head = nn.Sequential(
+                nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, self.output.dim, 1)
+            )
+            self.networks[side] = nn.ModuleDict({"stacks": stacks, "head": head})
+        self.hidden = nn.Parameter(torch.tensor(-1.0)) if history_dropout else None
+
+    @property
+    def stack(self) -> PixelStacks:
+        """Of the direction that samples are drawn in."""
+        return self.networks[self.sample_direction]["stacks"]
+
+    @property
+    def sample_direction(self) -> str:
+        return next(iter(self.networks))
+
+    def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S].
+
+        lengths [B]: columns of each line, where some are padded; to read from right to left, one must know the end.
+        """
+        found = [self.log_prob_of(direction, target, condition, lengths) for direction in self.networks]
+        return sum(found) / len(found)
+
+    def log_prob_of(self, direction: str, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """As `log_prob`, of one of the networks."""
+        order = self.order(direction, target, lengths)
+        target = target if order is None else reordered(target, order)
+        found = self.output.log_prob(self.parameters_of(direction, target, condition, order), target).sum(-1)
+        return found if order is None else reordered(found, order)
+
+    def order(self, direction: str, target: Tensor, lengths: Tensor | None) -> Tensor | None:
+        """Which column of the line is read when, where not each at its own place: [B, S]."""
+        if direction == "left-to-right":
+            return None
+        batch, size = target.shape[:2]
+        lengths = torch.full((batch,), size) if lengths is None else lengths
+        return backwards(lengths.to(target.device), size)
+
+    def parameters_of(self, direction: str, target: Tensor, condition: Tensor, order: Tensor | None = None) -> Tensor:
+        """What the output needs to know of every pixel, given those read before it: [B, S, H, P].
+
+        target: columns in the order they are read in; order: as in `PixelStacks.forward`.
+        """
+        network = self.networks[direction]
+        ink = target.to(network["stacks"].rows_past.dtype) / (self.levels - 1)
+        if self.training and self.history_dropout:
+            hide = uniform(*ink.shape[:2], device=ink.device) < self.history_dropout
+            ink = torch.where(hide[..., None], self.hidden, ink)
+        return network["head"](network["stacks"](ink, condition, order)).permute(0, 2, 3, 1)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        condition: Tensor,
+        size: int,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+        given: Tensor | None = None,
+    ) -> Tensor:
+        """condition [B, L, C] -> grey levels [B, size, H], int64; temperature 0 takes the likeliest level.
+
+        given [B, P, H]: columns to keep; the first of the line, or the last where only right to left is known.
+        """
+        check_temperature(temperature)
+        steps_per_condition(size, condition.shape[1])
+        shape = (len(condition), size, self.target_dim)
+        numbers = noise("uniform", *shape, like=self.stack.rows_past, generator=generator)
+        drawn = torch.zeros(shape, dtype=torch.long, device=condition.device)
+        kept = 0 if given is None else given.shape[1]
+        backward = self.sample_direction == "right-to-left"
+        if kept:
+            drawn[:, :kept] = given.flip(1) if backward else given
+        order = self.order(self.sample_direction, drawn, None)
+        training, _ = self.training, self.eval()
+        for column in range(kept, size):
+            for row in range(self.target_dim):
+                logits = self.output.logits(
+                    self.parameters_of(self.sample_direction, drawn, condition, order)[:, column, row]
+                )
+                drawn[:, column, row] = categorical_draw(logits, numbers[:, column, row], temperature)
+        self.train(training)
+        return drawn.flip(1) if backward else drawn
