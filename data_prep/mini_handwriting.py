@@ -25,7 +25,7 @@ from scipy.ndimage import affine_transform
 
 from unitdisc.corpus import Utterance
 from unitdisc.data.composing import Glyph, Layout, composed, dealt, write_line
-from unitdisc.data.preparing import add_speaker_options, held_out, run, write_corpus
+from unitdisc.data.preparing import add_only_option, add_speaker_options, held_out, only, run, write_corpus
 
 LAYOUT = Layout(height=32, gap=(1, 3), word=(2, 5), blank=(8, 12), margin=(3, 8), wobble=1)
 LENGTH = (8, 14)  # digits of a line
@@ -105,6 +105,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--train-lines", type=int, default=480)
     parser.add_argument("--test-lines", type=int, default=120)
     add_speaker_options(parser, default=None, otherwise="all writers are on both sides", who="writer")
+    add_only_option(parser)
     args = parser.parse_args(argv)
     if min(args.train_lines, args.test_lines) < 1:
         parser.error("--train-lines and --test-lines must be 1 or more")
@@ -112,8 +113,9 @@ def main(argv: list[str] | None = None) -> None:
     from sklearn.datasets import load_digits  # here, because --help needs none of it
 
     digits = load_digits()
-    test = held_out(dict.fromkeys(WRITERS, ""), args.test_writers, args.seed) if args.test_writers else set()
-    sides = {"train": [w for w in WRITERS if w not in test], "test": [w for w in WRITERS if w in test or not test]}
+    writers = only(WRITERS, args.writers)
+    test = held_out(dict.fromkeys(writers, ""), args.test_writers, args.seed) if args.test_writers else set()
+    sides = {"train": [w for w in writers if w not in test], "test": [w for w in writers if w in test or not test]}
     counts = {"train": args.train_lines, "test": args.test_lines}
     made = {}
     for split, chosen in pools(digits.target, np.random.default_rng(args.seed)).items():

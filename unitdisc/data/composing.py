@@ -98,6 +98,15 @@ def trimmed(ink: np.ndarray) -> np.ndarray:
     return ink[inked[0] : inked[-1] + 1] if len(inked) else ink[:0]
 
 
+def cut(glyphs: Sequence[Glyph], length: tuple[int, int], rng: np.random.Generator) -> Iterator[list[Glyph]]:
+    """All characters of a hand once, in an order by chance, in pieces of so many; the last may be shorter."""
+    order = rng.permutation(len(glyphs)).tolist()
+    while order:
+        size = between(length, rng)
+        yield [glyphs[each] for each in order[:size]]
+        order = order[size:]
+
+
 def dealt(count: int, rng: np.random.Generator) -> Iterator[int]:
     """Numbers below `count` without end, none of them again before all others came."""
     while True:

@@ -3,6 +3,8 @@
 import argparse
 import csv
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, zip_longest
@@ -13,8 +15,10 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Interval, Utterance, write_manifest
 from unitdisc.data.audio import audio_info
+from unitdisc.data.image import image_info
 
 Source = TypeVar("Source")
+Made = TypeVar("Made")
 SLACK = 0.02  # seconds by which a label may outlast its recording: rounding, and frames that reach past the end
 
 
@@ -27,11 +31,11 @@ def run(main: Callable[[], None]) -> None:
 
 
 def script_parser(description: str | None) -> argparse.ArgumentParser:
-    """The arguments every script over recordings on disk has."""
+    """The arguments every script over a corpus on disk has."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("raw", type=Path, help="folder of the corpus as distributed")
     parser.add_argument("output", type=Path, help="corpus folder to create")
-    parser.add_argument("--strict", action="store_true", help="stop at the first bad recording, leave none out")
+    parser.add_argument("--strict", action="store_true", help="stop at the first bad file, leave none out")
     return parser
 
 
@@ -45,9 +49,10 @@ def add_speaker_options(
     parser.add_argument("--seed", type=int, default=0, help=f"draws the {who}s to hold out, and all else by chance")
 
 
-def collect(sources: Iterable[Source], make: Callable[[Source], Utterance], strict: bool, raw: Path) -> list[Utterance]:
-    """What `make` makes of every source. A bad one is reported and left out; if `strict`, it raises.
+def collect(sources: Iterable[Source], make: Callable[[Source], Made], strict: bool, raw: Path) -> list[Made]:
+    """What `make` makes of every source, such as an utterance of a row.
 
+    A bad one is reported and left out; if `strict`, it raises.
     Raises CorpusError if nothing is left.
     """
     found = []
@@ -60,9 +65,29 @@ def collect(sources: Iterable[Source], make: Callable[[Source], Utterance], stri
             print(f"left out: {error}", file=sys.stderr)
     if not found:
         raise CorpusError(
-            f"{raw}: no usable recording; give the folder of the corpus as the script's help describes it"
+            f"{raw}: nothing in it can be used; give the folder of the corpus as the script's help describes it"
         )
     return found
+
+
+def add_only_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--writers", metavar="NAMES", help="these alone (ann,bob); default: all")
+
+
+def only(names: Iterable[str], wanted: str | None, what: str = "writers") -> list[str]:
+    """Those of the names that are wanted, which is all if nothing is said; in order.
+
+    Raises CorpusError if some of the wanted are not there.
+    """
+    known = sorted(set(names))
+    if wanted is None:
+        return known
+    chosen = {name.strip() for name in wanted.split(",") if name.strip()}
+    if unknown := sorted(chosen - set(known)):
+        raise CorpusError(f"no {what} {unknown}: choose from {known}")
+    if not chosen:
+        raise CorpusError(f"no {what} in {wanted!r}: choose from {known}")
+    return sorted(chosen)
 
 
 def hold_out(utterances: list[Utterance], which: str, seed: int) -> dict[str, list[Utterance]]:
@@ -130,6 +155,13 @@ def recording(path: Path, name: str | None = None, **known) -> Utterance:
     return Utterance(**{"id": name or path.stem, "path": str(path), "speaker": None, **info._asdict(), **known})
 
 
+def line_image(path: Path, name: str | None = None, **known) -> Utterance:
+    """A whole image of a line as an utterance, its size read from its header; named like the file by default."""
+    info = image_info(path)
+    size = {"ticks": info.width, "height": info.height}
+    return Utterance(**{"id": name or path.stem, "path": str(path), "speaker": None, **size, **known})
+
+
 def with_tier(utterance: Utterance, tier: str, rows: Iterable[tuple[float, float, str]], where: Path) -> Utterance:
     """The utterance with a tier more, of (start, end, label) in seconds.
 
@@ -165,6 +197,20 @@ def read_table(path: Path, columns: Iterable[str]) -> Iterator[dict[str, str]]:
         if None in row.values():
             raise CorpusError(f"{path}:{number}: has too few columns; there must be {len(rows.fieldnames)}")
         yield row
+
+
+def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """The arrays of a .npz file. Raises CorpusError if it cannot be read, and if one is missing."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in names}
+    except KeyError as error:
+        raise CorpusError(f"{path}: {error.args[0]}; copy it again") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(
+            f"{path}: cannot be read ({reason}); give the folder that holds it, or copy it again"
+        ) from error
 
 
 def read_aligned(raw: Path, strict: bool) -> dict[str, list[Utterance]]:
