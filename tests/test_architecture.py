@@ -43,6 +43,7 @@ MAY_IMPORT = {
         "weights",
     },
     "calibration": {"batch", "corpus", "data", "encoding", "model"},
+    "likelihood": {"batch", "corpus", "data", "model", "training"},
     "encoding": {"corpus", "data", "encodings", "model"},
     "kmeans": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "segmenting": {"bottlenecks", "corpus", "encodings", "evaluation", "kmeans", "units"},

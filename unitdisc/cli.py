@@ -29,8 +29,14 @@ AllowPipes = Annotated[bool, typer.Option("--allow-pipes", help="run the `comman
 Strict = Annotated[bool, typer.Option("--strict", help="stop at a bad file instead of leaving it out")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="folder that keeps features between runs")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")]
-Tier = Annotated[str, typer.Option("--tier", help="alignment tier whose labels are looked for")]
-Context = Annotated[str, typer.Option("--context", help="triphone: compare between same neighbours; any: as for words")]
+Tier = Annotated[
+    str | None,
+    typer.Option("--tier", help="alignment tier whose labels are looked for (default: phone; of images: character)"),
+]
+Context = Annotated[
+    str | None,
+    typer.Option("--context", help="triphone: between same neighbours; any: as for words (default: by the tier)"),
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the result")]
 FrameRate = Annotated[float | None, typer.Option("--frame-rate", help="frames per second, for folders of other tools")]
 
@@ -122,9 +128,10 @@ def encode(
 def features(
     corpus: CorpusPath,
     folder: Annotated[Path, typer.Argument(help="folder to create")],
-    kind: Annotated[str, typer.Option(help="mfcc, log-mel or waveform")] = "mfcc",
+    kind: Annotated[str, typer.Option(help="mfcc, log-mel or waveform; columns: of line images")] = "mfcc",
     rate: Annotated[int, typer.Option(help="samples per second")] = 16_000,
     hop: Annotated[int, typer.Option(help="samples from one frame to the next")] = 160,
+    height: Annotated[int, typer.Option(help="rows of pixels that line images are brought to")] = 32,
     normalise: Annotated[str, typer.Option(help="none, utterance, speaker or global")] = "none",
     resample: Annotated[bool, typer.Option("--resample", help="convert recordings of another rate")] = False,
     cache: Cache = None,
@@ -135,10 +142,9 @@ def features(
 
     Example: `unitdisc features data/test.jsonl exp/vq/encodings/test/mfcc`
     """
-    from unitdisc.data.features import Features
-    from unitdisc.verbs.encode import features
+    from unitdisc.verbs.encode import features, features_of_kind
 
-    options = Features(kind, rate, hop, normalise=normalise, resample=resample)
+    options = features_of_kind(kind, rate, hop, height, normalise, resample)
     features(corpus, folder, options, cache, allow_pipes, strict)
 
 
@@ -146,24 +152,48 @@ def features(
 def resynthesise(
     experiment: ExperimentPath,
     corpus: CorpusPath,
-    folder: Annotated[Path, typer.Argument(help="folder for the sound files")],
+    folder: Annotated[Path, typer.Argument(help="folder for the sound files, or images")],
     speaker: Annotated[
-        list[str] | None, typer.Option(help="a voice of the training corpus (default: their own)")
+        list[str] | None, typer.Option(help="a voice, or a scribe, of the training corpus (default: their own)")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="only the first so many utterances")] = None,
     seed: Annotated[int, typer.Option(help="of the decoder's random choices")] = 0,
     temperature: Annotated[float, typer.Option(help="1 draws from the model, less is tamer")] = 1.0,
+    given: Annotated[float, typer.Option(help="share of every line that is given, of which the rest is made")] = 0.0,
     allow_pipes: AllowPipes = False,
     device: Device = None,
 ) -> None:
-    """Turn units back into sound, in the voice of any known speaker.
+    """Turn units back into sound, or into handwriting, in the voice or hand of any known speaker or scribe.
 
     Example: `unitdisc resynthesise exp/vq data/test.jsonl exp/vq/resyntheses --limit 3 --speaker p239`
-    """
-    from unitdisc.verbs.resynthesise import resynthesise
 
-    for path in resynthesise(experiment, corpus, folder, speaker or [], limit, seed, temperature, allow_pipes, device):
+    Lines of which half is given: `unitdisc resynthesise exp/pixelcnn data/test.jsonl exp/pixelcnn/lines --given 0.5`
+    """
+    from unitdisc.verbs.resynthesise import Drawing, resynthesise
+
+    drawing = Drawing(seed, temperature, given)
+    for path in resynthesise(experiment, corpus, folder, speaker or [], limit, drawing, allow_pipes, device):
         typer.echo(path)
+
+
+@app.command()
+def likelihood(
+    experiment: ExperimentPath,
+    corpus: CorpusPath,
+    limit: Annotated[int | None, typer.Option(help="only the first so many utterances")] = None,
+    output: Output = None,
+    cache: Cache = None,
+    allow_pipes: AllowPipes = False,
+    device: Device = None,
+) -> None:
+    """How well the decoder predicts a corpus, in bits per pixel (or sample), with its units and with wrong ones.
+
+    Example: `unitdisc likelihood exp/pixelcnn data/test.jsonl`
+    """
+    from unitdisc.verbs.likelihood import likelihood
+
+    for line in likelihood(experiment, corpus, limit, output, cache, allow_pipes, device):
+        typer.echo(line)
 
 
 @app.command()
@@ -303,10 +333,14 @@ def abx(
     corpus: Annotated[
         Path, typer.Argument(help="manifest, Kaldi data directory or ZeroSpeech item file (.item)", metavar="CORPUS")
     ],
-    tier: Tier = "phone",
+    tier: Tier = None,
     context: Annotated[
-        str, typer.Option(help="triphone; phone: alone, between the same neighbours; any: as for words and digits")
-    ] = "triphone",
+        str | None,
+        typer.Option(
+            help="triphone; phone: alone, between the same neighbours; any: as for words and digits "
+            "(default: triphone; of images: any)"
+        ),
+    ] = None,
     on: Annotated[str, typer.Option(help="column of an item file that A and X share and B does not")] = "phone",
     by: Annotated[str, typer.Option(help="columns that all three share")] = "prev-phone,next-phone",
     across: Annotated[str, typer.Option(help="column that X shares with A and B or does not")] = "speaker",
@@ -337,11 +371,12 @@ def abx(
     An item file and another system's features: `unitdisc abx features/hubert dev-clean.item --frame-rate 50`
     """
     from unitdisc.verbs import abx as verb
+    from unitdisc.verbs.encoded import usual_labels
 
     protocol = verb.protocol_of(
         distance, slicing, average, pooling, l2_normalise, (sampler, max_size_group, max_x_across, sampling_seed)
     )
-    columns = verb.Columns(tier, context, on, by, across)
+    columns = verb.Columns(*usual_labels(corpus, tier, context), on, by, across)
     resources = verb.Resources(bootstrap, seed, threads, memory)
     verb.abx(encodings, corpus, columns, protocol, resources, frame_rate, output, cells, allow_pipes)
 
@@ -351,7 +386,7 @@ def probe(
     encodings: EncodingsPath,
     corpus: CorpusPath,
     mel: Annotated[Path | None, typer.Option(help="log-mel encodings of the same corpus, to be reconstructed")] = None,
-    tier: Tier = "phone",
+    tier: Tier = None,
     task: Annotated[
         list[str] | None,
         typer.Option(
@@ -363,6 +398,9 @@ def probe(
     context_frames: Annotated[int, typer.Option(help="frames seen at once: 1, 3, 5, ...")] = 1,
     balanced: Annotated[bool, typer.Option("--balanced", help="rare classes count as much as frequent ones")] = False,
     controls: Annotated[bool, typer.Option("--controls/--no-controls", help="readers trained on noise beside")] = True,
+    unseen_speakers: Annotated[
+        bool, typer.Option("--unseen-speakers/--known-speakers", help="of labels and sound; or just other utterances")
+    ] = True,
     training_frames: Annotated[int, typer.Option(help="learned from at most in each fold; 0: all")] = 50_000,
     train_encodings: Annotated[Path | None, typer.Option(help="of a corpus to learn from, instead of folds")] = None,
     train_corpus: Annotated[Path | None, typer.Option(help="corpus of --train-encodings")] = None,
@@ -381,7 +419,7 @@ def probe(
     """
     from unitdisc.verbs import probe as verb
 
-    tasks = verb.Tasks(tuple(task or ()), tier, mel, train_mel, ctc_reader)
+    tasks = verb.Tasks(tuple(task or ()), tier, mel, train_mel, ctc_reader, unseen_speakers)
     options = verb.options_of(reader, context_frames, balanced, controls, training_frames, seed, device)
     verb.probe(encodings, corpus, tasks, options, (train_encodings, train_corpus), frame_rate, output, allow_pipes)
 
@@ -390,7 +428,7 @@ def probe(
 def score(
     encodings: EncodingsPath,
     corpus: CorpusPath,
-    tier: Tier = "phone",
+    tier: Tier = None,
     tolerance: Annotated[
         float | None,
         typer.Option(help="of boundaries, in ms, or in pixel columns without a rate (default: 20 ms, 1 column)"),
@@ -408,9 +446,11 @@ def score(
 
     Example: `unitdisc score exp/vq/encodings/test/bottleneck data/test.jsonl --tolerance 20`
     """
+    from unitdisc.verbs.encoded import usual_labels
     from unitdisc.verbs.score import score
 
     learn = (learn_encodings, learn_corpus)
+    tier, _ = usual_labels(corpus, tier)
     score(encodings, corpus, tier, tolerance, spelling, learn, frame_rate, output, allow_pipes)
 
 
@@ -422,8 +462,8 @@ def report(
         Path | None, typer.Option(help="folder made by `unitdisc resynthesise` (default: EXPERIMENT/resyntheses)")
     ] = None,
     compare: Annotated[list[Path] | None, typer.Option(help="another experiment that has a report")] = None,
-    tier: Tier = "phone",
-    context: Context = "triphone",
+    tier: Tier = None,
+    context: Context = None,
     seed: Annotated[int, typer.Option(help="of the probes")] = 0,
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
@@ -433,8 +473,10 @@ def report(
 
     Example: `unitdisc report exp/vq data/test.jsonl --compare exp/vae`
     """
+    from unitdisc.verbs.encoded import usual_labels
     from unitdisc.verbs.report import report
 
+    tier, context = usual_labels(corpus, tier, context)
     typer.echo(report(experiment, corpus, resyntheses, compare or [], tier, context, seed, cache, allow_pipes, device))
 
 

@@ -88,7 +88,13 @@ class UnitModel(nn.Module):
         size: int,
         generator: torch.Generator | None = None,
         temperature: float = 1.0,
+        given: Tensor | None = None,
     ) -> Tensor:
-        """Speaks (or writes) the units again, in the voice of any known speaker: `size` steps of the decoder."""
+        """Speaks (or writes) the units again, in the voice of any known speaker: `size` steps of the decoder.
+
+        given: the first columns of a line [B, P, H], which are kept and gone on from.
+        """
         condition = self.conditioner(latents, lengths, speakers)
-        return self.decoder.sample(condition, size, generator, temperature)
+        if given is None:
+            return self.decoder.sample(condition, size, generator, temperature)
+        return self.decoder.sample(condition, size, generator, temperature, given)

@@ -56,6 +56,13 @@ def write_points(
         return encode_utterances(model, signals, utterances, folder, points, source, advance)
 
 
+def features_of_kind(kind: str, rate: int, hop: int, height: int, normalise: str, resample: bool) -> Features | Columns:
+    """The plain features that options of the command line stand for."""
+    if kind == "columns":
+        return Columns(height=height, normalise=normalise)
+    return Features(kind, rate, hop, normalise=normalise, resample=resample)
+
+
 def features(
     corpus: Path,
     folder: Path,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unitdisc import console
-from unitdisc.corpus import Utterance
+from unitdisc.corpus import CorpusError, Utterance, read_manifest
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.frames import open_for
@@ -29,6 +29,22 @@ def open_both(
         )
     console.say_problems((f"{u.id} has no encoding in {folder}" for u in utterances if u.id not in opened), len(there))
     return opened, there
+
+
+def usual_labels(corpus: Path, tier: str | None, context: str | None = None) -> tuple[str, str]:
+    """The tier and the context of ABX that were asked for, or the usual ones of such a corpus."""
+    usual = ("character", "any") if holds_images(corpus) else ("phone", "triphone")
+    return tier or usual[0], context or usual[1]
+
+
+def holds_images(corpus: Path) -> bool:
+    """Whether a corpus is of line images, by its first line; what is no corpus is found out by whoever reads it."""
+    if corpus.suffix != ".jsonl":
+        return (corpus / "images.scp").exists()
+    try:
+        return next(read_manifest(corpus)).is_image
+    except CorpusError:
+        return False
 
 
 def check_tier(corpus: Path, utterances: Sequence[Utterance], tier: str) -> None:

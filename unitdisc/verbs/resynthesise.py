@@ -1,6 +1,7 @@
-"""unitdisc resynthesise: units back to sound, in any speaker's voice the decoder knows."""
+"""unitdisc resynthesise: units back to sound or to handwriting, in any voice or hand the decoder knows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.audio import write_audio
+from unitdisc.data.image import write_image
 from unitdisc.data.loading import Signals
 from unitdisc.experiment import Experiment, ExperimentError, load
 from unitdisc.model import UnitModel
@@ -18,32 +20,48 @@ from unitdisc.verbs.encode import say_left_out
 from unitdisc.verbs.folders import folder_for_results
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """How the decoder's random choices are made, and the share of every line that it is given to begin with."""
+
+    seed: int = 0
+    temperature: float = 1.0
+    given: float = 0.0
+
+    def __post_init__(self):
+        if not 0 <= self.given < 1:
+            raise ValueError(f"--given is a share of every line, from 0 to less than 1, not {self.given:g}")
+
+
 def resynthesise(
     experiment_folder: Path,
     corpus: Path,
     folder: Path,
     speakers: Sequence[str] = (),
     limit: int | None = None,
-    seed: int = 0,
-    temperature: float = 1.0,
+    drawing: Drawing = Drawing(),
     allow_pipes: bool = False,
     device: str | None = None,
 ) -> list[Path]:
-    """Writes folder/UTTERANCE--SPEAKER.wav for every utterance and voice; returns what it wrote.
+    """Writes folder/UTTERANCE--SPEAKER.wav (or .png) for every utterance and voice (or hand); returns what it wrote.
 
     speakers: voices of the training corpus (default: the utterance's own if it is known, else the first known).
+    Lines of which a part was given are called UTTERANCE--SPEAKER--given-PERCENT.png.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"--limit must be 1 or more, not {limit}")
     folder = folder_for_results(folder)
     experiment, model = load(experiment_folder, usable_device(device))
+    features = experiment.features()
+    if drawing.given and not features.images:
+        raise ValueError("--given completes lines of handwriting; leave it out for recordings")
     unknown = sorted(set(speakers) - set(experiment.speakers))
     if unknown:
         raise ExperimentError(
             f"{experiment_folder}: knows no speaker {unknown}; "
             f"`unitdisc inspect {experiment_folder} --speakers` lists those it knows"
         )
-    usable = usable_utterances(corpus, experiment.features(), allow_pipes)
+    usable = usable_utterances(corpus, features, allow_pipes)
     utterances = usable[:limit]
     heard = {utterance.speaker for utterance in utterances}  # with all they say, or their units would be others
     signals = experiment.signals(experiment_folder, None, allow_pipes)
@@ -51,19 +69,32 @@ def resynthesise(
     written, problems = [], []
     with console.progress("resynthesising", len(utterances)) as advance:
         for utterance in utterances:
-            try:
-                features = signals.features_of(utterance)
-            except CorpusError as error:
-                problems.append(str(error))
-                continue
             for voice in speakers or [own_voice(utterance, experiment)]:
-                wave = speak(model, signals, features, experiment.speakers.index(voice), seed, temperature)
-                path = folder / f"{utterance.id}--{voice.replace('/', '_')}.wav"
-                write_audio(path, wave, signals.features.rate)
-                written.append(path)
+                try:
+                    target = drawn(model, signals, utterance, experiment.speakers.index(voice), drawing)
+                except CorpusError as error:
+                    problems.append(str(error))
+                    break
+                written.append(write(folder, signals, utterance, voice, target, drawing))
             advance(1)
     say_left_out(problems, len(utterances))
     return written
+
+
+def write(
+    folder: Path, signals: Signals, utterance: Utterance, voice: str, target: np.ndarray, drawing: Drawing
+) -> Path:
+    """Writes what the decoder made of an utterance, as long as the utterance is; returns the file."""
+    name = f"{utterance.id}--{voice.replace('/', '_')}"
+    frames = signals.frames_in(utterance)
+    if signals.features.images:
+        part = f"--given-{100 * drawing.given:.0f}" if drawing.given else ""
+        path = folder / f"{name}{part}.png"
+        write_image(path, signals.to_image(target)[:frames])
+    else:
+        path = folder / f"{name}.wav"
+        write_audio(path, signals.to_audio(target)[: frames * signals.features.hop], signals.features.rate)
+    return path
 
 
 def own_voice(utterance: Utterance, experiment: Experiment) -> str:
@@ -71,15 +102,19 @@ def own_voice(utterance: Utterance, experiment: Experiment) -> str:
 
 
 @torch.inference_mode()
-def speak(
-    model: UnitModel, signals: Signals, features: np.ndarray, speaker: int, seed: int, temperature: float
-) -> np.ndarray:
-    """The units of features [T, C] as the decoder says them in a speaker's voice: [T * hop] in [-1, 1]."""
+def drawn(model: UnitModel, signals: Signals, utterance: Utterance, speaker: int, drawing: Drawing) -> np.ndarray:
+    """The target that the decoder makes of the units of an utterance, in a speaker's voice or hand: [S, ...]."""
     device = next(model.parameters()).device
+    features = signals.features_of(utterance)
     lengths = torch.tensor([len(features)], device=device)
     units, lengths = model.encode(torch.from_numpy(features)[None].to(device), lengths)
     steps = units.latents.shape[1] * model.encoder.stride * signals.target.steps_per_frame
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(drawing.seed)
     voice = torch.tensor([speaker], device=device)
-    target = model.resynthesise(units.latents, lengths, voice, steps, generator, temperature)[0].cpu().numpy()
-    return signals.to_audio(target)[: len(features) * signals.features.hop]
+    given = None
+    if drawing.given:
+        target = signals.target_of(utterance)
+        known = target[: round(drawing.given * len(target))].astype(np.int64)
+        given = torch.from_numpy(known)[None].to(device)
+    target = model.resynthesise(units.latents, lengths, voice, steps, generator, drawing.temperature, given)
+    return target[0].cpu().numpy()
