@@ -7,7 +7,7 @@ import pytest
 
 from unitdisc.bottlenecks import BOTTLENECKS
 from unitdisc.config import PRESETS, ConfigError, build, check_tables, construct, defaults, read
-from unitdisc.experiment import FRAME_RATES, Experiment
+from unitdisc.experiment import DERIVED, Experiment
 
 TOML = '[bottleneck]\nkind = "vq"\nnum_codes = 128\n'
 
@@ -95,7 +95,7 @@ def test_the_fields_of_such_an_argument_are_options_like_any_other():
 @pytest.mark.parametrize("kind", BOTTLENECKS)
 def test_defaults_build_the_same_bottleneck(kind):
     sizes = {"in_dim": 80, "frame_rate": 50.0}
-    spelt_out = {"kind": kind, **defaults(BOTTLENECKS[kind], FRAME_RATES)}
+    spelt_out = {"kind": kind, **defaults(BOTTLENECKS[kind], DERIVED["bottleneck"])}
     bottleneck = build("bottleneck", BOTTLENECKS, spelt_out, "vq", **sizes)
     assert repr(bottleneck) == repr(build("bottleneck", BOTTLENECKS, {"kind": kind}, "vq", **sizes))
 

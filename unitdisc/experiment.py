@@ -35,7 +35,7 @@ from unitdisc.weights import weights
 
 TABLES = ("features", "target", "encoder", "bottleneck", "jitter", "conditioner", "decoder", "training")
 WEIGHTS = "model.safetensors"
-FRAME_RATES = ("frame_rate", "frames_per_100_columns")  # follow from features and encoder
+DERIVED = {"bottleneck": ("frame_rate", "frames_per_100_columns"), "decoder": ("levels",)}  # from other tables
 RESTORE = "restore it, or train again into another folder"
 REWRITE = "remove it and run the same `unitdisc train` again, which writes it from the last checkpoint"
 
@@ -67,7 +67,7 @@ class Experiment:
             if table in families:
                 family, default = families[table]
                 options = {"kind": default, **options}
-                full[table] = {**config.defaults(family[options["kind"]], FRAME_RATES), **options}
+                full[table] = {**config.defaults(family[options["kind"]], DERIVED.get(table, ())), **options}
             else:
                 full[table] = {**config.defaults(parts[table]), **options}
         return replace(self, options=full)
