@@ -21,8 +21,12 @@ LEVELS = 4  # of grey
 OPTIONS = {
     "frames": {"channels": 8, "layers": 3},
     "wavenet": {"channels": 8, "skip_channels": 12, "layers": 5, "cycle": 3},
+    "columns": {"channels": 8, "layers": 4, "cycle": 2, "levels": LEVELS},
+    "deconv": {"channels": 8, "layers": 2, "levels": LEVELS},
     "pixelcnn": {"channels": 12, "layers": 2, "first_kernel": 3, "levels": LEVELS},
 }
+GREY = sorted(kind for kind in DECODERS if DECODERS[kind].target == "grey")
+BLIND = {"deconv"}  # to the past
 
 
 def tiny(kind, **options):
@@ -58,6 +62,16 @@ def decoder(request):
     return tiny(request.param)
 
 
+@pytest.fixture(params=[kind for kind in DECODERS if kind not in BLIND])
+def autoregressive(request):
+    return tiny(request.param)
+
+
+@pytest.fixture(params=GREY)
+def grey(request):
+    return tiny(request.param)
+
+
 def test_log_prob_is_one_number_per_step(decoder):
     log_prob = decoder.log_prob(random_target(decoder), random_condition())
     assert log_prob.shape == (2, SIZE)
@@ -74,7 +88,8 @@ def test_no_step_sees_the_future(decoder, step):
 
 
 @pytest.mark.parametrize("step", [0, 1, 10])
-def test_every_step_sees_the_whole_past_within_reach(decoder, step):
+def test_every_step_sees_the_whole_past_within_reach(autoregressive, step):
+    decoder = autoregressive
     target, condition = random_target(decoder), random_condition()
     changed = target.clone()
     changed[:, step : step + 1] = other(target[:, step : step + 1])
@@ -83,6 +98,16 @@ def test_every_step_sees_the_whole_past_within_reach(decoder, step):
     different = (before != after)[0, step + 1 :]
     assert different[:reach].all()
     assert not different[reach:].any()
+
+
+@pytest.mark.parametrize("kind", sorted(BLIND))
+def test_no_step_sees_any_other(kind):
+    decoder = tiny(kind)
+    target, condition = random_target(decoder), random_condition()
+    changed = target.clone()
+    changed[:, 10] = other(target[:, 10:11])[:, 0]
+    different = (decoder.log_prob(target, condition) != decoder.log_prob(changed, condition)).any(0)
+    assert different.nonzero().flatten().tolist() == [10]
 
 
 def test_gradient_reaches_only_the_past():
@@ -102,6 +127,20 @@ def test_probabilities_of_a_sample_sum_to_one(step):
     everything[:, step] = torch.arange(256)
     log_prob = decoder.log_prob(everything, random_condition(1).expand(256, -1, -1))
     torch.testing.assert_close(log_prob[:, step].exp().sum().item(), 1.0, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("step", [0, 7])
+@pytest.mark.parametrize("kind", GREY)
+def test_probabilities_of_a_column_sum_to_one(kind, step):
+    """Over all the columns that there can be: a pixel that peeks at itself, or at one that sees it, cannot pass."""
+    torch.manual_seed(0)
+    decoder = DECODERS[kind](DIM, 3, **(OPTIONS[kind] | {"levels": 3})).double().eval()
+    for parameter in decoder.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    everything = torch.randint(3, (1, 8, 3)).repeat(27, 1, 1)
+    everything[:, step] = torch.cartesian_prod(*3 * [torch.arange(3)])
+    log_prob = decoder.log_prob(everything, random_condition(1, 2).expand(27, -1, -1))
+    torch.testing.assert_close(log_prob[:, step].exp().sum().item(), 1.0, atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("step", [0, 7])
@@ -131,7 +170,8 @@ def test_every_condition_holds_for_its_own_steps(decoder):
         assert different[first : first + SIZE // CONDITIONS].all()
 
 
-def test_condition_is_upsampled_to_the_nearest(decoder):
+def test_condition_is_upsampled_to_the_nearest(autoregressive):
+    decoder = autoregressive
     target, condition = random_target(decoder), random_condition()
     slow = decoder.log_prob(target, condition)
     fast = decoder.log_prob(target, condition.repeat_interleave(SIZE // CONDITIONS, dim=1))
@@ -141,7 +181,7 @@ def test_condition_is_upsampled_to_the_nearest(decoder):
 def test_condition_reaches_every_layer_and_every_weight_learns(decoder):
     decoder.train()
     decoder.log_prob(random_target(decoder), random_condition()).sum().backward()
-    for layer in decoder.stack.layers:
+    for layer in decoder.stack.layers if hasattr(decoder, "stack") else [decoder]:
         assert (layer.condition.weight.grad != 0).all()
     for name, parameter in decoder.named_parameters():
         assert (parameter.grad != 0).any(), name
@@ -195,18 +235,21 @@ def test_learns(decoder):
     assert decoder.eval().log_prob(target, condition).mean().item() > first + 0.5
 
 
-def test_history_is_hidden_in_training_only():
-    decoder = tiny("frames", history_dropout=0.5)
+@pytest.mark.parametrize("kind", ["frames", "columns"])
+def test_history_is_hidden_in_training_only(kind):
+    decoder = tiny(kind, history_dropout=0.5)
     target, condition = random_target(decoder), random_condition()
     torch.testing.assert_close(decoder.log_prob(target, condition), decoder.log_prob(target, condition), rtol=0, atol=0)
     decoder.train()
     assert not torch.allclose(decoder.log_prob(target, condition), decoder.log_prob(target, condition))
 
 
-def test_a_history_all_hidden_leaves_the_condition_alone():
-    decoder = tiny("frames", history_dropout=1.0).train()
+@pytest.mark.parametrize("kind,predict", [("frames", "means"), ("columns", "logits")])
+def test_a_history_all_hidden_leaves_the_condition_alone(kind, predict):
+    decoder = tiny(kind, history_dropout=1.0).train()
     target, condition = random_target(decoder), random_condition()
-    torch.testing.assert_close(decoder.means(target, condition), decoder.means(other(target), condition))
+    first, second = (getattr(decoder, predict)(heard, condition) for heard in (target, other(target)))
+    torch.testing.assert_close(first, second)
 
 
 def test_every_item_has_a_history_of_its_own():
@@ -239,10 +282,57 @@ def test_scales_start_where_trained_ones_end():
     torch.testing.assert_close(decoder.log_scale.exp(), torch.full((7,), FIRST_SCALE), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("options", [{"history_dropout": 1.5}, {"scales": (2.0, 1.0)}, {"layers": 0}])
-def test_options_that_mean_nothing_are_refused(options):
-    with pytest.raises(ValueError):
-        DECODERS["frames"](DIM, 7, **options)
+@pytest.mark.parametrize(
+    "kind,options,message",
+    [
+        ("frames", {"history_dropout": 1.5}, "from 0 to 1"),
+        ("frames", {"scales": (2.0, 1.0)}, "a lower and an upper bound"),
+        ("frames", {"layers": 0}, "a layer and a kernel"),
+        ("columns", {"history_dropout": 1.5}, "from 0 to 1"),
+        ("columns", {"layers": 0}, "a layer and a kernel"),
+        ("columns", {"cycle": 0}, "cycle is a number of layers"),
+        *[(kind, {"levels": 1}, "2 grey levels at least") for kind in GREY],
+    ],
+)
+def test_options_that_mean_nothing_are_refused(kind, options, message):
+    with pytest.raises(ValueError, match=message):
+        DECODERS[kind](DIM, 7, **options)
+
+
+def test_columns_are_by_default_as_far_sighted_as_published():
+    assert DECODERS["columns"](DIM, 32).stack.receptive_field == 23
+
+
+def test_lengths_are_not_needed_where_nothing_is_padded(decoder):
+    target, condition = random_target(decoder), random_condition()
+    known = decoder.log_prob(target, condition, torch.full((2,), SIZE))
+    torch.testing.assert_close(known, decoder.log_prob(target, condition))
+
+
+def test_padding_changes_nothing(decoder):
+    target, condition, lengths = random_target(decoder), random_condition(), torch.tensor([SIZE, 13])
+    padded, other_condition = target.clone(), condition.clone()
+    padded[1, 13:] = other(target[1:, 13:])[0]
+    other_condition[1, 4:] += 1.0  # holds from step 16 on
+    before = decoder.log_prob(target, condition, lengths)
+    after = decoder.log_prob(padded, other_condition, lengths)
+    torch.testing.assert_close(before[0], after[0], rtol=0, atol=0)
+    torch.testing.assert_close(before[1, :13], after[1, :13], rtol=0, atol=0)
+
+
+def test_a_pixel_is_more_likely_where_it_was_learned(grey):
+    """Ink where there was ink: levels, rows and columns stay where they are."""
+    decoder = copy.deepcopy(grey).train()
+    target, condition = random_target(decoder, batch=1), random_condition(1)
+    optimiser = torch.optim.Adam(decoder.parameters(), 1e-2)
+    for _ in range(100):
+        optimiser.zero_grad()
+        (-decoder.log_prob(target, condition).mean()).backward()
+        optimiser.step()
+    decoder.eval()
+    right = decoder.log_prob(target, condition).sum()
+    for wrong in (target.flip(2), target.roll(1, 1), LEVELS - 1 - target):
+        assert right > decoder.log_prob(wrong, condition).sum() + 10
 
 
 def test_defaults_are_of_the_size_of_the_paper():

@@ -5,11 +5,13 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from unitdisc.decoders.columns import ColumnWaveNet
+from unitdisc.decoders.deconv import Deconv
 from unitdisc.decoders.frames import Frames
 from unitdisc.decoders.pixelcnn import PixelCNN
 from unitdisc.decoders.wavenet import WaveNet
 
-__all__ = ["DECODERS", "Decoder", "Frames", "PixelCNN", "WaveNet"]
+__all__ = ["DECODERS", "ColumnWaveNet", "Decoder", "Deconv", "Frames", "PixelCNN", "WaveNet"]
 
 
 class Decoder(Protocol):
@@ -37,4 +39,4 @@ class Decoder(Protocol):
         """
 
 
-DECODERS = {"frames": Frames, "wavenet": WaveNet, "pixelcnn": PixelCNN}
+DECODERS = {"frames": Frames, "wavenet": WaveNet, "columns": ColumnWaveNet, "deconv": Deconv, "pixelcnn": PixelCNN}

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unitdisc.distributed import uniform
+
 
 class GatedLayer(nn.Module):
     """One convolution: a step sees `kernel` inputs, `dilation` apart, the newest of them its own.
@@ -113,6 +115,17 @@ class CausalStack(nn.Module):
             value, x = follow(skips, step)
             values.append(value)
         return torch.stack(values, dim=1)
+
+
+def heard(past: Tensor, start: Tensor, hidden: Tensor, dropout: float) -> Tensor:
+    """The inputs of all steps: `start`, then the steps before, each with a probability replaced by `hidden`.
+
+    past: [B, S - 1, C], start and hidden: [C] -> [B, S, C].
+    """
+    if dropout:
+        hide = uniform(*past.shape[:2], device=past.device) < dropout
+        past = torch.where(hide[..., None], hidden.to(past.dtype), past)
+    return torch.cat([start.to(past.dtype).expand(len(past), 1, -1), past], dim=1)
 
 
 def steps_per_condition(size: int, conditions: int) -> int:

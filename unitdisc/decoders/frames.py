@@ -5,9 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from unitdisc.decoders.causal import CausalStack
+from unitdisc.decoders.causal import CausalStack, heard
 from unitdisc.decoders.likelihoods import check_temperature, noise, normal_draw, normal_log_prob
-from unitdisc.distributed import uniform
 
 FIRST_SCALE = 0.4  # about what a trained decoder ends with: from 1, Adam would take a thousand steps to get there
 
@@ -64,12 +63,9 @@ class Frames(nn.Module):
 
     def means(self, target: Tensor, condition: Tensor) -> Tensor:
         """What every frame is expected to be, given the frames before it: [B, S, bins]."""
-        past = self.prenet(target[:, :-1])
-        if self.training:
-            hide = uniform(*past.shape[:2], device=past.device) < self.history_dropout
-            past = torch.where(hide[..., None], self.hidden.to(past.dtype), past)
-        start = self.start.to(past.dtype).expand(len(target), 1, -1)
-        return self.head(self.stack(torch.cat([start, past], dim=1)[:, : target.shape[1]], condition))
+        dropout = self.history_dropout if self.training else 0.0
+        x = heard(self.prenet(target[:, :-1]), self.start, self.hidden, dropout)[:, : target.shape[1]]
+        return self.head(self.stack(x, condition))
 
     @torch.no_grad()
     def sample(

@@ -1,0 +1,23 @@
+"""What decoders of line images share: checks of grey levels and of columns that are given."""
+
+from torch import Tensor
+
+
+def check_levels(levels: int) -> None:
+    """Raises ValueError if levels of grey cannot tell ink from paper."""
+    if levels < 2:
+        raise ValueError(f"an image has 2 grey levels at least, not {levels}")
+
+
+def check_given(given: Tensor | None, shape: tuple[int, int, int], levels: int) -> None:
+    """Raises ValueError unless `given` [B, P, H] can be the first columns of a sample of shape [B, S, H]."""
+    if given is None:
+        return
+    batch, size, height = shape
+    if given.ndim != 3 or (len(given), given.shape[2]) != (batch, height) or given.shape[1] > size:
+        raise ValueError(
+            f"the columns given are {list(given.shape)}, but must be at most [{batch}, {size}, {height}]: "
+            "items, columns and rows of what is drawn"
+        )
+    if given.numel() and not 0 <= int(given.min()) <= int(given.max()) < levels:
+        raise ValueError(f"the columns given have levels outside of 0 to {levels - 1}")
