@@ -2,7 +2,11 @@
 
 Columns are read one after the other, and the rows of a column from top to bottom. No kernel is masked: each has only
 the taps it may have, and asymmetric padding puts them where they belong.
+
+Computed in two ways that agree: all pixels at once, to train, and one column and one pixel at a time, to sample.
 """
+
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -86,6 +90,46 @@ class PixelStacks(nn.Module):
             projected = layer.condition(condition).repeat_interleave(repeats, dim=1)
             past, above = layer(past, above, projected if order is None else reordered(projected, order))
         return above
+
+    def known_columns(self, ink: Tensor, condition: Tensor, order: Tensor | None = None) -> Iterator[Tensor]:
+        """One column at a time: what the columns before it and the condition add to the gates of `above`.
+
+        Arguments as in `forward`. Gives [B, layers, H, 2 * C] for every column, and reads of `ink` only what lies
+        before that column: it can be filled in on the way. Each layer keeps the one column that it will need again.
+        """
+        batch, size, height = ink.shape
+        reach = self.reach
+        repeats = steps_per_condition(size, condition.shape[1])
+        projected = [layer.condition(condition).repeat_interleave(repeats, dim=1) for layer in self.layers]
+        projected = projected if order is None else [reordered(values, order) for values in projected]
+        before = [ink.new_zeros(batch, self.channels, 1, height) for _ in self.layers]
+        for column in range(size):
+            seen = ink[:, None, max(0, column - reach) : column]
+            past = self.first_past(F.pad(seen, (reach, reach, reach - seen.shape[2], 0))) + self.rows_past
+            known = []
+            for index, layer in enumerate(self.layers):
+                to_above, *to_past = projected[index][:, column, :, None, None].split(2 * self.channels, dim=1)
+                gates = layer.past(F.pad(torch.cat([before[index], past], dim=2), (1, 1)))
+                known.append(layer.across(gates) + to_above)
+                before[index] = past
+                past = past if layer.last else gated(gates + to_past[0])
+            yield torch.stack([gates[:, :, 0] for gates in known], dim=1).transpose(2, 3)
+
+    def descend(self, known: Tensor, follow: Callable[[Tensor, int], Tensor]) -> None:
+        """Down one column, pixel by pixel, given what `known_columns` says of it: [B, layers, H, 2 * C].
+
+        follow: (what is known of a pixel [B, C, 1, 1], its row) -> the ink of that pixel [B].
+        """
+        batch, layers, height, _ = known.shape
+        ink = known.new_zeros(batch, 1, 1, self.reach + height)  # as many rows above the first as the kernel sees
+        before = [known.new_zeros(batch, self.channels, 1, 1) for _ in range(layers)]
+        for row in range(height):
+            x = self.first_above(ink[..., row : row + self.reach]) + self.rows_above[..., row : row + 1]
+            for index, layer in enumerate(self.layers):
+                gates = layer.above(torch.cat([before[index], x], dim=3)) + known[:, index, row, :, None, None]
+                before[index] = x
+                x = x + layer.residual(gated(gates))
+            ink[:, 0, 0, self.reach + row] = follow(x, row)
 
 
 def reordered(x: Tensor, order: Tensor) -> Tensor:

@@ -1,9 +1,12 @@
 """PixelCNN (van den Oord et al., 2016) over line images, pixel by pixel, as large as in Chorowski et al. (2019)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import steps_per_condition
+from unitdisc.decoders.grey import check_given, check_levels
 from unitdisc.decoders.likelihoods import categorical_draw, categorical_log_prob, check_temperature, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
 from unitdisc.decoders.masked import PixelStacks, backwards, reordered
@@ -20,7 +23,7 @@ class Softmax:
     """Any probabilities of the levels: [..., levels] parameters, their logits."""
 
     def __init__(self, levels: int):
-        self.dim = levels
+        self.levels = self.dim = levels
 
     def log_prob(self, parameters: Tensor, levels: Tensor) -> Tensor:
         return categorical_log_prob(parameters, levels)
@@ -61,8 +64,7 @@ class PixelCNN(nn.Module):
         history_dropout: float = 0.0,
     ):
         super().__init__()
-        if levels < 2:
-            raise ValueError(f"an image has 2 grey levels at least, not {levels}")
+        check_levels(levels)
         if not 0 <= history_dropout <= 1:
             raise ValueError(f"history_dropout is a probability, from 0 to 1, not {history_dropout}")
         for name, value, known in (("output", output, OUTPUTS), ("direction", direction, DIRECTIONS)):
@@ -82,13 +84,17 @@ class PixelCNN(nn.Module):
         self.hidden = nn.Parameter(torch.tensor(-1.0)) if history_dropout else None
 
     @property
+    def sample_direction(self) -> str:
+        return next(iter(self.networks))
+
+    @property
     def stack(self) -> PixelStacks:
-        """Of the direction that samples are drawn in."""
+        """Of the direction that samples are drawn in, as its head."""
         return self.networks[self.sample_direction]["stacks"]
 
     @property
-    def sample_direction(self) -> str:
-        return next(iter(self.networks))
+    def head(self) -> nn.Sequential:
+        return self.networks[self.sample_direction]["head"]
 
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S].
@@ -140,20 +146,48 @@ class PixelCNN(nn.Module):
         """
         check_temperature(temperature)
         steps_per_condition(size, condition.shape[1])
-        shape = (len(condition), size, self.target_dim)
-        numbers = noise("uniform", *shape, like=self.stack.rows_past, generator=generator)
-        drawn = torch.zeros(shape, dtype=torch.long, device=condition.device)
+        numbers = noise(
+            "uniform", len(condition), size, self.target_dim, like=self.stack.rows_past, generator=generator
+        )
+        if condition.device.type != "cpu":
+            return self.sample_columns(self.draw_column, condition, numbers, temperature, given)
+        from unitdisc.decoders.compiled_pixels import ColumnSampler  # numba is slow to load; training never needs it
+
+        draw_column = ColumnSampler(self.stack, self.head, self.output)
+        return self.sample_columns(draw_column, condition, numbers, temperature, given)
+
+    @torch.no_grad()
+    def sample_columns(
+        self,
+        draw_column: Callable[[Tensor, Tensor, float], Tensor],
+        condition: Tensor,
+        numbers: Tensor,
+        temperature: float = 1.0,
+        given: Tensor | None = None,
+    ) -> Tensor:
+        """As `sample`, from uniform numbers [B, S, H]; draw_column as the method of that name."""
+        levels = numbers.new_zeros(numbers.shape, dtype=torch.long)
+        check_given(given, tuple(numbers.shape), self.levels)
         kept = 0 if given is None else given.shape[1]
-        backward = self.sample_direction == "right-to-left"
+        mirrored = self.sample_direction == "right-to-left"
         if kept:
-            drawn[:, :kept] = given.flip(1) if backward else given
-        order = self.order(self.sample_direction, drawn, None)
-        training, _ = self.training, self.eval()
-        for column in range(kept, size):
-            for row in range(self.target_dim):
-                logits = self.output.logits(
-                    self.parameters_of(self.sample_direction, drawn, condition, order)[:, column, row]
-                )
-                drawn[:, column, row] = categorical_draw(logits, numbers[:, column, row], temperature)
-        self.train(training)
-        return drawn.flip(1) if backward else drawn
+            levels[:, :kept] = given.flip(1) if mirrored else given
+        ink = levels.to(numbers.dtype) / (self.levels - 1)
+        order = self.order(self.sample_direction, levels, None)
+        for column, known in enumerate(self.stack.known_columns(ink, condition, order)):
+            if column >= kept:
+                levels[:, column] = draw_column(known, numbers[:, column], temperature)
+                ink[:, column] = levels[:, column].to(ink.dtype) / (self.levels - 1)
+        return levels.flip(1) if mirrored else levels
+
+    def draw_column(self, known: Tensor, numbers: Tensor, temperature: float) -> Tensor:
+        """known as from `PixelStacks.known_columns`, uniform numbers [B, H] -> levels [B, H]."""
+        levels = []
+
+        def follow(x: Tensor, row: int) -> Tensor:
+            logits = self.output.logits(self.head(x)[..., 0, 0])
+            levels.append(categorical_draw(logits, numbers[:, row], temperature))
+            return levels[-1].to(numbers.dtype) / (self.levels - 1)
+
+        self.stack.descend(known, follow)
+        return torch.stack(levels, dim=1)
