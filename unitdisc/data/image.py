@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.files import written_aside
@@ -147,7 +147,8 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is refused or repaired here
-            with Image.open(path, formats=FORMATS) as image:
+            # given a file and not its name, for from a mapped file Pillow turns uncompressed TIFFs wrongly
+            with Path(path).open("rb") as file, Image.open(file, formats=FORMATS) as image:
                 check_kind(image, path)
                 yield image
     except ImageError:
@@ -157,7 +158,9 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
     except MemoryError:
         raise ImageError.at(path, "does not fit into memory", "make it smaller") from None
     except Exception as error:  # a damaged file can raise nearly anything
-        reason = str(error).replace(repr(str(path)), "it").rstrip(".") or type(error).__name__
+        reason = str(error).rstrip(".") or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):
+            reason = "it begins like no image"
         raise ImageError.at(path, f"cannot be read ({reason})", "copy it again, or convert it to PNG") from error
 
 
@@ -172,7 +175,7 @@ def check_file(path: Path) -> None:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, kind in OTHERS.items():
         if start[: len(magic)].lower() == magic.lower():
-            raise ImageError.at(path, f"is {kind} and no image of pixels", "convert it to PNG, or copy the image itself")
+            raise ImageError.at(path, f"is {kind} and no image of pixels", "convert it to PNG, or copy the image")
     if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
         raise ImageError.at(path, f"is {head[8:12].decode().upper()}, which is not read here", "convert it to PNG")
 

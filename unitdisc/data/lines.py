@@ -11,7 +11,7 @@ from unitdisc.data.image import resized
 
 POLARITIES = ("auto", "dark", "light")  # the ink is darker or lighter than the paper
 MAX_SLANT = 45  # degrees from upright, either way
-SEEN = 48  # rows are enough to see the slant
+SEEN = 96  # rows at which the slant is seen: more than most have, for strokes of few pixels look upright
 FAINTEST = 0.05  # what differs less than this from the paper is no ink
 
 
@@ -30,7 +30,7 @@ def normalised(
     if slant:
         ink = sheared(ink, -slant_of(ink))
     ink = resized(ink, columns, height)
-    return np.clip(stretched(ink) if contrast else ink, 0, 1)
+    return np.clip(stretched(ink) if contrast else ink, 0, 1, dtype=np.float32)
 
 
 def is_light_on_dark(ink: np.ndarray) -> bool:
@@ -66,10 +66,10 @@ def without_paper(ink: np.ndarray) -> np.ndarray:
 
 def stretched(ink: np.ndarray) -> np.ndarray:
     """The contrast at its fullest: paper, with what grain it has, at 0, and the darker part of the strokes at 1."""
+    if np.ptp(ink) < FAINTEST:
+        return np.zeros_like(ink)
     limit = threshold(ink)
     paper, strokes = ink[ink <= limit], ink[ink > limit]
-    if not strokes.size:
-        return np.zeros_like(ink)
     level, lightest = np.percentile(paper, [50, 5])
     black = np.percentile(strokes, 75)
     low = min(level + (level - lightest), limit)  # as much grain above the level as below it
@@ -79,25 +79,26 @@ def stretched(ink: np.ndarray) -> np.ndarray:
 def slant_of(ink: np.ndarray) -> float:
     """The angle of the strokes in degrees from upright, to the right positive; 0 where there are none."""
     columns, rows = ink.shape
-    seen = resized(ink, max(1, round(columns * min(1, SEEN / rows))), min(rows, SEEN))
-    column, row = np.nonzero(seen > max(threshold(seen), FAINTEST))
+    seen = np.clip(stretched(resized(ink, max(1, round(columns * SEEN / rows)), SEEN)), 0, 1)
+    column, row = np.nonzero(seen > 0.2)
     if not len(column):
         return 0.0
-    rise = (seen.shape[1] - 1) / 2 - row
-    coarse = np.arange(-MAX_SLANT, MAX_SLANT + 1, 3.0)
-    best = max(coarse, key=lambda angle: concentration(column, rise, angle))
-    fine = np.clip(best + np.arange(-3, 3.5, 0.5), -MAX_SLANT, MAX_SLANT)
-    return float(max(fine, key=lambda angle: concentration(column, rise, angle)))
+    rise = (SEEN - 1) / 2 - row
+
+    def concentration(angle: float) -> float:
+        return gathered(column - np.tan(np.radians(angle)) * rise, seen[column, row])
+
+    best = max(range(-MAX_SLANT, MAX_SLANT + 1, 5), key=concentration)
+    return float(max(range(max(best - 4, -MAX_SLANT), min(best + 4, MAX_SLANT) + 1), key=concentration))
 
 
-def concentration(column: np.ndarray, rise: np.ndarray, angle: float) -> float:
-    """How few columns the ink gathers in once it is stood up from an angle: the sum of the squares of each one's."""
-    position = column - np.tan(np.radians(angle)) * rise
-    position -= position.min()
+def gathered(position: np.ndarray, weight: np.ndarray) -> float:
+    """How few columns some ink gathers in: the sum of the squares of what each holds."""
+    position = position - position.min()
     whole = position.astype(np.int64)
     part = position - whole
-    ink = np.bincount(whole, 1 - part, minlength=whole.max() + 2) + np.bincount(whole + 1, part)
-    return float((gaussian_filter1d(ink, 0.7) ** 2).sum())  # smoothed, or whole columns (angle 0) would be favoured
+    ink = np.bincount(whole, weight * (1 - part), whole.max() + 2) + np.bincount(whole + 1, weight * part)
+    return float((gaussian_filter1d(ink, 1.5) ** 2).sum())  # smoothed, or whole columns (angle 0) would be favoured
 
 
 def sheared(ink: np.ndarray, angle: float) -> np.ndarray:
