@@ -6,6 +6,7 @@ import numpy as np
 import soundfile
 
 from unitdisc.corpus import Interval, Utterance, read_manifest, write_manifest
+from unitdisc.data.image import write_image
 
 RATE = 16_000
 OPTIONS = {
@@ -26,9 +27,28 @@ OPTIONS = {
 }
 
 
+LINE_OPTIONS = OPTIONS | {
+    "features.kind": "columns",
+    "features.height": 16,
+    "encoder.kind": "conv2d",
+    "encoder.channels": "[4, 4, 8]",
+    "decoder.kind": "columns",
+    "training.crop": 32,
+}
+del LINE_OPTIONS["encoder.dim"], LINE_OPTIONS["target.bins"]
+
+
 def settings(**more) -> list[str]:
     """The options of a model that trains in a second, as they stand on a command line."""
-    options = OPTIONS | {name.replace("__", "."): value for name, value in more.items()}
+    return as_arguments(OPTIONS | {name.replace("__", "."): value for name, value in more.items()})
+
+
+def line_settings(**more) -> list[str]:
+    """The same for line images."""
+    return as_arguments(LINE_OPTIONS | {name.replace("__", "."): value for name, value in more.items()})
+
+
+def as_arguments(options: dict) -> list[str]:
     return [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
 
 
@@ -52,6 +72,24 @@ def make_corpus(folder: Path, number: int = 12) -> Path:
         utterances.append(Utterance(f"u{i:02d}", path, f"s{i % 4}", ticks, RATE, gender=gender, alignment=tiers))
     write_manifest(folder / "corpus.jsonl", utterances)
     return folder / "corpus.jsonl"
+
+
+def make_lines(folder: Path, number: int = 12) -> Path:
+    """A manifest of line images 16 or 24 rows high by three writers: bars of four heights, `a` to `d`."""
+    utterances = []
+    for i in range(number):
+        height, rng = (16, 24)[i % 2], np.random.default_rng(i)
+        letters = [Interval(start, start + 8, "abcd"[rng.integers(4)]) for start in range(4, 100 + 6 * i, 12)]
+        ink = np.zeros((letters[-1].end + 6, height))
+        for start, end, label in letters:
+            ink[start + 1 : end - 1, : height * (1 + "abcd".index(label)) // 4] = 1 - 0.2 * (i % 3)
+        path = folder / f"line{i:02d}.png"
+        write_image(path, ink)
+        text, tiers = "".join(letter.label for letter in letters), {"character": letters}
+        line = Utterance(path.stem, str(path), f"w{i % 3}", len(ink), text=text, alignment=tiers, height=height)
+        utterances.append(line)
+    write_manifest(folder / "lines.jsonl", utterances)
+    return folder / "lines.jsonl"
 
 
 def listed(manifest: Path) -> list[Utterance]:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_limits
-from tiny import make_corpus, settings
+from tiny import line_settings, make_corpus, make_lines, settings
 
 from unitdisc import cli
+from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.model import PROBE_POINTS
 from unitdisc.verbs.encode import encode, features
@@ -66,4 +67,27 @@ def tiny_encodings(tiny_corpus, tiny_experiment) -> Path:
     folder = tiny_corpus.parent.parent / "encodings"
     encode(tiny_experiment, tiny_corpus, folder, PROBE_POINTS, device="cpu")
     features(tiny_corpus, folder / "mfcc", Features(normalise="none"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_lines(tmp_path_factory) -> Path:
+    """The manifest of a tiny corpus of line images; not to be changed."""
+    return make_lines(tmp_path_factory.mktemp("lines") / "corpus")
+
+
+@pytest.fixture(scope="session")
+def tiny_line_experiment(tiny_lines) -> Path:
+    """An experiment trained on the tiny line images for a few steps; not to be changed."""
+    folder = tiny_lines.parent.parent / "experiment"
+    train("small-handwriting", tiny_lines, folder, line_settings()[1::2], device="cpu")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_line_encodings(tiny_lines, tiny_line_experiment) -> Path:
+    """The tiny line images at every probe point of their experiment, and their columns; not to be changed."""
+    folder = tiny_lines.parent.parent / "encodings"
+    encode(tiny_line_experiment, tiny_lines, folder, PROBE_POINTS, device="cpu")
+    features(tiny_lines, folder / "columns", Columns(height=16))
     return folder
