@@ -1,0 +1,78 @@
+"""Stretches of an utterance in ticks and in frames, and the labels that lie under them."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from unitdisc.corpus import Interval, Utterance
+
+
+def frames_within(centres: np.ndarray, start: float, end: float) -> tuple[int, int]:
+    """First and last + 1 of the frames whose centre lies in ticks [start, end)."""
+    first, last = np.searchsorted(centres, (start, end))
+    return int(first), int(last)
+
+
+def borders(centres: np.ndarray, ticks: int) -> np.ndarray:
+    """Where frames begin and end: whole ticks halfway between their centres, 0 and `ticks`: [T] -> [T + 1].
+
+    Frames with centres beyond the end of the utterance (a padded last frame) begin and end there.
+    """
+    between = np.ceil((centres[1:] + centres[:-1]) / 2)
+    return np.clip(np.concatenate([[0], between, [ticks]]), 0, ticks).astype(int)
+
+
+def occurrences(utterances: Iterable[Utterance], tier: str, text: str) -> Iterator[tuple[Utterance, Interval]]:
+    """Where a label, or several in a row, stand in a tier, in the order of the utterances.
+
+    The labels of a word of `text` follow each other without a gap ("qu": the character q and right after it u), its
+    words stand one after the other, with or without one ("one two"; "li dis").
+    """
+    words = text.split()
+    for utterance in utterances:
+        intervals = utterance.alignment.get(tier, [])
+        for first in range(len(intervals)):
+            last = spelled(intervals, first, text, words)
+            if last is not None:
+                yield utterance, Interval(intervals[first].start, intervals[last].end, text)
+
+
+def spelled(intervals: Sequence[Interval], place: int, text: str, words: Sequence[str]) -> int | None:
+    """The last of the intervals from `place` on that spell a text, if they do."""
+    if intervals[place].label == text:
+        return place
+    place -= 1
+    for word in words:
+        read = ""
+        while len(read) < len(word):
+            place += 1
+            if place == len(intervals) or (read and intervals[place].start != intervals[place - 1].end):
+                return None
+            read += intervals[place].label
+            if not word.startswith(read) or not intervals[place].label:
+                return None
+    return place if words else None
+
+
+def label_under(utterance: Utterance, tier: str | None, start: int, end: int) -> str:
+    """The labels whose middle lies in ticks [start, end), or the one that holds its middle; "" if there are none.
+
+    Characters are joined to words, other labels separated by blanks.
+    """
+    intervals = utterance.alignment.get(tier, []) if tier else []
+    inside = [each for each in intervals if start <= (each.start + each.end) / 2 < end]
+    inside = inside or [each for each in intervals if each.start <= (start + end) / 2 < each.end]
+    gaps = [inside[i].end < inside[i + 1].start for i in range(len(inside) - 1)] + [False]
+    blanks = [" " if gap or tier != "character" else "" for gap in gaps]
+    return "".join(each.label + blank for each, blank in zip(inside, blanks)).strip()
+
+
+def in_ticks(utterance: Utterance, value: float) -> int:
+    """Seconds of a recording, or pixel columns of an image, in ticks."""
+    return math.floor(value * (utterance.rate or 1) + 0.5)
+
+
+def to_read(utterance: Utterance, ticks: float) -> float:
+    """Ticks in the unit that a person reads: seconds of a recording, pixel columns of an image."""
+    return ticks / utterance.rate if utterance.rate else ticks
