@@ -20,8 +20,9 @@ from unitdisc.encodings import Encodings
 from unitdisc.report import ReportError, write_report
 from unitdisc.report.boxes import Box
 from unitdisc.report.clips import RATE, Stretch, mel_power, spectrogram_uri, unit_clip, utterance_clip
-from unitdisc.report.examples import by_different_speakers, most_used, phones_in_units, typical_utterances
+from unitdisc.report.examples import by_different_speakers, labels_in_units, most_used, typical_utterances
 from unitdisc.report.figures import similar_rows
+from unitdisc.report.resyntheses import Made
 from unitdisc.report.scores import abx_rows, curves, measure, training_seconds
 from unitdisc.report.summary import read_log
 from unitdisc.units import read_units
@@ -145,7 +146,7 @@ def report(corpus, encodings, tmp_path_factory) -> Path:
     """A page with everything that can be on one."""
     home = tmp_path_factory.mktemp("report")
     write_audio(home / "again.wav", 0.3 * np.sin(np.arange(8000) / 5), 8000)
-    again = {corpus[1].id: [(f"in another voice {HOSTILE}", home / "again.wav")]}
+    again = {corpus[1].id: [Made(f"in another voice {HOSTILE}", home / "again.wav")]}
     others = {f"other $\\x$ {HOSTILE}": made_scores()}
     return write_report(made_experiment(home), corpus, {"bottleneck": encodings}, made_scores(), others, again)
 
@@ -283,7 +284,7 @@ def test_what_the_data_say_is_shown_and_not_obeyed(report):
 
 
 def test_units_are_counted_under_the_labels_and_silence_is_not(corpus, encodings):
-    found = phones_in_units(corpus, encodings, "phone")
+    found = labels_in_units(corpus, encodings, "phone")
     expected = {}
     for utterance in corpus:
         for place, code in enumerate(encodings.codes[utterance.id]):
@@ -297,15 +298,15 @@ def test_units_are_counted_under_the_labels_and_silence_is_not(corpus, encodings
 
 
 def test_the_most_used_units_come_first_and_silence_last(corpus, encodings):
-    usages = most_used(phones_in_units(corpus, encodings, "phone"), corpus, encodings, "phone", 12, 4)
+    usages = most_used(labels_in_units(corpus, encodings, "phone"), corpus, encodings, "phone", 12, 4)
     assert [usage.code for usage in usages][:2] == [4, 5]  # aa, ss
     assert 3 not in [usage.code for usage in usages]  # silence
     assert sum(usage.share for usage in usages) == pytest.approx(1)
-    assert usages[0].phones == [("aa", 1.0)]
+    assert usages[0].labels == [("aa", 1.0)]
 
 
 def test_examples_come_from_different_speakers_women_and_men_in_turn(corpus, encodings):
-    (usage, *_) = most_used(phones_in_units(corpus, encodings, "phone"), corpus, encodings, "phone", 1, 4)
+    (usage, *_) = most_used(labels_in_units(corpus, encodings, "phone"), corpus, encodings, "phone", 1, 4)
     heard = [example.utterance for example in usage.examples]
     assert len({utterance.speaker for utterance in heard}) == 4
     assert [utterance.gender for utterance in heard] == ["f", "m", "f", "m"]
@@ -315,7 +316,7 @@ def test_examples_come_from_different_speakers_women_and_men_in_turn(corpus, enc
 
 
 def test_examples_of_one_speaker_are_all_there_is(corpus, encodings):
-    (usage, *_) = most_used(phones_in_units(corpus, encodings, "phone"), corpus, encodings, "phone", 1, 99)
+    (usage, *_) = most_used(labels_in_units(corpus, encodings, "phone"), corpus, encodings, "phone", 1, 99)
     assert len(usage.examples) == usage.runs
     again = by_different_speakers(list(reversed(usage.examples)), 99, seed=0)
     assert len(again) == usage.runs and by_different_speakers([], 5, seed=0) == []

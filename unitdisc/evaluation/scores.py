@@ -1,4 +1,4 @@
-"""Every score of a set of encodings in one dictionary, ready for JSON: ABX, probes, units against phones, bitrate."""
+"""Every score of a set of encodings in one dictionary, ready for JSON: ABX, probes, units against labels, bitrate."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx import AbxProtocol, abx, label_items, triphone_items
-from unitdisc.evaluation.probes import ProbeOptions, Progress, probe_points, probe_settings
+from unitdisc.evaluation.probes import ProbeOptions, Progress, probe_points, probe_settings, usual_tasks
 from unitdisc.evaluation.settings import corpus_settings, versions
 from unitdisc.evaluation.units.scores import boundary_settings, score_units
 
@@ -19,20 +19,22 @@ PROTOCOL = AbxProtocol()
 def score(
     points: Mapping[str, Encodings],
     utterances: Iterable[Utterance],
-    mel: Encodings | None = None,
-    tier: str = "phone",
-    context: Literal["triphone", "any"] = "triphone",
+    original: Encodings | None = None,
+    tier: str | None = None,
+    context: Literal["triphone", "any"] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Scores encodings of the same utterances at several points (mfcc, encoder, ..., condition).
+    """Scores encodings of the same utterances at several points (mfcc or columns, encoder, ..., condition).
 
-    mel: log-mel frames to reconstruct; context: "triphone" compares phones between the same neighbours, "any" the
-    labels of the tier whatever is around them, as suits words. Accuracies and errors are fractions, 0 to 1:
+    original: log-mel frames of recordings, or plain columns of line images, to reconstruct; tier: default "phone", of
+    line images "character"; context: "triphone" (default) compares labels between the same neighbours, "any" (default
+    of line images) whatever is around them, as suits words. Accuracies and errors are fractions, 0 to 1:
 
         {"abx": {POINT: {"within": error, "across": error}},
          "abx_counts": {POINT: {"within": {"items", "skipped", "cells", "triplets", "ties"}, ...}},
-         "probes": {POINT: {"labels" | "speaker" | "gender": {"accuracy", "majority", ...}, "mel": {"r2", ...}}},
+         "probes": {POINT: {"labels" | "speaker" | "gender": {"accuracy", "majority", ...},
+                            "mel" (of recordings) | "columns" (of line images): {"r2", ...}}},
          "units": the codes of the point `bottleneck` against labels, with "confusion", "usage" and "bitrate",
          "settings": ..., "versions": ...}
 
@@ -40,11 +42,19 @@ def score(
     Raises EncodingsError naming the file if encodings are missing or unusable.
     """
     utterances = list(utterances)
-    jobs = len(points) * 6 + 1  # two ABX and four probes at each point, and the units
+    written = any(utterance.is_image for utterance in utterances)
+    tier = tier or ("character" if written else "phone")
+    context = context or ("any" if written else "triphone")
+    probed = len(usual_tasks(utterances, tier, original))
+    jobs = len(points) * (len(SPEAKERS) + probed) + 1  # and the units
     tell = progress or (lambda done, jobs, job: None)
     errors, counts = abx_points(points, items(utterances, tier, context), lambda done, job: tell(done, jobs, job))
-    after_abx = 2 * len(points)
-    probes = probe_points(points, utterances, mel, tier, seed, lambda done, _, job: tell(after_abx + done, jobs, job))
+    after_abx = len(SPEAKERS) * len(points)
+
+    def watch(done: int, _: int, job: str) -> None:
+        tell(after_abx + done, jobs, job)
+
+    probes = probe_points(points, utterances, original, tier, seed, watch)
     tell(jobs - 1, jobs, "units against labels")
     units = score_units(points["bottleneck"], utterances, tier, seed) if "bottleneck" in points else None
     return {

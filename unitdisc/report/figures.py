@@ -17,10 +17,19 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 
 from unitdisc.evaluation.units.clustering import Confusion
 from unitdisc.report.scores import POINTS, UNLEARNED, Curve, Position
+from unitdisc.report.wording import Words
 
 INK = "#0a0b0c"  # stands for the colour of the page's text, whatever that is
 COLOURS = ("#2f7fd6", "#e0662b", "#1b9e77", "#b668b8", "#c99700", "#7d8590")  # seen on white and on black
-MARKERS = {"log-mel": "P", "mfcc": "D", "encoder": "o", "projection": "^", "bottleneck": "s", "condition": "*"}
+MARKERS = {
+    "log-mel": "P",
+    "mfcc": "D",
+    "columns": "D",
+    "encoder": "o",
+    "projection": "^",
+    "bottleneck": "s",
+    "condition": "*",
+}
 STYLE = {
     "svg.fonttype": "none",  # text stays text: it can be searched, and a browser knows more letters than a font
     "svg.hashsalt": "unitdisc",  # the same figure gives the same bytes
@@ -34,7 +43,7 @@ STYLE = {
     "legend.frameon": False,
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
 }
-MOST_PHONES = 64
+MOST_LABELS = 64
 MOST_UNITS = 256
 
 
@@ -56,13 +65,14 @@ def curve_panel(curve: Curve) -> Markup:
         return svg(figure, f"{curve.name} over the steps of training")
 
 
-def phones_against_voices(systems: Mapping[str, Mapping[str, Sequence[Position]]]) -> Markup:
-    """Phone accuracy against speaker and gender accuracy, one line per experiment along its probe points.
+def labels_against_voices(systems: Mapping[str, Mapping[str, Sequence[Position]]], tier: str, words: Words) -> Markup:
+    """Accuracy of labels against speaker and gender accuracy, one line per experiment along its probe points.
 
     systems: experiment -> task ("speaker", "gender") -> positions, in the order of the signal. Features that are not
     learned are drawn once, as the first experiment has them.
     """
     tasks = [task for task in ("speaker", "gender") if any(system.get(task) for system in systems.values())]
+    voices = {"speaker": words.speaker, "gender": "gender"}
     with style():
         figure = Figure(figsize=(4.6 * len(tasks) + 1.3, 4.2), layout="constrained")
         for number, task in enumerate(tasks, start=1):
@@ -72,23 +82,24 @@ def phones_against_voices(systems: Mapping[str, Mapping[str, Sequence[Position]]
                 draw_path(axes, [position for position in path if position.point not in UNLEARNED], colour)
                 if place == 0:
                     draw_path(axes, [position for position in path if position.point in UNLEARNED], INK)
-            axes.set_xlabel(f"{task} accuracy (utterances)")
-            axes.set_ylabel("phone accuracy (frames)" if number == 1 else None)
+            axes.set_xlabel(f"{voices[task]} accuracy ({words.utterance}s)")
+            axes.set_ylabel(f"{tier} accuracy (frames)" if number == 1 else None)
             axes.xaxis.set_major_formatter(PercentFormatter(1))
             axes.yaxis.set_major_formatter(PercentFormatter(1))
             axes.margins(0.12)
             axes.grid(alpha=0.15, color=INK)
         add_legend(figure, systems)
-        return svg(figure, "Phone accuracy against speaker and gender accuracy at the probe points")
+        what = f"{tier.capitalize()} accuracy against {words.speaker} and gender accuracy"
+        return svg(figure, f"{what} at the probe points")
 
 
 def draw_path(axes: Axes, path: Sequence[Position], colour: str) -> None:
     axes.plot(
-        [place.voices for place in path], [place.phones for place in path], color=colour, linewidth=1.3, alpha=0.7
+        [place.voices for place in path], [place.labels for place in path], color=colour, linewidth=1.3, alpha=0.7
     )
     for place in path:
         size = 11 if place.point == "condition" else 7
-        axes.plot(place.voices, place.phones, MARKERS[place.point], color=colour, markersize=size)
+        axes.plot(place.voices, place.labels, MARKERS[place.point], color=colour, markersize=size)
 
 
 def add_legend(figure: Figure, systems: Mapping[str, Mapping[str, Sequence[Position]]]) -> None:
@@ -107,16 +118,16 @@ def add_legend(figure: Figure, systems: Mapping[str, Mapping[str, Sequence[Posit
     figure.legend(handles=handles, loc="outside right upper")
 
 
-def unit_matrix(found: Confusion) -> Markup:
-    """P(phone | unit) as a heat map: units in the order of their phones, phones that share units side by side."""
-    phones = np.sort(np.argsort(-found.counts.sum(1), kind="stable")[:MOST_PHONES])
+def unit_matrix(found: Confusion, tier: str) -> Markup:
+    """P(label | unit) as a heat map: units in the order of their labels, labels that share units side by side."""
+    labels = np.sort(np.argsort(-found.counts.sum(1), kind="stable")[:MOST_LABELS])
     codes = np.sort(np.argsort(-found.counts.sum(0), kind="stable")[:MOST_UNITS])
-    frames = found.counts[np.ix_(phones, codes)]
-    phones = phones[similar_rows(frames)]
-    share = found.counts[np.ix_(phones, codes)] / found.counts[:, codes].sum(0)
+    frames = found.counts[np.ix_(labels, codes)]
+    labels = labels[similar_rows(frames)]
+    share = found.counts[np.ix_(labels, codes)] / found.counts[:, codes].sum(0)
     best = share.argmax(0)
     order = np.lexsort((-share.max(0), best))
-    names = [found.labels[row] for row in phones]
+    names = [found.labels[row] for row in labels]
     units = [str(found.codes[column]) for column in codes[order]]
     with style():
         figure = Figure(figsize=(10, 1.2 + 0.16 * len(names)), layout="constrained", dpi=200)
@@ -129,10 +140,10 @@ def unit_matrix(found: Confusion) -> Markup:
             axes.set_xticks([])
         axes.tick_params(length=0)
         axes.set_xlabel("unit")
-        axes.set_ylabel("phone")
+        axes.set_ylabel(tier)
         bar = figure.colorbar(image, ax=axes, format=PercentFormatter(1, decimals=0), fraction=0.02, pad=0.01)
         bar.outline.set_visible(False)
-        return svg(figure, "How the frames of every unit are shared among phones")
+        return svg(figure, f"How the frames of every unit are shared among {tier}s")
 
 
 def similar_rows(frames: np.ndarray) -> np.ndarray:

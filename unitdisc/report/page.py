@@ -15,12 +15,15 @@ from unitdisc import __version__
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.files import write_json, write_text
-from unitdisc.report import figures, sections, summary
+from unitdisc.report import clips, crops, figures, sections, summary
 from unitdisc.report.boxes import LANE
-from unitdisc.report.clips import HEIGHT
-from unitdisc.report.scores import POINTS, curves
+from unitdisc.report.resyntheses import Made, resyntheses
+from unitdisc.report.scores import POINTS, UNLEARNED, curves
+from unitdisc.report.units import units
+from unitdisc.report.wording import words_of
 
 HOME = Path(__file__).parent
+CAPTION = 22  # pixels above a version of a line, for what it is
 
 
 def write_report(
@@ -29,36 +32,38 @@ def write_report(
     points: Mapping[str, Encodings],
     scores: Mapping[str, Any],
     compare: Mapping[str, Mapping[str, Any]] | None = None,
-    resyntheses: Mapping[str, Sequence[tuple[str, Path]]] | None = None,
+    made: Mapping[str, Sequence[Made]] | None = None,
 ) -> Path:
     """Writes EXPERIMENT/report/scores.json and EXPERIMENT/report/index.html; gives the path of the page.
 
     utterances: of the corpus that was encoded and scored. points: probe point -> encodings; the units are those of
     `bottleneck`. scores: as `evaluation.scores.score` gives them. compare: name -> scores.json of other experiments.
-    resyntheses: utterance id -> (caption, audio file) of each.
-    What is absent (labels, codes, scores, recordings that cannot be read) is said on the page.
+    made: utterance id -> what the decoder made of its units. The page of a corpus of line images speaks of lines and
+    scribes. What is absent (labels, codes, scores, recordings or images that cannot be read) is said on it.
     Raises ReportError if there is no experiment, EncodingsError if the units do not fit the utterances.
     """
-    experiment, compare, resyntheses = Path(experiment), compare or {}, resyntheses or {}
+    experiment, compare, made = Path(experiment), compare or {}, made or {}
     utterances = sorted(utterances, key=lambda utterance: utterance.id)
     settings = summary.read_experiment(experiment)
     log = summary.read_log(experiment / "log.jsonl")
     name = experiment.resolve().name
-    units = points.get("bottleneck")
+    words, encodings = words_of(utterances), points.get("bottleneck")
     corpus = summary.corpus_table("scored on", utterances)
     training = summary.training_table(log)
     page = template().render(
         name=name,
         version=__version__,
+        words=words,
         points=POINTS,
+        unlearned=UNLEARNED,
         unit_figures=sections.UNIT_FIGURES,
-        findings=summary.findings(scores, units),
+        findings=summary.findings(scores, encodings, words),
         tables=[training, corpus, *summary.option_tables(settings)],
         curves=[figures.curve_panel(curve) for curve in curves(log)],
-        scored=sections.scored(scores),
-        comparison=sections.comparison({name: scores, **compare}),
-        units=sections.units(utterances, units, scores, list(resyntheses)),
-        resyntheses=sections.resyntheses(utterances, resyntheses),
+        scored=sections.scored(scores, words),
+        comparison=sections.comparison({name: scores, **compare}, words),
+        units=units(utterances, encodings, scores, list(made), words),
+        resyntheses=resyntheses(utterances, made, encodings),
         settings=[summary.table(key, scores[key]) for key in ("settings", "versions") if scores.get(key)],
         **sources(),
     )
@@ -84,7 +89,7 @@ def template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"HEIGHT": HEIGHT, "LANE": LANE, "hue": hue}
+    environment.globals |= {"HEIGHT": clips.HEIGHT, "LINE": crops.HEIGHT, "CAPTION": CAPTION, "LANE": LANE, "hue": hue}
     return environment.get_template("page.html.jinja")
 
 

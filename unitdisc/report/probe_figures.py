@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from unitdisc.report.figures import COLOURS, INK, MOST_PHONES, similar_rows, style, svg, transparent
+from unitdisc.report.figures import COLOURS, INK, MOST_LABELS, similar_rows, style, svg, transparent
 
 VOICES = ("speaker", "gender")
 SHAPES = "os^Dv*PXph"  # of points in figures
@@ -77,7 +77,7 @@ def draw_path(axes: Axes, scores: Scores, points: Sequence[str], tasks: tuple[st
 
 def confusion_matrix(labels: Sequence[str], counts: np.ndarray) -> Markup:
     """Of the items of every class, the share read as each: rows are what was said, similar classes side by side."""
-    chosen = np.sort(np.argsort(-counts.sum(1), kind="stable")[:MOST_PHONES])
+    chosen = np.sort(np.argsort(-counts.sum(1), kind="stable")[:MOST_LABELS])
     chosen = chosen[similar_rows(counts[np.ix_(chosen, chosen)])]
     share = counts[np.ix_(chosen, chosen)] / np.maximum(counts[chosen].sum(1, keepdims=True), 1)
     names = [labels[place] for place in chosen]

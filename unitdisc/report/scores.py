@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-BASELINE = "mfcc"
-UNLEARNED = (BASELINE, "log-mel")
+from unitdisc.report.wording import Words
+
+UNLEARNED = ("mfcc", "log-mel", "columns")
 
 
 class Point(NamedTuple):
@@ -16,11 +17,12 @@ class Point(NamedTuple):
 POINTS = {  # in the order of the signal
     "log-mel": Point("log-mel", "the energy in bands of frequency, before any learning"),
     "mfcc": Point("MFCC", "the classical features of speech recognition, before any learning: what has to be beaten"),
+    "columns": Point("pixel columns", "the line column by column, before any learning: what has to be beaten"),
     "encoder": Point("encoder", "what the encoder makes of the features"),
     "projection": Point("projection", "the same, squeezed into few dimensions, ready for the bottleneck"),
     "bottleneck": Point("bottleneck", "what comes through the bottleneck: the units themselves"),
     "condition": Point(
-        "condition", "the units mixed with their neighbours: all that the decoder reads beside the voice"
+        "condition", "the units mixed with their neighbours: all that the decoder reads beside the {voice}"
     ),
 }
 
@@ -38,7 +40,7 @@ class AbxRow:
     point: str
     within: Measure
     across: Measure
-    within_change: float | None  # relative to the MFCC; -0.5 is half the errors
+    within_change: float | None  # relative to the baseline; -0.5 is half the errors
     across_change: float | None
 
 
@@ -60,10 +62,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Position:
-    """A probe point in the plane of phones against voices."""
+    """A probe point in the plane of labels against voices."""
 
     point: str
-    phones: float
+    labels: float
     voices: float
 
 
@@ -77,9 +79,10 @@ class Curve:
 
 PROBES = {  # task -> what it is called, and the key of its figure
     "labels": ("{tier}, per frame", "accuracy"),
-    "speaker": ("speaker, per utterance", "accuracy"),
-    "gender": ("gender, per utterance", "accuracy"),
+    "speaker": ("{words.speaker}, per {words.utterance}", "accuracy"),
+    "gender": ("gender, per {words.utterance}", "accuracy"),
     "mel": ("spectrogram, R²", "r2"),
+    "columns": ("pixels, R²", "r2"),
 }
 
 
@@ -101,6 +104,11 @@ def measure(scores: Mapping, *keys: str) -> Measure:
     return Measure(float(node))
 
 
+def baseline(scores: Mapping) -> str:
+    """The probe point that all others are compared with: plain columns of line images, MFCC of recordings."""
+    return "columns" if "columns" in measured_points(scores, "abx", "probes") else "mfcc"
+
+
 def measured_points(scores: Mapping, *blocks: str) -> list[str]:
     """The probe points that a block of scores knows of, in the order of the signal."""
     known = {point for block in blocks for point in scores.get(block) or {}}
@@ -108,11 +116,12 @@ def measured_points(scores: Mapping, *blocks: str) -> list[str]:
 
 
 def abx_rows(scores: Mapping) -> list[AbxRow]:
-    base = {mode: measure(scores, "abx", BASELINE, mode).value for mode in ("within", "across")}
+    lowest = baseline(scores)
+    base = {mode: measure(scores, "abx", lowest, mode).value for mode in ("within", "across")}
     rows = []
     for point in measured_points(scores, "abx"):
         found = {mode: measure(scores, "abx", point, mode) for mode in base}
-        changes = {f"{mode}_change": change(found[mode].value, base[mode]) for mode in base if point != BASELINE}
+        changes = {f"{mode}_change": change(found[mode].value, base[mode]) for mode in base if point != lowest}
         rows.append(AbxRow(point, **found, **{"within_change": None, "across_change": None} | changes))
     return rows
 
@@ -123,15 +132,28 @@ def change(value: float | None, base: float | None) -> float | None:
 
 def probe_rows(scores: Mapping) -> list[ProbeRow]:
     return [
-        ProbeRow(point, {task: measure(scores, "probes", point, task, key) for task, (_, key) in PROBES.items()})
+        ProbeRow(point, {task: measure(scores, "probes", point, task, PROBES[task][1]) for task in asked(scores)})
         for point in measured_points(scores, "probes")
     ]
 
 
-def probe_tasks(scores: Mapping) -> dict[str, Task]:
+def asked(scores: Mapping) -> list[str]:
+    """The tasks that a probe was asked at any point."""
+    known = {task for tasks in (scores.get("probes") or {}).values() if isinstance(tasks, Mapping) for task in tasks}
+    return [task for task in PROBES if task in known]
+
+
+def tier_of(scores: Mapping, words: Words) -> str:
+    """The labels that were scored."""
+    return (scores.get("settings") or {}).get("tier") or words.tier
+
+
+def probe_tasks(scores: Mapping, words: Words) -> dict[str, Task]:
     """What is the same at every probe point."""
-    tier = (scores.get("settings") or {}).get("tier") or "phone"
-    return {task: Task(title.format(tier=tier), **common(scores, task)) for task, (title, _) in PROBES.items()}
+    tier = tier_of(scores, words)
+    return {
+        task: Task(PROBES[task][0].format(tier=tier, words=words), **common(scores, task)) for task in asked(scores)
+    }
 
 
 def common(scores: Mapping, task: str) -> dict[str, float | None]:
@@ -147,9 +169,12 @@ def positions(scores: Mapping) -> dict[str, list[Position]]:
     """For the tasks speaker and gender, where every probe point stands."""
     found = {}
     for task in ("speaker", "gender"):
-        rows = [(row.point, row.tasks["labels"].value, row.tasks[task].value) for row in probe_rows(scores)]
+        rows = [
+            (point, *(measure(scores, "probes", point, each, "accuracy").value for each in ("labels", task)))
+            for point in measured_points(scores, "probes")
+        ]
         found[task] = [
-            Position(point, phones, voices) for point, phones, voices in rows if None not in (phones, voices)
+            Position(point, labels, voices) for point, labels, voices in rows if None not in (labels, voices)
         ]
     return found
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
-from unitdisc.report.scores import BASELINE, POINTS, UNLEARNED, abx_rows, measure, training_seconds
+from unitdisc.report.scores import POINTS, UNLEARNED, abx_rows, baseline, measure, tier_of, training_seconds
+from unitdisc.report.wording import Words, words_of
 
 
 class ReportError(ValueError):
@@ -84,17 +85,30 @@ def plain(value: Any) -> str:
 
 
 def corpus_table(title: str, utterances: Sequence[Utterance]) -> Table:
-    """What a corpus holds, in words and minutes."""
+    """What a corpus holds: in words and minutes, or in words and columns."""
+    words = words_of(utterances)
     speakers = {utterance.speaker: utterance.gender for utterance in utterances if utterance.speaker is not None}
     genders = Counter(gender for gender in speakers.values() if gender)
     known = ", ".join(f"{count} {gender}" for gender, count in sorted(genders.items()))
     rows = [
-        ("utterances", f"{len(utterances):,}"),
-        ("speech", spell_time(sum(utterance.ticks / utterance.rate for utterance in utterances if utterance.rate))),
-        ("speakers", f"{len(speakers)}{f' ({known})' if known else ''}" if speakers else "not known"),
+        (f"{words.utterance}s", f"{len(utterances):,}"),
+        (words.signal, spell_columns(utterances) if words.written else spell_seconds(utterances)),
+        (f"{words.speaker}s", f"{len(speakers)}{f' ({known})' if known else ''}" if speakers else "not known"),
         ("labels", ", ".join(sorted({tier for utterance in utterances for tier in utterance.alignment})) or "none"),
     ]
     return Table(title, rows)
+
+
+def spell_seconds(utterances: Iterable[Utterance]) -> str:
+    return spell_time(sum(utterance.ticks / utterance.rate for utterance in utterances if utterance.rate))
+
+
+def spell_columns(utterances: Iterable[Utterance]) -> str:
+    """How many columns of pixels, and how high they are."""
+    lines = [utterance for utterance in utterances if utterance.height]
+    heights = sorted({utterance.height for utterance in lines if utterance.height})
+    rows = " to ".join(map(str, dict.fromkeys((heights[0], heights[-1]))))
+    return f"{sum(utterance.ticks for utterance in lines):,} columns of {rows} pixels"
 
 
 def training_table(log: Sequence[Mapping]) -> Table:
@@ -115,50 +129,59 @@ def spell_time(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def findings(scores: Mapping, units: Encodings | None) -> list[str]:
+def findings(scores: Mapping, units: Encodings | None, words: Words) -> list[str]:
     """What the scores say, one sentence each; only what was measured."""
-    return [sentence for sentence in (on_phones(scores), on_voices(scores), on_units(units)) if sentence]
+    sentences = (on_labels(scores, words), on_voices(scores, words), on_units(units, words))
+    return [sentence for sentence in sentences if sentence]
 
 
-def on_phones(scores: Mapping) -> str:
+def on_labels(scores: Mapping, words: Words) -> str:
     rows = [row for row in abx_rows(scores) if row.across.value is not None]
     learned = [row for row in rows if row.point not in UNLEARNED]
     if not learned:
         return ""
     best = min(learned, key=lambda row: row.across.value)
-    what = (scores.get("settings") or {}).get("tier") or "phone"
-    told = f"Asked which of two {what}s another speaker said, what is read at the {POINTS[best.point].name} errs"
+    did = "wrote" if words.written else "said"
+    told = (
+        f"Asked which of two {tier_of(scores, words)}s another {words.speaker} {did}, "
+        f"what is read at the {POINTS[best.point].name}"
+    )
     if best.across_change is None:
-        return f"{told} in {best.across.value:.1%} of the cases."
-    base = next(row.across.value for row in rows if row.point == BASELINE)
+        return f"{told} errs in {best.across.value:.1%} of the cases."
+    base = next(row.across.value for row in rows if row.point == baseline(scores))
     more = "fewer" if best.across_change < 0 else "more"
     return (
-        f"{told} in {best.across.value:.1%} of the cases, the untrained features (MFCC) in {base:.1%}: "
+        f"{told} errs in {best.across.value:.1%} of the cases, the {words.baseline} in {base:.1%}: "
         f"{abs(best.across_change):.0%} {more} errors."
     )
 
 
-def on_voices(scores: Mapping) -> str:
+def on_voices(scores: Mapping, words: Words) -> str:
     def accuracy(point: str, task: str) -> float | None:
         return measure(scores, "probes", point, task, "accuracy").value
 
     voices = accuracy("encoder", "speaker"), accuracy("condition", "speaker")
-    phones = accuracy("encoder", "labels"), accuracy("condition", "labels")
-    if None in voices + phones:
+    labels = accuracy("encoder", "labels"), accuracy("condition", "labels")
+    if None in voices + labels:
         return ""
     return (
-        f"From the encoder to what the decoder reads, a probe tells the speaker in {voices[0]:.0%}, then "
-        f"{voices[1]:.0%} of the utterances, and the phone in {phones[0]:.0%}, then {phones[1]:.0%} of the frames."
+        f"From the encoder to what the decoder reads, a probe tells the {words.speaker} in {voices[0]:.0%}, then "
+        f"{voices[1]:.0%} of the {words.utterance}s, and the {tier_of(scores, words)} in {labels[0]:.0%}, then "
+        f"{labels[1]:.0%} of the frames."
     )
 
 
-def on_units(units: Encodings | None) -> str:
+def on_units(units: Encodings | None, words: Words) -> str:
     if units is None:
         return ""
     sequences = [codes for codes in units.codes.values() if codes]
     if not sequences:
-        return "The bottleneck is continuous: it gives vectors, not units, so there are no units to list or to hear."
+        return (
+            "The bottleneck is continuous: it gives vectors, not units, so there are no units to list or to "
+            f"{'see' if words.written else 'hear'}."
+        )
     kinds = len(set().union(*sequences))
     frames = sum(map(len, sequences))
     length = frames / sum(1 + sum(a != b for a, b in pairwise(codes)) for codes in sequences)
-    return f"{kinds} different units are in use; a unit lasts {length:.1f} frames on average."
+    lasts = f"is {length:.1f} frames wide" if words.written else f"lasts {length:.1f} frames"
+    return f"{kinds} different units are in use; a unit {lasts} on average."

@@ -1,16 +1,17 @@
 """unitdisc report: encodes what is not encoded yet, scores every probe point, and writes the page."""
 
-from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from unitdisc import console
+from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.scores import score
 from unitdisc.experiment import ExperimentError, load, read_part
 from unitdisc.model import PROBE_POINTS
-from unitdisc.report import write_report
+from unitdisc.report import made_in, write_report
 from unitdisc.verbs.corpora import usable_utterances
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.encode import say_left_out, write_features, write_points
@@ -21,14 +22,18 @@ def report(
     corpus: Path,
     resyntheses: Path | None = None,
     compare: Sequence[Path] = (),
-    tier: str = "phone",
-    context: str = "triphone",
+    tier: str | None = None,
+    context: str | None = None,
     seed: int = 0,
     cache: Path | None = None,
     allow_pipes: bool = False,
     device: str | None = None,
 ) -> Path:
-    """Writes EXPERIMENT/report/scores.json and index.html; returns the page."""
+    """Writes EXPERIMENT/report/scores.json and index.html; returns the page.
+
+    tier, context: where not given, those of `evaluation.scores.score`. resyntheses: a folder that
+    `unitdisc resynthesise` made (default: EXPERIMENT/resyntheses, if there is one).
+    """
     others = read_reports(experiment_folder, compare)
     kept = load(experiment_folder)[0].features()
     device = usable_device(device)
@@ -36,17 +41,26 @@ def report(
     folder = experiment_folder / "encodings" / (corpus.stem if corpus.suffix == ".jsonl" else corpus.resolve().name)
     problems = write_points(experiment_folder, usable, folder, PROBE_POINTS, cache, allow_pipes, device)
     say_left_out(problems, len(usable))
-    for kind in ("mfcc", "log-mel"):
-        plain = Features(kind, kept.rate, kept.hop, normalise="none", resample=kept.resample)
-        write_features(usable, folder / kind, plain, cache, allow_pipes)
-    points = {point: Encodings.open(folder / point) for point in ("mfcc", *PROBE_POINTS)}
+    plain = plain_features(kept)
+    for features in plain:
+        write_features(usable, folder / features.kind, features, cache, allow_pipes)
+    baseline, original = plain[0].kind, plain[-1].kind
+    points = {point: Encodings.open(folder / point) for point in (baseline, *PROBE_POINTS)}
     there = set.intersection(*(set(encodings.codes) for encodings in points.values()))
     utterances = [utterance for utterance in usable if utterance.id in there]
     with console.progress("scoring", 100, "%") as advance:
         watch = Percent(advance)
-        scores = score(points, utterances, Encodings.open(folder / "log-mel"), tier, context, seed, watch)
-    heard = folder_of_resyntheses(resyntheses or experiment_folder / "resyntheses")
-    return write_report(experiment_folder, utterances, points, scores, others, heard)
+        scores = score(points, utterances, Encodings.open(folder / original), tier, context, seed, watch)
+    made = made_in(resyntheses or experiment_folder / "resyntheses")
+    return write_report(experiment_folder, utterances, points, scores, others, made)
+
+
+def plain_features(features: Features | Columns) -> list[Features | Columns]:
+    """What is scored beside the model, and what probes reconstruct: MFCC and log-mel, or the columns of pixels."""
+    if isinstance(features, Columns):
+        return [replace(features, normalise="none")]
+    kinds = ("mfcc", "log-mel")
+    return [Features(kind, features.rate, features.hop, normalise="none", resample=features.resample) for kind in kinds]
 
 
 class Percent:
@@ -73,12 +87,3 @@ def read_report(experiment: Path) -> dict:
     if not (experiment / "report" / "scores.json").exists():
         raise ExperimentError(f"{experiment}: has no report to compare with; run `unitdisc report` on it first")
     return read_part(experiment / "report", "scores.json", dict, "run `unitdisc report` on it again")
-
-
-def folder_of_resyntheses(folder: Path) -> dict[str, list[tuple[str, Path]]]:
-    """Utterance id -> (voice, file), from files named UTTERANCE--VOICE.wav."""
-    heard = defaultdict(list)
-    for path in sorted(folder.glob("*--*.wav")):
-        utterance, _, voice = path.stem.rpartition("--")
-        heard[utterance].append((f"resynthesis, voice of {voice}", path))
-    return dict(heard)

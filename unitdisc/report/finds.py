@@ -1,0 +1,73 @@
+"""What was found by example, on one page to read without a network: the query, and every hit as it looks or sounds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unitdisc import __version__
+from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.files import write_text
+from unitdisc.report import summary
+from unitdisc.report.clips import Clip, unit_clip
+from unitdisc.report.lines import Cut, unit_cut
+from unitdisc.report.page import sources, template
+
+PIXELS = 160  # to the second
+LONGEST = 4.0  # seconds that are heard of a hit
+
+
+@dataclass(frozen=True)
+class Find:
+    """A stretch of an utterance, with what lies under it, and its cost; a query has none."""
+
+    utterance: Utterance
+    interval: Interval
+    cost: float | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """A find as it is shown: a Clip or a Cut, or why there is none."""
+
+    find: Find
+    clip: Clip | Cut | None
+    why: str = ""
+
+    @property
+    def span(self) -> str:
+        """Where it lies, as a person reads it."""
+        start, end, _ = self.find.interval
+        rate = self.find.utterance.rate
+        return f"{start / rate:.2f} to {end / rate:.2f} s" if rate else f"columns {start} to {end}"
+
+
+def write_finds(
+    path: Path, query: Find, hits: Sequence[Find], tier: str | None, settings: Mapping[str, Any]
+) -> None:
+    """Writes the page. What cannot be read any more is said in its place."""
+    page = (
+        template()
+        .environment.get_template("finds.html.jinja")
+        .render(
+            query=card(query, tier),
+            hits=[card(hit, tier) for hit in hits],
+            tier=tier,
+            images=query.utterance.is_image,
+            settings=summary.table("settings", settings),
+            version=__version__,
+            **sources(),
+        )
+    )
+    write_text(path, page)
+
+
+def card(find: Find, tier: str | None) -> Card:
+    utterance = find.utterance
+    tiers = {tier: utterance.alignment[tier]} if tier in utterance.alignment else {}
+    try:
+        if utterance.is_image:
+            return Card(find, unit_cut(utterance, find.interval, tiers))
+        return Card(find, unit_clip(utterance, find.interval, tiers, PIXELS, LONGEST))
+    except CorpusError as error:
+        return Card(find, None, str(error))

@@ -1,0 +1,141 @@
+"""Line images to see: units cut out of lines, and sheets of whole lines with the intervals drawn on them.
+
+A sheet is cut into pieces that stand side by side and wrap like words, so that a line is read on any screen.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from unitdisc.corpus import Interval, Utterance
+from unitdisc.data.image import read_image, read_line
+from unitdisc.report.boxes import Box, boxes
+from unitdisc.report.crops import HEIGHT, Crop, line_crop, picture_uri
+
+UNIT_HEIGHT = 84  # of a line that a unit is cut out of, in pixels
+PIECE = 290  # pixels: the widest piece, which the narrowest screens still show
+LEAST = 0.5  # of PIECE: a piece may end with a unit from here on
+LONGEST = 45.0  # heights of the line that are shown of it
+
+Tiers = Mapping[str, Sequence[Interval]]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A unit cut out of a line, and the intervals below it."""
+
+    crop: Crop
+    lanes: dict[str, list[Box]]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A part of one version of a line."""
+
+    picture: str  # data: URI, PNG; "" where this version has ended
+    width: float  # as drawn, in pixels
+    given: float | None = None  # x where what was given ends: 0 before this piece, its width behind it
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a sheet: the same columns of every version, and the intervals below them."""
+
+    width: float
+    strips: list[Strip]
+    lanes: dict[str, list[Box]]
+    columns: tuple[int, int]  # of the utterance
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Versions of a line, one below the other."""
+
+    captions: list[str]  # of the versions; "" where there is only the original
+    pieces: list[Piece]
+    shown: int  # columns of the utterance
+    whole: bool  # whether these are all
+
+
+@dataclass(frozen=True)
+class Version:
+    """A line as it is, or as the decoder wrote it."""
+
+    caption: str
+    ink: np.ndarray  # [columns, rows]
+    given: float | None = None  # the share of the columns that was given and not made
+
+
+def unit_cut(utterance: Utterance, unit: Interval, tiers: Tiers) -> Cut:
+    """A unit between margins. Raises ImageError if the image cannot be read."""
+    crop = line_crop(utterance, unit.start, unit.end, height=UNIT_HEIGHT)
+    return Cut(crop, boxes(tiers, crop.first, crop.last, crop.width / (crop.last - crop.first)))
+
+
+def line_sheet(utterance: Utterance, tiers: Tiers) -> Sheet:
+    """A whole line with the intervals of some tiers; pieces end where intervals of the first tier do.
+
+    Raises ImageError if the image cannot be read.
+    """
+    return version_sheet(utterance, [Version("", read_line(utterance))], tiers)
+
+
+def original(utterance: Utterance) -> Version:
+    """Raises ImageError if the image cannot be read."""
+    return Version("original", read_line(utterance))
+
+
+def version_of(caption: str, path: Path, given: float | None) -> Version:
+    """What the decoder wrote, from its file. Raises ImageError if that cannot be read."""
+    return Version(caption, 1 - read_image(path).T, given)
+
+
+def version_sheet(utterance: Utterance, versions: Sequence[Version], tiers: Tiers) -> Sheet:
+    """Versions of a line at one scale: a column of any is drawn below that column of the utterance which it stands for.
+
+    What is wider than the utterance is cut off, what is narrower ends early.
+    """
+    scale = HEIGHT / utterance.height  # pixels to a column of the utterance
+    last = min(utterance.ticks, round(LONGEST * utterance.height))
+    borders = [interval.end for interval in next(iter(tiers.values()), ())]
+    pieces = [
+        Piece(
+            width=round((end - start) * scale, 2),
+            strips=[strip(version, start * scale, end * scale) for version in versions],
+            lanes=boxes(tiers, start, end, scale),
+            columns=(start, end),
+        )
+        for start, end in pairwise(cuts(borders, last, PIECE / scale))
+    ]
+    return Sheet([version.caption for version in versions], pieces, last, last == utterance.ticks)
+
+
+def strip(version: Version, start: float, end: float) -> Strip:
+    """The part of a version that is drawn at pixels [start, end) of the sheet."""
+    columns, rows = version.ink.shape
+    first, last = (min(columns, round(place * rows / HEIGHT)) for place in (start, end))
+    part = version.ink[first:last]
+    given = None if version.given is None else version.given * columns * HEIGHT / rows - start
+    return Strip(
+        picture=picture_uri(part, HEIGHT) if len(part) else "",
+        width=round(len(part) * HEIGHT / rows, 2),
+        given=None if given is None else round(min(max(given, 0), end - start), 2),
+    )
+
+
+def cuts(borders: Sequence[int], last: int, widest: float) -> list[int]:
+    """Where [0, last) is cut into pieces no wider than `widest` (but one tick at least): at borders where it can be."""
+    ordered = sorted(borders)
+    places = [0]
+    while places[-1] < last:
+        limit = places[-1] + max(1, int(widest))
+        if limit >= last:
+            places.append(last)
+            break
+        border = ordered[bisect_right(ordered, limit) - 1] if ordered and ordered[0] <= limit else 0
+        places.append(border if border >= places[-1] + max(1, LEAST * widest) else limit)
+    return places
