@@ -8,6 +8,7 @@ Files     mnist10k.npz  images uint8 [10000, 28, 28] (rows, columns; 255 is ink)
 What      Lines of 6 to 12 digits of one writer, as large as they are, every digit in one line, so that the boundaries
 is made   are exactly known: images/<split>/<writer>-<split>-<number>.png, 32 rows high. What remains of a writer, down
           to a single digit, is a shorter line.
+          Writers are called w and their number, w2578, so that a number alone can be a count.
 Tiers     character: "0" to "9", exactly the columns of a digit; word: the digits of a word. Gaps of 1 to 3 columns and
           the wider blanks belong to no interval.
 Split     A fifth of the digits of every writer to test, or with --test-writers 60 these writers to test and nothing of
@@ -54,7 +55,7 @@ def read_digits(raw: Path, strict: bool) -> dict[str, list[Glyph]]:
         glyph = Glyph(images[number].T.astype(np.float32) / 255, str(labels[number]))
         if not len(trimmed(glyph.ink)) or glyph.label not in tuple("0123456789"):
             raise CorpusError(f"{path}: image {number} is empty, or its label {glyph.label} no digit; copy it again")
-        found[f"{writers[number]:04d}"].append(glyph)
+        found[f"w{writers[number]:04d}"].append(glyph)
         return glyph
 
     collect(range(len(images)), make, strict, raw)
@@ -79,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     test = held_out(dict.fromkeys(writers, ""), args.test_writers, args.seed) if args.test_writers else None
     made: dict[str, list[Utterance]] = {"train": [], "test": []}
     for writer in writers:
-        rng = np.random.default_rng([args.seed, int(writer)])
+        rng = np.random.default_rng([args.seed, *writer.encode()])
         shares = shared_out(digits[writer], rng) if test is None else {side(writer, test): digits[writer]}
         for split, glyphs in shares.items():
             for number, piece in enumerate(cut(glyphs, LENGTH, rng)):

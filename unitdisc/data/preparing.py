@@ -84,10 +84,14 @@ def only(names: Iterable[str], wanted: str | None, what: str = "writers") -> lis
         return known
     chosen = {name.strip() for name in wanted.split(",") if name.strip()}
     if unknown := sorted(chosen - set(known)):
-        raise CorpusError(f"no {what} {unknown}: choose from {known}")
+        raise CorpusError(f"no {what} {unknown}: choose from {some_of(known)}")
     if not chosen:
-        raise CorpusError(f"no {what} in {wanted!r}: choose from {known}")
+        raise CorpusError(f"no {what} in {wanted!r}: choose from {some_of(known)}")
     return sorted(chosen)
+
+
+def some_of(names: list[str], count: int = 12) -> str:
+    return f"{names}" if len(names) <= count else f"{names[:count]} and {len(names) - count} more"
 
 
 def hold_out(utterances: list[Utterance], which: str, seed: int) -> dict[str, list[Utterance]]:
@@ -109,7 +113,7 @@ def held_out(genders: Mapping[str, str], which: str, seed: int) -> set[str]:
     """The speakers to hold out, of speaker -> gender ("" where it is not known); drawn and refused as in `hold_out`."""
     chosen = draw_speakers(genders, which, seed)
     if unknown := sorted(chosen - genders.keys()):
-        raise CorpusError(f"no speakers {unknown} to hold out: choose from {sorted(genders)}")
+        raise CorpusError(f"no speakers {unknown} to hold out: choose from {some_of(sorted(genders))}")
     if not chosen or chosen == genders.keys():
         raise CorpusError(f"cannot hold out {which} of {len(genders)} speakers: both sides need at least one")
     return chosen
