@@ -284,8 +284,8 @@ def test_anything_else_is_no_corpus_and_the_error_knows_better(tmp_path, wavs):
     write_kaldi(tmp_path / "kaldi" / "train", whole(wavs))
     for path, says in {
         "nothing": "no such file or folder; give a .jsonl manifest or a Kaldi data directory",
-        "manifests": r"a folder without wav.scp; .*did you mean .*manifests/corpus.jsonl\?",
-        "kaldi": r"a folder without wav.scp; .*did you mean .*kaldi/train\?",
+        "manifests": r"a folder without wav.scp or images.scp; .*did you mean .*manifests/corpus.jsonl\?",
+        "kaldi": r"a folder without wav.scp or images.scp; .*did you mean .*kaldi/train\?",
         "kaldi/train/wav.scp": r"neither a manifest nor a folder; .*did you mean .*kaldi/train\?",
         "wav/rec1.wav": "neither a manifest nor a folder; give a .jsonl manifest",
     }.items():

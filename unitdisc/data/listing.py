@@ -1,4 +1,4 @@
-"""What a corpus lists, as far as its lines can be read: the recordings to listen to, and where they are named."""
+"""What a corpus lists, as far as its lines can be read: recordings, images, and where they are named."""
 
 import json
 from collections import defaultdict
@@ -20,7 +20,9 @@ from unitdisc.corpus import (
     parse_utterance,
 )
 from unitdisc.data.audio import AudioInfo
+from unitdisc.data.image import ImageInfo
 from unitdisc.data.listening import Recording
+from unitdisc.data.looking import Picture
 from unitdisc.kaldi.checks import Tables
 from unitdisc.kaldi.ctm import ctm_problems, open_ctm
 from unitdisc.kaldi.reading import PIPE, locate, parse_segment, stretch_of
@@ -31,8 +33,9 @@ Place = tuple[str, int]  # file and line
 
 @dataclass(frozen=True)
 class Listed:
-    recordings: dict[str, Recording]
-    sources: dict[str, Place]  # recording -> the line that names it
+    recordings: dict[str, Recording]  # to listen to
+    pictures: dict[str, Picture]  # to look at
+    sources: dict[str, Place]  # recording or picture -> the line that names it
     places: dict[str, Place]  # utterance -> the line that names it
     problems: list[Problem]  # the lines that name none
 
@@ -55,15 +58,33 @@ def list_manifest(path: Path, allow_pipes: bool) -> Listed:
         places.setdefault(utterance.id, (str(path), number))
     if not places:
         problems.append(error(str(path), None, "no utterances in it", "prepare the corpus again"))
-    by_path = defaultdict(list)
+    by_path: dict[bool, dict[str, list[Utterance]]] = {False: defaultdict(list), True: defaultdict(list)}
     for utterance in utterances.values():
-        by_path[utterance.path].append(utterance)
+        by_path[utterance.is_image][utterance.path].append(utterance)
+    recordings, pictures = by_path[False], by_path[True]
     return Listed(
-        recordings={path: Recording(path, lambda info, within=within: within) for path, within in by_path.items()},
-        sources={path: places[within[0].id] for path, within in by_path.items()},
+        recordings={path: Recording(path, lambda info, within=within: within) for path, within in recordings.items()},
+        pictures={path: Picture(path, lambda info, within=within: within) for path, within in pictures.items()},
+        sources={path: places[within[0].id] for path, within in {**recordings, **pictures}.items()},
         places=places,
-        problems=[*problems, *speaker_problems(utterances.values(), places)],
+        problems=[
+            *problems,
+            *speaker_problems(utterances.values(), places),
+            *mixture_problems(utterances.values(), places),
+        ],
     )
+
+
+def mixture_problems(utterances: Iterable[Utterance], places: Mapping[str, Place]) -> Iterator[Problem]:
+    """A corpus is of recordings or of line images, for no model reads both."""
+    images = [utterance for utterance in utterances if utterance.is_image]
+    recordings = [utterance for utterance in utterances if not utterance.is_image]
+    if images and recordings:
+        few, kind, many, most = images, "a line image", recordings, "recordings"
+        if len(images) > len(recordings):
+            few, kind, many, most = recordings, "a recording", images, "line images"
+        what = f"{few[0].id!r} is {kind}, but {len(many)} of {len(many) + len(few)} utterances are {most}"
+        yield error(*places[few[0].id], what, "keep recordings and line images in corpora of their own")
 
 
 def parse_loosely(line: bytes, home: Path) -> tuple[Utterance | None, list[str]]:
@@ -105,33 +126,35 @@ def speaker_problems(utterances: Iterable[Utterance], places: Mapping[str, Place
 
 
 def list_tables(tables: Tables, allow_pipes: bool) -> Listed:
-    """The recordings of a Kaldi directory; what is wrong with its lines is for `check_tables` to say."""
-    segments = segments_of(tables)
-    paths = {row.key: row.value for row in tables["wav.scp"] if row.value and (allow_pipes or not is_pipe(row.value))}
+    """The recordings or images of a Kaldi directory; what is wrong with its lines is for `check_tables` to say."""
+    segments, kind = segments_of(tables), Picture if tables.scp == "images.scp" else Recording
+    allowed = allow_pipes and kind is Recording
+    paths = {row.key: row.value for row in tables[tables.scp] if row.value and (allowed or not is_pipe(row.value))}
 
-    def recording(key: str) -> Recording:
+    def source(key: str) -> Recording | Picture:
         path = locate(paths[key], tables.folder)
 
-        def within(info: AudioInfo) -> Iterator[Utterance]:
+        def within(info: AudioInfo | ImageInfo) -> Iterator[Utterance]:
             for utterance, start, end in segments[key]:
-                stretch = stretch_of(key, info, start, end)
-                yield Utterance(utterance, path, None, stretch.ticks, stretch.rate, stretch.start)
+                yield stretch_of(key, info, start, end).utterance(utterance, path)
 
-        return Recording(path, within)
+        return kind(path, within)
 
+    found = {key: source(key) for key in paths}
     return Listed(
-        recordings={key: recording(key) for key in paths},
-        sources={key: (tables.file("wav.scp"), line) for key, line in tables.lines("wav.scp").items()},
+        recordings=found if kind is Recording else {},
+        pictures=found if kind is Picture else {},
+        sources={key: (tables.file(tables.scp), line) for key, line in tables.lines(tables.scp).items()},
         places={key: (tables.file(tables.utterances), line) for key, line in tables.lines(tables.utterances).items()},
         problems=[],
     )
 
 
 def segments_of(tables: Tables) -> dict[str, list[tuple[str, float, float | None]]]:
-    """Recording -> utterance, start and end in seconds, of each line of `segments` that can be read."""
+    """Recording -> utterance, start and end in seconds (image: in columns), of each readable line of `segments`."""
     segments = defaultdict(list)
     if "segments" not in tables:
-        return {key: [(key, 0, None)] if is_id(key) else [] for key in tables.lines("wav.scp")}
+        return {key: [(key, 0, None)] if is_id(key) else [] for key in tables.lines(tables.scp)}
     for row in tables["segments"]:
         try:
             recording, start, end = parse_segment(row.value)
@@ -142,15 +165,16 @@ def segments_of(tables: Tables) -> dict[str, list[tuple[str, float, float | None
     return segments
 
 
-def timing_problems(tables: Tables, infos: Mapping[str, AudioInfo | None]) -> Iterator[Problem]:
-    """What segments and alignments say of times that the recordings do not have."""
+def timing_problems(tables: Tables, infos: Mapping[str, AudioInfo | ImageInfo | None]) -> Iterator[Problem]:
+    """What segments and alignments say of times that the recordings do not have, or of columns."""
     stretches, lines = {}, tables.lines("segments")
     for key, segments in segments_of(tables).items():
+        whole = stretch_of(key, infos.get(key), 0, None)
         for utterance, start, end in segments:
-            info = infos.get(key)
-            stretches[utterance] = stretch = stretch_of(key, info, start, end)
-            if info and end and stretch.start + stretch.ticks == info.ticks and end * info.rate > info.ticks + 1:
-                what = f"{utterance!r} ends at {end:g} s, after the recording ({info.ticks / info.rate:g} s)"
+            stretches[utterance] = stretch = stretch_of(key, infos.get(key), start, end)
+            cut = stretch.start + stretch.ticks == whole.ticks
+            if whole.rate and end and cut and end * whole.rate > whole.ticks + 1:
+                what = f"{utterance!r} ends at {end:g} {whole.unit}, after the recording ({whole.seconds:g} s)"
                 yield warning(tables.file("segments"), lines[utterance], what, "correct the end; it is cut")
     for path in sorted(tables.folder.glob("*.ctm")):
         ctm = open_ctm(path)

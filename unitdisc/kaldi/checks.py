@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from unitdisc.corpus import Problem, is_id, is_pipe
-from unitdisc.kaldi.reading import PIPE, SEGMENT, parse_segment
+from unitdisc.kaldi.reading import BOTH, NO_PIPE, PIPE, SEGMENT, parse_segment, unit_of
 from unitdisc.kaldi.tables import Row, parse_row
 
 POSITIVE = r"(?=[\d.]*[1-9])\d*\.?\d*(?:e[-+]?\d+)?"
@@ -33,6 +33,7 @@ class Form:
 
 FORMS = {
     "wav.scp": Form("recording", r"[^~].*", "RECORDING PATH, the path without ~"),
+    "images.scp": Form("recording", r"[^~].*", "IMAGE PATH, the path without ~"),
     "segments": Form("utterance", r".+", "UTTERANCE RECORDING START END"),
     "utt2spk": Form("utterance", r"\S+", "UTTERANCE SPEAKER"),
     "spk2utt": Form("speaker", r".+", "SPEAKER UTTERANCE UTTERANCE ..."),
@@ -73,9 +74,14 @@ class Tables:
         return str(self.folder / name)
 
     @property
+    def scp(self) -> str:
+        """The table that names the recordings, or the images."""
+        return "images.scp" if "images.scp" in self else "wav.scp"
+
+    @property
     def utterances(self) -> str:
         """The table that says which utterances there are."""
-        return "segments" if "segments" in self else "wav.scp"
+        return "segments" if "segments" in self else self.scp
 
 
 def check_tables(folder: Path, allow_pipes: bool = False) -> tuple[Tables, list[Problem]]:
@@ -92,7 +98,7 @@ def check_tables(folder: Path, allow_pipes: bool = False) -> tuple[Tables, list[
     tables = Tables(folder, rows)
     for check in (presence, names, order, coverage, speakers, segments):
         problems += check(tables)
-    if not allow_pipes:
+    if not allow_pipes or tables.scp == "images.scp":
         problems += pipes(tables)
     return tables, problems
 
@@ -118,7 +124,10 @@ def line_problems(path: Path, line: bytes, row: Row) -> Iterator[Problem]:
 
 
 def presence(tables: Tables) -> Iterator[Problem]:
-    for name in ("wav.scp", "utt2spk", "spk2utt"):
+    if "wav.scp" in tables and "images.scp" in tables:
+        what, cure = BOTH.split("; ")
+        yield error(str(tables.folder), None, what, cure)
+    for name in (tables.scp, "utt2spk", "spk2utt"):
         if name not in tables:
             yield error(tables.file(name), None, "is missing", f"write it: each line {FORMS[name].shape}")
         elif not tables[name]:
@@ -150,7 +159,7 @@ def coverage(tables: Tables) -> Iterator[Problem]:
     """All tables about utterances, recordings or speakers must be about the same ones."""
     named = {
         "utterance": (tables.utterances, tables.lines(tables.utterances)),
-        "recording": ("wav.scp", tables.lines("wav.scp")),
+        "recording": (tables.scp, tables.lines(tables.scp)),
         "speaker": ("utt2spk", {row.value: row.line for row in reversed(tables["utt2spk"])}),
     }
     for name in tables.rows:
@@ -192,24 +201,24 @@ def speakers(tables: Tables) -> Iterator[Problem]:
 
 
 def segments(tables: Tables) -> Iterator[Problem]:
-    recordings, used = tables.lines("wav.scp"), Counter()
+    recordings, used = tables.lines(tables.scp), Counter()
     for row in tables["segments"]:
         try:
-            recording = parse_segment(row.value)[0]
+            recording = parse_segment(row.value, unit_of(tables.folder))[0]
         except ValueError as fault:
             yield error(tables.file("segments"), row.line, f"{row.key!r} {fault}", SEGMENT)
             continue
         used[recording] += 1
         if recording not in recordings:
-            what = f"wav.scp has no recording {recording!r}"
+            what = f"{tables.scp} has no recording {recording!r}"
             yield error(tables.file("segments"), row.line, what, "add it, or remove this line")
     for id in sorted(recordings.keys() - used.keys()) if tables["segments"] else ():
         what = f"no segment is of the recording {id!r}"
-        yield error(tables.file("wav.scp"), recordings[id], what, "remove the line, or add the segments")
+        yield error(tables.file(tables.scp), recordings[id], what, "remove the line, or add the segments")
 
 
 def pipes(tables: Tables) -> Iterator[Problem]:
-    for row in tables["wav.scp"]:
+    what, cure = (NO_PIPE if tables.scp == "images.scp" else PIPE).split("; ")
+    for row in tables[tables.scp]:
         if is_pipe(row.value):
-            what, cure = PIPE.split("; ")
-            yield error(tables.file("wav.scp"), row.line, f"{row.key!r} {what}", cure)
+            yield error(tables.file(tables.scp), row.line, f"{row.key!r} {what}", cure)

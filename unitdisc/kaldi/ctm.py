@@ -1,4 +1,4 @@
-"""CTM files, as Kaldi reads and writes them: one labelled interval per line, in seconds.
+"""CTM files, as Kaldi reads and writes them: one labelled interval per line, in seconds; of images in pixel columns.
 
     UTTERANCE-OR-RECORDING CHANNEL START DURATION LABEL [CONFIDENCE]
 
@@ -24,12 +24,29 @@ NO_LABEL = "<eps>"  # how an empty label is written
 
 
 class Stretch(NamedTuple):
-    """An utterance: the ticks [start, start + ticks) of a recording."""
+    """An utterance: the ticks [start, start + ticks) of a recording or an image, whose columns count as seconds."""
 
     recording: str
     start: int
     ticks: int
-    rate: int | None  # None if the recording cannot be opened
+    rate: int | None  # 1 for images; None if the recording or image cannot be opened
+    height: int | None = None  # of images
+
+    @property
+    def unit(self) -> str:
+        return "s" if self.height is None else "columns"
+
+    @property
+    def seconds(self) -> float:
+        """The length, in columns for images."""
+        return self.ticks / self.rate
+
+    def utterance(self, id: str, path: str, **known) -> Utterance:
+        rate = self.rate if self.height is None else None
+        return Utterance(
+            **{"id": id, "path": path, "speaker": None, "ticks": self.ticks, "rate": rate, "height": self.height}
+            | {"start": self.start, **known}
+        )
 
 
 class Timed(NamedTuple):
@@ -77,10 +94,12 @@ def counts_from_recordings(keys: Iterable[str], stretches: Mapping[str, Stretch]
 
 def ctm_problems(ctm: Ctm, stretches: Mapping[str, Stretch]) -> Iterator[Problem]:
     """Lines that overlap, that end after their utterance, or that are about none."""
+    images = any(stretch.height is not None for stretch in stretches.values())
+    unit = "" if images else " s"
     for lines in ctm.timed.values():
         for line, following in pairwise(lines):
             if following.start < line.end - ROUNDING:
-                what = f"starts at {following.start:g} s, before line {line.line} ends at {line.end:g} s"
+                what = f"starts at {following.start:g}{unit}, before line {line.line} ends at {line.end:g}{unit}"
                 yield Problem("error", str(ctm.path), following.line, what, "correct the times")
     if counts_from_recordings(ctm.timed, stretches):
         about, ids = "recording", {stretch.recording for stretch in stretches.values()}
@@ -99,11 +118,10 @@ def overlong(ctm: Ctm, stretches: Mapping[str, Stretch]) -> Iterator[Problem]:
         stretch = stretches.get(key)
         if stretch is None or stretch.rate is None:
             continue
-        seconds = stretch.ticks / stretch.rate
         for line in lines:
-            if line.end > seconds + ROUNDING:
-                what = f"ends at {line.end:g} s, but {key!r} has only {seconds:g} s"
-                yield Problem("error", str(ctm.path), line.line, what, "correct the times, or copy the audio again")
+            if line.end > stretch.seconds + ROUNDING:
+                what = f"ends at {line.end:g} {stretch.unit}, but {key!r} has only {stretch.seconds:g} {stretch.unit}"
+                yield Problem("error", str(ctm.path), line.line, what, "correct the times, or copy the file again")
 
 
 def open_ctm(path: Path) -> Ctm:
@@ -121,7 +139,7 @@ def open_ctm(path: Path) -> Ctm:
                     key, interval = parse_timed(row, channels)
                     timed[key].append(interval)
             except ValueError as error:
-                cure = "write UTTERANCE CHANNEL START DURATION LABEL, in seconds"
+                cure = "write UTTERANCE CHANNEL START DURATION LABEL, in seconds (images: in columns)"
                 problems.append(Problem("error", str(path), number, str(error), cure))
     return Ctm(path, {key: sorted(lines) for key, lines in timed.items()}, problems)
 
@@ -176,5 +194,10 @@ def ctm_lines(utterances: Iterable[Utterance], tier: str) -> Iterator[str]:
         for start, end, label in utterance.alignment.get(tier, []):
             if len(label.split()) > 1:
                 raise CorpusError(f"{utterance.id}: the {tier} label {label!r} has a space in it; rename it")
-            begin, duration = start / utterance.rate, (end - start) / utterance.rate
-            yield f"{utterance.id} 1 {begin:.6f} {duration:.6f} {label.strip() or NO_LABEL}"
+            begin, duration = clock(utterance, start), clock(utterance, end - start)
+            yield f"{utterance.id} 1 {begin} {duration} {label.strip() or NO_LABEL}"
+
+
+def clock(utterance: Utterance, ticks: int) -> str:
+    """Ticks as seconds; as columns for images."""
+    return str(ticks) if utterance.is_image else f"{ticks / utterance.rate:.6f}"

@@ -1,6 +1,7 @@
 """Reading corpora: a manifest or a Kaldi data directory becomes a list of utterances."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,20 +9,24 @@ from joblib import Parallel, delayed
 
 from unitdisc.corpus import CorpusError, Utterance, is_id, is_pipe, read_manifest
 from unitdisc.data.audio import AudioInfo, audio_info
+from unitdisc.data.image import ImageError, ImageInfo, image_info
 from unitdisc.data.sources import ARCHIVE, AudioError
 from unitdisc.kaldi.ctm import Stretch, read_ctm, to_ticks
 from unitdisc.kaldi.tables import read_map, read_table
 
 OVERSHOOT = 0.5  # seconds a segment may end after its recording and still be cut to it, as in extract-segments
 PIPE = "is a pipe, which runs a command on this computer; if you trust its author, allow pipes (--allow-pipes)"
-SEGMENT = "write UTTERANCE RECORDING START END, in seconds"
+NO_PIPE = "is a pipe, but images are read from files; run the command and give the file it writes"
+BOTH = "has wav.scp and images.scp; keep recordings and images in folders of their own"
+SEGMENT = "write UTTERANCE RECORDING START END, in seconds (images: in columns)"
 
 
 class Source(NamedTuple):
-    """A line of wav.scp."""
+    """A line of wav.scp or images.scp."""
 
     path: str
-    info: AudioInfo | None  # None if it cannot be opened
+    info: AudioInfo | ImageInfo | None  # None if it cannot be opened
+    image: bool
 
 
 def read_corpus(path: str | Path, allow_pipes: bool = False) -> list[Utterance]:
@@ -30,7 +35,7 @@ def read_corpus(path: str | Path, allow_pipes: bool = False) -> list[Utterance]:
     Raises CorpusError if it is neither, if a line is wrong, or if a recording is a pipe without `allow_pipes`.
     """
     path = Path(path)
-    if path.is_dir() and (path / "wav.scp").exists():
+    if is_kaldi(path):
         return read_kaldi(path, allow_pipes)
     if path.suffix != ".jsonl" or not path.is_file():
         raise CorpusError(f"{path}: {not_a_corpus(path)}")
@@ -41,23 +46,29 @@ def read_corpus(path: str | Path, allow_pipes: bool = False) -> list[Utterance]:
     return utterances
 
 
+def is_kaldi(path: Path) -> bool:
+    return any((path / name).is_file() for name in ("wav.scp", "images.scp"))
+
+
 def not_a_corpus(path: Path) -> str:
     """Says what is at `path` instead of a corpus, and where one may be."""
     near = []
     if not path.exists():
         what = "no such file or folder"
     elif path.is_dir():
-        what = "a folder without wav.scp"
-        near = [*path.glob("*.jsonl"), *(scp.parent for scp in path.glob("*/wav.scp"))]
+        what = "a folder without wav.scp or images.scp"
+        near = [*path.glob("*.jsonl"), *(folder for folder in path.glob("*") if is_kaldi(folder))]
     else:
         what = "neither a manifest nor a folder"
-        near = [path.parent] if path.name == "wav.scp" else []
+        near = [path.parent] if path.name in ("wav.scp", "images.scp") else []
     suggestion = f" (did you mean {' or '.join(sorted(map(str, near))[:3])}?)" if near else ""
     return f"{what}; give a .jsonl manifest or a Kaldi data directory{suggestion}"
 
 
 def read_kaldi(folder: str | Path, allow_pipes: bool = False) -> list[Utterance]:
     """Reads a Kaldi data directory, in order of utterance id; every *.ctm in it is an alignment tier.
+
+    With images.scp instead of wav.scp, it is a corpus of line images, and all times are pixel columns.
 
     Relative paths start at the working directory, as in Kaldi, or else at the folder. A speaker called like the
     utterance is Kaldi's way to say that the speaker is not known. The utterances of a recording that cannot be
@@ -78,13 +89,10 @@ def read_kaldi(folder: str | Path, allow_pipes: bool = False) -> list[Utterance]
     for id, stretch in sorted(stretches.items()):
         if not is_id(id):
             raise CorpusError(f"{folder}: the utterance {id!r} cannot name a file; use no slashes in ids")
-        utterance = Utterance(
-            id=id,
-            path=recordings[stretch.recording].path,
+        utterance = stretch.utterance(
+            id,
+            recordings[stretch.recording].path,
             speaker=speakers.get(id) if speakers.get(id) != id else None,
-            ticks=stretch.ticks,
-            rate=stretch.rate,
-            start=stretch.start,
             gender=genders.get(speakers.get(id)),
             text=texts.get(id) or None,
             alignment={tier: intervals[id] for tier, intervals in tiers.items() if id in intervals},
@@ -94,17 +102,32 @@ def read_kaldi(folder: str | Path, allow_pipes: bool = False) -> list[Utterance]
 
 
 def read_recordings(folder: Path, allow_pipes: bool) -> dict[str, Source]:
-    rows = read_table(folder / "wav.scp")
+    scp = scp_of(folder)
+    images = scp.name == "images.scp"
+    if images and (folder / "wav.scp").exists():
+        raise CorpusError(f"{folder}: {BOTH}")
+    rows = read_table(scp)
     if not rows:
-        raise CorpusError(f"{folder / 'wav.scp'}: no recordings in it; prepare the corpus again")
+        raise CorpusError(f"{scp}: no {'images' if images else 'recordings'} in it; prepare the corpus again")
     for row in rows.values():
         if not row.value:
-            raise CorpusError(f"{folder / 'wav.scp'}:{row.line}: {row.key} has no path; add it")
-        if is_pipe(row.value) and not allow_pipes:
-            raise CorpusError(f"{folder / 'wav.scp'}:{row.line}: {row.key} {PIPE}")
+            raise CorpusError(f"{scp}:{row.line}: {row.key} has no path; add it")
+        if is_pipe(row.value) and (images or not allow_pipes):
+            raise CorpusError(f"{scp}:{row.line}: {row.key} {NO_PIPE if images else PIPE}")
     paths = [locate(row.value, folder) for row in rows.values()]
-    infos = Parallel(n_jobs=8, backend="threading")(delayed(info_or_none)(path, allow_pipes) for path in paths)
-    return {key: Source(path, info) for key, path, info in zip(rows, paths, infos)}
+    info = image_info_or_none if images else partial(info_or_none, allow_pipes=allow_pipes)
+    infos = Parallel(n_jobs=8, backend="threading")(delayed(info)(path) for path in paths)
+    return {key: Source(path, info, images) for key, path, info in zip(rows, paths, infos)}
+
+
+def scp_of(folder: Path) -> Path:
+    """The table that names the recordings, or the images."""
+    images = folder / "images.scp"
+    return images if images.exists() else folder / "wav.scp"
+
+
+def unit_of(folder: Path) -> str:
+    return "columns" if scp_of(folder).name == "images.scp" else "s"
 
 
 def locate(path: str, folder: Path) -> str:
@@ -123,26 +146,34 @@ def info_or_none(path: str, allow_pipes: bool) -> AudioInfo | None:
         return None
 
 
+def image_info_or_none(path: str) -> ImageInfo | None:
+    try:
+        return image_info(path)
+    except ImageError:
+        return None
+
+
 def read_stretches(folder: Path, recordings: Mapping[str, Source]) -> dict[str, Stretch]:
     """Where every utterance is: by `segments`, or the whole of each recording if there is none."""
     path = folder / "segments"
     if not path.exists():
-        return {key: stretch_of(key, recordings[key].info, 0, None) for key in recordings}
+        return {key: stretch_of(key, source.info, 0, None, source.image) for key, source in recordings.items()}
     stretches = {}
     for row in read_table(path).values():
         try:
-            recording, start, end = parse_segment(row.value)
-            stretches[row.key] = stretch_of(recording, recordings[recording].info, start, end)
+            recording, start, end = parse_segment(row.value, unit_of(path.parent))
+            source = recordings[recording]
+            stretches[row.key] = stretch_of(recording, source.info, start, end, source.image)
         except ValueError as error:
             raise CorpusError(f"{path}:{row.line}: {error}; {SEGMENT}") from error
         except KeyError:
-            cure = "add it, or remove this line"
-            raise CorpusError(f"{path}:{row.line}: wav.scp has no recording {recording!r}; {cure}") from None
+            what = f"{scp_of(folder).name} has no recording {recording!r}"
+            raise CorpusError(f"{path}:{row.line}: {what}; add it, or remove this line") from None
     return stretches
 
 
-def parse_segment(value: str) -> tuple[str, float, float | None]:
-    """Recording, start and end of a line of `segments`, in seconds; the end is None where -1 says "to the end".
+def parse_segment(value: str, unit: str = "s") -> tuple[str, float, float | None]:
+    """Recording, start and end of a line of `segments`, in seconds or columns; the end is None for -1: "to the end".
 
     Raises ValueError if the line is anything else.
     """
@@ -151,19 +182,25 @@ def parse_segment(value: str) -> tuple[str, float, float | None]:
         raise ValueError(f"has {len(parts) + 1} fields, not 4")
     recording, start, end = parts[0], float(parts[1]), float(parts[2])
     if not 0 <= start < float("inf"):
-        raise ValueError(f"cannot start at {start:g} s")
+        raise ValueError(f"cannot start at {start:g} {unit}")
     if end == -1:
         return recording, start, None
     if not start < end < float("inf"):
-        raise ValueError(f"ends at {end:g} s, but starts at {start:g} s")
+        raise ValueError(f"ends at {end:g} {unit}, but starts at {start:g} {unit}")
     return recording, start, end
 
 
-def stretch_of(recording: str, info: AudioInfo | None, start: float, end: float | None) -> Stretch:
-    """Seconds [start, end) of a recording in ticks; a little past its end is cut, more is for the checks to find."""
+def stretch_of(
+    recording: str, info: AudioInfo | ImageInfo | None, start: float, end: float | None, image: bool = False
+) -> Stretch:
+    """Seconds [start, end) of a recording, or columns of an image, in ticks.
+
+    A little past its end is cut, more is for the checks to find. `image` says what it should be if it cannot be opened.
+    """
     if info is None:
-        return Stretch(recording, 0, 0, None)
-    first, last = to_ticks(start, info.rate), info.ticks if end is None else to_ticks(end, info.rate)
-    if info.ticks < last <= info.ticks + OVERSHOOT * info.rate:
-        last = info.ticks
-    return Stretch(recording, first, max(last - first, 0), info.rate)
+        return Stretch(recording, 0, 0, None, 1 if image else None)
+    ticks, rate, height = (info.width, 1, info.height) if isinstance(info, ImageInfo) else (*info, None)
+    first, last = to_ticks(start, rate), ticks if end is None else to_ticks(end, rate)
+    if ticks < last <= ticks + OVERSHOOT * rate:
+        last = ticks
+    return Stretch(recording, first, max(last - first, 0), rate, height)

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Utterance, is_pipe
-from unitdisc.data.audio import AudioError, audio_info
+from unitdisc.data.audio import audio_info
+from unitdisc.data.image import image_info
 from unitdisc.files import write_text
-from unitdisc.kaldi.ctm import ctm_lines
+from unitdisc.kaldi.ctm import clock, ctm_lines
 
 
 def write_kaldi(folder: str | Path, utterances: Iterable[Utterance]) -> None:
@@ -15,17 +16,27 @@ def write_kaldi(folder: str | Path, utterances: Iterable[Utterance]) -> None:
 
     There are no segments if every utterance is the whole of its file. A speaker that is not known is called like
     the utterance, as Kaldi has it. Ids are kept: where they do not begin with the speaker, Kaldi's own validation
-    has to be run with --no-spk-sort.
+    has to be run with --no-spk-sort. Line images are listed in images.scp, and their times are pixel columns.
 
-    Raises CorpusError for what the format cannot hold (images, spaces in names and labels, two genders of one
-    speaker), and if the folder already holds files of another corpus that would mix with this one.
+    Raises CorpusError for what the format cannot hold (recordings and images, spaces in names and labels, two
+    genders of one speaker), and if the folder already holds files of another corpus that would mix with this one.
     """
     folder = Path(folder)
     utterances = sorted(utterances, key=lambda utterance: utterance.id)  # by code point: the order of UTF-8 bytes
     for utterance in utterances:
         check_writable(utterance)
+    if len({utterance.is_image for utterance in utterances}) > 1:
+        raise CorpusError(f"{folder}: cannot hold recordings and line images; write them to folders of their own")
     tables = {name: lines for name, lines in tables_of(utterances).items() if lines}
-    known = {"segments", "spk2gender", "text", "reco2file_and_channel", *(file.name for file in folder.glob("*.ctm"))}
+    known = {
+        "wav.scp",
+        "images.scp",
+        "segments",
+        "spk2gender",
+        "text",
+        "reco2file_and_channel",
+        *(file.name for file in folder.glob("*.ctm")),
+    }
     if stale := sorted(name for name in known - tables.keys() if (folder / name).exists()):
         raise CorpusError(f"{folder}: already holds {stale} of another corpus; remove them, or choose another folder")
     for name, lines in tables.items():
@@ -33,7 +44,7 @@ def write_kaldi(folder: str | Path, utterances: Iterable[Utterance]) -> None:
 
 
 def check_writable(utterance: Utterance) -> None:
-    if utterance.rate is None or not utterance.ticks:
+    if (utterance.rate is None and not utterance.is_image) or not utterance.ticks:
         raise CorpusError(f"{utterance.id}: has no rate or no samples; leave it out")
     if utterance.speaker is not None and utterance.speaker.split() != [utterance.speaker]:
         raise CorpusError(f"{utterance.id}: the speaker {utterance.speaker!r} has a space in it; rename the speaker")
@@ -49,8 +60,9 @@ def tables_of(utterances: list[Utterance]) -> dict[str, list[str]]:
     names = {} if whole else recording_ids(utterances)
     wavs = {names.get(u.path, u.id): u.path if is_pipe(u.path) else str(Path(u.path).resolve()) for u in utterances}
     tiers = sorted({tier for utterance in utterances for tier in utterance.alignment})
+    scp = "images.scp" if any(utterance.is_image for utterance in utterances) else "wav.scp"
     return {
-        "wav.scp": [f"{id} {path}" for id, path in sorted(wavs.items())],
+        scp: [f"{id} {path}" for id, path in sorted(wavs.items())],
         "segments": [] if whole else [segment(utterance, names[utterance.path]) for utterance in utterances],
         **speakers,
         "text": text_lines(utterances),
@@ -86,8 +98,10 @@ def is_whole(utterance: Utterance) -> bool:
     if utterance.start or is_pipe(utterance.path):
         return False
     try:
+        if utterance.is_image:
+            return image_info(utterance.path) == (utterance.ticks, utterance.height)
         return audio_info(utterance.path) == (utterance.ticks, utterance.rate)
-    except AudioError:
+    except CorpusError:
         return False
 
 
@@ -112,5 +126,5 @@ def candidates(utterance: Utterance) -> Iterator[str]:
 
 
 def segment(utterance: Utterance, recording: str) -> str:
-    start, end = (tick / utterance.rate for tick in (utterance.start, utterance.start + utterance.ticks))
-    return f"{utterance.id} {recording} {start:.6f} {end:.6f}"
+    start, end = (clock(utterance, tick) for tick in (utterance.start, utterance.start + utterance.ticks))
+    return f"{utterance.id} {recording} {start} {end}"

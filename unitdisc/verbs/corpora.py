@@ -7,8 +7,7 @@ from unitdisc.corpus import CorpusError, Problem, Utterance, at_rate
 from unitdisc.data.audio import audio_info
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.looking import check_images
-from unitdisc.data.validation import check_utterances
+from unitdisc.data.validation import check_images, check_utterances
 from unitdisc.distributed import rank
 from unitdisc.kaldi import read_corpus
 
@@ -23,7 +22,7 @@ def usable_utterances(
     """
     listed = sorted(read_corpus(corpus, allow_pipes), key=lambda utterance: utterance.id)
     if features.images:
-        checked = check_images(listed, thorough)
+        checked = check_images(listed)
     else:
         checked = check_utterances(listed, features.rate, features.resample, allow_pipes, thorough=thorough)
     problems = [problem for problem in checked.problems if problem.severity == "error"]
