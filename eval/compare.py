@@ -11,10 +11,12 @@ import re
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
 from pathlib import Path
 
-POINTS = ("mfcc", "encoder", "projection", "bottleneck", "condition")
+POINTS = ("mfcc", "columns", "encoder", "projection", "bottleneck", "condition")
+DASH = "–"
 Scores = dict
 Measure = Callable[[Scores, str], float | None]  # of the scores of an experiment, at a point
 
@@ -27,8 +29,8 @@ def probe(task: str) -> Measure:
     return lambda scores, point: percent(scores["probes"].get(point, {}).get(task, {}).get("accuracy"))
 
 
-def reconstruction(scores: Scores, point: str) -> float | None:
-    return percent(scores["probes"].get(point, {}).get("mel", {}).get("r2"))
+def reconstruction(task: str) -> Measure:
+    return lambda scores, point: percent(scores["probes"].get(point, {}).get(task, {}).get("r2"))
 
 
 def boundary(units: dict, name: str) -> float | None:
@@ -41,7 +43,8 @@ TABLES = {
     "{tier} probe, accuracy per frame (%)": probe("labels"),
     "Speaker probe, accuracy per utterance (%)": probe("speaker"),
     "Gender probe, accuracy per utterance (%)": probe("gender"),
-    "Mel reconstruction, R² (%)": reconstruction,
+    "Mel reconstruction, R² (%)": reconstruction("mel"),
+    "Pixel reconstruction, R² (%)": reconstruction("columns"),
 }
 UNITS = {
     "many-to-one (%)": lambda units: percent(units.get("many_to_one")),
@@ -53,6 +56,8 @@ UNITS = {
     "perplexity": lambda units: units.get("usage", {}).get("perplexity"),
     "bits/s": lambda units: units.get("bitrate", {}).get("bits_per_second"),
     "bits/s, repeats collapsed": lambda units: units.get("bitrate_collapsed", {}).get("bits_per_second"),
+    "bits/100 columns": lambda units: units.get("bitrate", {}).get("bits_per_100_columns"),
+    "bits/100 columns, repeats collapsed": lambda units: units.get("bitrate_collapsed", {}).get("bits_per_100_columns"),
 }
 
 
@@ -72,9 +77,9 @@ def main(argv: list[str] | None = None) -> None:
         name: [cell([measure(scores.get("units") or {}) for scores in seeds]) for measure in UNITS.values()]
         for name, seeds in groups.items()
     }
-    print_table("Units", UNITS, rows)
+    print_table("Units", list(UNITS), rows)
     rows = {name: [str(len(seeds)), *trained(seeds)] for name, seeds in groups.items()}
-    print_table("Training", ("seeds", "hours of speech", "steps", "time"), rows)
+    print_table("Training", ("seeds", "hours of speech", "columns of writing", "steps", "time"), rows)
 
 
 def read(folders: Iterable[Path]) -> dict[str, list[Scores]]:
@@ -115,21 +120,29 @@ def cell(values: Iterable[float | None]) -> str:
     """Mean and, over several seeds, standard deviation; a dash where there is no figure."""
     known = [value for value in values if value is not None]
     if not known:
-        return "–"
+        return DASH
     mean = f"{statistics.mean(known):.2f}"
     return mean if len(known) == 1 else f"{mean} ± {statistics.stdev(known):.2f}"
 
 
 def trained(seeds: list[Scores]) -> list[str]:
-    """Hours of speech, steps, and the time that training took."""
-    hours = max(scores["experiment"]["corpus"]["hours"] for scores in seeds)
-    steps = sorted({scores["training"].get("steps", "–") for scores in seeds})
-    times = [scores["training"].get("time", "–") for scores in seeds]
-    return [f"{hours:.2f}", "/".join(map(str, steps)), ", ".join(times)]
+    """Hours of speech or columns of writing, steps, and the time that training took."""
+    hours, columns = (
+        max(scores["experiment"]["corpus"].get(size, 0) for scores in seeds) for size in ("hours", "columns")
+    )
+    steps = sorted({scores["training"].get("steps", DASH) for scores in seeds})
+    times = [scores["training"].get("time", DASH) for scores in seeds]
+    size = [f"{hours:.2f}" if hours else DASH, f"{columns:,}" if columns else DASH]
+    return [*size, "/".join(map(str, steps)), ", ".join(times)]
 
 
-def print_table(title: str, columns: Iterable[str], rows: dict[str, list[str]]) -> None:
-    columns = list(columns)
+def print_table(title: str, columns: Sequence[str], rows: dict[str, list[str]]) -> None:
+    """Prints what there is: no column in which nothing was measured, and no table of such columns."""
+    there = [any(cells[place] != DASH for cells in rows.values()) for place, _ in enumerate(columns)]
+    if not any(there):
+        return
+    columns = list(compress(columns, there))
+    rows = {name: list(compress(cells, there)) for name, cells in rows.items()}
     print(f"\n**{title}**\n")
     print("| experiment | " + " | ".join(columns) + " |")
     print("|---|" + "---:|" * len(columns))

@@ -42,9 +42,7 @@ class Card:
         return f"{start / rate:.2f} to {end / rate:.2f} s" if rate else f"columns {start} to {end}"
 
 
-def write_finds(
-    path: Path, query: Find, hits: Sequence[Find], tier: str | None, settings: Mapping[str, Any]
-) -> None:
+def write_finds(path: Path, query: Find, hits: Sequence[Find], tier: str | None, settings: Mapping[str, Any]) -> None:
     """Writes the page. What cannot be read any more is said in its place."""
     page = (
         template()

@@ -17,7 +17,7 @@ from unitdisc.report.boxes import Box, boxes
 from unitdisc.report.crops import HEIGHT, Crop, line_crop, picture_uri
 
 UNIT_HEIGHT = 84  # of a line that a unit is cut out of, in pixels
-PIECE = 290  # pixels: the widest piece, which the narrowest screens still show
+PIECE = 272  # pixels: the widest piece, which the narrowest screens still show
 LEAST = 0.5  # of PIECE: a piece may end with a unit from here on
 LONGEST = 45.0  # heights of the line that are shown of it
 

@@ -52,10 +52,9 @@ def made_in(folder: Path) -> dict[str, list[Made]]:
         percent = int(completed["percent"]) if completed and "--" in completed["stem"] else None
         utterance, _, scribe = (path.stem if percent is None else completed["stem"]).rpartition("--")
         if percent is None:
-            found[utterance].append(Made(f"the same units in the hand of {scribe}", path))
+            found[utterance].append(Made(f"in the hand of {scribe}", path))
         else:
-            caption = f"completed in the hand of {scribe}: the first {percent}%, up to the bar, were given"
-            found[utterance].append(Made(caption, path, percent / 100))
+            found[utterance].append(Made(f"completed in the hand of {scribe}", path, percent / 100))
     return dict(found)
 
 
