@@ -1,6 +1,7 @@
 """CTC probes write what is said, and their error rates are edit distances summed over a corpus."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,16 +12,16 @@ from probe_corpus import CORPUS, FRAMES, PHONE, encode, noisy
 from unitdisc.corpus import Interval
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.probes import ProbeOptions, SequenceTask, joined, read_point, sequences
+from unitdisc.evaluation.probes import ProbeOptions, joined, read_point, sequences
 from unitdisc.evaluation.probes.sequences import edit_counts, least_frames, sequence_probe
 
 PLAIN = ProbeOptions(controls=False)
+SequenceTask = partial(sequences.SequenceTask, epochs=1)
 
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
     """What little there is to learn here takes few steps, if they are large."""
-    monkeypatch.setattr(sequences, "EPOCHS", 1)
     monkeypatch.setattr(sequences, "LEAST_STEPS", 200)
     monkeypatch.setattr(sequences, "LEARNING_RATE", 0.02)
 
@@ -143,7 +144,8 @@ def test_padding_is_never_read(point):
     """An utterance alone is written as beside a longer one."""
     import torch
 
-    reader = sequences.CtcReader("conv", point, np.arange(8), np.array([("a",)] * 30, object), PLAIN)
+    task, targets = SequenceTask(reader="conv"), np.array([("a",)] * 30, object)
+    reader = sequences.CtcReader(task, point, np.arange(8), targets, PLAIN)
     short = replace(point, bounds=np.array([0, 20, *point.bounds[2:]]))
     reader.point = short
     alone, beside = reader.read(np.array([0])), reader.read(np.array([0, 5]))

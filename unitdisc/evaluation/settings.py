@@ -7,7 +7,7 @@ from typing import Any
 
 import unitdisc
 from unitdisc.corpus import Utterance, corpus_checksum
-from unitdisc.evaluation import SILENCES
+from unitdisc.evaluation import silences_of
 
 
 def corpus_settings(utterances: Sequence[Utterance], tier: str) -> dict[str, Any]:
@@ -17,9 +17,16 @@ def corpus_settings(utterances: Sequence[Utterance], tier: str) -> dict[str, Any
         "corpus": corpus_checksum(utterances),
         "utterances": len(utterances),
         "speakers": len({utterance.speaker for utterance in utterances} - {None}),
-        "seconds": sum(utterance.ticks / utterance.rate for utterance in utterances if utterance.rate),
-        "silences": sorted(SILENCES),
+        **extent(utterances),
+        "silences": sorted({label for utterance in utterances for label in silences_of(utterance)}),
     }
+
+
+def extent(utterances: Sequence[Utterance]) -> dict[str, float]:
+    """How much there is: "seconds" of recordings, "columns" of pixels of line images, whichever there are."""
+    images = [utterance.ticks for utterance in utterances if utterance.is_image]
+    seconds = sum(utterance.ticks / utterance.rate for utterance in utterances if utterance.rate)
+    return ({"columns": sum(images)} if images else {}) | ({"seconds": seconds} if seconds or not images else {})
 
 
 def versions() -> dict[str, str]:

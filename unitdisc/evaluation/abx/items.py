@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.evaluation import SILENCES
+from unitdisc.evaluation import silences_of
 
 COLUMNS = ("file", "onset", "offset", "phone", "prev-phone", "next-phone", "speaker")  # of a ZeroSpeech item file
 NANOSECONDS = 1e9
@@ -131,7 +131,7 @@ def triphones(utterances: Iterable[Utterance], tier: str) -> Iterator[tuple[Utte
         intervals = labelled(utterance, tier)
         for before, phone, after in zip(intervals, intervals[1:], intervals[2:], strict=False):
             joined = before.end == phone.start and phone.end == after.start
-            if joined and not SILENCES & {before.label, phone.label, after.label}:
+            if joined and not silences_of(utterance) & {before.label, phone.label, after.label}:
                 yield utterance, before, phone, after
 
 
@@ -144,7 +144,7 @@ def label_items(utterances: Iterable[Utterance], tier: str) -> AbxItems:
         AbxItem(utterance.id, start, end, label, (), utterance.speaker)
         for utterance in utterances
         for start, end, label in labelled(utterance, tier)
-        if label not in SILENCES
+        if label not in silences_of(utterance)
     )
 
 

@@ -112,12 +112,13 @@ def drawn(items: Items, folds: Folds, options: ProbeOptions) -> ReconstructionSc
     )
 
 
-def counted(items: Items, found: Predictions, folds: Folds) -> dict[str, int]:
+def counted(items: Items, found: Predictions, folds: Folds) -> dict[str, int | str]:
     return {
         "items": int(found.scored.sum()),
         "utterances": len(np.unique(items.utterances[found.scored])),
         "speakers": len(set(items.speakers[found.scored]) - {""}),
         "folds": len(folds),
+        "split": items.split.value,
         "training_items": found.training_items,
     }
 

@@ -24,6 +24,7 @@ class ProbeScore:
     utterances: int
     speakers: int
     folds: int
+    split: str  # what was not learned from: other speakers, other utterances
     training_items: int  # of the largest fold
     unseen: int  # items scored whose class was not in their training part: errors
     confused: list[list]  # [class, read as, items], most frequent first
@@ -46,6 +47,7 @@ class ReconstructionScore:
     utterances: int
     speakers: int
     folds: int
+    split: str
     training_items: int
     shuffled: float | None = None  # R² of readers trained on shuffled frames
     selectivity: float | None = None
@@ -65,6 +67,7 @@ class SequenceScore:
     classes: int
     speakers: int
     folds: int
+    split: str
     too_short: int  # utterances with fewer frames than their labels take: not learned from, but scored
     examples: list[list[str]]  # [utterance, reference, written]
     shuffled: float | None = None  # error rate of readers trained on other utterances' sequences

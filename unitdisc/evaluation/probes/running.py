@@ -53,13 +53,15 @@ def usual_tasks(utterances: Sequence[Utterance], tier: str, original: Encodings 
     """What a corpus is asked: of recordings the four tasks, of line images the labels, the scribe and the columns.
 
     "labels" are those of `tier`, whatever they are; the scribe is the "speaker"; "gender" is asked where any is known.
+    Where there are no two scribes, labels and columns are asked of other lines of the same.
     """
     if not any(utterance.is_image for utterance in utterances):
         return four_tasks(tier, original)
-    tasks: dict[str, Task] = {"labels": LabelTask(tier), "speaker": SpeakerTask()}
+    several = len({utterance.speaker for utterance in utterances} - {None}) > 1
+    tasks: dict[str, Task] = {"labels": LabelTask(tier, several), "speaker": SpeakerTask()}
     if any(utterance.gender for utterance in utterances):
         tasks["gender"] = GenderTask()
-    return tasks | {"columns": ReconstructionTask(original, kind="columns")}
+    return tasks | {"columns": ReconstructionTask(original, kind="columns", unseen_speakers=several)}
 
 
 def four_tasks(tier: str, mel: Encodings | None, training_mel: Encodings | None = None) -> dict[str, Task]:
@@ -97,20 +99,22 @@ def tasks_named(
     mel: Encodings | None = None,
     training_mel: Encodings | None = None,
     sequence_reader: SequenceReader = "mlp",
+    unseen_speakers: bool = True,
 ) -> dict[str, Task | SequenceTask]:
     """Tasks by the names of TASKS; sequences of labels are called after their tier, too.
 
+    unseen_speakers: labels and sound are asked of speakers that were not learned from, not just of other utterances.
     Raises ValueError for a name that there is none of.
     """
     known: dict[str, tuple[str, Task | SequenceTask]] = {
-        "labels": ("labels", LabelTask(tier)),
+        "labels": ("labels", LabelTask(tier, unseen_speakers)),
         "speaker": ("speaker", SpeakerTask()),
         "gender": ("gender", GenderTask()),
-        "mel": ("mel", ReconstructionTask(mel, training_mel)),
+        "mel": ("mel", ReconstructionTask(mel, training_mel, unseen_speakers=unseen_speakers)),
         "speaker-frames": ("speaker-frames", SpeakerTask(per_frame=True)),
         "gender-frames": ("gender-frames", GenderTask(per_frame=True)),
-        "ctc": (f"ctc-{tier}", SequenceTask(tier, sequence_reader)),
-        "ctc-text": ("ctc-text", SequenceTask(None, sequence_reader)),
+        "ctc": (f"ctc-{tier}", SequenceTask(tier, sequence_reader, unseen_speakers)),
+        "ctc-text": ("ctc-text", SequenceTask(None, sequence_reader, unseen_speakers)),
     }
     names = list(names)
     if unknown := sorted({*names} - known.keys()):

@@ -12,14 +12,15 @@ from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 
 from unitdisc.corpus import Utterance
-from unitdisc.evaluation import SILENCES, UnscorableError
+from unitdisc.evaluation import UnscorableError, labelled, silences_of
 from unitdisc.evaluation.probes.intervals import intervals
 from unitdisc.evaluation.probes.options import ProbeOptions, SequenceReader
 from unitdisc.evaluation.probes.points import PointFrames
 from unitdisc.evaluation.probes.readers import Windows, seeded_linear, standardised, whitening_of
 from unitdisc.evaluation.probes.reading import shuffled, tensor
 from unitdisc.evaluation.probes.results import SequenceScore
-from unitdisc.evaluation.probes.splits import Folds, Split, given, other_speakers
+from unitdisc.evaluation.probes.splits import Folds, given, other_groups
+from unitdisc.evaluation.probes.tasks import can_be_grouped, labels_split
 
 HIDDEN = 128
 KERNEL = 5  # frames that the convolution sees
@@ -36,13 +37,17 @@ FLAT = 0.2  # of the steps begin with labels spread evenly, as in Kaldi: else re
 
 @dataclass(frozen=True)
 class SequenceTask:
-    """The labels of a tier (pauses left out, a label that lasts counted once), or the characters of the text.
+    """The labels of a tier, pauses left out, or the characters of the text.
 
+    A label of recordings that lasts counts once; of line images every interval is a character of its own.
     Raises ValueError for a reader that there is none of.
     """
 
     tier: str | None = "phone"  # None: the text
     reader: SequenceReader = "mlp"
+    unseen_speakers: bool = True  # False: on other utterances, by whomever, as for the lines of a single scribe
+    batch: int = BATCH  # utterances at a time in training
+    epochs: int = EPOCHS  # or LEAST_STEPS, whichever takes longer
 
     def __post_init__(self):
         if self.reader not in get_args(SequenceReader):
@@ -52,9 +57,12 @@ class SequenceTask:
     def sequence(self, utterance: Utterance) -> list[str]:
         if self.tier is None:
             return list(" ".join((utterance.text or "").split()))
+        if utterance.is_image:
+            there = self.tier in utterance.alignment
+            return [interval.label for interval in labelled(utterance, self.tier)] if there else []
         labels = [interval.label for interval in utterance.alignment.get(self.tier, [])]
         merged = [label for place, label in enumerate(labels) if place == 0 or labels[place - 1] != label]
-        return [label for label in merged if label not in SILENCES]
+        return [label for label in merged if label not in silences_of(utterance)]
 
 
 class SequenceReaderModule(nn.Module):
@@ -86,14 +94,14 @@ def sequence_probe(task: SequenceTask, point: PointFrames, options: ProbeOptions
     if not usable.any():
         source = "a text" if task.tier is None else f"labels in tier {task.tier!r}"
         raise UnscorableError(f"no utterance has {source}")
-    if point.is_training is None:
-        usable &= speakers != ""
+    split = labels_split(task.unseen_speakers)
+    usable &= [can_be_grouped(point, number, split) for number in range(len(point))]
     chosen = np.flatnonzero(usable)
     if point.is_training is None:
-        folds = [(chosen[train], chosen[test]) for train, test in other_speakers(speakers[chosen], options.seed)]
+        sides = other_groups(split, chosen, speakers[chosen], options.seed)
     else:
-        train, test = given(Split.SPEAKERS, chosen, speakers[chosen], point.is_training[chosen])
-        folds = [(chosen[train], chosen[test])]
+        sides = [given(split, chosen, speakers[chosen], point.is_training[chosen])]
+    folds = [(chosen[train], chosen[test]) for train, test in sides]
     written = transcribed(task, point, sequences, folds, options)
     scored = np.concatenate([test for _, test in folds])
     edits = np.array([edit_counts(sequences[u], written[u]) for u in scored])
@@ -112,7 +120,8 @@ def sequence_probe(task: SequenceTask, point: PointFrames, options: ProbeOptions
         classes=len({label for u in scored for label in sequences[u]}),
         speakers=len(set(speakers[scored]) - {""}),
         folds=len(folds),
-        too_short=sum(least_frames(sequences[u]) > point.lengths()[u] for u in chosen),
+        split=split.value,
+        too_short=sum(bool(least_frames(sequences[u]) > point.lengths()[u]) for u in chosen),
         examples=[
             [point.utterances[u].id, *(spelled(task, labels) for labels in (sequences[u], written[u]))]
             for u in np.sort(scored)[:EXAMPLES]
@@ -158,7 +167,7 @@ def transcribed(
                 f"{len(known[train[0]])} labels, nor can those of any other utterance; "
                 "encode the corpus with more frames per second"
             )
-        reader = CtcReader(task.reader, point, train[long_enough], known, options)
+        reader = CtcReader(task, point, train[long_enough], known, options)
         written |= {u: reader.write(u) for u in test}
     return written
 
@@ -167,7 +176,12 @@ class CtcReader:
     """A reader trained on some utterances of a point, and what it takes to show it others."""
 
     def __init__(
-        self, kind: SequenceReader, point: PointFrames, train: np.ndarray, targets: np.ndarray, options: ProbeOptions
+        self,
+        task: SequenceTask,
+        point: PointFrames,
+        train: np.ndarray,
+        targets: np.ndarray,
+        options: ProbeOptions,
     ):
         self.point = point
         self.names = sorted({label for u in train for label in targets[u]})
@@ -184,14 +198,16 @@ class CtcReader:
         seen = np.random.default_rng(options.seed).permutation(centre)[:WHITENED]
         self.whitening = whitening_of(self.windows.read(tensor(np.sort(seen), self.device)))
         self.generator = torch.Generator().manual_seed(options.seed)
-        self.reader = SequenceReaderModule(kind, self.windows.dim, 1 + len(self.names), self.generator).to(self.device)
-        self.train(train, targets)
+        classes = 1 + len(self.names)
+        reader = SequenceReaderModule(task.reader, self.windows.dim, classes, self.generator)
+        self.reader = reader.to(self.device)
+        self.train(train, targets, task)
 
-    def train(self, train: np.ndarray, targets: np.ndarray) -> None:
+    def train(self, train: np.ndarray, targets: np.ndarray, task: SequenceTask) -> None:
         codes = {name: code for code, name in enumerate(self.names, start=BLANK + 1)}
         order = train[np.argsort(self.point.lengths()[train], kind="stable")]  # batches of one length
-        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
-        epochs = max(EPOCHS, -(-LEAST_STEPS // len(batches)))
+        batches = [order[start : start + task.batch] for start in range(0, len(order), task.batch)]
+        epochs = max(task.epochs, -(-LEAST_STEPS // len(batches)))
         search = torch.optim.AdamW(self.reader.parameters(), lr=LEARNING_RATE, weight_decay=DECAY)
         fall = torch.optim.lr_scheduler.LinearLR(search, 1.0, 0.0, epochs * len(batches))
         for epoch in range(epochs):

@@ -12,6 +12,7 @@ from unitdisc.evaluation import UnscorableError
 FRAME_FOLDS = 3
 UTTERANCE_FOLDS = 5
 TWO_SPEAKERS = "a probe on unseen speakers takes two known speakers or more"
+TWO_UTTERANCES = "a probe on other utterances takes two or more"
 
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]  # items to train on, items to score
 
@@ -20,6 +21,7 @@ class Split(enum.Enum):
     """What must not be on both sides."""
 
     SPEAKERS = "other speakers"
+    OTHERS = "other utterances, whoever speaks"
     GENDERS = "other speakers, as many of every gender in each fold as can be"
     UTTERANCES = "other utterances, as many of every speaker in each fold as can be"
 
@@ -38,8 +40,8 @@ def folds_of(
     """
     if is_training is not None:
         return [given(split, utterances, speakers, is_training)]
-    if split is Split.SPEAKERS:
-        return other_speakers(speakers, seed)
+    if split in (Split.SPEAKERS, Split.OTHERS):
+        return other_groups(split, utterances, speakers, seed)
     one, items = np.unique(utterances, return_index=True, return_inverse=True)[1:]  # decided by utterance
     labels, groups = targets[one], speakers[one]
     with warnings.catch_warnings():
@@ -55,26 +57,28 @@ def folds_of(
         return [tuple(np.flatnonzero(np.isin(items, side)) for side in (training, test)) for training, test in found]
 
 
-def other_speakers(speakers: np.ndarray, seed: int) -> Folds:
-    """Folds of which no speaker is on both sides."""
-    count = len(np.unique(speakers))
+def other_groups(split: Split, utterances: np.ndarray, speakers: np.ndarray, seed: int) -> Folds:
+    """Folds of which no speaker, or no utterance, is on both sides: [M], [M]."""
+    groups, few = (speakers, TWO_SPEAKERS) if split is Split.SPEAKERS else (utterances, TWO_UTTERANCES)
+    count = len(np.unique(groups))
     if count < 2:
-        raise UnscorableError(TWO_SPEAKERS)
+        raise UnscorableError(few)
     splitter = GroupKFold(min(FRAME_FOLDS, count), shuffle=True, random_state=seed)
-    return list(splitter.split(speakers, groups=speakers))
+    return list(splitter.split(groups, groups=groups))
 
 
 def given(
     split: Split, utterances: np.ndarray, speakers: np.ndarray, is_training: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Learns from one corpus and scores the other; speakers of the other are not learned from, but to know them."""
+    """Learns from one corpus and scores the other; where it must, without the speakers of the other."""
     training, test = np.flatnonzero(is_training), np.flatnonzero(~is_training)
-    if split is not Split.UTTERANCES:
+    if split in (Split.SPEAKERS, Split.GENDERS):
         scored = set(speakers[test]) - {""}
         training = training[[speaker not in scored for speaker in speakers[training]]]
     if not len(training):
         raise UnscorableError(
-            "nothing to learn from: the corpus to learn from has no such labels by speakers that are not in the other"
+            "nothing to learn from: the corpus to learn from has no such labels by speakers that are not in the other; "
+            "learn from those that are, too (--known-speakers), or from another corpus"
         )
     if not len(test):
         raise UnscorableError("nothing to score: the corpus to score has no such labels")

@@ -8,7 +8,7 @@ import numpy as np
 
 from unitdisc.corpus import Interval, labels_at
 from unitdisc.encodings import Encodings
-from unitdisc.evaluation import SILENCES, UnscorableError
+from unitdisc.evaluation import UnscorableError, silences_of
 from unitdisc.evaluation.frames import stacked, usable
 from unitdisc.evaluation.probes.points import PointFrames
 from unitdisc.evaluation.probes.splits import TWO_SPEAKERS, Split
@@ -36,21 +36,24 @@ class LabelTask:
     """The label at the centre of every frame, pauses left out, on speakers the probe has not heard."""
 
     tier: str = "phone"
+    unseen_speakers: bool = True  # False: on other utterances, by whomever, as for the lines of a single scribe
 
     def items(self, point: PointFrames) -> Items:
         """Raises UnscorableError if no utterance has labels."""
-        found, kinds = [], []
+        found, kinds, spoken = [], [], []
         for number, utterance in enumerate(point.utterances):
             intervals = utterance.alignment.get(self.tier, [])
             centres = point.centres[point.span(number)]
             found.append(labels_at(intervals, centres))
             kinds.append(labels_at(in_context(intervals), centres))
-        labels, types = np.concatenate(found), np.concatenate(kinds)
-        spoken = np.array([label not in SILENCES for label in labels], dtype=bool)
-        known = np.repeat([can_be_grouped(point, number) for number in range(len(point))], point.lengths())
-        if not spoken.any():
+            silences = silences_of(utterance)
+            spoken.append(np.array([label not in silences for label in found[-1]], dtype=bool))
+        labels, types, said = np.concatenate(found), np.concatenate(kinds), np.concatenate(spoken)
+        split = labels_split(self.unseen_speakers)
+        known = np.repeat([can_be_grouped(point, number, split) for number in range(len(point))], point.lengths())
+        if not said.any():
             raise UnscorableError(f"no utterance has labels in tier {self.tier!r}")
-        return frame_items(point, np.flatnonzero(spoken & known), labels.astype(str), Split.SPEAKERS, types.astype(str))
+        return frame_items(point, np.flatnonzero(said & known), labels.astype(str), split, types.astype(str))
 
 
 @dataclass(frozen=True)
@@ -102,34 +105,40 @@ class ReconstructionTask:
     original: Encodings | None  # log-mel frames of recordings, pixel columns of line images
     training_original: Encodings | None = None  # of the corpus to learn from, where that is another
     kind: str = "log-mel"  # what the frames of the original are called
+    unseen_speakers: bool = True  # False: on other utterances, by whomever
 
     def items(self, point: PointFrames) -> Items:
         """Raises UnscorableError without an original, EncodingsError if it is of another corpus or length."""
         if self.original is None or (point.is_training is not None and self.training_original is None):
             raise UnscorableError(f"no {self.kind} frames to reconstruct were given")
+        split = labels_split(self.unseen_speakers)
         heard, targets = [], []
         for number, utterance in enumerate(point.utterances):
             training = point.is_training is not None and point.is_training[number]
             sound = usable(self.training_original if training else self.original, utterance.id)
-            there = bool(len(sound.frames)) and can_be_grouped(point, number)
+            there = bool(len(sound.frames)) and can_be_grouped(point, number, split)
             centres = point.centres[point.span(number)]
             heard.append(np.full(len(centres), there))
             if there:
                 targets.append(sound.frames[nearest(sound.centres, centres)])
         heard = np.concatenate(heard)
-        if not any(can_be_grouped(point, number) for number in range(len(point))):
+        if not any(can_be_grouped(point, number, split) for number in range(len(point))):
             raise UnscorableError(TWO_SPEAKERS)
         if not heard.any():
             raise UnscorableError(f"no utterance has both frames to read and {self.kind} frames to reconstruct")
         sounds = stacked(self.original.folder, targets)
         values = np.zeros((len(heard), sounds.shape[1]), sounds.dtype)
         values[heard] = sounds
-        return frame_items(point, np.flatnonzero(heard), values, Split.SPEAKERS)
+        return frame_items(point, np.flatnonzero(heard), values, split)
 
 
-def can_be_grouped(point: PointFrames, utterance: int) -> bool:
+def labels_split(unseen_speakers: bool) -> Split:
+    return Split.SPEAKERS if unseen_speakers else Split.OTHERS
+
+
+def can_be_grouped(point: PointFrames, utterance: int, split: Split = Split.SPEAKERS) -> bool:
     """Whether one can keep this utterance's speaker out of training: not if nobody knows who it is."""
-    return point.is_training is not None or point.utterances[utterance].speaker is not None
+    return split is Split.OTHERS or point.is_training is not None or point.utterances[utterance].speaker is not None
 
 
 def in_context(intervals: Iterable[Interval]) -> list[Interval]:

@@ -7,18 +7,21 @@ Bits per second = symbols / seconds * entropy of a symbol, whatever comes before
     bitrate_run_length  every run with its length in frames, from which the frames can be told again ("RLE bitrate")
     bitrate_uniform     every frame, each code as frequent as the others: log2(codes in use) bits, the cost without
                         an entropy coder, as codecs state it
+
+Line images have no seconds: what their units take is counted in bits per 100 pixel columns, and per character.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite, log2
 from pathlib import Path
 
 import numpy as np
 
+from unitdisc.corpus import Utterance
 from unitdisc.encodings import EncodingsError
-from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation import UnscorableError, labelled
 from unitdisc.evaluation.units.codes import CodedUtterance, runs
 
 
@@ -32,13 +35,26 @@ class Bitrate:
 
 
 @dataclass(frozen=True)
+class ColumnBitrate:
+    """The same of line images."""
+
+    bits_per_100_columns: float  # 100 * symbols / columns * entropy
+    bits_per_label: float | None  # symbols / labels * entropy; None without labels
+    symbols: int
+    types: int
+    entropy: float
+    columns: int  # of pixels
+    labels: int  # characters, or what else the tier holds
+
+
+@dataclass(frozen=True)
 class UnitBitrates:
     """The bitrates of the same codes by every definition."""
 
-    bitrate: Bitrate
-    bitrate_collapsed: Bitrate
-    bitrate_run_length: Bitrate
-    bitrate_uniform: Bitrate
+    bitrate: Bitrate | ColumnBitrate
+    bitrate_collapsed: Bitrate | ColumnBitrate
+    bitrate_run_length: Bitrate | ColumnBitrate
+    bitrate_uniform: Bitrate | ColumnBitrate
 
 
 @dataclass(frozen=True)
@@ -58,30 +74,66 @@ def counted_bitrate(counts: Sequence[int], seconds: float) -> Bitrate:
     return Bitrate(symbols / seconds * entropy if symbols else 0.0, symbols, len(counts), entropy, seconds)
 
 
-def unit_bitrates(coded: Iterable[CodedUtterance]) -> UnitBitrates:
-    """The bitrates of the codes of some utterances.
+def counted_columns(counts: Sequence[int], columns: int, labels: int) -> ColumnBitrate:
+    """The bits of line images so many columns wide, with so many labels, given how often each symbol occurs."""
+    symbols, entropy = int(sum(counts)), entropy_in_bits(counts)
+    bits = symbols * entropy if symbols else 0.0
+    per_label = bits / labels if labels else None
+    return ColumnBitrate(100 * bits / columns, per_label, symbols, len(counts), entropy, columns, labels)
 
-    Raises UnscorableError if an utterance has no rate that tells how many seconds it lasts, or if there is none.
+
+def unit_bitrates(coded: Iterable[CodedUtterance], tier: str | None = None) -> UnitBitrates:
+    """The bitrates of the codes of some utterances: per second of recordings, per 100 columns of line images.
+
+    tier: of line images, whose labels bits are counted by, too.
+    Raises UnscorableError if there is no utterance, if some are recordings and others line images, or if one has no
+    rate that tells how many seconds it lasts.
     """
     coded = list(coded)
-    for entry in coded:
-        if entry.utterance.rate is None:
-            name = entry.utterance.id
-            raise UnscorableError(f"{name}: has no rate, so its ticks are no seconds and there is no bitrate")
-    seconds = float(sum(entry.utterance.ticks / entry.utterance.rate for entry in coded))
-    if not seconds:
+    refuse_length([entry.utterance for entry in coded])
+    ticks = sum(entry.utterance.ticks for entry in coded)
+    if not ticks:
         raise UnscorableError("no utterance to count the bits of")
+    if coded[0].utterance.is_image:
+        labels = sum(len(labelled(entry.utterance, tier)) for entry in coded if tier in entry.utterance.alignment)
+        return by_definition(coded, lambda counts: counted_columns(counts, ticks, labels))
+    seconds = float(sum(entry.utterance.ticks / entry.utterance.rate for entry in coded))
+    return by_definition(coded, lambda counts: counted_bitrate(counts, seconds))
+
+
+def refuse_length(utterances: Sequence[Utterance]) -> None:
+    """Raises UnscorableError if there is no telling how long the utterances are, in seconds or in columns."""
+    kinds = {utterance.is_image for utterance in utterances}
+    for utterance in utterances:
+        if len(kinds) > 1 and utterance.is_image:
+            raise UnscorableError(f"{utterance.id}: is a line image among recordings; count their bits apart")
+        if not utterance.is_image and utterance.rate is None:
+            raise UnscorableError(f"{utterance.id}: has no rate, so its ticks are no seconds and there is no bitrate")
+
+
+def by_definition(
+    coded: Sequence[CodedUtterance], count: Callable[[Sequence[int]], Bitrate | ColumnBitrate]
+) -> UnitBitrates:
+    """Every definition; count: the bits of symbols given how often each occurs."""
     frames = np.unique(np.concatenate([entry.codes for entry in coded]), return_counts=True)[1].tolist()
     units = [runs(entry) for entry in coded]
     pairs = np.stack([np.concatenate([entry.codes for entry in units]), np.concatenate([e.frames for e in units])])
-    each = counted_bitrate(frames, seconds)
-    bits = log2(each.types) if each.types else 0.0
     return UnitBitrates(
-        bitrate=each,
-        bitrate_collapsed=counted_bitrate(np.unique(pairs[0], return_counts=True)[1].tolist(), seconds),
-        bitrate_run_length=counted_bitrate(np.unique(pairs, axis=1, return_counts=True)[1].tolist(), seconds),
-        bitrate_uniform=Bitrate(each.symbols / seconds * bits, each.symbols, each.types, bits, seconds),
+        bitrate=count(frames),
+        bitrate_collapsed=count(np.unique(pairs[0], return_counts=True)[1].tolist()),
+        bitrate_run_length=count(np.unique(pairs, axis=1, return_counts=True)[1].tolist()),
+        bitrate_uniform=as_equals(count(frames)),
     )
+
+
+def as_equals(each: Bitrate | ColumnBitrate) -> Bitrate | ColumnBitrate:
+    """The same symbols, every type as frequent as the others."""
+    bits = log2(each.types) if each.types else 0.0
+    if isinstance(each, Bitrate):
+        return replace(each, bits_per_second=each.symbols / each.seconds * bits, entropy=bits)
+    per_label = each.symbols * bits / each.labels if each.labels else None
+    per_100 = 100 * each.symbols * bits / each.columns
+    return replace(each, bits_per_100_columns=per_100, bits_per_label=per_label, entropy=bits)
 
 
 def submission_bitrate(folder: Path, durations: Path) -> SubmissionBitrate:

@@ -3,7 +3,7 @@
 The conventions, which differ from paper to paper and move the figures:
 
 * The start and the end of an utterance are no boundaries (as in UnsupSeg and vqwordseg).
-* A silence is what `SILENCES` lists, or a stretch without a label; silences next to each other are one. The border
+* A silence is what `silences_of` lists, or a stretch without a label; silences next to each other are one. The border
   between silence and speech is a boundary (as in UnsupSeg on TIMIT); what is found inside a silence is a mistake.
 * A boundary is hit by one that is not further away than the tolerance: exactly as far counts.
 * Strict: one to one, as many pairs as possible (DistSup, mir_eval; vqwordseg takes them first come, first served).
@@ -12,13 +12,13 @@ The conventions, which differ from paper to paper and move the figures:
 * Hits are summed over all utterances before anything is divided (micro average, as in UnsupSeg and vqwordseg).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.evaluation import SILENCES, UnscorableError
+from unitdisc.evaluation import SILENCES, UnscorableError, silences_of
 from unitdisc.evaluation.units.codes import CodedUtterance, runs
 
 TOLERANCE_MS = 20.0  # where there is a rate
@@ -179,16 +179,21 @@ def unit_segmentation(coded: CodedUtterance) -> Segmentation:
     return Segmentation(runs(coded).intervals, coded.utterance.ticks)
 
 
-def tier_segmentation(intervals: Sequence[Interval], ticks: int) -> Segmentation:
+def tier_segmentation(intervals: Sequence[Interval], ticks: int, silences: Set[str] = SILENCES) -> Segmentation:
     """The intervals of a tier that are not silent."""
-    kept = [(start, end) for start, end, label in intervals if label not in SILENCES]
+    kept = [(start, end) for start, end, label in intervals if label not in silences]
     return Segmentation(np.array(kept, dtype=int).reshape(-1, 2), ticks)
+
+
+def utterance_segmentation(utterance: Utterance, tier: str) -> Segmentation:
+    """One tier of an utterance; KeyError if it has no such tier."""
+    return tier_segmentation(utterance.alignment[tier], utterance.ticks, silences_of(utterance))
 
 
 def unit_boundaries(coded: Iterable[CodedUtterance], tier: str, tolerance: float | None = None) -> SegmentationScores:
     """Scores the units of utterances that have the tier against it.
 
-    tolerance: milliseconds, or pixel columns where the corpus has no rate (default: 20 ms or 1 column).
+    tolerance: milliseconds, or pixel columns of the image file where there is no rate (default: 20 ms or 1 column).
     Raises ValueError for a tolerance that is negative, UnscorableError if there is nothing to compare.
     """
     aligned = [entry for entry in coded if tier in entry.utterance.alignment]
@@ -197,7 +202,7 @@ def unit_boundaries(coded: Iterable[CodedUtterance], tier: str, tolerance: float
     utterances = [entry.utterance for entry in aligned]
     return segmentation_scores(
         map(unit_segmentation, aligned),
-        [tier_segmentation(utterance.alignment[tier], utterance.ticks) for utterance in utterances],
+        [utterance_segmentation(utterance, tier) for utterance in utterances],
         tolerances(utterances, tolerance),
     )
 
@@ -209,10 +214,7 @@ def tier_boundaries(
     aligned = [utterance for utterance in utterances if {found, reference} <= utterance.alignment.keys()]
     if not aligned:
         raise UnscorableError(f"no utterance has both of the tiers {found!r} and {reference!r}")
-    made, there = (
-        [tier_segmentation(utterance.alignment[tier], utterance.ticks) for utterance in aligned]
-        for tier in (found, reference)
-    )
+    made, there = ([utterance_segmentation(utterance, tier) for utterance in aligned] for tier in (found, reference))
     return segmentation_scores(made, there, tolerances(aligned, tolerance))
 
 

@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import expected_mutual_information
 
 from unitdisc.corpus import labels_at
-from unitdisc.evaluation import SILENCES, UnscorableError
+from unitdisc.evaluation import UnscorableError, labelled
 from unitdisc.evaluation.units.bitrate import entropy_in_bits
 from unitdisc.evaluation.units.codes import CodedUtterance
 
@@ -65,8 +65,7 @@ def labelled_codes(coded: Iterable[CodedUtterance], tier: str) -> LabelledCodes:
         utterance = entry.utterance
         if tier not in utterance.alignment:
             continue
-        intervals = [interval for interval in utterance.alignment[tier] if interval.label not in SILENCES]
-        numbered = [(start, end, names.setdefault(label, len(names))) for start, end, label in intervals]
+        numbered = [(start, end, names.setdefault(name, len(names))) for start, end, name in labelled(utterance, tier)]
         found = labels_at(numbered, entry.centres, default=-1).astype(int)
         codes.append(entry.codes[found >= 0])
         labels.append(found[found >= 0])

@@ -47,7 +47,7 @@ def score_units(
     scores = score_labels(units, tier, seed, learn and coded(*learn))
     scores["usage"] = asdict(code_usage(units))
     try:
-        scores |= asdict(unit_bitrates(units))
+        scores |= asdict(unit_bitrates(units, tier))
     except UnscorableError as error:
         scores |= {name: {"why": str(error)} for name in BITRATES}
     for name, count in (

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.evaluation import SILENCES, UnscorableError
+from unitdisc.evaluation import UnscorableError, silences_of
 from unitdisc.evaluation.units.codes import CodedUtterance, runs
 from unitdisc.evaluation.units.term_files import SILENCE, Aligned, Fragment, Gold
 from unitdisc.evaluation.units.terms import Convention, TermScores, spell, spelled_scores
@@ -39,7 +39,8 @@ def aligned_tiers(coded: Iterable[CodedUtterance], tier: str, silent: bool) -> d
 
 def aligned(utterance: Utterance, tier: str, silent: bool) -> Aligned:
     """A tier in seconds, all its silences called alike, or left out."""
-    renamed = [Interval(s, e, SILENCE if label in SILENCES else label) for s, e, label in utterance.alignment[tier]]
+    silences = silences_of(utterance)
+    renamed = [Interval(s, e, SILENCE if label in silences else label) for s, e, label in utterance.alignment[tier]]
     kept = [interval for interval in renamed if silent or interval.label != SILENCE]
     times = ([interval[side] / utterance.rate for interval in kept] for side in (0, 1))
     return Aligned(*times, [interval.label for interval in kept])

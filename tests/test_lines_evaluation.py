@@ -1,0 +1,434 @@
+"""Line images in every score: what is counted in seconds of recordings is counted in pixel columns of lines."""
+
+import json
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from line_corpus import CHARACTERS, EACH, GAP, HEIGHTS, ROWS, TEST, TRAIN, WIDE, centres, encode
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, normalized_mutual_info_score
+
+from unitdisc.corpus import CorpusError, Interval, Utterance, write_manifest
+from unitdisc.encodings import EncodingsError
+from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation.abx import abx, label_items, triphone_items
+from unitdisc.evaluation.lines import Grid, GriddedEncodings, LineCorpus, LineOptions, height_of, score_lines
+from unitdisc.evaluation.lines.columns import GAP as GAP_LABEL
+from unitdisc.evaluation.lines.columns import ColumnLabelTask, frames_at, with_gaps
+from unitdisc.evaluation.probes import (
+    LabelTask,
+    ProbeOptions,
+    SequenceTask,
+    SpeakerTask,
+    joined,
+    probe,
+    read_point,
+    sequences,
+    tasks_named,
+)
+from unitdisc.evaluation.probes.running import usual_tasks
+from unitdisc.evaluation.probes.sequences import sequence_probe
+from unitdisc.evaluation.settings import corpus_settings
+from unitdisc.evaluation.units.bitrate import unit_bitrates
+from unitdisc.evaluation.units.boundaries import unit_boundaries
+from unitdisc.evaluation.units.codes import coded, runs
+from unitdisc.evaluation.units.scores import score_units
+
+pytest_plugins = ["tiny_fixtures"]
+PLAIN = ProbeOptions(controls=False)
+SCRIPT = Path(__file__).parent.parent / "eval" / "handwriting.py"
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    monkeypatch.setattr(sequences, "LEAST_STEPS", 150)
+    monkeypatch.setattr(sequences, "LEARNING_RATE", 0.02)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A system with a latent every 4 columns (fine) and one with a latent every 12 (coarse), train and test."""
+    folder = tmp_path_factory.mktemp("lines")
+    for name, stride in (("fine", 4), ("coarse", 12)):
+        for part, utterances in (("train", TRAIN), ("test", TEST)):
+            encode(folder / name / part / "bottleneck", utterances, stride)
+    return folder
+
+
+def opened(folder: Path, system: str, part: str = "test"):
+    from unitdisc.encodings import Encodings
+
+    return Encodings.open(folder / system / part / "bottleneck")
+
+
+def corpora(folder: Path, system: str) -> tuple[LineCorpus, LineCorpus]:
+    return tuple(
+        LineCorpus({"bottleneck": opened(folder, system, part)}, utterances)
+        for part, utterances in (("test", TEST), ("train", TRAIN))
+    )
+
+
+def test_centres_of_lines_of_other_heights_are_their_own(folder):
+    encodings = opened(folder, "fine")
+    for utterance in TEST:
+        assert encodings[utterance.id].centres.tolist() == centres(utterance, 4).tolist()
+    assert np.diff(encodings["test-eve0"].centres)[0] == 2 * np.diff(encodings["test-ada0"].centres)[0]
+
+
+def test_units_that_are_characters_score_all(folder):
+    found = score_units(opened(folder, "fine"), TEST, "character", tolerance=4)
+    assert found["ari"] > 0.7
+    assert found["many_to_one_same_data"] == 1  # each frame has the code of the character in its middle
+    assert found["boundaries"]["lenient"]["precision"] > 0.9
+    assert "a rate" in found["terms"]["why"]
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_tolerance_is_in_columns_of_the_image(folder):
+    units = coded(opened(folder, "fine"), TEST)
+    far = [np.abs(border - np.array(edges)).min() for border, edges in borders_and_edges(units)]
+    for tolerance in (0, 1, 2, 4):
+        found = unit_boundaries(units, "character", tolerance).lenient
+        assert found.hits_found == sum(distance <= tolerance for distance in far)
+    assert unit_boundaries(units, "character") == unit_boundaries(units, "character", 1)
+
+
+def borders_and_edges(units):
+    for entry in units:
+        ticks = entry.utterance.ticks
+        edges = sorted({e for i in entry.utterance.alignment["character"] for e in i[:2]} - {0, ticks})
+        for border in sorted({*runs(entry).intervals.ravel().tolist()} - {0, ticks}):
+            yield border, edges
+
+
+def test_bits_are_counted_per_100_columns_and_per_character(folder):
+    units = coded(opened(folder, "fine"), TEST)
+    found = unit_bitrates(units, "character")
+    columns, characters = sum(u.ticks for u in TEST), sum(len(u.alignment["character"]) for u in TEST)
+    codes = np.concatenate([entry.codes for entry in units])
+    shares = np.bincount(codes) / len(codes)
+    bits = -len(codes) * (shares[shares > 0] * np.log2(shares[shares > 0])).sum()
+    assert found.bitrate.bits_per_100_columns == pytest.approx(100 * bits / columns)
+    assert found.bitrate.bits_per_label == pytest.approx(bits / characters)
+    assert found.bitrate_uniform.bits_per_label == pytest.approx(len(codes) * np.log2(found.bitrate.types) / characters)
+    assert (found.bitrate.columns, found.bitrate.labels) == (columns, characters)
+    assert found.bitrate_collapsed.symbols == sum(len(runs(entry).codes) for entry in units)
+    assert unit_bitrates(units).bitrate.bits_per_label is None
+
+
+def test_lines_and_recordings_are_not_counted_together(folder):
+    units = coded(opened(folder, "fine"), TEST)
+    recording = replace(units[0], utterance=replace(TEST[0], height=None, rate=100))
+    with pytest.raises(UnscorableError, match="is a line image among recordings"):
+        unit_bitrates([recording, *units[1:]])
+
+
+def test_settings_speak_of_columns():
+    found = corpus_settings(TEST, "character")
+    assert found["columns"] == sum(u.ticks for u in TEST)
+    assert "seconds" not in found
+    assert found["silences"] == ["", " "]
+    assert corpus_settings([replace(TEST[0], height=None, rate=100)], "character")["seconds"] == TEST[0].ticks / 100
+
+
+def test_an_underscore_is_a_character_of_a_line_and_a_pause_of_a_recording(folder):
+    point = read_point(opened(folder, "fine"), TEST)
+    assert "_" in LabelTask("character").items(point).targets
+    assert "_" in {item.label for item in label_items(TEST, "character")}
+    heard = [replace(u, height=None, rate=100) for u in TEST]
+    assert "_" not in {item.label for item in label_items(heard, "character")}
+
+
+@pytest.mark.parametrize("speaker", ["within", "across"])
+def test_abx_tells_characters_apart_within_and_across_scribes(folder, speaker):
+    encodings = opened(folder, "fine")
+    assert abx(label_items(TEST, "character"), encodings, speaker).error < 0.05
+    by_chance = abx(label_items(mislabelled(TEST), "character"), encodings, speaker).error
+    assert 0.3 < by_chance < 0.7
+
+
+def test_abx_between_the_same_neighbours_needs_characters_without_a_gap_between(folder):
+    items = list(triphone_items(TEST, "character"))
+    assert len(items) == 4 * len(TEST)  # of three characters between gaps, the one in the middle
+    assert abx(items, opened(folder, "fine"), "within").cells > 0
+
+
+def mislabelled(utterances):
+    rng = np.random.default_rng(5)
+
+    def other(u: Utterance) -> Utterance:
+        intervals = [i._replace(label=str(rng.choice(list(CHARACTERS)))) for i in u.alignment["character"]]
+        return replace(u, alignment={"character": intervals})
+
+    return [other(u) for u in utterances]
+
+
+@pytest.mark.parametrize("reader", ["linear", "mlp"])
+def test_characters_are_read_on_other_scribes(folder, reader):
+    score = probe(LabelTask("character"), read_point(opened(folder, "fine"), TEST), replace(PLAIN, reader=reader))
+    assert score.accuracy > 0.95
+    assert (score.split, score.folds, score.classes) == ("other speakers", 3, len(CHARACTERS))
+
+
+def test_characters_of_a_single_scribe_are_read_on_other_lines(folder):
+    alone = [u for u in TEST if u.speaker == "bob"]
+    point = read_point(opened(folder, "fine"), alone)
+    with pytest.raises(UnscorableError, match="two known speakers"):
+        probe(LabelTask("character"), point, PLAIN)
+    score = probe(LabelTask("character", unseen_speakers=False), point, PLAIN)
+    assert score.accuracy > 0.9
+    assert (score.split, score.utterances) == ("other utterances, whoever speaks", EACH)
+    nameless = read_point(opened(folder, "fine"), [replace(u, speaker=None) for u in alone])
+    assert probe(LabelTask("character", unseen_speakers=False), nameless, PLAIN).accuracy == score.accuracy
+    one = read_point(opened(folder, "fine"), alone[:1])
+    with pytest.raises(UnscorableError, match="other utterances takes two or more"):
+        probe(LabelTask("character", unseen_speakers=False), one, PLAIN)
+
+
+def test_no_line_is_learned_from_and_scored(folder):
+    from unitdisc.evaluation.probes.splits import folds_of
+
+    items = LabelTask("character", unseen_speakers=False).items(read_point(opened(folder, "fine"), TEST))
+    folds = folds_of(items.split, items.targets, items.utterances, items.speakers, None, 0)
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(len(items.targets)))
+    for train, test in folds:
+        assert not {*items.utterances[train]} & {*items.utterances[test]}
+        assert {*items.speakers[train]} & {*items.speakers[test]}
+
+
+def test_given_corpora_share_scribes_only_where_they_may(folder):
+    point = joined(*(read_point(opened(folder, "fine", part), u) for part, u in (("train", TRAIN), ("test", TEST))))
+    with pytest.raises(UnscorableError, match="--known-speakers"):
+        probe(LabelTask("character"), point, PLAIN)
+    score = probe(LabelTask("character", unseen_speakers=False), point, PLAIN)
+    assert (score.folds, score.utterances, score.speakers) == (1, len(TEST), len(HEIGHTS))
+
+
+def test_a_report_asks_a_single_scribe_for_other_lines():
+    assert usual_tasks(TEST, "character", None)["labels"] == LabelTask("character")
+    alone = usual_tasks([u for u in TEST if u.speaker == "bob"], "character", None)
+    assert alone["labels"] == LabelTask("character", unseen_speakers=False)
+    assert not alone["columns"].unseen_speakers
+    assert tasks_named(["labels"], "character", unseen_speakers=False)["labels"] == alone["labels"]
+
+
+def test_the_scribe_of_a_line_is_told(tmp_path):
+    of_scribe = encode(tmp_path / "s", TEST, 4, lambda u, label: list(HEIGHTS).index(u.speaker))
+    assert probe(SpeakerTask(), read_point(of_scribe, TEST), PLAIN).accuracy == 1
+
+
+def test_double_characters_are_two_and_gaps_are_none():
+    twice = replace(
+        TEST[0], alignment={"character": [Interval(0, 3, "l"), Interval(3, 6, "l"), Interval(9, 12, "a")]}, text="ll a"
+    )
+    assert SequenceTask("character").sequence(twice) == ["l", "l", "a"]
+    assert SequenceTask(None).sequence(twice) == ["l", "l", " ", "a"]
+    assert SequenceTask("character").sequence(replace(twice, height=None)) == ["l", "a"]
+    assert SequenceTask("other").sequence(twice) == []
+
+
+@pytest.mark.parametrize("tier", ["character", None])
+def test_lines_are_written_by_their_boxes_and_by_their_texts(folder, tier):
+    point = joined(*(read_point(opened(folder, "fine", part), u) for part, u in (("train", TRAIN), ("test", TEST))))
+    task = SequenceTask(tier, "conv", unseen_speakers=False, epochs=1)
+    score = sequence_probe(task, point, PLAIN)
+    assert score.error_rate < 0.25
+    assert score.labels == sum(len(task.sequence(u)) for u in TEST)
+
+
+# Columns -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_frame_covers_the_columns_nearest_to_it():
+    for stride in (1, 4, 12):
+        for utterance in TEST:
+            grid, frames = Grid(ROWS), centres(utterance, stride)
+            expected = np.repeat(np.arange(len(frames)), stride)[: grid.columns_in(utterance)]
+            assert frames_at(frames, grid.places(utterance)).tolist() == expected.tolist()
+    assert frames_at(np.array([5.0]), np.array([1.0, 9.0])).tolist() == [0, 0]
+
+
+def test_lines_have_as_many_columns_whatever_their_height():
+    grid = Grid(ROWS)
+    assert {grid.columns_in(u) for u in TEST} == {12 * WIDE + 3 * GAP}
+    assert Grid(ROWS, 12).places(TEST[0]).tolist() == (12 * (np.arange(12) + 0.5)).tolist()
+    with pytest.raises(CorpusError, match="is no line image"):
+        grid.columns_in(replace(TEST[0], height=None, rate=100))
+
+
+def test_systems_of_different_strides_are_scored_on_the_same_columns(folder):
+    found = {}
+    for name in ("fine", "coarse"):
+        columns = GriddedEncodings(opened(folder, name), TEST, Grid(ROWS))
+        found[name] = score_units(columns, TEST, "character")
+        assert columns[TEST[0].id].centres.tolist() == (np.arange(138) + 0.5).tolist()
+        items = ColumnLabelTask("character", Grid(ROWS)).items(read_point(opened(folder, name), TEST))
+        assert len(items.targets) == 12 * WIDE * len(TEST)
+    assert found["fine"]["frames"] == found["coarse"]["frames"] == 12 * WIDE * len(TEST)
+    assert found["coarse"]["ari"] < found["fine"]["ari"]
+
+
+def test_the_height_is_that_of_the_encodings_or_else_of_all_images(folder):
+    encodings = opened(folder, "fine")
+    assert height_of(encodings, TEST) == ROWS
+    silent = replace(encodings, settings={})
+    assert height_of(silent, [u for u in TEST if u.speaker == "bob"]) == 48
+    with pytest.raises(UnscorableError, match=r'add "height": ROWS to its encodings\.json'):
+        height_of(silent, TEST)
+
+
+def test_gaps_become_a_class_of_their_own():
+    filled = with_gaps(TEST[0], "character").alignment["character"]
+    assert sum(end - start for start, end, _ in filled) == TEST[0].ticks
+    assert [i for i in filled if i.label != GAP_LABEL] == TEST[0].alignment["character"]
+    assert sum(i.label == GAP_LABEL for i in filled) == 3
+    assert with_gaps(replace(TEST[0], alignment={}), "character").alignment == {}
+
+
+def by_hand(folder: Path, system: str, gaps: bool) -> tuple[list[str], list[int]]:
+    """The label and the code of every column, one after the other."""
+    labels, codes = [], []
+    stride = {"fine": 4, "coarse": 12}[system]
+    for utterance in TEST:
+        zoom, of_frames = utterance.height / ROWS, opened(folder, system).codes[utterance.id]
+        for column in range(round(utterance.ticks / zoom)):
+            tick = (column + 0.5) * zoom
+            label = next((i.label for i in utterance.alignment["character"] if i.start <= tick < i.end), None)
+            if label or gaps:
+                labels.append(label or "gap")
+                codes.append(of_frames[column // stride])
+    return labels, codes
+
+
+@pytest.mark.parametrize("system", ["fine", "coarse"])
+def test_the_five_columns_are_those_of_scikit_learn_on_columns_counted_by_hand(folder, system):
+    test, training = corpora(folder, system)
+    found = score_lines(test, training, LineOptions(training_columns=500))
+    for gaps, units in ((False, found["bottleneck"]["units"]), (True, found["with_gaps"]["units"])):
+        labels, codes = by_hand(folder, system, gaps)
+        assert units["frames"] == len(labels)
+        assert units["ari"] == pytest.approx(adjusted_rand_score(labels, codes))
+        assert units["ami"] == pytest.approx(adjusted_mutual_info_score(labels, codes))
+        assert units["nmi"] == pytest.approx(normalized_mutual_info_score(labels, codes))
+        most = sum(
+            max(sum(one == name for one, other in zip(labels, codes) if other == code) for name in {*labels})
+            for code in {*codes}
+        )
+        assert units["many_to_one_same_data"] == pytest.approx(most / len(labels))
+    assert found["columns"] == sum(Grid(ROWS).columns_in(u) for u in TEST)
+    bottleneck = found["bottleneck"]
+    assert bottleneck["labels"]["accuracy"] > (0.9 if system == "fine" else 0.5)
+    assert bottleneck["labels"]["items"] == 12 * WIDE * len(TEST)
+    assert bottleneck["ctc"]["items"] == len(TEST)
+    units = coded(opened(folder, system), TEST)
+    number = sum(len(runs(entry).codes) for entry in units)
+    assert bottleneck["units_per_100_columns"] == pytest.approx(100 * number / found["columns"])
+    assert bottleneck["bitrate_collapsed"]["bits_per_100_columns"] == pytest.approx(
+        100 * number * bottleneck["bitrate_collapsed"]["entropy"] / found["columns"]
+    )
+    assert found["points"]["bottleneck"]["speaker"]["accuracy"] <= 1
+    assert found["points"]["bottleneck"]["abx"]["across"] < 0.3
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_tolerance_is_in_columns_of_the_scaled_line(folder):
+    test, training = corpora(folder, "fine")
+    found = score_lines(test, training, LineOptions(training_columns=200, gaps=False))["bottleneck"]["boundaries"]
+    per_scribe = [unit_boundaries(coded(opened(folder, "fine"), [u]), "character", 2 * u.height / ROWS) for u in TEST]
+    assert found["2"]["strict"]["hits_found"] == sum(score.strict.hits_found for score in per_scribe)
+
+
+def test_without_a_corpus_to_learn_from_folds_of_lines_are_scored(folder):
+    test, _ = corpora(folder, "fine")
+    found = score_lines(test, None, LineOptions(training_columns=500, gaps=False))
+    assert found["bottleneck"]["labels"]["folds"] == 3
+    assert found["bottleneck"]["labels"]["accuracy"] > 0.9
+    assert "many_to_one_learnt" not in found["bottleneck"]["units"]
+
+
+def test_lines_in_both_corpora_are_refused(folder):
+    test, _ = corpora(folder, "fine")
+    with pytest.raises(CorpusError, match="test-ada0: is in the corpus to learn from and in the one to score"):
+        score_lines(test, test)
+
+
+def test_what_a_system_without_codes_cannot_tell_says_why(folder, tmp_path):
+    test, training = corpora(folder, "fine")
+    for corpus in (test, training):
+        encodings = corpus.points["bottleneck"]
+        encodings.codes.update(dict.fromkeys(encodings.codes))
+    found = score_lines(test, training, LineOptions(training_columns=200))
+    assert "no codes" in found["bottleneck"]["units"]["why"]
+    assert found["bottleneck"]["labels"]["accuracy"] > 0.8
+
+
+# The script --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def manifests(tmp_path_factory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("manifests")
+    for name, utterances in (("train", TRAIN), ("test", TEST)):
+        write_manifest(folder / f"{name}.jsonl", utterances)
+    return folder / "train.jsonl", folder / "test.jsonl"
+
+
+def run(*arguments: str | Path) -> dict:
+    return runpy.run_path(str(SCRIPT))["main"]([*map(str, arguments)])
+
+
+def test_the_script_prints_the_five_columns_beside_the_published_ones(folder, manifests, tmp_path, capsys):
+    train, test = manifests
+    systems = [f"vq-0={folder / 'coarse'}", f"vq-1={folder / 'coarse'}", f"pc={folder / 'fine'}"]
+    output = tmp_path / "table.json"
+    found = run(test, "--train", train, *systems, "--points", "--output", output)
+    out = capsys.readouterr().out
+    assert "| vq | 2 |" in out
+    assert "± 0" in out
+    assert "| *Tasman, piecewise-constant* | | *30.0* | *65.0* | *57.0* | *0.23* | *0.36* | *–* |" in out
+    assert "Character probe, accuracy per column" in out
+    kept = json.loads(output.read_text())
+    assert kept["rows"]["pc"]["AMI"]["mean"] == found["systems"]["pc"]["bottleneck"]["units"]["ami"]
+    assert kept["rows"]["vq"]["CER %"]["seeds"][0] == 100 * found["systems"]["vq-0"]["bottleneck"]["ctc"]["error_rate"]
+    assert kept["settings"]["systems"]["pc"] == str(folder / "fine")
+    assert kept["published"]["all scribes, VQ"]["CER %"] == 60
+
+
+@pytest.mark.parametrize(
+    "arguments,message",
+    [
+        (["vq"], "must be NAME=FOLDER"),
+        (["vq=x", "vq=y"], "there is a system vq already"),
+        (["vq=nowhere"], "has none of the folders columns, encoder"),
+    ],
+)
+def test_the_script_says_what_is_wrong(manifests, arguments, message):
+    with pytest.raises((ValueError, EncodingsError), match=message):
+        run(manifests[1], *arguments)
+
+
+def test_encodings_that_lack_lines_are_named(folder, manifests):
+    with pytest.raises(EncodingsError, match=r"lacks 18 of the 18 lines of .*train\.jsonl, such as train-ada0"):
+        run(manifests[0], f"vq={folder / 'fine'}")
+
+
+# The commands ------------------------------------------------------------------------------------------------------
+
+
+def test_commands_speak_of_columns(unitdisc, folder, manifests, tmp_path):
+    encodings = folder / "fine" / "test" / "bottleneck"
+    result = unitdisc("score", encodings, manifests[1], "--tier", "character", "--tolerance", "2")
+    assert result.code == 0, result.err
+    assert "tolerance 2 columns" in result.out
+    assert "bits per 100 columns, runs" in result.out
+    assert "per second" not in result.out
+    result = unitdisc("abx", encodings, manifests[1], "--tier", "character", "--context", "any", "--bootstrap", "0")
+    assert result.code == 0, result.err
+    how = ["--tier", "character", "--task", "labels", "--no-controls", "--known-speakers"]
+    result = unitdisc("probe", encodings, manifests[1], *how, "--output", tmp_path / "probe.json")
+    assert result.code == 0, result.err
+    kept = json.loads((tmp_path / "probe.json").read_text())
+    assert kept["probes"]["labels"]["split"] == "other utterances, whoever speaks"
+    assert kept["settings"]["columns"] == sum(u.ticks for u in TEST)
