@@ -68,14 +68,14 @@ def array(tensor: Tensor) -> np.ndarray:
 def pack(stacks: PixelStacks, head: nn.Sequential) -> Weights:
     layers = stacks.layers
     return Weights(
-        first=array(stacks.first_above.weight[:, 0, 0].T),
-        rows=array(stacks.rows_above[:, 0].T),
+        first=array(stacks.first_above.weight.T),
+        rows=array(stacks.rows_above),
         gates=np.stack([array(layer.above.weight[:, :, 0].permute(2, 1, 0).flatten(0, 1)) for layer in layers]),
-        residual=np.stack([array(layer.residual.weight[:, :, 0, 0].T) for layer in layers]),
+        residual=np.stack([array(layer.residual.weight.T) for layer in layers]),
         residual_bias=np.stack([array(layer.residual.bias) for layer in layers]),
-        hidden=array(head[1].weight[:, :, 0, 0].T),
+        hidden=array(head[1].weight.T),
         hidden_bias=array(head[1].bias),
-        outputs=array(head[3].weight[:, :, 0, 0].T),
+        outputs=array(head[3].weight.T),
         output_bias=array(head[3].bias),
     )
 

@@ -20,6 +20,11 @@ class LogisticMixture:
         self.components = components
         self.dim = 3 * components
 
+    def first_bias(self) -> Tensor:
+        """Where a network's last layer may begin: wide components side by side, so that they can part."""
+        spread = torch.linspace(-1, 1, self.components) if self.components > 1 else torch.zeros(1)
+        return torch.cat([torch.zeros(self.components), spread, torch.full((self.components,), -1.0)])
+
     def log_prob(self, parameters: Tensor, levels: Tensor) -> Tensor:
         """parameters [..., 3 * components], levels int64 [...] -> nats [...]."""
         return self.mixed(parameters, levels[..., None])[..., 0]

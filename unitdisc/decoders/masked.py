@@ -18,31 +18,40 @@ from unitdisc.decoders.causal import steps_per_condition
 class PixelLayer(nn.Module):
     """A step of both stacks: `past` sees the columns before, `above` these and the pixels above in the same column.
 
-    past: 2 columns (its own too, which holds nothing but the columns before it) x 3 rows; above: 1 column x 2 rows.
+    past: 2 columns (its own too, which knows nothing but the columns before it) x 3 rows; above: 1 column x 2 rows.
     What past says before its gate goes across to above, so that no pixel of the columns before is missed.
     """
 
     def __init__(self, channels: int, condition_dim: int, last: bool):
         super().__init__()
         self.past = nn.Conv2d(channels, 2 * channels, (2, 3), bias=False)
-        self.across = nn.Conv2d(2 * channels, 2 * channels, 1, bias=False)
+        self.across = nn.Linear(2 * channels, 2 * channels, bias=False)
         self.above = nn.Conv2d(channels, 2 * channels, (1, 2), bias=False)
         self.condition = nn.Linear(condition_dim, (2 if last else 4) * channels)  # to above, then to past
-        self.residual = nn.Conv2d(channels, channels, 1)
+        self.residual = nn.Linear(channels, channels)
         self.last = last  # nothing would read what past gives
 
     def forward(self, past: Tensor, above: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """past and above [B, C, S, H], projected condition [B, S, 2 or 4 times C] -> the same two of the next layer."""
-        to_above, *to_past = condition.transpose(1, 2)[..., None].split(2 * past.shape[1], dim=1)
-        gates = self.past(F.pad(past, (1, 1, 1, 0)))
-        hidden = gated(self.above(F.pad(above, (1, 0))) + self.across(gates) + to_above)
-        past = past if self.last else gated(gates + to_past[0])
+        """past and above [B, S, H, C], projected condition [B, S, 2 or 4 times C] -> the two of the next layer."""
+        past, known = self.look_back(F.pad(past, (0, 0, 1, 1, 1, 0)), condition)
+        hidden = gated(convolved(self.above, F.pad(above, (0, 0, 1, 0))) + known)
         return past, above + self.residual(hidden)
+
+    def look_back(self, past: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """past [B, 1 + S, 1 + H + 1, C] -> past of the next layer [B, S, H, C], gates of above so far [B, S, H, 2C]."""
+        to_above, *to_past = condition[:, :, None].split(self.across.out_features, dim=-1)
+        gates = convolved(self.past, past)
+        return past if self.last else gated(gates + to_past[0]), self.across(gates) + to_above
+
+
+def convolved(convolution: nn.Conv2d, x: Tensor) -> Tensor:
+    """Channels stay last: [B, S, H, C] -> [B, S', H', C']."""
+    return convolution(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 
 def gated(gates: Tensor) -> Tensor:
-    """[B, 2 * C, ...] -> [B, C, ...]."""
-    signal, gate = gates.chunk(2, dim=1)
+    """[..., 2 * C] -> [..., C]."""
+    signal, gate = gates.chunk(2, dim=-1)
     return signal.tanh() * gate.sigmoid()
 
 
@@ -61,10 +70,10 @@ class PixelStacks(nn.Module):
             )
         self.channels = channels
         self.reach = first_kernel // 2  # of the first convolutions
-        self.first_past = nn.Conv2d(1, channels, (self.reach, first_kernel), bias=False)
-        self.first_above = nn.Conv2d(1, channels, (1, self.reach), bias=False)
-        self.rows_past = nn.Parameter(0.1 * torch.randn(channels, 1, height))
-        self.rows_above = nn.Parameter(0.1 * torch.randn(channels, 1, height))
+        self.first_past = nn.Linear(self.reach * first_kernel, channels, bias=False)  # a product over the few taps
+        self.first_above = nn.Linear(self.reach, channels, bias=False)
+        self.rows_past = nn.Parameter(0.1 * torch.randn(height, channels))
+        self.rows_above = nn.Parameter(0.1 * torch.randn(height, channels))
         self.layers = nn.ModuleList(
             PixelLayer(channels, condition_dim, last=layer == layers - 1) for layer in range(layers)
         )
@@ -75,21 +84,32 @@ class PixelStacks(nn.Module):
         return self.reach + len(self.layers)
 
     def forward(self, ink: Tensor, condition: Tensor, order: Tensor | None = None) -> Tensor:
-        """ink [B, S, H], condition [B, L, D] -> what is known before every pixel: [B, C, S, H], channels last.
+        """ink [B, S, H], condition [B, L, D] -> what is known before every pixel: [B, S, H, C].
 
         order [B, S]: which column of the condition's clock each column of the ink is, where not each its own.
         Raises ValueError if S is not a multiple of L.
         """
-        repeats = steps_per_condition(ink.shape[1], condition.shape[1])
-        x, reach = ink[:, None], self.reach
-        past = self.first_past(F.pad(x[:, :, :-1], (reach, reach, reach, 0))) + self.rows_past
-        above = self.first_above(F.pad(x[..., :-1], (reach, 0))) + self.rows_above
-        past, above = (stack.contiguous(memory_format=torch.channels_last) for stack in (past, above))
-        for layer in self.layers:
-            # projected at the condition's own slow clock, then repeated
-            projected = layer.condition(condition).repeat_interleave(repeats, dim=1)
-            past, above = layer(past, above, projected if order is None else reordered(projected, order))
+        conditions = self.projected(condition, ink.shape[1], order)
+        past = self.columns_before(F.pad(ink[:, :-1], (0, 0, self.reach, 0)))
+        above = self.pixels_above(F.pad(ink[..., :-1], (self.reach, 0))) + self.rows_above
+        for layer, projected in zip(self.layers, conditions):
+            past, above = layer(past, above, projected)
         return above
+
+    def projected(self, condition: Tensor, size: int, order: Tensor | None) -> list[Tensor]:
+        """What every layer adds to its gates, projected at the condition's own slow clock, then repeated: [B, S, *]."""
+        repeats = steps_per_condition(size, condition.shape[1])
+        repeated = [layer.condition(condition).repeat_interleave(repeats, dim=1) for layer in self.layers]
+        return repeated if order is None else [reordered(values, order) for values in repeated]
+
+    def columns_before(self, ink: Tensor) -> Tensor:
+        """ink [B, reach + S - 1, H] -> the first past, of the `reach` columns before each of S: [B, S, H, C]."""
+        taps = F.pad(ink, (self.reach, self.reach)).unfold(1, self.reach, 1).unfold(2, 2 * self.reach + 1, 1)
+        return self.first_past(taps.flatten(-2)) + self.rows_past
+
+    def pixels_above(self, ink: Tensor) -> Tensor:
+        """ink [..., reach + H - 1] -> the first above, but for the bias of the rows: [..., H, C]."""
+        return self.first_above(ink.unfold(-1, self.reach, 1))
 
     def known_columns(self, ink: Tensor, condition: Tensor, order: Tensor | None = None) -> Iterator[Tensor]:
         """One column at a time: what the columns before it and the condition add to the gates of `above`.
@@ -98,38 +118,34 @@ class PixelStacks(nn.Module):
         before that column: it can be filled in on the way. Each layer keeps the one column that it will need again.
         """
         batch, size, height = ink.shape
-        reach = self.reach
-        repeats = steps_per_condition(size, condition.shape[1])
-        projected = [layer.condition(condition).repeat_interleave(repeats, dim=1) for layer in self.layers]
-        projected = projected if order is None else [reordered(values, order) for values in projected]
-        before = [ink.new_zeros(batch, self.channels, 1, height) for _ in self.layers]
+        conditions = self.projected(condition, size, order)
+        before = [ink.new_zeros(batch, 1, height, self.channels) for _ in self.layers]
         for column in range(size):
-            seen = ink[:, None, max(0, column - reach) : column]
-            past = self.first_past(F.pad(seen, (reach, reach, reach - seen.shape[2], 0))) + self.rows_past
-            known = []
+            seen = ink[:, max(0, column - self.reach) : column]
+            past = self.columns_before(F.pad(seen, (0, 0, self.reach - seen.shape[1], 0)))
+            columns = []
             for index, layer in enumerate(self.layers):
-                to_above, *to_past = projected[index][:, column, :, None, None].split(2 * self.channels, dim=1)
-                gates = layer.past(F.pad(torch.cat([before[index], past], dim=2), (1, 1)))
-                known.append(layer.across(gates) + to_above)
+                pair = F.pad(torch.cat([before[index], past], dim=1), (0, 0, 1, 1))
                 before[index] = past
-                past = past if layer.last else gated(gates + to_past[0])
-            yield torch.stack([gates[:, :, 0] for gates in known], dim=1).transpose(2, 3)
+                past, known = layer.look_back(pair, conditions[index][:, column : column + 1])
+                columns.append(known)
+            yield torch.cat(columns, dim=1)
 
     def descend(self, known: Tensor, follow: Callable[[Tensor, int], Tensor]) -> None:
         """Down one column, pixel by pixel, given what `known_columns` says of it: [B, layers, H, 2 * C].
 
-        follow: (what is known of a pixel [B, C, 1, 1], its row) -> the ink of that pixel [B].
+        follow: (what is known of a pixel [B, C], its row) -> the ink of that pixel [B].
         """
         batch, layers, height, _ = known.shape
-        ink = known.new_zeros(batch, 1, 1, self.reach + height)  # as many rows above the first as the kernel sees
-        before = [known.new_zeros(batch, self.channels, 1, 1) for _ in range(layers)]
+        ink = known.new_zeros(batch, self.reach + height)  # as many rows above the first as the kernel sees
+        before = [known.new_zeros(batch, 1, 1, self.channels) for _ in range(layers)]
         for row in range(height):
-            x = self.first_above(ink[..., row : row + self.reach]) + self.rows_above[..., row : row + 1]
+            x = (self.pixels_above(ink[:, row : row + self.reach]) + self.rows_above[row])[:, None]
             for index, layer in enumerate(self.layers):
-                gates = layer.above(torch.cat([before[index], x], dim=3)) + known[:, index, row, :, None, None]
+                gates = convolved(layer.above, torch.cat([before[index], x], dim=2)) + known[:, index, None, row, None]
                 before[index] = x
                 x = x + layer.residual(gated(gates))
-            ink[:, 0, 0, self.reach + row] = follow(x, row)
+            ink[:, self.reach + row] = follow(x[:, 0, 0], row)
 
 
 def reordered(x: Tensor, order: Tensor) -> Tensor:

@@ -25,6 +25,9 @@ class Softmax:
     def __init__(self, levels: int):
         self.levels = self.dim = levels
 
+    def first_bias(self) -> Tensor:
+        return torch.zeros(self.dim)
+
     def log_prob(self, parameters: Tensor, levels: Tensor) -> Tensor:
         return categorical_log_prob(parameters, levels)
 
@@ -78,8 +81,9 @@ class PixelCNN(nn.Module):
         for side in DIRECTIONS[direction]:
             stacks = PixelStacks(target_dim, condition_dim, channels, layers, first_kernel)
             head = nn.Sequential(
-                nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, self.output.dim, 1)
+                nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, self.output.dim)
             )
+            head[-1].bias.data.copy_(self.output.first_bias())
             self.networks[side] = nn.ModuleDict({"stacks": stacks, "head": head})
         self.hidden = nn.Parameter(torch.tensor(-1.0)) if history_dropout else None
 
@@ -129,7 +133,7 @@ class PixelCNN(nn.Module):
         if self.training and self.history_dropout:
             hide = uniform(*ink.shape[:2], device=ink.device) < self.history_dropout
             ink = torch.where(hide[..., None], self.hidden, ink)
-        return network["head"](network["stacks"](ink, condition, order)).permute(0, 2, 3, 1)
+        return network["head"](network["stacks"](ink, condition, order))
 
     @torch.no_grad()
     def sample(
@@ -185,7 +189,7 @@ class PixelCNN(nn.Module):
         levels = []
 
         def follow(x: Tensor, row: int) -> Tensor:
-            logits = self.output.logits(self.head(x)[..., 0, 0])
+            logits = self.output.logits(self.head(x))
             levels.append(categorical_draw(logits, numbers[:, row], temperature))
             return levels[-1].to(numbers.dtype) / (self.levels - 1)
 
