@@ -1,0 +1,141 @@
+"""A folder of line images becomes a corpus, whatever says what is written on them and who wrote it."""
+
+import runpy
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unitdisc.corpus import CorpusError, Utterance, read_manifest
+from unitdisc.data.image import write_image
+
+SCRIPT = Path(__file__).parent.parent / "data_prep" / "line_images.py"
+
+
+def prepare(*arguments) -> None:
+    runpy.run_path(str(SCRIPT))["main"]([str(argument) for argument in arguments])
+
+
+def corpus(folder: Path, split: str = "all") -> dict[str, Utterance]:
+    return {utterance.id: utterance for utterance in read_manifest(folder / f"{split}.jsonl")}
+
+
+def draw(path: Path, columns: int = 50, rows: int = 20) -> None:
+    write_image(path.with_suffix(".png"), np.random.default_rng(columns).random((columns, rows)))
+    path.with_suffix(".png").rename(path)
+
+
+@pytest.fixture
+def raw(tmp_path) -> Path:
+    """Five lines by two writers, in the three ways texts may be called."""
+    raw = tmp_path / "raw"
+    for number, name in enumerate(["ann/page 1/1.png", "ann/page 1/2.bin.png", "bob/3.PNG", "bob/4.png", "5.png"]):
+        draw(raw / name, 50 + number)
+    (raw / "ann/page 1/1.txt").write_text("\ufeffone  line\n", encoding="utf-8")
+    (raw / "ann/page 1/2.gt.txt").write_text("e\u0301te\u0301", encoding="utf-8")
+    (raw / "bob/3.gt.txt").write_text("")
+    (raw / "bob/._4.png").write_bytes(b"what a Mac leaves behind")
+    return raw
+
+
+def test_images_anywhere_become_lines(raw, tmp_path):
+    prepare(raw, tmp_path / "out")
+    found = corpus(tmp_path / "out")
+    assert {name: (line.speaker, line.text, line.ticks, line.height) for name, line in found.items()} == {
+        "ann-page_1-1": ("page 1", "one line", 50, 20),
+        "ann-page_1-2.bin": ("page 1", "\u00e9t\u00e9", 51, 20),
+        "bob-3": ("bob", None, 52, 20),
+        "bob-4": ("bob", None, 53, 20),
+        "5": (None, None, 54, 20),
+    }
+    assert all(Path(line.path).is_file() and line.is_image for line in found.values())
+
+
+def test_writers_by_pattern_or_not_at_all(raw, tmp_path, capsys):
+    prepare(raw, tmp_path / "out", "--writer-from", "name:^([a-z]+)/")
+    assert {line.speaker for line in corpus(tmp_path / "out").values()} == {"ann", "bob"}
+    assert "5.png: its writer is not known, for '^([a-z]+)/' is not in '5.png'; correct" in capsys.readouterr().err
+    prepare(raw, tmp_path / "out", "--writer-from", "none")
+    assert {line.speaker for line in corpus(tmp_path / "out").values()} == {None}
+    for rule in ("name:x", "name:(", "place"):
+        with pytest.raises(CorpusError, match="--writer-from"):
+            prepare(raw, tmp_path / "out", "--writer-from", rule)
+
+
+@pytest.mark.parametrize("suffix,between", [("tsv", "\t"), ("csv", ",")])
+def test_a_table_says_it_all(raw, tmp_path, suffix, between):
+    rows = [("image", "text", "writer", "split"), ("5.png", "five", "eve", "train"), ("bob/4.png", "", "", "test")]
+    (raw / f"lines.{suffix}").write_text("".join(f"{between.join(row)}\n" for row in rows))
+    prepare(raw, tmp_path / "out")
+    [five] = corpus(tmp_path / "out", "train").values()
+    [four] = corpus(tmp_path / "out", "test").values()
+    assert (five.id, five.text, five.speaker) == ("5", "five", "eve")
+    assert (four.id, four.text, four.speaker) == ("bob-4", None, "bob")
+
+
+def test_held_out_writers(raw, tmp_path):
+    (raw / "5.png").unlink()
+    prepare(raw, tmp_path / "out", "--test-writers", "bob")
+    assert {line.speaker for line in corpus(tmp_path / "out", "test").values()} == {"bob"}
+    assert {line.speaker for line in corpus(tmp_path / "out", "train").values()} == {"page 1"}
+
+
+def test_held_out_lines(raw, tmp_path):
+    prepare(raw, tmp_path / "a", "--test-share", "0.4")
+    prepare(raw, tmp_path / "b", "--test-share", "0.4")
+    train, test = corpus(tmp_path / "a", "train"), corpus(tmp_path / "a", "test")
+    assert (len(train), len(test)) == (3, 2)
+    assert not train.keys() & test.keys()
+    assert corpus(tmp_path / "b", "test") == test
+    with pytest.raises(CorpusError, match="both sides need at least one"):
+        prepare(raw, tmp_path / "a", "--test-share", "0.01")
+    with pytest.raises(SystemExit):
+        prepare(raw, tmp_path / "a", "--test-share", "0.1", "--test-writers", "1")
+
+
+SPOIL = {
+    "not an image": (lambda raw: (raw / "5.png").write_text("x"), "5.png: cannot be read"),
+    "not UTF-8": (lambda raw: (raw / "5.txt").write_bytes(b"\xe9"), "5.txt: not UTF-8"),
+    "a page of text": (lambda raw: (raw / "5.txt").write_text("a\nb\n"), "5.txt: holds 2 lines of text; cut 5.png"),
+    "same name": (lambda raw: shutil.copy(raw / "5.png", raw / "5.bmp"), "5.png: would be called '5' like"),
+}
+
+
+@pytest.mark.parametrize("fault", SPOIL)
+def test_a_bad_line_is_left_out(raw, tmp_path, capsys, fault):
+    spoil, message = SPOIL[fault]
+    spoil(raw)
+    prepare(raw, tmp_path / "out")
+    assert message in capsys.readouterr().err
+    assert corpus(tmp_path / "out").keys() >= {"bob-3", "bob-4"}
+    with pytest.raises(CorpusError, match=message):
+        prepare(raw, tmp_path / "out", "--strict")
+
+
+TABLES = {
+    "lines.tsv": ("name\ttext\nx\ty\n", r"lines.tsv:1: has no columns \['image'\]"),
+    "lines.csv": ("name,text\nx,y\n", "lines.csv:1: has no column image"),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_wrong_table_is_refused(raw, tmp_path, name):
+    content, message = TABLES[name]
+    (raw / name).write_text(content)
+    with pytest.raises(CorpusError, match=message):
+        prepare(raw, tmp_path / "out")
+
+
+def test_other_wrong_tables(raw, tmp_path):
+    (raw / "lines.csv").write_text("image,text\n5.png,one,two\n")
+    with pytest.raises(CorpusError, match=r"lines.csv:2: has more columns than the first line names; correct the line"):
+        prepare(raw, tmp_path / "out")
+    (raw / "lines.tsv").write_text("image\n5.png\n")
+    with pytest.raises(CorpusError, match=r"raw: has lines.tsv and lines.csv; remove one of them"):
+        prepare(raw, tmp_path / "out")
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    with pytest.raises(CorpusError, match="no images in it"):
+        prepare(tmp_path, tmp_path / "out")
