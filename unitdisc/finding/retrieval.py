@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.evaluation import SILENCES, UnscorableError
+from unitdisc.evaluation import UnscorableError, labelled
 from unitdisc.finding.hits import Hit, Stretch
 from unitdisc.finding.places import borders, frames_within
 from unitdisc.finding.searching import Collection, Materials, Query, search
@@ -60,7 +60,7 @@ def drawn_tokens(collection: Collection, tier: str, number: int, seed: int) -> l
     """
     found: dict[str, list[Token]] = {}
     for utterance in sorted(collection.utterances, key=lambda utterance: utterance.id):
-        intervals = [each for each in utterance.alignment.get(tier, []) if each.label not in SILENCES]
+        intervals = labelled(utterance, tier) if tier in utterance.alignment else []
         centres = collection.encodings[utterance.id].centres if intervals else np.zeros(0)
         for interval in intervals:
             first, last = frames_within(centres, interval.start, interval.end)
