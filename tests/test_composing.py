@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import CorpusError
-from unitdisc.data.composing import Glyph, Layout, composed, dealt, trimmed, write_line
+from unitdisc.data.composing import Glyph, Layout, composed, cut, dealt, trimmed, write_line
 
 
 def glyphs(count: int, rows: int = 20) -> list[Glyph]:
@@ -92,6 +92,16 @@ def test_all_are_dealt_before_any_comes_again():
     rounds = [drawn[start : start + 7] for start in (0, 7, 14)]
     assert [sorted(each) for each in rounds] == [list(range(7))] * 3
     assert rounds[0] != rounds[1]
+
+
+def test_a_cut_has_every_character_once():
+    given = [Glyph(np.ones((1, 1)), str(number)) for number in range(30)]
+    pieces = list(cut(given, (4, 6), np.random.default_rng(0)))
+    labels = [glyph.label for piece in pieces for glyph in piece]
+    assert sorted(labels, key=int) == [glyph.label for glyph in given] != labels
+    assert {len(piece) for piece in pieces[:-1]} <= {4, 5, 6}
+    assert 1 <= len(pieces[-1]) <= 6
+    assert list(cut([], (4, 6), np.random.default_rng(0))) == []
 
 
 def test_a_written_line_is_listed_as_it_lies_on_disk(tmp_path):

@@ -69,7 +69,7 @@ def mnist(tmp_path) -> Path:
     writers = np.array([7] * 20 + [2330] * 11 + [45] * 2, dtype=np.int32)
     images = np.zeros((33, 28, 28), np.uint8)
     for number, image in enumerate(images):
-        image[4:24, 5 : 6 + number % 17] = 100 + number
+        image[1:15, 5 : 6 + number % 17] = 100 + number  # in the upper half
     raw = tmp_path / "mnist"
     raw.mkdir()
     np.savez_compressed(
@@ -86,6 +86,7 @@ def bars(lines: dict[str, Utterance]) -> Counter:
         for start, end, label in utterance.alignment["character"]:
             number = round(ink[start].max() * 255) - 100
             assert (end - start, label) == (1 + number % 17, str(number % 10))
+            assert not ink[start:end, 20:].any()
             found[utterance.speaker, number] += 1
     return found
 
@@ -144,6 +145,7 @@ def omniglot(tmp_path) -> Path:
             for person in range(5):
                 image = np.zeros((105, 105), np.uint8)
                 image[20 + person : 80, 10 : 20 + 7 * letter] = 1
+                image[60:80, 12 : 20 + 7 * letter] = 0  # legs: what is up is heavier
                 ink.append(image)
                 alphabet.append(number)
                 character.append(letter + 1)
@@ -184,7 +186,9 @@ def test_images_of_omniglot_are_on_one_side_and_characters_and_drawers_on_both(o
                 person = int(utterance.speaker[-2:]) - 1
                 width = (10 + 7 * (int(label[-2:]) - 1)) * 44 / (60 - person)
                 assert abs(end - start - width) <= 2
-                assert ink_of(utterance)[start + 1].min() == 0  # the line is higher than the character
+                ink = ink_of(utterance)[start:end]
+                assert (ink.max(axis=0) > 0.5).sum() in (43, 44)  # all rows its drawer uses, and no more
+                assert ink[:, :24].sum() > ink[:, 24:].sum()
 
 
 def test_drawers_of_omniglot_are_held_out_evenly(omniglot, tmp_path):

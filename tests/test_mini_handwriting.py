@@ -122,6 +122,15 @@ def test_a_writer_unknown_or_a_count_of_none_is_refused(tmp_path, capsys):
     assert "must be 1 or more" in capsys.readouterr().err
 
 
+def test_what_is_up_and_left_in_an_image_stays_so():
+    image = np.zeros((8, 8))
+    image[0, :2] = 1
+    ink = SCRIPT["drawn"](image, SCRIPT["Hand"](24, 24, 0, 0.5, 1.0), np.random.default_rng(0))
+    column, row = np.argwhere(ink > 0.5).T
+    assert (row < 6).all()
+    assert (column < len(ink) / 2).all()
+
+
 def test_a_slant_leans_to_the_right_and_a_broader_pen_leaves_more_ink():
     image = np.zeros((8, 8))
     image[:, 3:5] = 1  # a 1
