@@ -174,6 +174,17 @@ def test_units_of_lines_are_stretches_of_columns(tiny_line_encodings, tiny_lines
         assert intervals[0].start == 0 and intervals[-1].end == utterance.ticks
 
 
+def test_units_of_lines_are_exported_in_columns(tiny_line_encodings, tiny_lines, tmp_path, unitdisc):
+    encodings = tiny_line_encodings / "bottleneck"
+    done = unitdisc("export", encodings, tiny_lines, tmp_path)
+    assert done.code == 0 and {path.name for path in tmp_path.iterdir()} == {"units.jsonl", "units.ctm"}
+    found = [line.split() for line in (tmp_path / "units.ctm").read_text().splitlines()]
+    units = [(u.id, *unit) for u in listed(tiny_lines) for unit in read_units(Encodings.open(encodings), u).intervals]
+    assert [(id, int(start), int(start) + int(size), code) for id, _, start, size, code in found] == units
+    done = unitdisc("export", encodings, tiny_lines, tmp_path, "--format", "textgrid")
+    assert done.code == 1 and "choose one of the formats jsonl, ctm" in done.err
+
+
 # Writing again
 
 

@@ -109,13 +109,15 @@ def write_units_jsonl(path: Path, units: Iterable[Units]) -> None:
 
 
 def write_ctm(path: Path, units: Iterable[Units]) -> None:
-    """Writes Kaldi's CTM: utterance, channel 1, start and duration in seconds, code.
+    """Writes Kaldi's CTM: utterance, channel 1, start and duration in seconds (of line images: in columns), code.
 
     Times count from the start of the utterance, as in Kaldi's CTM of a data directory with segments.
-    Raises ExportError if an utterance has no rate.
+    Raises ExportError if a recording has no rate.
     """
 
     def line(utterance: Utterance, unit: Interval) -> str:
+        if utterance.is_image:
+            return f"{utterance.id} 1 {unit.start} {unit.end - unit.start} {unit.label}\n"
         start, duration = seconds(utterance, unit.start), seconds(utterance, unit.end - unit.start)
         return f"{utterance.id} 1 {start:.6f} {duration:.6f} {unit.label}\n"
 
@@ -186,6 +188,7 @@ FORMATS = {  # name -> the file (or folder) it makes, and who writes it
     "textgrid": ("textgrid", write_textgrids),
     "km": ("units.km", write_km),
 }
+OF_IMAGES = ("jsonl", "ctm")  # the formats that can say columns
 
 
 def export(
@@ -219,7 +222,8 @@ def seconds(utterance: Utterance, ticks: float) -> float:
     Raises ExportError if the utterance has no rate, as a line image has none.
     """
     if not utterance.rate:
-        raise ExportError(f"{utterance.id}: has no rate, so its ticks are no seconds; choose the format jsonl")
+        cure = f"choose one of the formats {', '.join(OF_IMAGES)}" if utterance.is_image else "choose the format jsonl"
+        raise ExportError(f"{utterance.id}: has no rate, so its ticks are no seconds; {cure}")
     return ticks / utterance.rate
 
 
