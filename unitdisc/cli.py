@@ -314,7 +314,9 @@ def export(
     encodings: EncodingsPath,
     corpus: CorpusPath,
     folder: Annotated[Path, typer.Argument(help="folder to create")],
-    format: Annotated[list[str] | None, typer.Option(help="jsonl, ctm, textgrid, km (default: all; of images: jsonl, ctm)")] = None,
+    format: Annotated[
+        list[str] | None, typer.Option(help="jsonl, ctm, textgrid, km (default: all; of images: jsonl, ctm)")
+    ] = None,
     allow_pipes: AllowPipes = False,
 ) -> None:
     """Write units for other tools: JSON lines, CTM, Praat TextGrids, fairseq .km.
