@@ -29,13 +29,13 @@ class Grid:
 
     def columns_in(self, utterance: Utterance) -> int:
         """How wide the scaled line is; raises CorpusError if the utterance is no line image."""
-        return max(1, round(utterance.ticks / self.ticks(utterance)))
-
-    def ticks(self, utterance: Utterance, columns: float = 1) -> float:
-        """Columns of the scaled line in those of the image; raises CorpusError if the utterance is no line image."""
         if utterance.height is None:
             raise CorpusError(f"{utterance.id}: is no line image, so it has no columns; give a corpus of line images")
-        return columns * utterance.height / self.height
+        return max(1, round(utterance.ticks * self.height / utterance.height))
+
+    def ticks(self, utterance: Utterance, columns: float = 1) -> float:
+        """Columns of the scaled line in those of the image."""
+        return columns * utterance.ticks / self.columns_in(utterance)
 
     def places(self, utterance: Utterance) -> np.ndarray:
         """Ticks: [columns / every], rounded up."""

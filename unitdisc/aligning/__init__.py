@@ -1,0 +1,12 @@
+"""Forced alignment: which stretch of a line, or of a recording, each character of its text is, where nobody said.
+
+A small network learns to write the texts (CTC, Graves et al., 2006); the best path through what it says of every frame,
+given the text, tells when each character is written.
+"""
+
+from unitdisc.aligning.aligner import Aligner, AlignerError, load, save
+from unitdisc.aligning.alphabet import Alphabet, characters
+from unitdisc.aligning.checking import check_tier
+from unitdisc.aligning.training import AlignOptions, trained
+
+__all__ = ["AlignOptions", "Aligner", "AlignerError", "Alphabet", "characters", "check_tier", "load", "save", "trained"]

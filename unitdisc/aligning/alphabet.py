@@ -1,0 +1,50 @@
+"""The symbols of texts: characters with the marks that belong to them, and one blank for all white space."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+SPACE = " "
+BLANK = 0  # of CTC
+
+
+def characters(text: str | None) -> list[str]:
+    """The characters of a text in NFC, capitals as they are; combining marks (t̾, q̃) belong to the one before.
+
+    White space, however much, is one blank; none begins or ends a text.
+    """
+    found: list[str] = []
+    for symbol in unicodedata.normalize("NFC", " ".join((text or "").split())):
+        if found and found[-1] != SPACE and unicodedata.category(symbol).startswith("M"):
+            found[-1] += symbol
+        else:
+            found.append(symbol)
+    return found
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """The symbols that a network knows, from code 1 on; the code after the last stands for all others."""
+
+    symbols: tuple[str, ...]
+
+    @classmethod
+    def of(cls, texts: Iterable[Sequence[str]]) -> "Alphabet":
+        """The symbols of texts, and a blank whether they have one or not."""
+        return cls(tuple(sorted({SPACE}.union(*texts))))
+
+    @property
+    def unknown(self) -> int:
+        return len(self.symbols) + 1
+
+    def codes(self, text: Sequence[str]) -> list[int]:
+        index = {symbol: code for code, symbol in enumerate(self.symbols, start=BLANK + 1)}
+        return [index.get(symbol, self.unknown) for symbol in text]
+
+    def text(self, codes: Iterable[int]) -> list[str]:
+        return [self.symbols[code - 1] for code in codes]
+
+
+def spelled(text: str | None) -> list[str]:
+    """What a network writes of a text: its characters between two blanks, as lines and recordings have margins."""
+    return [SPACE, *characters(text), SPACE]

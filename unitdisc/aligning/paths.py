@@ -1,0 +1,58 @@
+"""From the best path of CTC to intervals: which frames a symbol has, and where one symbol gives way to the next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchaudio.functional import forced_align
+
+from unitdisc.aligning.alphabet import BLANK, SPACE
+from unitdisc.corpus import Interval
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The frames of the symbols of a text, N of them, in order."""
+
+    first: np.ndarray  # [N]
+    last: np.ndarray  # [N]
+    scores: np.ndarray  # [N] mean log-probability of the symbol in its frames
+
+
+def least_frames(codes: Sequence[int]) -> int:
+    """What CTC takes to write a text: a frame for every symbol, and a blank between two that are the same."""
+    return len(codes) + sum(code == following for code, following in pairwise(codes))
+
+
+def best_spans(log_probs: Tensor, codes: Sequence[int]) -> Spans:
+    """The frames of every symbol on the best path: [T, K], [N] -> N spans. The frames must be enough for the text.
+
+    A code K stands for a symbol that is not known, of which every frame says as much as of the likeliest symbol.
+    """
+    anything = log_probs.detach().clone()
+    anything[:, BLANK] = -torch.inf
+    emission = torch.cat([log_probs.detach(), anything.max(1, keepdim=True).values], dim=1)
+    path, scores = forced_align(emission[None].float(), torch.tensor([list(codes)], dtype=torch.int32), blank=BLANK)
+    path, scores = path[0].numpy(), scores[0].numpy()
+    first = np.flatnonzero((path != BLANK) & (np.append(BLANK, path[:-1]) != path))
+    last = np.flatnonzero((path != BLANK) & (np.append(path[1:], BLANK) != path))
+    means = np.array([scores[start : end + 1].mean() for start, end in zip(first, last)])
+    return Spans(first, last, means)
+
+
+def intervals(spans: Spans, symbols: Sequence[str], centres: np.ndarray, ticks: int) -> list[Interval]:
+    """The characters of a text as intervals; blanks become gaps.
+
+    symbols: N, of which the first and the last are blanks, the margins; centres: [T] ticks. Two symbols meet halfway
+    between the last frame of the one and the first of the other. What would have no length is left out.
+    """
+    between = (centres[spans.last[:-1]] + centres[spans.first[1:]]) / 2
+    edges = np.concatenate([[0], np.clip(np.floor(between + 0.5), 0, ticks), [ticks]]).astype(int)
+    return [
+        Interval(start, end, symbol)
+        for symbol, start, end in zip(symbols, edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+        if symbol != SPACE and start < end
+    ]
