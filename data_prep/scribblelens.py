@@ -25,8 +25,6 @@ python data_prep/scribblelens.py downloads data/scribblelens_tasman --slice tasm
 
 import re
 import sys
-import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -35,6 +33,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.data.archives import Archive, inside
 from unitdisc.data.preparing import collect, line_image, run, script_parser, write_corpus
 from unitdisc.files import written_aside
 
@@ -43,7 +42,7 @@ COLOURS = ("bw", "gray", "color")
 ROWS = 32  # of the images the alignments were made of
 BACKGROUND, BLANKS = "*", ("_", "SPACE")
 NOISE = str.maketrans("", "", ".'")  # what transcript mode 5 leaves out
-LARGEST = {".jpg": 16 << 20, ".txt": 1 << 16, ".ali": 4 << 20, ".dat": 16 << 20}  # bytes, unpacked
+IMAGE, TEXT = 16 << 20, 4 << 20  # bytes that no image, list or alignment is longer than
 
 
 @dataclass(frozen=True)
@@ -57,40 +56,6 @@ class Listed:
     def parts(self) -> tuple[str, ...]:
         """What is below the folder of the language: ("tasman", "12", "line3.jpg")."""
         return self.image.parts[2:]
-
-
-class Archive:
-    """One of the zip files, read member by member."""
-
-    def __init__(self, path: Path):
-        try:
-            self.file = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise CorpusError(f"{path}: cannot be read as a zip file ({error}); download it again") from error
-        self.path = path
-        self.names = set(self.file.namelist())
-
-    def read(self, name: PurePosixPath) -> bytes:
-        """The content of a member. Raises CorpusError if it is missing, damaged or larger than its kind may be."""
-        limit = LARGEST[name.suffix]
-        try:
-            with self.file.open(str(name)) as member:
-                content = member.read(limit + 1)
-        except KeyError:
-            raise CorpusError(f"{self.path}: has no {name} in it; download it again") from None
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
-            raise CorpusError(f"{self.path}: {name} cannot be unpacked ({error}); download the file again") from error
-        if len(content) > limit:
-            raise CorpusError(
-                f"{self.path}: {name} is larger than {limit} bytes, which no {name.suffix} of it should be"
-            )
-        return content
-
-    def text(self, name: PurePosixPath) -> str:
-        try:
-            return self.read(name).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise CorpusError(f"{self.path}: {name} is not UTF-8 ({error}); download the file again") from error
 
 
 def newest(raw: Path, pattern: str) -> Path | None:
@@ -119,14 +84,14 @@ def lists(archive: Archive, colour: str, part: str | None, unsupervised: bool) -
 
 def listed_in(archive: Archive, path: PurePosixPath) -> list[tuple[str, str]]:
     """The lines of a list, with where they stand."""
-    rows = enumerate(archive.text(path).splitlines(), start=1)
+    rows = enumerate(archive.text(path, TEXT).splitlines(), start=1)
     return [(f"{archive.path}: {path}:{number}", line) for number, line in rows if line.strip()]
 
 
 def parsed(where: str, line: str) -> Listed:
     """Raises CorpusError if the line names no image, or one that is not in the zip."""
     try:
-        image, *transcript = (inside(name) for name in line.split()[:2])
+        image, *transcript = (within(name) for name in line.split()[:2])
         if image.suffix != ".jpg" or len(image.parts) < 4 or any(each.suffix != ".txt" for each in transcript):
             raise ValueError("it must be nl/<scribe>/.../<image>.jpg, and perhaps <transcript>.txt")
     except ValueError as error:
@@ -134,11 +99,9 @@ def parsed(where: str, line: str) -> Listed:
     return Listed(image, transcript[0] if transcript else None)
 
 
-def inside(name: str) -> PurePosixPath:
-    """A name from a list as one within the zip. Raises ValueError if it leads elsewhere."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
-        raise ValueError("it leads out of the zip file")
+def within(name: str) -> PurePosixPath:
+    """A name from a list as one in the zip file. Raises ValueError if it leads elsewhere."""
+    path = inside(name)
     return path if path.parts[0] == ROOT else PurePosixPath(ROOT) / path
 
 
@@ -148,7 +111,7 @@ def read_scribes(archive: Archive) -> dict[str, dict[str, str]]:
         name for name in archive.names if re.fullmatch(rf"{ROOT}/corpora/nl\.writers\.scribes.*\.txt", name)
     )
     found: dict[str, dict[str, str]] = defaultdict(dict)
-    for line in archive.text(PurePosixPath(tables[-1])).splitlines() if tables else []:
+    for line in archive.text(PurePosixPath(tables[-1]), TEXT).splitlines() if tables else []:
         row = line.split()
         if len(row) < 3 or not row[1].isdigit():
             continue  # the heading
@@ -250,7 +213,7 @@ def tiers(symbols: list[str], text: str, columns: int) -> dict[str, list[Interva
 def aligned(line: Utterance, alignments: Archive, name: PurePosixPath) -> Utterance:
     """The line with its tiers. Raises CorpusError if the alignment is of an image of another size."""
     where = f"{alignments.path}: {name}"
-    symbols, text = read_alignment(alignments.text(name), where)
+    symbols, text = read_alignment(alignments.text(name, TEXT), where)
     wide = int(0.5 + ROWS / line.height * line.ticks)
     if abs(wide - len(symbols)) > 1:
         what = f"has {len(symbols)} columns, but the image, scaled to {ROWS} rows, has {wide}"
@@ -260,7 +223,7 @@ def aligned(line: Utterance, alignments: Archive, name: PurePosixPath) -> Uttera
 
 def copied(archive: Archive, listed: Listed, folder: Path) -> Path:
     path = folder.joinpath("images", *listed.parts)
-    content = archive.read(listed.image)
+    content = archive.read(listed.image, IMAGE)
     with written_aside(path) as aside:
         aside.write_bytes(content)
     return path
@@ -293,7 +256,7 @@ def main(argv: list[str] | None = None) -> None:
             name = "-".join(listed.parts).removesuffix(".jpg")
             line = line_image(path, name, speaker=scribe_of(listed.parts, scribes))
             if listed.transcript is not None:
-                text = " ".join(archive.text(listed.transcript).split())
+                text = " ".join(archive.text(listed.transcript, TEXT).split())
                 line = replace(line, text=text if args.punctuation else text.translate(NOISE))
             alignment = listed.image.with_suffix(".ali")
             if alignments is not None and str(alignment) in alignments.names:

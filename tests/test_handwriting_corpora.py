@@ -547,7 +547,7 @@ def test_bad_lines_of_scribblelens_are_left_out_and_named(tree, tmp_path, capsys
         "'nl/tasman/12/line1.txt' names no line (it must be nl/<scribe>/",
         "line5.jpg: cannot be read",
         "line6.ali: has 8 columns, but the image, scaled to 32 rows, has 19",
-        "line7.jpg is larger than 16777216 bytes",
+        "line7.jpg unpacks to more than 16777216 bytes",
     ):
         assert any(expected in line for line in said), expected
     assert len(said) == 8
