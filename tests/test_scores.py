@@ -90,6 +90,22 @@ def test_the_figures_are_those_of_their_own_functions(points):
     assert words["abx"]["encoder"]["across"] == abx(label_items(CORPUS, "phone"), points["encoder"], "across").error
 
 
+def test_line_images_are_asked_for_characters_scribes_and_columns(points):
+    lines = [
+        replace(u, rate=None, height=32, gender=None, alignment={"character": u.alignment["phone"]}) for u in CORPUS
+    ]
+    told = []
+    scores = score({"encoder": points["encoder"]}, lines, points["mfcc"], progress=lambda *step: told.append(step))
+    assert scores["probes"]["encoder"].keys() == {"labels", "speaker", "columns"}
+    assert scores["settings"]["tier"] == "character" and scores["settings"]["abx"]["context"] == "any"
+    items = label_items(lines, "character")
+    assert scores["abx"]["encoder"]["across"] == abx(items, points["encoder"], "across").error
+    assert [done for done, _, _ in told] == list(range(2 + 3 + 1))
+    known = score({"encoder": points["encoder"]}, [replace(line, gender="f") for line in lines])["probes"]["encoder"]
+    assert known.keys() == {"labels", "speaker", "gender", "columns"}
+    assert "no columns frames to reconstruct" in known["columns"]["why"]
+
+
 def test_the_same_seed_gives_the_same_scores(points):
     some = {"bottleneck": points["bottleneck"]}
     assert strict(score(some, CORPUS, seed=1)) == strict(score(some, CORPUS, seed=1))

@@ -18,7 +18,7 @@ PIXELS = 140  # to a second: few, so that versions stand side by side
 SECONDS = 6.0  # of each version: sounds are most of the page's size
 SHOWN = 4  # utterances
 VERSIONS = 4  # of each of them
-GIVEN = re.compile(r"(?P<stem>.+)--given-(?P<percent>\d{1,3})")
+GIVEN = re.compile(r"(?P<stem>.+--.+)--given-(?P<percent>\d{1,3})")
 
 
 class Made(NamedTuple):
@@ -47,15 +47,20 @@ def made_in(folder: Path) -> dict[str, list[Made]]:
     for path in sorted(folder.glob("*--*.wav")):
         utterance, _, voice = path.stem.rpartition("--")
         found[utterance].append(Made(f"resynthesis, voice of {voice}", path))
-    for path in sorted(folder.glob("*--*.png"), key=lambda path: (bool(GIVEN.fullmatch(path.stem)), path.name)):
-        completed = GIVEN.fullmatch(path.stem)
-        percent = int(completed["percent"]) if completed and "--" in completed["stem"] else None
-        utterance, _, scribe = (path.stem if percent is None else completed["stem"]).rpartition("--")
-        if percent is None:
-            found[utterance].append(Made(f"in the hand of {scribe}", path))
-        else:
-            found[utterance].append(Made(f"completed in the hand of {scribe}", path, percent / 100))
+    images = [(written_name(path.stem), path) for path in sorted(folder.glob("*--*.png"))]
+    for (utterance, scribe, percent), path in sorted(images, key=lambda image: image[0][2]):
+        hand = f"in the hand of {scribe}"
+        made = Made(f"completed {hand}", path, percent / 100) if percent else Made(hand, path)
+        found[utterance].append(made)
     return dict(found)
+
+
+def written_name(stem: str) -> tuple[str, str, int]:
+    """Utterance, scribe, and how many percent of the line were given."""
+    completed = GIVEN.fullmatch(stem)
+    stem, percent = (completed["stem"], int(completed["percent"])) if completed else (stem, 0)
+    utterance, _, scribe = stem.rpartition("--")
+    return utterance, scribe, percent
 
 
 def resyntheses(
