@@ -24,6 +24,7 @@ class Tasks:
     mel: Path | None
     training_mel: Path | None
     sequence_reader: str
+    unseen_speakers: bool = True  # or just utterances
 
 
 def options_of(
@@ -52,9 +53,10 @@ def probe(
         raise ValueError("--train-mel needs --train-encodings and --train-corpus; give all three")
     file_for_results(output, "--output")
     mel, training_mel = (None if path is None else Encodings.open(path) for path in (tasks.mel, tasks.training_mel))
-    asked = tasks_named(tasks.names or PLAIN_TASKS, tasks.tier, mel, training_mel, tasks.sequence_reader)
+    names = tasks.names or PLAIN_TASKS
+    asked = tasks_named(names, tasks.tier, mel, training_mel, tasks.sequence_reader, tasks.unseen_speakers)
     scored = opened(encodings, corpus, encodings.name, frame_rate, allow_pipes)
-    if {"labels", "ctc"} & {*(tasks.names or PLAIN_TASKS)}:
+    if {"labels", "ctc"} & {*names}:
         check_tier(corpus, scored.utterances, tasks.tier)
     learned = opened(*training, encodings.name, frame_rate, allow_pipes) if training[0] and training[1] else None
     with console.progress("probing", len(asked), "probes") as advance:

@@ -82,9 +82,12 @@ def use(found: Mapping) -> Iterable[str]:
     yield f"  {'perplexity':46}{found['usage']['perplexity']:8.2f}"
     for name in BITRATES:
         bits = found[name]
-        yield f"  bits per second, {BITS[name]:29}" + (
-            f"not measured: {bits['why']}" if "why" in bits else f"{bits['bits_per_second']:8.2f}"
-        )
+        if "bits_per_100_columns" in bits:
+            per_label = "" if bits["bits_per_label"] is None else f"  ({bits['bits_per_label']:.2f} per label)"
+            yield f"  bits per 100 columns, {BITS[name]:26}{bits['bits_per_100_columns']:6.2f}{per_label}"
+        else:
+            found_bits = f"not measured: {bits['why']}" if "why" in bits else f"{bits['bits_per_second']:8.2f}"
+            yield f"  bits per second, {BITS[name]:29}{found_bits}"
 
 
 def boundaries(found: Mapping, how: str) -> Iterable[str]:
