@@ -101,6 +101,15 @@ def test_padding_changes_nothing_in_training_either(encoder):
         torch.testing.assert_close(value, gathered[name])
 
 
+def test_every_weight_learns(encoder):
+    encoder.train()
+    encoded, _ = encoder(random_features(encoder, 2, 40), torch.tensor([40, 27]))
+    if encoded.requires_grad:
+        (encoded * torch.randn_like(encoded)).sum().backward()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None and (parameter.grad != 0).any(), name
+
+
 def test_what_lies_past_the_end_is_zero(encoder):
     encoded, sizes = encoder(random_features(encoder, 2, 40), torch.tensor([40, 13]))
     assert (encoded[1, sizes[1] :] == 0).all()
@@ -165,6 +174,7 @@ def test_batch_norm_is_torchs_where_nothing_is_padded():
     expected = theirs(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     torch.testing.assert_close(ours(x, inside), expected)
     torch.testing.assert_close(ours.mean, theirs.running_mean)
+    torch.testing.assert_close(ours.variance, 0.9 + 0.1 * x.var((0, 1, 2), correction=0))
     ours.eval(), theirs.eval()
     torch.nn.init.constant_(theirs.running_var, 3.0)
     torch.nn.init.constant_(ours.variance, 3.0)

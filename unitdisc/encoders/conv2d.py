@@ -68,7 +68,7 @@ class Conv2dEncoder(nn.Module):
             x = layer(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # [B, T, H, C], as it lies in memory
             inside = padding_mask(lengths, x.shape[1])
             x = norm(x, inside).relu() * inside[..., None, None]
-        x = x[:, :, 0]
+        x = x.squeeze(2)
         for layer in self.feedforward:
             x = x + layer(x).relu()
         if self.blstm is not None:
