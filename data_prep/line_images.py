@@ -12,22 +12,17 @@ Splits    all.jsonl with all lines, or what the column split says. --test-writer
 python data_prep/line_images.py scans/lines data/archive --test-share 0.1
 """
 
-import argparse
 import csv
-import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.image import SUFFIXES
+from unitdisc.data.naming import add_naming_options, name_of, split_by, writer_finder
 from unitdisc.data.preparing import (
-    add_speaker_options,
     collect,
-    hold_out,
     line_image,
     read_table,
     run,
@@ -97,66 +92,10 @@ def text_beside(image: Path) -> str | None:
     return " ".join(lines[0].split()) if lines else None
 
 
-def writer_finder(rule: str, raw: Path) -> Callable[[Path], str | None]:
-    """What finds the writer of an image by --writer-from. Raises CorpusError if that is no rule."""
-    if rule == "none":
-        return lambda image: None
-    if rule == "folder":
-        return lambda image: image.parent.name if image.parent != raw else None
-    kind, _, pattern = rule.partition(":")
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise CorpusError(f"--writer-from {rule}: is no regular expression ({error}); correct it") from error
-    if kind != "name" or expression.groups < 1:
-        raise CorpusError(
-            f"--writer-from {rule}: must be folder, none, or name:REGEX with a group (...) for the writer"
-        )
-
-    def find(image: Path) -> str:
-        below = image.relative_to(raw).as_posix()
-        match = expression.search(below)
-        if not match or not match[1]:
-            raise CorpusError(
-                f"{image}: its writer is not known, for {pattern!r} is not in {below!r}; correct the pattern"
-            )
-        return match[1]
-
-    return find
-
-
-def name_of(image: Path, raw: Path) -> str:
-    """The path below the folder as an id: "ann/page 1/3.png" is "ann-page_1-3"."""
-    below = image.relative_to(raw) if image.is_relative_to(raw) else Path(image.name)
-    return "-".join("_".join(part.split()) for part in below.with_suffix("").parts)
-
-
-def share_out(lines: list[Utterance], share: float, seed: int) -> dict[str, list[Utterance]]:
-    """A split by chance. Raises CorpusError if either side would be empty."""
-    count = round(share * len(lines))
-    if not 0 < count < len(lines):
-        raise CorpusError(f"cannot hold out {share} of {len(lines)} lines: both sides need at least one")
-    ids = np.random.default_rng(seed).permutation(sorted(line.id for line in lines))[:count]
-    chosen = set(ids.tolist())
-    return {
-        "train": [line for line in lines if line.id not in chosen],
-        "test": [line for line in lines if line.id in chosen],
-    }
-
-
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = script_parser(__doc__)
-    parser.add_argument("--writer-from", default="folder", metavar="RULE", help="folder (default), none or name:REGEX")
-    add_speaker_options(parser, default=None, otherwise="none", who="writer")
-    parser.add_argument("--test-share", type=float, metavar="SHARE", help="lines to hold out instead of writers: 0.1")
-    args = parser.parse_args(argv)
-    if args.test_share is not None and args.test_writers is not None:
-        parser.error("give --test-writers or --test-share, not both")
-    return args
-
-
 def main(argv: list[str] | None = None) -> None:
-    args = parse_arguments(argv)
+    parser = script_parser(__doc__)
+    add_naming_options(parser)
+    args = parser.parse_args(argv)
     writer_of = writer_finder(args.writer_from, args.raw)
     splits, taken = {}, {}
 
@@ -171,13 +110,8 @@ def main(argv: list[str] | None = None) -> None:
         return utterance
 
     lines = collect(find_lines(args.raw), make, args.strict, args.raw)
-    if args.test_writers is not None:
-        found = hold_out(lines, args.test_writers, args.seed)
-    elif args.test_share is not None:
-        found = share_out(lines, args.test_share, args.seed)
-    else:
-        found = {split: [line for line in lines if splits[line.id] == split] for split in sorted(set(splits.values()))}
-    write_corpus(args.output, found)
+    listed = {split: [line for line in lines if splits[line.id] == split] for split in sorted(set(splits.values()))}
+    write_corpus(args.output, split_by(args, lines) or listed)
 
 
 if __name__ == "__main__":

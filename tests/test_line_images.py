@@ -90,7 +90,7 @@ def test_held_out_lines(raw, tmp_path):
     assert corpus(tmp_path / "b", "test") == test
     with pytest.raises(CorpusError, match="both sides need at least one"):
         prepare(raw, tmp_path / "a", "--test-share", "0.01")
-    with pytest.raises(SystemExit):
+    with pytest.raises(CorpusError, match="exclude each other; give one"):
         prepare(raw, tmp_path / "a", "--test-share", "0.1", "--test-writers", "1")
 
 
