@@ -61,14 +61,15 @@ class Aligner:
         return least_frames(self.alphabet.codes(text)) <= self.frames_of(frames)
 
     @torch.no_grad()
-    def log_probs(self, features: np.ndarray) -> torch.Tensor:
-        """[T, C] -> [T / stride, K]."""
+    def scores(self, features: np.ndarray) -> torch.Tensor:
+        """What the network says of every frame, as it was trained to: over label priors. [T, C] -> [T / stride, K]."""
         self.writer.eval()
-        return self.writer(torch.from_numpy(features)[None], torch.tensor([len(features)]))[0][0]
+        log_probs, _ = self.writer(torch.from_numpy(features)[None], torch.tensor([len(features)]))
+        return scaled(log_probs, self.writer.prior, self.options.get("prior", 0.0))[0]
 
     def write(self, features: np.ndarray) -> list[str]:
         """What the network makes of [T, C] without being told: repetitions and blanks of CTC left out, no margins."""
-        path = self.log_probs(features).argmax(1)
+        path = self.scores(features).argmax(1)
         kept = [int(code) for place, code in enumerate(path) if code and (place == 0 or path[place - 1] != code)]
         return self.alphabet.text(kept)
 
@@ -85,8 +86,7 @@ class Aligner:
                 f"{utterance.id}: its text has {len(symbols) - 2} characters, too many for "
                 f"{self.frames_of(len(features))} frames; is it the text of this line?"
             )
-        scores = scaled(self.log_probs(features), self.writer.prior, self.options.get("prior", 0.0))
-        spans = best_spans(scores, self.alphabet.codes(symbols))
+        spans = best_spans(self.scores(features), self.alphabet.codes(symbols))
         return Aligned(
             intervals(spans, symbols, self.centres(utterance, self.frames_of(len(features))), utterance.ticks),
             float(spans.scores.mean()),

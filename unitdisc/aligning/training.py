@@ -1,6 +1,7 @@
 """Training an aligner on the texts of a corpus: by seed, epoch by epoch, so that it can be stopped and go on."""
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,10 +81,8 @@ def trained(
     too_long = [u.id for u, fits in zip(utterances, short) if not fits]
     usable = [u for u, fits in zip(utterances, short) if fits]
     if not usable:
-        what = (
-            f"their texts have too many characters for their frames, as {too_long[0]}" if too_long else "have no text"
-        )
-        raise AlignerError(f"none of the utterances can be learned from: they {what}; give lines with their texts")
+        what = f"the text of {too_long[0]}, like all others, is too long for its frames" if too_long else "no text"
+        raise AlignerError(f"there is nothing to learn from: {what}; give utterances with their texts")
     learning, held_out = apart(usable, options)
     training = Training(aligner, options, state, corpus_of(learning))
     for epoch in range(training.epoch, options.epochs):
@@ -157,7 +156,7 @@ class Training:
         for place, batch in enumerate(batches):
             done = (epoch + place / len(batches)) / options.epochs
             for group in self.optimiser.param_groups:
-                group["lr"] = options.learning_rate * (1 + np.cos(np.pi * done)) / 2 * min(1.0, 0.1 + 10 * done)
+                group["lr"] = rate_at(done) * options.learning_rate
             writer.train()
             features = [read(utterance) for utterance in batch]
             lengths = torch.tensor([len(frames) for frames in features])
@@ -177,6 +176,11 @@ class Training:
             tell(place + 1, losses[-1])
         self.loss = float(np.mean(losses))
         self.keep(epoch + 1)
+
+
+def rate_at(done: float) -> float:
+    """The part of the learning rate when so much of the training is done: it rises, then falls along a cosine."""
+    return min(1.0, 0.1 + 10 * done) * (1 + math.cos(math.pi * done)) / 2
 
 
 def batches_of(
