@@ -75,13 +75,13 @@ class ScaledFrames:
     spherical: bool
 
     def __getitem__(self, name: str) -> np.ndarray:
-        values, scale = self.frames[name], self.scale_of(name)
+        values, scale = self.frames[name].astype(np.float64), self.scale_of(name)
         if scale is not None:
             values = (values - scale.mean) / scale.deviation
         if self.spherical:
-            lengths = np.linalg.norm(values.astype(np.float64), axis=1, keepdims=True)
+            lengths = np.linalg.norm(values, axis=1, keepdims=True)
             values = values / np.where(lengths > 0, lengths, 1)  # a frame of zeros, such as blank paper, stays one
-        return np.ascontiguousarray(values, dtype=np.float32)
+        return values
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class CodeMaterial:
     def take(self, stretch: Stretch) -> np.ndarray:
         """The distances of a stretch to every code: [N, K]."""
         codes = np.asarray(self.codes[stretch.utterance][stretch.first : stretch.last])
-        means = self.codebook.means.astype(np.float32)
+        means = self.codebook.means
         return DISTANCES[self.distance](means[np.searchsorted(self.codebook.codes, codes)], means)
 
     def read(self, utterance: str) -> np.ndarray:

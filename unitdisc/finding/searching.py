@@ -7,7 +7,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from unitdisc.corpus import Utterance
-from unitdisc.encodings import Encodings
+from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.finding.hits import Hit, Stretch, hits_in
 from unitdisc.finding.material import (
     Coded,
@@ -90,10 +90,11 @@ def materials(
     with threadpool_limits(1):  # threads work on utterances, so that each is counted in one way
         own = scaled(searched, None, options, advance)
         other = scaled(queried, own, options, advance) if queried else own
+        refuse_dims(other, own)
         if options.by == "frames":
             return Materials(FrameMaterial(own, options.distance), FrameMaterial(other, options.distance))
         collections = [(searched, own), *([(queried, other)] if queried else [])]
-        coded = [Coded(each.encodings, frames, [u.id for u in each.utterances]) for each, frames in collections]
+        coded = [Coded(each.encodings, frames, frames.frames.names) for each, frames in collections]
         codebook = codebook_of(coded, spherical, options.threads, advance)
         found = [CodeMaterial(each.encodings.codes, codebook, options.distance) for each, _ in collections]
         return Materials(found[0], found[-1])
@@ -113,6 +114,15 @@ def scaled(
     groups = groups_of(collection.utterances, options.normalise)
     found = scales(frames, groups, options.threads, advance)
     return ScaledFrames(frames, lambda name: found[groups[name]], spherical)
+
+
+def refuse_dims(queried: ScaledFrames, searched: ScaledFrames) -> None:
+    one, other = queried.frames, searched.frames
+    if one.dim != other.dim:
+        raise EncodingsError(
+            f"{one.folder}: its frames have {one.dim} dimensions, those of {other.folder} {other.dim}; "
+            "encode both with one model, and take the same point"
+        )
 
 
 def groups_of(utterances: Sequence[Utterance], normalise: str) -> Mapping[str, str]:

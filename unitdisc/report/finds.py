@@ -15,6 +15,7 @@ from unitdisc.report.page import sources, template
 
 PIXELS = 160  # to the second
 LONGEST = 4.0  # seconds that are heard of a hit
+NARROWEST = 120  # pixels of a caption
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,14 @@ class Card:
 
 def write_finds(path: Path, query: Find, hits: Sequence[Find], tier: str | None, settings: Mapping[str, Any]) -> None:
     """Writes the page. What cannot be read any more is said in its place."""
+    cards = [card(hit, tier) for hit in hits]
     page = (
         template()
         .environment.get_template("finds.html.jinja")
         .render(
             query=card(query, tier),
-            hits=[card(hit, tier) for hit in hits],
+            hits=cards,
+            widest=max([NARROWEST, *(each.clip.crop.width for each in cards if isinstance(each.clip, Cut))]),
             tier=tier,
             images=query.utterance.is_image,
             settings=summary.table("settings", settings),

@@ -2,57 +2,23 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
-from itertools import chain, islice
 from pathlib import Path
 
 import typer
 
 from unitdisc import console
-from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.evaluation.settings import corpus_settings
+from unitdisc.corpus import Interval, Utterance
+from unitdisc.evaluation.settings import extent
 from unitdisc.finding.hits import Hit, Stretch, best
-from unitdisc.finding.places import borders, frames_within, in_ticks, label_under, occurrences, to_read
+from unitdisc.finding.material import Material
+from unitdisc.finding.places import borders, label_under, to_read
 from unitdisc.finding.searching import Collection, FindOptions, Query, materials, search
 from unitdisc.report.finds import Find, write_finds
-from unitdisc.verbs.encoded import check_tier, keep, open_both
+from unitdisc.verbs.encoded import keep, open_both
 from unitdisc.verbs.folders import file_for_results, refuse_among
-
-TIERS = ("character", "word", "phone")  # the first that there is tells what lies under a hit
-SAME = ("point", "model", "features", "num_codes", "dim", "segmentation")  # settings of frames that can be compared
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Which stretch is looked for: part of an utterance, or a label somewhere.
-
-    utterance: its id; start, end: in seconds, or pixel columns of an image (default: the whole utterance).
-    label: instead, the `number`-th stretch with this label in the tier, in that utterance or in the corpus.
-    encodings, corpus: where the query lies, if in another corpus than the one that is searched.
-    """
-
-    utterance: str | None = None
-    start: float | None = None
-    end: float | None = None
-    label: str | None = None
-    number: int = 1
-    encodings: Path | None = None
-    corpus: Path | None = None
-
-    def __post_init__(self):
-        if self.utterance is None and self.label is None:
-            raise ValueError("nothing is looked for; say --query UTTERANCE, with --from and --to, or --label")
-        if self.label is not None and (self.start, self.end) != (None, None):
-            raise ValueError("--label says where the query is, and so do --from and --to; leave one of them out")
-        if self.label is not None and not self.label.strip():
-            raise ValueError("--label is empty; give a label of the tier, or several in a row")
-        if self.number < 1:
-            raise ValueError(f"--number counts from 1, and cannot be {self.number}")
-        if (self.encodings is None) != (self.corpus is None):
-            raise ValueError("--query-encodings and --query-corpus belong together; give both or none")
+from unitdisc.verbs.queries import Asked, Found, place_of, refuse_other, stretch_of, tier_of
 
 
 @dataclass(frozen=True)
@@ -73,23 +39,6 @@ class Wanted:
                 refuse_among(path, encodings)
 
 
-@dataclass(frozen=True)
-class Found:
-    """A stretch in ticks, and what is said of it."""
-
-    utterance: Utterance
-    start: int
-    end: int
-    label: str
-    cost: float | None = None
-
-    def facts(self) -> dict:
-        """For the JSON file; "from" and "to" in seconds, or in pixel columns of an image."""
-        facts = {"utterance": self.utterance.id, "speaker": self.utterance.speaker}
-        facts |= {"start": self.start, "end": self.end, "label": self.label}
-        return facts | {"from": to_read(self.utterance, self.start), "to": to_read(self.utterance, self.end)}
-
-
 def find(
     encodings: Path,
     corpus: Path,
@@ -103,17 +52,16 @@ def find(
     """Looks for a stretch in a corpus and prints the best hits."""
     wanted.check(encodings)
     searched = Collection(*open_both(encodings, corpus, frame_rate, allow_pipes))
-    queried = searched
+    queried = None
     if asked.encodings:
         queried = Collection(*open_both(asked.encodings, asked.corpus, frame_rate, allow_pipes))
         refuse_other(queried.encodings, searched.encodings)
-    source = asked.corpus or corpus
-    tier = tier_of(corpus, searched.utterances, source, queried.utterances, tier)
-    place = place_of(asked, source, queried.utterances, tier)
-    stretch = stretch_of(queried.encodings, place)
-    elsewhere = queried is not searched and queried.encodings.folder.resolve() != searched.encodings.folder.resolve()
+    home, source = queried or searched, asked.corpus or corpus
+    tier = tier_of(corpus, searched.utterances, source, home.utterances, tier)
+    place = place_of(asked, source, home.utterances, tier)
+    stretch = stretch_of(home.encodings, place)
     started = time.monotonic()
-    hits = list(found_in(searched, queried if elsewhere else None, stretch, wanted.top, options, tier))
+    hits = list(found_in(searched, queried, stretch, wanted.top, options, tier))
     say_speed(searched.utterances, time.monotonic() - started)
     typer.echo("\n".join(lines(place, hits, tier)))
     how = asdict(options) | {"top": wanted.top, "query_encodings": asked.encodings and str(asked.encodings)}
@@ -121,96 +69,11 @@ def find(
     found = {"query": place.facts(), "hits": [{"rank": n, "cost": h.cost, **h.facts()} for n, h in enumerate(hits, 1)]}
     keep(wanted.output, found, encodings, searched.utterances, tier, how)
     if wanted.page is not None:
-        settings = corpus_settings(searched.utterances, tier) | how | {"encodings": str(encodings)}
+        settings = {"encodings": encodings, **how, **extent(searched.utterances)}
         shown = [Find(h.utterance, Interval(h.start, h.end, h.label), h.cost) for h in hits]
         query = Find(place.utterance, Interval(place.start, place.end, place.label), None)
         write_finds(wanted.page, query, shown, tier, settings)
         typer.echo(wanted.page)
-
-
-def refuse_other(queried: Encodings, searched: Encodings) -> None:
-    """Raises EncodingsError if what made the frames of the query is known to be something else."""
-    one, other = queried.settings, searched.settings
-    different = [name for name in SAME if name in one and name in other and one[name] != other[name]]
-    if different:
-        raise EncodingsError(
-            f"{queried.folder}: its frames are no match for those of {searched.folder} ({', '.join(different)} "
-            "differ); encode both with one model, and take the same point"
-        )
-
-
-def tier_of(
-    corpus: Path, utterances: Sequence[Utterance], source: Path, others: Sequence[Utterance], tier: str | None
-) -> str | None:
-    """The tier whose labels are shown: the one asked for, or the first of the usual ones that there is."""
-    if tier is not None:
-        check_tier(source, others, tier)
-        if source != corpus:
-            check_tier(corpus, utterances, tier)
-        return tier
-    tiers = {name for utterance in chain(utterances, others) for name in utterance.alignment}
-    return next((name for name in TIERS if name in tiers), None)
-
-
-def place_of(asked: Asked, corpus: Path, utterances: Sequence[Utterance], tier: str | None) -> Found:
-    """The stretch that is asked for, in ticks. Raises CorpusError saying why there is none, and what there is."""
-    utterances = sorted(utterances, key=lambda utterance: utterance.id)
-    if asked.utterance is not None:
-        utterances = [named(asked.utterance, corpus, utterances)]
-    if asked.label is None:
-        utterance = utterances[0]
-        start, end = ends_of(asked, utterance)
-        return Found(utterance, start, end, label_under(utterance, tier, start, end))
-    if tier is None:
-        raise CorpusError(f"{corpus}: has no labels, so {asked.label!r} cannot be looked up; give --from and --to")
-    there = list(islice(occurrences(utterances, tier, asked.label), asked.number))
-    if len(there) < asked.number:
-        where = f"{corpus}: {asked.label!r} stands " + (f"only {len(there)} times" if there else "nowhere")
-        labels = {each.label for u in utterances for each in u.alignment.get(tier, [])}
-        near = get_close_matches(asked.label, sorted(labels), 5, 0.5) if not there else []
-        cure = f"is it one of {', '.join(near)}?" if near else "choose another --label, --number or --tier"
-        raise CorpusError(
-            f"{where} in tier {tier!r}" + (f" of {asked.utterance}" if asked.utterance else "") + f"; {cure}"
-        )
-    utterance, interval = there[-1]
-    return Found(utterance, interval.start, interval.end, asked.label)
-
-
-def named(name: str, corpus: Path, utterances: Sequence[Utterance]) -> Utterance:
-    for utterance in utterances:
-        if utterance.id == name:
-            return utterance
-    near = get_close_matches(name, [utterance.id for utterance in utterances], 3, 0.4)
-    cure = f"is it {' or '.join(near)}?" if near else f"the first of its utterances is {utterances[0].id}"
-    raise CorpusError(f"{corpus}: no encoded utterance is called {name!r}; {cure}")
-
-
-def ends_of(asked: Asked, utterance: Utterance) -> tuple[int, int]:
-    """The ticks [start, end) that are asked for. Raises CorpusError if they are none of the utterance."""
-    last = to_read(utterance, utterance.ticks)
-    start, end = (0 if asked.start is None else asked.start), (last if asked.end is None else asked.end)
-    unit = "s" if utterance.rate else "columns"
-    if not 0 <= start < end:
-        raise CorpusError(
-            f"{utterance.id}: nothing lies between --from {start:g} and --to {end:g} {unit}; give --to > --from >= 0"
-        )
-    ticks = in_ticks(utterance, start), in_ticks(utterance, end)
-    if ticks[1] > utterance.ticks:
-        raise CorpusError(f"{utterance.id}: ends at {last:g} {unit}, before --to {end:g}; give {last:g} or less")
-    return ticks
-
-
-def stretch_of(encodings: Encodings, place: Found) -> Stretch:
-    """The frames of a stretch. Raises EncodingsError if there is none in it."""
-    utterance = place.utterance
-    first, last = frames_within(encodings[utterance.id].centres, place.start, place.end)
-    if first == last:
-        span = f"{to_read(utterance, place.start):g} to {to_read(utterance, place.end):g}"
-        unit = "s" if utterance.rate else "columns"
-        raise EncodingsError(
-            f"{encodings.folder}: no frame of {utterance.id} lies from {span} {unit}; give a longer stretch"
-        )
-    return Stretch(utterance.id, first, last)
 
 
 def found_in(
@@ -226,7 +89,8 @@ def found_in(
     passes = (options.normalise != "none") + (options.by == "codes")
     with console.progress("reading", total * passes) as advance:
         prepared = materials(searched, queried, options, advance)
-    query = Query(prepared.queried.take(stretch), None if queried else stretch)
+    elsewhere = queried is not None and queried.encodings.folder.resolve() != searched.encodings.folder.resolve()
+    query = Query(prepared.queried.take(stretch), None if elsewhere else stretch)
     with console.progress("searching", len(searched.utterances)) as advance:
         hits = best(stream(searched, prepared.searched, query, options.threads, advance), top)
     utterances = {utterance.id: utterance for utterance in searched.utterances}
@@ -237,7 +101,9 @@ def found_in(
         yield Found(utterance, start, end, label_under(utterance, tier, start, end), hit.cost)
 
 
-def stream(searched: Collection, material, query: Query, threads: int, advance) -> Iterator[Hit]:
+def stream(
+    searched: Collection, material: Material, query: Query, threads: int, advance: Callable[[int], None]
+) -> Iterator[Hit]:
     for _, (hits,) in search(material, [utterance.id for utterance in searched.utterances], [query], threads):
         yield from hits
         advance(1)
