@@ -67,6 +67,9 @@ def lines_of(
             what = f"line {line.id!r} {fault.what}"
             report(Problem("error", str(page.path), None, what, fault.cure), args.strict)
             continue
+        for repair in found.repairs:
+            what, how = repair.split("; ")
+            report(Problem("warning", str(page.path), None, f"line {line.id!r} {what}", how), args.strict)
         path = args.output / "images" / name / f"{file}.png"
         write_image(path, found.ink)
         columns, rows = found.ink.shape

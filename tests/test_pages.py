@@ -286,9 +286,9 @@ def test_an_outline_that_crosses_itself_holds_both_parts(tmp_path):
 @pytest.mark.parametrize(
     "outline,message",
     [
-        ([[500, 40], [900, 40], [900, 80]], "is outside of the page of 400 x 300 pixels"),
-        ([[40, 40], [360, 40], [200, 40]], "is outside of the page|has an outline of"),
-        ([[40, 40], [42, 40], [42, 80]], "has an outline of 2 x 40 pixels on the page"),
+        ([[500, 40], [900, 40], [900, 80]], "covers nothing of the page of 400 x 300 pixels"),
+        ([[40, 40], [360, 40], [200, 40]], "covers nothing of the page"),
+        ([[40, 40], [42, 40], [42, 80]], "has an outline of 2 x 40 pixels"),
         ([[0, 0], [300, 0], [300, 30], [0, 30]], r"is blank \(all of one colour\)"),
     ],
 )
@@ -377,7 +377,7 @@ def test_bad_lines_and_pages_are_left_out(page_file, tmp_path, capsys):
     prepare(tmp_path / "raw", tmp_path / "out")
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        f"left out: {tmp_path}/raw/p.xml: line 'l2' has a polygon with 2 points; give it 3 or more",
+        f"left out: {tmp_path}/raw/p.xml: line 'l2' has a polygon with 2 points; give it 3 or more, up to 2000",
         f"left out: {tmp_path}/raw/q.xml: is no XML, or cut off (no element found: line 1, column 6); "
         "export or copy it again",
     ]

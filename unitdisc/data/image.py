@@ -160,7 +160,7 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
     except Exception as error:  # a damaged file can raise nearly anything
         reason = str(error).rstrip(".") or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
-            reason = "it begins like no image"
+            reason = "no image is recognised in it"
         raise ImageError.at(path, f"cannot be read ({reason})", "copy it again, or convert it to PNG") from error
 
 
@@ -235,8 +235,8 @@ def grey_of(image: Image.Image, path: str | Path) -> np.ndarray:
 def grey_of_numbers(values: np.ndarray, mode: str, path: str | Path) -> np.ndarray:
     """The grey levels of an image of 32-bit whole numbers or of floating-point numbers."""
     if not np.isfinite(values).all():
-        count = int((~np.isfinite(values)).sum())
-        raise ImageError.at(path, f"holds NaN or infinity ({count} pixels)", "convert the original again")
+        what = f"holds NaN or infinity (in {(~np.isfinite(values)).sum()} of {values.size} pixels)"
+        raise ImageError.at(path, what, "convert the original again")
     white = next((depth for depth in DEPTHS if values.max() <= depth), None) if mode == "F" else 65535
     if values.min() < 0 or white is None or values.max() > white:
         what = f"holds values from {values.min():g} to {values.max():g}, of which none is known to be white"

@@ -103,7 +103,8 @@ def tiers_of(element: Element) -> Iterator[tuple[str, list[Part]]]:
     """The words and characters of a line, if all of them say where they are."""
     strings = list(children(element, "String"))
     glyphs = [glyph for string in strings for glyph in children(string, "Glyph")]
-    for tier, elements in (("word", strings), ("character", glyphs)):
+    whole = len(strings) == 1 and np.array_equal(box_of(strings[0]), box_of(element))  # nobody looked for words
+    for tier, elements in (("word", [] if whole else strings), ("character", glyphs)):
         try:
             parts = [Part(clean(each.get("CONTENT")) or "", outline_of(each, [])) for each in elements]
         except LineError:

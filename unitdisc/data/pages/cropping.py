@@ -1,5 +1,6 @@
 """Cutting a line out of a page: along its baseline, which becomes straight and level, and nothing of its neighbours."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,7 +13,9 @@ from unitdisc.data.image import BLANK
 from unitdisc.data.pages.layout import Line, LineError, Part
 
 STEP = 8  # pixels between the points of an outline that is bent with its baseline
+SLACK = 2  # pixels beyond the page that are not worth a word
 SMALLEST = 4  # pixels; less than this on a side is no line of writing
+LARGEST = 4  # times the page; more than this would come from a baseline that runs up and down
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Crop:
 
     ink: np.ndarray
     alignment: dict[str, list[Interval]]
+    repairs: list[str]  # "what was wrong with the outline; how it was repaired"
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,17 @@ def crop(grey: np.ndarray, line: Line) -> Crop:
 
     Raises LineError if the outline is outside of the page, has no width or height, or if nothing is written there.
     """
-    outline = clipped(line.outline, grey)
-    course = course_of(line.baseline, outline)
+    outline, repairs = clipped(line.outline, grey), []
+    baseline = line.baseline
+    if baseline is not None and not is_near(baseline, grey):
+        repairs.append("has a baseline far from the page; the middle of its outline is taken")
+        baseline = None
+    course = course_of(baseline, outline)
     edge = course.straighten(dense(outline))
     first, last = np.floor(edge.min(0) + 0.01).astype(int), np.ceil(edge.max(0) - 0.01).astype(int)
     columns, rows = last - first
-    if min(columns, rows) < SMALLEST:
-        raise LineError(f"has an outline of {columns} x {rows} pixels on the page", "correct it, or take the line out")
+    if min(columns, rows) < SMALLEST or columns * rows > LARGEST * grey.size:
+        raise LineError(f"has an outline of {columns} x {rows} pixels", "correct it, or take the line out")
     x, y = course.places(first[0] + 0.5 + np.arange(columns), first[1] + 0.5 + np.arange(rows))
     found = map_coordinates(grey, [y - 0.5, x - 0.5], order=1, mode="nearest")  # pixel 0 has its middle at 0.5
     height, width = grey.shape
@@ -63,16 +71,42 @@ def crop(grey: np.ndarray, line: Line) -> Crop:
     if not inside.any() or np.ptp(found[inside]) < BLANK:
         raise LineError("is blank (all of one colour)", "take it out, or correct its outline")
     alignment = {tier: intervals_of(parts, course, first[0], columns) for tier, parts in line.parts.items()}
-    return Crop(1 - masked(found, inside).T, alignment)
+    return Crop(1 - masked(found, inside).T, alignment, [*repairs, *repairs_of(line.outline, outline)])
+
+
+def repairs_of(given: np.ndarray, used: np.ndarray) -> Iterator[str]:
+    if np.abs(given - used).max() > SLACK:
+        yield "has an outline that leaves the page; it is cut to it"
+    if crosses(used):
+        yield "has an outline that crosses itself; all that it goes around is taken"
+
+
+def crosses(outline: np.ndarray) -> bool:
+    """Whether two sides of a polygon cross: the ends of each are then on either side of the other."""
+    start, side = outline, np.roll(outline, -1, axis=0) - outline
+
+    def turn(points: np.ndarray) -> np.ndarray:
+        """On which side of every polygon side (rows) points are (columns)."""
+        to = points[None] - start[:, None]
+        return np.sign(side[:, None, 0] * to[..., 1] - side[:, None, 1] * to[..., 0])
+
+    apart = turn(start) * turn(start + side) < 0
+    return bool((apart & apart.T).any())
 
 
 def clipped(outline: np.ndarray, grey: np.ndarray) -> np.ndarray:
-    """An outline with the points beyond the page on its edge. Raises LineError if no part of the page is left."""
+    """An outline with the points beyond the page on its edge. Raises LineError if no page is left in it."""
     size = np.array(grey.shape[::-1])
     found = np.clip(outline, 0, size)
     if min(np.ptp(found, axis=0)) < 1:
-        raise LineError(f"is outside of the page of {size[0]} x {size[1]} pixels", "correct its outline")
+        raise LineError(f"covers nothing of the page of {size[0]} x {size[1]} pixels", "correct its outline")
     return found
+
+
+def is_near(baseline: np.ndarray, grey: np.ndarray) -> bool:
+    """Whether a baseline is on the page, or no farther from it than the page is large."""
+    size = np.array(grey.shape[::-1])
+    return bool((baseline >= -size).all() and (baseline <= 2 * size).all())
 
 
 def dense(outline: np.ndarray) -> np.ndarray:

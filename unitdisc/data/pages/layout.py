@@ -12,6 +12,8 @@ import numpy as np
 
 from unitdisc.corpus import Problem
 
+MOST_POINTS = 2000  # of a polygon: tools write some dozens
+
 
 class Part(NamedTuple):
     """A word or a character of a line, and where it is: [N, 2]."""
@@ -73,9 +75,11 @@ def parse_points(text: str, fewest: int) -> np.ndarray:
         points = np.array([np.nan])
     if len(points) % 2 or not np.isfinite(points).all():
         raise LineError(f"with the points {text[:40]!r}", "write pairs of numbers: x,y x,y")
-    if len(points) < 2 * fewest:
-        raise LineError(f"with {len(points) // 2} points", f"give it {fewest} or more")
-    return points.reshape(-1, 2)
+    points = points.reshape(-1, 2)
+    if not fewest <= len(points) <= MOST_POINTS:
+        what = f"with {len(points)} point{'s' if len(points) != 1 else ''}"
+        raise LineError(what, f"give it {fewest} or more, up to {MOST_POINTS}")
+    return points
 
 
 def box(left: float, top: float, width: float, height: float) -> np.ndarray:
