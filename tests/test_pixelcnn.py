@@ -104,17 +104,18 @@ def test_a_changed_pixel_changes_only_what_is_read_after_it(direction, output):
         assert torch.equal(different, seen), (column, row)
 
 
-def test_a_row_knows_which_row_it_is():
-    """On blank paper far from the edges, nothing else tells rows apart."""
+@pytest.mark.parametrize("stacks", [("past", "above"), ("past",), ("above",), ()])
+def test_a_row_knows_which_row_it_is(stacks):
+    """On blank paper far from the edges, nothing but its bias, in either stack, tells rows apart."""
     blank, condition = torch.zeros(1, SIZE, 20, dtype=torch.long), random_condition(1)
     decoder = tiny(height=20)
-    reach = decoder.stack.receptive_field
-    inner = decoder.parameters_of("left-to-right", blank, condition)[0, 5, reach:-reach]
-    assert not any(torch.allclose(inner[i], inner[j]) for i, j in itertools.combinations(range(len(inner)), 2))
-    for rows in (decoder.stack.rows_past, decoder.stack.rows_above):
-        torch.nn.init.zeros_(rows)
-    inner = decoder.parameters_of("left-to-right", blank, condition)[0, 5, 2 * reach : -reach]
-    torch.testing.assert_close(inner, inner[:1].expand_as(inner))
+    for stack in {"past", "above"} - {*stacks}:
+        torch.nn.init.zeros_(getattr(decoder.stack, f"rows_{stack}"))
+    inner = decoder.parameters_of("left-to-right", blank, condition)[0, 5, 8:-4]  # a bias is seen from below, too
+    if stacks:
+        assert not any(torch.allclose(inner[i], inner[j]) for i, j in itertools.combinations(range(len(inner)), 2))
+    else:
+        torch.testing.assert_close(inner, inner[:1].expand_as(inner))
 
 
 @pytest.mark.parametrize("direction", SIDES)
