@@ -18,7 +18,7 @@ from unitdisc.finding.searching import Collection, FindOptions, Query, materials
 from unitdisc.report.finds import Find, write_finds
 from unitdisc.verbs.encoded import keep, open_both
 from unitdisc.verbs.folders import file_for_results, refuse_among
-from unitdisc.verbs.queries import Asked, Found, place_of, refuse_other, stretch_of, tier_of
+from unitdisc.verbs.queries import Asked, Found, centres_of, place_of, refuse_other, stretch_of, tier_of
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def found_in(
     utterances = {utterance.id: utterance for utterance in searched.utterances}
     for hit in hits:
         utterance = utterances[hit.utterance]
-        edges = borders(searched.encodings[hit.utterance].centres, utterance.ticks)
+        edges = borders(centres_of(searched.encodings, utterance), utterance.ticks)
         start, end = int(edges[hit.first]), int(edges[hit.last])
         yield Found(utterance, start, end, label_under(utterance, tier, start, end), hit.cost)
 

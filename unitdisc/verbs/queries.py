@@ -6,10 +6,13 @@ from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path
 
+import numpy as np
+
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.finding.hits import Stretch
 from unitdisc.finding.places import frames_within, in_ticks, label_under, occurrences, to_read
+from unitdisc.units import refuse_span
 from unitdisc.verbs.encoded import check_tier
 
 TIERS = ("character", "word", "phone")  # the first that there is tells what lies under a hit
@@ -126,19 +129,18 @@ def ends_of(asked: Asked, utterance: Utterance) -> tuple[int, int]:
     start, end = (0 if asked.start is None else asked.start), (last if asked.end is None else asked.end)
     unit = "s" if utterance.rate else "columns"
     if not 0 <= start < end:
-        raise CorpusError(
-            f"{utterance.id}: nothing lies between --from {start:g} and --to {end:g} {unit}; give --to > --from >= 0"
-        )
-    ticks = in_ticks(utterance, start), in_ticks(utterance, end)
+        what = f"nothing lies between --from {start:g} and --to {end:g} {unit}"
+        raise CorpusError(f"{utterance.id}: {what}; give a --from of 0 or more, and a --to beyond it")
+    ticks = in_ticks(utterance, start), in_ticks(utterance, min(end, 2 * last))
     if ticks[1] > utterance.ticks:
         raise CorpusError(f"{utterance.id}: ends at {last:g} {unit}, before --to {end:g}; give {last:g} or less")
     return ticks
 
 
 def stretch_of(encodings: Encodings, place: Found) -> Stretch:
-    """The frames of a stretch. Raises EncodingsError if there is none in it."""
+    """The frames of a stretch. Raises EncodingsError if there is none in it, or they are of another utterance."""
     utterance = place.utterance
-    first, last = frames_within(encodings[utterance.id].centres, place.start, place.end)
+    first, last = frames_within(centres_of(encodings, utterance), place.start, place.end)
     if first == last:
         span = f"{to_read(utterance, place.start):g} to {to_read(utterance, place.end):g}"
         unit = "s" if utterance.rate else "columns"
@@ -146,3 +148,11 @@ def stretch_of(encodings: Encodings, place: Found) -> Stretch:
             f"{encodings.folder}: no frame of {utterance.id} lies from {span} {unit}; give a longer stretch"
         )
     return Stretch(utterance.id, first, last)
+
+
+def centres_of(encodings: Encodings, utterance: Utterance) -> np.ndarray:
+    """The tick in the middle of each frame. Raises EncodingsError if frames do not end where the utterance does."""
+    centres = encodings[utterance.id].centres
+    if len(centres):
+        refuse_span(encodings.folder, utterance, centres)
+    return centres
