@@ -11,7 +11,10 @@ from numba import njit
 from torch import Tensor, nn
 
 from unitdisc.decoders.logistic_mixture import SMALLEST_LOG_SCALE, LogisticMixture
-from unitdisc.decoders.masked import PixelStacks
+from unitdisc.decoders.pixels import PixelStacks
+
+# What follows down to B0, and the functions from `apply_dense` on, are those of compiled.py: numba keeps what it has
+# compiled until the file of the function changes, and would not see a change in another file.
 
 # Eigen's rational approximation of tanh: odd powers above, even powers below, highest first
 LIMIT = np.float32(7.90531110763549805)  # beyond, tanh is 1 in 32 bits
@@ -202,17 +205,17 @@ def tanh(x):
 
 
 @njit(cache=True, nogil=True)
-def draw(logits, number, temperature):
+def draw(logits, uniform, temperature):
     """As `likelihoods.categorical_draw`."""
     most = logits[0]
     for logit in logits:
         most = max(most, logit)
     cumulative = np.empty(len(logits), np.float64)
     total = 0.0
-    for level in range(len(logits)):
-        total += math.exp((logits[level] - most) / max(temperature, 1e-9))
-        cumulative[level] = total
-    for level in range(len(logits)):
-        if cumulative[level] > number * total:
-            return level
+    for code in range(len(logits)):
+        total += math.exp(np.float64(logits[code] - most) / max(temperature, 1e-9))
+        cumulative[code] = total
+    for code in range(len(logits)):
+        if cumulative[code] > uniform * total:
+            return code
     return len(logits) - 1

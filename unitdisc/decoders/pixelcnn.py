@@ -9,7 +9,7 @@ from unitdisc.decoders.causal import steps_per_condition
 from unitdisc.decoders.grey import check_given, check_levels
 from unitdisc.decoders.likelihoods import categorical_draw, categorical_log_prob, check_temperature, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
-from unitdisc.decoders.masked import PixelStacks, backwards, reordered
+from unitdisc.decoders.pixels import PixelStacks, backwards, reordered
 from unitdisc.distributed import uniform
 
 DIRECTIONS = {
