@@ -129,6 +129,11 @@ PICTURES: dict[str, Spoil] = {
     "SVG": content("<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>"),
     "PDF": content("%PDF-1.7\n"),
     "PostScript": content("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 60 24\n(x) run\n"),
+    "PostScript in a wrapper": content(
+        b"\xc5\xd0\xd3\xc6\x1e\0\0\0@\0\0\0"
+        + bytes(18)
+        + b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 60 24\n%%EndComments\n"
+    ),
     "HEIC": content(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
     "packed by gzip": content(b"\x1f\x8b\x08" + bytes(30)),
     "pointer of Git LFS": content("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"),
