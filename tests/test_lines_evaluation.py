@@ -54,6 +54,8 @@ def folder(tmp_path_factory) -> Path:
     for name, stride in (("fine", 4), ("coarse", 12)):
         for part, utterances in (("train", TRAIN), ("test", TEST)):
             encode(folder / name / part / "bottleneck", utterances, stride)
+    for part, utterances in (("train", TRAIN), ("test", TEST)):  # tells the scribe and nothing else
+        encode(folder / "fine" / part / "condition", utterances, 4, lambda u, label: list(HEIGHTS).index(u.speaker))
     return folder
 
 
@@ -248,6 +250,7 @@ def test_a_frame_covers_the_columns_nearest_to_it():
             expected = np.repeat(np.arange(len(frames)), stride)[: grid.columns_in(utterance)]
             assert frames_at(frames, grid.places(utterance)).tolist() == expected.tolist()
     assert frames_at(np.array([5.0]), np.array([1.0, 9.0])).tolist() == [0, 0]
+    assert frames_at(np.array([2.0, 6.0]), np.array([3.9, 4.0])).tolist() == [0, 1]
 
 
 def test_lines_have_as_many_columns_whatever_their_height():
@@ -388,12 +391,21 @@ def test_the_script_prints_the_five_columns_beside_the_published_ones(folder, ma
     assert "| vq | 2 |" in out
     assert "± 0" in out
     assert "| *Tasman, piecewise-constant* | | *30.0* | *65.0* | *57.0* | *0.23* | *0.36* | *–* |" in out
-    assert "Character probe, accuracy per column" in out
+    scribes, characters = (row_after(out, title) for title in ("Scribe probe", "Character probe"))
+    assert scribes[1] == "100.0"
+    assert float(characters[1]) < 50 < float(characters[0])
     kept = json.loads(output.read_text())
     assert kept["rows"]["pc"]["AMI"]["mean"] == found["systems"]["pc"]["bottleneck"]["units"]["ami"]
     assert kept["rows"]["vq"]["CER %"]["seeds"][0] == 100 * found["systems"]["vq-0"]["bottleneck"]["ctc"]["error_rate"]
     assert kept["settings"]["systems"]["pc"] == str(folder / "fine")
     assert kept["published"]["all scribes, VQ"]["CER %"] == 60
+
+
+def row_after(out: str, title: str) -> list[str]:
+    """The figures of the system pc in a table: bottleneck, condition."""
+    lines = out[out.index(title) :].splitlines()
+    assert lines[2] == "| system | seeds | bottleneck | condition |"
+    return next(line for line in lines if line.startswith("| pc |")).strip("| ").split(" | ")[2:]
 
 
 @pytest.mark.parametrize(
