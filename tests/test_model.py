@@ -21,8 +21,14 @@ BOTTLENECK_OPTIONS = {
     "gaussian": {"free_bits": 0.0},
     "sparse": {"active": 2},
 }
-DECODER_OPTIONS = {"frames": {"channels": 8}, "wavenet": {"channels": 8, "skip_channels": 8, "layers": 3}}
-TARGET_DIM = {"frames": 5, "wavenet": 256}
+DECODER_OPTIONS = {
+    "frames": {"channels": 8},
+    "wavenet": {"channels": 8, "skip_channels": 8, "layers": 3},
+    "pixelcnn": {"channels": 8, "layers": 2, "first_kernel": 3, "direction": "both"},
+    "columns": {"channels": 8, "layers": 3},
+    "deconv": {"channels": 8, "layers": 1},
+}
+TARGET_DIM = {"log-mel": 5, "mu-law": 256, "grey": 6}
 
 
 def tiny_model(bottleneck="vq", decoder="frames", stride=2):
@@ -31,13 +37,19 @@ def tiny_model(bottleneck="vq", decoder="frames", stride=2):
     options = {"kind": bottleneck, **BOTTLENECK_OPTIONS.get(bottleneck, {})}
     middle = config.build("bottleneck", BOTTLENECKS, options, "vq", in_dim=16, dim=4, frame_rate=50.0)
     conditioner = Conditioner(middle.dim, num_speakers=2, dim=8)
-    output = DECODERS[decoder](conditioner.dim, TARGET_DIM[decoder], **DECODER_OPTIONS[decoder])
+    output = DECODERS[decoder](conditioner.dim, TARGET_DIM[DECODERS[decoder].target], **DECODER_OPTIONS[decoder])
     return UnitModel(encoder, middle, TimeJitter(), conditioner, output)
 
 
 def tiny_batch(decoder="frames"):
-    steps = 16 if decoder == "frames" else 160
-    target = torch.randn(2, steps, 5) if decoder == "frames" else torch.randint(256, (2, steps))
+    kind = DECODERS[decoder].target
+    steps = 160 if kind == "mu-law" else 16
+    made = {
+        "log-mel": lambda: torch.randn(2, steps, 5),
+        "mu-law": lambda: torch.randint(256, (2, steps)),
+        "grey": lambda: torch.randint(4, (2, steps, 6)),
+    }
+    target = made[kind]()
     lengths = torch.tensor([steps, steps * 3 // 4])
     return Batch(
         torch.randn(2, 24, 13), torch.tensor([24, 16]), torch.tensor([4, 4]), target, lengths, 16, torch.tensor([0, 1])
@@ -80,7 +92,7 @@ def test_reconstruction_ignores_padding(decoder):
     model, batch = tiny_model(decoder=decoder).eval(), tiny_batch(decoder)
     before = model(batch)
     batch.features[1, 16:] = 50.0
-    batch.target[1, int(batch.target_lengths[1]) :] = 7
+    batch.target[1, int(batch.target_lengths[1]) :] = 3
     after = model(batch)
     torch.testing.assert_close(before.losses, after.losses)
 
