@@ -1,9 +1,12 @@
 """Line images of any origin: a folder of them, with what is written on them if that is known.
 
+Origin    whoever cut pages into lines, by hand or with a tool.
+Licence   that of the images.
 Files     RAW/**/NAME.png     one line of writing each; also jpg, tif, webp, bmp, pgm and the like
           RAW/**/NAME.txt     what is written there, one line in UTF-8; also NAME.gt.txt. For NAME.bin.png too.
           or, instead of text files, one table RAW/lines.tsv (tabs, no quotes) or RAW/lines.csv, whose first line names
           its columns: image (path from RAW), and if known text, writer, split
+Tiers     none.
 Writers   the folder an image is in; or --writer-from name:REGEX, the first group of a pattern found in the path below
           RAW, such as name:'^([a-z]+)-'; or --writer-from none. A column writer comes before these.
 Splits    all.jsonl with all lines, or what the column split says. --test-writers 2 holds out writers, and

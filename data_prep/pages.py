@@ -1,5 +1,7 @@
-"""Pages of manuscripts with their lines in ALTO or PAGE XML, as eScriptorium, Transkribus and libraries give them.
+"""Pages of manuscripts, of any origin, with their lines in ALTO or PAGE XML.
 
+Origin    exports of eScriptorium, kraken and Transkribus, corpora of HTR-United, what libraries offer.
+Licence   that of the pages.
 Files     RAW/**/NAME.xml   ALTO (1 to 4) or PAGE XML (2010 to 2019), one page each
           RAW/**/NAME.png   its image, by the path or the name that the XML gives, or called like the XML; beside it,
                             or in the folder above. Nothing outside of RAW is read, whatever an XML file says.
