@@ -227,6 +227,7 @@ def test_double_characters_are_two_and_gaps_are_none():
     )
     assert SequenceTask("character").sequence(twice) == ["l", "l", "a"]
     assert SequenceTask(None).sequence(twice) == ["l", "l", " ", "a"]
+    assert SequenceTask(None).sequence(replace(twice, text="q̃ui")) == ["q̃", "u", "i"]
     assert SequenceTask("character").sequence(replace(twice, height=None)) == ["l", "a"]
     assert SequenceTask("other").sequence(twice) == []
 

@@ -1,25 +1,11 @@
 """The symbols of texts: characters with the marks that belong to them, and one blank for all white space."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-SPACE = " "
+from unitdisc.evaluation.texts import SPACE, characters
+
 BLANK = 0  # of CTC
-
-
-def characters(text: str | None) -> list[str]:
-    """The characters of a text in NFC, capitals as they are; combining marks (t̾, q̃) belong to the one before.
-
-    White space, however much, is one blank; none begins or ends a text.
-    """
-    found: list[str] = []
-    for symbol in unicodedata.normalize("NFC", " ".join((text or "").split())):
-        if found and found[-1] != SPACE and unicodedata.category(symbol).startswith("M"):
-            found[-1] += symbol
-        else:
-            found.append(symbol)
-    return found
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from unitdisc.files import written_aside
 MOST_HELD_OUT = 64  # utterances
 CLIP = 5.0
 DECAY = 0.98  # of the running average of priors, over batches
-WARM_UP = 0.1  # part of the epochs before priors count
+WARM_UP = 0.6  # part of the epochs before priors count: while little is known they lead astray
 BUCKETS = 16  # batches among which utterances of like length are brought together
 
 Read = Callable[[Utterance], np.ndarray]  # the features of an utterance, [T, C]

@@ -14,11 +14,11 @@ from unitdisc.evaluation.probes.running import (
     TASKS,
     Corpus,
     Progress,
-    four_tasks,
     probe_points,
     probe_settings,
     probe_tasks,
     tasks_named,
+    usual_names,
     usual_tasks,
 )
 from unitdisc.evaluation.probes.sequences import SequenceTask
@@ -43,7 +43,6 @@ __all__ = [
     "SequenceScore",
     "SequenceTask",
     "SpeakerTask",
-    "four_tasks",
     "joined",
     "probe",
     "probe_points",
@@ -52,5 +51,6 @@ __all__ = [
     "read_point",
     "ready_for_json",
     "tasks_named",
+    "usual_names",
     "usual_tasks",
 ]

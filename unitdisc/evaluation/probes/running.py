@@ -17,8 +17,8 @@ from unitdisc.evaluation.probes.sequences import SequenceTask, sequence_probe
 from unitdisc.evaluation.probes.splits import FRAME_FOLDS, UTTERANCE_FOLDS
 from unitdisc.evaluation.probes.tasks import GenderTask, LabelTask, ReconstructionTask, SpeakerTask
 
-TASKS = ("labels", "speaker", "gender", "mel", "speaker-frames", "gender-frames", "ctc", "ctc-text")
-PLAIN_TASKS = TASKS[:4]
+PLAIN_TASKS = ("labels", "speaker", "gender", "mel")  # of recordings: those of Chorowski et al. (2019)
+TASKS = (*PLAIN_TASKS, "columns", "speaker-frames", "gender-frames", "ctc", "ctc-text")
 
 Progress = Callable[[int, int, str], None]  # jobs done, jobs in all, the job that begins
 
@@ -50,28 +50,24 @@ def probe_points(
 
 
 def usual_tasks(utterances: Sequence[Utterance], tier: str, original: Encodings | None) -> dict[str, Task]:
-    """What a corpus is asked: of recordings the four tasks, of line images the labels, the scribe and the columns.
+    """What a corpus is asked.
 
-    "labels" are those of `tier`, whatever they are; the scribe is the "speaker"; "gender" is asked where any is known.
-    Where there are no two scribes, labels and columns are asked of other lines of the same.
+    Where there are no two scribes of lines, labels and columns are asked of other lines of the same.
+    """
+    lines = any(utterance.is_image for utterance in utterances)
+    several = not lines or len({utterance.speaker for utterance in utterances} - {None}) > 1
+    return tasks_named(usual_names(utterances), tier, original, unseen_speakers=several)
+
+
+def usual_names(utterances: Sequence[Utterance]) -> tuple[str, ...]:
+    """Of recordings PLAIN_TASKS; of line images the labels, the scribe (the "speaker") and the columns of pixels.
+
+    Line images are asked for gender where that of any scribe is known.
     """
     if not any(utterance.is_image for utterance in utterances):
-        return four_tasks(tier, original)
-    several = len({utterance.speaker for utterance in utterances} - {None}) > 1
-    tasks: dict[str, Task] = {"labels": LabelTask(tier, several), "speaker": SpeakerTask()}
-    if any(utterance.gender for utterance in utterances):
-        tasks["gender"] = GenderTask()
-    return tasks | {"columns": ReconstructionTask(original, kind="columns", unseen_speakers=several)}
-
-
-def four_tasks(tier: str, mel: Encodings | None, training_mel: Encodings | None = None) -> dict[str, Task]:
-    """The probes of Chorowski et al. (2019)."""
-    return {
-        "labels": LabelTask(tier),
-        "speaker": SpeakerTask(),
-        "gender": GenderTask(),
-        "mel": ReconstructionTask(mel, training_mel),
-    }
+        return PLAIN_TASKS
+    gender = ("gender",) if any(utterance.gender for utterance in utterances) else ()
+    return ("labels", "speaker", *gender, "columns")
 
 
 def probe_settings(options: ProbeOptions) -> dict[str, Any]:
@@ -96,21 +92,27 @@ def probe_settings(options: ProbeOptions) -> dict[str, Any]:
 def tasks_named(
     names: Iterable[str],
     tier: str = "phone",
-    mel: Encodings | None = None,
-    training_mel: Encodings | None = None,
+    original: Encodings | None = None,
+    training_original: Encodings | None = None,
     sequence_reader: SequenceReader = "mlp",
     unseen_speakers: bool = True,
 ) -> dict[str, Task | SequenceTask]:
     """Tasks by the names of TASKS; sequences of labels are called after their tier, too.
 
-    unseen_speakers: labels and sound are asked of speakers that were not learned from, not just of other utterances.
+    original: log-mel frames of recordings, or columns of line images, to reconstruct; unseen_speakers: labels and
+    originals are asked of speakers that were not learned from, not just of other utterances.
     Raises ValueError for a name that there is none of.
     """
+    originals = {
+        name: ReconstructionTask(original, training_original, kind, unseen_speakers)
+        for name, kind in {"mel": "log-mel", "columns": "pixel"}.items()
+    }
     known: dict[str, tuple[str, Task | SequenceTask]] = {
         "labels": ("labels", LabelTask(tier, unseen_speakers)),
         "speaker": ("speaker", SpeakerTask()),
         "gender": ("gender", GenderTask()),
-        "mel": ("mel", ReconstructionTask(mel, training_mel, unseen_speakers=unseen_speakers)),
+        "mel": ("mel", originals["mel"]),
+        "columns": ("columns", originals["columns"]),
         "speaker-frames": ("speaker-frames", SpeakerTask(per_frame=True)),
         "gender-frames": ("gender-frames", GenderTask(per_frame=True)),
         "ctc": (f"ctc-{tier}", SequenceTask(tier, sequence_reader, unseen_speakers)),

@@ -21,6 +21,7 @@ from unitdisc.evaluation.probes.reading import shuffled, tensor
 from unitdisc.evaluation.probes.results import SequenceScore
 from unitdisc.evaluation.probes.splits import Folds, given, other_groups
 from unitdisc.evaluation.probes.tasks import can_be_grouped, labels_split
+from unitdisc.evaluation.texts import characters
 
 HIDDEN = 128
 KERNEL = 5  # frames that the convolution sees
@@ -56,7 +57,7 @@ class SequenceTask:
 
     def sequence(self, utterance: Utterance) -> list[str]:
         if self.tier is None:
-            return list(" ".join((utterance.text or "").split()))
+            return characters(utterance.text)
         if utterance.is_image:
             there = self.tier in utterance.alignment
             return [interval.label for interval in labelled(utterance, self.tier)] if there else []
