@@ -20,7 +20,7 @@ import torch
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encodings
-from unitdisc.evaluation.probes import Corpus, ProbeOptions, four_tasks, probe_tasks
+from unitdisc.evaluation.probes import Corpus, ProbeOptions, probe_tasks, usual_tasks
 from unitdisc.evaluation.settings import versions
 
 RATE, STRIDE = 16_000, 320
@@ -109,7 +109,7 @@ def timed(corpus: Corpus, mel: Encodings, options: ProbeOptions) -> dict:
         print(f"{len(begun):3}/{jobs} {job}", flush=True)
 
     start, used = time.perf_counter(), time.process_time()
-    scores = probe_tasks(corpus, four_tasks("phone", mel), options, progress=watch)
+    scores = probe_tasks(corpus, usual_tasks(corpus.utterances, "phone", mel), options, progress=watch)
     end = time.perf_counter()
     ends = [moment for _, moment in begun[1:]] + [end]
     figures = {

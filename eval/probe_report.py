@@ -20,13 +20,13 @@ from unitdisc.corpus import Utterance, corpus_checksum
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation.frames import open_for
 from unitdisc.evaluation.probes import (
-    PLAIN_TASKS,
     TASKS,
     Corpus,
     ProbeOptions,
     probe_settings,
     probe_tasks,
     tasks_named,
+    usual_names,
 )
 from unitdisc.evaluation.settings import versions
 from unitdisc.kaldi import read_corpus
@@ -49,10 +49,10 @@ def main(argv: list[str] | None = None) -> dict:
         device=args.device,
     )
     mel, training_mel = (folder and Encodings.open(folder) for folder in (args.mel, args.train_mel))
-    tiers = args.tier or ["phone"]
+    tiers = args.tier or ["character" if utterances[0].is_image else "phone"]
     tasks = {}
     for tier, key in label_keys(tiers).items():
-        chosen = tasks_named(args.task or PLAIN_TASKS, tier, mel, training_mel, args.ctc_reader)
+        chosen = tasks_named(args.task or usual_names(utterances), tier, mel, training_mel, args.ctc_reader)
         tasks |= {key if name == "labels" else name: task for name, task in chosen.items()}
     probes = {}
     for reader in dict.fromkeys(args.reader or ["linear"]):
@@ -85,10 +85,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "points", type=Path, nargs="+", metavar="POINT_FOLDER", help="encodings of one probe point each"
     )
-    parser.add_argument("--mel", type=Path, help="log-mel encodings of the corpus, to be reconstructed")
-    parser.add_argument("--tier", action="append", help="alignment tier of labels; repeatable (default: phone)")
+    parser.add_argument("--mel", type=Path, help="log-mel encodings of the corpus, or columns, to be reconstructed")
+    parser.add_argument("--tier", action="append", help="tier of labels; repeatable (default: phone, or character)")
     parser.add_argument(
-        "--task", action="append", choices=TASKS, help=f"repeatable (default: {', '.join(PLAIN_TASKS)})"
+        "--task", action="append", choices=TASKS, help="repeatable (default: what such a corpus can be asked)"
     )
     parser.add_argument("--reader", action="append", choices=["linear", "mlp"], help="repeatable (default: linear)")
     parser.add_argument("--ctc-reader", choices=["linear", "mlp", "conv"], default="mlp")

@@ -29,13 +29,13 @@ from unitdisc.evaluation.probes import (
     ReconstructionScore,
     ReconstructionTask,
     SpeakerTask,
-    four_tasks,
     joined,
     probe,
     probe_points,
     probe_tasks,
     read_point,
     readers,
+    usual_tasks,
 )
 from unitdisc.evaluation.probes.points import PointFrames
 from unitdisc.evaluation.probes.reading import Task, predictions
@@ -498,7 +498,9 @@ def test_every_point_has_every_probe(encodings):
 def test_what_a_corpus_cannot_tell_is_said(change, probe, why, encodings):
     point = encodings("phone")
     changed = [replace(utterance, **change) for utterance in CORPUS]
-    score = probe_tasks(Corpus({"bottleneck": point}, changed), four_tasks("phone", point), PLAIN)["bottleneck"][probe]
+    score = probe_tasks(Corpus({"bottleneck": point}, changed), usual_tasks(changed, "phone", point), PLAIN)[
+        "bottleneck"
+    ][probe]
     assert score["r2" if probe == "mel" else "accuracy"] is None
     assert why in score["why"]
 

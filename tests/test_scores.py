@@ -103,7 +103,7 @@ def test_line_images_are_asked_for_characters_scribes_and_columns(points):
     assert [done for done, _, _ in told] == list(range(2 + 3 + 1))
     known = score({"encoder": points["encoder"]}, [replace(line, gender="f") for line in lines])["probes"]["encoder"]
     assert known.keys() == {"labels", "speaker", "gender", "columns"}
-    assert "no columns frames to reconstruct" in known["columns"]["why"]
+    assert "no pixel frames to reconstruct" in known["columns"]["why"]
 
 
 def test_the_same_seed_gives_the_same_scores(points):

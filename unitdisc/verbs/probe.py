@@ -9,7 +9,7 @@ import typer
 from unitdisc import console
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.probes import PLAIN_TASKS, Corpus, ProbeOptions, probe_settings, probe_tasks, tasks_named
+from unitdisc.evaluation.probes import Corpus, ProbeOptions, probe_settings, probe_tasks, tasks_named, usual_names
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.encoded import check_tier, keep, open_both
 from unitdisc.verbs.folders import file_for_results
@@ -17,7 +17,7 @@ from unitdisc.verbs.folders import file_for_results
 
 @dataclass(frozen=True)
 class Tasks:
-    """What is asked: names of tasks (none for the usual four), the tier of labels, and the sound to reconstruct."""
+    """What is asked: names of tasks (none for the usual ones), the tier of labels, and what is to be reconstructed."""
 
     names: tuple[str, ...]
     tier: str
@@ -53,9 +53,9 @@ def probe(
         raise ValueError("--train-mel needs --train-encodings and --train-corpus; give all three")
     file_for_results(output, "--output")
     mel, training_mel = (None if path is None else Encodings.open(path) for path in (tasks.mel, tasks.training_mel))
-    names = tasks.names or PLAIN_TASKS
-    asked = tasks_named(names, tasks.tier, mel, training_mel, tasks.sequence_reader, tasks.unseen_speakers)
     scored = opened(encodings, corpus, encodings.name, frame_rate, allow_pipes)
+    names = tasks.names or usual_names(scored.utterances)
+    asked = tasks_named(names, tasks.tier, mel, training_mel, tasks.sequence_reader, tasks.unseen_speakers)
     if {"labels", "ctc"} & {*names}:
         check_tier(corpus, scored.utterances, tasks.tier)
     learned = opened(*training, encodings.name, frame_rate, allow_pipes) if training[0] and training[1] else None
