@@ -5,6 +5,7 @@ library. Every case spoils the second of three line images, or a page of three l
 """
 
 import io
+import os
 import runpy
 import struct
 import zlib
@@ -69,6 +70,12 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
+def pipe(path: Path) -> None:
+    """Reading from it would wait for ever."""
+    path.unlink()
+    os.mkfifo(path)
+
+
 def turned(path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -110,6 +117,7 @@ def grey(*frames: int) -> list[Image.Image]:
 PICTURES: dict[str, Spoil] = {
     "no image": Path.unlink,
     "a folder instead of an image": folder,
+    "a pipe instead of an image": pipe,
     "empty image file": content(b""),
     "truncated PNG": content(saved("PNG")[:-60]),
     "PNG damaged inside": content(damaged(saved("PNG"))),
@@ -177,6 +185,7 @@ PAGES: dict[str, str | bytes] = {  # what p.xml beside p.png holds
     "image up and away": alto(image="../../../etc/passwd"),
     "image from the root": page_xml(image="/etc/passwd"),
     "image from a Windows share": page_xml(image="\\\\server\\share\\secret.png"),
+    "image with a name without end": alto(image=f"{'a' * 5000}.png"),
     "image that is missing": alto(image="scan.png"),
     "page of other proportions": page_xml(size=(WIDTH, 2 * HEIGHT)),
     "tenths of a millimetre, and no size": alto(size=("", ""), unit="mm10"),

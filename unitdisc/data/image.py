@@ -165,11 +165,19 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
 
 
 def check_file(path: Path) -> None:
-    if not path.is_file():
-        what = "is not a file" if path.exists() else "no such file"
-        raise ImageError.at(path, what, "correct the path in the list, or take the image off it")
-    with path.open("rb") as file:
-        head = file.read(64)
+    listed = "correct the path in the list, or take the image off it"
+    try:
+        if path.exists() and not path.is_file():
+            raise ImageError.at(path, "is not a file", listed)
+        with path.open("rb") as file:
+            head = file.read(64)
+    except FileNotFoundError as error:
+        raise ImageError.at(path, "no such file", listed) from error
+    except ImageError:
+        raise
+    except (OSError, ValueError) as error:  # not allowed to, or a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError.at(path, f"cannot be read ({reason})", "correct the path, or allow reading it") from error
     if not head:
         raise ImageError.at(path, "is empty (0 bytes)", "copy it again, or take it off the list")
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")

@@ -22,10 +22,17 @@ def find_image(page: Page, root: str | Path) -> Path:
     """
     root = Path(os.path.normpath(root))
     for path in candidates(page, root):
-        if Path(os.path.normpath(path)).is_relative_to(root) and path.is_file():
+        if Path(os.path.normpath(path)).is_relative_to(root) and is_file(path):
             return path
     named = f"its image {page.image[-80:]!r}" if page.image else "its image, which it does not name,"
     raise CorpusError(f"{page.path}: {named} is not below {root}; copy the image beside it")
+
+
+def is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no file can be called so
+        return False
 
 
 def candidates(page: Page, root: Path) -> Iterator[Path]:
