@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.evaluation import UnscorableError
+from unitdisc.finding import searching
 from unitdisc.finding.hits import Hit, Stretch, best, hits_in, is_same_place, minima
 from unitdisc.finding.material import CodeMaterial
 from unitdisc.finding.places import borders, frames_within, in_ticks, label_under, occurrences, to_read
@@ -297,7 +298,9 @@ def test_a_dimension_that_never_changes_is_no_hindrance(tmp_path):
     frames, utterances = spoken(utterances=4)
     frames = {name: np.pad(values, ((0, 0), (0, 1)), constant_values=3) for name, values in frames.items()}
     collection = Collection(encoded(tmp_path / "frames", frames), utterances)
-    assert all(np.isfinite(hit.cost) for hit in hits_of(collection, FindOptions(), Stretch("u00", 0, 10)))
+    hits = hits_of(collection, FindOptions(), Stretch("u00", 0, 10))
+    assert len(hits) > 3
+    assert all(np.isfinite(hit.cost) for hit in hits)
 
 
 @pytest.mark.parametrize("by", ["frames", "codes"])
@@ -306,6 +309,15 @@ def test_threads_and_the_order_of_utterances_change_nothing(strings, by):
     turned = Collection(strings.encodings, strings.utterances[::-1])
     assert hits_of(turned, FindOptions(by, threads=3), Stretch("u01", 3, 17)) == expected
     assert len(expected) > 20
+
+
+@pytest.mark.parametrize("cells", [1, 40, 300])
+def test_utterances_too_long_for_memory_are_searched_in_parts(strings, monkeypatch, cells):
+    expected = hits_of(strings, FindOptions(), Stretch("u01", 3, 17))
+    monkeypatch.setattr(searching, "CELLS", cells)
+    found = hits_of(strings, FindOptions(), Stretch("u01", 3, 17))
+    assert [hit[1:] for hit in found] == [hit[1:] for hit in expected]
+    np.testing.assert_allclose([hit.cost for hit in found], [hit.cost for hit in expected], rtol=1e-9)
 
 
 def test_codes_are_as_far_apart_as_the_means_of_their_frames(strings, tmp_path):

@@ -18,11 +18,12 @@ from unitdisc.finding.material import (
     codebook_of,
     scales,
 )
-from unitdisc.finding.warping import DISTANCES, endings
+from unitdisc.finding.warping import DISTANCES, Endings, endings
 from unitdisc.kmeans.frames import StoredFrames, in_order
 
 BY = ("frames", "codes")
 NORMALISE = ("none", "corpus", "speaker")
+CELLS = 2**22  # distances that are in memory at once, as far as queries are short
 Advance = Callable[[int], None]
 
 
@@ -137,7 +138,22 @@ def search(
 
     def one(name: str) -> tuple[str, list[list[Hit]]]:
         content = material.read(name)
-        return name, [hits_in(endings(material.distances(q.taken, content)), name, q.stretch) for q in queries]
+        return name, [hits_in(endings_in(material, query.taken, content), name, query.stretch) for query in queries]
 
     with threadpool_limits(1):
         yield from in_order(one, sorted(names), threads)
+
+
+def endings_in(material: Material, query: np.ndarray, content: np.ndarray) -> Endings:
+    """The cheapest stretches of an utterance however long, a part of it at a time.
+
+    No stretch is longer than twice the query, so parts that begin so much earlier hold all that end in them.
+    """
+    reach, size = 2 * len(query), max(CELLS // len(query), 1)
+    costs, starts = [np.array([np.inf])], [np.array([-1])]
+    for place in range(0, len(content), size):
+        begin = max(0, place - reach)
+        part = endings(material.distances(query, content[begin : place + size]))
+        costs.append(part.costs[place - begin + 1 :])
+        starts.append(np.where(part.starts < 0, -1, part.starts + begin)[place - begin + 1 :])
+    return Endings(np.concatenate(costs), np.concatenate(starts))
