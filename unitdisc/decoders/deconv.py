@@ -1,16 +1,13 @@
 """Transposed convolutions from the condition to line images: independent pixels, the blurry baseline."""
 
-import math
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import steps_per_condition
-from unitdisc.decoders.grey import check_given, check_levels
+from unitdisc.decoders.grey import WAVES, check_given, check_levels, waves
 from unitdisc.decoders.likelihoods import categorical_draw, categorical_log_prob, check_temperature, noise
-
-WAVES = 8  # cosines that tell a column where it lies among those of its condition
 
 
 class Deconv(nn.Module):
@@ -70,9 +67,3 @@ class Deconv(nn.Module):
         uniform = noise("uniform", len(condition), size, self.target_dim, like=condition, generator=generator)
         drawn = categorical_draw(self.logits(condition, size), uniform, temperature)
         return drawn if given is None else torch.cat([given, drawn[:, given.shape[1] :]], dim=1)
-
-
-def waves(steps: int, like: Tensor) -> Tensor:
-    """Cosines over the columns that share a condition: [steps, WAVES]."""
-    middles = (torch.arange(steps, device=like.device, dtype=like.dtype) + 0.5) / steps
-    return (math.pi * middles[:, None] * torch.arange(WAVES, device=like.device, dtype=like.dtype)).cos()

@@ -1,6 +1,11 @@
-"""What decoders of line images share: checks of grey levels and of columns that are given."""
+"""What decoders of line images share: checks of grey levels and of given columns, and where a column lies."""
 
+import math
+
+import torch
 from torch import Tensor
+
+WAVES = 8  # cosines that tell a column where it lies among those of its condition
 
 
 def check_levels(levels: int) -> None:
@@ -21,3 +26,9 @@ def check_given(given: Tensor | None, shape: tuple[int, int, int], levels: int) 
         )
     if given.numel() and not 0 <= int(given.min()) <= int(given.max()) < levels:
         raise ValueError(f"the columns given have levels outside of 0 to {levels - 1}")
+
+
+def waves(steps: int, like: Tensor) -> Tensor:
+    """Cosines over the columns that share a condition: [steps, WAVES]."""
+    middles = (torch.arange(steps, device=like.device, dtype=like.dtype) + 0.5) / steps
+    return (math.pi * middles[:, None] * torch.arange(WAVES, device=like.device, dtype=like.dtype)).cos()

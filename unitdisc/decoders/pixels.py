@@ -13,6 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import steps_per_condition
+from unitdisc.decoders.grey import WAVES, waves
+
+PALETTE = 128  # hidden units between a condition and what it paints
 
 
 class PixelLayer(nn.Module):
@@ -55,6 +58,27 @@ def gated(gates: Tensor) -> Tensor:
     return signal.tanh() * gate.sigmoid()
 
 
+class Painting(nn.Module):
+    """What every condition paints over its own columns, from top to bottom, before anything there has been read.
+
+    Without it a condition would say the same to every row (Conditional PixelCNN, van den Oord et al., 2016, has the
+    same cure). Each column learns from cosines where among those of its condition it lies.
+    """
+
+    def __init__(self, height: int, condition_dim: int, channels: int):
+        super().__init__()
+        self.height = height
+        self.condition = nn.Linear(condition_dim, PALETTE)
+        self.place = nn.Linear(WAVES, PALETTE, bias=False)
+        self.paint = nn.Linear(PALETTE, height * channels, bias=False)
+
+    def forward(self, condition: Tensor, size: int) -> Tensor:
+        """condition [B, L, D] -> [B, size, H, C]."""
+        places = self.place(waves(steps_per_condition(size, condition.shape[1]), like=condition))
+        columns = (self.condition(condition)[:, :, None] + places).flatten(1, 2).relu()
+        return self.paint(columns).unflatten(-1, (self.height, -1))
+
+
 class PixelStacks(nn.Module):
     """From the ink of a line to what is known of every pixel from those read before it.
 
@@ -74,6 +98,7 @@ class PixelStacks(nn.Module):
         self.first_above = nn.Linear(self.reach, channels, bias=False)
         self.rows_past = nn.Parameter(0.1 * torch.randn(height, channels))
         self.rows_above = nn.Parameter(0.1 * torch.randn(height, channels))
+        self.painting = Painting(height, condition_dim, channels)
         self.layers = nn.ModuleList(
             PixelLayer(channels, condition_dim, last=layer == layers - 1) for layer in range(layers)
         )
@@ -91,6 +116,7 @@ class PixelStacks(nn.Module):
         """
         conditions = self.projected(condition, ink.shape[1], order)
         past = self.columns_before(F.pad(ink[:, :-1], (0, 0, self.reach, 0)))
+        past = past + self.painted(condition, ink.shape[1], order)
         above = self.pixels_above(F.pad(ink[..., :-1], (self.reach, 0))) + self.rows_above
         for layer, projected in zip(self.layers, conditions):
             past, above = layer(past, above, projected)
@@ -101,6 +127,11 @@ class PixelStacks(nn.Module):
         repeats = steps_per_condition(size, condition.shape[1])
         repeated = [layer.condition(condition).repeat_interleave(repeats, dim=1) for layer in self.layers]
         return repeated if order is None else [reordered(values, order) for values in repeated]
+
+    def painted(self, condition: Tensor, size: int, order: Tensor | None) -> Tensor:
+        """What the condition says to every row of every column, `order` as in `forward`: [B, S, H, C]."""
+        painted = self.painting(condition, size)
+        return painted if order is None else reordered(painted, order)
 
     def columns_before(self, ink: Tensor) -> Tensor:
         """ink [B, reach + S - 1, H] -> the first past, of the `reach` columns before each of S: [B, S, H, C]."""
@@ -118,11 +149,12 @@ class PixelStacks(nn.Module):
         before that column: it can be filled in on the way. Each layer keeps the one column that it will need again.
         """
         batch, size, height = ink.shape
-        conditions = self.projected(condition, size, order)
+        conditions, painted = self.projected(condition, size, order), self.painted(condition, size, order)
         before = [ink.new_zeros(batch, 1, height, self.channels) for _ in self.layers]
         for column in range(size):
             seen = ink[:, max(0, column - self.reach) : column]
             past = self.columns_before(F.pad(seen, (0, 0, self.reach - seen.shape[1], 0)))
+            past = past + painted[:, column : column + 1]
             columns = []
             for index, layer in enumerate(self.layers):
                 pair = F.pad(torch.cat([before[index], past], dim=1), (0, 0, 1, 1))

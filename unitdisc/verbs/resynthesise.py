@@ -114,7 +114,9 @@ def drawn(model: UnitModel, signals: Signals, utterance: Utterance, speaker: int
     given = None
     if drawing.given:
         target = signals.target_of(utterance)
-        known = target[: round(drawing.given * len(target))].astype(np.int64)
+        size = round(drawing.given * len(target))
+        reads_leftwards = getattr(model.decoder, "sample_direction", "") == "right-to-left"
+        known = (target[len(target) - size :] if reads_leftwards else target[:size]).astype(np.int64)
         given = torch.from_numpy(known)[None].to(device)
     target = model.resynthesise(units.latents, lengths, voice, steps, generator, drawing.temperature, given)
     return target[0].cpu().numpy()
