@@ -237,7 +237,7 @@ def with_tier(aligner: Aligner, utterance: Utterance) -> Utterance:
 def test_a_text_of_another_line_has_a_worse_score(learned):
     right = [learned.aligner.align(u, read(u)).score for u in OTHERS]
     wrong = [learned.aligner.align(replace(u, text=v.text), read(u)).score for u, v in pairwise(OTHERS)]
-    assert np.mean(right) > np.mean(wrong) + 1
+    assert np.mean(right) > max(0, np.mean(wrong) + 1)
 
 
 def test_a_character_never_seen_gets_a_box_too(learned):
@@ -347,7 +347,7 @@ def test_options_that_cannot_be_are_refused(options):
 
 def test_recordings_are_read_by_the_encoder_of_recordings():
     aligner = Aligner.new(Features("log-mel", normalise="utterance"), Alphabet(("a", " ")), {}, recurrent=0)
-    assert aligner.scores(np.zeros((9, 80), np.float32)).shape == (5, 3)
+    assert aligner.scores(np.zeros((9, 80), np.float32), 0.0).shape == (5, 3)
     spoken = Utterance("u", "u.wav", "s", 1600, 16_000, text="a")
     assert aligner.centres(spoken, 5).tolist() == (320 * (np.arange(5) + 0.5)).tolist()
     assert aligner.centres(replace(spoken, ticks=800, rate=8000), 5)[0] == 80

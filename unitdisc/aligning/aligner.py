@@ -23,6 +23,7 @@ from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.files import write_json, written_aside
 
+WHOLE = 1.0  # weight of priors in alignment, as in hybrid systems: borders come nearer than with that of training
 SETTINGS, WEIGHTS = "aligner.json", "aligner.safetensors"
 
 
@@ -35,7 +36,9 @@ class Aligned:
     """The characters of an utterance."""
 
     intervals: list[Interval]
-    score: float  # mean log-probability of the symbols in their frames: near 0 where network and text agree
+    score: (
+        float  # how much more probable symbols are in their frames than anywhere, in nats: above 0 if text and line fit
+    )
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Aligner:
     features: Features | Columns
     alphabet: Alphabet
     writer: Writer
-    options: dict  # how it was trained, for the record; "prior": the weight of label priors
+    options: dict  # how it was trained, for the record; "prior": the weight of label priors in writing
 
     @classmethod
     def new(cls, features: Features | Columns, alphabet: Alphabet, options: dict, recurrent: int = 96) -> "Aligner":
@@ -61,15 +64,15 @@ class Aligner:
         return least_frames(self.alphabet.codes(text)) <= self.frames_of(frames)
 
     @torch.no_grad()
-    def scores(self, features: np.ndarray) -> torch.Tensor:
-        """What the network says of every frame, as it was trained to: over label priors. [T, C] -> [T / stride, K]."""
+    def scores(self, features: np.ndarray, weight: float) -> torch.Tensor:
+        """What the network says of every frame, over label priors of some weight: [T, C] -> [T / stride, K]."""
         self.writer.eval()
         log_probs, _ = self.writer(torch.from_numpy(features)[None], torch.tensor([len(features)]))
-        return scaled(log_probs, self.writer.prior, self.options.get("prior", 0.0))[0]
+        return scaled(log_probs, self.writer.prior, weight)[0]
 
     def write(self, features: np.ndarray) -> list[str]:
         """What the network makes of [T, C] without being told: repetitions and blanks of CTC left out, no margins."""
-        path = self.scores(features).argmax(1)
+        path = self.scores(features, self.options["prior"]).argmax(1)
         kept = [int(code) for place, code in enumerate(path) if code and (place == 0 or path[place - 1] != code)]
         return self.alphabet.text(kept)
 
@@ -86,7 +89,7 @@ class Aligner:
                 f"{utterance.id}: its text has {len(symbols) - 2} characters, too many for "
                 f"{self.frames_of(len(features))} frames; is it the text of this line?"
             )
-        spans = best_spans(self.scores(features), self.alphabet.codes(symbols))
+        spans = best_spans(self.scores(features, WHOLE), self.alphabet.codes(symbols))
         return Aligned(
             intervals(spans, symbols, self.centres(utterance, self.frames_of(len(features))), utterance.ticks),
             float(spans.scores.mean()),

@@ -19,7 +19,7 @@ class Spans:
 
     first: np.ndarray  # [N]
     last: np.ndarray  # [N]
-    scores: np.ndarray  # [N] mean log-probability of the symbol in its frames
+    scores: np.ndarray  # [N] mean score of the symbol in its frames
 
 
 def least_frames(codes: Sequence[int]) -> int:
@@ -27,19 +27,19 @@ def least_frames(codes: Sequence[int]) -> int:
     return len(codes) + sum(code == following for code, following in pairwise(codes))
 
 
-def best_spans(log_probs: Tensor, codes: Sequence[int]) -> Spans:
+def best_spans(scores: Tensor, codes: Sequence[int]) -> Spans:
     """The frames of every symbol on the best path: [T, K], [N] -> N spans. The frames must be enough for the text.
 
     A code K stands for a symbol that is not known, of which every frame says as much as of the likeliest symbol.
     """
-    anything = log_probs.detach().clone()
+    anything = scores.detach().clone()
     anything[:, BLANK] = -torch.inf
-    emission = torch.cat([log_probs.detach(), anything.max(1, keepdim=True).values], dim=1)
-    path, scores = forced_align(emission[None].float(), torch.tensor([list(codes)], dtype=torch.int32), blank=BLANK)
-    path, scores = path[0].numpy(), scores[0].numpy()
+    emission = torch.cat([scores.detach(), anything.max(1, keepdim=True).values], dim=1)
+    path, found = forced_align(emission[None].float(), torch.tensor([list(codes)], dtype=torch.int32), blank=BLANK)
+    path, found = path[0].numpy(), found[0].numpy()
     first = np.flatnonzero((path != BLANK) & (np.append(BLANK, path[:-1]) != path))
     last = np.flatnonzero((path != BLANK) & (np.append(path[1:], BLANK) != path))
-    means = np.array([scores[start : end + 1].mean() for start, end in zip(first, last)])
+    means = np.array([found[start : end + 1].mean() for start, end in zip(first, last)])
     return Spans(first, last, means)
 
 
