@@ -1,4 +1,4 @@
-# make demo       set up, then discover units in built-in speech and open a report
+# make demo       set up, then discover units in built-in speech and in built-in handwriting, and report on them
 # make test       set up, then run the tests
 # make test-all   ... the slow ones too
 # make lint       style
@@ -12,6 +12,7 @@ INSTALLED := .venv/installed
 
 demo: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini_speech/run.sh
+	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini_handwriting/run.sh
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

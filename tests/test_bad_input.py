@@ -393,7 +393,12 @@ def test_resynthesis_speaks_the_units_that_encode_finds(unitdisc, tiny_experimen
     manifest = make_corpus(tmp_path / "corpus")
     write_manifest(manifest, [replace(utterance, speaker=f"new-{utterance.speaker}") for utterance in listed(manifest)])
     heard = []
-    monkeypatch.setattr(verb, "speak", lambda model, signals, features, *_: heard.append(features) or features[:, 0])
+
+    def drawn(model, signals, utterance, *_):
+        heard.append(signals.features_of(utterance))
+        return signals.target_of(utterance)
+
+    monkeypatch.setattr(verb, "drawn", drawn)
     assert unitdisc("resynthesise", tiny_experiment, manifest, tmp_path / "x", "--limit", "1").code == 0
     experiment, _ = load(tiny_experiment)
     signals = experiment.signals(tiny_experiment).with_speakers_of(listed(manifest))
