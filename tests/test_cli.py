@@ -178,7 +178,10 @@ MISTAKES: dict[str, Mistake] = {
     # corpora
     "no corpus": (lambda p: p.train(corpus=p.here / "no.jsonl"), r"no\.jsonl: no such file or folder; give"),
     "corpus of nothing": (lambda p: p.train(corpus=p.file("a.jsonl")), r"a\.jsonl: no utterances in it; prepare"),
-    "a folder that is no corpus": (lambda p: p.train(corpus=p.here), r"here: a folder without wav\.scp or images\.scp; give"),
+    "a folder that is no corpus": (
+        lambda p: p.train(corpus=p.here),
+        r"here: a folder without wav\.scp or images\.scp; give",
+    ),
     "no manifest": (lambda p: p.train(corpus=p.file("a.txt", "x")), r"a\.txt: neither a manifest nor a folder; give"),
     "no JSON": (lambda p: p.train(corpus=p.file("a.jsonl", "{")), r"a\.jsonl:1: not an utterance"),
     "line 100": (

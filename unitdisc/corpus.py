@@ -244,7 +244,7 @@ def labels_at(intervals: Iterable[Interval], centres: np.ndarray, default: str =
 
 
 def corpus_checksum(utterances: Iterable[Utterance]) -> str:
-    """Names what was scored: SHA-256 of ids, speakers, genders, ticks, rates, heights and alignments, whatever their order.
+    """Names what was scored: SHA-256 of ids, speakers, genders, ticks, rates, heights and alignments, in any order.
 
     Where the recordings lie does not count, so a corpus that was moved stays the same.
     """

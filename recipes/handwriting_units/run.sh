@@ -34,8 +34,16 @@ each() { # each COMMAND: run it for every set that is there, every kind and seed
   done
 }
 
-train() { # train SET KIND SEED
-  unitdisc train recipes/"${1%-*}"/conf/"$2".toml data/"$1"/train.jsonl $exp/"$1"/"$2"-"$3" --set training.seed="$3"
+train() { # train SET KIND SEED: what differs from the built-in digits is how many kinds of character there are
+  local more=()
+  case $1 in
+    omniglot* | medieval*) more+=(--set bottleneck.num_codes=256) ;;
+  esac
+  case $1-$2 in
+    omniglot*-piecewise-vq | medieval*-piecewise-vq) more+=(--set bottleneck.units_per_100_columns=10) ;;
+  esac
+  unitdisc train recipes/mini_handwriting/conf/"$2".toml data/"$1"/train.jsonl $exp/"$1"/"$2"-"$3" \
+    --set training.seed="$3" "${more[@]}"
 }
 
 encode() { # encode SET KIND SEED
