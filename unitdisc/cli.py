@@ -325,11 +325,9 @@ def align(
     check: Annotated[str | None, typer.Option(help="a tier that is there already, to compare with")] = None,
     model: Annotated[Path | None, typer.Option(help="an `aligner` folder made before: nothing is learned")] = None,
     epochs: Annotated[int, typer.Option(help="of training")] = 20,
-    batch_size: Annotated[int, typer.Option(help="utterances")] = 16,
-    learning_rate: float = 3e-3,
-    prior: Annotated[
-        float, typer.Option(help="weight of label priors in training, against peaks; 0 is plain CTC")
-    ] = 0.3,
+    batch_size: Annotated[int, typer.Option(help="utterances")] = 8,
+    learning_rate: float = 2e-3,
+    prior: Annotated[float, typer.Option(help="weight of label priors in training; 0: plain CTC")] = 0.3,
     recurrent: Annotated[int, typer.Option(help="units of the LSTM in either direction; 0: none")] = 96,
     height: Annotated[int, typer.Option(help="rows of pixels that lines are brought to")] = 32,
     seed: int = 0,

@@ -125,7 +125,7 @@ def load(folder: Path) -> Aligner:
         settings = json.loads(path.read_text(encoding="utf-8"))
         kind = Columns if settings["features"]["kind"] == "columns" else Features
         alphabet = Alphabet(tuple(map(str, settings["symbols"])))
-        options = dict(settings["options"])
+        options = settings["options"] | {"prior": float(settings["options"]["prior"])}
         aligner = Aligner.new(kind(**settings["features"]), alphabet, options, int(settings["recurrent"]))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise AlignerError(f"{path}: damaged ({error}); restore it, or train the aligner again") from error

@@ -35,8 +35,8 @@ class AlignOptions:
     """How an aligner is trained. Raises ValueError naming the option that cannot be."""
 
     epochs: int = 20
-    batch_size: int = 16
-    learning_rate: float = 3e-3
+    batch_size: int = 8
+    learning_rate: float = 2e-3
     prior: float = 0.3  # weight of label priors; 0 is plain CTC
     recurrent: int = 96  # units of the LSTM in either direction; 0 for none
     held_out: float = 0.05  # share of the utterances that its error rate is told of
