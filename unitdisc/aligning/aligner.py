@@ -36,9 +36,7 @@ class Aligned:
     """The characters of an utterance."""
 
     intervals: list[Interval]
-    score: (
-        float  # how much more probable symbols are in their frames than anywhere, in nats: above 0 if text and line fit
-    )
+    score: float  # how much more probable symbols are in their frames than anywhere, in nats; low: a wrong text?
 
 
 @dataclass(frozen=True)
