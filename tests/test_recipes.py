@@ -167,7 +167,8 @@ def test_compared_experiments_of_one_name_are_kept_apart(tmp_path):
 def test_a_recipe_is_a_script_and_its_configs(recipe):
     files = {path.relative_to(recipe) for path in recipe.rglob("*") if path.is_file()}
     assert Path("run.sh") in files
-    assert "/conf/" in (recipe / "run.sh").read_text()
+    presets = "|".join(path.stem for path in config.PRESETS.glob("*.toml"))
+    assert re.search(rf"/conf/|train ({presets}) |={presets}\b", (recipe / "run.sh").read_text())
     others = {path for path in files if not path.match("conf/*.toml")} - {Path("RESULTS.md")}
     assert {path for path in others if path.suffix != ".sh" or len(path.parts) > 1} == set()
 
@@ -282,7 +283,7 @@ def test_what_scripts_type_is_valid(script):
         text = re.sub(rf"\${name}\b|\${{{name}}}", lambda _, value=value: value, text)
     for words in commands_in(text):
         if words[0] in ("unitdisc", "python") and not any("$@" in word for word in words):
-            words = [word for word in words if "${@" not in word]  # options that the shell makes up
+            words = [word for word in words if not re.match(r"\$\{(\w+\[)?@", word)]  # options that the shell makes up
             assert_valid(words)
 
 

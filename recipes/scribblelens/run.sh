@@ -4,7 +4,7 @@
 # KINDS, SLICES and SEEDS choose less; OPTIONS are further options of training, such as "--set training.steps=100".
 source "$(dirname "$0")/../shared.sh"
 
-raw=${SCRIBBLELENS:?set it to the folder with scribblelens.corpus.v1.2.zip; data_prep/mini_scribblelens.py makes a small one}
+raw=${SCRIBBLELENS:-}
 slices=${SLICES:-tasman all}
 kinds=${KINDS:-vq piecewise-vq}
 seeds=${SEEDS:-0 1 2}
@@ -26,8 +26,9 @@ each() { # each COMMAND: for every slice, kind and seed
 }
 
 train() { # train SLICE KIND SEED
-  # shellcheck disable=SC2086
-  unitdisc train "${preset[$2]}" data/scribblelens_"$1"/train.jsonl $exp/"$1"/"$2"-"$3" --set training.seed="$3" ${OPTIONS:-}
+  local more
+  read -ra more <<< "${OPTIONS:-}"
+  unitdisc train "${preset[$2]}" data/scribblelens_"$1"/train.jsonl $exp/"$1"/"$2"-"$3" --set training.seed="$3" "${more[@]}"
 }
 
 encode() { # encode SLICE KIND SEED
@@ -48,6 +49,10 @@ table() { # table SLICE: the lecture's five columns
 }
 
 if stage "prepare"; then
+  if [ ! -d "$raw" ]; then
+    echo "set SCRIBBLELENS to the folder of scribblelens.corpus.v1.2.zip; data_prep/mini_scribblelens.py makes a small one" >&2
+    exit 2
+  fi
   for slice in $slices; do prepare "$slice"; done
 fi
 if stage "train"; then
