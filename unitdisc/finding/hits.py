@@ -1,6 +1,7 @@
 """Places where a query may occur: the best of those that overlap, and the best of a corpus."""
 
 import heapq
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -35,13 +36,18 @@ def hits_in(endings: Endings, utterance: str, query: Stretch | None = None) -> l
     """
     ends = minima(endings.costs)
     starts, costs = endings.starts[ends], endings.costs[ends]
-    hits: list[Hit] = []
     taken = [query] if query is not None and query.utterance == utterance else []
+    width = max([1, *(ends - starts).tolist(), *(stretch.last - stretch.first for stretch in taken)])
+    near = defaultdict(list)  # by where they begin, in widths: what is farther than one shares nothing
+    for stretch in taken:
+        near[stretch.first // width].append(stretch)
+    hits: list[Hit] = []
     for place in np.lexsort((ends, starts, costs)).tolist():
         hit = Hit(float(costs[place]), utterance, int(starts[place]), int(ends[place]))
-        if not any(is_same_place(hit, other) for other in taken):
+        around = hit.first // width
+        if not any(is_same_place(hit, other) for cell in range(around - 1, around + 2) for other in near[cell]):
             hits.append(hit)
-            taken.append(hit)
+            near[around].append(hit)
     return hits
 
 
