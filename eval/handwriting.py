@@ -1,10 +1,10 @@
 """Character-like units of several systems beside each other, and beside the published table: CER, accuracy, ARI, AMI.
 
-Each system is NAME=FOLDER, a folder with encodings of the corpora in `train` and `test`, each with a folder per probe
-point (bottleneck, and encoder, projection, condition if they are there), as `unitdisc encode` makes of an experiment:
+Each system is an experiment whose folder `encodings` has those of the corpora in `train` and `test`, each with a folder
+per probe point (bottleneck, and encoder, projection, condition if they are there), or NAME=FOLDER with such encodings:
 
 python eval/handwriting.py data/test.jsonl --train data/train.jsonl --output exp/handwriting.json \\
-    vq-0=exp/vq-0/encodings vq-1=exp/vq-1/encodings piecewise-0=exp/piecewise-0/encodings
+    exp/vq-0 exp/vq-1 piecewise-0=elsewhere/encodings
 
 Names that differ in a number at their end are seeds of one system: one row, mean and standard deviation. What is
 measured, and on which columns, stands at the top of unitdisc/evaluation/lines/scores.py. Without --train, probes learn
@@ -81,7 +81,9 @@ def main(argv: list[str] | None = None) -> dict:
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path, help="manifest of the lines to score")
-    parser.add_argument("systems", nargs="+", metavar="NAME=FOLDER", help="encodings, with folders test and train")
+    parser.add_argument(
+        "systems", nargs="+", metavar="SYSTEM", help="an experiment, or NAME=FOLDER: encodings, in test and train"
+    )
     parser.add_argument("--train", type=Path, help="manifest of other lines, that probes learn from")
     parser.add_argument("--tier", default="character", help="alignment tier of the characters")
     parser.add_argument(
@@ -112,12 +114,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def systems(arguments: Iterable[str]) -> dict[str, Path]:
-    """Raises ValueError for what is not NAME=FOLDER, and for a name that comes twice."""
+    """Name -> encodings. Raises ValueError for what is neither an experiment nor NAME=FOLDER, and for a repeated name."""
     found: dict[str, Path] = {}
     for argument in arguments:
         name, equals, folder = argument.partition("=")
-        if not (name and equals and folder):
-            raise ValueError(f"{argument}: must be NAME=FOLDER, such as vq-0=exp/vq-0/encodings")
+        if not equals:
+            name, folder = Path(argument).resolve().name, f"{argument}/encodings"
+        if not (name and folder) or (not equals and not Path(folder).is_dir()):
+            raise ValueError(f"{argument}: has no folder encodings; give an experiment, or NAME=FOLDER of encodings")
         if name in found:
             raise ValueError(f"{argument}: there is a system {name} already; give each a name of its own")
         found[name] = Path(folder)

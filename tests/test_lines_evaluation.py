@@ -412,7 +412,7 @@ def row_after(out: str, title: str) -> list[str]:
 @pytest.mark.parametrize(
     "arguments,message",
     [
-        (["vq"], "must be NAME=FOLDER"),
+        (["vq"], "vq: has no folder encodings; give an experiment, or NAME=FOLDER"),
         (["vq=x", "vq=y"], "there is a system vq already"),
         (["vq=nowhere"], "has none of the folders columns, encoder"),
     ],

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A code for every 12 columns against units that stay the same for a while: the lecture's five columns for a single
-# scribe and for all, several seeds, on the built-in handwriting and, if UNITDISC_DATA is there, on real sets.
-# Some minutes on one core for every training; SETS, KINDS and SEEDS choose less.
+# scribe and for all, several seeds, on the built-in handwriting and, if UNITDISC_DATA is there, on real sets. Then, on
+# the built-in handwriting, what it changes to tell the decoder who writes, and what latents are worth to each decoder.
+# Two minutes on one core for every training, an hour and a half in all; SETS, KINDS and SEEDS choose less.
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}
@@ -54,13 +55,9 @@ encode() { # encode SET KIND SEED
 }
 
 table() { # table SET: the lecture's five columns
-  local systems=() system
-  for system in $exp/"$1"/*/encodings; do
-    system=$(basename "$(dirname "$system")")
-    systems+=("$system=$exp/$1/$system/encodings")
-  done
   echo "== $1"
-  python eval/handwriting.py data/"$1"/test.jsonl --train data/"$1"/train.jsonl --output $exp/"$1"/table.json "${systems[@]}"
+  python eval/handwriting.py data/"$1"/test.jsonl --train data/"$1"/train.jsonl --output $exp/"$1"/table.json \
+    $exp/"$1"/vq-* $exp/"$1"/piecewise-vq-*
 }
 
 if stage "prepare"; then
@@ -78,4 +75,40 @@ if stage "tables"; then
   for set in $sets; do
     if [ -d $exp/"$set" ]; then table "$set"; fi
   done
+fi
+
+data=data/mini_handwriting-all
+scribes=$exp/scribes
+
+if stage "the decoder is not told who writes"; then
+  for seed in $seeds; do
+    unitdisc train recipes/mini_handwriting/conf/piecewise-vq.toml $data/train.jsonl $scribes/not-told-"$seed" \
+      --set training.seed="$seed" --set conditioner.speaker=none
+    for split in train test; do
+      unitdisc encode $scribes/not-told-"$seed" $data/$split.jsonl $scribes/not-told-"$seed"/encodings/$split
+    done
+  done
+fi
+if stage "scribes and characters at the probe points"; then
+  python eval/handwriting.py $data/test.jsonl --train $data/train.jsonl $exp/mini_handwriting-all/piecewise-vq-* \
+    $scribes/not-told-* --output $scribes/table.json --points encoder projection bottleneck condition
+fi
+
+decoder() { # decoder NAME LATENTS [OPTION ...]: train without history dropout, and measure bits per pixel
+  local name=$1 latents=$2
+  shift 2
+  unitdisc train recipes/mini_handwriting/conf/piecewise-vq.toml $data/train.jsonl $exp/decoders/"$name"-"$latents" "${@/#/--set=}"
+  unitdisc likelihood $exp/decoders/"$name"-"$latents" $data/test.jsonl --output $exp/likelihoods/"$name"-"$latents".json
+}
+
+decoders() { # decoders LATENTS [OPTION ...]
+  decoder deconv "$@" decoder.kind=deconv decoder.channels=64
+  decoder columns "$@" decoder.history_dropout=0
+  decoder pixelcnn "$@" decoder.kind=pixelcnn decoder.channels=16 decoder.layers=4 decoder.first_kernel=5
+}
+
+if stage "bits per pixel of three decoders, with latents and without"; then
+  decoders units
+  decoders none bottleneck.kind=none
+  python eval/likelihoods.py $exp/likelihoods/*.json
 fi

@@ -39,13 +39,8 @@ encode() { # encode SLICE KIND SEED
 }
 
 table() { # table SLICE: the lecture's five columns
-  local systems=() system
-  for system in $exp/"$1"/*/encodings; do
-    system=$(basename "$(dirname "$system")")
-    systems+=("$system=$exp/$1/$system/encodings")
-  done
   python eval/handwriting.py data/scribblelens_"$1"/test.jsonl --train data/scribblelens_"$1"/train.jsonl \
-    --output $exp/"$1"/table.json "${systems[@]}"
+    --output $exp/"$1"/table.json $exp/"$1"/*vq-*
 }
 
 if stage "prepare"; then
