@@ -1,0 +1,50 @@
+"""Bits per pixel of several experiments beside each other: what latents are worth to each decoder.
+
+Each RESULT is a JSON file that `unitdisc likelihood EXPERIMENT CORPUS --output RESULT` wrote; its name says what it is
+of: DECODER-LATENTS.json, such as pixelcnn-units.json, and pixelcnn-none.json of a model trained without latents.
+
+python eval/likelihoods.py exp/likelihoods/*.json
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, dict]]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", nargs="+", type=Path, metavar="RESULT")
+    found: dict[str, dict[str, dict]] = {}
+    for path in parser.parse_args(argv).results:
+        decoder, _, latents = path.stem.rpartition("-")
+        found.setdefault(decoder or path.stem, {})[latents] = read(path)
+    kinds = list(dict.fromkeys(kind for row in found.values() for kind in row))
+    values = {result["per"] for row in found.values() for result in row.values()}
+    print(f"Bits per {' or '.join(sorted(values))}; in brackets, with the latents of another utterance\n")
+    print(f"| decoder | {' | '.join(f'latents: {kind}' for kind in kinds)} |")
+    print(f"|---|{'---:|' * len(kinds)}")
+    for decoder, row in found.items():
+        print(f"| {decoder} | {' | '.join(cell(row.get(kind)) for kind in kinds)} |")
+    return found
+
+
+def cell(result: dict | None) -> str:
+    if result is None:
+        return "–"
+    right, wrong = result["bits"], result["bits_with_wrong_latents"]
+    return f"{right:.3f}" + ("" if wrong == right else f" ({wrong:.3f})")
+
+
+def read(path: Path) -> dict:
+    """A result. Exits with a sentence if the file holds none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: found[name] for name in ("bits", "bits_with_wrong_latents", "per", "utterances")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sys.exit(f"{path}: no result of `unitdisc likelihood --output` ({error}); run it again")
+
+
+if __name__ == "__main__":
+    main()
