@@ -114,7 +114,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def systems(arguments: Iterable[str]) -> dict[str, Path]:
-    """Name -> encodings. Raises ValueError for what is neither an experiment nor NAME=FOLDER, and for a repeated name."""
+    """Name -> encodings. Raises ValueError for what is no experiment and no NAME=FOLDER, and for a repeated name."""
     found: dict[str, Path] = {}
     for argument in arguments:
         name, equals, folder = argument.partition("=")

@@ -54,6 +54,8 @@ encode() { # encode SET KIND SEED
   done
 }
 
+shopt -s nullglob # KINDS may leave some out
+
 table() { # table SET: the lecture's five columns
   echo "== $1"
   python eval/handwriting.py data/"$1"/test.jsonl --train data/"$1"/train.jsonl --output $exp/"$1"/table.json \

@@ -38,9 +38,12 @@ encode() { # encode SLICE KIND SEED
   done
 }
 
+shopt -s nullglob # KINDS may leave some out
+
 table() { # table SLICE: the lecture's five columns
   python eval/handwriting.py data/scribblelens_"$1"/test.jsonl --train data/scribblelens_"$1"/train.jsonl \
-    --output $exp/"$1"/table.json $exp/"$1"/*vq-*
+    --output $exp/"$1"/table.json $exp/"$1"/vq-* \
+    $exp/"$1"/piecewise-vq-*
 }
 
 if stage "prepare"; then
