@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -44,6 +45,12 @@ print(*{name.partition(".")[0] for name in sys.modules}, sep="\\n", file=sys.std
     done = subprocess.run([sys.executable, "-c", program], input=lines, capture_output=True, text=True, check=True)
     assert not HEAVY & set(done.stderr.split())
     assert done.stdout.count("Example:") == len(COMMANDS)
+
+
+@pytest.mark.parametrize("kind", [cli.corpora, cli.models, cli.units, cli.evaluation], ids=lambda kind: kind.__name__)
+def test_every_function_is_a_command(kind: ModuleType):
+    declared = [value for value in vars(kind).values() if getattr(value, "__module__", "") == kind.__name__]
+    assert declared == [command for command in cli.COMMANDS if command.__module__ == kind.__name__]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,0 +1,52 @@
+"""The `unitdisc` command: one thin function per verb; the work is elsewhere, and imported only when it is done.
+
+COMMANDS says which file declares a command; options.py has the arguments and options that several share.
+"""
+
+import typer
+
+from unitdisc.cli import corpora, evaluation, models, units
+
+__all__ = ["app", "main"]
+
+COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
+    corpora.doctor,
+    corpora.validate,
+    models.train,
+    models.encode,
+    models.features,
+    models.resynthesise,
+    models.likelihood,
+    models.inspect,
+    units.kmeans,
+    units.segment,
+    units.align,
+    units.export,
+    evaluation.abx,
+    evaluation.probe,
+    evaluation.score,
+    evaluation.find,
+    evaluation.report,
+)
+
+app = typer.Typer(
+    help="Discovers the units of a language nobody transcribed, from recordings or handwriting alone.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for command in COMMANDS:
+    app.command()(command)
+
+
+def main() -> None:
+    """Runs a command; what can go wrong in the field ends in one sentence, not in a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except (ValueError, OSError, FloatingPointError) as error:
+        from unitdisc.console import fail
+
+        fail(str(error))

@@ -1,0 +1,31 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CorpusPath = Annotated[Path, typer.Argument(help="manifest (.jsonl) or Kaldi data directory", metavar="CORPUS")]
+ExperimentPath = Annotated[Path, typer.Argument(help="folder made by `unitdisc train`", metavar="EXPERIMENT")]
+EncodingsPath = Annotated[
+    Path, typer.Argument(help="folder of one probe point, or any tool's .npy files", metavar="ENCODINGS")
+]
+AnyEncodingsPath = Annotated[
+    Path, typer.Argument(help="frames of any system: .npy, .pt or .txt, one file per utterance", metavar="ENCODINGS")
+]
+
+Tier = Annotated[
+    str | None,
+    typer.Option("--tier", help="alignment tier whose labels are looked for (default: phone; of images: character)"),
+]
+FrameRate = Annotated[float | None, typer.Option("--frame-rate", help="frames per second, for folders of other tools")]
+Times = Annotated[
+    str | None, typer.Option("--times", help="of other tools' .txt: regular, or column: the first is time")
+]
+AllowPipes = Annotated[bool, typer.Option("--allow-pipes", help="run the `command |` entries of a wav.scp")]
+Strict = Annotated[bool, typer.Option("--strict", help="stop at a bad file instead of leaving it out")]
+Limit = Annotated[int | None, typer.Option("--limit", help="only the first so many utterances")]
+Cache = Annotated[Path | None, typer.Option("--cache", help="folder that keeps features between runs")]
+Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")]
+Threads = Annotated[int | None, typer.Option("--threads", help="all cores by default")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the result")]
