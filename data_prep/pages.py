@@ -70,7 +70,7 @@ def lines_of(
             report(Problem("error", str(page.path), None, what, fault.cure), args.strict)
             continue
         for repair in found.repairs:
-            what, how = repair.split("; ")
+            what, _, how = repair.rpartition("; ")
             report(Problem("warning", str(page.path), None, f"line {line.id!r} {what}", how), args.strict)
         path = args.output / "images" / name / f"{file}.png"
         write_image(path, found.ink)
@@ -84,7 +84,9 @@ def file_names(lines: list[Line]) -> list[str]:
     names = []
     for number, line in enumerate(lines, start=1):
         name = re.sub(r"[^\w-]+", "_", line.id)[:80]
-        names.append(name if name not in names else f"{name}-line{number}")
+        while name in names:
+            name = f"{name}-line{number}"
+        names.append(name)
     return names
 
 

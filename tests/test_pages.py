@@ -370,6 +370,20 @@ def test_ids_that_cannot_name_files_are_changed(page_file, tmp_path):
     assert len(corpus(tmp_path / "out")) == 4
 
 
+def test_lines_that_share_an_id_get_one_of_their_own(page_file, write):
+    lines = [Written(id, LINES[0].points) for id in ("a-3", "a", "a")]
+    page = read_page(page_file(write(lines)))
+    assert [line.id for line in page.lines] == ["a-3", "a", "a-3-3"]
+    assert page.problems[-1].what == "line 'a' is not the first of this id" and "a-3-3" in page.problems[-1].cure
+
+
+def test_a_semicolon_among_points_is_quoted(page_file):
+    page = read_page(page_file(alto(with_line(1, points="1,2; 3,x; 5,6"))))
+    [problem] = page.problems
+    assert problem.what == "line 'l2' has a polygon with the points '1,2; 3,x; 5,6'"
+    assert problem.cure == "its box is taken"
+
+
 def test_bad_lines_and_pages_are_left_out(page_file, tmp_path, capsys):
     draw_page(tmp_path / "raw/p.png")
     page_file(alto(with_line(1, points="1,2 3,4", box=None)))

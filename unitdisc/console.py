@@ -71,13 +71,13 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
-def say_problems(problems: Iterable[str], kept: int) -> None:
-    """Lists what is left out."""
+def say_problems(problems: Iterable[str], kept: int, left: int | None = None) -> None:
+    """Lists what is left out; left: how much that is, where a problem may be that of several."""
     problems = list(problems)
     for problem in problems:
         say(f"left out: {problem}")
     if problems:
-        say(f"{len(problems)} left out, {kept} kept.")
+        say(f"{len(problems) if left is None else left} left out, {kept} kept.")
 
 
 def fail(message: str) -> None:

@@ -84,7 +84,7 @@ def mixture_problems(utterances: Iterable[Utterance], places: Mapping[str, Place
         if len(images) > len(recordings):
             few, kind, many, most = recordings, "a recording", images, "line images"
         what = f"{few[0].id!r} is {kind}, but {len(many)} of {len(many) + len(few)} utterances are {most}"
-        yield error(*places[few[0].id], what, "keep recordings and line images in corpora of their own")
+        yield error(*places[few[0].id], what, "keep them in corpora of their own, or give the images a height")
 
 
 def parse_loosely(line: bytes, home: Path) -> tuple[Utterance | None, list[str]]:

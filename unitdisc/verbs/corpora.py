@@ -21,6 +21,8 @@ def usable_utterances(
     Raises CorpusError if none is left, or, with `strict`, if any is bad.
     """
     listed = sorted(read_corpus(corpus, allow_pipes), key=lambda utterance: utterance.id)
+    if listed and all(utterance.is_image != features.images for utterance in listed):
+        raise CorpusError(f"{corpus}: nothing in it can be used: {other_kind(features)}")
     if features.images:
         checked = check_images(listed)
     else:
@@ -32,11 +34,18 @@ def usable_utterances(
         listing = f"`unitdisc validate {corpus}` lists all"
         raise CorpusError(f"{corpus}: {len(problems)} problems ({listing}), the first: {problems[0]}")
     if rank() == 0:
-        console.say_problems(map(str, problems), len(good))
+        console.say_problems(map(str, problems), len(good), len(listed) - len(good))
     if not good:
         raise CorpusError(f"{corpus}: nothing in it can be used; `unitdisc validate {corpus}` says why")
     usable = {utterance.id for utterance in good}
     return [with_own_rate(utterance, allow_pipes) for utterance in listed if utterance.id in usable]
+
+
+def other_kind(features: Features | Columns) -> str:
+    """What is wrong with a corpus of recordings where line images are wanted, or the other way round."""
+    if features.images:
+        return "they are recordings, and line images are wanted; take a model of recordings, or features such as 'mfcc'"
+    return "they are line images, and recordings are wanted; take a model of line images, or the features 'columns'"
 
 
 def with_own_rate(utterance: Utterance, allow_pipes: bool) -> Utterance:

@@ -113,7 +113,9 @@ def gather(
     for number, element in enumerate(elements, start=1):
         wanted = element.get(key) or f"line{number}"
         repairs = []
-        name = wanted if wanted not in taken else f"{wanted}-{number}"
+        name = wanted
+        while name in taken:
+            name = f"{name}-{number}"
         if name != wanted:
             repairs.append(f"is not the first of this id; called {name!r}")
         taken.add(name)
@@ -123,6 +125,6 @@ def gather(
             problems.append(Problem("error", str(path), None, f"line {wanted!r} {fault.what}", fault.cure))
         else:
             for repair in repairs:
-                what, how = repair.split("; ")
+                what, _, how = repair.rpartition("; ")  # what is quoted of the file may have one, too
                 problems.append(Problem("warning", str(path), None, f"line {wanted!r} {what}", how))
     return lines, problems
