@@ -11,7 +11,10 @@ from unitdisc.cli.options import AllowPipes, Cache, CorpusPath, Device, Experime
 
 def train(
     config: Annotated[
-        str, typer.Argument(help="TOML file (see recipes/*/conf), or a preset: small, small-piecewise, paper")
+        str,
+        typer.Argument(
+            help="TOML file (see recipes/*/conf), or a preset: small, small-piecewise, small-handwriting, paper, paper-handwriting"
+        ),
     ],
     corpus: CorpusPath,
     experiment: Annotated[Path, typer.Argument(help="folder to create, or to go on with")],
