@@ -13,7 +13,8 @@ def train(
     config: Annotated[
         str,
         typer.Argument(
-            help="TOML file (see recipes/*/conf), or a preset: small, small-piecewise, small-handwriting, paper, paper-handwriting"
+            help="TOML file (see recipes/*/conf), or a preset: small, small-piecewise, small-handwriting, paper, "
+            "paper-handwriting"
         ),
     ],
     corpus: CorpusPath,
