@@ -9,11 +9,13 @@ import torch
 from PIL import Image
 from tiny import line_settings, listed, make_corpus, make_lines, settings, tree
 
+from unitdisc import config
 from unitdisc.config import ConfigError
-from unitdisc.corpus import CorpusError, Utterance, labels_at
+from unitdisc.corpus import CorpusError, Utterance, labels_at, write_manifest
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.image import ImageError, read_image
+from unitdisc.data.loading import Signals
 from unitdisc.data.targets import GreyTarget
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, load
@@ -147,9 +149,16 @@ def test_a_corpus_of_recordings_is_refused(tmp_path, unitdisc):
     done = unitdisc(
         "train", "small-handwriting", make_corpus(tmp_path / "speech", 2), tmp_path / "exp", *line_settings()
     )
-    assert done.code == 1 and "nothing in it can be used" in done.err
+    assert done.code == 1 and "nothing in it can be used: they are recordings, and line images are wanted" in done.err
     done = unitdisc("train", "small", make_lines(tmp_path / "lines", 2), tmp_path / "exp2", *settings())
-    assert done.code == 1 and "nothing in it can be used" in done.err
+    assert done.code == 1 and "nothing in it can be used: they are line images, and recordings are wanted" in done.err
+
+
+def test_all_that_is_of_the_other_kind_counts_as_left_out(tmp_path, unitdisc, tiny_lines):
+    both = [*listed(make_corpus(tmp_path / "speech", 2)), *listed(tiny_lines)[:3]]
+    write_manifest(tmp_path / "both.jsonl", both)
+    done = unitdisc("features", tmp_path / "both.jsonl", tmp_path / "columns", "--kind", "columns")
+    assert done.code == 0 and "(2 of 5 are)" in done.err and "2 left out, 3 kept." in done.err
 
 
 # Encoding
@@ -208,6 +217,22 @@ def test_half_a_line_is_kept_and_completed(tiny_line_experiment, tiny_lines, tmp
     half = len(line) // 2
     np.testing.assert_array_equal(written[:half], line[:half])
     assert (written[half:] != line[half:]).any()  # after six steps of training
+
+
+def test_a_line_written_leftwards_keeps_its_own_end(tiny_lines):
+    """And not that of its last latent, which may be of fewer columns than the others."""
+    encoder = {"encoder__stride": 12, "encoder__channels": "[4, 4, 4, 8]", "bottleneck__units_per_100_columns": 4.0}
+    leftwards = line_settings(decoder__kind="pixelcnn", decoder__direction="right-to-left", **encoder)
+    experiment = Experiment(config.read("small-handwriting", leftwards[1::2]), ["w0", "w1", "w2"], {})
+    utterances = listed(tiny_lines)
+    signals = Signals.fitted(experiment.features(), experiment.target(), utterances)
+    uneven = next(utterance for utterance in utterances if signals.frames_in(utterance) % 12)
+    line, model = signals.target_of(uneven), experiment.build().eval()
+    for share in (0.0, 0.5):
+        kept = round(share * len(line))
+        written = drawn(model, signals, uneven, 0, Drawing(given=share))
+        np.testing.assert_array_equal(written[len(line) - kept : len(line)], line[len(line) - kept :])
+        assert len(written) % 12 == 0 and not written[len(line) :].any()
 
 
 @pytest.mark.parametrize("given", ["1", "-0.1", "nan"])

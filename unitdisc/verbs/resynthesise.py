@@ -111,12 +111,25 @@ def drawn(model: UnitModel, signals: Signals, utterance: Utterance, speaker: int
     steps = units.latents.shape[1] * model.encoder.stride * signals.target.steps_per_frame
     generator = torch.Generator().manual_seed(drawing.seed)
     voice = torch.tensor([speaker], device=device)
-    given = None
-    if drawing.given:
-        target = signals.target_of(utterance)
-        size = round(drawing.given * len(target))
-        reads_leftwards = getattr(model.decoder, "sample_direction", "") == "right-to-left"
-        known = (target[len(target) - size :] if reads_leftwards else target[:size]).astype(np.int64)
-        given = torch.from_numpy(known)[None].to(device)
+    leftwards = getattr(model.decoder, "sample_direction", "") == "right-to-left"
+    given = columns_given(signals, utterance, drawing.given, steps, leftwards)
+    given = given if given is None else given.to(device)
     target = model.resynthesise(units.latents, lengths, voice, steps, generator, drawing.temperature, given)
     return target[0].cpu().numpy()
+
+
+def columns_given(
+    signals: Signals, utterance: Utterance, share: float, steps: int, leftwards: bool
+) -> torch.Tensor | None:
+    """The columns of a line that the decoder begins with, int64 [1, P, H]: the first ones; None if there are none.
+
+    A decoder that writes leftwards begins with the last ones, and with paper from there on up to `steps`, or it would
+    take the padding of the last latent for the end of the line.
+    """
+    columns = signals.frames_in(utterance)
+    size, padding = round(share * columns), steps - columns if leftwards else 0
+    if not size + padding:
+        return None
+    target = signals.target_of(utterance)
+    kept = target[columns - size :] if leftwards else target[:size]
+    return torch.from_numpy(np.pad(kept, ((0, padding), (0, 0))).astype(np.int64))[None]
