@@ -7,6 +7,7 @@ corrupt_inputs.txt, a case and its sentence on each line; there … stands for t
 import errno
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -233,8 +234,16 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "no mel": (nothing, f"{PROBE} --mel nowhere"),
     "mel NaN": (with_value("irregular/u1.npy", np.nan), f"{PROBE} --mel irregular --task mel"),
     "training in other dimensions": (
-        both(*(array(f"irregular/{n}.npy", np.ones((40, 4))) for n in NAMES)),
-        f"{PROBE} --task labels --train-encodings irregular --train-corpus corpus.jsonl",
+        both(
+            *(array(f"irregular/{n}.npy", np.ones((40, 4))) for n in NAMES),
+            lambda: shutil.copy("corpus.jsonl", "other.jsonl"),
+            each(lambda e: e.update(path="elsewhere.wav"), "other.jsonl"),
+        ),
+        f"{PROBE} --task labels --train-encodings irregular --train-corpus other.jsonl",
+    ),
+    "training on what is scored": (
+        nothing,
+        f"{PROBE} --task labels --known-speakers --train-encodings enc --train-corpus corpus.jsonl",
     ),
     "one speaker to probe": (each(lambda e: e.update(speaker="s")), f"{PROBE} --task labels"),
     "one class to probe": (each(lambda e: e["alignment"].update(phone=[[0, 6400, "a"]])), f"{PROBE} --task labels"),

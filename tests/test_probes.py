@@ -449,6 +449,18 @@ def test_sound_of_another_corpus_is_reconstructed(tmp_path):
     assert scores["mfcc"]["mel"]["folds"] == 1
 
 
+def test_what_is_scored_is_not_learned_from(encodings):
+    """Even where the corpus to learn from holds all of it, and its speakers may be learned from."""
+    first, second = halves()
+    points, task = {"bottleneck": encodings("phone")}, {"labels": LabelTask(unseen_speakers=False)}
+    scores = [
+        probe_tasks(Corpus(points, second), task, PLAIN, Corpus(points, learned)) for learned in (first, first + second)
+    ]
+    assert scores[0] == scores[1] and scores[0]["bottleneck"]["labels"]["items"] > 0
+    alone = probe_tasks(Corpus(points, second), task, PLAIN, Corpus(points, second))
+    assert "all of the corpus to learn from is in the one to score" in alone["bottleneck"]["labels"]["why"]
+
+
 def test_hidden_speakers_of_another_corpus_are_scored(encodings):
     first, second = halves()
     hidden = [replace(u, speaker=None) for u in second]

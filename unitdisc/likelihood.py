@@ -21,7 +21,7 @@ class Likelihood:
     """Bits that a value of the target (a pixel, a sample, a mel bin) takes; of mel bins it is a density's."""
 
     bits: float
-    bits_with_wrong_latents: float  # of another utterance: if this is no more, the decoder does without latents
+    bits_with_wrong_latents: float  # of another utterance or time; if no more, the decoder does without latents
     values: int
     utterances: int
 

@@ -69,10 +69,17 @@ def label_under(utterance: Utterance, tier: str | None, start: int, end: int) ->
 
 
 def in_ticks(utterance: Utterance, value: float) -> int:
-    """Seconds of a recording, or pixel columns of an image, in ticks."""
+    """What a person says in the unit of an utterance (see `unit_of`) in ticks."""
     return math.floor(value * (utterance.rate or 1) + 0.5)
 
 
 def to_read(utterance: Utterance, ticks: float) -> float:
-    """Ticks in the unit that a person reads: seconds of a recording, pixel columns of an image."""
+    """Ticks in the unit that a person reads (see `unit_of`)."""
     return ticks / utterance.rate if utterance.rate else ticks
+
+
+def unit_of(utterance: Utterance) -> str:
+    """Seconds of a recording, or samples where its rate is not listed; pixel columns of an image."""
+    if utterance.is_image:
+        return "columns"
+    return "s" if utterance.rate else "samples"

@@ -39,8 +39,10 @@ class Card:
     def span(self) -> str:
         """Where it lies, as a person reads it."""
         start, end, _ = self.find.interval
-        rate = self.find.utterance.rate
-        return f"{start / rate:.2f} to {end / rate:.2f} s" if rate else f"columns {start} to {end}"
+        utterance = self.find.utterance
+        if utterance.rate:
+            return f"{start / utterance.rate:.2f} to {end / utterance.rate:.2f} s"
+        return f"{'columns' if utterance.is_image else 'samples'} {start} to {end}"
 
 
 def write_finds(path: Path, query: Find, hits: Sequence[Find], tier: str | None, settings: Mapping[str, Any]) -> None:

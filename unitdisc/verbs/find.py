@@ -13,7 +13,7 @@ from unitdisc.corpus import Interval, Utterance
 from unitdisc.evaluation.settings import extent
 from unitdisc.finding.hits import Hit, Stretch, best
 from unitdisc.finding.material import Material
-from unitdisc.finding.places import borders, label_under, to_read
+from unitdisc.finding.places import borders, label_under, to_read, unit_of
 from unitdisc.finding.searching import Collection, FindOptions, Query, materials, search
 from unitdisc.report.finds import Find, write_finds
 from unitdisc.verbs.encoded import keep, open_both
@@ -112,7 +112,8 @@ def stream(
 def say_speed(utterances: Sequence[Utterance], seconds: float) -> None:
     """How long it took, beside how long it would take to listen."""
     length = sum(utterance.ticks / utterance.rate for utterance in utterances if utterance.rate)
-    what = f"{length / 60:.1f} minutes" if length else f"{len(utterances)} lines"
+    count = f"{len(utterances)} {'lines' if utterances[0].is_image else 'recordings'}"
+    what = f"{length / 60:.1f} minutes" if length else count
     speed = f", {length / seconds:.0f} times real time" if length else f", {len(utterances) / seconds:.0f} a second"
     console.say(f"Searched {what} in {seconds:.1f} s{speed}.")
 
@@ -124,7 +125,7 @@ def lines(query: Found, hits: Sequence[Found], tier: str | None) -> Iterator[str
         yield "no hits: no utterance is long enough to hold it, in half its length or more"
         return
     width = max(len(hit.utterance.id) for hit in hits)
-    who = "scribe" if query.utterance.rate is None else "speaker"
+    who = "scribe" if query.utterance.is_image else "speaker"
     speakers = max(len(who), *(len(hit.utterance.speaker or "") for hit in hits))
     head = f"{'rank':>4} {'cost':>7}  {'utterance':{width}}  {who:{speakers}}  {'from':>8} {'to':>8}"
     yield f"{head}  {tier or ''}".rstrip()
@@ -135,8 +136,8 @@ def lines(query: Found, hits: Sequence[Found], tier: str | None) -> Iterator[str
 
 
 def span(found: Found) -> str:
-    unit = "s" if found.utterance.rate else "columns"
-    return f"{shown(found.utterance, found.start)} to {shown(found.utterance, found.end)} {unit}"
+    ends = (shown(found.utterance, ticks) for ticks in (found.start, found.end))
+    return f"{' to '.join(ends)} {unit_of(found.utterance)}"
 
 
 def shown(utterance: Utterance, ticks: int) -> str:

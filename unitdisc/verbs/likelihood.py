@@ -38,7 +38,8 @@ def likelihood(
     value = VALUES[model.decoder.target]
     gap = found.bits_with_wrong_latents - found.bits
     yield f"{found.bits:.4f} bits per {value} ({found.values:,} of {found.utterances} utterances)"
-    yield f"{found.bits_with_wrong_latents:.4f} with the latents of another utterance: they are worth {gap:.4f}"
+    whose = "of another utterance" if found.utterances > 1 else "of another time"
+    yield f"{found.bits_with_wrong_latents:.4f} with the latents {whose}: they are worth {gap:.4f}"
     if output is not None:
         source = {"experiment": str(experiment_folder), "model": weights_checksum(experiment_folder)}
         write_json(output, {**asdict(found), "per": value, **source, "corpus": str(corpus)})

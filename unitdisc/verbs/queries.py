@@ -11,7 +11,7 @@ import numpy as np
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.finding.hits import Stretch
-from unitdisc.finding.places import frames_within, in_ticks, label_under, occurrences, to_read
+from unitdisc.finding.places import frames_within, in_ticks, label_under, occurrences, to_read, unit_of
 from unitdisc.units import refuse_span
 from unitdisc.verbs.encoded import check_tier
 
@@ -127,7 +127,7 @@ def ends_of(asked: Asked, utterance: Utterance) -> tuple[int, int]:
     """The ticks [start, end) that are asked for. Raises CorpusError if they are none of the utterance."""
     last = to_read(utterance, utterance.ticks)
     start, end = (0 if asked.start is None else asked.start), (last if asked.end is None else asked.end)
-    unit = "s" if utterance.rate else "columns"
+    unit = unit_of(utterance)
     if not 0 <= start < end:
         what = f"nothing lies between --from {start:g} and --to {end:g} {unit}"
         raise CorpusError(f"{utterance.id}: {what}; give a --from of 0 or more, and a --to beyond it")
@@ -143,9 +143,9 @@ def stretch_of(encodings: Encodings, place: Found) -> Stretch:
     first, last = frames_within(centres_of(encodings, utterance), place.start, place.end)
     if first == last:
         span = f"{to_read(utterance, place.start):g} to {to_read(utterance, place.end):g}"
-        unit = "s" if utterance.rate else "columns"
         raise EncodingsError(
-            f"{encodings.folder}: no frame of {utterance.id} lies from {span} {unit}; give a longer stretch"
+            f"{encodings.folder}: no frame of {utterance.id} lies from {span} {unit_of(utterance)}; "
+            "give a longer stretch"
         )
     return Stretch(utterance.id, first, last)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from unitdisc.corpus import Utterance
@@ -133,9 +134,9 @@ def probe_tasks(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Runs tasks at every point: {point: {task: scores}}, ready for JSON.
 
-    training: a corpus to learn from, encoded at the same points; without it, folds of the corpus that is scored. The
-    scores are those of ProbeScore, ReconstructionScore or SequenceScore; where a task cannot be scored, its figure
-    (accuracy, r2 or error_rate) is None and "why" says what is missing.
+    training: a corpus to learn from, encoded at the same points, but for utterances that are in both; without it, folds
+    of the corpus that is scored. The scores are those of ProbeScore, ReconstructionScore or SequenceScore; where a task
+    cannot be scored, its figure (accuracy, r2 or error_rate) is None and "why" says what is missing.
     Raises EncodingsError naming the file if encodings are missing or unusable.
     """
     options = options or ProbeOptions()
@@ -161,7 +162,18 @@ def frames_at(point: str, corpus: Corpus, training: Corpus | None) -> PointFrame
     frames = read_point(corpus.points[point], corpus.utterances)
     if training is None:
         return frames
-    return joined(read_point(training.points[point], training.utterances), frames)
+    scored = {identity(utterance) for utterance in corpus.utterances}
+    others = [utterance for utterance in training.utterances if identity(utterance) not in scored]
+    if not others:
+        raise UnscorableError(
+            "nothing to learn from: all of the corpus to learn from is in the one to score, too; learn from another"
+        )
+    return joined(read_point(training.points[point], others), frames)
+
+
+def identity(utterance: Utterance) -> tuple[str, Path, int]:
+    """What an utterance has in every corpus it is listed in."""
+    return utterance.id, Path(utterance.path).resolve(), utterance.start
 
 
 def unscored(task: Task | SequenceTask, error: UnscorableError) -> dict[str, Any]:
