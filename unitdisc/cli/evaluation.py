@@ -67,7 +67,7 @@ def abx(
     protocol = verb.protocol_of(
         distance, slicing, average, pooling, l2_normalise, (sampler, max_size_group, max_x_across, sampling_seed)
     )
-    columns = verb.Columns(*usual_labels(corpus, tier, context), on, by, across)
+    columns = verb.ItemColumns(*usual_labels(corpus, tier, context), on, by, across)
     resources = verb.Resources(bootstrap, seed, threads, memory)
     verb.abx(encodings, corpus, columns, protocol, resources, frame_rate, output, cells, allow_pipes)
 

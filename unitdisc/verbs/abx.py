@@ -24,7 +24,7 @@ MILLION = 10**6
 
 
 @dataclass(frozen=True)
-class Columns:
+class ItemColumns:
     """Which columns of an item file, or tier of a corpus, are compared."""
 
     tier: str = "phone"
@@ -65,7 +65,7 @@ def protocol_of(
 def abx(
     encodings: Path,
     corpus: Path,
-    columns: Columns,
+    columns: ItemColumns,
     protocol: AbxProtocol,
     resources: Resources,
     frame_rate: float | None,
@@ -115,9 +115,9 @@ def abx(
         write_cells(cells, results)
 
 
-def refuse_columns(corpus: Path, columns: Columns) -> None:
+def refuse_columns(corpus: Path, columns: ItemColumns) -> None:
     """Raises ValueError for an option that would mean nothing with this kind of corpus."""
-    usual = {field.name: field.default for field in fields(Columns)}
+    usual = {field.name: field.default for field in fields(ItemColumns)}
     chosen = [name for name in usual if getattr(columns, name) != usual[name]]
     if corpus.suffix == ".item" and "tier" in chosen:
         raise ValueError(f"--tier {columns.tier}: {corpus} is an item file, which has columns; choose one with --on")
@@ -140,7 +140,7 @@ def refuse_resources(resources: Resources) -> None:
         raise ValueError(f"--threads must be 1 or more, or not given for all cores, not {resources.threads}")
 
 
-def items_of(corpus: Path, utterances: list[Utterance], columns: Columns) -> AbxItems:
+def items_of(corpus: Path, utterances: list[Utterance], columns: ItemColumns) -> AbxItems:
     """Items of the tiers of a corpus. Raises CorpusError naming it if an utterance lacks the tier."""
     try:
         return CONTEXTS[columns.context](utterances, columns.tier)
