@@ -35,7 +35,8 @@ class Decoder(Protocol):
         """condition [B, L, C] -> a drawn target of `size` steps: [B, size, ...].
 
         temperature: 1 draws from the model, less draws closer to what is likeliest, 0 takes the likeliest.
-        Decoders of line images also take `given` [B, P, H], P columns of the line that are kept as they are.
+        Decoders of line images also take `given` [B, P, H]: the first P columns of the line, which are kept as they
+        are; or the last, where the decoder writes leftwards and its `sample_direction` says so.
         """
 
 
