@@ -111,8 +111,8 @@ def test_codes_in_use_are_those_of_the_last_validation_over_seeds(tmp_path, caps
     folders = [log(tmp_path / "vq-seed0", 300, 100), log(tmp_path / "vq-seed1", 90, 120), log(tmp_path / "fsq", 64)]
     run("codebook_use.py", *folders)
     *_, first, second = capsys.readouterr().out.splitlines()
-    assert first == "| fsq | 1 | 10 | 64.00 | – | 1.50 | – |"
-    assert second == "| vq | 2 | 20 | 110.00 ± 14.14 | – | 1.50 ± 0.00 | – |"
+    assert first == "| fsq | 1 | 10 | 64.00 | 1.50 |"
+    assert second == "| vq | 2 | 20 | 110.00 ± 14.14 | 1.50 ± 0.00 |"
 
 
 def test_experiments_without_a_validation_are_named(tmp_path):

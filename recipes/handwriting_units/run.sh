@@ -70,6 +70,13 @@ fi
 if stage "train"; then
   each train
 fi
+if stage "as many units at a fixed rate: a code for every 8 columns"; then
+  for seed in $seeds; do
+    unitdisc train recipes/mini_handwriting/conf/vq.toml data/mini_handwriting-all/train.jsonl \
+      $exp/mini_handwriting-all/vq-8px-"$seed" --set training.seed="$seed" --set encoder.stride=8 --set training.crop=128
+    encode mini_handwriting-all vq-8px "$seed"
+  done
+fi
 if stage "encode"; then
   each encode
 fi

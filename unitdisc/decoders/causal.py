@@ -117,12 +117,13 @@ class CausalStack(nn.Module):
         return torch.stack(values, dim=1)
 
 
-def heard(past: Tensor, start: Tensor, hidden: Tensor, dropout: float) -> Tensor:
+def heard(past: Tensor, start: Tensor, hidden: Tensor, dropout: float | None) -> Tensor:
     """The inputs of all steps: `start`, then the steps before, each with a probability replaced by `hidden`.
 
-    past: [B, S - 1, C], start and hidden: [C] -> [B, S, C].
+    past: [B, S - 1, C], start and hidden: [C] -> [B, S, C]. dropout: None outside of training. A probability of 0 goes
+    the same way as any other, so that every weight has a gradient: several processes wait for each.
     """
-    if dropout:
+    if dropout is not None:
         hide = uniform(*past.shape[:2], device=past.device) < dropout
         past = torch.where(hide[..., None], hidden.to(past.dtype), past)
     return torch.cat([start.to(past.dtype).expand(len(past), 1, -1), past], dim=1)

@@ -53,7 +53,7 @@ class ColumnWaveNet(nn.Module):
 
     def logits(self, target: Tensor, condition: Tensor) -> Tensor:
         """Column s sees the columns before s, never s itself: [B, S, H, levels]."""
-        dropout = self.history_dropout if self.training else 0.0
+        dropout = self.history_dropout if self.training else None
         x = heard(self.embed(target[:, :-1]), self.start, self.hidden, dropout)[:, : target.shape[1]]
         return self.of_pixels(self.head(self.stack(x, condition)))
 

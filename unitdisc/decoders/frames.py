@@ -63,7 +63,7 @@ class Frames(nn.Module):
 
     def means(self, target: Tensor, condition: Tensor) -> Tensor:
         """What every frame is expected to be, given the frames before it: [B, S, bins]."""
-        dropout = self.history_dropout if self.training else 0.0
+        dropout = self.history_dropout if self.training else None
         x = heard(self.prenet(target[:, :-1]), self.start, self.hidden, dropout)[:, : target.shape[1]]
         return self.head(self.stack(x, condition))
 
