@@ -22,7 +22,7 @@ from unitdisc.corpus import CorpusError, Utterance, write_manifest
 from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, load
-from unitdisc.files import write_text
+from unitdisc.files import write_text, written_aside
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -256,6 +256,22 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
         with pytest.raises(OSError, match=r"x: cannot be written \(No space left on device\); make room there"):
             write_text(tmp_path / "x", "new")
     assert tree(tmp_path) == {"x": b"old"}
+
+
+def test_a_full_disk_is_found_behind_what_is_said_of_it(tmp_path):
+    """torch.save, halfway, makes a RuntimeError of it."""
+
+    def save():
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            raise RuntimeError("unexpected pos 64 vs 0")
+
+    said = r"x: cannot be written \(No space left on device\); make room there"
+    with pytest.raises(OSError, match=said), written_aside(tmp_path / "x"):
+        save()
+    with pytest.raises(RuntimeError, match="another matter"), written_aside(tmp_path / "x"):
+        raise RuntimeError("another matter")
 
 
 @pytest.mark.parametrize("writes", range(6))

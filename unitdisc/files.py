@@ -19,12 +19,22 @@ def written_aside(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
         aside.replace(path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        refused = refusal_behind(error)
+        if refused is None:
+            raise
         cure = "make room there, or choose another place"
-        raise OSError(f"{path}: cannot be written ({error.strerror or error}); {cure}") from error
+        raise OSError(f"{path}: cannot be written ({refused.strerror or refused}); {cure}") from error
     finally:
         with suppress(OSError):  # the folder may not be there
             aside.unlink(missing_ok=True)
+
+
+def refusal_behind(error: BaseException | None) -> OSError | None:
+    """What the system said, where a library made something else of it: torch.save a RuntimeError of a full disk."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__context__
+    return error
 
 
 def write_text(path: Path, text: str) -> None:
