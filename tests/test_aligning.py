@@ -16,7 +16,7 @@ from unitdisc.aligning import (
     AlignOptions,
     Alphabet,
     characters,
-    check_tier,
+    compare_tiers,
     load,
     save,
     trained,
@@ -221,7 +221,7 @@ def test_texts_are_learned_and_boxes_are_found(learned):
     assert learned.error_rate < 0.2
     assert error_rate(learned.aligner, OTHERS, read) < 0.2
     aligned = [with_tier(learned.aligner, utterance) for utterance in OTHERS]
-    check = check_tier(aligned, "found", "box")
+    check = compare_tiers(aligned, "found", "box")
     assert check.boundaries["4"].f1 > 0.8
     assert check.alike > 0.8
     for utterance in aligned:
@@ -360,7 +360,7 @@ def test_a_check_counts_labels_and_borders_by_hand():
     reference = [Interval(0, 10, "a"), Interval(10, 20, "b"), Interval(24, 30, "c")]
     found = [Interval(0, 13, "a"), Interval(13, 20, "b"), Interval(20, 30, "c")]
     utterance = Utterance("u", "u.png", "s", 40, alignment={"box": reference, "found": found}, height=8)
-    check = check_tier([utterance], "found", "box")
+    check = compare_tiers([utterance], "found", "box")
     assert check.alike == (10 + 7 + 6) / 26
     assert check.alike_everywhere == (10 + 7 + 6 + 10) / 40
     # found 13 20 30, reference 10 20 24 30
@@ -372,13 +372,13 @@ def test_a_check_counts_labels_and_borders_by_hand():
 def test_a_check_of_recordings_is_in_milliseconds():
     tiers = {"x": [Interval(0, 500, "a")], "y": [Interval(0, 518, "a")]}
     spoken = Utterance("u", "u.wav", "s", 1000, 1000, alignment=tiers)
-    check = check_tier([spoken], "x", "y")
+    check = compare_tiers([spoken], "x", "y")
     assert [check.boundaries[each].hits_found for each in ("10", "20", "50")] == [0, 1, 1]
     assert check.unit == "ms"
     with pytest.raises(UnscorableError, match="no utterance has both"):
-        check_tier([spoken], "x", "z")
+        compare_tiers([spoken], "x", "z")
     with pytest.raises(UnscorableError, match="check them apart"):
-        check_tier([spoken, replace(spoken, rate=None, height=8)], "x", "y")
+        compare_tiers([spoken, replace(spoken, rate=None, height=8)], "x", "y")
 
 
 # The command -------------------------------------------------------------------------------------------------------
@@ -434,6 +434,15 @@ def test_what_cannot_be_aligned_is_said(unitdisc, manifests, tmp_path, more, mes
     assert result.code == 1
     assert message in result.err
     assert "Traceback" not in result.err
+
+
+def test_a_tier_without_boundaries_is_refused_before_training(unitdisc, manifests, tmp_path):
+    whole = [replace(u, alignment={"line": [Interval(0, u.ticks, "x")]}) for u in read_manifest(manifests[0])]
+    write_manifest(tmp_path / "whole.jsonl", whole)
+    result = unitdisc("align", tmp_path / "whole.jsonl", "--output", tmp_path / "out", "--check", "line", *FAST)
+    assert result.code == 1
+    assert "tier 'line' has no boundary inside of any utterance" in result.err
+    assert "learning" not in result.err
 
 
 def test_a_manifest_is_not_overwritten(unitdisc, manifests):

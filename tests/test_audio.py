@@ -145,6 +145,13 @@ def test_an_error_names_the_file_and_the_cure(tmp_path, fault, says):
     assert str(caught.value) == f"{path}: {caught.value.what}; {caught.value.cure}"
 
 
+def test_a_line_image_that_is_listed_as_a_recording_lacks_its_height(tmp_path):
+    path = tmp_path / "line.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(80))
+    with pytest.raises(AudioError, match="if it is a line of handwriting, add its height in pixels to the list"):
+        read_audio(utterance(path))
+
+
 @pytest.mark.parametrize("fault", ["missing", "folder", "empty", "text", "truncated", "no samples"])
 def test_the_header_tells_as_much_as_it_can(tmp_path, fault):
     path = broken(tmp_path, fault)

@@ -85,6 +85,7 @@ def test_two_utterances_cannot_share_an_id(manifest, tmp_path):
         ({"id": "a", "path": "a.wav"}, "lacks 'ticks'"),
         (line(ticks="100"), "ticks is '100', but must be int"),
         (line(ticks=1.5), "ticks is 1.5, but must be int"),
+        (line(height=True), "height is True, but must be int"),
         (line(ticks=None), "ticks is None, but must be int"),
         (line(speaker=7), "speaker is 7, but must be str"),
         (line(speakers="s"), "has no field 'speakers': the fields are"),

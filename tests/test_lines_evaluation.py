@@ -248,7 +248,7 @@ def test_a_frame_covers_the_columns_nearest_to_it():
     for stride in (1, 4, 12):
         for utterance in TEST:
             grid, frames = Grid(ROWS), centres(utterance, stride)
-            expected = np.repeat(np.arange(len(frames)), stride)[: grid.columns_in(utterance)]
+            expected = np.repeat(np.arange(len(frames)), stride)[: utterance.columns_at(grid.height)]
             assert frames_at(frames, grid.places(utterance)).tolist() == expected.tolist()
     assert frames_at(np.array([5.0]), np.array([1.0, 9.0])).tolist() == [0, 0]
     assert frames_at(np.array([2.0, 6.0]), np.array([3.9, 4.0])).tolist() == [0, 1]
@@ -256,10 +256,10 @@ def test_a_frame_covers_the_columns_nearest_to_it():
 
 def test_lines_have_as_many_columns_whatever_their_height():
     grid = Grid(ROWS)
-    assert {grid.columns_in(u) for u in TEST} == {12 * WIDE + 3 * GAP}
+    assert {u.columns_at(grid.height) for u in TEST} == {12 * WIDE + 3 * GAP}
     assert Grid(ROWS, 12).places(TEST[0]).tolist() == (12 * (np.arange(12) + 0.5)).tolist()
     with pytest.raises(CorpusError, match="is no line image"):
-        grid.columns_in(replace(TEST[0], height=None, rate=100))
+        replace(TEST[0], height=None, rate=100).columns_at(grid.height)
 
 
 def test_systems_of_different_strides_are_scored_on_the_same_columns(folder):
@@ -321,7 +321,7 @@ def test_the_five_columns_are_those_of_scikit_learn_on_columns_counted_by_hand(f
             for code in {*codes}
         )
         assert units["many_to_one_same_data"] == pytest.approx(most / len(labels))
-    assert found["columns"] == sum(Grid(ROWS).columns_in(u) for u in TEST)
+    assert found["columns"] == sum(u.columns_at(ROWS) for u in TEST)
     bottleneck = found["bottleneck"]
     assert bottleneck["labels"]["accuracy"] > (0.9 if system == "fine" else 0.5)
     assert bottleneck["labels"]["items"] == 12 * WIDE * len(TEST)
@@ -356,6 +356,9 @@ def test_lines_in_both_corpora_are_refused(folder):
     test, _ = corpora(folder, "fine")
     with pytest.raises(CorpusError, match="test-ada0: is in the corpus to learn from and in the one to score"):
         score_lines(test, test)
+    renamed = LineCorpus(test.points, [replace(u, id=f"again-{u.id}") for u in test.utterances])
+    with pytest.raises(CorpusError, match="test-ada0: is in the corpus to learn from"):
+        score_lines(test, renamed)
 
 
 def test_what_a_system_without_codes_cannot_tell_says_why(folder, tmp_path):

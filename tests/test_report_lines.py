@@ -22,7 +22,7 @@ from unitdisc.encodings import Encodings
 from unitdisc.report import Made, made_in, write_report
 from unitdisc.report.crops import HEIGHT, LEVELS, SHARPNESS, line_crop
 from unitdisc.report.examples import labels_in_units, most_used
-from unitdisc.report.lines import LEAST, PIECE, Version, cuts, line_sheet, original, version_of, version_sheet
+from unitdisc.report.lines import LEAST, PIECE, Given, Version, cuts, line_sheet, original, version_of, version_sheet
 from unitdisc.units import read_units
 
 pytest_plugins = ["tiny_fixtures"]
@@ -111,7 +111,7 @@ def report(lines, encodings, tmp_path_factory) -> Path:
     again = resized(ink.T, ROWS, round(len(ink) * ROWS / ink.shape[1])).T
     write_image(home / "again.png", again)
     (home / "damaged.png").write_bytes((home / "again.png").read_bytes()[:100])
-    made = [Made(f"in the hand of {HOSTILE}", home / "again.png"), Made("completed", home / "again.png", 0.4)]
+    made = [Made(f"in the hand of {HOSTILE}", home / "again.png"), Made("completed", home / "again.png", Given(0, 0.4))]
     made.append(Made("damaged", home / "damaged.png"))
     experiment = made_experiment(home)
     (experiment / "experiment.json").write_text(json.dumps({"corpus": {"columns": 1234}}))
@@ -335,19 +335,24 @@ def test_versions_stand_below_the_columns_they_are_of(lines, tmp_path):
     assert total == pytest.approx(line.ticks * HEIGHT / 48 / 2, abs=HEIGHT / ROWS)
 
 
-@pytest.mark.parametrize("given", [0.1, 0.5, 0.93])
+@pytest.mark.parametrize("given", [(0, 0.1), (0, 0.5), (0, 0.93), (0.5, 1), (0.07, 1)])
 def test_the_bar_stands_where_what_was_given_ends(lines, given):
     line = lines[0]
-    sheet = version_sheet(line, [original(line), Version("completed", read_line(line), given)], {})
-    ends = [piece.strips[1].given for piece in sheet.pieces]
-    assert sum(ends) == pytest.approx(given * sum(piece.width for piece in sheet.pieces), abs=0.1)
-    assert [end for end, piece in zip(ends, sheet.pieces) if 0 < end < piece.width] != []
-    assert {piece.strips[0].given for piece in sheet.pieces} == {None}
+    sheet = version_sheet(line, [original(line), Version("completed", read_line(line), Given(*given))], {})
+    starts = np.cumsum([0, *(piece.width for piece in sheet.pieces)])
+    tinted = [(start + part.start, start + part.end) for start, part in zip(starts, givens(sheet, 1)) if part]
+    assert [one[1] for one in tinted[:-1]] == pytest.approx([other[0] for other in tinted[1:]], abs=0.02)
+    assert (tinted[0][0], tinted[-1][1]) == pytest.approx(np.array(given) * starts[-1], abs=0.1)
+    assert givens(sheet, 0) == [None] * len(sheet.pieces)
+
+
+def givens(sheet, version):
+    return [piece.strips[version].given for piece in sheet.pieces]
 
 
 def test_files_say_what_they_were_made_of(tmp_path):
     names = ["u--w1.wav", "u--w2.png", "u--w2--given-50.png", "x--y--w.png", "u--given-50.png", "u.png", "u--w.jpg"]
-    for name in names:
+    for name in [*names, "u--w2--given-last-25.png"]:
         (tmp_path / name).touch()
     found = {
         utterance: [(made.caption, made.path.name, made.given) for made in versions]
@@ -358,7 +363,8 @@ def test_files_say_what_they_were_made_of(tmp_path):
             ("resynthesis, voice of w1", "u--w1.wav", None),
             ("in the hand of given-50", "u--given-50.png", None),
             ("in the hand of w2", "u--w2.png", None),
-            ("completed in the hand of w2", "u--w2--given-50.png", 0.5),
+            ("completed in the hand of w2", "u--w2--given-50.png", (0, 0.5)),
+            ("completed in the hand of w2", "u--w2--given-last-25.png", (0.75, 1)),
         ],
         "x--y": [("in the hand of w", "x--y--w.png", None)],
     }

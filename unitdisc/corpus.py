@@ -6,11 +6,11 @@ recording, pixel columns of a line image. Seconds appear only in reports.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -23,6 +23,18 @@ class CorpusError(ValueError):
     @classmethod
     def of(cls, problem: "Problem") -> "CorpusError":
         return cls(str(problem))
+
+
+class FileError(CorpusError):
+    """A file of a corpus cannot be used: the message says which file, what is wrong with it, and the cure."""
+
+    file = what = cure = ""  # the parts of the message
+
+    @classmethod
+    def at(cls, file: str | Path, what: str, cure: str) -> Self:
+        error = cls(f"{file}: {what}; {cure}")
+        error.file, error.what, error.cure = str(file), what, cure
+        return error
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,12 @@ class Utterance:
     def is_image(self) -> bool:
         """Whether this is a line of handwriting and no recording."""
         return self.height is not None
+
+    def columns_at(self, height: int) -> int:
+        """How wide this line is once it is scaled to so many rows. Raises CorpusError for recordings."""
+        if self.height is None:
+            raise CorpusError(f"{self.id}: is no line image, so it has no columns; give a corpus of line images")
+        return max(1, round(self.ticks * height / self.height))
 
 
 def is_id(name: str) -> bool:
@@ -220,7 +238,7 @@ def field_faults(values: Any) -> Iterator[str]:
         kind = TYPES.get(name, str)
         if name not in known:
             yield f"has no field {name!r}: the fields are {known}"
-        elif not isinstance(value, kind) and not (value is None and name in OPTIONAL):
+        elif (type(value) is bool or not isinstance(value, kind)) and not (value is None and name in OPTIONAL):
             yield f"{name} is {value!r}, but must be {kind.__name__}"
 
 
@@ -232,6 +250,16 @@ def parse_tier(tier: str, intervals: Any) -> list[Interval]:
         if kinds != [int, int, str]:
             raise CorpusError(f"{tier} interval {interval!r} must be [start, end, label], in whole ticks")
     return [Interval(*interval) for interval in intervals]
+
+
+def held_out(
+    utterances: Sequence[Utterance], share: float, seed: int, most: int
+) -> tuple[list[Utterance], list[Utterance]]:
+    """Utterances to learn from, and a random share (at most so many) to test on: none of fewer than ten."""
+    number = min(most, round(share * len(utterances))) if len(utterances) >= 10 else 0
+    chosen = set(np.random.default_rng(seed).permutation(len(utterances))[:number].tolist())
+    learning = [utterance for place, utterance in enumerate(utterances) if place not in chosen]
+    return learning, [utterances[place] for place in sorted(chosen)]
 
 
 def labels_at(intervals: Iterable[Interval], centres: np.ndarray, default: str = "") -> np.ndarray:

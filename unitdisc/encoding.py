@@ -12,7 +12,7 @@ from unitdisc.data.cache import file_of
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import Signals, stacked, whole_utterances
-from unitdisc.encodings import Encoding, EncodingsWriter
+from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.model import UnitModel
 
 FRAMES_IN_A_BATCH = 20_000
@@ -97,11 +97,6 @@ def write(
             )
         own_codes = None if codes is None else codes[row, :size]
         writer.write(Encoding(utterance.id, centres, arrays[point][row, :size], own_codes), scale == 1)
-
-
-def centres_in_ticks(frames: int, grid: dict, scale: float) -> np.ndarray:
-    """When frames happen, in the utterance's own ticks: [T]. scale: how many of them make a tick of the grid."""
-    return (grid["offset"] + grid["stride"] * np.arange(frames)) * scale
 
 
 def encode_features(

@@ -104,6 +104,11 @@ class Encodings:
         return self.settings["offset"] + self.settings["stride"] * np.arange(frames)
 
 
+def centres_in_ticks(frames: int, grid: dict, scale: float) -> np.ndarray:
+    """When frames happen, in the utterance's own ticks: [T]. scale: how many of them make a tick of the grid."""
+    return (grid["offset"] + grid["stride"] * np.arange(frames)) * scale
+
+
 def is_regular(settings: dict) -> bool:
     """Whether settings say when frames happen."""
     return settings.get("stride") is not None and settings.get("offset") is not None

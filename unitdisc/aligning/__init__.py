@@ -6,7 +6,17 @@ given the text, tells when each character is written.
 
 from unitdisc.aligning.aligner import Aligner, AlignerError, load, save
 from unitdisc.aligning.alphabet import Alphabet, characters
-from unitdisc.aligning.checking import check_tier
+from unitdisc.aligning.checking import compare_tiers
 from unitdisc.aligning.training import AlignOptions, trained
 
-__all__ = ["AlignOptions", "Aligner", "AlignerError", "Alphabet", "characters", "check_tier", "load", "save", "trained"]
+__all__ = [
+    "AlignOptions",
+    "Aligner",
+    "AlignerError",
+    "Alphabet",
+    "characters",
+    "compare_tiers",
+    "load",
+    "save",
+    "trained",
+]

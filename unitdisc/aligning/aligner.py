@@ -21,6 +21,7 @@ from unitdisc.aligning.paths import best_spans, intervals, least_frames
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
+from unitdisc.encodings import centres_in_ticks
 from unitdisc.files import write_json, written_aside
 
 WHOLE = 1.0  # weight of priors in alignment, as in hybrid systems: borders come nearer than with that of training
@@ -96,7 +97,7 @@ class Aligner:
     def centres(self, utterance: Utterance, frames: int) -> np.ndarray:
         """When frames happen, in ticks of the utterance: [T]."""
         grid = self.features.grid(self.writer.encoder.stride, self.writer.encoder.offset)
-        return (grid["offset"] + grid["stride"] * np.arange(frames)) * self.features.scale(utterance)
+        return centres_in_ticks(frames, grid, self.features.scale(utterance))
 
 
 def save(aligner: Aligner, folder: Path) -> None:

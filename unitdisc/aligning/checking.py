@@ -25,7 +25,7 @@ class TierCheck:
     intervals: int  # of the reference
 
 
-def check_tier(
+def compare_tiers(
     utterances: Iterable[Utterance], found: str, reference: str, tolerances: Sequence[float] | None = None
 ) -> TierCheck:
     """Compares two tiers of the utterances that have both.

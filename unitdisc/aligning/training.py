@@ -14,7 +14,7 @@ from torch import nn
 from unitdisc.aligning.aligner import Aligner, AlignerError
 from unitdisc.aligning.alphabet import SPACE, Alphabet, spelled
 from unitdisc.aligning.losses import prior_ctc
-from unitdisc.corpus import Utterance, corpus_checksum
+from unitdisc.corpus import Utterance, corpus_checksum, held_out
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import stacked
@@ -77,34 +77,28 @@ def trained(
     alphabet = Alphabet.of(spelled(utterance.text) for utterance in utterances)
     torch.manual_seed(options.seed)
     aligner = Aligner.new(features, alphabet, asdict(options), options.recurrent)
-    short = [aligner.can_write(spelled(u.text), features.frames_in(u)) for u in utterances]
-    too_long = [u.id for u, fits in zip(utterances, short) if not fits]
-    usable = [u for u, fits in zip(utterances, short) if fits]
+    fits = [aligner.can_write(spelled(u.text), features.frames_in(u)) for u in utterances]
+    too_long = [u.id for u, fit in zip(utterances, fits) if not fit]
+    usable = [u for u, fit in zip(utterances, fits) if fit]
     if not usable:
         what = f"the text of {too_long[0]}, like all others, is too long for its frames" if too_long else "no text"
         raise AlignerError(f"there is nothing to learn from: {what}; give utterances with their texts")
-    learning, held_out = apart(usable, options)
+    learning, unseen = held_out(usable, options.held_out, options.seed, MOST_HELD_OUT)
     training = Training(aligner, options, state, corpus_of(learning))
     for epoch in range(training.epoch, options.epochs):
         training.run(epoch, learning, read, lambda batch, loss, epoch=epoch: tell and tell(epoch, batch, loss, None))
-        error = error_rate(aligner, held_out, read) if held_out else None
-        if tell:
-            tell(epoch, 0, training.loss, error)
-    return Learned(aligner, error_rate(aligner, held_out, read) if held_out else None, too_long)
+        if tell and epoch + 1 < options.epochs:
+            tell(epoch, 0, training.loss, error_rate(aligner, unseen, read))
+    error = error_rate(aligner, unseen, read)
+    if tell:
+        tell(options.epochs - 1, 0, training.loss, error)
+    return Learned(aligner, error, too_long)
 
 
 def corpus_of(utterances: Sequence[Utterance]) -> str:
     """Names utterances and texts: what a training that goes on must have in common with the one before."""
     texts = "\n".join(utterance.text or "" for utterance in utterances)
     return corpus_checksum(utterances) + hashlib.sha256(texts.encode()).hexdigest()
-
-
-def apart(utterances: Sequence[Utterance], options: AlignOptions) -> tuple[list[Utterance], list[Utterance]]:
-    """Those to learn from, and those held out: none of fewer than ten."""
-    number = min(MOST_HELD_OUT, round(options.held_out * len(utterances))) if len(utterances) >= 10 else 0
-    chosen = {*np.random.default_rng(options.seed).permutation(len(utterances))[:number].tolist()}
-    sides = [[u for place, u in enumerate(utterances) if (place in chosen) == side] for side in (False, True)]
-    return sides[0], sides[1]
 
 
 class Training:
@@ -196,14 +190,17 @@ def batches_of(
     return [[utterances[place] for place in batches[number]] for number in rng.permutation(len(batches))]
 
 
-def error_rate(aligner: Aligner, utterances: Sequence[Utterance], read: Read) -> float:
-    """Characters that are wrong in what is written of utterances, by those in their texts; margins do not count."""
+def error_rate(aligner: Aligner, utterances: Sequence[Utterance], read: Read) -> float | None:
+    """Characters that are wrong in what is written of utterances, by those in their texts; margins do not count.
+
+    None if there are no utterances.
+    """
     edits = symbols = 0
     for utterance in utterances:
         reference, written = spelled(utterance.text)[1:-1], without_margins(aligner.write(read(utterance)))
         edits += Levenshtein.distance(reference, written)
         symbols += len(reference)
-    return edits / symbols
+    return edits / symbols if symbols else None
 
 
 def without_margins(symbols: Sequence[str]) -> list[str]:

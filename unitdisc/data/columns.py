@@ -12,6 +12,7 @@ import numpy as np
 from unitdisc.corpus import Utterance
 from unitdisc.data.image import ImageError, read_line
 from unitdisc.data.lines import POLARITIES, normalised
+from unitdisc.data.normalisation import check_normalisation
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,6 @@ class Columns:
     normalise: str = "none"
 
     images: ClassVar[bool] = True
-    hop: ClassVar[int] = 1
 
     def __post_init__(self):
         if self.kind != "columns":
@@ -41,8 +41,7 @@ class Columns:
             raise ValueError(f"height must be 8 rows of pixels or more, not {self.height}")
         if self.polarity not in POLARITIES:
             raise ValueError(f"unknown polarity {self.polarity!r}: choose one of {list(POLARITIES)}")
-        if self.normalise not in ("none", "utterance", "speaker", "global"):
-            raise ValueError(f"unknown normalisation {self.normalise!r}: choose none, utterance, speaker or global")
+        check_normalisation(self.normalise)
 
     @property
     def dim(self) -> int:
@@ -68,7 +67,7 @@ class Columns:
 
     def frames_in(self, utterance: Utterance) -> int:
         """How many frames a line has, without reading it."""
-        return max(1, round(utterance.ticks * self.height / (utterance.height or self.height)))
+        return utterance.columns_at(self.height)
 
     def grid(self, stride: int = 1, offset: float = 0.0) -> dict:
         """When frames happen of which frame t is centred on column `stride * t + offset`; as encodings.json says it."""

@@ -15,6 +15,7 @@ from torchaudio.functional import compute_deltas
 
 from unitdisc.corpus import Utterance
 from unitdisc.data.audio import read_audio
+from unitdisc.data.normalisation import check_normalisation
 from unitdisc.data.sources import AudioError
 
 WINDOW = 0.025  # seconds
@@ -71,8 +72,7 @@ class Features:
         if self.kind not in FEATURES:
             kinds = sorted(["columns", *FEATURES])
             raise ValueError(f"unknown features {self.kind!r}: choose one of {kinds} (columns: of line images)")
-        if self.normalise not in NORMALISATIONS:
-            raise ValueError(f"unknown normalisation {self.normalise!r}: choose one of {list(NORMALISATIONS)}")
+        check_normalisation(self.normalise)
         if not 0 < self.hop <= self.rate:
             raise ValueError(f"hop must be between 1 and the rate ({self.rate}), not {self.hop}")
         if self.bins is not None and self.bins < FEWEST_BINS[self.kind]:
@@ -119,9 +119,6 @@ class Features:
     def dim(self) -> int:
         """C, the width of a frame."""
         return self(np.zeros(self.rate // 2, np.float32)).shape[1]
-
-
-NORMALISATIONS = ("none", "utterance", "speaker", "global")
 
 
 def kaldi_options(rate: int, hop: int) -> dict:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import FileError, Utterance
 from unitdisc.files import written_aside
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".pgm", ".pbm", ".ppm", ".pnm", ".gif", ".jp2")
@@ -43,16 +43,8 @@ TURNS = {  # EXIF orientation -> what undoes it
 }
 
 
-class ImageError(CorpusError):
+class ImageError(FileError):
     """An image cannot be used: the message says which file, what is wrong with it, and the cure."""
-
-    file = what = cure = ""  # the parts of the message
-
-    @classmethod
-    def at(cls, file: str | Path, what: str, cure: str) -> "ImageError":
-        error = cls(f"{file}: {what}; {cure}")
-        error.file, error.what, error.cure = str(file), what, cure
-        return error
 
 
 class ImageInfo(NamedTuple):

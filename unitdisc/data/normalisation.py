@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+KINDS = ("none", "utterance", "speaker", "global")
 SMALLEST_DEVIATION = 1e-3
+
+
+def check_normalisation(kind: str) -> None:
+    """Raises ValueError for a kind that is not there."""
+    if kind not in KINDS:
+        raise ValueError(f"unknown normalisation {kind!r}: choose one of {list(KINDS)}")
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,15 @@ from pathlib import Path
 
 import soundfile
 
-from unitdisc.corpus import CorpusError, is_pipe
+from unitdisc.corpus import FileError, is_pipe
+from unitdisc.data.image import SUFFIXES
 
 ARCHIVE = re.compile(r"(.+):(\d+)")  # an entry of a Kaldi archive: file and offset
 STREAMED = 0x7FFF0000  # headers written into a pipe claim about this many bytes or more, not knowing better
 
 
-class AudioError(CorpusError):
+class AudioError(FileError):
     """A recording cannot be used: the message says which file, what is wrong with it, and the cure."""
-
-    file = what = cure = ""  # the parts of the message
-
-    @classmethod
-    def at(cls, file: str | Path, what: str, cure: str) -> "AudioError":
-        error = cls(f"{file}: {what}; {cure}")
-        error.file, error.what, error.cure = str(file), what, cure
-        return error
 
 
 @contextmanager
@@ -46,7 +39,10 @@ def open_audio(path: str | Path, allow_pipes: bool = False) -> Iterator[soundfil
 
 def unreadable(path: str | Path, error: Exception) -> AudioError:
     reason = getattr(error, "error_string", str(error)).removeprefix("Error : ").rstrip(".")
-    return AudioError.at(path, f"cannot be read ({reason})", "copy it again, or convert it to WAV, FLAC, OGG or MP3")
+    cure = "copy it again, or convert it to WAV, FLAC, OGG or MP3"
+    if Path(path).suffix.lower() in SUFFIXES:
+        cure = "if it is a line of handwriting, add its height in pixels to the list"
+    return AudioError.at(path, f"cannot be read ({reason})", cure)
 
 
 def opened(stream: str | io.IOBase) -> soundfile.SoundFile:

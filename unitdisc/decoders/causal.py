@@ -129,6 +129,12 @@ def heard(past: Tensor, start: Tensor, hidden: Tensor, dropout: float | None) ->
     return torch.cat([start.to(past.dtype).expand(len(past), 1, -1), past], dim=1)
 
 
+def check_history_dropout(probability: float) -> None:
+    """Raises ValueError unless it is a probability."""
+    if not 0 <= probability <= 1:
+        raise ValueError(f"history_dropout is a probability, from 0 to 1, not {probability}")
+
+
 def steps_per_condition(size: int, conditions: int) -> int:
     """How many target steps a condition holds for.
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from unitdisc.decoders.causal import CausalStack, heard
+from unitdisc.decoders.causal import CausalStack, check_history_dropout, heard
 from unitdisc.decoders.grey import check_given, check_levels
 from unitdisc.decoders.likelihoods import categorical_draw, categorical_log_prob, check_temperature, noise
 
@@ -32,8 +32,7 @@ class ColumnWaveNet(nn.Module):
     ):
         super().__init__()
         check_levels(levels)
-        if not 0 <= history_dropout <= 1:
-            raise ValueError(f"history_dropout is a probability, from 0 to 1, not {history_dropout}")
+        check_history_dropout(history_dropout)
         if cycle < 1:
             raise ValueError(f"cycle is a number of layers, 1 or more, not {cycle}")
         self.target_dim = target_dim

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from unitdisc.decoders.causal import CausalStack, heard
+from unitdisc.decoders.causal import CausalStack, check_history_dropout, heard
 from unitdisc.decoders.likelihoods import check_temperature, noise, normal_draw, normal_log_prob
 
 FIRST_SCALE = 0.4  # about what a trained decoder ends with: from 1, Adam would take a thousand steps to get there
@@ -35,8 +35,7 @@ class Frames(nn.Module):
         scales: tuple[float, float] = (0.05, 5.0),
     ):
         super().__init__()
-        if not 0 <= history_dropout <= 1:
-            raise ValueError(f"history_dropout is a probability, from 0 to 1, not {history_dropout}")
+        check_history_dropout(history_dropout)
         if not 0 < scales[0] < FIRST_SCALE < scales[1]:
             raise ValueError(f"scales must be a lower and an upper bound around {FIRST_SCALE}, not {scales}")
         self.target_dim = target_dim

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from unitdisc.decoders.causal import steps_per_condition
+from unitdisc.decoders.causal import check_history_dropout, steps_per_condition
 from unitdisc.decoders.grey import check_given, check_levels
 from unitdisc.decoders.likelihoods import categorical_draw, categorical_log_prob, check_temperature, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
@@ -68,8 +68,7 @@ class PixelCNN(nn.Module):
     ):
         super().__init__()
         check_levels(levels)
-        if not 0 <= history_dropout <= 1:
-            raise ValueError(f"history_dropout is a probability, from 0 to 1, not {history_dropout}")
+        check_history_dropout(history_dropout)
         for name, value, known in (("output", output, OUTPUTS), ("direction", direction, DIRECTIONS)):
             if value not in known:
                 raise ValueError(f"{name} is one of {', '.join(known)}, not {value!r}")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,13 +33,20 @@ class Cut:
     lanes: dict[str, list[Box]]
 
 
+class Given(NamedTuple):
+    """What a decoder was given of a line: from where to where, in shares of the line; or in pixels of a piece."""
+
+    start: float
+    end: float
+
+
 @dataclass(frozen=True)
 class Strip:
     """A part of one version of a line."""
 
     picture: str  # data: URI, PNG; "" where this version has ended
     width: float  # as drawn, in pixels
-    given: float | None = None  # x where what was given ends: 0 before this piece, its width behind it
+    given: Given | None = None  # the part of these pixels; None if that is none
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ class Version:
 
     caption: str
     ink: np.ndarray  # [columns, rows]
-    given: float | None = None  # the share of the columns that was given and not made
+    given: Given | None = None  # the part that was given and not made
 
 
 def unit_cut(utterance: Utterance, unit: Interval, tiers: Tiers) -> Cut:
@@ -89,7 +97,7 @@ def original(utterance: Utterance) -> Version:
     return Version("original", read_line(utterance))
 
 
-def version_of(caption: str, path: Path, given: float | None) -> Version:
+def version_of(caption: str, path: Path, given: Given | None) -> Version:
     """What the decoder wrote, from its file. Raises ImageError if that cannot be read."""
     return Version(caption, 1 - read_image(path).T, given)
 
@@ -119,12 +127,19 @@ def strip(version: Version, start: float, end: float) -> Strip:
     columns, rows = version.ink.shape
     first, last = (min(columns, round(place * rows / HEIGHT)) for place in (start, end))
     part = version.ink[first:last]
-    given = None if version.given is None else version.given * columns * HEIGHT / rows - start
     return Strip(
         picture=picture_uri(part, HEIGHT) if len(part) else "",
         width=round(len(part) * HEIGHT / rows, 2),
-        given=None if given is None else round(min(max(given, 0), end - start), 2),
+        given=given_within(version.given, columns * HEIGHT / rows, start, end),
     )
+
+
+def given_within(given: Given | None, width: float, start: float, end: float) -> Given | None:
+    """The part of pixels [start, end) that was given of a line so wide, counted from `start`."""
+    if given is None:
+        return None
+    first, last = (round(min(max(share * width, start), end) - start, 2) for share in given)
+    return Given(first, last) if first < last else None
 
 
 def cuts(borders: Sequence[int], last: int, widest: float) -> list[int]:

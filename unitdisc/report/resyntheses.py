@@ -11,14 +11,14 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.audio import audio_info
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.report.clips import Clip, utterance_clip
-from unitdisc.report.lines import Sheet, Version, original, version_of, version_sheet
+from unitdisc.report.lines import Given, Sheet, Version, original, version_of, version_sheet
 from unitdisc.units import read_units
 
 PIXELS = 140  # to a second: few, so that versions stand side by side
 SECONDS = 6.0  # of each version: sounds are most of the page's size
 SHOWN = 4  # utterances
 VERSIONS = 4  # of each of them
-GIVEN = re.compile(r"(?P<stem>.+--.+)--given-(?P<percent>\d{1,3})")
+GIVEN = re.compile(r"(?P<stem>.+--.+)--given-(?P<side>last-)?(?P<percent>\d{1,3})")
 
 
 class Made(NamedTuple):
@@ -26,7 +26,7 @@ class Made(NamedTuple):
 
     caption: str
     path: Path  # sound or image
-    given: float | None = None  # the share of an image, from its beginning, that was given and not made
+    given: Given | None = None  # the part of an image that was given and not made
 
 
 @dataclass(frozen=True)
@@ -41,26 +41,27 @@ class Resynthesis:
 
 def made_in(folder: Path) -> dict[str, list[Made]]:
     """Utterance id -> what was made of it, from files named UTTERANCE--VOICE.wav, UTTERANCE--SCRIBE.png, or
-    UTTERANCE--SCRIBE--given-50.png where the first half of the columns was given.
+    UTTERANCE--SCRIBE--given-50.png where the first half of the columns was given, --given-last-50.png for the other.
     """
     found = defaultdict(list)
     for path in sorted(folder.glob("*--*.wav")):
         utterance, _, voice = path.stem.rpartition("--")
         found[utterance].append(Made(f"resynthesis, voice of {voice}", path))
     images = [(written_name(path.stem), path) for path in sorted(folder.glob("*--*.png"))]
-    for (utterance, scribe, percent), path in sorted(images, key=lambda image: image[0][2]):
+    for (utterance, scribe, given), path in sorted(images, key=lambda image: image[0][2] or ()):
         hand = f"in the hand of {scribe}"
-        made = Made(f"completed {hand}", path, percent / 100) if percent else Made(hand, path)
-        found[utterance].append(made)
+        found[utterance].append(Made(f"completed {hand}" if given else hand, path, given))
     return dict(found)
 
 
-def written_name(stem: str) -> tuple[str, str, int]:
-    """Utterance, scribe, and how many percent of the line were given."""
-    completed = GIVEN.fullmatch(stem)
-    stem, percent = (completed["stem"], int(completed["percent"])) if completed else (stem, 0)
+def written_name(stem: str) -> tuple[str, str, Given | None]:
+    """Utterance, scribe, and what was given of the line."""
+    given = None
+    if completed := GIVEN.fullmatch(stem):
+        stem, share = completed["stem"], int(completed["percent"]) / 100
+        given = Given(1 - share, 1) if completed["side"] else Given(0, share)
     utterance, _, scribe = stem.rpartition("--")
-    return utterance, scribe, percent
+    return utterance, scribe, given
 
 
 def resyntheses(

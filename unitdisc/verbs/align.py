@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from unitdisc import __version__, console
-from unitdisc.aligning import Aligner, AlignerError, AlignOptions, check_tier, load, save, trained
+from unitdisc.aligning import Aligner, AlignerError, AlignOptions, compare_tiers, load, save, trained
 from unitdisc.aligning.checking import TierCheck
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum, write_manifest
 from unitdisc.data.cache import DiskCache
@@ -17,6 +17,7 @@ from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import Signals
 from unitdisc.data.normalisation import Normaliser
+from unitdisc.evaluation.units.boundaries import utterance_segmentation
 from unitdisc.files import write_json, write_text
 from unitdisc.kaldi import read_corpus
 from unitdisc.kaldi.ctm import ctm_lines
@@ -70,7 +71,7 @@ def align(
         found = {"corpus": str(path), "checksum": corpus_checksum(utterances[name]), "aligned": len(made)}
         found["not_aligned"] = len(aligned) - len(made)
         if wanted.check:
-            found["check"] = asdict(check := check_tier(made, wanted.tier, wanted.check))
+            found["check"] = asdict(check := compare_tiers(made, wanted.tier, wanted.check))
             typer.echo("\n".join(lines(name, check, wanted)))
         result["corpora"][name] = found
         typer.echo(folder / f"{name}.jsonl")
@@ -107,6 +108,11 @@ def refuse_tiers(path: Path, utterances: Sequence[Utterance], wanted: Wanted) ->
         raise CorpusError(f"{path}: has a tier {wanted.tier!r} already; give the new one another name with --tier")
     if wanted.check is not None and wanted.check not in there:
         raise CorpusError(f"{path}: has no tier {wanted.check!r} to check with, only {sorted(there) or 'none'}")
+    aligned = (utterance for utterance in utterances if wanted.check in utterance.alignment)
+    if wanted.check is not None and not any(utterance_segmentation(u, wanted.check).boundaries.size for u in aligned):
+        raise CorpusError(
+            f"{path}: tier {wanted.check!r} has no boundary inside of any utterance; check with one that has"
+        )
 
 
 def signals_of(features: Features | Columns, cache: Path | None, allow_pipes: bool) -> Signals:

@@ -46,7 +46,8 @@ def resynthesise(
     """Writes folder/UTTERANCE--SPEAKER.wav (or .png) for every utterance and voice (or hand); returns what it wrote.
 
     speakers: voices of the training corpus (default: the utterance's own if it is known, else the first known).
-    Lines of which a part was given are called UTTERANCE--SPEAKER--given-PERCENT.png.
+    Lines of which a part was given are called UTTERANCE--SPEAKER--given-PERCENT.png, or --given-last-PERCENT.png if the
+    decoder writes from right to left.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"--limit must be 1 or more, not {limit}")
@@ -66,6 +67,7 @@ def resynthesise(
     heard = {utterance.speaker for utterance in utterances}  # with all they say, or their units would be others
     signals = experiment.signals(experiment_folder, None, allow_pipes)
     signals = signals.with_speakers_of([utterance for utterance in usable if utterance.speaker in heard])
+    part = part_given(drawing.given, writes_leftwards(model))
     written, problems = [], []
     with console.progress("resynthesising", len(utterances)) as advance:
         for utterance in utterances:
@@ -75,26 +77,33 @@ def resynthesise(
                 except CorpusError as error:
                     problems.append(str(error))
                     break
-                written.append(write(folder, signals, utterance, voice, target, drawing))
+                written.append(write(folder / file_name(utterance, voice, part), signals, utterance, target))
             advance(1)
     say_left_out(problems, len(utterances))
     return written
 
 
-def write(
-    folder: Path, signals: Signals, utterance: Utterance, voice: str, target: np.ndarray, drawing: Drawing
-) -> Path:
+def part_given(share: float, leftwards: bool) -> str:
+    """How the name of a file says what was given of a line."""
+    return f"--given-{'last-' if leftwards else ''}{100 * share:.0f}" if share else ""
+
+
+def file_name(utterance: Utterance, voice: str, part: str) -> str:
+    return f"{utterance.id}--{voice.replace('/', '_')}{part}.{'png' if utterance.is_image else 'wav'}"
+
+
+def write(path: Path, signals: Signals, utterance: Utterance, target: np.ndarray) -> Path:
     """Writes what the decoder made of an utterance, as long as the utterance is; returns the file."""
-    name = f"{utterance.id}--{voice.replace('/', '_')}"
     frames = signals.frames_in(utterance)
-    if signals.features.images:
-        part = f"--given-{100 * drawing.given:.0f}" if drawing.given else ""
-        path = folder / f"{name}{part}.png"
+    if utterance.is_image:
         write_image(path, signals.to_image(target)[:frames])
     else:
-        path = folder / f"{name}.wav"
         write_audio(path, signals.to_audio(target)[: frames * signals.features.hop], signals.features.rate)
     return path
+
+
+def writes_leftwards(model: UnitModel) -> bool:
+    return getattr(model.decoder, "sample_direction", "") == "right-to-left"
 
 
 def own_voice(utterance: Utterance, experiment: Experiment) -> str:
@@ -111,8 +120,7 @@ def drawn(model: UnitModel, signals: Signals, utterance: Utterance, speaker: int
     steps = units.latents.shape[1] * model.encoder.stride * signals.target.steps_per_frame
     generator = torch.Generator().manual_seed(drawing.seed)
     voice = torch.tensor([speaker], device=device)
-    leftwards = getattr(model.decoder, "sample_direction", "") == "right-to-left"
-    given = columns_given(signals, utterance, drawing.given, steps, leftwards)
+    given = columns_given(signals, utterance, drawing.given, steps, writes_leftwards(model))
     given = given if given is None else given.to(device)
     target = model.resynthesise(units.latents, lengths, voice, steps, generator, drawing.temperature, given)
     return target[0].cpu().numpy()

@@ -12,7 +12,7 @@ import torch.distributed as dist
 
 from unitdisc import config, console
 from unitdisc.calibration import WholeUtterances
-from unitdisc.corpus import Utterance
+from unitdisc.corpus import Utterance, held_out
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
@@ -106,16 +106,11 @@ class Steps:
 
 
 def split(utterances: Sequence[Utterance], share: float, seed: int) -> tuple[list[Utterance], list[Utterance]]:
-    """Training and validation utterances: a random share for validation, but none of a corpus of fewer than ten.
-
-    Raises ConfigError if the share leaves nothing to train on.
-    """
-    number = min(MOST_VALIDATION, round(share * len(utterances))) if len(utterances) >= 10 else 0
-    if number >= len(utterances):
+    """Training and validation utterances. Raises ConfigError if the share leaves nothing to train on."""
+    training, validation = held_out(utterances, share, seed, MOST_VALIDATION)
+    if not training:
         raise config.ConfigError(f"[training]: valid_share {share} holds out all utterances; 0.05 is usual")
-    chosen = set(np.random.default_rng(seed).permutation(len(utterances))[:number].tolist())
-    training = [u for i, u in enumerate(utterances) if i not in chosen]
-    return training, [utterances[i] for i in sorted(chosen)]
+    return training, validation
 
 
 def speakers_of(utterances: Sequence[Utterance]) -> list[str]:

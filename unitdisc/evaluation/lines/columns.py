@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, labels_at
+from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encoding, Encodings
 from unitdisc.evaluation import UnscorableError, labelled
 from unitdisc.evaluation.frames import usable
@@ -27,19 +27,13 @@ class Grid:
     height: int
     every: int = 1
 
-    def columns_in(self, utterance: Utterance) -> int:
-        """How wide the scaled line is; raises CorpusError if the utterance is no line image."""
-        if utterance.height is None:
-            raise CorpusError(f"{utterance.id}: is no line image, so it has no columns; give a corpus of line images")
-        return max(1, round(utterance.ticks * self.height / utterance.height))
-
     def ticks(self, utterance: Utterance, columns: float = 1) -> float:
         """Columns of the scaled line in those of the image."""
-        return columns * utterance.ticks / self.columns_in(utterance)
+        return columns * utterance.ticks / utterance.columns_at(self.height)
 
     def places(self, utterance: Utterance) -> np.ndarray:
         """Ticks: [columns / every], rounded up."""
-        count = -(-self.columns_in(utterance) // self.every)
+        count = -(-utterance.columns_at(self.height) // self.every)
         return self.ticks(utterance) * self.every * (np.arange(count) + 0.5)
 
 
@@ -130,4 +124,4 @@ class ColumnLabelTask:
 
 def columns_of(utterances: Sequence[Utterance], grid: Grid) -> int:
     """How wide scaled lines are together."""
-    return sum(grid.columns_in(utterance) for utterance in utterances)
+    return sum(utterance.columns_at(grid.height) for utterance in utterances)

@@ -103,8 +103,9 @@ def score_lines(
 
 def refuse_common(test: LineCorpus, training: LineCorpus | None) -> None:
     """Raises CorpusError if a line would be learned from and scored."""
-    common = {u.id for u in test.utterances} & {u.id for u in training.utterances} if training else set()
-    if common:
+    known = training.utterances if training else []
+    ids, places = {u.id for u in known}, {(u.path, u.start) for u in known}
+    if common := [u.id for u in test.utterances if u.id in ids or (u.path, u.start) in places]:
         raise CorpusError(
             f"{min(common)}: is in the corpus to learn from and in the one to score, like {len(common) - 1} more; "
             "give two without common lines, or one alone, which is scored by folds"
