@@ -323,7 +323,10 @@ def test_versions_stand_below_the_columns_they_are_of(lines, tmp_path):
     small = resized(ink.T, ROWS, round(len(ink) * ROWS / 48)).T
     write_image(tmp_path / "small.png", small)
     write_image(tmp_path / "short.png", small[: len(small) // 2])
-    versions = [original(line), *(version_of(name, tmp_path / f"{name}.png", 0.5) for name in ("small", "short"))]
+    versions = [
+        original(line),
+        *(version_of(name, tmp_path / f"{name}.png", Given(0, 0.5)) for name in ("small", "short")),
+    ]
     sheet = version_sheet(line, versions, {})
     assert sheet.captions == ["original", "small", "short"]
     parts = [[opened(piece.strips[place].picture) for piece in sheet.pieces] for place in (0, 1)]
