@@ -60,9 +60,13 @@ class Lines:
             return
         self.spoken = now
         rate = (self.done - self.first) / max(now - self.started, 1e-6)
-        left = clock((self.total - self.done) / max(rate, 1e-9))
-        line = f"{self.title}: {self.done}/{self.total} {self.unit}, {rate:.1f}/s, {left} left  {self.note}"
-        say(line.rstrip())
+        pace = f", {speed(rate)}, {clock((self.total - self.done) / rate)} left" if rate else ""
+        say(f"{self.title}: {self.done}/{self.total} {self.unit}{pace}  {self.note}".rstrip())
+
+
+def speed(rate: float) -> str:
+    """rate: a second."""
+    return f"{rate:.1f}/s" if rate >= 0.1 else f"{60 * rate:.1f}/min"
 
 
 def clock(seconds: float) -> str:
