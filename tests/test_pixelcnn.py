@@ -436,6 +436,27 @@ def test_whole_columns_are_hidden_as_often_as_asked(monkeypatch):
     assert not (heard[1] == decoder.hidden).any()
 
 
+def numbers_kept(decoder, target, condition):
+    """How many numbers are kept for the gradients, which are then there."""
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.numel()) or x, lambda x: x):
+        loss = decoder.log_prob(target, condition).sum()
+    loss.backward()
+    return sum(kept)
+
+
+@pytest.mark.parametrize("channels", [6, 64])
+def test_a_checkpoint_changes_no_gradient_and_keeps_less(channels):
+    target, kept, grads = random_target(), [], []
+    for checkpoint in (False, True):
+        decoder = tiny(channels=channels, std=0.1, checkpoint=checkpoint, history_dropout=0.3).float().train()
+        condition = random_condition().float().requires_grad_()
+        kept.append(numbers_kept(decoder, target, condition))
+        grads.append([condition.grad, *(parameter.grad for parameter in decoder.parameters())])
+    assert kept[1] < 0.7 * kept[0]
+    assert all(torch.equal(*pair) for pair in zip(*grads))
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -50,6 +50,8 @@ class PixelCNN(nn.Module):
 
     history_dropout: in training, every column is hidden with this probability from the columns after it and from its
     own pixels (a learned grey stands for it), and only the condition can say what was there.
+
+    checkpoint: training takes less memory and more time; the inside of every layer is computed twice.
     """
 
     target = "grey"
@@ -65,6 +67,7 @@ class PixelCNN(nn.Module):
         output: str = "softmax",
         direction: str = "left-to-right",
         history_dropout: float = 0.0,
+        checkpoint: bool = False,
     ):
         super().__init__()
         check_levels(levels)
@@ -78,7 +81,7 @@ class PixelCNN(nn.Module):
         self.output = OUTPUTS[output](levels)
         self.networks = nn.ModuleDict()
         for side in DIRECTIONS[direction]:
-            stacks = PixelStacks(target_dim, condition_dim, channels, layers, first_kernel)
+            stacks = PixelStacks(target_dim, condition_dim, channels, layers, first_kernel, checkpoint)
             head = nn.Sequential(
                 nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, self.output.dim)
             )

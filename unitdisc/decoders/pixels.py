@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from unitdisc.decoders.causal import steps_per_condition
+from unitdisc.decoders.gates import convolved, gated, pointwise
 from unitdisc.decoders.grey import WAVES, waves
 
 PALETTE = 128  # hidden units between a condition and what it paints
@@ -36,26 +38,22 @@ class PixelLayer(nn.Module):
 
     def forward(self, past: Tensor, above: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """past and above [B, S, H, C], projected condition [B, S, 2 or 4 times C] -> the two of the next layer."""
-        past, known = self.look_back(F.pad(past, (0, 0, 1, 1, 1, 0)), condition)
-        hidden = gated(convolved(self.above, F.pad(above, (0, 0, 1, 0))) + known)
-        return past, above + self.residual(hidden)
+        to_above, *to_past = condition[:, :, None].split(self.across.out_features, dim=-1)
+        past = F.pad(past, (0, 0, 1, 1, 1, 0))
+        if self.last:
+            kernel = torch.einsum("ki,ichw->kchw", self.across.weight, self.past.weight)  # two products in one
+            known = convolved(past, kernel)
+        else:
+            gates = convolved(past, self.past.weight)
+            past, known = gated(gates, to_past[0]), pointwise(gates, self.across)
+        hidden = gated(convolved(F.pad(above, (0, 0, 1, 0)), self.above.weight) + known, to_above)
+        return past, above + pointwise(hidden, self.residual)
 
     def look_back(self, past: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """past [B, 1 + S, 1 + H + 1, C] -> past of the next layer [B, S, H, C], gates of above so far [B, S, H, 2C]."""
         to_above, *to_past = condition[:, :, None].split(self.across.out_features, dim=-1)
-        gates = convolved(self.past, past)
-        return past if self.last else gated(gates + to_past[0]), self.across(gates) + to_above
-
-
-def convolved(convolution: nn.Conv2d, x: Tensor) -> Tensor:
-    """Channels stay last: [B, S, H, C] -> [B, S', H', C']."""
-    return convolution(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-
-
-def gated(gates: Tensor) -> Tensor:
-    """[..., 2 * C] -> [..., C]."""
-    signal, gate = gates.chunk(2, dim=-1)
-    return signal.tanh() * gate.sigmoid()
+        gates = convolved(past, self.past.weight)
+        return past if self.last else gated(gates, to_past[0]), self.across(gates) + to_above
 
 
 class Painting(nn.Module):
@@ -84,15 +82,25 @@ class PixelStacks(nn.Module):
 
     height: rows of the image; first_kernel: rows seen by the first convolutions, odd; half as many columns before.
     Every row has a bias of its own: a convolution does not know which row it is in.
+    checkpoint: what is inside a layer is computed again for its gradients, and not kept till then.
     """
 
-    def __init__(self, height: int, condition_dim: int, channels: int, layers: int, first_kernel: int):
+    def __init__(
+        self,
+        height: int,
+        condition_dim: int,
+        channels: int,
+        layers: int,
+        first_kernel: int,
+        checkpoint: bool = False,
+    ):
         super().__init__()
         if layers < 1 or first_kernel < 3 or first_kernel % 2 == 0:
             raise ValueError(
                 f"a PixelCNN needs a layer and an odd first kernel of 3 at least, not {layers} and {first_kernel}"
             )
         self.channels = channels
+        self.checkpoint = checkpoint
         self.reach = first_kernel // 2  # of the first convolutions
         self.first_past = nn.Linear(self.reach * first_kernel, channels, bias=False)  # a product over the few taps
         self.first_above = nn.Linear(self.reach, channels, bias=False)
@@ -119,7 +127,10 @@ class PixelStacks(nn.Module):
         past = past + self.painted(condition, ink.shape[1], order)
         above = self.pixels_above(F.pad(ink[..., :-1], (self.reach, 0))) + self.rows_above
         for layer, projected in zip(self.layers, conditions):
-            past, above = layer(past, above, projected)
+            if self.checkpoint and torch.is_grad_enabled():
+                past, above = checkpoint(layer, past, above, projected, use_reentrant=False, preserve_rng_state=False)
+            else:
+                past, above = layer(past, above, projected)
         return above
 
     def projected(self, condition: Tensor, size: int, order: Tensor | None) -> list[Tensor]:
@@ -174,9 +185,9 @@ class PixelStacks(nn.Module):
         for row in range(height):
             x = (self.pixels_above(ink[:, row : row + self.reach]) + self.rows_above[row])[:, None]
             for index, layer in enumerate(self.layers):
-                gates = convolved(layer.above, torch.cat([before[index], x], dim=2)) + known[:, index, None, row, None]
+                gates = convolved(torch.cat([before[index], x], dim=2), layer.above.weight)
                 before[index] = x
-                x = x + layer.residual(gated(gates))
+                x = x + layer.residual(gated(gates, known[:, index, None, row, None]))
             ink[:, self.reach + row] = follow(x[:, 0, 0], row)
 
 

@@ -1,0 +1,252 @@
+"""What a training step of a PixelCNN costs: forward and backward, ours beside the plain formulation of public code.
+
+python benchmarks/pixelcnn_training.py --output benchmarks/results/pixelcnn_training.json \\
+    > benchmarks/results/pixelcnn_training.md
+
+All ways have the same weights, and the same loss and gradients (tests/test_benchmarks_pixelcnn_training.py). They take
+turns in one process, a step each. "Allocator keeps memory": glibc is told not to give freed memory back (baseline and
+ours alike), as its pages are slow to be had again. Memory: the most a process held during its first step more than
+before it. Bound: the matrix products that the network as we compute it cannot do without, at the pace of a large product
+in the same process, as if all else (gates, sums, softmax, copies) took no time.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from unittest import mock
+
+import torch
+import torch.nn.functional as F
+from baselines.plain_pixelcnn import PlainPixelCNN
+from machine import machine
+from torch import Tensor, nn
+
+from unitdisc.decoders import PixelCNN, pixels
+from unitdisc.evaluation.settings import versions
+
+MODELS = {
+    "small": {"channels": 16, "layers": 4, "first_kernel": 5, "batch": 16, "columns": 128, "rows": 32},
+    "published": {"channels": 64, "layers": 7, "first_kernel": 7, "batch": 2, "columns": 128, "rows": 32},
+}
+TINY = {"channels": 4, "layers": 2, "first_kernel": 3, "batch": 2, "columns": 8, "rows": 4}
+GROWING = {"columns": (64, 128, 256, 512), "batch": (4, 8, 16, 32), "layers": (2, 4, 8), "channels": (8, 16, 32, 64)}
+CONDITION_DIM, COLUMNS_PER_CONDITION, LEVELS = 64, 4, 4
+KEEPS = {  # freed memory
+    "MALLOC_MMAP_THRESHOLD_": str(2**32),
+    "MALLOC_TRIM_THRESHOLD_": str(2**32),
+    "MALLOC_TOP_PAD_": str(2**28),
+}
+PLAIN, CROPPED, GATES, OURS = (
+    "plain",
+    "cropped kernels, channels last",
+    "and gates in few passes",
+    "and kernels' products",
+)
+CHECKPOINT = "ours, checkpoint"
+
+
+def main(argv: list[str] | None = None) -> dict:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=15, help="counted, of every way, after two that are not")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="a model of no size: does it run?")
+    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
+    parser.add_argument("--output", type=Path, help="JSON file")
+    args = parser.parse_args(argv)
+    models, growing, steps = MODELS, GROWING, args.steps
+    if args.quick:
+        models, growing, steps = {"tiny": TINY}, {"columns": (8, 16)}, 2
+    found = {
+        "steps": steps,
+        "models": models,
+        "ways": {name: ways(sizes, steps, args.threads) for name, sizes in models.items()},
+        "growing": grown(next(iter(models.values())), growing, steps, args.threads),
+        "machine": machine(threads=args.threads, note=args.note),
+        "versions": versions(),
+    }
+    print(table(found))
+    if args.output:
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return found
+
+
+def ways(sizes: dict, steps: int, threads: int) -> dict[str, dict]:
+    """Times of all ways under either allocator, and what they hold at most."""
+    names = [PLAIN, CROPPED, GATES, OURS, CHECKPOINT]
+    return {
+        "as it is": in_child({}, take_turns, sizes, names, steps, threads),
+        "allocator keeps memory": in_child(KEEPS, take_turns, sizes, names, steps, threads),
+        "memory": {name: in_child({}, memory, sizes, name, threads) for name in names},
+    }
+
+
+def grown(sizes: dict, growing: dict[str, Iterable[int]], steps: int, threads: int) -> list[dict]:
+    """Plain and ours where one of the sizes is another."""
+    return [
+        {"size": size, "value": value}
+        | in_child({}, take_turns, sizes | {size: value}, [PLAIN, OURS], max(2, steps // 3), threads)
+        for size, values in growing.items()
+        for value in values
+    ]
+
+
+def in_child(environment: dict[str, str], function: Callable, *args: object) -> object:
+    """A process of its own: memory begins anew, and glibc reads its environment."""
+    spawned = multiprocessing.get_context("spawn")
+    with mock.patch.dict(os.environ, environment), ProcessPoolExecutor(1, mp_context=spawned) as pool:
+        return pool.submit(function, *args).result()
+
+
+def take_turns(sizes: dict, names: list[str], steps: int, threads: int) -> dict:
+    """Milliseconds of the CPU and on the clock of every way, and the least that the matrix products take."""
+    torch.set_num_threads(threads)
+    step = {name: stepper(sizes, name) for name in names}
+    cpu, clock = {name: [] for name in names}, {name: [] for name in names}
+    for turn in range(steps + 2):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            started, began = time.perf_counter(), time.process_time()
+            step[name]()
+            if turn >= 2:
+                cpu[name].append(1000 * (time.process_time() - began))
+                clock[name].append(1000 * (time.perf_counter() - started))
+    pace = product_pace()
+    return {
+        "cpu": {name: statistics.quantiles(values, n=4) for name, values in cpu.items()},
+        "clock": {name: statistics.quantiles(values, n=4) for name, values in clock.items()},
+        "gflops": pace / 1e9,
+        "bound": 1000 * operations(**sizes) / pace,
+    }
+
+
+def memory(sizes: dict, name: str, threads: int) -> float:
+    """Megabytes."""
+    torch.set_num_threads(threads)
+    step = stepper(sizes, name)
+    before = held("VmRSS")
+    step()
+    return held("VmHWM") - before
+
+
+def held(field: str) -> float:
+    """Megabytes of this process: "VmRSS" now, "VmHWM" at most so far."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split(f"{field}:")[1].split()[0]) / 1024
+
+
+def stepper(sizes: dict, name: str) -> Callable[[], Tensor]:
+    """A training step, which gives its loss."""
+    decoder = model(sizes, name)
+    target, condition = data(sizes)
+
+    def step() -> Tensor:
+        decoder.zero_grad()
+        condition.grad = None
+        with mock.patch.multiple(pixels, **PARTS.get(name, {"gated": pixels.gated})):
+            loss = -decoder.log_prob(target, condition).mean()
+            loss.backward()
+        return loss.detach()
+
+    return step
+
+
+def model(sizes: dict, name: str) -> nn.Module:
+    torch.manual_seed(0)
+    options = {key: sizes[key] for key in ("channels", "layers", "first_kernel")}
+    decoder = PixelCNN(CONDITION_DIM, sizes["rows"], LEVELS, checkpoint=name == CHECKPOINT, **options).train()
+    return PlainPixelCNN.of(decoder).train() if name == PLAIN else decoder
+
+
+def data(sizes: dict) -> tuple[Tensor, Tensor]:
+    """Random: what is learnt does not matter."""
+    torch.manual_seed(1)
+    batch, columns = sizes["batch"], sizes["columns"]
+    target = torch.randint(LEVELS, (batch, columns, sizes["rows"]))
+    return target, torch.randn(batch, columns // COLUMNS_PER_CONDITION, CONDITION_DIM, requires_grad=True)
+
+
+def gated_plainly(gates: Tensor, by_condition: Tensor) -> Tensor:
+    signal, gate = (gates + by_condition).chunk(2, dim=-1)
+    return signal.tanh() * gate.sigmoid()
+
+
+def convolved_plainly(x: Tensor, kernel: Tensor) -> Tensor:
+    return F.conv2d(x.permute(0, 3, 1, 2), kernel).permute(0, 2, 3, 1)
+
+
+def pointwise_plainly(x: Tensor, linear: nn.Linear) -> Tensor:
+    return linear(x)
+
+
+PARTS = {  # what a way does without
+    CROPPED: {"gated": gated_plainly, "convolved": convolved_plainly, "pointwise": pointwise_plainly},
+    GATES: {"convolved": convolved_plainly, "pointwise": pointwise_plainly},
+}
+
+
+def operations(channels: int, layers: int, first_kernel: int, batch: int, columns: int, rows: int) -> float:
+    """Of the matrix products of a step, of which the backward pass has twice those of the forward pass."""
+    reach, wide = first_kernel // 2, 2 * channels
+    layer = (6 + 2) * channels * wide + wide * wide + channels * channels
+    first = (reach * first_kernel + reach) * channels
+    painting = pixels.PALETTE * channels  # a column's, shared out among its pixels
+    head = channels * channels + channels * LEVELS
+    pixel = layers * layer - wide * wide + first + painting + head  # the last layer has one product for two
+    return 3 * 2 * pixel * batch * columns * rows
+
+
+def product_pace(size: int = 1024, times: int = 5) -> float:
+    """Operations per CPU second of a product of two square matrices."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    found = []
+    for _ in range(times + 1):
+        began = time.process_time()
+        a @ b
+        found.append(2 * size**3 / (time.process_time() - began))
+    return statistics.median(found[1:])
+
+
+def table(found: dict) -> str:
+    """Markdown."""
+    about = found["machine"]
+    lines = [f"{about['processor']}, {about['threads']} thread(s), {found['steps']} steps. {about['note']}".strip()]
+    for name, timed in found["ways"].items():
+        sizes = found["models"][name]
+        lines += ["", f"**{name}**: " + ", ".join(f"{key} {value}" for key, value in sizes.items()), ""]
+        lines += [
+            "| way | allocator | CPU ms a step | quartiles | times plain | share of the bound | MB |",
+            "|---|---|---:|---:|---:|---:|---:|",
+        ]
+        lines += [row(timed, allocator, way) for allocator in list(timed)[:-1] for way in timed["memory"]]
+    lines += [
+        "",
+        "| size | | plain, CPU ms | ours | times plain | share of the bound |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for times in found["growing"]:
+        plain, ours = (times["cpu"][way][1] for way in (PLAIN, OURS))
+        lines.append(
+            f"| {times['size']} | {times['value']} | {plain:,.1f} | {ours:,.1f} | {plain / ours:.2f} "
+            f"| {times['bound'] / ours:.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def row(timed: dict, allocator: str, way: str) -> str:
+    times = timed[allocator]
+    low, middle, high = times["cpu"][way]
+    bound = f"{times['bound'] / middle:.0%}" if way != PLAIN else ""  # it has more products to do
+    return (
+        f"| {way} | {allocator} | {middle:,.1f} | {low:,.1f} to {high:,.1f} | {times['cpu'][PLAIN][1] / middle:.2f} "
+        f"| {bound} | {timed['memory'][way]:,.0f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()
