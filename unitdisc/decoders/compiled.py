@@ -67,11 +67,16 @@ def sample_codes(
 
 
 def sample_all(
-    weights: Weights, conditions: Sequence[Tensor], uniforms: Sequence[Tensor], temperature: float
+    weights: Weights,
+    conditions: Sequence[Tensor],
+    uniforms: Sequence[Tensor],
+    temperature: float,
+    tick: Callable[[int], None] = lambda steps: None,
 ) -> list[Tensor]:
     """Draws the codes of several items from uniform numbers [S] of each, given conditions [L, D]: [S] of each.
 
-    What an item is does not depend on those beside it. Items are shared out among torch's threads.
+    What is drawn for an item does not depend on those beside it. Items are shared out among torch's threads.
+    tick(n): called, from any of them, as n more steps are drawn.
     Raises ValueError if an S is not a multiple of its L, or not the same one as of the others.
     """
     clocks = {steps_per_condition(len(own), len(condition)) for own, condition in zip(uniforms, conditions)}
@@ -84,7 +89,7 @@ def sample_all(
 
     def draw_block(block: list[int]) -> list[np.ndarray]:
         own = [array(conditions[item]) for item in block], [uniforms[item].double().numpy() for item in block]
-        return draw_together(weights, *own, *clocks, float(temperature), stop)
+        return draw_together(weights, *own, *clocks, float(temperature), stop, tick)
 
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -102,6 +107,7 @@ def draw_together(
     repeats: int,
     temperature: float,
     stop: threading.Event,
+    tick: Callable[[int], None],
 ) -> list[np.ndarray]:
     """As `sample_all`, in this thread, the longest item first; between two stretches it looks whether it is to stop."""
     sizes = np.array([len(uniform) for uniform in uniforms])
@@ -114,6 +120,7 @@ def draw_together(
             break
         going_on = int((sizes > first).sum())
         draw_steps(weights, queues, condition, uniform, codes[:going_on], first, last, repeats, temperature)
+        tick(going_on * (last - first))
     return [own[:size] for own, size in zip(codes, sizes)]
 
 
