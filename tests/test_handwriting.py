@@ -21,7 +21,7 @@ from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, load
 from unitdisc.likelihood import likelihood
 from unitdisc.units import read_units
-from unitdisc.verbs.resynthesise import Drawing, drawn
+from unitdisc.verbs.resynthesise import Drawing, items_of
 from unitdisc.verbs.train import train
 
 pytest_plugins = ["tiny_fixtures"]
@@ -219,6 +219,11 @@ def test_half_a_line_is_kept_and_completed(tiny_line_experiment, tiny_lines, tmp
     assert (written[half:] != line[half:]).any()  # after six steps of training
 
 
+def drawn(model, signals, utterance, drawing):
+    (item,) = items_of(model, signals, utterance, [0], drawing)
+    return item.sample(model.decoder, drawing.temperature).numpy()
+
+
 def test_a_line_written_leftwards_keeps_its_own_end(tiny_lines):
     """And not that of its last latent, which may be of fewer columns than the others."""
     encoder = {"encoder__stride": 12, "encoder__channels": "[4, 4, 4, 8]", "bottleneck__units_per_100_columns": 4.0}
@@ -230,7 +235,7 @@ def test_a_line_written_leftwards_keeps_its_own_end(tiny_lines):
     line, model = signals.target_of(uneven), experiment.build().eval()
     for share in (0.0, 0.5):
         kept = round(share * len(line))
-        written = drawn(model, signals, uneven, 0, Drawing(given=share))
+        written = drawn(model, signals, uneven, Drawing(given=share))
         np.testing.assert_array_equal(written[len(line) - kept : len(line)], line[len(line) - kept :])
         assert len(written) % 12 == 0 and not written[len(line) :].any()
 
@@ -249,7 +254,7 @@ def test_recordings_are_not_completed(tiny_experiment, tiny_corpus, tmp_path, un
 def test_the_seed_is_that_of_the_drawing(tiny_line_experiment, tiny_lines):
     experiment, model = load(tiny_line_experiment)
     signals, utterance = experiment.signals(tiny_line_experiment), listed(tiny_lines)[0]
-    one, again, other = (drawn(model, signals, utterance, 0, Drawing(seed)) for seed in (1, 1, 2))
+    one, again, other = (drawn(model, signals, utterance, Drawing(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
 

@@ -1,12 +1,10 @@
 """A PixelCNN sees every pixel read before and no other, adds up to one, and draws what it says it draws."""
 
-import inspect
 import itertools
 
 import pytest
 import torch
 
-from unitdisc.decoders import compiled, compiled_pixels
 from unitdisc.decoders.compiled_pixels import ColumnSampler
 from unitdisc.decoders.likelihoods import categorical_draw, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
@@ -317,13 +315,6 @@ def test_compiled_sampling_does_not_depend_on_threads(monkeypatch):
     alone = decoder.sample(condition, SIZE, seeded())
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     assert torch.equal(alone, decoder.sample(condition, SIZE, seeded()))
-
-
-@pytest.mark.parametrize("kernel", ["tanh", "add_product", "apply_gates", "apply_dense", "draw"])
-def test_kernels_of_pixels_are_those_of_codes(kernel):
-    """They stand in both files, because a compiled file must not depend on another one."""
-    one, two = (inspect.getsource(getattr(module, kernel).py_func) for module in (compiled, compiled_pixels))
-    assert one == two
 
 
 def test_a_cpu_runs_the_compiled_loop(monkeypatch):

@@ -1,8 +1,10 @@
 """unitdisc resynthesise: units back to sound or to handwriting, in any voice or hand the decoder knows."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,13 +13,17 @@ from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.audio import write_audio
 from unitdisc.data.image import write_image
-from unitdisc.data.loading import Signals
+from unitdisc.data.loading import Signals, whole_utterances
+from unitdisc.decoders.several import Item, sample_several
 from unitdisc.experiment import Experiment, ExperimentError, load
 from unitdisc.model import UnitModel
 from unitdisc.verbs.corpora import usable_utterances
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.encode import say_left_out
 from unitdisc.verbs.folders import folder_for_results
+
+ITEMS_IN_A_GROUP = 64  # drawn together: more would not be faster, and each has its queues, megabytes of them
+FRAMES_IN_A_GROUP = 64_000  # their steps, at 16 kHz, are 160 MB of codes and random numbers
 
 
 @dataclass(frozen=True)
@@ -68,19 +74,79 @@ def resynthesise(
     signals = experiment.signals(experiment_folder, None, allow_pipes)
     signals = signals.with_speakers_of([utterance for utterance in usable if utterance.speaker in heard])
     part = part_given(drawing.given, writes_leftwards(model))
-    written, problems = [], []
+    voices = {u.id: list(dict.fromkeys(speakers)) or [own_voice(u, experiment)] for u in utterances}
+    written, problems = {}, {}
+
+    def finish(utterance: Utterance, voice: str, target: np.ndarray) -> None:
+        written[utterance.id, voice] = write(folder / file_name(utterance, voice, part), signals, utterance, target)
+
     with console.progress("resynthesising", len(utterances)) as advance:
-        for utterance in utterances:
-            for voice in speakers or [own_voice(utterance, experiment)]:
+        for group in groups(utterances, signals, max(map(len, voices.values()), default=1)):
+            wanted = []
+            for utterance in group:
+                known = [experiment.speakers.index(voice) for voice in voices[utterance.id]]
                 try:
-                    target = drawn(model, signals, utterance, experiment.speakers.index(voice), drawing)
+                    items = items_of(model, signals, utterance, known, drawing)
                 except CorpusError as error:
-                    problems.append(str(error))
-                    break
-                written.append(write(folder / file_name(utterance, voice, part), signals, utterance, target))
-            advance(1)
-    say_left_out(problems, len(utterances))
-    return written
+                    problems[utterance.id] = str(error)
+                else:
+                    wanted += [Wanted(utterance, *pair) for pair in zip(voices[utterance.id], items)]
+            counted = Counted(advance, len(group), sum(one.item.size for one in wanted))
+            draw(model, wanted, drawing.temperature, finish, counted)
+            counted.tell(len(group))
+    say_left_out([problems[u.id] for u in utterances if u.id in problems], len(utterances))
+    return [written[u.id, voice] for u in utterances if u.id not in problems for voice in voices[u.id]]
+
+
+def groups(utterances: Sequence[Utterance], signals: Signals, voices: int) -> Iterator[list[Utterance]]:
+    """Utterances of like length, as many as are drawn together in so many voices each."""
+    most = max(1, ITEMS_IN_A_GROUP // voices)
+    for group in whole_utterances(utterances, signals, FRAMES_IN_A_GROUP // voices):
+        for first in range(0, len(group), most):
+            yield [utterances[index] for index in group[first : first + most]]
+
+
+class Wanted(NamedTuple):
+    """An utterance in a voice, and what it is drawn from."""
+
+    utterance: Utterance
+    voice: str
+    item: Item
+
+
+class Counted:
+    """Tells how many of the utterances drawn together the steps of all of them come to; call it to add some steps."""
+
+    def __init__(self, advance: Callable[[int], None], utterances: int, steps: int):
+        self.advance, self.utterances, self.steps = advance, utterances, steps
+        self.drawn = self.told = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, steps: int) -> None:
+        with self.lock:
+            self.drawn += steps
+            self.tell(self.utterances * self.drawn // self.steps)
+
+    def tell(self, done: int) -> None:
+        if done > self.told:
+            self.advance(done - self.told)
+            self.told = done
+
+
+def draw(
+    model: UnitModel,
+    wanted: Sequence[Wanted],
+    temperature: float,
+    finish: Callable[[Utterance, str, np.ndarray], None],
+    tick: Callable[[int], None],
+) -> None:
+    """Draws all that is wanted, together; calls finish(utterance, voice, target [S, ...]) for each."""
+
+    def finish_item(index: int, target: torch.Tensor) -> None:
+        finish(wanted[index].utterance, wanted[index].voice, target.cpu().numpy())
+
+    if wanted:
+        sample_several(model.decoder, [one.item for one in wanted], temperature, finish_item, tick)
 
 
 def part_given(share: float, leftwards: bool) -> str:
@@ -111,25 +177,34 @@ def own_voice(utterance: Utterance, experiment: Experiment) -> str:
 
 
 @torch.inference_mode()
-def drawn(model: UnitModel, signals: Signals, utterance: Utterance, speaker: int, drawing: Drawing) -> np.ndarray:
-    """The target that the decoder makes of the units of an utterance, in a speaker's voice or hand: [S, ...]."""
+def items_of(
+    model: UnitModel, signals: Signals, utterance: Utterance, speakers: Sequence[int], drawing: Drawing
+) -> list[Item]:
+    """What the decoder draws the units of an utterance from, in the voice or hand of each of these speakers.
+
+    Every one begins with the random numbers of the seed: what is drawn does not depend on what is drawn beside it.
+    """
     device = next(model.parameters()).device
     features = signals.features_of(utterance)
     lengths = torch.tensor([len(features)], device=device)
     units, lengths = model.encode(torch.from_numpy(features)[None].to(device), lengths)
     steps = units.latents.shape[1] * model.encoder.stride * signals.target.steps_per_frame
-    generator = torch.Generator().manual_seed(drawing.seed)
-    voice = torch.tensor([speaker], device=device)
     given = columns_given(signals, utterance, drawing.given, steps, writes_leftwards(model))
-    given = given if given is None else given.to(device)
-    target = model.resynthesise(units.latents, lengths, voice, steps, generator, drawing.temperature, given)
-    return target[0].cpu().numpy()
+    return [
+        Item(
+            condition=model.conditioner(units.latents, lengths, torch.tensor([speaker], device=device))[0],
+            size=steps,
+            generator=torch.Generator().manual_seed(drawing.seed),
+            given=given if given is None else given.to(device),
+        )
+        for speaker in speakers
+    ]
 
 
 def columns_given(
     signals: Signals, utterance: Utterance, share: float, steps: int, leftwards: bool
 ) -> torch.Tensor | None:
-    """The columns of a line that the decoder begins with, int64 [1, P, H]: the first ones; None if there are none.
+    """The columns of a line that the decoder begins with, int64 [P, H]: the first ones; None if there are none.
 
     A decoder that writes leftwards begins with the last ones, and with paper from there on up to `steps`, or it would
     take the padding of the last latent for the end of the line.
@@ -140,4 +215,4 @@ def columns_given(
         return None
     target = signals.target_of(utterance)
     kept = target[columns - size :] if leftwards else target[:size]
-    return torch.from_numpy(np.pad(kept, ((0, padding), (0, 0))).astype(np.int64))[None]
+    return torch.from_numpy(np.pad(kept, ((0, padding), (0, 0))).astype(np.int64))

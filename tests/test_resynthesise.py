@@ -1,0 +1,137 @@
+"""unitdisc resynthesise draws utterances together, and writes for each what it would have written for it alone."""
+
+import errno
+
+import pytest
+import torch
+from tiny import line_settings, listed, make_corpus, settings, tree
+
+from unitdisc.data.loading import Signals
+from unitdisc.experiment import load
+from unitdisc.verbs import resynthesise as verb
+from unitdisc.verbs.resynthesise import Counted, Drawing, groups, resynthesise
+from unitdisc.verbs.train import train
+
+pytest_plugins = ["tiny_fixtures"]
+
+DECODERS = {
+    "frames": [],
+    "wavenet": ["decoder.kind=wavenet", "decoder.skip_channels=8", "decoder.cycle=2"],
+    "columns": ["decoder.kind=columns"],
+    "pixelcnn": ["decoder.kind=pixelcnn"],
+    "deconv": ["decoder.kind=deconv"],
+}
+LINES = ("columns", "pixelcnn", "deconv")
+
+
+@pytest.fixture(scope="module", params=DECODERS)
+def trained(request, tiny_corpus, tiny_lines, tmp_path_factory):
+    """An experiment with a decoder of this kind, and its corpus."""
+    corpus = tiny_lines if request.param in LINES else tiny_corpus
+    options = (line_settings if request.param in LINES else settings)(training__steps=1)[1::2]
+    options = [option for option in options if request.param != "wavenet" or "target.bins" not in option]
+    folder = tmp_path_factory.mktemp(request.param) / "experiment"
+    preset = "small-handwriting" if request.param in LINES else "small"
+    train(preset, corpus, folder, [*options, *DECODERS[request.param]], device="cpu")
+    return folder, corpus
+
+
+def written(trained, folder, **options):
+    paths = resynthesise(*trained, folder, device="cpu", **options)
+    return [path.name for path in paths], tree(folder)
+
+
+def one_at_a_time(trained, folder, seed=0):
+    """From the definition: every utterance by itself, from the beginning of the random numbers."""
+    experiment, model = load(trained[0])
+    signals = experiment.signals(trained[0])
+    folder.mkdir()
+    for utterance in listed(trained[1]):
+        features = torch.from_numpy(signals.features_of(utterance))[None]
+        with torch.inference_mode():
+            units, lengths = model.encode(features, torch.tensor([features.shape[1]]))
+            size = units.latents.shape[1] * model.encoder.stride * signals.target.steps_per_frame
+            voice = torch.tensor([experiment.speakers.index(utterance.speaker)])
+            generator = torch.Generator().manual_seed(seed)
+            target = model.resynthesise(units.latents, lengths, voice, size, generator)[0].numpy()
+        verb.write(folder / verb.file_name(utterance, utterance.speaker, ""), signals, utterance, target)
+    return tree(folder)
+
+
+def test_together_is_what_alone_is(trained, tmp_path, monkeypatch):
+    expected = one_at_a_time(trained, tmp_path / "alone", seed=3)
+    for number, (threads, items) in enumerate([(1, 64), (2, 64), (2, 5), (1, 1)]):
+        monkeypatch.setattr(torch, "get_num_threads", lambda: threads)  # noqa: B023
+        monkeypatch.setattr(verb, "ITEMS_IN_A_GROUP", items)
+        names, files = written(trained, tmp_path / str(number), drawing=Drawing(seed=3))
+        assert names == list(expected) and files == expected
+
+
+def test_paths_come_in_the_order_of_the_corpus_and_of_the_voices(trained, tmp_path):
+    experiment, _ = load(trained[0])
+    voices = experiment.speakers[2::-2]
+    names, _ = written(trained, tmp_path / "x", speakers=voices, limit=5)
+    kind = "png" if listed(trained[1])[0].is_image else "wav"
+    assert names == [f"{u.id}--{voice}.{kind}" for u in listed(trained[1])[:5] for voice in voices]
+
+
+def test_a_file_that_goes_bad_is_named_and_the_others_are_as_before(tiny_experiment, tmp_path, monkeypatch, unitdisc):
+    corpus = make_corpus(tmp_path / "corpus", 5)
+    assert unitdisc("resynthesise", tiny_experiment, corpus, tmp_path / "good", "--device", "cpu").code == 0
+    usable = verb.usable_utterances
+
+    def spoilt(*arguments):
+        found = usable(*arguments)
+        (corpus.parent / "u02.wav").write_bytes(b"RIFF")  # after it was looked at
+        return found
+
+    monkeypatch.setattr(verb, "usable_utterances", spoilt)
+    done = unitdisc("resynthesise", tiny_experiment, corpus, tmp_path / "bad", "--device", "cpu")
+    assert done.code == 0 and done.err.count("u02.wav") == 1
+    assert "1 left out, 4 kept." in done.err and "5/5 utterances" in done.err
+    expected = {name: content for name, content in tree(tmp_path / "good").items() if not name.startswith("u02")}
+    assert tree(tmp_path / "bad") == expected
+    assert [line.rpartition("/")[2] for line in done.out.split()] == list(expected)
+
+
+def test_a_full_disk_ends_it(trained, tmp_path, monkeypatch):
+    def write(path, *_):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(verb, "write", write)
+    with pytest.raises(OSError, match="No space left"):
+        resynthesise(*trained, tmp_path / "x", device="cpu")
+
+
+@pytest.mark.parametrize("voices,most", [(1, 4), (2, 2), (9, 1)])
+def test_groups_are_no_larger_than_memory_allows(tiny_corpus, tiny_experiment, voices, most, monkeypatch):
+    experiment, _ = load(tiny_experiment)
+    signals, utterances = experiment.signals(tiny_experiment), listed(tiny_corpus)
+    monkeypatch.setattr(verb, "ITEMS_IN_A_GROUP", 4)
+    found = list(groups(utterances, signals, voices))
+    assert max(map(len, found)) == most
+    assert sorted(u.id for group in found for u in group) == [u.id for u in utterances]
+    monkeypatch.setattr(verb, "ITEMS_IN_A_GROUP", 100)
+    monkeypatch.setattr(verb, "FRAMES_IN_A_GROUP", 200)
+    for group in groups(utterances, signals, voices):
+        frames = [signals.frames_in(utterance) for utterance in group]
+        assert len(group) == 1 or voices * len(group) * max(frames) <= 200
+
+
+def test_steps_are_counted_in_utterances():
+    told = []
+    counted = Counted(told.append, utterances=3, steps=100)
+    for steps in (30, 3, 1, 0, 66):
+        counted(steps)
+    counted.tell(3)
+    assert told == [1, 2]
+    counted = Counted(told.append, utterances=3, steps=0)  # none could be read
+    counted.tell(3)
+    assert told == [1, 2, 3]
+
+
+def test_recordings_are_read_once_for_all_voices(tiny_corpus, tiny_experiment, tmp_path, monkeypatch):
+    read, features_of = [], Signals.features_of
+    monkeypatch.setattr(Signals, "features_of", lambda self, u: read.append(u.id) or features_of(self, u))
+    resynthesise(tiny_experiment, tiny_corpus, tmp_path / "x", ["s0", "s1"], limit=2, device="cpu")
+    assert read == ["u00", "u01"]

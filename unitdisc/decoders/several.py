@@ -1,0 +1,62 @@
+"""Drawing several items at once: each comes out as it would alone, from random numbers of its own."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Item:
+    """What one sample is drawn from."""
+
+    condition: Tensor  # [L, C]
+    size: int  # steps
+    generator: torch.Generator
+    given: Tensor | None = None  # [P, H], of line images
+
+    def sample(self, decoder: torch.nn.Module, temperature: float) -> Tensor:
+        """Alone: [size, ...]."""
+        given = () if self.given is None else (self.given[None],)
+        return decoder.sample(self.condition[None], self.size, self.generator, temperature, *given)[0]
+
+
+def sample_several(
+    decoder: torch.nn.Module,
+    items: Sequence[Item],
+    temperature: float,
+    finish: Callable[[int, Tensor], None],
+    tick: Callable[[int], None] = lambda steps: None,
+) -> None:
+    """Calls finish(index, target [S, ...]) for every item, from any thread, and tick(n) as n more steps are drawn.
+
+    A decoder with a loop for many items (`sample_several`) draws them together; with others each of torch's threads
+    draws one item after the other on a CPU. Either way the samples are those of `decoder.sample` for each alone.
+    The decoder stays in its mode; nothing is recorded for gradients.
+    """
+    together = getattr(decoder, "sample_several", None)
+    if together is not None:
+        together(items, temperature, finish, tick)
+        return
+
+    @torch.inference_mode()  # which holds for a thread
+    def draw(index: int) -> None:
+        finish(index, items[index].sample(decoder, temperature))
+        tick(items[index].size)
+
+    on_cpu = next(decoder.parameters()).device.type == "cpu"
+    run_in_threads(draw, range(len(items)), torch.get_num_threads() if on_cpu else 1)
+
+
+def run_in_threads(work: Callable[[int], object], numbers: Sequence[int], threads: int) -> None:
+    """Calls `work` for every number; what it raises first is raised here, and what has not begun by then never does."""
+    with ThreadPoolExecutor(max(1, min(threads, len(numbers)))) as pool:
+        futures = [pool.submit(work, number) for number in numbers]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
