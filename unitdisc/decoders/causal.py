@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unitdisc.decoders.gated import GatedSteps
 from unitdisc.distributed import uniform
 
 
@@ -16,7 +17,7 @@ class GatedLayer(nn.Module):
     """One convolution: a step sees `kernel` inputs, `dilation` apart, the newest of them its own.
 
     h = tanh(signal) * sigmoid(gate), each of them W * x + V c; x + W_r h goes to the next layer, W_s h to the head.
-    Time stays before channels, and a convolution is one matrix product over the taps laid side by side.
+    Time stays before channels: a convolution is a matrix product for every tap.
     """
 
     def __init__(self, channels: int, condition_dim: int, skip_channels: int, dilation: int, kernel: int, last: bool):
@@ -32,10 +33,15 @@ class GatedLayer(nn.Module):
         """How many steps back the oldest tap lies: the length of the queue."""
         return self.delays[0]
 
-    def taps(self, x: Tensor) -> Tensor:
-        """The inputs a step sees, side by side, zeros before the first: [B, S, C] -> [B, S, kernel * C]."""
-        size = x.shape[1]
-        return torch.cat([F.pad(x, (0, 0, delay, 0))[:, :size] for delay in self.delays], dim=-1)
+    def all_steps(self, x: Tensor, skips: Tensor, by_condition: Tensor, keep: bool) -> tuple[Tensor | None, Tensor]:
+        """x [S, B, C], skips [S, B, K], what condition and bias give to the gates [L, B, 2 * C] -> x, skips.
+
+        Adds to the skips in place. keep: the factors of the gates for the way back, or compute them again.
+        """
+        matrices = [self.gates.weight, self.skip.weight]
+        matrices += [None, None] if self.residual is None else [self.residual.weight, self.residual.bias]
+        cast = [None if matrix is None else matrix.to(x.dtype) for matrix in matrices]
+        return GatedSteps.apply(x, skips, by_condition, *cast, self.delays, keep)
 
 
 def gated(gates: Tensor) -> Tensor:
@@ -45,7 +51,10 @@ def gated(gates: Tensor) -> Tensor:
 
 
 class CausalStack(nn.Module):
-    """Gated layers, one per dilation, whose skip connections add up to what the head reads."""
+    """Gated layers, one per dilation, whose skip connections add up to what the head reads.
+
+    checkpoint: compute the gates again on the way back instead of keeping them.
+    """
 
     def __init__(
         self,
@@ -54,8 +63,10 @@ class CausalStack(nn.Module):
         skip_channels: int,
         dilations: Sequence[int],
         kernel: int = 2,
+        checkpoint: bool = False,
     ):
         super().__init__()
+        self.checkpoint = checkpoint
         if kernel < 2 or not dilations:
             raise ValueError(
                 f"a causal stack needs a layer and a kernel of 2 at least, not {len(dilations)} and {kernel}"
@@ -78,16 +89,20 @@ class CausalStack(nn.Module):
         Raises ValueError if S is not a multiple of L.
         """
         steps_per_condition(x.shape[1], condition.shape[1])
-        skips = 0
-        for layer in self.layers:
-            gates = layer.gates(layer.taps(x))
-            # projected at the condition's own slow clock, then repeated by broadcasting
-            by_condition = gates.unflatten(1, (condition.shape[1], -1)) + layer.condition(condition)[:, :, None]
-            hidden = gated(by_condition.flatten(1, 2))
-            skips = skips + layer.skip(hidden)
-            if layer.residual is not None:
-                x = x + layer.residual(hidden)
-        return skips
+        x = x.to(working_type(x)).transpose(0, 1).contiguous()  # as GatedSteps has it
+        bias = sum(layer.skip.bias for layer in self.layers).to(x.dtype)
+        skips = bias.expand(*x.shape[:2], -1).contiguous()
+        keep = torch.is_grad_enabled() and not self.checkpoint
+        for layer, by_condition in zip(self.layers, self.by_condition(condition, x.dtype)):
+            x, skips = layer.all_steps(x, skips, by_condition, keep)
+        return skips.transpose(0, 1)
+
+    def by_condition(self, condition: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """What condition [B, L, D] and bias give to the gates of every layer, by one product: each [L, B, 2 * C]."""
+        weight = torch.cat([layer.condition.weight for layer in self.layers])
+        bias = torch.cat([layer.gates.bias for layer in self.layers])
+        gates = F.linear(condition, weight, bias).to(dtype).unflatten(-1, (len(self.layers), -1))
+        return gates.permute(2, 1, 0, 3).contiguous().unbind()
 
     def unroll(
         self, start: Tensor, condition: Tensor, size: int, follow: Callable[[Tensor, int], tuple[Tensor, Tensor]]
@@ -115,6 +130,12 @@ class CausalStack(nn.Module):
             value, x = follow(skips, step)
             values.append(value)
         return torch.stack(values, dim=1)
+
+
+def working_type(x: Tensor) -> torch.dtype:
+    """The type products are taken in: that of an autocast around, or else of the input."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
 def heard(past: Tensor, start: Tensor, hidden: Tensor, dropout: float | None) -> Tensor:
