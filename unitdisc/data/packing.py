@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from unitdisc.corpus import CorpusError, Utterance, is_pipe
+from unitdisc.corpus import Utterance, is_pipe
 from unitdisc.data import image as images
 from unitdisc.data.audio import check_rate, check_samples, shorter, span
 from unitdisc.data.sources import AudioError, open_audio
@@ -22,9 +22,10 @@ from unitdisc.data.tars import BLOCK
 FORMATS = ("flac", "wav")
 COMPRESSED = {"FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}  # copied as they are where whole recordings are kept
 DEPTHS = {"PCM_24": "PCM_24", "PCM_32": "PCM_24", "FLOAT": "PCM_24", "DOUBLE": "PCM_24"}  # in FLAC; all else is 16 bits
-EXACT = {"PCM_S8": "int16", "PCM_U8": "int16", "PCM_16": "int16", "ULAW": "int16", "ALAW": "int16", "PCM_24": "int32"}
+EXACT = {"PCM_S8": "int16", "PCM_U8": "int16", "PCM_16": "int16", "ULAW": "int16", "ALAW": "int16"}
+EXACT |= {"PCM_24": "int32", "PCM_32": "int32", "FLOAT": "float64", "DOUBLE": "float64"}  # what holds each sample
 IMAGES = {"PNG": "png", "JPEG": "jpg", "TIFF": "tif", "WEBP": "webp", "BMP": "bmp", "GIF": "gif", "JPEG2000": "jp2"}
-LONGEST_KEY = 120  # characters; longer ones end in a hash
+LONGEST_KEY = 120  # bytes; longer ones end in a hash
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,10 @@ def safe(name: str) -> str:
     Letters, digits, `_` and `-` stay; everything else becomes %XX. Different names stay different.
     """
     quoted = re.sub(r"[^\w-]|^-", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)
-    if len(quoted) <= LONGEST_KEY:
+    if len(quoted.encode()) <= LONGEST_KEY:
         return quoted
-    return f"{quoted[:LONGEST_KEY]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    beginning = quoted.encode()[:LONGEST_KEY].decode(errors="ignore")
+    return f"{beginning}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def shares(items: Sequence[Item], most: int, seed: int | None) -> list[list[Item]]:
@@ -97,7 +99,10 @@ def pack(item: Item, form: str, whole: bool, allow_pipes: bool = False) -> Packe
 
 
 def pack_recording(utterances: Sequence[Utterance], form: str, whole: bool, allow_pipes: bool) -> Packed:
-    """Samples are kept as they are, all channels; of floating-point ones, FLAC keeps 24 bits."""
+    """Samples are kept as they are, all channels; of floating-point ones FLAC keeps 24 bits, of lossy ones 16 are kept.
+
+    What a lossy file has beyond full scale is clipped. Whole ones are copied.
+    """
     path = utterances[0].path
     with open_audio(path, allow_pipes) as file:
         for utterance in utterances:
@@ -128,7 +133,7 @@ def encoded(path: str, samples: np.ndarray, rate: int, subtype: str, form: str) 
         if samples.dtype.kind == "f" and np.abs(samples).max(initial=0) > 1 and subtype in DEPTHS:
             raise AudioError.at(path, "is louder than full scale, which FLAC cannot hold", "pack as WAV (--format wav)")
         subtype = DEPTHS.get(subtype, "PCM_16")
-    elif subtype not in soundfile.available_subtypes("WAV"):
+    elif subtype not in EXACT or subtype == "PCM_S8":  # lossy ones had no depth, and WAV has no such bytes
         subtype = "PCM_16"
     content = io.BytesIO()
     try:

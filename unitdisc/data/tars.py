@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from unitdisc.corpus import FileError
 
-MEMBER = re.compile(r"(.+\.tar):(\d+)", re.IGNORECASE)
+MEMBER = re.compile(r"(.+\.tar):(\d{1,18})", re.IGNORECASE)
 BLOCK = tarfile.BLOCKSIZE
 AT_ONCE = 1 << 24  # bytes: what is no larger is read in one go
 FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)  # no links, folders, devices, nor files with holes
@@ -94,10 +94,10 @@ def open_member(path: str | Path) -> Iterator[io.IOBase]:
 def member_size(stream: io.BufferedReader, path: str | Path, offset: int) -> int:
     """How long the file is whose data begin at an offset. Raises TarError if none begins there, or its end is gone."""
     there = stream.seek(0, io.SEEK_END)
-    stream.seek(max(offset - BLOCK, 0))
     try:
         if not BLOCK <= offset <= there or offset % BLOCK:
             raise tarfile.HeaderError
+        stream.seek(offset - BLOCK)
         header = tarfile.TarInfo.frombuf(stream.read(BLOCK), "utf-8", "surrogateescape")
     except (tarfile.HeaderError, ValueError):
         what = f"no file begins at byte {offset} ({there} bytes are there)"
