@@ -39,10 +39,10 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True)
 class Sample:
-    """The files in a tar whose names have the same beginning up to the first dot."""
+    """The files in a tar whose names begin with the same key."""
 
     key: str
-    members: dict[str, Member]  # what follows the first dot, in lower case -> file
+    members: dict[str, Member]  # what follows the key and a dot, in lower case -> file
 
 
 class Window(io.RawIOBase):
@@ -156,20 +156,20 @@ def members(path: Path) -> Iterator[Member]:
         raise TarError.at(path, what, AGAIN)
 
 
-def samples(path: Path) -> Iterator[Sample]:
-    """What belongs together in a tar, by WebDataset's convention: neighbours of one name up to its first dot.
+def samples(path: Path, last_dot: bool = False) -> Iterator[Sample]:
+    """What belongs together in a tar: neighbours of one name up to its first dot, by WebDataset's convention.
 
-    Raises TarError as `members` does.
+    last_dot: names end at their last dot, as in lhotse's Shar. Raises TarError as `members` does.
     """
-    named = ((*split_name(member.name), member) for member in members(path))
+    named = ((*split_name(member.name, last_dot), member) for member in members(path))
     for key, group in groupby(((key, kind, member) for key, kind, member in named if key), key=lambda each: each[0]):
         yield Sample(key, {kind: member for _, kind, member in group})
 
 
-def split_name(name: str) -> tuple[str, str]:
+def split_name(name: str, last_dot: bool = False) -> tuple[str, str]:
     """Key and extension of a file: "a/b.seg.JSON" is ("a/b", "seg.json"); both empty where there is no extension."""
     folder, _, base = name.removeprefix("./").rpartition("/")
-    stem, dot, kind = base.partition(".")
+    stem, dot, kind = base.rpartition(".") if last_dot else base.partition(".")
     return ("/".join(filter(None, (folder, stem))), kind.lower()) if stem and dot else ("", "")
 
 
