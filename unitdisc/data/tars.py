@@ -85,9 +85,17 @@ def open_member(path: str | Path) -> Iterator[io.IOBase]:
     Raises TarError if the tar is missing or cut off, and if no file begins there.
     """
     tar, offset = in_tar(path)
-    check_tar(tar)
-    with tar.open("rb") as stream:
-        size = member_size(stream, path, offset)
+    try:
+        stream = tar.open("rb")
+    except OSError:
+        check_tar(tar)
+        raise
+    with stream:
+        try:
+            size = member_size(stream, path, offset)
+        except TarError:
+            check_tar(tar)  # which may know better what is wrong
+            raise
         yield Window(stream, offset, size) if size > AT_ONCE else io.BytesIO(stream.read(size))
 
 
