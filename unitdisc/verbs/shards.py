@@ -74,7 +74,7 @@ def shards(
 
 def claim(folder: Path, settings: dict) -> None:
     """Says whose shards a folder holds. Raises CorpusError if they are of another corpus, or made in another way."""
-    path = folder / SETTINGS
+    path, taken = folder / SETTINGS, (folder / "shards").exists()  # in this order: others may be starting, too
     if path.exists():
         try:
             found = dict(json.loads(path.read_text(encoding="utf-8")))
@@ -83,7 +83,7 @@ def claim(folder: Path, settings: dict) -> None:
         if different := sorted(key for key in found.keys() | settings.keys() if found.get(key) != settings.get(key)):
             what = f"holds shards made in another way ({', '.join(different)} differ)"
             raise CorpusError(f"{folder}: {what}; remove it, or choose another folder")
-    elif (folder / "shards").exists():
+    elif taken:
         raise CorpusError(f"{folder / 'shards'}: holds something else; choose another folder")
     write_json(path, settings)
 
