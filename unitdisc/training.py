@@ -31,7 +31,8 @@ class TrainingOptions:
     batch_size: crops per step, over all processes; crop: feature frames (10 ms) that the decoder predicts in each,
     0 for whole utterances. learning_rate: Adam's, halved at the steps of halve_at. clip: largest norm of the
     gradient. average_decay: of the running average of weights that everything but training uses. valid_share: of
-    the utterances held out for validation, at most 64 of them. workers: processes that prepare batches.
+    the utterances held out for validation, at most 64 of them. workers: processes that prepare batches. order: how
+    the corpus is read: "random", "shards" (from beginning to end), or "auto": by shards if all of it lies in tars.
     """
 
     steps: int = 1_000_000
@@ -47,8 +48,11 @@ class TrainingOptions:
     checkpoint_every: int = 5000
     log_every: int = 100
     workers: int = 0
+    order: str = "auto"
 
     def __post_init__(self):
+        if self.order not in ("auto", "random", "shards"):
+            raise ValueError(f"order must be 'auto', 'random' or 'shards', not {self.order!r}")
         for name in ("steps", "batch_size", "valid_every", "checkpoint_every", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")

@@ -12,6 +12,7 @@ __all__ = ["app", "main"]
 COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
     corpora.doctor,
     corpora.validate,
+    corpora.shards,
     models.train,
     models.encode,
     models.features,

@@ -3,7 +3,7 @@
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from unitdisc.corpus import FileError, Utterance
+from unitdisc.data.tars import TarError, in_tar, open_member
 from unitdisc.files import written_aside
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".pgm", ".pbm", ".ppm", ".pnm", ".gif", ".jp2")
@@ -135,16 +136,19 @@ def resized(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
 @contextmanager
 def opened(path: str | Path) -> Iterator[Image.Image]:
     """An image that may be decoded; whatever goes wrong with it meanwhile is an ImageError."""
-    check_file(Path(path))
+    if not in_tar(path):
+        check_file(Path(path))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what is refused or repaired here
             # given a file and not its name, for from a mapped file Pillow turns uncompressed TIFFs wrongly
-            with Path(path).open("rb") as file, Image.open(file, formats=FORMATS) as image:
+            with source(path) as file, Image.open(file, formats=FORMATS) as image:
                 check_kind(image, path)
                 yield image
     except ImageError:
         raise
+    except TarError as error:
+        raise ImageError.at(error.file, error.what, error.cure) from error
     except Image.DecompressionBombError:
         raise too_large(path) from None
     except MemoryError:
@@ -154,6 +158,11 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
         if isinstance(error, UnidentifiedImageError):
             reason = "no image is recognised in it"
         raise ImageError.at(path, f"cannot be read ({reason})", "copy it again, or convert it to PNG") from error
+
+
+def source(path: str | Path) -> AbstractContextManager[io.IOBase]:
+    """A file, or one in a tar (`x.tar:512`), opened for reading."""
+    return open_member(path) if in_tar(path) else Path(path).open("rb")
 
 
 def check_file(path: Path) -> None:

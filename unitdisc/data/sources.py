@@ -1,4 +1,4 @@
-"""Where recordings come from: a file, an entry of a Kaldi archive, or the output of a command."""
+"""Where recordings come from: a file, an entry of a Kaldi archive or of a tar, or the output of a command."""
 
 import io
 import re
@@ -11,8 +11,9 @@ import soundfile
 
 from unitdisc.corpus import FileError, is_pipe
 from unitdisc.data.image import SUFFIXES
+from unitdisc.data.tars import TarError, Window, in_tar, open_member
 
-ARCHIVE = re.compile(r"(.+):(\d+)")  # an entry of a Kaldi archive: file and offset
+ARCHIVE = re.compile(r"(.+):(\d+)")  # an entry of a Kaldi archive, or of a tar: file and offset
 STREAMED = 0x7FFF0000  # headers written into a pipe claim about this many bytes or more, not knowing better
 
 
@@ -22,7 +23,7 @@ class AudioError(FileError):
 
 @contextmanager
 def open_audio(path: str | Path, allow_pipes: bool = False) -> Iterator[soundfile.SoundFile]:
-    """Opens a file, an entry of a Kaldi archive (`x.ark:123`) or, if allowed, the output of a command (`cmd |`).
+    """Opens a file, an entry of an archive (`x.ark:123`, `x.tar:512`) or, if allowed, a command's output (`cmd |`).
 
     Raises AudioError as `audio_info` does, also for what goes wrong while the file is open.
     """
@@ -33,6 +34,8 @@ def open_audio(path: str | Path, allow_pipes: bool = False) -> Iterator[soundfil
             if missing := bytes_missing(file):
                 raise AudioError.at(path, f"is truncated: its last {missing} bytes are missing", "copy it again")
             yield file
+    except TarError as error:
+        raise AudioError.at(error.file, error.what, error.cure) from error
     except (soundfile.SoundFileError, OSError) as error:
         raise unreadable(path, error) from error
 
@@ -57,6 +60,10 @@ def source(path: str, allow_pipes: bool) -> Iterator[str | io.IOBase]:
     """What soundfile can open: a path, the entry of an archive, or what a command wrote."""
     if is_pipe(path):
         yield io.BytesIO(run_pipe(path, allow_pipes))
+        return
+    if in_tar(path):
+        with open_member(path) as stream:
+            yield stream
         return
     archive = ARCHIVE.fullmatch(path)
     if archive and not Path(path).exists():
@@ -88,30 +95,6 @@ def run_pipe(command: str, allowed: bool) -> bytes:
         what = f"fails with exit status {done.returncode}" if done.returncode else "writes nothing"
         raise AudioError.at(command, f"{what} ({said})", "run the command by hand")
     return done.stdout
-
-
-class Window(io.RawIOBase):
-    """The bytes [start, start + size) of a file, as a file."""
-
-    def __init__(self, file: io.BufferedReader, start: int, size: int):
-        self.file, self.start, self.size, self.position = file, start, size, 0
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self.position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
-        return self.position
-
-    def readinto(self, buffer) -> int:
-        view = memoryview(buffer).cast("B")[: max(self.size - self.position, 0)]
-        self.file.seek(self.start + self.position)
-        count = self.file.readinto(view)
-        self.position += count
-        return count
 
 
 def archive_entry(file: io.BufferedReader, path: str, offset: int) -> Window:

@@ -16,6 +16,7 @@ from unitdisc.corpus import Utterance, held_out
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
+from unitdisc.data.shard_plan import ShardBatches, ShardPlan, in_shards, places_of
 from unitdisc.distributed import rank, start_processes, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
 from unitdisc.model import UnitModel
@@ -55,16 +56,24 @@ def train(
     utterances = usable_utterances(corpus, features, allow_pipes, strict, thorough=True)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
     corpus_used = description(corpus, utterances, features)
+    by_shard = in_shards(training.order, training_set)
+    options = with_order(options, by_shard)
+    if by_shard and rank() == 0:
+        why = "all recordings lie in them" if training.order == "auto" else "as training.order says"
+        console.say(f"reading shards from beginning to end, {why}; training.order=random jumps about in them")
     experiment = Experiment(options, speakers_of(utterances), corpus_used).with_defaults(TrainingOptions)
     check_same(experiment, folder)
     signals = prepare(experiment, training_set, folder, cache, allow_pipes)
 
-    def dataset(part: Sequence[Utterance], seed: int, share: tuple[int, int]) -> CropBatches:
+    def dataset(part: Sequence[Utterance], seed: int, share: tuple[int, int], by_shard: bool = False) -> CropBatches:
         frames = [signals.frames_in(utterance) for utterance in part]
+        if by_shard:
+            plan = ShardPlan(frames, places_of(part), training.batch_size, crop, stride, seed)
+            return ShardBatches(part, signals, plan, context, experiment.speakers, share)
         plan = CropPlan(frames, training.batch_size, crop, stride, seed)
         return CropBatches(part, signals, plan, context, experiment.speakers, share)
 
-    examples = dataset(training_set, training.seed, (rank(), world_size()))
+    examples = dataset(training_set, training.seed, (rank(), world_size()), by_shard)
     valid = []
     if validation_set:
         held_out = dataset(validation_set, training.seed, (0, 1))
@@ -132,6 +141,11 @@ def description(corpus: Path, utterances: Sequence[Utterance], features: Feature
     }
 
 
+def with_order(options: dict, by_shard: bool) -> dict:
+    """The options with how the corpus is read, where that was left to the corpus: it may not change on the way."""
+    return {**options, "training": {**options.get("training", {}), "order": "shards" if by_shard else "random"}}
+
+
 def check_same(experiment: Experiment, folder: Path) -> None:
     """Raises ExperimentError if the folder holds an experiment that differs: it cannot be continued."""
     if not (folder / "experiment.json").exists():
@@ -141,7 +155,8 @@ def check_same(experiment: Experiment, folder: Path) -> None:
             )
         return
     found = Experiment.read(folder)
-    old, new = flat(found.options), flat(experiment.options)
+    old = {"training.order": "random"} | flat(found.options)  # once there was no other
+    new = flat(experiment.options)
     different = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     different = [name for name in different if name not in MAY_CHANGE]
     if found.corpus.get("checksum") != experiment.corpus["checksum"] or found.speakers != experiment.speakers:

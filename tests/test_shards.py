@@ -1,0 +1,316 @@
+"""A packed corpus sounds, looks and trains like the one it was made of; what is bad is said, what broke off mended."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tiny import RATE, listed, make_corpus, make_lines, record, settings, tree
+from typer.testing import CliRunner
+
+from unitdisc.cli import app
+from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest, write_manifest
+from unitdisc.data.audio import audio_info, read_audio
+from unitdisc.data.image import read_line
+from unitdisc.data.packing import safe
+from unitdisc.data.tars import in_tar, members, samples
+from unitdisc.data.validation import validate
+from unitdisc.encodings import Encodings
+from unitdisc.kaldi import write_kaldi
+from unitdisc.verbs import shards as verb
+from unitdisc.verbs.encode import encode
+from unitdisc.verbs.shards import PackingOptions, shards, share_of
+
+SMALL = PackingOptions(max_mb=0.05)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def packed(corpus, tmp_path_factory) -> Path:
+    return shards(corpus, tmp_path_factory.mktemp("packed"), SMALL)
+
+
+def assert_same_sound(before: list[Utterance], after: list[Utterance]) -> None:
+    assert [u.id for u in before] == [u.id for u in after]
+    for old, new in zip(before, after):
+        np.testing.assert_array_equal(read_audio(new), read_audio(old))
+        facts = [(u.speaker, u.ticks, u.gender, u.text, u.alignment) for u in (old, new)]
+        assert facts[0] == facts[1]
+
+
+def test_a_packed_corpus_is_the_same_corpus(corpus, packed):
+    assert packed.name == corpus.name
+    assert_same_sound(listed(corpus), listed(packed))
+    assert all(in_tar(utterance.path) for utterance in listed(packed))
+    assert validate(packed) == []
+
+
+def test_shards_stay_below_the_limit(packed):
+    tars = sorted((packed.parent / "shards").glob("*.tar"))
+    assert len(tars) > 3
+    assert tars[0].name == "000000.tar"
+    assert all(tar.stat().st_size <= 50_000 for tar in tars)
+
+
+def test_each_shard_is_a_random_part_with_a_manifest_of_its_own(packed):
+    manifests = sorted((packed.parent / "shards").glob("*.jsonl"))
+    parts = [listed(manifest) for manifest in manifests]
+    assert sorted(u.id for part in parts for u in part) == [u.id for u in listed(packed)]
+    assert [u.id for part in parts for u in part] != [u.id for u in listed(packed)]
+    assert_same_sound(parts[0], [u for u in listed(packed) if u.id in {each.id for each in parts[0]}])
+
+
+def test_any_tool_can_read_a_shard(packed):
+    """tarfile and soundfile alone: KEY.flac, then KEY.json."""
+    utterances = {utterance.id: utterance for utterance in listed(packed)}
+    for path in (packed.parent / "shards").glob("*.tar"):
+        with tarfile.open(path) as tar:
+            names = tar.getnames()
+            for sound, text in zip(names[::2], names[1::2], strict=True):
+                facts = json.load(tar.extractfile(text))
+                assert (sound, text) == (f"{facts['id']}.flac", f"{facts['id']}.json")
+                wave, rate = soundfile.read(io.BytesIO(tar.extractfile(sound).read()), dtype="float32")
+                np.testing.assert_array_equal(wave, read_audio(utterances[facts["id"]]))
+                assert (facts["rate"], facts["speaker"]) == (rate, utterances[facts["id"]].speaker)
+                assert [Interval(*i) for i in facts["alignment"]["phone"]] == utterances[facts["id"]].alignment["phone"]
+
+
+def test_the_same_corpus_gives_the_same_bytes(corpus, packed, tmp_path):
+    shards(corpus, tmp_path, SMALL, workers=2)
+    assert tree(tmp_path) == tree(packed.parent)
+
+
+def test_an_interrupted_run_is_completed(corpus, packed, tmp_path, monkeypatch):
+    write, calls = verb.write_shard, []
+
+    def killed(*args):
+        calls.append(args)
+        if len(calls) == 3:
+            (tmp_path / "shards" / ".000002.tar.1.tmp").write_bytes(b"half")  # what a kill leaves behind
+            (tmp_path / "shards" / "000002.tar").write_bytes(b"no manifest yet")
+            raise KeyboardInterrupt
+        return write(*args)
+
+    monkeypatch.setattr(verb, "write_shard", killed)
+    with pytest.raises(KeyboardInterrupt):
+        shards(corpus, tmp_path, SMALL)
+    assert not (tmp_path / corpus.name).exists()
+    shards(corpus, tmp_path, SMALL)
+    assert len(calls) == 3 + len(list((tmp_path / "shards").glob("*.jsonl"))) - 2
+    assert tree(tmp_path) == tree(packed.parent)
+
+
+def test_parts_give_what_one_run_gives(corpus, packed, tmp_path):
+    assert shards(corpus, tmp_path, SMALL, share=share_of("2/2")) is None
+    assert not (tmp_path / corpus.name).exists()
+    assert shards(corpus, tmp_path, SMALL, share=share_of("1/2")) == tmp_path / corpus.name
+    assert tree(tmp_path) == tree(packed.parent)
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/2/3"])
+def test_parts_that_are_none_are_refused(text):
+    with pytest.raises(ValueError, match=r"write I/N"):
+        share_of(text)
+
+
+def test_a_folder_of_something_else_is_refused(corpus, packed, tmp_path):
+    with pytest.raises(CorpusError, match=r"made in another way \(format differ\)"):
+        shards(corpus, packed.parent, PackingOptions(max_mb=0.05, format="wav"))
+    other = make_corpus(tmp_path / "other", 3)
+    with pytest.raises(CorpusError, match="corpus, utterances differ"):
+        shards(other, packed.parent, SMALL)
+    (tmp_path / "mine" / "shards").mkdir(parents=True)
+    with pytest.raises(CorpusError, match="holds something else"):
+        shards(corpus, tmp_path / "mine", SMALL)
+
+
+KINDS = [
+    ("wav", "PCM_16", 1),
+    ("wav", "PCM_U8", 1),
+    ("wav", "PCM_24", 2),
+    ("wav", "ULAW", 1),
+    ("wav", "FLOAT", 1),
+    ("flac", "PCM_16", 2),
+    ("flac", "PCM_24", 1),
+    ("ogg", "VORBIS", 1),
+    ("mp3", "MPEG_LAYER_III", 1),
+]
+
+
+@pytest.mark.parametrize("suffix,subtype,channels", KINDS)
+@pytest.mark.parametrize("form,whole", [("flac", False), ("wav", False), ("flac", True)])
+def test_samples_survive(tmp_path, suffix, subtype, channels, form, whole):
+    """To the last bit, but where floating-point or lossy ones are rounded to 24 or 16 bits."""
+    wave = 0.1 * np.random.default_rng(0).standard_normal((16_000, channels)).clip(-3, 3)
+    path = tmp_path / f"long.{suffix}"
+    soundfile.write(path, wave, RATE, subtype=subtype)
+    first = Utterance("a", str(path), None, 3000, RATE, start=500)
+    last = Utterance("b", str(path), None, 8000, RATE, start=7000)
+    write_manifest(tmp_path / "c.jsonl", [first, last])
+    after = listed(shards(tmp_path / "c.jsonl", tmp_path / "p", PackingOptions(format=form, whole=whole)))
+    exact = not (suffix in ("ogg", "mp3") and not whole) and not (subtype == "FLOAT" and form == "flac")
+    for old, new in zip((first, last), after):
+        assert (new.start != 0) == whole
+        tolerance = 0 if exact else 2**-24 if subtype == "FLOAT" else 2**-15
+        np.testing.assert_allclose(read_audio(new), read_audio(old), rtol=0, atol=tolerance)
+    number = sum(1 for tar in (tmp_path / "p/shards").glob("*.tar") for _ in members(tar))
+    assert number == (2 if whole else 4)
+
+
+def test_what_flac_cannot_hold_is_said(tmp_path):
+    soundfile.write(tmp_path / "loud.wav", np.linspace(-3, 3, 9000), RATE, subtype="FLOAT")
+    write_manifest(tmp_path / "c.jsonl", [Utterance("a", str(tmp_path / "loud.wav"), None, 9000, RATE)])
+    with pytest.raises(CorpusError, match=r"louder than full scale.*--format wav"):
+        shards(tmp_path / "c.jsonl", tmp_path / "p", PackingOptions())
+    after = listed(shards(tmp_path / "c.jsonl", tmp_path / "q", PackingOptions(format="wav")))
+    assert np.abs(read_audio(after[0])).max() == 3
+
+
+def test_a_bad_file_is_left_out_and_said(tmp_path, capsys):
+    manifest = make_corpus(tmp_path, 6)
+    (tmp_path / "u02.wav").write_bytes((tmp_path / "u02.wav").read_bytes()[:3000])
+    (tmp_path / "u03.wav").unlink()
+    soundfile.write(tmp_path / "u04.wav", np.zeros(9000), RATE)
+    after = listed(shards(manifest, tmp_path / "p", SMALL))
+    assert [utterance.id for utterance in after] == ["u00", "u01", "u05"]
+    said = capsys.readouterr().err
+    for message in ("u02.wav: is truncated", "u03.wav: no such file", "u04 is silent", "3 left out, 3 kept"):
+        assert message in said
+    shards(manifest, tmp_path / "p", SMALL)  # finished, but what is missing is said again
+    assert "u03.wav: no such file" in capsys.readouterr().err
+    with pytest.raises(CorpusError, match=r"u0[234]"):
+        shards(manifest, tmp_path / "q", SMALL, strict=True)
+    assert not (tmp_path / "q" / manifest.name).exists()
+
+
+@pytest.mark.parametrize(
+    "name,expected",
+    [
+        ("p225_001-a", "p225_001-a"),
+        ("a.b", "a%2Eb"),
+        ("-rf", "%2Drf"),
+        ("a%2Eb", "a%252Eb"),
+        ("été", "été"),
+        ('a:"*?$`', "a%3A%22%2A%3F%24%60"),
+    ],
+)
+def test_names_are_safe(name, expected):
+    assert safe(name) == expected
+
+
+def test_names_of_any_id_stay_apart_and_short(tmp_path):
+    names = ["a.b", "a%2Eb", "a_b", "x" * 200, "x" * 201, "..", "字" * 100]
+    record(tmp_path / "u.wav", 6400, 0)
+    write_manifest(tmp_path / "c.jsonl", [Utterance(n, str(tmp_path / "u.wav"), None, 6400, RATE) for n in names])
+    after = shards(tmp_path / "c.jsonl", tmp_path / "p", PackingOptions())
+    found = list(samples(tmp_path / "p/shards/000000.tar"))
+    assert len({sample.key for sample in found}) == len(names)
+    assert all(sorted(sample.members) == ["flac", "json"] and len(sample.key.encode()) < 400 for sample in found)
+    assert sorted(utterance.id for utterance in listed(after)) == sorted(names)
+    assert max(len(Path(member.name).name.encode()) for member in members(tmp_path / "p/shards/000000.tar")) <= 255
+
+
+def test_a_kaldi_directory_is_packed(corpus, tmp_path):
+    write_kaldi(tmp_path / "kaldi", listed(corpus))
+    after = shards(tmp_path / "kaldi", tmp_path / "p", PackingOptions())
+    assert after.name == "kaldi.jsonl"
+    assert_same_sound(listed(corpus), listed(after))
+
+
+def test_shards_are_packed_anew(packed, tmp_path):
+    again = shards(packed, tmp_path, PackingOptions(max_mb=10, in_order=True))
+    assert_same_sound(listed(packed), listed(again))
+    assert len(list((tmp_path / "shards").glob("*.tar"))) == 1
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_lines_of_handwriting_are_packed(tmp_path, whole):
+    manifest = make_lines(tmp_path / "lines", 5)
+    lines = listed(manifest)
+    part = {"ticks": 40, "alignment": {}, "text": None}
+    lines.append(Utterance("part", lines[0].path, "w", start=10, height=lines[0].height, **part))
+    write_manifest(manifest, lines)
+    after = listed(shards(manifest, tmp_path / "p", PackingOptions(whole=whole)))
+    for old, new in zip(sorted(lines, key=lambda line: line.id), after, strict=True):
+        np.testing.assert_array_equal(read_line(new), read_line(old))
+    assert validate(tmp_path / "p" / manifest.name) == []
+    assert len(list(samples(tmp_path / "p/shards/000000.tar"))) == (5 if whole else 6)
+
+
+def test_the_command_line_packs(corpus, packed, tmp_path):
+    arguments = ["shards", str(corpus), str(tmp_path), "--max-mb", "0.05"]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.stdout.strip() == str(tmp_path / corpus.name)
+    assert tree(tmp_path) == tree(packed.parent)
+    assert CliRunner().invoke(app, [*arguments, "--format", "mp3"]).exception.args[0].startswith("--format mp3")
+
+
+def overrides(**more) -> list[str]:
+    return [part for part in settings(**more) if part != "--set"]
+
+
+@pytest.fixture(scope="module")
+def trained(packed, tmp_path_factory) -> Path:
+    from unitdisc.verbs.train import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    train("small", packed, folder, overrides(), device="cpu")
+    return folder
+
+
+def test_a_packed_corpus_is_read_shard_by_shard(trained, corpus, packed, tmp_path, capsys):
+    from unitdisc.verbs.train import train
+
+    assert json.loads((trained / "experiment.json").read_text())["options"]["training"]["order"] == "shards"
+    train("small", corpus, tmp_path / "loose", overrides(), device="cpu")
+    train("small", packed, tmp_path / "random", overrides(training__order="random"), device="cpu")
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (tmp_path / "loose", tmp_path / "random")]
+    assert weights[0] == weights[1] != (trained / "model.safetensors").read_bytes()
+    assert "from beginning to end" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_training_stops_and_goes_on_to_the_same_weights(trained, packed, tmp_path, stop):
+    from unitdisc.verbs.train import train
+
+    train("small", packed, tmp_path, overrides(training__steps=stop), device="cpu")
+    train("small", packed, tmp_path, overrides(training__workers=stop % 2), device="cpu")
+    assert (tmp_path / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
+
+
+def test_the_order_does_not_change_on_the_way(corpus, packed, tmp_path):
+    from unitdisc.experiment import ExperimentError
+    from unitdisc.verbs.train import train
+
+    train("small", corpus, tmp_path, overrides(training__steps=1), device="cpu")
+    with pytest.raises(ExperimentError, match=r"differs in training\.order"):
+        train("small", packed, tmp_path, overrides(), device="cpu")
+    experiment = json.loads((tmp_path / "experiment.json").read_text())
+    del experiment["options"]["training"]["order"]  # as before there was a choice
+    (tmp_path / "experiment.json").write_text(json.dumps(experiment))
+    train("small", corpus, tmp_path, overrides(training__steps=2), device="cpu")
+
+
+def test_encodings_are_those_of_the_files(trained, corpus, packed, tmp_path):
+    for name, manifest in (("loose", corpus), ("packed", packed)):
+        encode(trained, manifest, tmp_path / name, ["bottleneck"], device="cpu")
+    loose, same = (Encodings.open(tmp_path / name / "bottleneck") for name in ("loose", "packed"))
+    assert list(loose.codes) == list(same.codes) != []
+    for before, after in zip(loose, same):
+        np.testing.assert_array_equal(before.frames, after.frames)
+
+
+def test_manifests_may_be_moved_with_their_shards(packed, tmp_path):
+    import shutil
+
+    shutil.copytree(packed.parent, tmp_path / "elsewhere")
+    moved = listed(tmp_path / "elsewhere" / packed.name)
+    assert all(str(tmp_path) in utterance.path for utterance in moved)
+    assert audio_info(moved[0].path) == audio_info(next(read_manifest(packed)).path)

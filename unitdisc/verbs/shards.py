@@ -1,0 +1,154 @@
+"""unitdisc shards: a corpus packed into tars, and the manifest of what is in them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from joblib import Parallel, delayed
+
+from unitdisc import console
+from unitdisc.corpus import CorpusError, Utterance, corpus_checksum, read_manifest, write_manifest
+from unitdisc.data.packing import FORMATS, Item, items_of, shares
+from unitdisc.data.shard_writing import write_shard
+from unitdisc.files import write_json, write_text
+from unitdisc.kaldi import read_corpus
+from unitdisc.verbs.folders import folder_for_results
+
+SETTINGS = "shards.json"
+
+
+@dataclass(frozen=True)
+class PackingOptions:
+    """How a corpus is packed. max_mb: of a tar; format: "flac" or "wav"; whole: keep recordings, do not cut them."""
+
+    max_mb: float = 1000
+    format: str = "flac"
+    whole: bool = False
+    in_order: bool = False
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.format not in FORMATS:
+            raise ValueError(f"--format {self.format}: choose one of {list(FORMATS)}")
+        if not self.max_mb > 0:
+            raise ValueError(f"--max-mb {self.max_mb}: must be more than 0; 1000 is usual")
+
+
+def shards(
+    corpus: Path,
+    folder: Path,
+    options: PackingOptions,
+    allow_pipes: bool = False,
+    strict: bool = False,
+    workers: int = 1,
+    share: tuple[int, int] = (1, 1),
+) -> Path | None:
+    """Writes folder/shards/NNNNNN.tar, a manifest beside each, and, when all are there, that of the corpus.
+
+    What was finished before is not done again. A bad recording is said and left out, or, with `strict`, ends it.
+    share: which part of the shards to write, such as (2, 8), the second of eight.
+    Returns the manifest, or None while shards are missing. Raises CorpusError if nothing can be packed, and if the
+    folder holds shards of something else.
+    """
+    folder = folder_for_results(folder)
+    utterances = read_corpus(corpus, allow_pipes)
+    settings = {"corpus": corpus_checksum(utterances), "utterances": len(utterances), **asdict(options)}
+    claim(folder, settings)
+    parts = shares(
+        items_of(utterances, options.whole), round(options.max_mb * 1e6), None if options.in_order else options.seed
+    )
+    numbers = range(share[0] - 1, len(parts), share[1])
+    wanted = [number for number in numbers if not manifest_of(folder, number).exists()]
+    with console.progress("packing", len(parts), "shards", len(parts) - len(wanted)) as advance:
+        pack_one = delayed(pack_shard)
+        tasks = (pack_one(folder, number, parts[number], options, allow_pipes, strict) for number in wanted)
+        for error in Parallel(n_jobs=workers, return_as="generator")(tasks):
+            if error is not None:
+                raise CorpusError(error)
+            advance(1)
+    if not all(manifest_of(folder, number).exists() for number in range(len(parts))):
+        return None
+    return finish(folder, name_of(corpus), len(parts))
+
+
+def claim(folder: Path, settings: dict) -> None:
+    """Says whose shards a folder holds. Raises CorpusError if they are of another corpus, or made in another way."""
+    path, taken = folder / SETTINGS, (folder / "shards").exists()  # in this order: others may be starting, too
+    if path.exists():
+        try:
+            found = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise CorpusError(f"{path}: damaged ({error}); remove the folder and pack again") from error
+        if different := sorted(key for key in found.keys() | settings.keys() if found.get(key) != settings.get(key)):
+            what = f"holds shards made in another way ({', '.join(different)} differ)"
+            raise CorpusError(f"{folder}: {what}; remove it, or choose another folder")
+    elif taken:
+        raise CorpusError(f"{folder / 'shards'}: holds something else; choose another folder")
+    write_json(path, settings)
+
+
+def manifest_of(folder: Path, number: int) -> Path:
+    """The manifest of a shard: written last, so that a shard with one is complete."""
+    return folder / "shards" / f"{number:06d}.jsonl"
+
+
+def left_out_of(folder: Path, number: int) -> Path:
+    return folder / "shards" / f"{number:06d}.left_out.txt"
+
+
+def pack_shard(
+    folder: Path, number: int, items: Sequence[Item], options: PackingOptions, allow_pipes: bool, strict: bool
+) -> str | None:
+    """Writes one shard; returns what is wrong if it may not be."""
+    manifest = manifest_of(folder, number)
+    for leftover in (*manifest.parent.glob(f".{number:06d}*.tmp"), *manifest.parent.glob(f"{number:06d}*.*")):
+        leftover.unlink()  # of a killed run
+    most = round(options.max_mb * 1e6)
+    keep = (options.format, options.whole, allow_pipes, strict)
+    try:
+        kept, problems = write_shard(manifest.parent, manifest.stem, items, most, *keep)
+    except CorpusError as error:
+        return str(error)
+    if problems:
+        write_text(left_out_of(folder, number), "".join(f"{' '.join(str(each).split())}\n" for each in problems))
+    write_manifest(manifest, kept)
+    return None
+
+
+def finish(folder: Path, name: str, number: int) -> Path:
+    """Writes the manifest of all shards, and says what was left out."""
+    utterances = list(packed(folder, number))
+    problems = [
+        line
+        for shard in range(number)
+        if left_out_of(folder, shard).exists()
+        for line in left_out_of(folder, shard).read_text(encoding="utf-8").splitlines()
+    ]
+    if not utterances:
+        raise CorpusError(f"{folder}: nothing could be packed, the first problem: {problems[0]}")
+    manifest = folder / f"{name}.jsonl"
+    write_manifest(manifest, utterances)
+    console.say_problems(problems, len(utterances), len(problems))
+    return manifest
+
+
+def packed(folder: Path, number: int) -> Iterator[Utterance]:
+    for shard in range(number):
+        if manifest_of(folder, shard).stat().st_size:
+            yield from read_manifest(manifest_of(folder, shard))
+
+
+def name_of(corpus: Path) -> str:
+    return corpus.stem if corpus.suffix == ".jsonl" else corpus.resolve().name
+
+
+def share_of(text: str | None) -> tuple[int, int]:
+    """The part of the work that "2/8" stands for. Raises ValueError if it is none."""
+    try:
+        part, parts = map(int, text.split("/")) if text else (1, 1)
+        if not 1 <= part <= parts:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"--shard {text}: write I/N, such as 2/8, the second of eight") from None
+    return part, parts
