@@ -20,7 +20,7 @@ WIDTH = {"bottleneck.dim": 8}
 CODES = WIDTH | {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 3}
 GRADIENT = CODES | {"bottleneck.codebook": "gradient", "bottleneck.codebook_rate": 10, "bottleneck.reestimations": 2}
 KINDS = {
-    "vq": CODES | {"bottleneck.decay": 0.8},
+    "vq": CODES | {"bottleneck.decay": 0.8, "bottleneck.batch_norm": "false"},
     "vq with batch norm": CODES | {"bottleneck.batch_norm": "true"},
     "vq by gradient": GRADIENT | {"bottleneck.batch_norm": "false"},
     "piecewise-vq": CODES | {"bottleneck.kind": "piecewise-vq", "bottleneck.batch_norm": "true"},

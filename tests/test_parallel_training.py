@@ -22,7 +22,8 @@ APART = {  # what cannot be the same in parts, for it is of the frames that are 
     "line images",
 }
 IN_PARTS = sorted(KINDS.keys() - APART)
-OF_A_PART = {"perplexity", "hidden_units_used"}  # metrics, averaged over parts
+WEIGHTLESS = ("encoder.layers.8.bias", "bottleneck.normalise.mean")  # batch norm takes a bias before it away again
+OF_A_PART = {"perplexity", "hidden_units_used", "codes_used"}  # metrics, averaged over parts
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,10 @@ def two(tmp_path_factory) -> Path:
 
 def assert_in_step(a: Path, b: Path, unlike: set[str] = frozenset()) -> None:
     """Weights, codebooks, switch costs, statistics, averages and what was logged agree to rounding."""
-    first, second = (safetensors.torch.load_file(folder / "state.safetensors") for folder in (a, b))
+    states = [safetensors.torch.load_file(folder / "state.safetensors") for folder in (a, b)]
+    if "bottleneck.normalise.mean" in states[0]:  # Adam makes steps of the rounding errors that are its gradient
+        states = [{name: kept for name, kept in state.items() if not name.endswith(WEIGHTLESS)} for state in states]
+    first, second = states
     torch.testing.assert_close(first, second, rtol=1e-4, atol=2e-5)
     logs = [[json.loads(line) for line in (path / "log.jsonl").read_text().splitlines()] for path in (a, b)]
     for one, other in zip(*logs, strict=True):

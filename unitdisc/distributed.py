@@ -98,9 +98,23 @@ def sum_with_gradient(value: Tensor) -> Tensor:
     """The sum of a tensor over processes; gradients flow back to every process."""
     if world_size() == 1:
         return value
-    from torch.distributed.nn.functional import all_reduce
+    return SumOverProcesses.apply(value)
 
-    return all_reduce(value)
+
+class SumOverProcesses(torch.autograd.Function):
+    """What one process adds moves the sum of every process."""
+
+    @staticmethod
+    def forward(context: torch.autograd.function.FunctionCtx, value: Tensor) -> Tensor:
+        total = value.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: torch.autograd.function.FunctionCtx, gradient: Tensor) -> Tensor:
+        total = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
 
 
 def rows_of_all(rows: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -105,7 +106,9 @@ class Trainer:
         self.log = Log(self.folder / "log.jsonl", self.step)
         stepwise = self.model
         if world_size() > 1:
-            stepwise = DistributedDataParallel(self.model, broadcast_buffers=False)
+            with warnings.catch_warnings():  # its successor would copy all buffers once more
+                warnings.filterwarnings("ignore", "`broadcast_buffers`", FutureWarning)
+                stepwise = DistributedDataParallel(self.model, broadcast_buffers=False)
         agreement = Agreement()
         started = time.monotonic()
         with interruptible() as stop_wanted:
