@@ -16,7 +16,9 @@ MAY_IMPORT = {
     "console": set(),
     "alarms": set(),
     "corpus": {"files"},
-    "encodings": {"files"},
+    "sharding": set(),
+    "unit_lists": {"files", "sharding"},
+    "encodings": {"files", "sharding", "unit_lists"},
     "batch": {"distributed"},
     "kaldi": {"corpus", "files", "data"},  # data.audio alone: how long a recording is
     "units": {"corpus", "encodings", "files"},
@@ -44,14 +46,14 @@ MAY_IMPORT = {
     },
     "calibration": {"batch", "corpus", "data", "encoding", "model"},
     "likelihood": {"batch", "corpus", "data", "model", "training"},
-    "encoding": {"corpus", "data", "encodings", "model"},
+    "encoding": {"corpus", "data", "encodings", "model", "sharding"},
     "kmeans": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "segmenting": {"bottlenecks", "corpus", "encodings", "evaluation", "kmeans", "units"},
     "finding": {"corpus", "encodings", "evaluation", "kmeans"},
-    "evaluation": {"corpus", "encodings", "files"},
+    "evaluation": {"corpus", "encodings", "files", "sharding"},
     "aligning": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files"},
     "report": {"corpus", "data", "encodings", "evaluation", "files", "units"},
-    "cli": {"console", "model", "verbs"},
+    "cli": {"console", "model", "sharding", "verbs"},
 }
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
     "torchaudio": {"aligning", "data", "verbs"},

@@ -79,8 +79,8 @@ def test_a_folder_is_incomplete_until_it_is_declared_complete(tmp_path):
 def test_an_interrupted_folder_is_completed(tmp_path):
     first = EncodingsWriter(tmp_path / "cut", SETTINGS)
     first.write(encoding("b", 7))
-    first.file.write('{"utterance": "c", "co')  # torn by a kill
-    first.file.flush()
+    first.units.file.write('{"utterance": "c", "co')  # torn by a kill
+    first.units.file.flush()
     (tmp_path / "cut/.c.npy.123.tmp").write_bytes(b"half an arr")
     second = EncodingsWriter(tmp_path / "cut", SETTINGS)
     assert "b" in second

@@ -1,11 +1,11 @@
 """One padded minibatch: everything the models know about the data."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
-from unitdisc.distributed import mean_over_processes
+from unitdisc.distributed import mean_count
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,12 @@ class Batch:
     def target_mask(self) -> Tensor:
         return padding_mask(self.target_lengths, self.target.shape[1])
 
+    def split(self, parts: int) -> list["Batch"]:
+        """The items in as many parts of the same size."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        tensors = {name: value.chunk(parts) for name, value in values.items() if isinstance(value, Tensor)}
+        return [replace(self, **{name: pieces[i] for name, pieces in tensors.items()}) for i in range(parts)]
+
     def to(self, device: torch.device | str) -> "Batch":
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         moved = {
@@ -43,8 +49,8 @@ def padding_mask(lengths: Tensor, size: int) -> Tensor:
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """The mean of the values inside the mask; over several processes, the processes' results average to it."""
-    return values[mask].sum() / mean_over_processes(mask.sum().to(values.dtype)).clamp(min=1)
+    """The mean of the values inside the mask; over several processes or parts, their results average to it."""
+    return values[mask].sum() / mean_count(mask, values.dtype).clamp(min=1)
 
 
 def cut(frames: Tensor, starts: Tensor, size: int) -> Tensor:

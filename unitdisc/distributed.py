@@ -2,13 +2,53 @@
 
 Every process draws the random numbers of the whole batch from the same stream and keeps its own rows; means are over
 the frames of all processes; codebooks see the frames of all processes. With one process all of this is the identity.
+
+The same holds where a process computes its share in parts, one after the other (gradient accumulation): every part
+draws the numbers of the whole batch again and keeps its rows, and what a step learns once is learnt with the last part.
 """
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+PATIENCE = timedelta(days=7)  # that processes wait for the first, which may have a whole corpus to read
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a step's batch that is being computed."""
+
+    index: int = 0
+    parts: int = 1
+    counts: Mapping[int, Tensor] = field(default_factory=dict)  # width of a mask -> its mean count over the parts
+
+    @property
+    def is_last(self) -> bool:
+        return self.index == self.parts - 1
+
+
+WHOLE = Part()
+_current = [WHOLE]
+
+
+def part() -> Part:
+    return _current[-1]
+
+
+@contextmanager
+def computing(a_part: Part) -> Iterator[None]:
+    """Tells the models which part of the batch they see. Every part begins at the same random state."""
+    _current.append(a_part)
+    try:
+        yield
+    finally:
+        _current.pop()
 
 
 def world_size() -> int:
@@ -20,18 +60,29 @@ def rank() -> int:
 
 
 def own_rows(rows: Tensor) -> Tensor:
-    """This process's share of what was drawn for the whole batch: [world * B, ...] -> [B, ...]."""
-    return rows.chunk(world_size())[rank()] if world_size() > 1 else rows
+    """What was drawn for the items in hand, of that for the whole batch: [shares * B, ...] -> [B, ...]."""
+    return rows if shares() == 1 else rows.chunk(shares())[rank() * part().parts + part().index]
+
+
+def shares() -> int:
+    """How many parts of processes make up the batch of a step."""
+    return world_size() * part().parts
 
 
 def uniform(batch: int, *shape: int, device: torch.device) -> Tensor:
-    """Uniform numbers in [0, 1) for this process's items: [batch, *shape]."""
-    return own_rows(torch.rand(world_size() * batch, *shape, device=device))
+    """Uniform numbers in [0, 1) for the items in hand: [batch, *shape]."""
+    return own_rows(torch.rand(shares() * batch, *shape, device=device))
 
 
 def normal(batch: int, *shape: int, device: torch.device) -> Tensor:
-    """Standard normal numbers for this process's items: [batch, *shape]."""
-    return own_rows(torch.randn(world_size() * batch, *shape, device=device))
+    """Standard normal numbers for the items in hand: [batch, *shape]."""
+    return own_rows(torch.randn(shares() * batch, *shape, device=device))
+
+
+def mean_count(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """How many places of a mask [B, T] are true, on average over processes and the parts of the batch."""
+    known = part().counts.get(mask.shape[1])
+    return mean_over_processes(mask.sum().to(dtype) if known is None else known.to(dtype))
 
 
 def mean_over_processes(value: Tensor) -> Tensor:
@@ -47,9 +98,23 @@ def sum_with_gradient(value: Tensor) -> Tensor:
     """The sum of a tensor over processes; gradients flow back to every process."""
     if world_size() == 1:
         return value
-    from torch.distributed.nn.functional import all_reduce
+    return SumOverProcesses.apply(value)
 
-    return all_reduce(value)
+
+class SumOverProcesses(torch.autograd.Function):
+    """What one process adds moves the sum of every process."""
+
+    @staticmethod
+    def forward(context: torch.autograd.function.FunctionCtx, value: Tensor) -> Tensor:
+        total = value.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: torch.autograd.function.FunctionCtx, gradient: Tensor) -> Tensor:
+        total = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
 
 
 def rows_of_all(rows: Tensor) -> Tensor:
@@ -73,6 +138,46 @@ def of_first(value: Tensor) -> Tensor:
         value = value.contiguous()
         dist.broadcast(value, 0)
     return value
+
+
+class LostProcessError(ConnectionError):
+    """Another process of the same training went away; the message says what to do."""
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Raises LostProcessError where another process is not there to be computed with any more."""
+    try:
+        yield
+    except RuntimeError as error:  # gloo has no class of its own
+        known = (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError)
+        if world_size() == 1 or not (isinstance(error, known) or "gloo" in str(error).lower()):
+            raise
+        reason = str(error).splitlines()[0].rpartition("] ")[2].rstrip(".")
+        raise LostProcessError(
+            f"process {rank()} of {world_size()} stopped, for another went away ({reason}); "
+            "see what that one says, then run the same command again, which goes on from the last checkpoint"
+        ) from error
+
+
+class Agreement:
+    """Lets processes agree beside the work of their devices, which need not be waited for."""
+
+    def __init__(self):
+        self.group = dist.new_group(backend="gloo", timeout=PATIENCE) if world_size() > 1 else None
+
+    def on(self, wish: bool) -> bool:
+        """Whether any process wishes it. All must ask."""
+        if self.group is None:
+            return wish
+        wishes = torch.tensor(int(wish))
+        dist.all_reduce(wishes, dist.ReduceOp.MAX, group=self.group)
+        return bool(wishes)
+
+    def wait(self) -> None:
+        """Returns when every process has come here, be it after days."""
+        if self.group is not None:
+            dist.barrier(group=self.group)
 
 
 def start_processes(device: str | None = None) -> str:

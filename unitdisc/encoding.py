@@ -14,6 +14,7 @@ from unitdisc.data.features import Features
 from unitdisc.data.loading import Signals, stacked, whole_utterances
 from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.model import UnitModel
+from unitdisc.sharding import WHOLE, Shard
 
 FRAMES_IN_A_BATCH = 20_000
 
@@ -26,21 +27,23 @@ def encode(
     points: Sequence[str],
     source: dict,
     advance: Callable[[int], None],
+    shard: Shard = WHOLE,
 ) -> list[str]:
     """Writes folder/POINT/ for every probe point; returns what could not be encoded, as messages.
 
     source: what the encodings' settings say of the model. advance(n): called as n more utterances are done.
-    Utterances that are there already are left alone, unless their recording has changed since; batches are the same
-    however often the run was interrupted, so the result is too.
+    shard: the share of the batches that is encoded. Utterances that are there already are left alone, unless their
+    recording has changed since; batches are the same however often the run was interrupted and however many shards
+    there are, so the result is too.
     Raises FloatingPointError if the model makes anything of an utterance that is no number.
     """
     stride = model.encoder.stride
     grid = signals.features.grid(stride, model.encoder.offset)
-    writers = {point: EncodingsWriter(folder / point, {"point": point, **grid, **source}) for point in points}
+    writers = {point: EncodingsWriter(folder / point, {"point": point, **grid, **source}, shard) for point in points}
     device = next(model.parameters()).device
     problems = []
-    for group in whole_utterances(utterances, signals, FRAMES_IN_A_BATCH):
-        wanted = [utterances[i] for i in group]
+    groups = shares_of(utterances, signals, shard)
+    for wanted in groups:
         if not all(is_done(writers.values(), u, -(-signals.frames_in(u) // stride)) for u in wanted):
             features, there, bad = features_of(signals, wanted)
             problems += bad
@@ -48,10 +51,21 @@ def encode(
                 outputs = encode_batch(model, features, device)
                 for row, utterance in enumerate(there):
                     write(writers, outputs, row, utterance, grid, signals.features.scale(utterance))
-        advance(len(group))
+        advance(len(wanted))
     for writer in writers.values():
-        writer.finish()
+        writer.finish(share_of(shard, [utterance for wanted in groups for utterance in wanted]))
     return problems
+
+
+def shares_of(utterances: Sequence[Utterance], signals: Signals, shard: Shard) -> list[list[Utterance]]:
+    """The batches of a shard: utterances of like length."""
+    groups = shard.of(whole_utterances(utterances, signals, FRAMES_IN_A_BATCH))
+    return [[utterances[i] for i in group] for group in groups]
+
+
+def share_of(shard: Shard, utterances: Sequence[Utterance]) -> list[str] | None:
+    """The utterances that a shard answers for; None if that is all there are."""
+    return None if shard.is_whole else [utterance.id for utterance in utterances]
 
 
 def is_done(writers: Iterable[EncodingsWriter], utterance: Utterance, frames: int) -> bool:
@@ -106,10 +120,12 @@ def encode_features(
     folder: Path,
     point: str,
     advance: Callable[[int], None],
+    shard: Shard = WHOLE,
 ) -> list[str]:
     """Writes plain features as encodings in `folder`; returns what could not be read, as messages."""
+    utterances = shard.of(utterances)
     grid = features.grid()
-    writer = EncodingsWriter(folder, {"point": point, **grid, "features": asdict(features)})
+    writer = EncodingsWriter(folder, {"point": point, **grid, "features": asdict(features)}, shard)
     problems = []
     for utterance in utterances:
         if not is_done([writer], utterance, features.frames_in(utterance)):
@@ -121,5 +137,5 @@ def encode_features(
                 scale = features.scale(utterance)
                 writer.write(Encoding(utterance.id, centres_in_ticks(len(frames), grid, scale), frames), scale == 1)
         advance(1)
-    writer.finish()
+    writer.finish(share_of(shard, utterances))
     return problems

@@ -9,14 +9,16 @@ A folder of encodings is what the ZeroSpeech tools read, and a little more:
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unitdisc.files import write_json, write_text, written_aside
+from unitdisc.files import write_json, written_aside
+from unitdisc.sharding import WHOLE, Shard
+from unitdisc.unit_lists import UnitList, finished_lists, what_is_missing
 
 MOST = 1e15  # ticks: all whole numbers below are floating-point numbers too
 MAGIC = b"\x93NUMPY"  # every .npy file begins so
@@ -61,10 +63,12 @@ class Encodings:
         refuse_settings(folder / "encodings.json", settings)
         if not is_regular(settings) and not (folder / "centres").is_dir():
             raise EncodingsError(f"{folder}: no encodings.json says how far apart frames are; give the frame rate")
-        if (folder / "units.jsonl").exists():
-            codes = read_codes(folder / "units.jsonl")
-        elif (folder / "units.jsonl.part").exists():
-            raise EncodingsError(f"{folder}: encoding was interrupted; run the same `unitdisc encode` again")
+        if lists := finished_lists(folder):
+            codes = {}
+            for path in lists:
+                codes |= read_codes(path) if len(lists) == 1 or path.stat().st_size else {}  # a shard may have none
+        elif missing := what_is_missing(folder):
+            raise EncodingsError(f"{folder}: {missing}")
         else:
             codes = dict.fromkeys(path.stem for path in folder.glob("*.npy"))
         if not codes:
@@ -220,21 +224,22 @@ class EncodingsWriter:
     """Fills a folder of encodings; one that was interrupted is completed, not begun anew.
 
     While something is missing there is no units.jsonl, so that nobody reads half of a corpus.
+    shard: the share of a corpus that this writer has; writers of different shards may be at work at the same time.
     Raises EncodingsError if the folder holds encodings made in another way.
     """
 
-    def __init__(self, folder: Path, settings: dict):
+    def __init__(self, folder: Path, settings: dict, shard: Shard = WHOLE):
         self.folder = Path(folder)
-        self.lines = self.finished(settings)
+        self.refuse_other(settings)
+        self.units = UnitList(self.folder, shard)
         write_json(self.folder / "encodings.json", settings)
-        for leftover in (*self.folder.glob(".*.tmp"), *self.folder.glob("centres/.*.tmp")):  # of a killed run
-            leftover.unlink()
-        text = "".join(self.lines[utterance] + "\n" for utterance in sorted(self.lines))
-        write_text(self.folder / "units.jsonl.part", text)
-        self.file = (self.folder / "units.jsonl.part").open("a", encoding="utf-8")
+        if shard.is_whole:
+            for leftover in (*self.folder.glob(".*.tmp"), *self.folder.glob("centres/.*.tmp")):  # of a killed run
+                leftover.unlink()
+        self.units.open()
 
     def __contains__(self, utterance: str) -> bool:
-        return utterance in self.lines
+        return utterance in self.units.lines
 
     def is_current(self, utterance: str, frames: int, source: Path | None) -> bool:
         """Whether an utterance is there, as long as it must be, and not older than the file it was made from."""
@@ -247,7 +252,7 @@ class EncodingsWriter:
 
     def write(self, encoding: Encoding, regular: bool = True) -> None:
         """Adds an utterance; regular=False keeps the centres of its frames too."""
-        (self.folder / "units.jsonl").unlink(missing_ok=True)
+        self.units.reopen()
         self.save_array(self.folder / f"{encoding.utterance}.npy", encoding.frames.astype(np.float32))
         centres = self.folder / "centres" / f"{encoding.utterance}.npy"
         if regular:
@@ -255,41 +260,23 @@ class EncodingsWriter:
         else:
             self.save_array(centres, encoding.centres)
         codes = None if encoding.codes is None else encoding.codes.tolist()
-        line = json.dumps({"utterance": encoding.utterance, "codes": codes})
-        self.lines[encoding.utterance] = line
-        self.file.write(line + "\n")
-        self.file.flush()
+        self.units.add(encoding.utterance, json.dumps({"utterance": encoding.utterance, "codes": codes}))
 
-    def finish(self) -> None:
-        """Declares the folder complete."""
-        self.file.close()
-        write_text(self.folder / "units.jsonl", "".join(self.lines[name] + "\n" for name in sorted(self.lines)))
-        (self.folder / "units.jsonl.part").unlink(missing_ok=True)
+    def finish(self, share: Iterable[str] | None = None) -> None:
+        """Declares the folder complete, or the share of a shard: its utterances."""
+        self.units.finish(share)
 
-    def finished(self, settings: dict) -> dict[str, str]:
-        """The lines of units.jsonl of the utterances that are there already."""
+    def refuse_other(self, settings: dict) -> None:
         found = read_settings(self.folder)
         if found is None:
             if any(self.folder.glob("*.npy")):
                 raise EncodingsError(f"{self.folder}: holds .npy files of something else; choose another folder")
-            return {}
-        if found != json.loads(json.dumps(settings)):
+        elif found != json.loads(json.dumps(settings)):
             different = sorted(key for key in found.keys() | settings.keys() if found.get(key) != settings.get(key))
             raise EncodingsError(
                 f"{self.folder}: holds encodings made in another way ({', '.join(different)} differ); "
                 "remove it or choose another folder"
             )
-        lines = {}
-        for name in ("units.jsonl", "units.jsonl.part"):
-            if (self.folder / name).exists():
-                for line in (self.folder / name).read_text(encoding="utf-8", errors="replace").splitlines():
-                    try:
-                        utterance = json.loads(line)["utterance"]
-                    except (ValueError, KeyError, TypeError):  # torn by a kill
-                        continue
-                    if (self.folder / f"{utterance}.npy").exists():
-                        lines[utterance] = line
-        return lines
 
     @staticmethod
     def save_array(path: Path, array: np.ndarray) -> None:

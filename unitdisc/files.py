@@ -14,7 +14,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 
     Raises OSError naming `path` where that goes wrong, as on a full disk; what was there before stays.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(3).hex()}.tmp")  # of several machines, too
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside

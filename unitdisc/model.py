@@ -54,6 +54,13 @@ class UnitModel(nn.Module):
         lengths = (lengths - starts).clamp(max=size)
         return self.bottleneck(cut(encoded, starts, size), padding_mask(lengths, size)), lengths
 
+    def counts(self, batch: Batch) -> dict[int, Tensor]:
+        """How many latents and how many target steps of a batch are no padding, by the width of their masks."""
+        stride = self.encoder.stride
+        size = -(-batch.target_frames // stride)
+        latents = (-(-batch.lengths // stride) - batch.starts // stride).clamp(0, size)
+        return {size: latents.sum(), batch.target.shape[1]: batch.target_lengths.sum()}
+
     def reconstruction(self, batch: Batch, condition: Tensor) -> Tensor:
         """Negative log-likelihood in nats per value of the target (a sample, a mel bin, a pixel)."""
         log_prob = self.decoder.log_prob(batch.target, condition, batch.target_lengths)

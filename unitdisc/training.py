@@ -3,8 +3,9 @@
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from unitdisc.alarms import alarms
 from unitdisc.batch import Batch
 from unitdisc.bottlenecks.base import perplexity
 from unitdisc.checkpoints import RunningAverage
-from unitdisc.distributed import mean_over_processes, rank, world_size
+from unitdisc.distributed import Agreement, Part, computing, mean_over_processes, rank, world_size
 from unitdisc.log import Log
-from unitdisc.model import UnitModel
+from unitdisc.model import ModelOutput, UnitModel
 from unitdisc.optimiser import adam, set_rate, settle
 from unitdisc.weights import weights
+
+STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,18 @@ class TrainingOptions:
     """How a model is trained; the defaults are the paper's (Chorowski et al., 2019).
 
     batch_size: crops per step, over all processes; crop: feature frames (10 ms) that the decoder predicts in each,
-    0 for whole utterances. learning_rate: Adam's, halved at the steps of halve_at. clip: largest norm of the
-    gradient. average_decay: of the running average of weights that everything but training uses. valid_share: of
-    the utterances held out for validation, at most 64 of them. workers: processes that prepare batches. order: how
-    the corpus is read: "random", "shards" (from beginning to end), or "auto": by shards if all of it lies in tars.
+    0 for whole utterances. gradient_accumulation: parts in which a process computes its crops, one after the other,
+    which takes less memory and changes the result by rounding alone; but batch norm, the constraint and pooled units
+    of `piecewise-vq`, the warm-up of `pca` and `diversity` see one part at a time. learning_rate: Adam's, halved at the
+    steps of halve_at. clip: largest norm of the gradient. average_decay: of the running average of weights that
+    everything but training uses. valid_share: of the utterances held out for validation, at most 64 of them. workers:
+    processes that prepare batches. order: how the corpus is read: "random", "shards" (from beginning to end), or
+    "auto": by shards if all of it lies in tars.
     """
 
     steps: int = 1_000_000
     batch_size: int = 64
+    gradient_accumulation: int = 1
     crop: int = 32
     learning_rate: float = 4e-4
     halve_at: list = field(default_factory=lambda: [400_000, 600_000, 800_000])
@@ -53,11 +60,12 @@ class TrainingOptions:
     def __post_init__(self):
         if self.order not in ("auto", "random", "shards"):
             raise ValueError(f"order must be 'auto', 'random' or 'shards', not {self.order!r}")
-        for name in ("steps", "batch_size", "valid_every", "checkpoint_every", "log_every"):
+        for name in ("steps", "batch_size", "gradient_accumulation", "valid_every", "checkpoint_every", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.batch_size % world_size():
-            raise ValueError(f"batch_size {self.batch_size} must be a multiple of the {world_size()} processes")
+        if self.batch_size % (world_size() * self.gradient_accumulation):
+            parts = f", {self.gradient_accumulation} parts each" if self.gradient_accumulation > 1 else ""
+            raise ValueError(f"batch_size {self.batch_size} must be a multiple of the {world_size()} processes{parts}")
         if not all(isinstance(step, int) for step in self.halve_at):
             raise ValueError(f"halve_at must be a list of steps, not {self.halve_at!r}")
 
@@ -102,7 +110,10 @@ class Trainer:
         self.log = Log(self.folder / "log.jsonl", self.step)
         stepwise = self.model
         if world_size() > 1:
-            stepwise = DistributedDataParallel(self.model, broadcast_buffers=False)
+            with warnings.catch_warnings():  # its successor would copy all buffers once more
+                warnings.filterwarnings("ignore", "`broadcast_buffers`", FutureWarning)
+                stepwise = DistributedDataParallel(self.model, broadcast_buffers=False)
+        agreement = Agreement()
         started = time.monotonic()
         with interruptible() as stop_wanted:
             for batch in batches(self.step):
@@ -111,8 +122,9 @@ class Trainer:
                     self.validate(valid)
                 if self.step % self.options.checkpoint_every == 0 or self.step == self.options.steps:
                     self.save(save_weights)
-                if stop_wanted():
+                if agreement.on(stop_wanted()):
                     self.save(save_weights)
+                    agreement.wait()  # where one process ends, the others are ended too
                     self.progress.say(f"Stopped at step {self.step}; the same command goes on from there.")
                     raise KeyboardInterrupt
 
@@ -120,15 +132,14 @@ class Trainer:
         """One step of the optimiser, and of the running average."""
         self.model.train()
         set_rate(self.optimiser, self.options.rate_at(self.step))
-        output = model(batch)
         self.optimiser.zero_grad(set_to_none=True)
-        output.loss.backward()
+        output = self.gradients(model, batch)
         settle(self.optimiser)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
         self.optimiser.step()
         self.step += 1
         self.average.update(self.step)
-        self.loss = output.loss.detach()
+        self.loss = output.loss
         if self.step % self.options.log_every == 0 or self.step in (1, self.options.steps):
             self.check_finite()
             losses = means(output.losses)
@@ -144,9 +155,29 @@ class Trainer:
         else:
             self.progress.step(self.step, {})
 
+    def gradients(self, model: nn.Module, batch: Batch) -> ModelOutput:
+        """Leaves the gradients of a step's batch, computed whole or in parts; gives its losses and metrics."""
+        parts = self.options.gradient_accumulation
+        counts = {size: count / parts for size, count in self.model.counts(batch).items()} if parts > 1 else {}
+        state, outputs = checkpoints.random_state() if parts > 1 else None, []
+        for index, piece in enumerate(batch.split(parts) if parts > 1 else [batch]):
+            if index:
+                checkpoints.restore_random_state(state)
+            alone = index < parts - 1 and world_size() > 1
+            with computing(Part(index, parts, counts)), model.no_sync() if alone else nullcontext():
+                output = model(piece)
+                (output.loss / parts if parts > 1 else output.loss).backward()
+            outputs.append(detached(output))
+        if parts == 1:
+            return outputs[0]
+        return ModelOutput(mean_of([part.losses for part in outputs]), mean_of([part.metrics for part in outputs]))
+
     def check_finite(self) -> None:
-        """Asked before anything is logged or saved, not at every step: on a GPU asking means waiting."""
-        if not self.loss.isfinite():
+        """Asked before anything is logged or saved, not at every step: on a GPU asking means waiting.
+
+        Every process must ask, and all get the same answer.
+        """
+        if not mean_over_processes(self.loss).isfinite():
             raise FloatingPointError(
                 f"the loss is not finite at step {self.step}; train into another folder with a smaller "
                 "training.learning_rate or training.clip"
@@ -187,9 +218,9 @@ class Trainer:
         self.symptoms = set(found)
 
     def save(self, save_weights: Callable[[nn.Module], None]) -> None:
+        self.check_finite()
         if rank() > 0:
             return
-        self.check_finite()
         self.log.flush()
         state = {
             "model": self.model.state_dict(),
@@ -218,6 +249,17 @@ def others(latents: Tensor) -> Tensor:
     return latents.roll(1, 0) if len(latents) > 1 else latents.roll(max(1, latents.shape[1] // 2), 1)
 
 
+def detached(output: ModelOutput) -> ModelOutput:
+    """Losses and metrics without what gradients need."""
+    losses, metrics = ({k: v.detach() for k, v in values.items()} for values in (output.losses, output.metrics))
+    return ModelOutput(losses, metrics)
+
+
+def mean_of(outputs: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Every value averaged over the parts of a step."""
+    return {name: torch.stack([values[name].float() for values in outputs]).mean() for name in outputs[0]}
+
+
 def means(values: dict[str, Tensor]) -> dict[str, float]:
     """Scalars averaged over processes."""
     return {name: float(mean_over_processes(value.float())) for name, value in values.items()}
@@ -229,19 +271,21 @@ def average(rows: Sequence[dict[str, Tensor]]) -> dict[str, float]:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Lets the step in hand be finished when somebody presses Ctrl-C or asks to terminate; gives "was it asked?".
+    """Lets the step in hand be finished on Ctrl-C, SIGTERM or SIGUSR1 (of a scheduler); gives "was it asked?".
 
-    The second time it is over at once. Several processes stop at once too: they could not agree on a last step.
+    The second time it is over at once. Not so one of several processes: its launcher passes on what it is told, so
+    that a signal comes twice, and they stop when all have agreed to.
     """
     asked = []
-    if world_size() > 1 or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.getsignal(number) for number in STOPS}
 
     def ask(number: int, frame: object) -> None:
         asked.append(number)
-        signal.signal(number, previous[number])
+        if world_size() == 1:
+            signal.signal(number, previous[number])
 
     try:
         for number in previous:

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from unitdisc.distributed import part
+
 
 class Temperature(nn.Module):
     """max(lowest, initial * decay ^ steps), the schedule of Jang et al. (2017); its steps are its own training calls.
@@ -26,6 +28,6 @@ class Temperature(nn.Module):
     def forward(self) -> Tensor:
         """The temperature of this call: a scalar."""
         temperature = (self.initial * (self.steps * math.log(self.decay)).exp()).clamp(min=self.lowest)
-        if self.training:
+        if self.training and part().is_last:
             self.steps += 1
         return temperature

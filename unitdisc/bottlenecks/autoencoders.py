@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput
-from unitdisc.distributed import normal, uniform
+from unitdisc.distributed import mean_over_processes, normal, part, uniform
 
 
 class Sparse(nn.Module):
@@ -29,11 +29,13 @@ class Sparse(nn.Module):
         frames = self.project(encoded)
         kept = frames.topk(self.kept(), dim=-1).indices
         chosen = torch.zeros_like(frames, dtype=torch.bool).scatter(-1, kept, True)
-        if self.training:
+        if self.training and part().is_last:
             self.steps += 1
-        used = (chosen & mask[..., None]).any(1).any(0).sum()  # hidden units that any frame of the batch keeps
+        used = (chosen & mask[..., None]).any(1).any(0).to(frames.dtype)  # by any frame of this process
         return BottleneckOutput(
-            latents=frames * chosen, projected=frames, metrics={"hidden_units_used": used.to(frames.dtype)}
+            latents=frames * chosen,
+            projected=frames,
+            metrics={"hidden_units_used": (mean_over_processes(used) > 0).sum()},
         )
 
     def kept(self) -> int:

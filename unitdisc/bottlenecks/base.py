@@ -6,6 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from unitdisc.distributed import rows_of_all
+
 
 @dataclass(frozen=True)
 class BottleneckOutput:
@@ -29,6 +31,7 @@ def straight_through(frames: Tensor, quantised: Tensor) -> Tensor:
 
 
 def perplexity(codes: Tensor) -> Tensor:
-    """How many codes are effectively in use: 1 when collapsed, their number when all are used alike."""
+    """How many codes are effectively in use, over all processes: 1 when collapsed, their number when all are alike."""
+    codes = rows_of_all(codes)
     counts = codes.unique(return_counts=True)[1].float()  # there may be more codes than an array can count
     return torch.special.entr(counts / max(codes.numel(), 1)).sum().exp()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput
-from unitdisc.distributed import rows_of_all
+from unitdisc.distributed import part, rows_of_all
 
 
 class PCA(nn.Module):
@@ -49,8 +49,10 @@ class PCA(nn.Module):
     @torch.no_grad()
     def learn(self, frames: Tensor) -> None:
         """One step of the warm-up, from the frames [N, C] of this process."""
-        self.steps += 1
         self.gather(rows_of_all(frames).double())
+        if not part().is_last:
+            return
+        self.steps += 1
         steps = int(self.steps)
         if self.count > 1 and (steps == self.warmup_steps or steps & (steps - 1) == 0):
             self.estimate()

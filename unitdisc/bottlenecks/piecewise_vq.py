@@ -23,7 +23,7 @@ from unitdisc.bottlenecks.segmentation.batches import packed_batch, unpacked
 from unitdisc.bottlenecks.segmentation.calibration import Calibration, calibrated, evaluation
 from unitdisc.bottlenecks.segmentation.paths import Path
 from unitdisc.bottlenecks.vq import CODES, VQ
-from unitdisc.distributed import rank, rows_of_all
+from unitdisc.distributed import mean_over_processes, rank, rows_of_all
 
 MEMORY = 25  # batches that the switch cost is averaged over
 UNITS_PER = {"second": 12.0, "100_columns": 8.0}
@@ -90,8 +90,9 @@ class PiecewiseVQ(VQ):
         if output.codes is None:
             return output
         changes = ((output.codes[:, 1:] != output.codes[:, :-1]) & mask[:, 1:]).sum()
+        places = mean_over_processes(mask[:, 1:].sum().to(encoded.dtype)).clamp(min=1)
         metrics = {
-            f"units_per_{self.per}": changes / mask[:, 1:].sum().clamp(min=1) * self.frame_rate,
+            f"units_per_{self.per}": changes / places * self.frame_rate,
             "switch_cost": self.switch_cost.clone(),
         }
         return replace(output, metrics={**output.metrics, **metrics})

@@ -12,7 +12,7 @@ from unitdisc.bottlenecks.base import perplexity
 from unitdisc.bottlenecks.centroids import kmeans, kmeans_again
 from unitdisc.bottlenecks.codebooks import CODEBOOKS, CodebookOptions, counts_of, idle
 from unitdisc.bottlenecks.reservoir import Reservoir
-from unitdisc.distributed import of_first, rows_of_all
+from unitdisc.distributed import of_first, part, rows_of_all
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Quantiser(nn.Module):
         self.register_buffer("steps", torch.tensor(0))
         self.register_buffer("usage", torch.zeros(options.num_codes))  # moving average of how many frames a code gets
         self.reservoir = Reservoir(options.reservoir * options.num_codes, dim)
+        self.waiting: list[tuple[Tensor, Tensor | None]] = []  # frames and codes of the parts of a step so far
 
     def forward(self, frames: Tensor, mask: Tensor, assign: Callable[[Tensor, Tensor], Tensor]) -> Quantised:
         """frames: [B, T, D]; mask: [B, T], False in the padding; assign: costs [B, T, K], mask -> codes [B, T]."""
@@ -64,10 +65,18 @@ class Quantiser(nn.Module):
 
     @torch.no_grad()
     def learn(self, frames: Tensor, codes: Tensor | None) -> None:
-        """One training step of the codes, from the frames [N, D] and codes [N] (None: none yet) of this process."""
+        """One training step of the codes, from the frames [N, D] and codes [N] (None: none yet) of this process.
+
+        Where a step has several parts, the codes wait for the last.
+        """
+        generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))  # the same on every process
+        self.waiting.append((frames, codes))
+        if not part().is_last:
+            return
+        frames, codes = (None if rows[0] is None else torch.cat(rows) for rows in zip(*self.waiting, strict=True))
+        self.waiting.clear()
         self.steps += 1
         frames = rows_of_all(frames).float()  # under autocast they are of half precision
-        generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))  # the same on every process
         due = next_kmeans(int(self.steps), self.options.warmup_steps, self.options.reestimations)
         if codes is None:
             self.reservoir.keep_latest(frames)  # the encoder changes fast: the first are out of date

@@ -14,6 +14,7 @@ from unitdisc.cli.options import (
     ExperimentPath,
     FrameRate,
     Output,
+    ShardOption,
     Threads,
     Tier,
 )
@@ -54,13 +55,18 @@ def abx(
     frame_rate: FrameRate = None,
     output: Output = None,
     allow_pipes: AllowPipes = False,
+    shard: ShardOption = None,
+    parts: Annotated[Path | None, typer.Option(help="folder for the counts of shards, the same for all")] = None,
 ) -> None:
     """ABX error within and across speakers.
 
     Example: `unitdisc abx exp/vq/encodings/test/condition data/test.jsonl`
 
+    Shared by four processes, the last of which says the error: the same with `--parts exp/vq/abx --shard 1/4` to `4/4`
+
     An item file and another system's features: `unitdisc abx features/hubert dev-clean.item --frame-rate 50`
     """
+    from unitdisc.sharding import Shard
     from unitdisc.verbs import abx as verb
     from unitdisc.verbs.encoded import usual_labels
 
@@ -69,7 +75,8 @@ def abx(
     )
     columns = verb.ItemColumns(*usual_labels(corpus, tier, context), on, by, across)
     resources = verb.Resources(bootstrap, seed, threads, memory)
-    verb.abx(encodings, corpus, columns, protocol, resources, frame_rate, output, cells, allow_pipes)
+    chosen = Shard.parse(shard)
+    verb.abx(encodings, corpus, columns, protocol, resources, frame_rate, output, cells, allow_pipes, chosen, parts)
 
 
 def probe(

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from unitdisc.cli.options import AllowPipes, Cache, CorpusPath, Device, ExperimentPath, Limit, Output, Strict
+from unitdisc.cli.options import (
+    AllowPipes,
+    Cache,
+    CorpusPath,
+    Device,
+    ExperimentPath,
+    Limit,
+    Output,
+    ShardOption,
+    Strict,
+)
 
 
 def train(
@@ -49,18 +59,22 @@ def encode(
     allow_pipes: AllowPipes = False,
     strict: Strict = False,
     device: Device = None,
+    shard: ShardOption = None,
 ) -> None:
     """Write what a model makes of every utterance; an interrupted run is completed.
 
     Example: `unitdisc encode exp/vq data/test.jsonl exp/vq/encodings/test --at bottleneck`
+
+    Shared by four processes, on one machine or several: the same with `--shard 1/4` to `--shard 4/4`
     """
     from unitdisc.model import PROBE_POINTS
+    from unitdisc.sharding import Shard
     from unitdisc.verbs.encode import encode
 
     points = at or list(PROBE_POINTS)
     if unknown := sorted({*points} - {*PROBE_POINTS}):
         raise ValueError(f"--at {unknown}: the probe points are {list(PROBE_POINTS)}")
-    encode(experiment, corpus, folder, points, cache, allow_pipes, strict, device)
+    encode(experiment, corpus, folder, points, cache, allow_pipes, strict, device, Shard.parse(shard))
 
 
 def features(
@@ -75,15 +89,17 @@ def features(
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
     strict: Strict = False,
+    shard: ShardOption = None,
 ) -> None:
     """Write plain features as encodings: the baseline of every comparison.
 
     Example: `unitdisc features data/test.jsonl exp/vq/encodings/test/mfcc`
     """
+    from unitdisc.sharding import Shard
     from unitdisc.verbs.encode import features, features_of_kind
 
     options = features_of_kind(kind, rate, hop, height, normalise, resample)
-    features(corpus, folder, options, cache, allow_pipes, strict)
+    features(corpus, folder, options, cache, allow_pipes, strict, Shard.parse(shard))
 
 
 def resynthesise(

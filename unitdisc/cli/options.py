@@ -28,4 +28,8 @@ Limit = Annotated[int | None, typer.Option("--limit", help="only the first so ma
 Cache = Annotated[Path | None, typer.Option("--cache", help="folder that keeps features between runs")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")]
 Threads = Annotated[int | None, typer.Option("--threads", help="all cores by default")]
+ShardOption = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="only the I-th of N shares, 1/N to N/N, each a process of its own"),
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the result")]

@@ -1,5 +1,6 @@
 """unitdisc abx: how well encodings tell labels apart, within and across speakers."""
 
+import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -8,15 +9,25 @@ import typer
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.abx import CONTEXTS, AbxItems, AbxProtocol, AbxResult, Sampling, read_items
+from unitdisc.evaluation.abx import (
+    CONTEXTS,
+    AbxItems,
+    AbxProtocol,
+    AbxResult,
+    Sampling,
+    Share,
+    UnfinishedError,
+    read_items,
+)
 from unitdisc.evaluation.abx import abx as abx_error
 from unitdisc.evaluation.abx.tables import worst_pairs, write_cells
 from unitdisc.evaluation.foreign import open_encodings
 from unitdisc.evaluation.settings import corpus_settings, versions
 from unitdisc.evaluation.zerospeech.runs import file_checksum, refuse_codes
 from unitdisc.files import write_json
+from unitdisc.sharding import WHOLE, Shard
 from unitdisc.verbs.encoded import open_both
-from unitdisc.verbs.folders import file_for_results
+from unitdisc.verbs.folders import file_for_results, folder_for_results
 
 RATE = 16_000  # ticks per second of an item file, where no encodings.json says
 SPEAKERS = ("within", "across")
@@ -72,8 +83,15 @@ def abx(
     output: Path | None,
     cells: Path | None,
     allow_pipes: bool,
+    shard: Shard = WHOLE,
+    parts: Path | None = None,
 ) -> None:
-    """ABX within and across speakers; prints the errors in percent, or why one could not be measured."""
+    """ABX within and across speakers; prints the errors in percent, or why one could not be measured.
+
+    shard: count only this share of the cells and keep the counts in the folder `parts`; whichever shard finds those
+    of all others there says the errors, those of one run.
+    """
+    refuse_parts(shard, parts)
     refuse_columns(corpus, columns)
     if columns.context not in CONTEXTS:
         raise ValueError(f"--context must be one of {', '.join(CONTEXTS)}, not {columns.context!r}")
@@ -93,15 +111,25 @@ def abx(
         items = items_of(corpus, utterances, columns)
         how = corpus_settings(utterances, columns.tier) | {"context": columns.context}
     typer.echo(title(protocol))
-    results, numbers = {}, {}
+    share = (
+        None
+        if parts is None
+        else Share(shard, parts, {"encodings": encodings.name, "settings": json.dumps(opened.settings)})
+    )
+    results, numbers, unfinished = {}, {}, None
     for speaker in SPEAKERS:
         try:
-            results[speaker] = compared(items, opened, speaker, protocol, resources)
+            results[speaker] = compared(items, opened, speaker, protocol, resources, share)
             numbers[speaker] = as_numbers(results[speaker])
             typer.echo(line(speaker, results[speaker]))
+        except UnfinishedError as error:
+            unfinished = error
         except UnscorableError as error:
             numbers[speaker] = {"error": None, "why": str(error)}
             typer.echo(f"{speaker:8}not measured: {error}")
+    if unfinished is not None:
+        typer.echo(str(unfinished))
+        return
     if not results:
         whys = dict.fromkeys(found["why"] for found in numbers.values())
         raise UnscorableError(f"{corpus}: ABX could not be measured: {'; '.join(whys)}")
@@ -113,6 +141,18 @@ def abx(
         write_json(output, {"abx": numbers, "encodings": str(encodings), "settings": how, "versions": versions()})
     if cells is not None:
         write_cells(cells, results)
+
+
+def refuse_parts(shard: Shard, parts: Path | None) -> None:
+    """Raises ValueError unless shards have a folder for their counts, which nothing else needs."""
+    if parts is None and not shard.is_whole:
+        raise ValueError(
+            f"--shard {shard}: needs a folder that all shards share, for their counts; give --parts FOLDER"
+        )
+    if parts is not None:
+        if shard.is_whole:
+            raise ValueError(f"--parts {parts}: is for the counts of shards; give --shard I/N, too, or leave it out")
+        folder_for_results(parts)
 
 
 def refuse_columns(corpus: Path, columns: ItemColumns) -> None:
@@ -148,7 +188,9 @@ def items_of(corpus: Path, utterances: list[Utterance], columns: ItemColumns) ->
         raise CorpusError(f"{corpus}: {error}") from error
 
 
-def compared(items: AbxItems, encodings, speaker: str, protocol: AbxProtocol, resources: Resources) -> AbxResult:
+def compared(
+    items: AbxItems, encodings, speaker: str, protocol: AbxProtocol, resources: Resources, share: Share | None
+) -> AbxResult:
     """One ABX error, with progress."""
     with console.progress(f"ABX {speaker} speakers", 100, "%") as advance:
         percent = 0
@@ -168,6 +210,7 @@ def compared(items: AbxItems, encodings, speaker: str, protocol: AbxProtocol, re
             threads=resources.threads,
             memory=max(1, int(resources.memory * 2**30)),
             progress=tell,
+            share=share,
         )
 
 

@@ -10,14 +10,21 @@ from unitdisc.data.features import Features
 from unitdisc.data.validation import check_images, check_utterances
 from unitdisc.distributed import rank
 from unitdisc.kaldi import read_corpus
+from unitdisc.sharding import WHOLE, Shard
 
 
 def usable_utterances(
-    corpus: Path, features: Features | Columns, allow_pipes: bool = False, strict: bool = False, thorough: bool = False
+    corpus: Path,
+    features: Features | Columns,
+    allow_pipes: bool = False,
+    strict: bool = False,
+    thorough: bool = False,
+    shard: Shard = WHOLE,
 ) -> list[Utterance]:
     """The utterances of a corpus that can be read, sorted by id; what is wrong with the others is said.
 
     thorough: listen to every recording from beginning to end; otherwise at a few places. Images are looked at whole.
+    shard: all are checked, for batches are made of all good ones, but each problem is said by one shard.
     Raises CorpusError if none is left, or, with `strict`, if any is bad.
     """
     listed = sorted(read_corpus(corpus, allow_pipes), key=lambda utterance: utterance.id)
@@ -34,7 +41,7 @@ def usable_utterances(
         listing = f"`unitdisc validate {corpus}` lists all"
         raise CorpusError(f"{corpus}: {len(problems)} problems ({listing}), the first: {problems[0]}")
     if rank() == 0:
-        console.say_problems(map(str, problems), len(good), len(listed) - len(good))
+        console.say_problems(map(str, shard.of(problems)), len(good), len(listed) - len(good))
     if not good:
         raise CorpusError(f"{corpus}: nothing in it can be used; `unitdisc validate {corpus}` says why")
     usable = {utterance.id for utterance in good}

@@ -12,8 +12,9 @@ from unitdisc.data.features import Features
 from unitdisc.data.loading import Signals
 from unitdisc.data.normalisation import Normaliser, fit
 from unitdisc.encoding import encode as encode_utterances
-from unitdisc.encoding import encode_features
+from unitdisc.encoding import encode_features, shares_of
 from unitdisc.experiment import load, weights_checksum
+from unitdisc.sharding import WHOLE, Shard
 from unitdisc.verbs.corpora import usable_utterances
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.folders import folder_for_results
@@ -28,13 +29,14 @@ def encode(
     allow_pipes: bool = False,
     strict: bool = False,
     device: str | None = None,
+    shard: Shard = WHOLE,
 ) -> None:
-    """Writes folder/POINT/ for every probe point."""
+    """Writes folder/POINT/ for every probe point; of all utterances, or of the share of a shard."""
     folder = folder_for_results(folder)
     experiment, _ = load(experiment_folder)
     device = usable_device(device)
-    utterances = usable_utterances(corpus, experiment.features(), allow_pipes, strict, thorough=strict)
-    problems = write_points(experiment_folder, utterances, folder, points, cache, allow_pipes, device)
+    utterances = usable_utterances(corpus, experiment.features(), allow_pipes, strict, thorough=strict, shard=shard)
+    problems = write_points(experiment_folder, utterances, folder, points, cache, allow_pipes, device, shard)
     say_left_out(problems, len(utterances), strict)
 
 
@@ -46,14 +48,23 @@ def write_points(
     cache: Path | None,
     allow_pipes: bool,
     device: str,
+    shard: Shard = WHOLE,
 ) -> list[str]:
     """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages."""
     experiment, model = load(experiment_folder, device)
-    signals = experiment.signals(experiment_folder, cache, allow_pipes).with_speakers_of(utterances)
+    signals = experiment.signals(experiment_folder, cache, allow_pipes)
+    own = [utterance for batch in shares_of(utterances, signals, shard) for utterance in batch]
+    signals = signals.with_speakers_of(all_by_speakers_of(own, utterances))
     source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
     source |= {"num_codes": getattr(model.bottleneck, "num_codes", None)}
-    with console.progress("encoding", len(utterances)) as advance:
-        return encode_utterances(model, signals, utterances, folder, points, source, advance)
+    with console.progress("encoding", len(own)) as advance:
+        return encode_utterances(model, signals, utterances, folder, points, source, advance, shard)
+
+
+def all_by_speakers_of(own: Sequence[Utterance], utterances: Sequence[Utterance]) -> list[Utterance]:
+    """All that the speakers of some utterances say: what a speaker sounds like does not depend on the shard."""
+    speakers = {utterance.speaker for utterance in own}
+    return [utterance for utterance in utterances if utterance.speaker in speakers]
 
 
 def features_of_kind(kind: str, rate: int, hop: int, height: int, normalise: str, resample: bool) -> Features | Columns:
@@ -70,22 +81,30 @@ def features(
     cache: Path | None = None,
     allow_pipes: bool = False,
     strict: bool = False,
+    shard: Shard = WHOLE,
 ) -> None:
-    """Writes plain features, the baseline of every comparison, as encodings."""
+    """Writes plain features, the baseline of every comparison, as encodings; of all, or of the share of a shard."""
     folder = folder_for_results(folder)
-    utterances = usable_utterances(corpus, options, allow_pipes, strict, thorough=strict)
-    say_left_out(write_features(utterances, folder, options, cache, allow_pipes), len(utterances), strict)
+    utterances = usable_utterances(corpus, options, allow_pipes, strict, thorough=strict, shard=shard)
+    say_left_out(write_features(utterances, folder, options, cache, allow_pipes, shard), len(utterances), strict)
 
 
 def write_features(
-    utterances: Sequence[Utterance], folder: Path, options: Features | Columns, cache: Path | None, allow_pipes: bool
+    utterances: Sequence[Utterance],
+    folder: Path,
+    options: Features | Columns,
+    cache: Path | None,
+    allow_pipes: bool,
+    shard: Shard = WHOLE,
 ) -> list[str]:
     """Writes plain features as encodings; returns what could not be read after all, as messages."""
     none = Normaliser("none", {})
     raw = Signals(options, None, none, none, DiskCache(cache), allow_pipes)  # nothing is to be predicted
-    signals = replace(raw, feature_normaliser=fit(options.normalise, raw.readable(utterances)))
-    with console.progress(options.kind, len(utterances)) as advance:
-        return encode_features(options, signals, utterances, folder, folder.resolve().name, advance)
+    own = shard.of(utterances)
+    alike = all_by_speakers_of(own, utterances) if options.normalise == "speaker" else utterances
+    signals = replace(raw, feature_normaliser=fit(options.normalise, raw.readable(alike)))
+    with console.progress(options.kind, len(own)) as advance:
+        return encode_features(options, signals, utterances, folder, folder.resolve().name, advance, shard)
 
 
 def say_left_out(problems: Sequence[str], total: int, strict: bool = False) -> None:

@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-import torch.distributed as dist
 
 from unitdisc import config, console
 from unitdisc.calibration import WholeUtterances
@@ -17,7 +16,7 @@ from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
 from unitdisc.data.shard_plan import ShardBatches, ShardPlan, in_shards, places_of
-from unitdisc.distributed import rank, start_processes, world_size
+from unitdisc.distributed import Agreement, rank, start_processes, together, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
 from unitdisc.model import UnitModel
 from unitdisc.training import Progress, Trainer, TrainingOptions
@@ -28,7 +27,8 @@ from unitdisc.verbs.folders import folder_for_results
 MOST_VALIDATION = 64  # utterances
 VALIDATION_BATCHES = 8
 MAY_CHANGE = {  # between a stop and a resume
-    f"training.{name}" for name in ("steps", "valid_every", "checkpoint_every", "log_every", "workers")
+    f"training.{name}"
+    for name in ("steps", "gradient_accumulation", "valid_every", "checkpoint_every", "log_every", "workers")
 }
 
 
@@ -42,8 +42,26 @@ def train(
     strict: bool = False,
     device: str | None = None,
 ) -> None:
-    """Trains a model, or goes on training it, and leaves an experiment in `folder`."""
+    """Trains a model, or goes on training it, and leaves an experiment in `folder`.
+
+    Raises LostProcessError where several processes train, and another one goes away.
+    """
     device = start_processes(usable_device(device))
+    with together():
+        train_together(config_source, corpus, folder, overrides, cache, allow_pipes, strict, device)
+
+
+def train_together(
+    config_source: str,
+    corpus: Path,
+    folder: Path,
+    overrides: Sequence[str],
+    cache: Path | None,
+    allow_pipes: bool,
+    strict: bool,
+    device: str,
+) -> None:
+    """As `train`, on a process that has joined the others."""
     options = config.read(config_source, overrides)
     folder = folder_for_results(folder)
     training = config.construct("[training]", TrainingOptions, options.get("training", {}))
@@ -98,8 +116,7 @@ def train(
         )
         if rank() == 0 and not (folder / WEIGHTS).exists():  # removed, and no step was left to train
             keep(trainer.average.copy)
-    if world_size() > 1:
-        dist.barrier()
+    Agreement().wait()
 
 
 class Steps:
@@ -185,8 +202,7 @@ def prepare(
             console.say(f"gathering statistics of {len(utterances)} utterances")
             signals = Signals.fitted(experiment.features(), experiment.target(), utterances, cache, allow_pipes)
         experiment.save(folder, signals)
-    if world_size() > 1:
-        dist.barrier()
+    Agreement().wait()
     return experiment.signals(folder, cache, allow_pipes)
 
 

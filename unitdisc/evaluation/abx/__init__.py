@@ -13,6 +13,7 @@ from unitdisc.evaluation.abx.items import (
     triphone_items,
 )
 from unitdisc.evaluation.abx.sampling import Sampling
+from unitdisc.evaluation.abx.shards import Share, UnfinishedError
 from unitdisc.evaluation.abx.slicing import SLICINGS
 from unitdisc.evaluation.abx.stock import POOLINGS
 
@@ -28,6 +29,8 @@ __all__ = [
     "AbxProtocol",
     "AbxResult",
     "Sampling",
+    "Share",
+    "UnfinishedError",
     "abx",
     "label_items",
     "phone_items",

@@ -9,7 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from unitdisc.evaluation.abx.cells import PAIRS, Groups, cells_of, grouped, trip
 from unitdisc.evaluation.abx.distances import DISTANCES, Distance
 from unitdisc.evaluation.abx.items import AbxItem, AbxItems
 from unitdisc.evaluation.abx.sampling import Sampling, abx2_sample, fewer_speakers, smaller_groups
+from unitdisc.evaluation.abx.shards import Parts, Share, added_up, fingerprint, in_order_of
 from unitdisc.evaluation.abx.slicing import SLICINGS
 from unitdisc.evaluation.abx.stock import POOLINGS, Preparation, Stock, Survey, restock, survey
 from unitdisc.evaluation.abx.tiling import tiled, work_of
@@ -149,6 +150,7 @@ def abx(
     threads: int | None = None,
     memory: int = MEMORY,
     progress: Progress | None = None,
+    share: Share | None = None,
 ) -> AbxResult:
     """The ABX error of encodings.
 
@@ -157,6 +159,8 @@ def abx(
     replicates, seed: of the bootstrap over speakers that gives the interval; none by default.
     threads: all cores by default. memory: bytes for frames and distances; items take some hundred bytes each beyond
     it, and cells thirty. Neither changes a bit of the result, nor does the order of items or files.
+    share: count only the cells of a shard, keep their counts in a folder, and give the result if all shards did;
+    otherwise UnfinishedError is raised. What a shard has counted before is not counted again.
 
     Raises EncodingsError if an utterance has no encoding, or one that is unusable or too short for its items, and
     UnscorableError if there is nothing to compare or a speaker is not known.
@@ -175,17 +179,30 @@ def abx(
         refuse_incomparable(items, np.flatnonzero(found.lengths), speaker, encodings)
     threads = threads or os.cpu_count() or 1
     side = int(max(64, min(4096, (memory / 4 / threads / 8) ** 0.5)))
+
     lengths = found.lengths[groups.order]
-    cells, blocks = tiled(groups, cells, speaker, side)
-    counts, done, work = np.zeros((len(cells), 2), np.int64), 0, int(work_of(blocks, lengths).sum())
-    for batch in batches(blocks, groups, found, memory / 2):
-        stock = found.stock or restock(items, rows_in(groups, batch), encodings, protocol.slicing, prepare)
-        job = Job(groups, cells, lengths, stock, prepare.kind, found.scale, DISTANCES[protocol.distance])
-        for chunk, part in computed(job, batch, work_of(batch, lengths), threads):
-            counts[chunk[0, 4] : chunk[-1, 5]] += part
-            done += int(work_of(chunk, lengths).sum())
-            if progress:
-                progress(done, work)
+
+    def counted(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Some cells in the order in which they are counted, and triplets lost and tied in each."""
+        cells, blocks = tiled(groups, cells, speaker, side)
+        counts, done, work = np.zeros((len(cells), 2), np.int64), 0, int(work_of(blocks, lengths).sum())
+        for batch in batches(blocks, groups, found, memory / 2) if len(blocks) else ():
+            stock = found.stock or restock(items, rows_in(groups, batch), encodings, protocol.slicing, prepare)
+            job = Job(groups, cells, lengths, stock, prepare.kind, found.scale, DISTANCES[protocol.distance])
+            for chunk, part in computed(job, batch, work_of(batch, lengths), threads):
+                counts[chunk[0, 4] : chunk[-1, 5]] += part
+                done += int(work_of(chunk, lengths).sum())
+                if progress:
+                    progress(done, work)
+        return cells, counts
+
+    if share is None:
+        cells, counts = counted(cells)
+    else:
+        mark = fingerprint(groups, cells, lengths, {"scale": repr(found.scale), **asdict(protocol), **share.of})
+        counts = added_up(Parts(share.folder, speaker, mark), share.shard, groups, cells, lengths, speaker, counted)
+        ordered, _ = tiled(groups, cells, speaker, side)
+        cells, counts = ordered, in_order_of(ordered, cells, counts)
     return result(CellTable(items, groups, cells, counts), found, protocol.average, replicates, seed)
 
 

@@ -1,0 +1,122 @@
+"""Models of every kind in training on random batches, on as many processes as there are; run by torchrun, too."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from tiny import LINE_OPTIONS, OPTIONS
+
+from unitdisc import config
+from unitdisc.batch import Batch
+from unitdisc.distributed import rank, start_processes, world_size
+from unitdisc.experiment import Experiment
+from unitdisc.training import Progress, Trainer, TrainingOptions
+
+BATCH, FRAMES, CONTEXT, STEPS = 8, 16, 4, 9
+SPEAKERS = ["s0", "s1"]
+WIDTH = {"bottleneck.dim": 8}
+CODES = WIDTH | {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 3}
+GRADIENT = CODES | {"bottleneck.codebook": "gradient", "bottleneck.codebook_rate": 10, "bottleneck.reestimations": 2}
+KINDS = {
+    "vq": CODES | {"bottleneck.decay": 0.8, "bottleneck.batch_norm": "false"},
+    "vq with batch norm": CODES | {"bottleneck.batch_norm": "true"},
+    "vq by gradient": GRADIENT | {"bottleneck.batch_norm": "false"},
+    "piecewise-vq": CODES | {"bottleneck.kind": "piecewise-vq", "bottleneck.batch_norm": "true"},
+    "piecewise-vq pooled": CODES
+    | {"bottleneck.kind": "piecewise-vq", "bottleneck.pooling": "true", "bottleneck.solver": "viterbi"},
+    "residual-vq": CODES | {"bottleneck.kind": "residual-vq"},
+    "grouped-vq": GRADIENT | {"bottleneck.kind": "grouped-vq"},
+    "fsq": {"bottleneck.kind": "fsq", "bottleneck.levels": "[4, 3, 3]"},
+    "gaussian": WIDTH | {"bottleneck.kind": "gaussian", "bottleneck.free_bits": 1},
+    "gumbel": WIDTH | {"bottleneck.kind": "gumbel", "bottleneck.num_codes": 8, "bottleneck.temperature_decay": 0.9},
+    "soft": WIDTH | {"bottleneck.kind": "soft", "bottleneck.num_codes": 8, "bottleneck.diversity": 0.5},
+    "sparse": WIDTH | {"bottleneck.kind": "sparse", "bottleneck.active": 2, "bottleneck.warmup_steps": 5},
+    "denoising": WIDTH | {"bottleneck.kind": "denoising"},
+    "pca": WIDTH | {"bottleneck.kind": "pca", "bottleneck.warmup_steps": 6},
+    "kmeans": {"bottleneck.kind": "kmeans", "bottleneck.num_codes": 8, "bottleneck.warmup_steps": 4},
+    "linear": WIDTH | {"bottleneck.kind": "linear"},
+    "none": {"bottleneck.kind": "none"},
+    "line images": {name: value for name, value in LINE_OPTIONS.items() if "bottleneck" in name},
+}
+
+
+def settings(kind: str) -> dict:
+    """The options of a model."""
+    lines = kind == "line images"
+    tiny = LINE_OPTIONS if lines else OPTIONS | {"decoder.history_dropout": 0.3}
+    kept = {name: value for name, value in tiny.items() if name.split(".")[0] not in ("bottleneck", "training")}
+    overrides = [f"{name}={value}" for name, value in (kept | {"bottleneck.kind": "vq"} | KINDS[kind]).items()]
+    options = config.read("small-handwriting" if lines else "small", overrides)
+    options.pop("training")
+    return options
+
+
+def batch_of(step: int, experiment: Experiment, stride: int) -> Batch:
+    """Random crops, all for every step the same, and this process's share of them; some end before the others."""
+    draw = torch.Generator().manual_seed(step)
+    frames = FRAMES * stride // 2
+    lengths = torch.randint(frames // 2, frames + CONTEXT * stride, (BATCH,), generator=draw)
+    starts = torch.randint(0, 2, (BATCH,), generator=draw) * stride
+    width = int(lengths.max())
+    features = torch.randn(BATCH, width, experiment.features().dim, generator=draw)
+    features[torch.arange(width) >= lengths[:, None]] = 0
+    target = torch.randn(BATCH, frames, experiment.target().dim, generator=draw)
+    if experiment.features().images:
+        target = (target > 0).long()
+    target_lengths = (lengths - starts).clamp(max=frames)
+    speakers = torch.arange(BATCH) % 2
+    whole = Batch(features, lengths, starts, target, target_lengths, frames, speakers)
+    return whole.split(world_size())[rank()] if world_size() > 1 else whole
+
+
+def train(kind: str, folder: Path, parts: int = 1, steps: int = STEPS) -> Trainer:
+    """Trains a model for some steps, validating it on the way, and leaves weights, checkpoints and log in a folder."""
+    experiment = Experiment(settings(kind), SPEAKERS, {})
+    options = TrainingOptions(
+        steps=steps,
+        batch_size=BATCH,
+        gradient_accumulation=parts,
+        learning_rate=1e-3,
+        halve_at=[],
+        average_decay=0.5,
+        valid_every=4,
+        checkpoint_every=3,
+        log_every=1,
+    )
+    trainer = Trainer(experiment.build, options, folder, "cpu", Progress())
+    stride = trainer.model.encoder.stride
+    share = range(trainer.step, steps)
+    valid = [] if world_size() > 1 else [batch_of(99, experiment, stride)]
+    valid = valid or [whole_batch(99, experiment, stride)]
+    trainer.run(lambda step: (batch_of(number, experiment, stride) for number in share), valid, lambda model: None)
+    if rank() == 0:
+        state = {name: tensor.contiguous() for name, tensor in trainer.model.state_dict().items()}
+        average = {f"average.{name}": tensor.contiguous() for name, tensor in trainer.average.copy.state_dict().items()}
+        safetensors.torch.save_file({**state, **average}, folder / "state.safetensors")
+    return trainer
+
+
+def whole_batch(step: int, experiment: Experiment, stride: int) -> Batch:
+    """The batch of a step with all items, whatever this process's share is."""
+    shares = [None] * world_size()
+    torch.distributed.all_gather_object(shares, batch_of(step, experiment, stride))
+    values = {}
+    for name in ("features", "lengths", "starts", "target", "target_lengths", "speakers"):
+        values[name] = torch.cat([getattr(share, name) for share in shares])
+    return Batch(target_frames=shares[0].target_frames, **values)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """FOLDER, then KIND:PARTS of every training; each leaves FOLDER/KIND.PARTS."""
+    torch.set_num_threads(1)
+    start_processes("cpu")
+    folder = Path(arguments[0])
+    for name in arguments[1:]:
+        kind, parts = name.split(":")
+        train(kind, folder / f"{kind}.{parts}", int(parts))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,85 @@
+"""Several processes, and several parts of a batch, are in step with one process and the whole batch."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import parallel_training
+import pytest
+import safetensors.torch
+import torch
+from parallel_training import KINDS, train
+
+APART = {  # what cannot be the same in parts, for it is of the frames that are seen at once
+    "vq with batch norm",
+    "piecewise-vq",
+    "piecewise-vq pooled",
+    "pca",
+    "soft",
+    "gumbel",
+    "line images",
+}
+IN_PARTS = sorted(KINDS.keys() - APART)
+WEIGHTLESS = ("encoder.layers.8.bias", "bottleneck.normalise.mean")  # batch norm takes a bias before it away again
+OF_A_PART = {"perplexity", "hidden_units_used", "codes_used"}  # metrics, averaged over parts
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory) -> Path:
+    """Every kind of model, trained by one process on whole batches."""
+    folder = tmp_path_factory.mktemp("one")
+    for kind in KINDS:
+        train(kind, folder / f"{kind}.1")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> Path:
+    """The same by two processes, whole (.1) and in two parts each (.2)."""
+    folder = tmp_path_factory.mktemp("two")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    cases = [f"{kind}:1" for kind in KINDS] + [f"{kind}:2" for kind in IN_PARTS]
+    done = subprocess.run(
+        [*launcher, parallel_training.__file__, str(folder), *cases],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def assert_in_step(a: Path, b: Path, unlike: set[str] = frozenset()) -> None:
+    """Weights, codebooks, switch costs, statistics, averages and what was logged agree to rounding."""
+    states = [safetensors.torch.load_file(folder / "state.safetensors") for folder in (a, b)]
+    if "bottleneck.normalise.mean" in states[0]:  # Adam makes steps of the rounding errors that are its gradient
+        states = [{name: kept for name, kept in state.items() if not name.endswith(WEIGHTLESS)} for state in states]
+    first, second = states
+    torch.testing.assert_close(first, second, rtol=1e-4, atol=2e-5)
+    logs = [[json.loads(line) for line in (path / "log.jsonl").read_text().splitlines()] for path in (a, b)]
+    for one, other in zip(*logs, strict=True):
+        assert (one["step"], one["split"]) == (other["step"], other["split"])
+        assert one["losses"] == pytest.approx(other["losses"], rel=1e-4, abs=1e-5)
+        metrics = [
+            {k: v for k, v in entry["metrics"].items() if one["split"] == "valid" or not k.startswith(tuple(unlike))}
+            for entry in (one, other)
+        ]
+        assert metrics[0] == pytest.approx(metrics[1], rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_are_in_step_with_one(one, two, kind):
+    assert_in_step(one / f"{kind}.1", two / f"{kind}.1")
+
+
+@pytest.mark.parametrize("kind", IN_PARTS)
+def test_parts_of_a_batch_make_the_whole(one, tmp_path, kind):
+    train(kind, tmp_path, parts=2)
+    assert_in_step(one / f"{kind}.1", tmp_path, OF_A_PART)
+
+
+@pytest.mark.parametrize("kind", IN_PARTS)
+def test_parts_of_two_processes_make_the_whole(one, two, kind):
+    assert_in_step(one / f"{kind}.1", two / f"{kind}.2", OF_A_PART)

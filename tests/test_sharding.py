@@ -1,0 +1,225 @@
+"""Work that is split over shards comes to what one run comes to, in whatever order and however often they run."""
+
+import itertools
+import multiprocessing
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import RATE, listed, record, tree
+
+from unitdisc import encoding
+from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.data.features import Features
+from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.sharding import WHOLE, Shard
+from unitdisc.unit_lists import UnitList
+from unitdisc.verbs.encode import encode, features
+
+pytest_plugins = ["tiny_fixtures"]
+
+POINTS = ["projection", "bottleneck"]
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    monkeypatch.setattr(encoding, "FRAMES_IN_A_BATCH", 120)
+
+
+@pytest.fixture(scope="module")
+def corpus(tiny_corpus, tmp_path_factory) -> Path:
+    """The tiny corpus with voices that the model does not know."""
+    path = tmp_path_factory.mktemp("corpus") / "corpus.jsonl"
+    strangers = [replace(u, speaker=f"new{i % 3}" if i % 2 else u.speaker) for i, u in enumerate(listed(tiny_corpus))]
+    write_manifest(path, strangers)
+    return path
+
+
+@pytest.fixture(scope="module")
+def in_one_run(corpus, tiny_experiment, tmp_path_factory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "FRAMES_IN_A_BATCH", 120)
+        encode(tiny_experiment, corpus, folder, POINTS, device="cpu")
+    return tree(folder)
+
+
+def run(experiment: Path, corpus: Path, folder: Path, shard: Shard) -> None:
+    encode(experiment, corpus, folder, POINTS, device="cpu", shard=shard)
+
+
+def test_shards_share_everything_out():
+    things = list(range(10))
+    for count in (1, 3, 10, 12):
+        shares = [list(shard.of(things)) for shard in Shard(1, count).siblings()]
+        assert sorted(itertools.chain(*shares)) == things
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize(
+    "text", ["0/4", "5/4", "1/0", "3", "a/b", "1/2/3", "-1/4", "1.0/4", "", "/", "1/1000000000000"]
+)
+def test_nonsense_is_no_shard(text):
+    with pytest.raises(ValueError, match=f"--shard {text}.*(counted from 1|must be I/N)"):
+        Shard.parse(text)
+    assert Shard.parse(None) == WHOLE
+    assert Shard.parse("3/8") == Shard(3, 8)
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2, 3, 1)])
+def test_shards_come_to_what_one_run_does(corpus, tiny_experiment, in_one_run, tmp_path, order):
+    for index in order[:-1]:
+        run(tiny_experiment, corpus, tmp_path, Shard(index, 3))
+        with pytest.raises(EncodingsError, match=f"its shards .*{order[-1]}/3.* are not finished; run them again"):
+            Encodings.open(tmp_path / "projection")
+    run(tiny_experiment, corpus, tmp_path, Shard(order[-1], 3))
+    assert tree(tmp_path) == in_one_run
+
+
+def test_shards_at_the_same_time_need_no_locks(corpus, tiny_experiment, in_one_run, tmp_path):
+    fork = multiprocessing.get_context("fork")
+    for _ in range(2):  # the second time everything is there
+        workers = [
+            fork.Process(target=run, args=(tiny_experiment, corpus, tmp_path, shard))
+            for shard in Shard(1, 4).siblings()
+        ]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert [worker.exitcode for worker in workers] == [0] * 4
+        assert tree(tmp_path) == in_one_run
+
+
+def test_more_shards_than_batches_do_no_harm(corpus, tiny_experiment, in_one_run, tmp_path):
+    for shard in Shard(1, 9).siblings():
+        run(tiny_experiment, corpus, tmp_path, shard)
+    assert tree(tmp_path) == in_one_run
+
+
+def test_a_shard_that_is_run_again_changes_nothing(corpus, tiny_experiment, in_one_run, tmp_path, monkeypatch):
+    for index in (1, 2, 1, 2):
+        run(tiny_experiment, corpus, tmp_path, Shard(index, 2))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
+    monkeypatch.setattr(encoding, "encode_batch", lambda *_: pytest.fail("encoded again"))
+    run(tiny_experiment, corpus, tmp_path, Shard(2, 2))
+    run(tiny_experiment, corpus, tmp_path, Shard(3, 5))
+    encode(tiny_experiment, corpus, tmp_path, POINTS, device="cpu")
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")} == before
+    assert tree(tmp_path) == in_one_run
+
+
+def killed_while_writing(work, call: int) -> None:
+    """Does work in another process, which is killed (-9) half-way through the n-th array."""
+
+    def child() -> None:
+        save, left = np.save, [call]
+
+        def fatal(file, array):
+            left[0] -= 1
+            if left[0] == 0:
+                file.write(b"\x93NUMPY half")
+                file.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            save(file, array)
+
+        np.save = fatal
+        work()
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("call", [1, 4])
+def test_a_killed_shard_is_completed_by_itself(corpus, tiny_experiment, in_one_run, tmp_path, call):
+    killed_while_writing(lambda: run(tiny_experiment, corpus, tmp_path, Shard(1, 2)), call)
+    run(tiny_experiment, corpus, tmp_path, Shard(2, 2))
+    with pytest.raises(EncodingsError, match="its shards 1/2 are not finished"):
+        Encodings.open(tmp_path / "projection")
+    run(tiny_experiment, corpus, tmp_path, Shard(1, 2))
+    assert tree(tmp_path) == in_one_run
+
+
+def test_one_run_completes_what_shards_left(corpus, tiny_experiment, in_one_run, tmp_path):
+    killed_while_writing(lambda: run(tiny_experiment, corpus, tmp_path, Shard(1, 3)), 3)
+    run(tiny_experiment, corpus, tmp_path, Shard(2, 3))
+    encode(tiny_experiment, corpus, tmp_path, POINTS, device="cpu")
+    assert tree(tmp_path) == in_one_run
+
+
+def test_lists_that_nobody_put_together_are_read_as_they_are(
+    corpus, tiny_experiment, in_one_run, tmp_path, monkeypatch
+):
+    """As where two shards finish at once on a file system that shows each what the other did a little later."""
+    with monkeypatch.context() as patch:
+        patch.setattr(UnitList, "put_together", lambda self: None)
+        for shard in Shard(1, 3).siblings():
+            run(tiny_experiment, corpus, tmp_path, shard)
+    assert not (tmp_path / "bottleneck/units.jsonl").exists()
+    found = Encodings.open(tmp_path / "bottleneck")
+    run(tiny_experiment, corpus, tmp_path, Shard(2, 3))
+    assert tree(tmp_path) == in_one_run
+    again = Encodings.open(tmp_path / "bottleneck")
+    assert found.codes == again.codes
+
+
+@pytest.mark.parametrize("shards", [[1, 2], [2, 1], [1], [2]])
+def test_what_changed_is_encoded_again_by_its_shard(tiny_experiment, tmp_path, shards):
+    utterances = []
+    for i in range(5):
+        record(tmp_path / f"u{i}.wav", 8000 + 400 * i, seed=i)
+        utterances.append(Utterance(f"u{i}", str(tmp_path / f"u{i}.wav"), "s0", 8000 + 400 * i, RATE))
+    write_manifest(tmp_path / "c.jsonl", utterances)
+    for shard in Shard(1, 2).siblings():
+        run(tiny_experiment, tmp_path / "c.jsonl", tmp_path / "x", shard)
+    for i in [i for index in shards for i in {1: [0, 1, 4], 2: [2, 3]}[index]]:  # batches of two
+        record(tmp_path / f"u{i}.wav", 8000 + 400 * i, seed=10 + i)
+    for index in shards:
+        run(tiny_experiment, tmp_path / "c.jsonl", tmp_path / "x", Shard(index, 2))
+    encode(tiny_experiment, tmp_path / "c.jsonl", tmp_path / "y", POINTS, device="cpu")
+    assert tree(tmp_path / "x") == tree(tmp_path / "y")
+
+
+def test_a_bad_file_is_reported_by_one_shard(tiny_experiment, tmp_path, capsys):
+    utterances = []
+    for i in range(6):
+        record(tmp_path / f"u{i}.wav", 8000, seed=i)
+        utterances.append(Utterance(f"u{i}", str(tmp_path / f"u{i}.wav"), "new", 8000, RATE))
+    (tmp_path / "u3.wav").write_bytes(b"no sound")
+    write_manifest(tmp_path / "c.jsonl", utterances)
+    said = []
+    for shard in Shard(1, 3).siblings():
+        run(tiny_experiment, tmp_path / "c.jsonl", tmp_path / "x", shard)
+        said.append(capsys.readouterr().err.count("left out: "))
+    assert sorted(said) == [0, 0, 1]
+    encode(tiny_experiment, tmp_path / "c.jsonl", tmp_path / "y", POINTS, device="cpu")
+    assert tree(tmp_path / "x") == tree(tmp_path / "y")
+
+
+@pytest.mark.parametrize("normalise", ["none", "utterance", "speaker", "global"])
+def test_features_in_shards_are_those_of_one_run(corpus, tmp_path, normalise):
+    options = Features(normalise=normalise)
+    features(corpus, tmp_path / "a" / "mfcc", options)
+    for index in (2, 3, 1):
+        features(corpus, tmp_path / "b" / "mfcc", options, shard=Shard(index, 3))
+    assert tree(tmp_path / "a") == tree(tmp_path / "b")
+
+
+def shards_on_the_command_line(unitdisc, arguments: Sequence) -> list[int]:
+    return [unitdisc(*arguments, "--shard", f"{index}/2").code for index in (1, 2)]
+
+
+def test_the_command_line_takes_shards(unitdisc, corpus, tiny_experiment, tmp_path):
+    assert shards_on_the_command_line(unitdisc, ["encode", tiny_experiment, corpus, tmp_path / "x"]) == [0, 0]
+    assert shards_on_the_command_line(unitdisc, ["features", corpus, tmp_path / "x/mfcc"]) == [0, 0]
+    assert Encodings.open(tmp_path / "x/condition").codes.keys() == Encodings.open(tmp_path / "x/mfcc").codes.keys()
+    refused = unitdisc("encode", tiny_experiment, corpus, tmp_path / "y", "--shard", "0/2")
+    assert refused.code == 1
+    assert "counted from 1" in refused.err
+    assert not (tmp_path / "y").exists()
