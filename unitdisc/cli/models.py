@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from unitdisc.cli.options import AllowPipes, Cache, CorpusPath, Device, ExperimentPath, Limit, Output, Strict
+from unitdisc.cli.options import AllowPipes, Cache, CorpusPath, Device, ExperimentPath, Limit, Output, Strict, Trust
 
 
 def train(
@@ -25,6 +25,7 @@ def train(
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
     strict: Strict = False,
+    trust: Trust = False,
     device: Device = None,
 ) -> None:
     """Train a model, or resume where an interrupted run stopped.
@@ -35,7 +36,7 @@ def train(
     """
     from unitdisc.verbs.train import train
 
-    train(config, corpus, experiment, set or [], cache, allow_pipes, strict, device)
+    train(config, corpus, experiment, set or [], cache, allow_pipes, strict, device, trust)
 
 
 def encode(
@@ -48,6 +49,7 @@ def encode(
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
     strict: Strict = False,
+    trust: Trust = False,
     device: Device = None,
 ) -> None:
     """Write what a model makes of every utterance; an interrupted run is completed.
@@ -60,7 +62,7 @@ def encode(
     points = at or list(PROBE_POINTS)
     if unknown := sorted({*points} - {*PROBE_POINTS}):
         raise ValueError(f"--at {unknown}: the probe points are {list(PROBE_POINTS)}")
-    encode(experiment, corpus, folder, points, cache, allow_pipes, strict, device)
+    encode(experiment, corpus, folder, points, cache, allow_pipes, strict, device, trust)
 
 
 def features(
@@ -75,6 +77,7 @@ def features(
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
     strict: Strict = False,
+    trust: Trust = False,
 ) -> None:
     """Write plain features as encodings: the baseline of every comparison.
 
@@ -83,7 +86,7 @@ def features(
     from unitdisc.verbs.encode import features, features_of_kind
 
     options = features_of_kind(kind, rate, hop, height, normalise, resample)
-    features(corpus, folder, options, cache, allow_pipes, strict)
+    features(corpus, folder, options, cache, allow_pipes, strict, trust)
 
 
 def resynthesise(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from unitdisc.data.cache import DiskCache, MemoryCache
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.normalisation import Normaliser, fit
+from unitdisc.data.table import UtteranceTable
 from unitdisc.data.targets import GreyTarget, LogMelTarget, MuLawTarget
 
 BATCHES_IN_A_BUCKET = 16  # batches among which items of like length are brought together
@@ -132,29 +134,52 @@ class CropPlan:
         crops = 1 if crop is None else np.maximum(1, np.round(self.frames / crop)).astype(int)
         self.repeats = np.broadcast_to(crops, self.frames.shape)
         self.batches_per_epoch = max(1, int(self.repeats.sum()) // batch_size)
-        self.current: tuple[int, np.ndarray] = (-1, np.empty(0))
+        self.current: tuple[int, Epoch | None] = (-1, None)
 
     def batch(self, step: int) -> list[Crop]:
         number, position = divmod(step, self.batches_per_epoch)
         if self.current[0] != number:
+            self.current = (number, None)  # two epochs take twice the memory
             self.current = (number, self.epoch(number))
         return [
             Crop(index, start, self.crop or int(self.frames[index]))
             for index, start in self.current[1][position].tolist()
         ]
 
-    def epoch(self, number: int) -> np.ndarray:
+    def epoch(self, number: int) -> "Epoch":
         """Utterance and first frame of every crop of an epoch: [batches, batch_size, 2]."""
         rng = np.random.default_rng([self.seed, number])
-        indices = rng.permutation(np.repeat(np.arange(len(self.frames)), self.repeats))
+        small = np.int32 if self.frames.max() < 2**31 > len(self.frames) else np.int64
+        indices = np.repeat(np.arange(len(self.frames), dtype=small), self.repeats)
+        rng.shuffle(indices)
         indices = np.resize(indices, self.batches_per_epoch * self.batch_size)
-        sizes = self.frames[indices] if self.crop is None else np.minimum(self.frames[indices], self.crop)
-        bucket = np.arange(len(indices)) // (BATCHES_IN_A_BUCKET * self.batch_size)
-        indices = indices[np.lexsort((sizes, bucket))]
-        places = np.maximum(0, self.frames[indices] - (self.crop or self.frames[indices])) // self.stride + 1
-        starts = self.stride * rng.integers(places)  # on the grid of the encoder's stride
-        crops = np.stack([indices, starts], axis=-1).reshape(-1, self.batch_size, 2)
-        return crops[rng.permutation(len(crops))]
+        bucket = BATCHES_IN_A_BUCKET * self.batch_size
+        starts = np.empty_like(indices)
+        for first in range(0, len(indices), bucket):
+            some = indices[first : first + bucket]
+            sizes = self.frames[some] if self.crop is None else np.minimum(self.frames[some], self.crop)
+            some[:] = some[np.argsort(sizes, kind="stable")]
+            places = np.maximum(0, self.frames[some] - (self.crop or self.frames[some])) // self.stride + 1
+            starts[first : first + bucket] = self.stride * rng.integers(places)  # on the grid of the encoder's stride
+        shape = (self.batches_per_epoch, self.batch_size)
+        return Epoch(indices.reshape(shape), starts.reshape(shape), rng.permutation(self.batches_per_epoch))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The crops of an epoch: a sequence of batches of (utterance, first frame), [batch_size, 2] each."""
+
+    indices: np.ndarray  # [batches, batch_size]
+    starts: np.ndarray  # [batches, batch_size]
+    order: np.ndarray  # [batches]   in which the batches come
+
+    def __getitem__(self, position: int) -> np.ndarray:
+        batch = self.order[position]
+        return np.stack([self.indices[batch], self.starts[batch]], axis=-1)
+
+    def __array__(self, dtype: type | None = None, copy: bool | None = None) -> np.ndarray:
+        """All of it: [batches, batch_size, 2]."""
+        return np.stack([self.indices[self.order], self.starts[self.order]], axis=-1).astype(dtype or np.int64)
 
 
 class CropBatches(Dataset):
@@ -254,12 +279,28 @@ def stacked(pieces: Sequence[np.ndarray], size: int | None = None) -> torch.Tens
 
 def whole_utterances(utterances: Sequence[Utterance], signals: Signals, frames_in_a_batch: int) -> list[list[int]]:
     """Indices of utterances in batches of like length, none with more than about this many padded frames."""
-    frames = [signals.frames_in(utterance) for utterance in utterances]
-    order = sorted(range(len(utterances)), key=lambda i: (frames[i], utterances[i].id))
+    frames = frames_of(utterances, signals.features)
+    order = sorted(range(len(utterances)), key=lambda i: utterances[i].id) if out_of_order(utterances) else None
+    order = np.arange(len(frames)) if order is None else np.array(order, dtype=np.int64)
+    order = order[np.argsort(frames[order], kind="stable")]
     groups: list[list[int]] = []
-    for index in order:
-        if groups and (len(groups[-1]) + 1) * frames[index] <= frames_in_a_batch:
+    for index, size in zip(order.tolist(), frames[order].tolist()):
+        if groups and (len(groups[-1]) + 1) * size <= frames_in_a_batch:
             groups[-1].append(index)
         else:
             groups.append([index])
     return groups
+
+
+def out_of_order(utterances: Sequence[Utterance]) -> bool:
+    """Whether utterances are not sorted by id."""
+    if isinstance(utterances, UtteranceTable):
+        return not utterances.is_sorted()
+    return any(one.id > other.id for one, other in pairwise(utterances))
+
+
+def frames_of(utterances: Sequence[Utterance], features: Features | Columns) -> np.ndarray:
+    """How many feature frames every utterance has, without reading it: [N]."""
+    if isinstance(utterances, UtteranceTable):
+        return utterances.measured(features.frames_in)
+    return np.array([features.frames_in(utterance) for utterance in utterances], dtype=np.int64)

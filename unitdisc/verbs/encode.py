@@ -13,8 +13,9 @@ from unitdisc.data.loading import Signals
 from unitdisc.data.normalisation import Normaliser, fit
 from unitdisc.encoding import encode as encode_utterances
 from unitdisc.encoding import encode_features
-from unitdisc.experiment import load, weights_checksum
-from unitdisc.verbs.corpora import usable_utterances
+from unitdisc.experiment import Experiment, load, weights_checksum
+from unitdisc.model import UnitModel
+from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.folders import folder_for_results
 
@@ -28,13 +29,15 @@ def encode(
     allow_pipes: bool = False,
     strict: bool = False,
     device: str | None = None,
+    trust: bool = False,
 ) -> None:
     """Writes folder/POINT/ for every probe point."""
     folder = folder_for_results(folder)
-    experiment, _ = load(experiment_folder)
     device = usable_device(device)
-    utterances = usable_utterances(corpus, experiment.features(), allow_pipes, strict, thorough=strict)
-    problems = write_points(experiment_folder, utterances, folder, points, cache, allow_pipes, device)
+    loaded = load(experiment_folder, device)
+    features = loaded[0].features()
+    utterances = usable_table(corpus, features, allow_pipes, strict, thorough=strict, cache=cache, trust=trust)
+    problems = write_points(experiment_folder, utterances, folder, points, cache, allow_pipes, device, loaded)
     say_left_out(problems, len(utterances), strict)
 
 
@@ -46,9 +49,13 @@ def write_points(
     cache: Path | None,
     allow_pipes: bool,
     device: str,
+    loaded: tuple[Experiment, UnitModel] | None = None,
 ) -> list[str]:
-    """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages."""
-    experiment, model = load(experiment_folder, device)
+    """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages.
+
+    loaded: the experiment and its model, where they are at hand.
+    """
+    experiment, model = loaded or load(experiment_folder, device)
     signals = experiment.signals(experiment_folder, cache, allow_pipes).with_speakers_of(utterances)
     source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
     source |= {"num_codes": getattr(model.bottleneck, "num_codes", None)}
@@ -70,10 +77,11 @@ def features(
     cache: Path | None = None,
     allow_pipes: bool = False,
     strict: bool = False,
+    trust: bool = False,
 ) -> None:
     """Writes plain features, the baseline of every comparison, as encodings."""
     folder = folder_for_results(folder)
-    utterances = usable_utterances(corpus, options, allow_pipes, strict, thorough=strict)
+    utterances = usable_table(corpus, options, allow_pipes, strict, thorough=strict, cache=cache, trust=trust)
     say_left_out(write_features(utterances, folder, options, cache, allow_pipes), len(utterances), strict)
 
 

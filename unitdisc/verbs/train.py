@@ -12,15 +12,16 @@ import torch.distributed as dist
 
 from unitdisc import config, console
 from unitdisc.calibration import WholeUtterances
-from unitdisc.corpus import Utterance, held_out
+from unitdisc.corpus import Utterance, held_out_places
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
+from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, frames_of
+from unitdisc.data.table import UtteranceTable
 from unitdisc.distributed import rank, start_processes, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
 from unitdisc.model import UnitModel
 from unitdisc.training import Progress, Trainer, TrainingOptions
-from unitdisc.verbs.corpora import usable_utterances
+from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.folders import folder_for_results
 
@@ -40,6 +41,7 @@ def train(
     allow_pipes: bool = False,
     strict: bool = False,
     device: str | None = None,
+    trust: bool = False,
 ) -> None:
     """Trains a model, or goes on training it, and leaves an experiment in `folder`."""
     device = start_processes(usable_device(device))
@@ -52,7 +54,7 @@ def train(
     stride, context = geometry(Experiment(options, ["?"], {}))  # a wrong option shows now, not after the corpus is read
     crop = training.crop or None
     CropPlan([1], training.batch_size, crop, stride, training.seed)
-    utterances = usable_utterances(corpus, features, allow_pipes, strict, thorough=True)
+    utterances = usable_table(corpus, features, allow_pipes, strict, thorough=True, cache=cache, trust=trust)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
     corpus_used = description(corpus, utterances, features)
     experiment = Experiment(options, speakers_of(utterances), corpus_used).with_defaults(TrainingOptions)
@@ -60,8 +62,7 @@ def train(
     signals = prepare(experiment, training_set, folder, cache, allow_pipes)
 
     def dataset(part: Sequence[Utterance], seed: int, share: tuple[int, int]) -> CropBatches:
-        frames = [signals.frames_in(utterance) for utterance in part]
-        plan = CropPlan(frames, training.batch_size, crop, stride, seed)
+        plan = CropPlan(frames_of(part, signals.features), training.batch_size, crop, stride, seed)
         return CropBatches(part, signals, plan, context, experiment.speakers, share)
 
     examples = dataset(training_set, training.seed, (rank(), world_size()))
@@ -105,31 +106,43 @@ class Steps:
         self.done = step
 
 
-def split(utterances: Sequence[Utterance], share: float, seed: int) -> tuple[list[Utterance], list[Utterance]]:
+def split(utterances: UtteranceTable, share: float, seed: int) -> tuple[UtteranceTable, UtteranceTable]:
     """Training and validation utterances. Raises ConfigError if the share leaves nothing to train on."""
-    training, validation = held_out(utterances, share, seed, MOST_VALIDATION)
-    if not training:
+    training, validation = held_out_places(len(utterances), share, seed, MOST_VALIDATION)
+    if not len(training):
         raise config.ConfigError(f"[training]: valid_share {share} holds out all utterances; 0.05 is usual")
-    return training, validation
+    return utterances.take(training), utterances.take(validation)
 
 
-def speakers_of(utterances: Sequence[Utterance]) -> list[str]:
-    return sorted({u.speaker for u in utterances if u.speaker is not None}) or ["?"]
+def speakers_of(utterances: UtteranceTable) -> list[str]:
+    return sorted(speaker for speaker in utterances.speakers() if speaker is not None) or ["?"]
 
 
-def description(corpus: Path, utterances: Sequence[Utterance], features: Features | Columns) -> dict:
-    identity = [[u.id, u.speaker, u.ticks] for u in utterances]
+def description(corpus: Path, utterances: UtteranceTable, features: Features | Columns) -> dict:
     if features.images:
-        size = {"columns": sum(features.frames_in(utterance) for utterance in utterances)}
+        size = {"columns": int(frames_of(utterances, features).sum())}
     else:
-        size = {"hours": round(sum(u.ticks / (u.rate or features.rate) for u in utterances) / 3600, 4)}
+        rates = utterances.column("rate")
+        seconds = utterances.column("ticks") / np.where(rates > 0, rates, features.rate)
+        size = {"hours": round(sum(seconds.tolist()) / 3600, 4)}
     return {
         "path": str(corpus),
-        "checksum": hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16],
+        "checksum": checksum(utterances)[:16],
         "utterances": len(utterances),
-        "speakers": len({u.speaker for u in utterances}),
+        "speakers": len(utterances.speakers()),
         **size,
     }
+
+
+def checksum(utterances: UtteranceTable) -> str:
+    """SHA-256 of the JSON list of every id, speaker and length."""
+    found, before = hashlib.sha256(b"["), b""
+    for first in range(0, len(utterances), 1024):
+        some = list(utterances[first : first + 1024].identities())
+        found.update(before + json.dumps(some)[1:-1].encode())
+        before = b", "
+    found.update(b"]")
+    return found.hexdigest()
 
 
 def check_same(experiment: Experiment, folder: Path) -> None:
