@@ -1,5 +1,6 @@
 """From a corpus to batches: a pure function of the seed and the step, so that a run can stop and go on anywhere."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,6 +19,8 @@ from unitdisc.data.normalisation import Normaliser, fit
 from unitdisc.data.table import UtteranceTable
 from unitdisc.data.targets import GreyTarget, LogMelTarget, MuLawTarget
 
+ALL_ARE_FITTED = 1 << 17  # utterances; of more, some tell the statistics as well
+FITTED, FITTED_OF_A_SPEAKER = 1 << 14, 64  # utterances, then
 BATCHES_IN_A_BUCKET = 16  # batches among which items of like length are brought together
 
 
@@ -41,10 +44,16 @@ class Signals:
         cache: Path | None = None,
         allow_pipes: bool = False,
     ) -> "Signals":
-        """Gathers the statistics that the normalisations need from these utterances."""
+        """Gathers the statistics that the normalisations need from these utterances, one at a time.
+
+        Of more than `ALL_ARE_FITTED`, a sample is taken, always the same: see `fitted_of`.
+        """
         raw = cls(features, target, Normaliser("none", {}), Normaliser("none", {}), DiskCache(cache), allow_pipes)
-        feature_normaliser = fit(features.normalise, ((u.speaker, raw.features_of(u)) for u in utterances))
-        target_normaliser = fit(target.normalise, ((u.speaker, raw.target_of(u)) for u in utterances))
+        some = {kind: fitted_of(utterances, kind) for kind in {features.normalise, target.normalise}}
+        feature_normaliser = fit(
+            features.normalise, ((u.speaker, raw.features_of(u)) for u in some[features.normalise])
+        )
+        target_normaliser = fit(target.normalise, ((u.speaker, raw.target_of(u)) for u in some[target.normalise]))
         return replace(raw, feature_normaliser=feature_normaliser, target_normaliser=target_normaliser)
 
     def with_speakers_of(self, utterances: Sequence[Utterance]) -> "Signals":
@@ -103,6 +112,26 @@ class Signals:
     def frames_in(self, utterance: Utterance) -> int:
         """How many feature frames an utterance has, without reading it."""
         return self.features.frames_in(utterance)
+
+
+def fitted_of(utterances: Sequence[Utterance], kind: str) -> Sequence[Utterance]:
+    """The utterances whose frames tell the statistics of a normalisation: all, or some of each speaker, or some."""
+    if len(utterances) <= ALL_ARE_FITTED or kind not in ("speaker", "global"):
+        return utterances
+    order = np.random.default_rng(0).permutation(len(utterances))
+    if kind == "global":
+        order = order[:FITTED]
+    else:
+        left: defaultdict[str | None, int] = defaultdict(lambda: FITTED_OF_A_SPEAKER)
+        speakers, chosen = [utterance.speaker for utterance in utterances], []
+        for place in order.tolist():
+            speaker = speakers[place]
+            if speaker is not None and left[speaker]:
+                left[speaker] -= 1
+                chosen.append(place)
+        order = np.array(chosen, dtype=np.int64)
+    order = np.sort(order)
+    return utterances.take(order) if isinstance(utterances, UtteranceTable) else [utterances[i] for i in order.tolist()]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from unitdisc.calibration import WholeUtterances
 from unitdisc.corpus import Utterance, held_out_places
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, frames_of
+from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, fitted_of, frames_of
 from unitdisc.data.table import UtteranceTable
 from unitdisc.distributed import rank, start_processes, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
@@ -180,8 +180,12 @@ def prepare(
         if (folder / "experiment.json").exists():  # the last file to be written: the statistics are complete
             signals = experiment.signals(folder, cache, allow_pipes)
         else:
-            console.say(f"gathering statistics of {len(utterances)} utterances")
-            signals = Signals.fitted(experiment.features(), experiment.target(), utterances, cache, allow_pipes)
+            features, target = experiment.features(), experiment.target()
+            kinds = {features.normalise, target.normalise} & {"speaker", "global"}
+            some = max((len(fitted_of(utterances, kind)) for kind in kinds), default=len(utterances))
+            sample = f"a sample of {some} of " if some < len(utterances) else ""
+            console.say(f"gathering statistics of {sample}{len(utterances)} utterances")
+            signals = Signals.fitted(features, target, utterances, cache, allow_pipes)
         experiment.save(folder, signals)
     if world_size() > 1:
         dist.barrier()
