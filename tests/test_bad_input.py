@@ -218,14 +218,14 @@ def test_all_recordings_that_disappear_while_encoding_end_in_one_sentence(
 ):
     from unitdisc.verbs import encode as verb
 
-    usable = verb.usable_utterances
+    usable = verb.usable_table
 
     def then_gone(*arguments, **options) -> list[Utterance]:
         utterances = usable(*arguments, **options)
         shutil.rmtree(corpus.parent)
         return utterances
 
-    monkeypatch.setattr(verb, "usable_utterances", then_gone)
+    monkeypatch.setattr(verb, "usable_table", then_gone)
     result = unitdisc("encode", tiny_experiment, corpus, tmp_path / "x")
     assert result.code == 1
     assert "unitdisc: 12 of 12 utterances could not be encoded, the first: " in result.err

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -126,13 +126,13 @@ def places(tmp_path, tiny_corpus, tiny_experiment, tiny_encodings) -> Places:
 
 
 def other_corpus(places: Places) -> Path:
-    utterances = [type(u)(**{**vars(u), "id": f"other-{u.id}"}) for u in listed(places.corpus)]
+    utterances = [replace(u, id=f"other-{u.id}") for u in listed(places.corpus)]
     write_manifest(places.here / "other.jsonl", utterances)
     return places.here / "other.jsonl"
 
 
 def unlabelled_corpus(places: Places) -> Path:
-    utterances = [type(u)(**{**vars(u), "alignment": {}}) for u in listed(places.corpus)]
+    utterances = [replace(u, alignment={}) for u in listed(places.corpus)]
     write_manifest(places.here / "unlabelled.jsonl", utterances)
     return places.here / "unlabelled.jsonl"
 
@@ -383,7 +383,7 @@ def test_inspect_reads_a_log_that_a_kill_tore(unitdisc, places):
 
 def test_one_way_of_abx_is_measured_where_the_other_cannot_be(unitdisc, places):
     """A single speaker: within, but not across."""
-    utterances = [type(u)(**{**vars(u), "speaker": "s0"}) for u in listed(places.corpus)]
+    utterances = [replace(u, speaker="s0") for u in listed(places.corpus)]
     write_manifest(places.here / "one.jsonl", utterances)
     mfcc, output = places.encodings / "mfcc", places.here / "abx.json"
     result = unitdisc("abx", mfcc, places.here / "one.jsonl", "--context", "any", "-o", output)

@@ -6,15 +6,18 @@ recording, pixel columns of a line image. Seconds appear only in reports.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from sys import intern
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
 from unitdisc.files import write_text
+
+T = TypeVar("T")
 
 
 class CorpusError(ValueError):
@@ -63,7 +66,7 @@ class Interval(NamedTuple):
     label: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Utterance:
     """A stretch of a recording (or a line image) by one speaker.
 
@@ -83,16 +86,9 @@ class Utterance:
     height: int | None = None  # rows of pixels of a line image; None for recordings
 
     def __post_init__(self):
-        if not is_id(self.id):
-            raise CorpusError(f"the id is {self.id!r}, but ids name files and begin lines: no spaces, no slashes")
-        if self.ticks < 0 or self.start < 0 or (self.rate is not None and self.rate <= 0):
-            what = f"start is {self.start}, ticks {self.ticks} and rate {self.rate}"
-            raise CorpusError(f"{self.id}: {what}; a rate must be positive, and nothing can be negative")
-        if self.height is not None and (self.height < 1 or self.rate is not None):
-            what = f"height is {self.height} and rate {self.rate}"
-            raise CorpusError(f"{self.id}: {what}; a line image has a positive height, a recording a rate, none both")
-        for fault in alignment_faults(self.alignment, self.ticks):
-            raise CorpusError(f"{self.id}: {fault}")
+        refuse_stretch(self.id, self.ticks, self.start, self.rate, self.height)
+        if self.alignment:
+            refuse_alignment(self.id, self.alignment, self.ticks)
 
     @property
     def is_image(self) -> bool:
@@ -106,9 +102,26 @@ class Utterance:
         return max(1, round(self.ticks * height / self.height))
 
 
+def refuse_stretch(id: str, ticks: int, start: int, rate: int | None, height: int | None) -> None:
+    """Raises CorpusError if the id cannot be one, or if such a stretch cannot be."""
+    if not is_id(id):
+        raise CorpusError(f"the id is {id!r}, but ids name files and begin lines: no spaces, no slashes")
+    if ticks < 0 or start < 0 or (rate is not None and rate <= 0):
+        what = f"start is {start}, ticks {ticks} and rate {rate}"
+        raise CorpusError(f"{id}: {what}; a rate must be positive, and nothing can be negative")
+    if height is not None and (height < 1 or rate is not None):
+        what = f"height is {height} and rate {rate}"
+        raise CorpusError(f"{id}: {what}; a line image has a positive height, a recording a rate, none both")
+
+
+def refuse_alignment(id: str, alignment: Mapping[str, Iterable[Interval]], ticks: int) -> None:
+    for fault in alignment_faults(alignment, ticks):
+        raise CorpusError(f"{id}: {fault}")
+
+
 def is_id(name: str) -> bool:
     """Whether a name can be that of an utterance: it names files, and begins lines of tables."""
-    return name.split() == [name] and not {"/", "\0"} & set(name)
+    return name.split() == [name] and "/" not in name and "\0" not in name
 
 
 def alignment_faults(alignment: Mapping[str, Iterable[Interval]], ticks: int) -> Iterator[str]:
@@ -181,22 +194,88 @@ def read_manifest(path: Path) -> Iterator[Utterance]:
 
     Raises CorpusError naming the line that is not an utterance, or both lines that share an id.
     """
+    return manifest_entries(path, lambda values: Utterance(**values))
+
+
+def read_entries(path: Path) -> Iterator[dict]:
+    """The arguments of the utterances of a manifest, of which few should be kept; see `UtteranceTable`."""
+    return manifest_entries(path, checked)
+
+
+def checked(values: dict) -> dict:
+    """The arguments of an Utterance, which could be made of them."""
+    refuse_stretch(values["id"], values["ticks"], values.get("start", 0), values.get("rate"), values.get("height"))
+    if alignment := values.get("alignment"):
+        refuse_alignment(values["id"], alignment, values["ticks"])
+    return values
+
+
+def manifest_entries(path: Path, make: Callable[[dict], T]) -> Iterator[T]:
+    """What is made of the arguments of every utterance. Raises CorpusError as `read_manifest` does."""
     path = Path(path)
-    seen = {}
-    for number, line in manifest_lines(path):
+    last, seen = "", None  # ids in order, as `write_manifest` leaves them, take no memory to be told apart
+    for number, id, entry in numbered_entries(path, make):
+        if seen is None and id <= last:
+            seen = set(islice((earlier for _, earlier, _ in numbered_entries(path, len)), entries_before(path, number)))
+        if seen is not None:
+            if id in seen:
+                raise CorpusError(
+                    f"{path}:{number}: the id {id!r} is already on line {line_of(path, id)}; "
+                    "give each utterance an id of its own"
+                )
+            seen.add(id)
+        last = id
+        yield entry
+    if not last:
+        raise CorpusError(f"{path}: no utterances in it; prepare the corpus again")
+
+
+def entries_before(path: Path, line: int) -> int:
+    """How many lines before a line of a manifest are not blank."""
+    return sum(number < line for number, _ in manifest_lines(path))
+
+
+def line_of(path: Path, id: str) -> int:
+    """The first line of a manifest with an id."""
+    return next(number for number, found, _ in numbered_entries(path, len) if found == id)
+
+
+def numbered_entries(path: Path, make: Callable[[dict], T]) -> Iterator[tuple[int, str, T]]:
+    """Line, id and what is made of it, for every line; many are parsed at once if all is well, which is far quicker."""
+    lines, home = manifest_lines(path), locator(path.parent)
+    while some := list(islice(lines, LINES_AT_ONCE)):
         try:
-            utterance = parse_utterance(json.loads(line), path.parent)
+            together = [(number, *entry) for (number, _), entry in zip(some, parse_together(some, home, make))]
+        except (ValueError, RecursionError):
+            together = None  # find out which
+        yield from together if together is not None else parse_apart(path, some, home, make)
+
+
+def parse_together(
+    lines: Sequence[tuple[int, bytes]], home: Callable[[str], str], make: Callable[[dict], T]
+) -> list[tuple[str, T]]:
+    """The id of every line and what is made of it. Raises ValueError if any line must be looked at by itself.
+
+    A line that is more or less than one object cannot hide among others: each begins and ends like an object and is
+    followed by a line end, which no string may hold, so that only a list of objects could go on in the next line.
+    """
+    if not all(line.startswith(b"{") and line.endswith((b"}\n", b"}")) for _, line in lines):
+        raise ValueError
+    values = json.loads(b"[" + b"\n,".join([line for _, line in lines]) + b"]")
+    if len(values) != len(lines):
+        raise ValueError
+    return [(entry["id"], make(entry)) for entry in (parse_fields(each, home) for each in values)]
+
+
+def parse_apart(
+    path: Path, lines: Iterable[tuple[int, bytes]], home: Callable[[str], str], make: Callable[[dict], T]
+) -> Iterator[tuple[int, str, T]]:
+    for number, line in lines:
+        try:
+            values = parse_fields(json.loads(line), home)
+            yield number, values["id"], make(values)
         except ValueError as error:
             raise CorpusError(f"{path}:{number}: not an utterance: {error}") from error
-        if utterance.id in seen:
-            raise CorpusError(
-                f"{path}:{number}: the id {utterance.id!r} is already on line {seen[utterance.id]}; "
-                "give each utterance an id of its own"
-            )
-        seen[utterance.id] = number
-        yield utterance
-    if not seen:
-        raise CorpusError(f"{path}: no utterances in it; prepare the corpus again")
 
 
 def manifest_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -210,8 +289,13 @@ def manifest_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the path of a manifest") from error
 
 
-TYPES = {"ticks": int, "rate": int, "height": int, "start": int, "alignment": dict}  # all other fields are strings
+LINES_AT_ONCE = 64
 OPTIONAL = ("speaker", "rate", "height", "gender", "text")
+REQUIRED = {"id", "path", "ticks"}
+TYPES = {"ticks": int, "rate": int, "height": int, "start": int, "alignment": dict}  # all other fields are strings
+MOST_SHAPES = 1000
+SHAPES: set[tuple] = set()  # names and kinds of fields of lines that were found to be right
+TYPES = {known.name: TYPES.get(known.name, str) for known in fields(Utterance)}
 
 
 def parse_utterance(values: Any, home: Path) -> Utterance:
@@ -219,11 +303,40 @@ def parse_utterance(values: Any, home: Path) -> Utterance:
 
     Raises ValueError saying which field is wrong, and how it must be.
     """
-    for fault in field_faults(values):
-        raise CorpusError(fault)
-    path = values["path"] if is_pipe(values["path"]) else str(home / values["path"])
-    alignment = {tier: parse_tier(tier, intervals) for tier, intervals in values.get("alignment", {}).items()}
-    return Utterance(**{"speaker": None, **values, "path": path, "alignment": alignment})
+    return Utterance(**parse_fields(values, locator(home)))
+
+
+def parse_fields(values: Any, home: Callable[[str], str]) -> dict:
+    """The arguments of the utterance that a line of a manifest describes, each of the kind it must be.
+
+    home: see `locator`. Raises ValueError as `parse_utterance` does.
+    """
+    shape = (*values, *map(type, values.values())) if type(values) is dict else ()  # all that a fault can lie in
+    if shape not in SHAPES:
+        for fault in field_faults(values):
+            raise CorpusError(fault)
+        if len(SHAPES) < MOST_SHAPES:
+            SHAPES.add(shape)
+    values["path"] = home(values["path"])
+    if speaker := values.setdefault("speaker", None):
+        values["speaker"] = intern(speaker)
+    if alignment := values.get("alignment"):
+        values["alignment"] = {tier: parse_tier(tier, intervals) for tier, intervals in alignment.items()}
+    return values
+
+
+def locator(home: Path) -> Callable[[str], str]:
+    """What makes of a path in a manifest one as seen from the working directory: as pathlib would, but quicker."""
+    prefix = "" if str(home) == "." else str(home).rstrip("/") + "/"
+
+    def locate(path: str) -> str:
+        if "|" in path and is_pipe(path):
+            return path
+        if "//" in path or "/." in path or not path or path[0] == "." or path[-1] == "/":  # may be written shorter
+            return str(home / path)
+        return path if path.startswith("/") else prefix + path
+
+    return locate
 
 
 def field_faults(values: Any) -> Iterator[str]:
@@ -231,14 +344,13 @@ def field_faults(values: Any) -> Iterator[str]:
     if not isinstance(values, dict):
         yield 'must be an object: {"id": ..., "path": ..., "ticks": ...}'
         return
-    known = [known.name for known in fields(Utterance)]
-    for name in sorted({"id", "path", "ticks"} - values.keys()):
-        yield f"lacks {name!r}"
+    if not values.keys() >= REQUIRED:
+        yield from (f"lacks {name!r}" for name in sorted(REQUIRED - values.keys()))
     for name, value in values.items():
-        kind = TYPES.get(name, str)
-        if name not in known:
-            yield f"has no field {name!r}: the fields are {known}"
-        elif (type(value) is bool or not isinstance(value, kind)) and not (value is None and name in OPTIONAL):
+        kind = TYPES.get(name)
+        if kind is None:
+            yield f"has no field {name!r}: the fields are {list(TYPES)}"
+        elif type(value) is not kind and not (value is None and name in OPTIONAL):  # a bool would be an int
             yield f"{name} is {value!r}, but must be {kind.__name__}"
 
 
@@ -246,20 +358,24 @@ def parse_tier(tier: str, intervals: Any) -> list[Interval]:
     if not isinstance(intervals, list):
         raise CorpusError(f"{tier} must be a list of [start, end, label]")
     for interval in intervals:
-        kinds = [type(part) for part in interval] if isinstance(interval, list) else None
-        if kinds != [int, int, str]:
+        if type(interval) is not list or list(map(type, interval)) != [int, int, str]:
             raise CorpusError(f"{tier} interval {interval!r} must be [start, end, label], in whole ticks")
-    return [Interval(*interval) for interval in intervals]
+    return list(map(Interval._make, intervals))
 
 
 def held_out(
     utterances: Sequence[Utterance], share: float, seed: int, most: int
 ) -> tuple[list[Utterance], list[Utterance]]:
     """Utterances to learn from, and a random share (at most so many) to test on: none of fewer than ten."""
-    number = min(most, round(share * len(utterances))) if len(utterances) >= 10 else 0
-    chosen = set(np.random.default_rng(seed).permutation(len(utterances))[:number].tolist())
-    learning = [utterance for place, utterance in enumerate(utterances) if place not in chosen]
-    return learning, [utterances[place] for place in sorted(chosen)]
+    learning, testing = held_out_places(len(utterances), share, seed, most)
+    return [utterances[place] for place in learning.tolist()], [utterances[place] for place in testing.tolist()]
+
+
+def held_out_places(number: int, share: float, seed: int, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """The places of so many utterances, parted in the same way."""
+    wanted = min(most, round(share * number)) if number >= 10 else 0
+    testing = np.sort(np.random.default_rng(seed).permutation(number)[:wanted])
+    return np.delete(np.arange(number), testing), testing
 
 
 def labels_at(intervals: Iterable[Interval], centres: np.ndarray, default: str = "") -> np.ndarray:

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import KMeans
-from sklearn.metrics import pairwise_distances_argmin_min
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -24,6 +21,8 @@ def kmeans(frames: Tensor, num_codes: int, generator: torch.Generator, start: Te
     With fewer frames than codes, frames are repeated with a little noise. The result does not depend on the number
     of threads.
     """
+    from sklearn.cluster import KMeans  # takes a second, which most commands can spare
+
     points = frames.double().cpu()
     if len(points) < num_codes:
         extra = draw(points, num_codes - len(points), generator)
@@ -60,6 +59,8 @@ def spread(codes: Tensor, frames: Tensor, chosen: Tensor, generator: torch.Gener
 
 def nearest(frames: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
     """Every frame's nearest code, and the squared distance to it: [N, D], [K, D] -> [N], [N]."""
+    from sklearn.metrics import pairwise_distances_argmin_min
+
     points = [rows.double().cpu().numpy() for rows in (frames, codes)]
     with threadpool_limits(1):
         found, squares = pairwise_distances_argmin_min(*points, metric="sqeuclidean")
@@ -72,6 +73,8 @@ def shortest_moves(codes: Tensor, centroids: Tensor, members: Tensor) -> Tensor:
     The Hungarian assignment (Kuhn, 1955) on squared distances times the code's frames: a code without any has no
     meaning to keep, and must not push others from their places.
     """
+    from scipy.optimize import linear_sum_assignment
+
     squares = torch.cdist(codes.double().cpu(), centroids.double().cpu()).square()
     costs = squares * (members.double().cpu()[:, None] + 1e-3)
     return torch.from_numpy(linear_sum_assignment(costs.numpy())[1]).to(codes.device)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unitdisc.cli.options import AllowPipes, CorpusPath, Strict
+from unitdisc.cli.options import AllowPipes, Cache, CorpusPath, Strict
 
 
 def doctor() -> None:
@@ -24,15 +24,19 @@ def doctor() -> None:
 def validate(
     corpus: CorpusPath,
     rate: Annotated[int | None, typer.Option(help="samples per second every recording must have")] = None,
+    cache: Cache = None,
     allow_pipes: AllowPipes = False,
 ) -> None:
     """List everything that is wrong with a corpus, with file, line and cure.
+
+    With --cache, recordings found good are kept in mind there: neither this command nor training with the same
+    --cache listens to them again, unless a file changes.
 
     Example: `unitdisc validate data/mini_speech/train.jsonl --rate 16000`
     """
     from unitdisc.verbs.validate import validate
 
-    errors, warnings = validate(corpus, rate, allow_pipes)
+    errors, warnings = validate(corpus, rate, allow_pipes, cache)
     typer.echo(f"{corpus}: {errors} errors, {warnings} warnings")
     raise typer.Exit(1 if errors else 0)
 

@@ -16,6 +16,7 @@ from unitdisc.cli.options import (
     Output,
     ShardOption,
     Strict,
+    Trust,
 )
 
 
@@ -35,6 +36,7 @@ def train(
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
     strict: Strict = False,
+    trust: Trust = False,
     device: Device = None,
 ) -> None:
     """Train a model, or resume where an interrupted run stopped.
@@ -45,7 +47,7 @@ def train(
     """
     from unitdisc.verbs.train import train
 
-    train(config, corpus, experiment, set or [], cache, allow_pipes, strict, device)
+    train(config, corpus, experiment, set or [], cache, allow_pipes, strict, device, trust)
 
 
 def encode(
@@ -58,6 +60,7 @@ def encode(
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
     strict: Strict = False,
+    trust: Trust = False,
     device: Device = None,
     shard: ShardOption = None,
 ) -> None:
@@ -74,7 +77,7 @@ def encode(
     points = at or list(PROBE_POINTS)
     if unknown := sorted({*points} - {*PROBE_POINTS}):
         raise ValueError(f"--at {unknown}: the probe points are {list(PROBE_POINTS)}")
-    encode(experiment, corpus, folder, points, cache, allow_pipes, strict, device, Shard.parse(shard))
+    encode(experiment, corpus, folder, points, cache, allow_pipes, strict, device, trust, Shard.parse(shard))
 
 
 def features(
@@ -89,6 +92,7 @@ def features(
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
     strict: Strict = False,
+    trust: Trust = False,
     shard: ShardOption = None,
 ) -> None:
     """Write plain features as encodings: the baseline of every comparison.
@@ -99,7 +103,7 @@ def features(
     from unitdisc.verbs.encode import features, features_of_kind
 
     options = features_of_kind(kind, rate, hop, height, normalise, resample)
-    features(corpus, folder, options, cache, allow_pipes, strict, Shard.parse(shard))
+    features(corpus, folder, options, cache, allow_pipes, strict, trust, Shard.parse(shard))
 
 
 def resynthesise(

@@ -24,8 +24,13 @@ Times = Annotated[
 ]
 AllowPipes = Annotated[bool, typer.Option("--allow-pipes", help="run the `command |` entries of a wav.scp")]
 Strict = Annotated[bool, typer.Option("--strict", help="stop at a bad file instead of leaving it out")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="look at no recording before it is needed: for a corpus found good before")
+]
 Limit = Annotated[int | None, typer.Option("--limit", help="only the first so many utterances")]
-Cache = Annotated[Path | None, typer.Option("--cache", help="folder that keeps features between runs")]
+Cache = Annotated[
+    Path | None, typer.Option("--cache", help="folder that keeps features, and which recordings are good, between runs")
+]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")]
 Threads = Annotated[int | None, typer.Option("--threads", help="all cores by default")]
 ShardOption = Annotated[

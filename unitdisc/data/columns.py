@@ -33,6 +33,7 @@ class Columns:
     normalise: str = "none"
 
     images: ClassVar[bool] = True
+    resample: ClassVar[bool] = False
 
     def __post_init__(self):
         if self.kind != "columns":

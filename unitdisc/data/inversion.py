@@ -1,8 +1,6 @@
 """From log mel frames back to sound: Griffin & Lim (1984), good enough to hear what a model kept."""
 
-import librosa
 import numpy as np
-import scipy.signal
 import torch
 from torchaudio.compliance import kaldi
 
@@ -14,6 +12,9 @@ ITERATIONS = 48
 
 def log_mel_to_audio(frames: np.ndarray, rate: int, hop: int) -> np.ndarray:
     """Undoes `unitdisc.data.features.log_mel`, with phases made up: [T, bins] -> [T * hop] in [-1, 1]."""
+    import librosa  # they would take half a second from whoever trains
+    import scipy.signal
+
     window = round(rate * WINDOW)
     size = 1 << (window - 1).bit_length()
     filters, _ = kaldi.get_mel_banks(frames.shape[1], size, rate, 20.0, 0.0, 100.0, -500.0, 1.0)

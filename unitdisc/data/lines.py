@@ -5,7 +5,6 @@ shears, the one that stands strokes up gathers the most ink in the fewest column
 """
 
 import numpy as np
-from scipy.ndimage import affine_transform, gaussian_filter1d
 
 from unitdisc.data.image import resized
 
@@ -94,6 +93,8 @@ def slant_of(ink: np.ndarray) -> float:
 
 def gathered(position: np.ndarray, weight: np.ndarray) -> float:
     """How few columns some ink gathers in: the sum of the squares of what each holds."""
+    from scipy.ndimage import gaussian_filter1d  # recordings do without
+
     position = position - position.min()
     whole = position.astype(np.int64)
     part = position - whole
@@ -105,6 +106,8 @@ def sheared(ink: np.ndarray, angle: float) -> np.ndarray:
     """Leans a line to the right by an angle in degrees about its middle row; the width stays: [columns, rows]."""
     if not angle:
         return ink
+    from scipy.ndimage import affine_transform
+
     slope = np.tan(np.radians(angle))
     middle = (ink.shape[1] - 1) / 2
     matrix, offset = [[1, slope], [0, 1]], [-slope * middle, 0]  # where each pixel comes from

@@ -1,7 +1,8 @@
 """Listening to recordings for what is wrong with them: unreadable, cut off, silent, NaN, clipped."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ FULL_SCALE = 32767 / 32768
 CLIPPED = 1e-3  # the share of samples at full scale from which clipping is worth a warning
 BLOCK = 1 << 18  # samples in memory at a time
 GLANCE = 1 << 13  # samples a glance reads at a time
+MOST_AT_ONCE = 32  # recordings a thread listens to, one after another
 FLOATS = ("FLOAT", "DOUBLE")  # the kinds of samples that can be NaN
 MISLISTED = "correct the rate in the list, or allow resampling"
 
@@ -46,17 +48,34 @@ class Heard:
 
 
 def listen_to_all(
-    recordings: Mapping[str, Recording],
+    recordings: Iterable[Recording],
     thorough: bool = True,
     resample: bool = False,
     allow_pipes: bool = False,
     workers: int | None = None,
-) -> dict[str, Heard]:
-    """Listens to many recordings at once, in threads (decoding holds no lock), one block of each in memory."""
-    run = Parallel(n_jobs=workers or cpu_count(), backend="threading", return_as="generator")
-    listen_to = delayed(listen)
-    heard = run(listen_to(recording, thorough, resample, allow_pipes) for recording in recordings.values())
-    return dict(zip(recordings, list(heard)))
+) -> Iterator[Heard]:
+    """Listens to many recordings at once, in threads (decoding holds no lock), one block of each in memory.
+
+    What is heard comes in the order of the recordings, of which few are taken at a time.
+    """
+
+    def listen_to_some(some: Sequence[Recording]) -> list[Heard]:
+        return [listen(recording, thorough, resample, allow_pipes) for recording in some]
+
+    run = Parallel(n_jobs=workers or cpu_count(), backend="threading", return_as="generator", batch_size=1)
+    for heard in run(delayed(listen_to_some)(some) for some in in_batches(recordings)):
+        yield from heard
+
+
+def in_batches(recordings: Iterable[Recording]) -> Iterator[list[Recording]]:
+    """First one by one, so that few of them are spread over the threads, then more at a time, which costs less."""
+    recordings, size = iter(recordings), 1
+    for number in count():
+        some = list(islice(recordings, size))
+        if not some:
+            return
+        yield some
+        size = min(MOST_AT_ONCE, 1 + number // 32)
 
 
 def listen(recording: Recording, thorough: bool, resample: bool, allow_pipes: bool) -> Heard:

@@ -38,6 +38,7 @@ class Listed:
     sources: dict[str, Place]  # recording or picture -> the line that names it
     places: dict[str, Place]  # utterance -> the line that names it
     problems: list[Problem]  # the lines that name none
+    timed: bool = False  # whether what is used of a recording is known before it is opened
 
 
 def list_manifest(path: Path, allow_pipes: bool) -> Listed:
@@ -72,6 +73,7 @@ def list_manifest(path: Path, allow_pipes: bool) -> Listed:
             *speaker_problems(utterances.values(), places),
             *mixture_problems(utterances.values(), places),
         ],
+        timed=True,
     )
 
 

@@ -1,14 +1,20 @@
 """Validation: everything that is wrong with a corpus, at once, each with file, line and cure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from unitdisc.corpus import CorpusError, Problem, Utterance, at_rate
-from unitdisc.data.listening import MISLISTED, Fault, Heard, Recording, listen_to_all
-from unitdisc.data.listing import list_manifest, list_tables, timing_problems
+from unitdisc.data.audio import AudioInfo
+from unitdisc.data.files import Files, heard_key
+from unitdisc.data.heard import GoodRecordings
+from unitdisc.data.listening import MISLISTED, Fault, Heard, listen_to_all
+from unitdisc.data.listing import Listed, list_manifest, list_tables, timing_problems
 from unitdisc.data.looking import Picture, look_at_all
+from unitdisc.data.table import UtteranceTable
 from unitdisc.kaldi.checks import check_tables
 from unitdisc.kaldi.reading import is_kaldi, not_a_corpus
 
@@ -33,12 +39,86 @@ def check_utterances(
     A check that is not `thorough` opens every file and listens at a few places; see `listening.listen`.
     """
     listed, strangers = of_kind(utterances, images=False)
-    recordings = {path: Recording(path, lambda info, within=within: within) for path, within in by_path(listed).items()}
-    heard = listen_to_all(recordings, thorough, resample, allow_pipes, workers)
-    good, problems = sift(listed, all_faults(heard, rate, resample))
-    rated = [at_rate(utterance, utterance.rate or heard[utterance.path].info.rate) for utterance in good]
-    resampled = [at_rate(utterance, rate) for utterance in rated] if resample and rate else rated
-    return Checked(resampled, strangers + problems)
+    table = UtteranceTable.of(listed)
+    found = check_recordings(table, rate, resample, allow_pipes, workers, thorough)
+    good = [at_rate(listed[place], int(found.rates[place])) for place in found.good.tolist()]
+    resampled = [at_rate(utterance, rate) for utterance in good] if resample and rate else good
+    return Checked(resampled, strangers + found.problems)
+
+
+class Found(NamedTuple):
+    """What a check shows of a table of utterances."""
+
+    good: np.ndarray  # [N]   places of the utterances without an error, in order
+    rates: np.ndarray  # [U]   the rate of every utterance, be it that of its file; 0 if it is not known
+    problems: list[Problem]
+
+
+def check_recordings(
+    utterances: UtteranceTable,
+    rate: int | None = None,
+    resample: bool = False,
+    allow_pipes: bool = False,
+    workers: int | None = None,
+    thorough: bool = False,
+    heard_before: GoodRecordings | None = None,
+    watch: Callable[[int], Callable[[int], None]] = lambda total: lambda count: None,
+) -> Found:
+    """The same for many; files that were heard before and are as they were are not opened.
+
+    watch(N) -> advance: told how many files are to be opened, and then again and again of so many more.
+    """
+    heard_before = heard_before or GoodRecordings(None)
+    files = Files(utterances)
+    keys = files.keys()
+    known = heard_before.rates(keys)
+    if not resample:  # a rate that is not as listed needs to be said again
+        known[files.mislisted(known)] = 0
+    faults: dict[int, list[Fault]] = {}
+    unheard = np.flatnonzero(known == 0).tolist()
+    recordings = (files.recording(number) for number in unheard)
+    advance = watch(len(unheard))
+    for number, heard in zip(unheard, listen_to_all(recordings, thorough, resample, allow_pipes, workers)):
+        if heard.info:
+            known[number] = heard.info.rate
+        if heard.faults:
+            faults[number] = heard.faults
+        elif thorough:
+            heard_before.add(keys[number], heard.info.rate)
+        advance(1)
+    heard_before.save()
+    add_faults_of_rate(faults, known, rate, resample)
+    return found_of(files, faults, known)
+
+
+def add_faults_of_rate(faults: dict[int, list[Fault]], rates: np.ndarray, rate: int | None, resample: bool) -> None:
+    """Adds to the faults of every file (by number) that its rate is not that of the others."""
+    counts = Counter(rates[rates > 0].tolist())
+    wanted = rate or (counts.most_common(1)[0][0] if counts else None)
+    if resample or wanted is None:
+        return
+    most = "must have" if rate else "most have"
+    for number in np.flatnonzero((rates > 0) & (rates != wanted)).tolist():
+        found = faults.setdefault(number, [])
+        if not any(fault.cure == MISLISTED for fault in found):
+            what = f"has {rates[number]} samples per second, but {most} {wanted}"
+            found.append(Fault(None, "error", what, f"resample it to {wanted}, or allow resampling"))
+
+
+def found_of(files: "Files", faults: Mapping[int, list[Fault]], rates: np.ndarray) -> Found:
+    good, problems = np.ones(len(files.utterances), bool), []
+    for number in sorted(faults):
+        places = files.places(number)
+        path = files.utterances[places[0]].path
+        for fault in faults[number]:
+            problems.append(Problem(fault.severity, path, None, fault.what, fault.cure))
+            if fault.severity == "error":
+                hit = [p for p in places if fault.utterance in (None, files.utterances[p].id)]
+                good[hit] = False
+    listed = files.utterances.column("rate")
+    of_file = np.empty(len(good), np.int64)
+    of_file[files.order] = np.repeat(rates, np.diff(files.edges))
+    return Found(np.flatnonzero(good), np.where(listed > 0, listed, of_file), problems)
 
 
 def check_images(utterances: Iterable[Utterance], workers: int | None = None) -> Checked:
@@ -83,12 +163,17 @@ def sift(utterances: Iterable[Utterance], faults: Mapping[str, list[Fault]]) -> 
 
 
 def validate(
-    path: str | Path, rate: int | None = None, allow_pipes: bool = False, workers: int | None = None
+    path: str | Path,
+    rate: int | None = None,
+    allow_pipes: bool = False,
+    workers: int | None = None,
+    cache: Path | None = None,
 ) -> list[Problem]:
     """Everything wrong with a manifest or a Kaldi data directory, and with every recording or image it lists.
 
-    All of them are read to the end, `workers` at a time (default: one per core). The rate of recordings should
-    be `rate` (default: that of most). Sorted by file and line. Raises CorpusError if there is no corpus at `path`.
+    All of them are read to the end, `workers` at a time (default: one per core), but for those that the folder `cache`
+    knows to be good and unchanged. The rate of recordings should be `rate` (default: that of most). Sorted by file and
+    line. Raises CorpusError if there is no corpus at `path`.
     """
     path, tables = Path(path), None
     if is_kaldi(path):
@@ -99,7 +184,7 @@ def validate(
         problems = listed.problems
     else:
         raise CorpusError(f"{path}: {not_a_corpus(path)}")
-    heard = listen_to_all(listed.recordings, allow_pipes=allow_pipes, workers=workers)
+    heard = listen(listed, allow_pipes, workers, GoodRecordings(cache))
     seen = look_at_all(listed.pictures, workers)
     sources = {**listed.recordings, **listed.pictures}
     for key, faults in {**all_faults(heard, rate), **{key: image.faults for key, image in seen.items()}}.items():
@@ -112,14 +197,28 @@ def validate(
     return sorted(problems, key=lambda problem: (problem.file, problem.line or 0))
 
 
+def listen(listed: Listed, allow_pipes: bool, workers: int | None, heard_before: GoodRecordings) -> dict[str, Heard]:
+    """What is heard of every recording; of those of a manifest that were heard before, no more than their rate."""
+    heard: dict[str, Heard] = {}
+    keys: dict[str, bytes] = {}
+    if listed.timed:
+        keys = {path: heard_key(path, recording.within(None)) for path, recording in listed.recordings.items()}
+        known = heard_before.rates(np.frombuffer(b"".join(keys.values()), np.uint64).reshape(-1, 2)).tolist()
+        heard = {path: Heard(AudioInfo(0, rate), []) for path, rate in zip(keys, known) if rate}
+    unheard = {path: recording for path, recording in listed.recordings.items() if path not in heard}
+    found = listen_to_all(unheard.values(), allow_pipes=allow_pipes, workers=workers)
+    for (path, recording), each in zip(unheard.items(), found):
+        heard[path] = each
+        if not each.faults:
+            key = keys.get(path) or heard_key(recording.path, recording.within(each.info))
+            heard_before.add(np.frombuffer(key, np.uint64), each.info.rate)
+    heard_before.save()
+    return {path: heard[path] for path in listed.recordings}
+
+
 def all_faults(heard: Mapping[str, Heard], rate: int | None, resample: bool = False) -> dict[str, list[Fault]]:
     """The faults of every recording, those of its rate among the others included."""
-    rates = {key: recording.info.rate for key, recording in heard.items() if recording.info}
-    wanted = rate or (Counter(rates.values()).most_common(1)[0][0] if rates else None)
-    most = "must have" if rate else "most have"
-    faults = {key: list(recording.faults) for key, recording in heard.items()}
-    for key, own in rates.items():
-        if own != wanted and not resample and not any(fault.cure == MISLISTED for fault in faults[key]):
-            what = f"has {own} samples per second, but {most} {wanted}"
-            faults[key].append(Fault(None, "error", what, f"resample it to {wanted}, or allow resampling"))
-    return faults
+    faults = {number: list(recording.faults) for number, recording in enumerate(heard.values()) if recording.faults}
+    rates = np.array([recording.info.rate if recording.info else 0 for recording in heard.values()], dtype=np.int64)
+    add_faults_of_rate(faults, rates, rate, resample)
+    return {key: faults[number] for number, key in enumerate(heard) if number in faults}

@@ -37,13 +37,17 @@ def read_corpus(path: str | Path, allow_pipes: bool = False) -> list[Utterance]:
     path = Path(path)
     if is_kaldi(path):
         return read_kaldi(path, allow_pipes)
-    if path.suffix != ".jsonl" or not path.is_file():
+    if not is_manifest(path):
         raise CorpusError(f"{path}: {not_a_corpus(path)}")
     utterances = list(read_manifest(path))
     for utterance in utterances:
         if is_pipe(utterance.path) and not allow_pipes:
             raise CorpusError(f"{path}: the recording of {utterance.id} {PIPE}")
     return utterances
+
+
+def is_manifest(path: Path) -> bool:
+    return path.suffix == ".jsonl" and path.is_file()
 
 
 def is_kaldi(path: Path) -> bool:

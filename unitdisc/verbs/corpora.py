@@ -1,16 +1,25 @@
 """Reading a corpus for a command: what can be used of it, and a word about the rest."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
+
 from unitdisc import console
-from unitdisc.corpus import CorpusError, Problem, Utterance, at_rate
+from unitdisc.corpus import CorpusError, Problem, Utterance, at_rate, is_pipe
 from unitdisc.data.audio import audio_info
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.validation import check_images, check_utterances
+from unitdisc.data.heard import GoodRecordings
+from unitdisc.data.table import UtteranceTable
+from unitdisc.data.validation import Found, check_images, check_recordings, of_kind
 from unitdisc.distributed import rank
 from unitdisc.kaldi import read_corpus
+from unitdisc.kaldi.reading import PIPE, is_manifest
 from unitdisc.sharding import WHOLE, Shard
+
+WORTH_WATCHING = 1000  # files to listen to
 
 
 def usable_utterances(
@@ -19,33 +28,144 @@ def usable_utterances(
     allow_pipes: bool = False,
     strict: bool = False,
     thorough: bool = False,
-    shard: Shard = WHOLE,
 ) -> list[Utterance]:
     """The utterances of a corpus that can be read, sorted by id; what is wrong with the others is said.
 
     thorough: listen to every recording from beginning to end; otherwise at a few places. Images are looked at whole.
-    shard: all are checked, for batches are made of all good ones, but each problem is said by one shard.
     Raises CorpusError if none is left, or, with `strict`, if any is bad.
     """
     listed = sorted(read_corpus(corpus, allow_pipes), key=lambda utterance: utterance.id)
-    if listed and all(utterance.is_image != features.images for utterance in listed):
+    usable = usable_places(corpus, UtteranceTable.of(listed), features, allow_pipes, strict, thorough)
+    return [with_rate(listed[place], int(usable.rates[place])) for place in usable.good.tolist()]
+
+
+def usable_table(
+    corpus: Path,
+    features: Features | Columns,
+    allow_pipes: bool = False,
+    strict: bool = False,
+    thorough: bool = False,
+    cache: Path | None = None,
+    trust: bool = False,
+    shard: Shard = WHOLE,
+) -> UtteranceTable:
+    """The same without texts and alignments, for any number of utterances.
+
+    cache: a folder that knows which recordings were listened to before, and learns of more. trust: believe the list,
+    and open no file that it says enough of. shard: all are checked, for batches are made of all good ones, but each
+    problem is said by one shard.
+    """
+    listed = read_table(corpus, allow_pipes).sorted()
+    heard_before = GoodRecordings(cache)
+    usable = usable_places(corpus, listed, features, allow_pipes, strict, thorough, heard_before, trust, shard)
+    return listed.with_rates(usable.rates).take(usable.good)
+
+
+def read_table(corpus: Path, allow_pipes: bool) -> UtteranceTable:
+    """The utterances of a corpus without texts and alignments. Raises CorpusError as `read_corpus` does."""
+    if not is_manifest(corpus):
+        return UtteranceTable.of(read_corpus(corpus, allow_pipes))
+    table = UtteranceTable.read(corpus)
+    pipes = () if allow_pipes or not table.may_have_pipes() else enumerate(table.paths())
+    for place, path in pipes:
+        if is_pipe(path):
+            raise CorpusError(f"{corpus}: the recording of {table[place].id} {PIPE}")
+    return table
+
+
+def usable_places(
+    corpus: Path,
+    listed: UtteranceTable,
+    features: Features | Columns,
+    allow_pipes: bool,
+    strict: bool,
+    thorough: bool,
+    heard_before: GoodRecordings | None = None,
+    trust: bool = False,
+    shard: Shard = WHOLE,
+) -> Found:
+    """Which utterances can be used; what is wrong with the others is said. Raises CorpusError as above."""
+    if len(listed) and (listed.images() != features.images).all():
         raise CorpusError(f"{corpus}: nothing in it can be used: {other_kind(features)}")
-    if features.images:
-        checked = check_images(listed)
+    if trust:
+        found = believed(listed, features, allow_pipes)
+    elif features.images:
+        found = seen(listed)
     else:
-        checked = check_utterances(listed, features.rate, features.resample, allow_pipes, thorough=thorough)
-    problems = [problem for problem in checked.problems if problem.severity == "error"]
-    problems += [too_short(utterance) for utterance in checked.good if not features.frames_in(utterance)]
-    good = [utterance for utterance in checked.good if features.frames_in(utterance)]
+        found = heard(listed, features, allow_pipes, thorough, heard_before)
+    problems = [problem for problem in found.problems if problem.severity == "error"]
+    long_enough = listed.with_rates(found.rates).take(found.good).measured(features.frames_in) > 0
+    for place in found.good[~long_enough].tolist():
+        short = listed[place]
+        problems.append(too_short(at_rate(short, features.rate) if features.resample else short))
+    good = found.good[long_enough]
     if problems and strict:
         listing = f"`unitdisc validate {corpus}` lists all"
         raise CorpusError(f"{corpus}: {len(problems)} problems ({listing}), the first: {problems[0]}")
     if rank() == 0:
         console.say_problems(map(str, shard.of(problems)), len(good), len(listed) - len(good))
-    if not good:
+    if not len(good):
         raise CorpusError(f"{corpus}: nothing in it can be used; `unitdisc validate {corpus}` says why")
-    usable = {utterance.id for utterance in good}
-    return [with_own_rate(utterance, allow_pipes) for utterance in listed if utterance.id in usable]
+    return Found(good, found.rates, problems)
+
+
+def heard(
+    listed: UtteranceTable, features: Features, allow_pipes: bool, thorough: bool, before: GoodRecordings | None
+) -> Found:
+    """What listening to the recordings shows, and that line images are none."""
+    strangers = of_kind_in(listed, images=False)
+    with ExitStack() as stack:
+
+        def watch(total: int) -> Callable[[int], None]:
+            if rank() or total < WORTH_WATCHING:
+                return lambda count: None
+            return stack.enter_context(console.progress("listening", total, "recordings"))
+
+        found = check_recordings(
+            listed.take(strangers.good),
+            features.rate,
+            features.resample,
+            allow_pipes,
+            thorough=thorough,
+            heard_before=before,
+            watch=watch,
+        )
+    rates = np.zeros(len(listed), np.int64)
+    rates[strangers.good] = found.rates
+    return Found(strangers.good[found.good], rates, strangers.problems + found.problems)
+
+
+def seen(listed: UtteranceTable) -> Found:
+    """What looking at the images shows, and that recordings are none."""
+    checked = check_images(listed)
+    good = {utterance.id for utterance in checked.good}
+    places = [place for place, utterance in enumerate(listed) if utterance.id in good]
+    return Found(np.array(places, dtype=np.int64), listed.column("rate"), checked.problems)
+
+
+def believed(listed: UtteranceTable, features: Features | Columns, allow_pipes: bool) -> Found:
+    """What the list says by itself; only recordings without a rate are opened."""
+    strangers = of_kind_in(listed, features.images)
+    rates, wrong = listed.column("rate").copy(), []
+    if not features.images:
+        for place in strangers.good[rates[strangers.good] == 0].tolist():
+            rates[place] = audio_info(listed[place].path, allow_pipes).rate
+        if not features.resample:
+            wrong = strangers.good[rates[strangers.good] != features.rate].tolist()
+    problems = [other_rate(listed[place], int(rates[place]), features.rate) for place in wrong]
+    return Found(np.setdiff1d(strangers.good, wrong), rates, strangers.problems + problems)
+
+
+def other_rate(utterance: Utterance, rate: int, wanted: int) -> Problem:
+    what = f"{utterance.id} has {rate} samples per second, but must have {wanted}"
+    return Problem("error", utterance.path, None, what, f"resample it to {wanted}, or allow resampling")
+
+
+def of_kind_in(listed: UtteranceTable, images: bool) -> Found:
+    """Where the line images of a corpus are, or the recordings; one problem for all that are of the other kind."""
+    good = np.flatnonzero(listed.images() == images)
+    problems = [] if len(good) == len(listed) else of_kind(listed, images).problems
+    return Found(good, listed.column("rate"), problems)
 
 
 def other_kind(features: Features | Columns) -> str:
@@ -55,10 +175,10 @@ def other_kind(features: Features | Columns) -> str:
     return "they are line images, and recordings are wanted; take a model of line images, or the features 'columns'"
 
 
-def with_own_rate(utterance: Utterance, allow_pipes: bool) -> Utterance:
+def with_rate(utterance: Utterance, rate: int) -> Utterance:
     """The utterance at the rate of its file, so that times stay those of the corpus even where features resample."""
     known = utterance.rate or utterance.is_image
-    return utterance if known else at_rate(utterance, audio_info(utterance.path, allow_pipes).rate)
+    return utterance if known else at_rate(utterance, rate)
 
 
 def too_short(utterance: Utterance) -> Problem:

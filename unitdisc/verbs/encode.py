@@ -13,9 +13,10 @@ from unitdisc.data.loading import Signals
 from unitdisc.data.normalisation import Normaliser, fit
 from unitdisc.encoding import encode as encode_utterances
 from unitdisc.encoding import encode_features, shares_of
-from unitdisc.experiment import load, weights_checksum
+from unitdisc.experiment import Experiment, load, weights_checksum
+from unitdisc.model import UnitModel
 from unitdisc.sharding import WHOLE, Shard
-from unitdisc.verbs.corpora import usable_utterances
+from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.folders import folder_for_results
 
@@ -29,14 +30,16 @@ def encode(
     allow_pipes: bool = False,
     strict: bool = False,
     device: str | None = None,
+    trust: bool = False,
     shard: Shard = WHOLE,
 ) -> None:
     """Writes folder/POINT/ for every probe point; of all utterances, or of the share of a shard."""
     folder = folder_for_results(folder)
-    experiment, _ = load(experiment_folder)
     device = usable_device(device)
-    utterances = usable_utterances(corpus, experiment.features(), allow_pipes, strict, thorough=strict, shard=shard)
-    problems = write_points(experiment_folder, utterances, folder, points, cache, allow_pipes, device, shard)
+    loaded = load(experiment_folder, device)
+    features = loaded[0].features()
+    utterances = usable_table(corpus, features, allow_pipes, strict, strict, cache, trust, shard)
+    problems = write_points(experiment_folder, utterances, folder, points, cache, allow_pipes, device, loaded, shard)
     say_left_out(problems, len(utterances), strict)
 
 
@@ -48,10 +51,14 @@ def write_points(
     cache: Path | None,
     allow_pipes: bool,
     device: str,
+    loaded: tuple[Experiment, UnitModel] | None = None,
     shard: Shard = WHOLE,
 ) -> list[str]:
-    """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages."""
-    experiment, model = load(experiment_folder, device)
+    """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages.
+
+    loaded: the experiment and its model, where they are at hand.
+    """
+    experiment, model = loaded or load(experiment_folder, device)
     signals = experiment.signals(experiment_folder, cache, allow_pipes)
     own = [utterance for batch in shares_of(utterances, signals, shard) for utterance in batch]
     signals = signals.with_speakers_of(all_by_speakers_of(own, utterances))
@@ -81,11 +88,12 @@ def features(
     cache: Path | None = None,
     allow_pipes: bool = False,
     strict: bool = False,
+    trust: bool = False,
     shard: Shard = WHOLE,
 ) -> None:
     """Writes plain features, the baseline of every comparison, as encodings; of all, or of the share of a shard."""
     folder = folder_for_results(folder)
-    utterances = usable_utterances(corpus, options, allow_pipes, strict, thorough=strict, shard=shard)
+    utterances = usable_table(corpus, options, allow_pipes, strict, strict, cache, trust, shard)
     say_left_out(write_features(utterances, folder, options, cache, allow_pipes, shard), len(utterances), strict)
 
 

@@ -11,16 +11,17 @@ import numpy as np
 
 from unitdisc import config, console
 from unitdisc.calibration import WholeUtterances
-from unitdisc.corpus import Utterance, held_out
+from unitdisc.corpus import Utterance, held_out_places
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
+from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, fitted_of, frames_of
 from unitdisc.data.shard_plan import ShardBatches, ShardPlan, in_shards, places_of
+from unitdisc.data.table import UtteranceTable
 from unitdisc.distributed import Agreement, rank, start_processes, together, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
 from unitdisc.model import UnitModel
 from unitdisc.training import Progress, Trainer, TrainingOptions
-from unitdisc.verbs.corpora import usable_utterances
+from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.folders import folder_for_results
 
@@ -41,6 +42,7 @@ def train(
     allow_pipes: bool = False,
     strict: bool = False,
     device: str | None = None,
+    trust: bool = False,
 ) -> None:
     """Trains a model, or goes on training it, and leaves an experiment in `folder`.
 
@@ -48,7 +50,7 @@ def train(
     """
     device = start_processes(usable_device(device))
     with together():
-        train_together(config_source, corpus, folder, overrides, cache, allow_pipes, strict, device)
+        train_together(config_source, corpus, folder, overrides, cache, allow_pipes, strict, device, trust)
 
 
 def train_together(
@@ -60,6 +62,7 @@ def train_together(
     allow_pipes: bool,
     strict: bool,
     device: str,
+    trust: bool,
 ) -> None:
     """As `train`, on a process that has joined the others."""
     options = config.read(config_source, overrides)
@@ -71,7 +74,7 @@ def train_together(
     stride, context = geometry(Experiment(options, ["?"], {}))  # a wrong option shows now, not after the corpus is read
     crop = training.crop or None
     CropPlan([1], training.batch_size, crop, stride, training.seed)
-    utterances = usable_utterances(corpus, features, allow_pipes, strict, thorough=True)
+    utterances = usable_table(corpus, features, allow_pipes, strict, thorough=True, cache=cache, trust=trust)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
     corpus_used = description(corpus, utterances, features)
     by_shard = in_shards(training.order, training_set)
@@ -83,8 +86,8 @@ def train_together(
     check_same(experiment, folder)
     signals = prepare(experiment, training_set, folder, cache, allow_pipes)
 
-    def dataset(part: Sequence[Utterance], seed: int, share: tuple[int, int], by_shard: bool = False) -> CropBatches:
-        frames = [signals.frames_in(utterance) for utterance in part]
+    def dataset(part: UtteranceTable, seed: int, share: tuple[int, int], by_shard: bool = False) -> CropBatches:
+        frames = frames_of(part, signals.features)
         if by_shard:
             plan = ShardPlan(frames, places_of(part), training.batch_size, crop, stride, seed)
             return ShardBatches(part, signals, plan, context, experiment.speakers, share)
@@ -131,29 +134,30 @@ class Steps:
         self.done = step
 
 
-def split(utterances: Sequence[Utterance], share: float, seed: int) -> tuple[list[Utterance], list[Utterance]]:
+def split(utterances: UtteranceTable, share: float, seed: int) -> tuple[UtteranceTable, UtteranceTable]:
     """Training and validation utterances. Raises ConfigError if the share leaves nothing to train on."""
-    training, validation = held_out(utterances, share, seed, MOST_VALIDATION)
-    if not training:
+    training, validation = held_out_places(len(utterances), share, seed, MOST_VALIDATION)
+    if not len(training):
         raise config.ConfigError(f"[training]: valid_share {share} holds out all utterances; 0.05 is usual")
-    return training, validation
+    return utterances.take(training), utterances.take(validation)
 
 
-def speakers_of(utterances: Sequence[Utterance]) -> list[str]:
-    return sorted({u.speaker for u in utterances if u.speaker is not None}) or ["?"]
+def speakers_of(utterances: UtteranceTable) -> list[str]:
+    return sorted(speaker for speaker in utterances.speakers() if speaker is not None) or ["?"]
 
 
-def description(corpus: Path, utterances: Sequence[Utterance], features: Features | Columns) -> dict:
-    identity = [[u.id, u.speaker, u.ticks] for u in utterances]
+def description(corpus: Path, utterances: UtteranceTable, features: Features | Columns) -> dict:
     if features.images:
-        size = {"columns": sum(features.frames_in(utterance) for utterance in utterances)}
+        size = {"columns": int(frames_of(utterances, features).sum())}
     else:
-        size = {"hours": round(sum(u.ticks / (u.rate or features.rate) for u in utterances) / 3600, 4)}
+        rates = utterances.column("rate")
+        seconds = utterances.column("ticks") / np.where(rates > 0, rates, features.rate)
+        size = {"hours": round(sum(seconds.tolist()) / 3600, 4)}
     return {
         "path": str(corpus),
-        "checksum": hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16],
+        "checksum": checksum(utterances)[:16],
         "utterances": len(utterances),
-        "speakers": len({u.speaker for u in utterances}),
+        "speakers": len(utterances.speakers()),
         **size,
     }
 
@@ -161,6 +165,17 @@ def description(corpus: Path, utterances: Sequence[Utterance], features: Feature
 def with_order(options: dict, by_shard: bool) -> dict:
     """The options with how the corpus is read, where that was left to the corpus: it may not change on the way."""
     return {**options, "training": {**options.get("training", {}), "order": "shards" if by_shard else "random"}}
+
+
+def checksum(utterances: UtteranceTable) -> str:
+    """SHA-256 of the JSON list of every id, speaker and length."""
+    found, before = hashlib.sha256(b"["), b""
+    for first in range(0, len(utterances), 1024):
+        some = list(utterances[first : first + 1024].identities())
+        found.update(before + json.dumps(some)[1:-1].encode())
+        before = b", "
+    found.update(b"]")
+    return found.hexdigest()
 
 
 def check_same(experiment: Experiment, folder: Path) -> None:
@@ -199,8 +214,12 @@ def prepare(
         if (folder / "experiment.json").exists():  # the last file to be written: the statistics are complete
             signals = experiment.signals(folder, cache, allow_pipes)
         else:
-            console.say(f"gathering statistics of {len(utterances)} utterances")
-            signals = Signals.fitted(experiment.features(), experiment.target(), utterances, cache, allow_pipes)
+            features, target = experiment.features(), experiment.target()
+            kinds = {features.normalise, target.normalise} & {"speaker", "global"}
+            some = max((len(fitted_of(utterances, kind)) for kind in kinds), default=len(utterances))
+            sample = f"a sample of {some} of " if some < len(utterances) else ""
+            console.say(f"gathering statistics of {sample}{len(utterances)} utterances")
+            signals = Signals.fitted(features, target, utterances, cache, allow_pipes)
         experiment.save(folder, signals)
     Agreement().wait()
     return experiment.signals(folder, cache, allow_pipes)

@@ -6,9 +6,9 @@ from unitdisc import console
 from unitdisc.data.validation import validate as find_problems
 
 
-def validate(corpus: Path, rate: int | None, allow_pipes: bool) -> tuple[int, int]:
+def validate(corpus: Path, rate: int | None, allow_pipes: bool, cache: Path | None = None) -> tuple[int, int]:
     """Says every problem; returns how many errors and warnings there are."""
-    problems = find_problems(corpus, rate, allow_pipes)
+    problems = find_problems(corpus, rate, allow_pipes, cache=cache)
     for problem in problems:
         console.say(f"{problem.severity}: {problem}")
     errors = sum(problem.severity == "error" for problem in problems)

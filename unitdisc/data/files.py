@@ -1,0 +1,53 @@
+"""The files that utterances lie in, each with all that is used of it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from unitdisc.corpus import Utterance
+from unitdisc.data.heard import key
+from unitdisc.data.listening import Recording
+from unitdisc.data.table import NUMBERS, UtteranceTable
+
+
+class Files:
+    """The files of a table of utterances, numbered in the order in which they are first named."""
+
+    def __init__(self, utterances: UtteranceTable):
+        self.utterances = utterances
+        files = utterances.file_numbers()
+        numbers = [utterances.column(name) for name in NUMBERS]
+        self.order = np.lexsort((*reversed(numbers), files))  # places, file by file
+        self.edges = np.flatnonzero(
+            np.diff(files[self.order], prepend=-1, append=-1)
+        )  # where each file begins, and end
+        self.stretches = np.stack(numbers, axis=1)[self.order]
+
+    def places(self, number: int) -> list[int]:
+        """The places of the utterances of a file."""
+        return self.order[self.edges[number] : self.edges[number + 1]].tolist()
+
+    def recording(self, number: int) -> Recording:
+        within = [self.utterances[place] for place in self.places(number)]
+        return Recording(within[0].path, lambda info: within)
+
+    def keys(self) -> np.ndarray:
+        """What names every file in its present state and what is used of it: [F, 2] uint64."""
+        keys, edges = bytearray(), self.edges.tolist()
+        for path, first, last in zip(self.utterances.take(self.order[self.edges[:-1]]).paths(), edges, edges[1:]):
+            keys += key(path, self.stretches[first:last].tobytes())
+        return np.frombuffer(bytes(keys), np.uint64).reshape(-1, 2)
+
+    def mislisted(self, rates: np.ndarray) -> np.ndarray:
+        """Which files have an utterance that is listed with another rate than the file has: rates [F] -> [F] bool."""
+        if not len(rates):
+            return np.zeros(0, bool)
+        listed = self.stretches[:, NUMBERS.index("rate")]
+        wrong = (listed != 0) & (listed != np.repeat(rates, np.diff(self.edges)))
+        return np.logical_or.reduceat(wrong, self.edges[:-1])
+
+
+def heard_key(path: str, utterances: Iterable[Utterance]) -> bytes:
+    """The same name of one recording, of which these utterances are used."""
+    numbers = sorted([getattr(utterance, name) or 0 for name in NUMBERS] for utterance in utterances)
+    return key(path, np.array(numbers, dtype=np.int64).tobytes())

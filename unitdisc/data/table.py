@@ -1,0 +1,190 @@
+"""Utterances in little memory: a million take about 150 MB instead of a gigabyte, and processes can share them."""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from itertools import accumulate, islice, pairwise
+from operator import le
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from unitdisc.corpus import Utterance, read_entries
+
+AT_ONCE = 1024  # rows that are made into objects together
+MOST = 1 << 62  # ticks; no recording is so long
+CODING = ("utf-8", "surrogatepass")  # JSON may hold halves of characters
+NUMBERS = ("ticks", "rate", "start", "height")  # 0 stands for none
+
+
+class UtteranceTable(Sequence[Utterance]):
+    """A sequence of utterances without texts and alignments; an Utterance is made when it is asked for.
+
+    Columns of numbers and one run of bytes, which nobody changes: a process that is forked shares them, where a list
+    of objects is copied page by page as its objects are looked at.
+    """
+
+    def __init__(self, columns: "Columns", rows: np.ndarray):
+        self.columns = columns
+        self.rows = rows  # of the columns, in the order of this sequence: [N] int32
+
+    @classmethod
+    def of(cls, utterances: Iterable[Utterance]) -> "UtteranceTable":
+        """Of utterances, whose texts and alignments are dropped."""
+        names = ("id", "path", "speaker", "gender", *NUMBERS)
+        return cls.of_fields({name: getattr(utterance, name) for name in names} for utterance in utterances)
+
+    @classmethod
+    def read(cls, manifest: Path) -> "UtteranceTable":
+        """The utterances of a manifest. Raises CorpusError as `read_manifest` does."""
+        return cls.of_fields(read_entries(manifest))
+
+    @classmethod
+    def of_fields(cls, fields: Iterable[dict]) -> "UtteranceTable":
+        columns = Columns(fields)
+        return cls(columns, np.arange(len(columns.speakers), dtype=np.int32))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Utterance: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "UtteranceTable": ...
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return UtteranceTable(self.columns, self.rows[index])
+        return self.columns.utterance(int(self.rows[index]))
+
+    def __iter__(self) -> Iterator[Utterance]:
+        return (self.columns.utterance(row) for row in self.rows_in_turn())
+
+    def rows_in_turn(self) -> Iterator[int]:
+        for first in range(0, len(self.rows), AT_ONCE):
+            yield from self.rows[first : first + AT_ONCE].tolist()
+
+    def take(self, places: np.ndarray) -> "UtteranceTable":
+        """Some of the utterances, by place in this sequence: [N]."""
+        return UtteranceTable(self.columns, self.rows[places])
+
+    def with_rates(self, rates: np.ndarray) -> "UtteranceTable":
+        """The same recordings with a rate where they had none: rates [N]."""
+        own = self.column("rate")
+        wanted = np.where((own == 0) & ~self.images(), rates, own)
+        if (wanted == own).all():
+            return self
+        columns = copy(self.columns)
+        changed = np.frombuffer(columns.numbers["rate"], np.int64).copy()
+        changed[self.rows] = wanted
+        columns.numbers = columns.numbers | {"rate": array("q", changed.tobytes())}
+        return UtteranceTable(columns, self.rows)
+
+    def images(self) -> np.ndarray:
+        """Which of them are line images: [N] bool."""
+        return self.column("height") > 0
+
+    def sorted(self) -> "UtteranceTable":
+        """The same utterances in order of id."""
+        if self.columns.in_order:
+            return self if self.is_sorted() else UtteranceTable(self.columns, np.sort(self.rows))
+        ids = [self.columns.id(row) for row in self.rows_in_turn()]
+        return self.take(np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64))
+
+    def is_sorted(self) -> bool:
+        if self.columns.in_order:
+            return bool((np.diff(self.rows) >= 0).all())
+        return all(one <= other for one, other in pairwise(map(self.columns.id, self.rows_in_turn())))
+
+    def column(self, name: str) -> np.ndarray:
+        """ticks, rate, start or height of every utterance, 0 where there is none: [N] int64."""
+        return np.frombuffer(self.columns.numbers[name], np.int64)[self.rows]
+
+    def identities(self) -> Iterator[tuple[str, str | None, int]]:
+        """Id, speaker and ticks of every utterance."""
+        columns = self.columns
+        for row in self.rows_in_turn():
+            yield columns.id(row), columns.speaker_names[columns.speakers[row]], columns.numbers["ticks"][row]
+
+    def speakers(self) -> list[str | None]:
+        """Every speaker of the sequence once, in no order; None if some are not known."""
+        names = self.columns.speaker_names
+        return [names[place] for place in np.unique(np.frombuffer(self.columns.speakers, np.int32)[self.rows])]
+
+    def may_have_pipes(self) -> bool:
+        return b"|" in self.columns.text
+
+    def paths(self) -> Iterator[str]:
+        return (self.columns.path(row) for row in self.rows_in_turn())
+
+    def file_numbers(self) -> np.ndarray:
+        """Which file each utterance lies in, files numbered in the order in which they are first named: [N].
+
+        By hashes of 64 bits: two paths of a million are taken for one file with a probability below 1e-7.
+        """
+        hashes = np.frombuffer(self.columns.path_hashes, np.int64)[self.rows]
+        _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first))[group]
+
+    def measured(self, measure: Callable[[Utterance], int]) -> np.ndarray:
+        """What a function of ticks, rate and height makes of every utterance: [N]. It is asked once for equal ones."""
+        lengths = np.stack([self.column(name) for name in ("ticks", "rate", "height")])
+        order = np.lexsort(lengths)
+        new = np.ones(len(order), bool)
+        new[1:] = (np.diff(lengths[:, order]) != 0).any(0)
+        found = np.array([measure(self[place]) for place in order[new].tolist()], dtype=np.int64)
+        values = np.empty(len(order), np.int64)
+        values[order] = found[np.cumsum(new) - 1]
+        return values
+
+
+class Columns:
+    """The fields of utterances, field by field."""
+
+    def __init__(self, entries: Iterable[dict]):
+        self.text = bytearray()  # id and path of each, one after another
+        self.ends = array("q")  # where each ends
+        self.path_hashes = array("q")
+        self.numbers = {name: array("q") for name in NUMBERS}
+        self.speakers, self.genders = array("i"), array("i")
+        self.speaker_places: dict[str | None, int] = {None: 0}  # name -> place in this list
+        self.gender_places: dict[str | None, int] = {None: 0}
+        self.in_order = True
+        last, entries = "", iter(entries)
+        while some := list(islice(entries, AT_ONCE)):
+            ids = [last, *(entry["id"] for entry in some)]
+            self.in_order &= all(map(le, ids, ids[1:]))
+            last = ids[-1]
+            self.add(some)
+        self.speaker_names, self.gender_names = list(self.speaker_places), list(self.gender_places)
+
+    def add(self, entries: Sequence[dict]) -> None:
+        """Appends to every column; field by field, which is quicker."""
+        names = [entry[name].encode(*CODING) for entry in entries for name in ("id", "path")]
+        ends = list(accumulate(map(len, names), initial=len(self.text)))
+        self.ends.extend(ends[1:])
+        self.text += b"".join(names)
+        self.path_hashes.extend([hash(entry["path"]) for entry in entries])
+        for name, column in self.numbers.items():
+            values = [entry.get(name) or 0 for entry in entries]
+            column.extend(values if max(values) <= MOST else [min(value, MOST) for value in values])
+        for name, column, places in (
+            ("speaker", self.speakers, self.speaker_places),
+            ("gender", self.genders, self.gender_places),
+        ):
+            column.extend([places.setdefault(entry.get(name), len(places)) for entry in entries])
+
+    def id(self, row: int) -> str:
+        return self.text[self.ends[2 * row - 1] if row else 0 : self.ends[2 * row]].decode(*CODING)
+
+    def path(self, row: int) -> str:
+        return self.text[self.ends[2 * row] : self.ends[2 * row + 1]].decode(*CODING)
+
+    def utterance(self, row: int) -> Utterance:
+        ticks, rate, start, height = (column[row] for column in self.numbers.values())
+        speaker, gender = self.speaker_names[self.speakers[row]], self.gender_names[self.genders[row]]
+        return Utterance(
+            self.id(row), self.path(row), speaker, ticks, rate or None, start, gender, height=height or None
+        )
