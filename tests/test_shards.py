@@ -70,6 +70,21 @@ def test_shards_stay_below_the_limit(packed):
     assert all(tar.stat().st_size <= 50_000 for tar in tars)
 
 
+def test_a_shard_that_grows_beyond_the_limit_becomes_several(tmp_path):
+    """Two channels of 24 bits take thrice what was reckoned with."""
+    made = []
+    for number in range(8):
+        path = tmp_path / f"u{number}.wav"
+        soundfile.write(path, 0.1 * np.random.default_rng(number).standard_normal((2000, 2)), RATE, subtype="PCM_24")
+        made.append(Utterance(path.stem, str(path), None, 2000, RATE))
+    write_manifest(tmp_path / "c.jsonl", made)
+    after = listed(shards(tmp_path / "c.jsonl", tmp_path / "p", PackingOptions(max_mb=0.045)))
+    assert_same_sound(made, after)
+    tars = sorted((tmp_path / "p/shards").glob("*.tar"))
+    assert {"000000.tar", "000000-1.tar"} <= {tar.name for tar in tars}
+    assert all(tar.stat().st_size <= 45_000 for tar in tars)
+
+
 def test_each_shard_is_a_random_part_with_a_manifest_of_its_own(packed):
     manifests = sorted((packed.parent / "shards").glob("*.jsonl"))
     parts = [listed(manifest) for manifest in manifests]
@@ -173,6 +188,21 @@ def test_samples_survive(tmp_path, suffix, subtype, channels, form, whole):
         np.testing.assert_allclose(read_audio(new), read_audio(old), rtol=0, atol=tolerance)
     number = sum(1 for tar in (tmp_path / "p/shards").glob("*.tar") for _ in members(tar))
     assert number == (2 if whole else 4)
+
+
+def test_entries_of_kaldi_archives_are_packed_alone(tmp_path):
+    """A FLAC in an archive does not say where it ends: copied, it would bring the rest of the archive along."""
+    contents = []
+    for number in range(3):
+        record(tmp_path / "u.flac", 6400, number)
+        contents.append((tmp_path / "u.flac").read_bytes())
+    (tmp_path / "x.ark").write_bytes(b"".join(contents))
+    starts = np.cumsum([0, *map(len, contents[:2])])
+    made = [Utterance(f"u{start}", f"{tmp_path}/x.ark:{start}", None, 6400, RATE) for start in starts]
+    write_manifest(tmp_path / "c.jsonl", made)
+    after = listed(shards(tmp_path / "c.jsonl", tmp_path / "p", PackingOptions(whole=True)))
+    assert_same_sound(sorted(made, key=lambda u: u.id), after)
+    assert (tmp_path / "p/shards/000000.tar").stat().st_size < 1.5 * sum(map(len, contents))
 
 
 def test_what_flac_cannot_hold_is_said(tmp_path):
