@@ -77,6 +77,19 @@ def test_epochs_differ():
     assert made.batch(0) != made.batch(made.batches_per_epoch)
 
 
+def test_shards_come_in_another_order_in_every_epoch(monkeypatch):
+    monkeypatch.setattr(shard_plan, "TURNS", 1)
+    made = ShardPlan(*corpus(), 7, 32, 2, 0, buffer=8_000)  # in one lane
+    orders = []
+    for number in range(3):
+        first = number * made.batches_per_epoch
+        read = corpus()[1][read_by(made, (0, 1), range(first, first + made.batches_per_epoch)), 0]
+        orders.append(list(dict.fromkeys(read.tolist())))  # it ends in the shard it began in
+    assert all(sorted(order) == list(range(SHARDS)) for order in orders)
+    around = [order[order.index(0) :] + order[: order.index(0)] for order in orders]  # wherever they were entered
+    assert around[0] != around[1] != around[2] != around[0]
+
+
 def test_crops_lie_inside_and_on_the_grid(crop):
     made = plan(crop=crop)
     for step in range(0, made.batches_per_epoch, 7):

@@ -2,27 +2,38 @@
 
 import io
 import json
+import os
+import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from tiny import RATE, listed, make_corpus, make_lines, record, settings, tree
 from typer.testing import CliRunner
 
 from unitdisc.cli import app
 from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest, write_manifest
 from unitdisc.data.audio import audio_info, read_audio
+from unitdisc.data.features import Features
 from unitdisc.data.image import read_line
+from unitdisc.data.loading import Signals, batches
 from unitdisc.data.packing import safe
+from unitdisc.data.shard_plan import ShardBatches, ShardPlan, places_of
+from unitdisc.data.targets import LogMelTarget
 from unitdisc.data.tars import in_tar, members, samples
 from unitdisc.data.validation import validate
 from unitdisc.encodings import Encodings
+from unitdisc.experiment import ExperimentError
 from unitdisc.kaldi import write_kaldi
 from unitdisc.verbs import shards as verb
 from unitdisc.verbs.encode import encode
 from unitdisc.verbs.shards import PackingOptions, shards, share_of
+from unitdisc.verbs.train import train
 
 SMALL = PackingOptions(max_mb=0.05)
 
@@ -57,6 +68,21 @@ def test_shards_stay_below_the_limit(packed):
     assert len(tars) > 3
     assert tars[0].name == "000000.tar"
     assert all(tar.stat().st_size <= 50_000 for tar in tars)
+
+
+def test_a_shard_that_grows_beyond_the_limit_becomes_several(tmp_path):
+    """Two channels of 24 bits take thrice what was reckoned with."""
+    made = []
+    for number in range(8):
+        path = tmp_path / f"u{number}.wav"
+        soundfile.write(path, 0.1 * np.random.default_rng(number).standard_normal((2000, 2)), RATE, subtype="PCM_24")
+        made.append(Utterance(path.stem, str(path), None, 2000, RATE))
+    write_manifest(tmp_path / "c.jsonl", made)
+    after = listed(shards(tmp_path / "c.jsonl", tmp_path / "p", PackingOptions(max_mb=0.045)))
+    assert_same_sound(made, after)
+    tars = sorted((tmp_path / "p/shards").glob("*.tar"))
+    assert {"000000.tar", "000000-1.tar"} <= {tar.name for tar in tars}
+    assert all(tar.stat().st_size <= 45_000 for tar in tars)
 
 
 def test_each_shard_is_a_random_part_with_a_manifest_of_its_own(packed):
@@ -164,6 +190,21 @@ def test_samples_survive(tmp_path, suffix, subtype, channels, form, whole):
     assert number == (2 if whole else 4)
 
 
+def test_entries_of_kaldi_archives_are_packed_alone(tmp_path):
+    """A FLAC in an archive does not say where it ends: copied, it would bring the rest of the archive along."""
+    contents = []
+    for number in range(3):
+        record(tmp_path / "u.flac", 6400, number)
+        contents.append((tmp_path / "u.flac").read_bytes())
+    (tmp_path / "x.ark").write_bytes(b"".join(contents))
+    starts = np.cumsum([0, *map(len, contents[:2])])
+    made = [Utterance(f"u{start}", f"{tmp_path}/x.ark:{start}", None, 6400, RATE) for start in starts]
+    write_manifest(tmp_path / "c.jsonl", made)
+    after = listed(shards(tmp_path / "c.jsonl", tmp_path / "p", PackingOptions(whole=True)))
+    assert_same_sound(sorted(made, key=lambda u: u.id), after)
+    assert (tmp_path / "p/shards/000000.tar").stat().st_size < 1.5 * sum(map(len, contents))
+
+
 def test_what_flac_cannot_hold_is_said(tmp_path):
     soundfile.write(tmp_path / "loud.wav", np.linspace(-3, 3, 9000), RATE, subtype="FLOAT")
     write_manifest(tmp_path / "c.jsonl", [Utterance("a", str(tmp_path / "loud.wav"), None, 9000, RATE)])
@@ -258,16 +299,12 @@ def overrides(**more) -> list[str]:
 
 @pytest.fixture(scope="module")
 def trained(packed, tmp_path_factory) -> Path:
-    from unitdisc.verbs.train import train
-
     folder = tmp_path_factory.mktemp("trained")
     train("small", packed, folder, overrides(), device="cpu")
     return folder
 
 
 def test_a_packed_corpus_is_read_shard_by_shard(trained, corpus, packed, tmp_path, capsys):
-    from unitdisc.verbs.train import train
-
     assert json.loads((trained / "experiment.json").read_text())["options"]["training"]["order"] == "shards"
     train("small", corpus, tmp_path / "loose", overrides(), device="cpu")
     train("small", packed, tmp_path / "random", overrides(training__order="random"), device="cpu")
@@ -278,17 +315,60 @@ def test_a_packed_corpus_is_read_shard_by_shard(trained, corpus, packed, tmp_pat
 
 @pytest.mark.parametrize("stop", [1, 3, 5])
 def test_training_stops_and_goes_on_to_the_same_weights(trained, packed, tmp_path, stop):
-    from unitdisc.verbs.train import train
-
     train("small", packed, tmp_path, overrides(training__steps=stop), device="cpu")
     train("small", packed, tmp_path, overrides(training__workers=stop % 2), device="cpu")
     assert (tmp_path / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
 
 
-def test_the_order_does_not_change_on_the_way(corpus, packed, tmp_path):
-    from unitdisc.experiment import ExperimentError
-    from unitdisc.verbs.train import train
+@pytest.mark.slow
+def test_two_processes_follow_one_through_the_shards(trained, packed, tmp_path):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "unitdisc"]
+    line = [*launcher, "train", "small", str(packed), str(tmp_path), "--device=cpu", *settings()]
+    done = subprocess.run(line, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    logs = [map(json.loads, (folder / "log.jsonl").read_text().splitlines()) for folder in (trained, tmp_path)]
+    for one, two in zip(*logs, strict=True):
+        assert two["losses"] == pytest.approx(one["losses"], rel=1e-4, abs=1e-5)
 
+
+@pytest.fixture(scope="module")
+def batches_of(packed):
+    """Makes the batches of the packed corpus for a share of the processes."""
+    utterances = listed(packed)
+    signals = Signals.fitted(Features(), LogMelTarget(RATE, 160), utterances)
+    frames = [signals.frames_in(utterance) for utterance in utterances]
+
+    def make(share: tuple[int, int] = (0, 1)) -> ShardBatches:
+        plan = ShardPlan(frames, places_of(utterances), 4, 16, 2, seed=0)
+        return ShardBatches(utterances, signals, plan, 8, ["s0", "s1", "s2", "s3"], share)
+
+    return make
+
+
+def test_processes_share_a_batch(batches_of):
+    for step in range(4):
+        whole, parts = batches_of()[step], [batches_of((rank, 2))[step] for rank in range(2)]
+        assert torch.equal(torch.cat([part.target for part in parts]), whole.target)
+        assert torch.equal(torch.cat([part.speakers for part in parts]), whole.speakers)
+
+
+def test_workers_change_nothing(batches_of):
+    alone, helped = list(batches(batches_of(), 2, 8, 0)), list(batches(batches_of(), 2, 8, 2))
+    assert len(alone) == len(helped) == 6
+    assert all(torch.equal(a.target, b.target) and torch.equal(a.features, b.features) for a, b in zip(alone, helped))
+
+
+def test_what_comes_next_is_read_before_it_is_needed(batches_of):
+    data, read = batches_of(), []
+    load, data.load = data.load, lambda index: (read.append(index), load(index))[1]
+    for step in range(data.plan.batches_per_epoch):
+        data[step]
+    assert read == list(
+        dict.fromkeys(index for s in range(data.plan.batches_per_epoch) for index in data.plan.arrivals(s))
+    )
+
+
+def test_the_order_does_not_change_on_the_way(corpus, packed, tmp_path):
     train("small", corpus, tmp_path, overrides(training__steps=1), device="cpu")
     with pytest.raises(ExperimentError, match=r"differs in training\.order"):
         train("small", packed, tmp_path, overrides(), device="cpu")
@@ -308,8 +388,6 @@ def test_encodings_are_those_of_the_files(trained, corpus, packed, tmp_path):
 
 
 def test_manifests_may_be_moved_with_their_shards(packed, tmp_path):
-    import shutil
-
     shutil.copytree(packed.parent, tmp_path / "elsewhere")
     moved = listed(tmp_path / "elsewhere" / packed.name)
     assert all(str(tmp_path) in utterance.path for utterance in moved)

@@ -12,12 +12,12 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from unitdisc.corpus import Utterance, is_pipe
+from unitdisc.corpus import Utterance
 from unitdisc.data import image as images
 from unitdisc.data.audio import check_rate, check_samples, shorter, span
 from unitdisc.data.sources import AudioError, open_audio
 from unitdisc.data.sources import source as open_source
-from unitdisc.data.tars import BLOCK
+from unitdisc.data.tars import BLOCK, in_tar
 
 FORMATS = ("flac", "wav")
 COMPRESSED = {"FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}  # copied as they are where whole recordings are kept
@@ -109,7 +109,7 @@ def pack_recording(utterances: Sequence[Utterance], form: str, whole: bool, allo
             check_rate(utterance, file.samplerate, None)
         spans = [span(utterance, file.frames, file.samplerate) for utterance in utterances]
         rated = [replace(utterance, rate=file.samplerate) for utterance in utterances]
-        if whole and file.format in COMPRESSED and not is_pipe(path):
+        if whole and file.format in COMPRESSED and (in_tar(path) or Path(path).is_file()):
             return Packed(COMPRESSED[file.format], content_of(path), rated)
         first, last = (0, file.frames) if whole else spans[0]
         file.seek(first)
@@ -145,7 +145,7 @@ def encoded(path: str, samples: np.ndarray, rate: int, subtype: str, form: str) 
 
 
 def content_of(path: str) -> bytes:
-    """The bytes of a file, be it one in an archive."""
+    """The bytes of a file, be it one in a tar."""
     with open_source(path, False) as found:
         return Path(found).read_bytes() if isinstance(found, str) else found.read()
 

@@ -7,7 +7,7 @@ prepares every n-th, read tars that nobody else reads, each at few places, and a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -43,17 +43,24 @@ def in_shards(order: str, utterances: Sequence[Utterance]) -> bool:
 
 def places_of(utterances: Sequence[Utterance], pattern: re.Pattern = ARCHIVE) -> np.ndarray:
     """Shard, offset and first tick of every utterance: [N, 3]; shards are numbered by name."""
-    found = [pattern.fullmatch(utterance.path).groups() for utterance in utterances]
-    numbers = {name: number for number, name in enumerate(sorted({name for name, _ in found}))}
-    rows = [(numbers[name], int(offset), u.start) for (name, offset), u in zip(found, utterances)]
-    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+    numbers: dict[str, int] = {}
+
+    def rows() -> Iterator[int]:
+        for utterance in utterances:
+            name, offset = pattern.fullmatch(utterance.path).groups()
+            yield from (numbers.setdefault(name, len(numbers)), int(offset), utterance.start)
+
+    places = np.fromiter(rows(), np.int64).reshape(-1, 3)
+    by_name = {numbers[name]: place for place, name in enumerate(sorted(numbers))}
+    places[:, 0] = np.array([by_name[number] for number in range(len(by_name))])[places[:, 0]]
+    return places
 
 
 @dataclass(frozen=True)
-class Epoch:
+class Stream:
     """The order in which a corpus is read, as a circle of crops that is entered at a random place."""
 
-    number: int
+    epoch: int
     order: np.ndarray  # [N]: utterances as they are read
     ends: np.ndarray  # [N]: how many crops there are up to the end of each
     entry: int
@@ -99,7 +106,7 @@ class ShardPlan(CropPlan):
         self.shards = np.split(in_place, np.flatnonzero(np.diff(places[in_place, 0])) + 1)
         crops = buffer * self.repeats.sum() / max(1, self.frames.sum())
         self.window = crops / (self.lanes * self.turns)  # crops of a lane
-        self.read: Epoch | None = None
+        self.read: Stream | None = None
         self.planned: Chapter | None = None
         self.needs: dict[tuple[int, int, int], tuple[np.ndarray, np.ndarray]] = {}  # turn and rows -> see `needs`
 
@@ -113,45 +120,45 @@ class ShardPlan(CropPlan):
         epoch, position = divmod(step, self.batches_per_epoch)
         number, place = divmod(position, self.steps)
         if self.planned is None or (self.planned.epoch, self.planned.number) != (epoch, number):
-            if self.read is None or self.read.number != epoch:
-                self.read = self.epoch(epoch)
+            if self.read is None or self.read.epoch != epoch:
+                self.read = self.stream(epoch)
             self.planned = self.chapter(self.read, number)
             self.needs = {}
         return self.planned, place
 
-    def epoch(self, number: int) -> Epoch:
+    def stream(self, number: int) -> Stream:
         rng = np.random.default_rng([self.seed, number])
         order = np.concatenate([self.shards[shard] for shard in rng.permutation(len(self.shards))])
         ends = np.cumsum(self.repeats[order])
-        return Epoch(number, order, ends, int(rng.integers(ends[-1])))
+        return Stream(number, order, ends, int(rng.integers(ends[-1])))
 
-    def chapter(self, epoch: Epoch, number: int) -> Chapter:
-        rng = np.random.default_rng([self.seed, epoch.number, number])
+    def chapter(self, stream: Stream, number: int) -> Chapter:
+        rng = np.random.default_rng([self.seed, stream.epoch, number])
         steps = min(self.steps, self.batches_per_epoch - number * self.steps)
-        wanted, there = self.batches_per_epoch * self.batch_size, int(epoch.ends[-1])
+        wanted, there = self.batches_per_epoch * self.batch_size, int(stream.ends[-1])
         crops = np.arange(steps * self.batch_size) + number * self.steps * self.batch_size
-        rounds, crops = np.divmod(epoch.entry + crops * there // wanted, there)  # leaves out one here and there
-        ranks = np.searchsorted(epoch.ends, crops, side="right") + rounds * len(epoch.order)
+        rounds, crops = np.divmod(stream.entry + crops * there // wanted, there)  # leaves out one here and there
+        ranks = np.searchsorted(stream.ends, crops, side="right") + rounds * len(stream.order)
         ranks = ranks.reshape(self.turns * self.lanes, -1)
         places = np.arange(ranks.shape[1]) + self.window * rng.random(ranks.shape)  # none moves farther than that
         ranks = np.take_along_axis(ranks, np.argsort(places, axis=1), axis=1)
         if self.crop is None:
-            ranks = self.by_length(epoch, ranks)
+            ranks = self.by_length(stream, ranks)
         ranks = ranks.reshape(self.turns, self.lanes, steps // self.turns, -1)
         if self.crop is None:  # or the last of every bucket would always be the longest
             bucket = np.arange(ranks.shape[2]) // BATCHES_IN_A_BUCKET
             order = np.argsort(bucket + rng.random((self.turns, ranks.shape[2])), axis=1)
             ranks = np.take_along_axis(ranks, order[:, None, :, None], axis=2)
         ranks = ranks.transpose(2, 0, 1, 3).reshape(steps, self.batch_size)
-        indices = epoch.order[ranks % len(epoch.order)]
+        indices = stream.order[ranks % len(stream.order)]
         frames = self.frames[indices]
         starts = self.stride * rng.integers(np.maximum(0, frames - (self.crop or frames)) // self.stride + 1)
-        return Chapter(epoch.number, number, ranks, indices, starts)
+        return Chapter(stream.epoch, number, ranks, indices, starts)
 
-    def by_length(self, epoch: Epoch, ranks: np.ndarray) -> np.ndarray:
+    def by_length(self, stream: Stream, ranks: np.ndarray) -> np.ndarray:
         """Sorts what a lane gives to so many batches: [lanes, crops]; lanes are alike, so their batches will be too."""
         rows = self.batch_size // self.lanes
-        sizes = self.frames[epoch.order[ranks % len(epoch.order)]]
+        sizes = self.frames[stream.order[ranks % len(stream.order)]]
         bucket = np.broadcast_to(np.arange(ranks.shape[1]) // (BATCHES_IN_A_BUCKET * rows), ranks.shape)
         return np.take_along_axis(ranks, np.lexsort((sizes, bucket), axis=1), axis=1)
 

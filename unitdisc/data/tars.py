@@ -5,6 +5,7 @@ before it. A name in `.tar` tells it from an entry of a Kaldi archive. Nothing i
 """
 
 import io
+import os
 import re
 import tarfile
 from collections.abc import Iterator
@@ -75,7 +76,9 @@ class Window(io.RawIOBase):
 def in_tar(path: str | Path) -> tuple[Path, int] | None:
     """The tar and the offset that a path names; None if it names something else, such as a file of that very name."""
     found = MEMBER.fullmatch(str(path))
-    return None if found is None or Path(path).exists() else (Path(found[1]), int(found[2]))
+    if found is None or os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a name is too long
+        return None
+    return Path(found[1]), int(found[2])
 
 
 @contextmanager
