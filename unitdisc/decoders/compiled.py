@@ -25,7 +25,7 @@ from unitdisc.decoders.kernels import (
     source_stamp,
 )
 
-STRETCH = 2000  # steps between two chances to be interrupted
+STRETCH = 2000  # steps, all items together, between two chances to be interrupted
 
 
 class Weights(NamedTuple):
@@ -114,7 +114,8 @@ def draw_together(
     queues = np.zeros((weights.places[-1], len(sizes), len(weights.start)), np.float32)
     condition, uniform = padded(conditions).transpose(1, 0, 2).copy(), padded(uniforms)
     codes = np.zeros(uniform.shape, np.int64)
-    ends = sorted({*range(STRETCH, sizes[0], STRETCH), *sizes.tolist()})
+    stretch = max(1, STRETCH // len(sizes))
+    ends = sorted({*range(stretch, sizes[0], stretch), *sizes.tolist()})
     for first, last in pairwise([0, *ends]):
         if stop.is_set():
             break

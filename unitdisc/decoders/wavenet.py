@@ -1,6 +1,7 @@
 """WaveNet (van den Oord et al., 2016) over mu-law samples, as large as in Chorowski et al. (2019)."""
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
@@ -53,14 +54,14 @@ class WaveNet(nn.Module):
     def sample(
         self, condition: Tensor, size: int, generator: torch.Generator | None = None, temperature: float = 1.0
     ) -> Tensor:
-        """condition [B, L, C] -> mu-law codes [B, size], int64; compiled on a CPU, by torch elsewhere."""
+        """condition [B, L, C] -> mu-law codes [B, size], int64; compiled on a CPU, in a kernel on a GPU."""
         check_temperature(temperature)
         uniform = noise("uniform", len(condition), size, like=self.start, generator=generator)
         if on_cpu(self):
             from unitdisc.decoders.compiled import sample_codes  # numba is slow to load, and training never needs it
 
             return sample_codes(self.stack, self.start, self.embed.weight, self.head, condition, uniform, temperature)
-        return self.sample_with_torch(condition, uniform, temperature)
+        return self.sample_elsewhere(condition, uniform, temperature)
 
     @torch.no_grad()
     def sample_several(
@@ -81,10 +82,19 @@ class WaveNet(nn.Module):
             codes = sample_all(weights, conditions, uniforms, temperature, tick)
         else:
             padded = [pad_sequence(parts, batch_first=True) for parts in (conditions, uniforms)]
-            codes = self.sample_with_torch(*padded, temperature)
+            codes = self.sample_elsewhere(*padded, temperature)
             tick(sum(item.size for item in items))
         for index, item in enumerate(items):
             finish(index, codes[index][: item.size])
+
+    def sample_elsewhere(self, condition: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+        """As `sample_with_torch`, by a kernel where there can be one."""
+        if self.start.device.type != "cuda" or self.start.dtype != torch.float32 or find_spec("triton") is None:
+            return self.sample_with_torch(condition, uniform, temperature)
+        from unitdisc.decoders.persistent import sample_checked  # which few have any use for
+
+        weights = self.stack, self.start, self.embed.weight, self.head
+        return sample_checked(*weights, condition, uniform, temperature, self.sample_with_torch)
 
     @torch.no_grad()
     def sample_with_torch(self, condition: Tensor, uniform: Tensor, temperature: float = 1.0) -> Tensor:

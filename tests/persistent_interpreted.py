@@ -1,0 +1,44 @@
+"""Compares what the kernel for GPUs draws, interpreted on a CPU, with what torch draws: run with TRITON_INTERPRET=1."""
+
+import warnings
+
+import torch
+
+from unitdisc.decoders import WaveNet, persistent
+
+CASES = {
+    "two programs, several launches, padded widths": ({"channels": 8, "skip_channels": 12}, 17, 1.0),
+    "three taps, two blocks": ({"channels": 18, "skip_channels": 20, "kernel": 3}, 2, 0.7),
+    "one layer": ({"channels": 16, "skip_channels": 16, "layers": 1}, 1, 0.0),
+}
+CONDITIONS, REPEATS, DIM, CODES = 5, 5, 3, 16
+
+
+def main() -> None:
+    persistent.CONDITIONS, persistent.TRIED = 2, 4
+    for name, (options, batch, temperature) in CASES.items():
+        decoder, condition, uniform = made(options, batch)
+        weights = decoder.stack, decoder.start, decoder.embed.weight, decoder.head
+        expected = decoder.sample_with_torch(condition, uniform, temperature)
+        found = persistent.sample_on_gpu(*weights, condition, uniform, temperature)
+        assert expected.unique().numel() > 3, name
+        assert torch.equal(found, expected), name
+        print(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checked = persistent.sample_checked(*weights, condition, uniform, temperature, decoder.sample_with_torch)
+    assert torch.equal(checked, expected)
+    print("checked")
+
+
+def made(options: dict, batch: int) -> tuple[WaveNet, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    decoder = WaveNet(DIM, CODES, **({"layers": 3, "cycle": 3} | options)).eval()
+    for parameter in decoder.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return decoder, torch.randn(batch, CONDITIONS, DIM), torch.rand(batch, CONDITIONS * REPEATS)
+
+
+if __name__ == "__main__":
+    with torch.no_grad():
+        main()
