@@ -6,8 +6,8 @@ python benchmarks/pixelcnn_training.py --output benchmarks/results/pixelcnn_trai
 All ways have the same weights, and the same loss and gradients (tests/test_benchmarks_pixelcnn_training.py). They take
 turns in one process, a step each. "Allocator keeps memory": glibc is told not to give freed memory back (baseline and
 ours alike), as its pages are slow to be had again. Memory: the most a process held during its first step more than
-before it. Bound: the matrix products that the network as we compute it cannot do without, at the pace of a large product
-in the same process, as if all else (gates, sums, softmax, copies) took no time.
+before it. Bound: the matrix products that the network as we compute it cannot do without, at the pace of a large
+product in the same process, as if all else (gates, sums, softmax, copies) took no time.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
@@ -27,7 +28,8 @@ from baselines.plain_pixelcnn import PlainPixelCNN
 from machine import machine
 from torch import Tensor, nn
 
-from unitdisc.decoders import PixelCNN, pixels
+from unitdisc.decoders import PixelCNN, pixelcnn, pixels
+from unitdisc.decoders.likelihoods import categorical_log_prob
 from unitdisc.evaluation.settings import versions
 
 MODELS = {
@@ -42,12 +44,8 @@ KEEPS = {  # freed memory
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
     "MALLOC_TOP_PAD_": str(2**28),
 }
-PLAIN, CROPPED, GATES, OURS = (
-    "plain",
-    "cropped kernels, channels last",
-    "and gates in few passes",
-    "and kernels' products",
-)
+PLAIN, CROPPED, GATES = "plain", "cropped kernels, channels last", "and gates in few passes"
+KERNELS, OURS = "and kernels' products", "and few levels apart: ours"
 CHECKPOINT = "ours, checkpoint"
 
 
@@ -79,7 +77,7 @@ def main(argv: list[str] | None = None) -> dict:
 
 def ways(sizes: dict, steps: int, threads: int) -> dict[str, dict]:
     """Times of all ways under either allocator, and what they hold at most."""
-    names = [PLAIN, CROPPED, GATES, OURS, CHECKPOINT]
+    names = [PLAIN, CROPPED, GATES, KERNELS, OURS, CHECKPOINT]
     return {
         "as it is": in_child({}, take_turns, sizes, names, steps, threads),
         "allocator keeps memory": in_child(KEEPS, take_turns, sizes, names, steps, threads),
@@ -128,6 +126,7 @@ def take_turns(sizes: dict, names: list[str], steps: int, threads: int) -> dict:
 def memory(sizes: dict, name: str, threads: int) -> float:
     """Megabytes."""
     torch.set_num_threads(threads)
+    stepper(TINY, name)()  # what torch loads when it is first asked
     step = stepper(sizes, name)
     before = held("VmRSS")
     step()
@@ -148,7 +147,9 @@ def stepper(sizes: dict, name: str) -> Callable[[], Tensor]:
     def step() -> Tensor:
         decoder.zero_grad()
         condition.grad = None
-        with mock.patch.multiple(pixels, **PARTS.get(name, {"gated": pixels.gated})):
+        with ExitStack() as without:
+            for module, part, instead in PARTS.get(name, []):
+                without.enter_context(mock.patch.object(module, part, instead))
             loss = -decoder.log_prob(target, condition).mean()
             loss.backward()
         return loss.detach()
@@ -184,10 +185,9 @@ def pointwise_plainly(x: Tensor, linear: nn.Linear) -> Tensor:
     return linear(x)
 
 
-PARTS = {  # what a way does without
-    CROPPED: {"gated": gated_plainly, "convolved": convolved_plainly, "pointwise": pointwise_plainly},
-    GATES: {"convolved": convolved_plainly, "pointwise": pointwise_plainly},
-}
+PARTS = {KERNELS: [(pixelcnn, "levels_log_prob", categorical_log_prob)]}  # what a way does without, and has instead
+PARTS[GATES] = [*PARTS[KERNELS], (pixels, "convolved", convolved_plainly), (pixels, "pointwise", pointwise_plainly)]
+PARTS[CROPPED] = [*PARTS[GATES], (pixels, "gated", gated_plainly)]
 
 
 def operations(channels: int, layers: int, first_kernel: int, batch: int, columns: int, rows: int) -> float:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from unitdisc.encoders import ENCODERS
+from unitdisc.encoders.conv2d import full_height
 from unitdisc.encoders.normalisation import NORMS
 
 VARIANTS = {  # kind and options; in_dim is 3 unless it is among them
@@ -151,6 +152,19 @@ def test_every_row_of_a_line_is_seen():
         features = random_features(encoder, 1, 40).requires_grad_()
         encoder(features, torch.tensor([40]))[0][0, 5].sum().backward()
         assert (features.grad[0, 4 * 5 + 1] != 0).all()
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+@pytest.mark.parametrize("columns,stride", [(3, 1), (4, 2), (5, 3)])
+def test_a_convolution_of_full_height_is_a_convolution(columns, stride, width):
+    torch.manual_seed(0)
+    layer = torch.nn.Conv2d(width, 5, (columns, 4), (stride, 1), (1, 0)).to(memory_format=torch.channels_last)
+    inputs = (torch.randn(2, 4 * stride, 4, width, requires_grad=True), *layer.parameters())
+    expected = layer(inputs[0].permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    found, weights = full_height(inputs[0], layer), torch.randn(expected.shape)
+    torch.testing.assert_close(found, expected)
+    grads = [torch.autograd.grad((y * weights).sum(), inputs) for y in (found, expected)]
+    torch.testing.assert_close(*grads)
 
 
 def test_lines_are_read_backwards_from_their_own_end():

@@ -4,12 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from unitdisc.decoders import gates as module
 from unitdisc.decoders.gates import WIDE, Convolved, Gated, convolved, gated, pointwise
 
 
 @pytest.fixture(autouse=True)
-def seed():
+def many(monkeypatch):
     torch.manual_seed(0)
+    monkeypatch.setattr(module, "MANY", 1)  # so that few gates are computed as many are
 
 
 def random(*shape, dtype=torch.float32):
@@ -34,6 +36,14 @@ def plainly(gates, by_condition):
 def test_gates_are_open_as_far_as_signals_and_gates_say(dtype, shape):
     inputs = random(2, 3, 4, 6, dtype=dtype), random(*shape, dtype=dtype)
     assert_same(gated(*inputs), plainly(*inputs), inputs)
+
+
+def test_few_gates_are_as_open_as_many(monkeypatch):
+    inputs = random(2, 3, 4, 6), random(2, 3, 1, 6)
+    many = gated(*inputs)
+    monkeypatch.setattr(module, "MANY", 10**9)
+    monkeypatch.setattr(module.Gated, "apply", None)
+    assert_same(gated(*inputs), many, inputs)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 6), (2, 3, 1, 6)])

@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 
+from unitdisc.decoders import gates
 from unitdisc.decoders.compiled_pixels import ColumnSampler
 from unitdisc.decoders.likelihoods import categorical_draw, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
@@ -13,6 +14,12 @@ from unitdisc.decoders.pixels import backwards
 
 DIM, SIZE, HEIGHT, LEVELS, CONDITIONS = 5, 12, 7, 4, 4
 SIDES = ("left-to-right", "right-to-left")
+
+
+@pytest.fixture(autouse=True)
+def many(monkeypatch):
+    """Gates of a whole image are computed as many are, those of a pixel or a column as few."""
+    monkeypatch.setattr(gates, "MANY", 500)
 
 
 def tiny(levels=LEVELS, height=HEIGHT, std=0.3, **options):

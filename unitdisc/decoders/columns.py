@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import CausalStack, check_history_dropout, heard
-from unitdisc.decoders.grey import check_given, check_levels
-from unitdisc.decoders.likelihoods import categorical_draw, categorical_log_prob, check_temperature, noise
+from unitdisc.decoders.grey import check_given, check_levels, levels_log_prob
+from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 
 
 class ColumnWaveNet(nn.Module):
@@ -48,7 +48,7 @@ class ColumnWaveNet(nn.Module):
 
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S]."""
-        return categorical_log_prob(self.logits(target, condition), target).sum(-1)
+        return levels_log_prob(self.logits(target, condition), target).sum(-1)
 
     def logits(self, target: Tensor, condition: Tensor) -> Tensor:
         """Column s sees the columns before s, never s itself: [B, S, H, levels]."""

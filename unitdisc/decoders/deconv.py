@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import steps_per_condition
-from unitdisc.decoders.grey import WAVES, check_given, check_levels, waves
-from unitdisc.decoders.likelihoods import categorical_draw, categorical_log_prob, check_temperature, noise
+from unitdisc.decoders.grey import WAVES, check_given, check_levels, levels_log_prob, waves
+from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 
 
 class Deconv(nn.Module):
@@ -38,7 +38,7 @@ class Deconv(nn.Module):
 
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S]."""
-        return categorical_log_prob(self.logits(condition, target.shape[1]), target).sum(-1)
+        return levels_log_prob(self.logits(condition, target.shape[1]), target).sum(-1)
 
     def logits(self, condition: Tensor, size: int) -> Tensor:
         """condition [B, L, C] -> [B, size, H, levels]. Raises ValueError if `size` is not a multiple of L."""

@@ -7,12 +7,15 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 WIDE = 64  # channels from which on matrix products are quicker than oneDNN's convolutions, where either will do
 
+MANY = 2**16  # gates from which on they take longer than it takes to begin with them
+
 
 def gated(gates: Tensor, by_condition: Tensor) -> Tensor:
     """tanh(signal) * sigmoid(gate): [..., 2 * C] and what the condition adds to them, which broadcasts -> [..., C]."""
-    if gates.dtype == by_condition.dtype and gates.dtype in (torch.float32, torch.float64):
+    bits_enough = gates.dtype == by_condition.dtype and gates.dtype in (torch.float32, torch.float64)
+    if bits_enough and gates.numel() >= MANY:
         return Gated.apply(gates, by_condition)
-    signal, gate = (gates + by_condition).chunk(2, dim=-1)  # too few bits for the difference in `Gated`
+    signal, gate = (gates + by_condition).chunk(2, dim=-1)
     return signal.tanh() * gate.sigmoid()
 
 

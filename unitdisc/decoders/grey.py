@@ -5,6 +5,9 @@ import math
 import torch
 from torch import Tensor
 
+from unitdisc.decoders.likelihoods import categorical_log_prob
+
+FEW = 8  # levels up to which a softmax is many times faster where they do not lie side by side
 WAVES = 8  # cosines that tell a column where it lies among those of its condition
 
 
@@ -12,6 +15,14 @@ def check_levels(levels: int) -> None:
     """Raises ValueError if levels of grey cannot tell ink from paper."""
     if levels < 2:
         raise ValueError(f"an image has 2 grey levels at least, not {levels}")
+
+
+def levels_log_prob(logits: Tensor, levels: Tensor) -> Tensor:
+    """As `categorical_log_prob`: logits [..., K], levels [...] -> [...], in nats."""
+    if logits.shape[-1] > FEW or logits.device.type != "cpu" or logits.dtype not in (torch.float32, torch.float64):
+        return categorical_log_prob(logits, levels)
+    apart = logits.movedim(-1, 0).flatten(1).contiguous()
+    return apart.log_softmax(0).gather(0, levels.flatten()[None]).view(levels.shape)
 
 
 def check_given(given: Tensor | None, shape: tuple[int, int, int], levels: int) -> None:

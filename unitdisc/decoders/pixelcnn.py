@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import check_history_dropout, steps_per_condition
-from unitdisc.decoders.grey import check_given, check_levels
-from unitdisc.decoders.likelihoods import categorical_draw, categorical_log_prob, check_temperature, noise
+from unitdisc.decoders.grey import check_given, check_levels, levels_log_prob
+from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
 from unitdisc.decoders.pixels import PixelStacks, backwards, reordered
 from unitdisc.distributed import uniform
@@ -29,7 +29,7 @@ class Softmax:
         return torch.zeros(self.dim)
 
     def log_prob(self, parameters: Tensor, levels: Tensor) -> Tensor:
-        return categorical_log_prob(parameters, levels)
+        return levels_log_prob(parameters, levels)
 
     def logits(self, parameters: Tensor) -> Tensor:
         return parameters

@@ -65,7 +65,7 @@ class Conv2dEncoder(nn.Module):
         x = x * padding_mask(lengths, x.shape[1])[..., None, None]
         for layer, norm in zip(self.layers, self.norms):
             lengths = -(-lengths // layer.stride[0])
-            x = layer(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # [B, T, H, C], as it lies in memory
+            x = (full_height if layer is self.layers[-1] else convolved)(x, layer)
             inside = padding_mask(lengths, x.shape[1])
             x = norm(x, inside).relu() * inside[..., None, None]
         x = x.squeeze(2)
@@ -79,6 +79,20 @@ class Conv2dEncoder(nn.Module):
         """Backwards every item is read from its own end: x [B, T, C], lengths [B] -> [B, T, 2 * blstm_dim]."""
         packed = pack_padded_sequence(x, lengths.cpu().clamp(min=1), batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(self.blstm(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+
+
+def convolved(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """[B, T, H, C], as it lies in memory, -> [B, T', H', C']."""
+    return layer(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+def full_height(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """The convolution as one matrix product, twice as fast on a CPU: [B, T, H, C] -> [B, T', 1, C']."""
+    columns, stride = layer.kernel_size[0], layer.stride[0]
+    x = F.pad(x.flatten(2), (0, 0, *2 * layer.padding[:1]))
+    last = x.shape[1] - columns + 1
+    taps = torch.cat([x[:, column : column + last : stride] for column in range(columns)], dim=-1)
+    return F.linear(taps, layer.weight.permute(0, 2, 3, 1).flatten(1), layer.bias)[:, :, None]
 
 
 def check(channels: list, factors: list[int], norm: str) -> None:
