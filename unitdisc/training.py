@@ -23,6 +23,8 @@ from unitdisc.model import UnitModel
 from unitdisc.optimiser import adam, set_rate, settle
 from unitdisc.weights import weights
 
+PRECISIONS = ("float32", "bfloat16")
+
 
 @dataclass(frozen=True)
 class TrainingOptions:
@@ -31,7 +33,9 @@ class TrainingOptions:
     batch_size: crops per step, over all processes; crop: feature frames (10 ms) that the decoder predicts in each,
     0 for whole utterances. learning_rate: Adam's, halved at the steps of halve_at. clip: largest norm of the
     gradient. average_decay: of the running average of weights that everything but training uses. valid_share: of
-    the utterances held out for validation, at most 64 of them. workers: processes that prepare batches.
+    the utterances held out for validation, at most 64 of them. workers: processes that prepare batches. precision:
+    "bfloat16" takes the products of encoder and decoder in 16 bits (autocast), for GPUs that are fast at it; weights,
+    bottleneck, losses and optimiser stay in 32 bits, as everything does in "float32".
     """
 
     steps: int = 1_000_000
@@ -47,6 +51,7 @@ class TrainingOptions:
     checkpoint_every: int = 5000
     log_every: int = 100
     workers: int = 0
+    precision: str = "float32"
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "valid_every", "checkpoint_every", "log_every"):
@@ -54,6 +59,8 @@ class TrainingOptions:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.batch_size % world_size():
             raise ValueError(f"batch_size {self.batch_size} must be a multiple of the {world_size()} processes")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {PRECISIONS}, not {self.precision!r}")
         if not all(isinstance(step, int) for step in self.halve_at):
             raise ValueError(f"halve_at must be a list of steps, not {self.halve_at!r}")
 
@@ -116,7 +123,8 @@ class Trainer:
         """One step of the optimiser, and of the running average."""
         self.model.train()
         set_rate(self.optimiser, self.options.rate_at(self.step))
-        output = model(batch)
+        with self.precision():
+            output = model(batch)
         self.optimiser.zero_grad(set_to_none=True)
         output.loss.backward()
         settle(self.optimiser)
@@ -139,6 +147,10 @@ class Trainer:
             self.progress.step(self.step, losses)
         else:
             self.progress.step(self.step, {})
+
+    def precision(self) -> torch.autocast:
+        """Around the forward pass, not the way back, which takes the types it finds."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16")
 
     def check_finite(self) -> None:
         """Asked before anything is logged or saved, not at every step: on a GPU asking means waiting."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 LOG_SQRT_2PI = 0.9189385332046727
+PIECE = 2**17  # logits that a CPU takes at once: half a megabyte
 
 
 def noise(kind: str, *shape: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -87,7 +88,7 @@ class ProjectedLogProb(torch.autograd.Function):
 
 def pieces_of(rows: int, width: int, device: torch.device) -> Iterator[slice]:
     """Rows to take at once: what a CPU's second-level cache holds, many more on a GPU."""
-    fitting = max(1, (2**17 * torch.get_num_threads() if device.type == "cpu" else 2**24) // width)
+    fitting = max(1, (PIECE * torch.get_num_threads() if device.type == "cpu" else 2**24) // width)
     return (slice(first, min(first + fitting, rows)) for first in range(0, rows, fitting))
 
 

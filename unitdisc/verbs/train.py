@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from unitdisc.data.features import Features
 from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
 from unitdisc.distributed import rank, start_processes, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
+from unitdisc.memory import keep_freed_memory
 from unitdisc.model import UnitModel
 from unitdisc.training import Progress, Trainer, TrainingOptions
 from unitdisc.verbs.corpora import usable_utterances
@@ -28,7 +30,7 @@ MOST_VALIDATION = 64  # utterances
 VALIDATION_BATCHES = 8
 MAY_CHANGE = {  # between a stop and a resume
     f"training.{name}" for name in ("steps", "valid_every", "checkpoint_every", "log_every", "workers")
-}
+} | {"decoder.checkpoint"}
 
 
 def train(
@@ -42,6 +44,7 @@ def train(
     device: str | None = None,
 ) -> None:
     """Trains a model, or goes on training it, and leaves an experiment in `folder`."""
+    keep_freed_memory()
     device = start_processes(usable_device(device))
     options = config.read(config_source, overrides)
     folder = folder_for_results(folder)
@@ -141,7 +144,9 @@ def check_same(experiment: Experiment, folder: Path) -> None:
             )
         return
     found = Experiment.read(folder)
-    old, new = flat(found.options), flat(experiment.options)
+    kinds = {table: {"kind": each["kind"]} if "kind" in each else {} for table, each in experiment.options.items()}
+    defaults = replace(experiment, options=kinds).with_defaults(TrainingOptions)  # of what an older version had not
+    old, new = flat(defaults.options) | flat(found.options), flat(experiment.options)
     different = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     different = [name for name in different if name not in MAY_CHANGE]
     if found.corpus.get("checksum") != experiment.corpus["checksum"] or found.speakers != experiment.speakers:
