@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "experiment": {"config", "data", "files", "model", "weights"} | FAMILIES,
     "checkpoints": {"files", "weights"},
     "weights": set(),
+    "memory": set(),
     "optimiser": set(),
     "log": {"distributed", "files"},
     "training": {

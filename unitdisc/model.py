@@ -52,7 +52,8 @@ class UnitModel(nn.Module):
         starts = batch.starts // self.encoder.stride
         size = -(-batch.target_frames // self.encoder.stride)
         lengths = (lengths - starts).clamp(max=size)
-        return self.bottleneck(cut(encoded, starts, size), padding_mask(lengths, size)), lengths
+        with torch.autocast(encoded.device.type, enabled=False):  # codes and their distances need all digits
+            return self.bottleneck(cut(in_full(encoded), starts, size), padding_mask(lengths, size)), lengths
 
     def counts(self, batch: Batch) -> dict[int, Tensor]:
         """How many latents and how many target steps of a batch are no padding, by the width of their masks."""
@@ -105,3 +106,8 @@ class UnitModel(nn.Module):
         if given is None:
             return self.decoder.sample(condition, size, generator, temperature)
         return self.decoder.sample(condition, size, generator, temperature, given)
+
+
+def in_full(x: Tensor) -> Tensor:
+    """In 32 bits at least."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))

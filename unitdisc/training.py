@@ -25,41 +25,39 @@ from unitdisc.optimiser import adam, set_rate, settle
 from unitdisc.weights import weights
 
 STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
+PRECISIONS = ("float32", "bfloat16")
+ORDERS = ("auto", "random", "shards")
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
     """How a model is trained; the defaults are the paper's (Chorowski et al., 2019).
 
-    batch_size: crops per step, over all processes; crop: feature frames (10 ms) that the decoder predicts in each,
-    0 for whole utterances. gradient_accumulation: parts in which a process computes its crops, one after the other,
-    which takes less memory and changes the result by rounding alone; but batch norm, the constraint and pooled units
-    of `piecewise-vq`, the warm-up of `pca` and `diversity` see one part at a time. learning_rate: Adam's, halved at the
-    steps of halve_at. clip: largest norm of the gradient. average_decay: of the running average of weights that
-    everything but training uses. valid_share: of the utterances held out for validation, at most 64 of them. workers:
-    processes that prepare batches. order: how the corpus is read: "random", "shards" (from beginning to end), or
-    "auto": by shards if all of it lies in tars.
+    gradient_accumulation takes less memory and changes the result by rounding alone; but batch norm, the constraint and
+    pooled units of `piecewise-vq`, the warm-up of `pca` and `diversity` see one part at a time.
     """
 
     steps: int = 1_000_000
-    batch_size: int = 64
-    gradient_accumulation: int = 1
-    crop: int = 32
-    learning_rate: float = 4e-4
-    halve_at: list = field(default_factory=lambda: [400_000, 600_000, 800_000])
-    clip: float = 100.0
-    average_decay: float = 0.9999
+    batch_size: int = 64  # crops per step, over all processes
+    gradient_accumulation: int = 1  # parts in which a process computes its crops, one after the other
+    crop: int = 32  # feature frames (10 ms) that the decoder predicts in each; 0 for whole utterances
+    learning_rate: float = 4e-4  # Adam's
+    halve_at: list = field(default_factory=lambda: [400_000, 600_000, 800_000])  # steps
+    clip: float = 100.0  # largest norm of the gradient
+    average_decay: float = 0.9999  # of the running average of weights that everything but training uses
     seed: int = 0
-    valid_share: float = 0.05
+    valid_share: float = 0.05  # of the utterances, held out for validation; at most 64
     valid_every: int = 5000
     checkpoint_every: int = 5000
     log_every: int = 100
-    workers: int = 0
-    order: str = "auto"
+    workers: int = 0  # processes that prepare batches
+    order: str = "auto"  # "random", "shards" (read from beginning to end), or by shards if all of the corpus is in tars
+    precision: str = "float32"  # or "bfloat16": of products in encoder and decoder (autocast); all else in 32 bits
 
     def __post_init__(self):
-        if self.order not in ("auto", "random", "shards"):
-            raise ValueError(f"order must be 'auto', 'random' or 'shards', not {self.order!r}")
+        for name, known in (("order", ORDERS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {known}, not {getattr(self, name)!r}")
         for name in ("steps", "batch_size", "gradient_accumulation", "valid_every", "checkpoint_every", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -165,12 +163,17 @@ class Trainer:
                 checkpoints.restore_random_state(state)
             alone = index < parts - 1 and world_size() > 1
             with computing(Part(index, parts, counts)), model.no_sync() if alone else nullcontext():
-                output = model(piece)
+                with self.precision():
+                    output = model(piece)
                 (output.loss / parts if parts > 1 else output.loss).backward()
             outputs.append(detached(output))
         if parts == 1:
             return outputs[0]
         return ModelOutput(mean_of([part.losses for part in outputs]), mean_of([part.metrics for part in outputs]))
+
+    def precision(self) -> torch.autocast:
+        """Around the forward pass, not the way back, which takes the types it finds."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bfloat16")
 
     def check_finite(self) -> None:
         """Asked before anything is logged or saved, not at every step: on a GPU asking means waiting.

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unitdisc.decoders.gated import GatedSteps
+from unitdisc.decoders.likelihoods import working_type
 from unitdisc.distributed import uniform
 
 
@@ -132,10 +133,9 @@ class CausalStack(nn.Module):
         return torch.stack(values, dim=1)
 
 
-def working_type(x: Tensor) -> torch.dtype:
-    """The type products are taken in: that of an autocast around, or else of the input."""
-    device = x.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+def per_step(head: nn.Module, x: Tensor) -> Tensor:
+    """What a head that looks at one step at a time makes of [B, S, K], steps first, as a stack has them in memory."""
+    return head(x.transpose(0, 1)).transpose(0, 1)
 
 
 def heard(past: Tensor, start: Tensor, hidden: Tensor, dropout: float | None) -> Tensor:

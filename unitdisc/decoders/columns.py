@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from unitdisc.decoders.causal import CausalStack, check_history_dropout, heard
+from unitdisc.decoders.causal import CausalStack, check_history_dropout, heard, per_step
 from unitdisc.decoders.grey import check_given, check_levels, levels_log_prob
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 
@@ -16,6 +16,7 @@ class ColumnWaveNet(nn.Module):
     start again after `cycle` layers: 10 layers in cycles of 3 (Chorowski et al., 2019) see 23 columns.
 
     `history_dropout`: as in `Frames`, how often a past column is hidden in training, lest the latents be ignored.
+    `checkpoint`: compute the gates a second time in training instead of keeping them.
     """
 
     target = "grey"
@@ -29,6 +30,7 @@ class ColumnWaveNet(nn.Module):
         layers: int = 10,
         cycle: int = 3,
         history_dropout: float = 0.25,
+        checkpoint: bool = False,
     ):
         super().__init__()
         check_levels(levels)
@@ -41,7 +43,8 @@ class ColumnWaveNet(nn.Module):
         self.prenet = nn.Linear(target_dim, channels)
         self.start = nn.Parameter(0.1 * torch.randn(channels))  # before the first column
         self.hidden = nn.Parameter(0.1 * torch.randn(channels))  # instead of a column that is not shown
-        self.stack = CausalStack(channels, condition_dim, channels, [2 ** (layer % cycle) for layer in range(layers)])
+        dilations = [2 ** (layer % cycle) for layer in range(layers)]
+        self.stack = CausalStack(channels, condition_dim, channels, dilations, checkpoint=checkpoint)
         self.head = nn.Sequential(
             nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, target_dim * levels)
         )
@@ -54,7 +57,7 @@ class ColumnWaveNet(nn.Module):
         """Column s sees the columns before s, never s itself: [B, S, H, levels]."""
         dropout = self.history_dropout if self.training else None
         x = heard(self.embed(target[:, :-1]), self.start, self.hidden, dropout)[:, : target.shape[1]]
-        return self.of_pixels(self.head(self.stack(x, condition)))
+        return self.of_pixels(per_step(self.head, self.stack(x, condition)))
 
     def embed(self, columns: Tensor) -> Tensor:
         """Grey levels [..., H] -> what the stack hears of them [..., channels]."""

@@ -12,13 +12,14 @@ The numbers are those of the formulas in `GatedLayer`. What makes it fast:
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-ROWS = 1024  # of a piece: those of 64 channels and their gates take half a megabyte
+NUMBERS = 2**17  # of the channels in a piece: with their gates, a megabyte and a half
 
 
 class Piece(NamedTuple):
@@ -29,19 +30,16 @@ class Piece(NamedTuple):
     conditions: slice
 
 
-def pieces(size: int, batch: int, conditions: int, device: torch.device) -> Iterator[Piece]:
-    """What to take at once: whole conditions if they are short, parts of one otherwise; everything on a GPU."""
+def pieces(x: Tensor, conditions: int) -> Iterator[Piece]:
+    """What of x [S, B, C] to take at once: whole conditions, or equal parts of one; everything on a GPU."""
+    size, batch, channels = x.shape
     repeats = size // conditions
-    fitting = max(1, ROWS * torch.get_num_threads() // batch) if device.type == "cpu" else size
-    if fitting >= repeats:
-        whole = fitting // repeats
-        for one in range(0, conditions, whole):
-            until = min(one + whole, conditions)
-            yield Piece(one * repeats, until * repeats, slice(one, until))
-        return
-    for one in range(conditions):
-        for first in range(one * repeats, (one + 1) * repeats, fitting):
-            yield Piece(first, min(first + fitting, (one + 1) * repeats), slice(one, one + 1))
+    fitting = size if x.device.type != "cpu" else NUMBERS * torch.get_num_threads() // (batch * channels)
+    whole, parts = max(1, fitting // repeats), -(-repeats // max(1, fitting))
+    for one in range(0, conditions, whole):
+        until = min(one + whole, conditions)
+        cuts = [one * repeats + (until - one) * repeats * part // parts for part in range(parts + 1)]
+        yield from (Piece(first, last, slice(one, until)) for first, last in pairwise(cuts))
 
 
 class GatedSteps(torch.autograd.Function):
@@ -69,7 +67,7 @@ class GatedSteps(torch.autograd.Function):
         rows, skip_rows = x.flatten(0, 1), skips.flatten(0, 1)
         kept = x.new_empty(size * batch, 2 * channels) if keep else None
         following = None if residual is None else torch.empty_like(rows)
-        for piece in pieces(size, batch, len(condition), x.device):
+        for piece in pieces(x, len(condition)):
             here = slice(piece.first * batch, piece.last * batch)
             factors = factors_of(rows, condition, taps, delays, piece, None if kept is None else kept[here])
             signal, gate = factors.chunk(2, dim=1)
@@ -87,7 +85,7 @@ class GatedSteps(torch.autograd.Function):
     def backward(ctx, by_following: Tensor | None, by_skips: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients; those of the skips belong to all layers alike and are passed on as they are."""
         x, kept, condition, gates, skip, residual = ctx.saved_tensors
-        size, batch, channels = x.shape
+        _, batch, channels = x.shape
         by_skips = by_skips.contiguous()  # once: the layers below get it so
         rows, skip_rows = x.flatten(0, 1), by_skips.flatten(0, 1)
         forward_taps = gates.t().contiguous().split(channels)
@@ -100,7 +98,7 @@ class GatedSteps(torch.autograd.Function):
         else:
             next_rows = by_following.contiguous().flatten(0, 1)
             of_x, of_residual, of_bias = next_rows.clone(), torch.zeros_like(residual), next_rows.sum(0)
-        for piece in pieces(size, batch, len(condition), x.device):
+        for piece in pieces(x, len(condition)):
             here = slice(piece.first * batch, piece.last * batch)
             factors = factors_of(rows, condition, forward_taps, ctx.delays, piece) if kept is None else kept[here]
             signal, gate = factors.chunk(2, dim=1)

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from unitdisc.data.shard_plan import ShardBatches, ShardPlan, in_shards, places_
 from unitdisc.data.table import UtteranceTable
 from unitdisc.distributed import Agreement, rank, start_processes, together, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
+from unitdisc.memory import keep_freed_memory
 from unitdisc.model import UnitModel
 from unitdisc.training import Progress, Trainer, TrainingOptions
 from unitdisc.verbs.corpora import usable_table
@@ -30,7 +32,7 @@ VALIDATION_BATCHES = 8
 MAY_CHANGE = {  # between a stop and a resume
     f"training.{name}"
     for name in ("steps", "gradient_accumulation", "valid_every", "checkpoint_every", "log_every", "workers")
-}
+} | {"decoder.checkpoint"}
 
 
 def train(
@@ -48,6 +50,7 @@ def train(
 
     Raises LostProcessError where several processes train, and another one goes away.
     """
+    keep_freed_memory()
     device = start_processes(usable_device(device))
     with together():
         train_together(config_source, corpus, folder, overrides, cache, allow_pipes, strict, device, trust)
@@ -187,7 +190,9 @@ def check_same(experiment: Experiment, folder: Path) -> None:
             )
         return
     found = Experiment.read(folder)
-    old = {"training.order": "random"} | flat(found.options)  # once there was no other
+    kinds = {table: {"kind": each["kind"]} if "kind" in each else {} for table, each in experiment.options.items()}
+    defaults = replace(experiment, options=kinds).with_defaults(TrainingOptions)  # of what an older version had not
+    old = flat(defaults.options) | {"training.order": "random"} | flat(found.options)  # once there was no other order
     new = flat(experiment.options)
     different = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     different = [name for name in different if name not in MAY_CHANGE]
