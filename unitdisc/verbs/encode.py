@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from unitdisc import console
@@ -15,6 +16,7 @@ from unitdisc.encoding import encode as encode_utterances
 from unitdisc.encoding import encode_features, shares_of
 from unitdisc.experiment import load, weights_checksum
 from unitdisc.sharding import WHOLE, Shard
+from unitdisc.verbs.cluster import Cluster, done_on
 from unitdisc.verbs.corpora import usable_utterances
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.folders import folder_for_results
@@ -30,14 +32,37 @@ def encode(
     strict: bool = False,
     device: str | None = None,
     shard: Shard = WHOLE,
+    cluster: Cluster | None = None,
 ) -> None:
-    """Writes folder/POINT/ for every probe point; of all utterances, or of the share of a shard."""
+    """Writes folder/POINT/ for every probe point; of all utterances, or of the share of a shard.
+
+    cluster: shards are done there, instead of here. The experiment, the corpus and the folder must be found at the
+    same place on all its machines.
+    """
     folder = folder_for_results(folder)
     experiment, _ = load(experiment_folder)
-    device = usable_device(device)
+    device = usable_device(device) if cluster is None else device
     utterances = usable_utterances(corpus, experiment.features(), allow_pipes, strict, thorough=strict, shard=shard)
-    problems = write_points(experiment_folder, utterances, folder, points, cache, allow_pipes, device, shard)
+    if cluster is None:
+        problems = write_points(experiment_folder, utterances, folder, points, cache, allow_pipes, device, shard)
+    else:
+        work = partial(write_share, experiment_folder, utterances, folder, points, cache, allow_pipes)
+        problems = done_on(cluster, work, device, "encoding")
     say_left_out(problems, len(utterances), strict)
+
+
+def write_share(
+    experiment_folder: Path,
+    utterances: Sequence[Utterance],
+    folder: Path,
+    points: Sequence[str],
+    cache: Path | None,
+    allow_pipes: bool,
+    shard: Shard,
+    device: str,
+) -> list[str]:
+    """As `write_points`, by a worker of a cluster."""
+    return write_points(experiment_folder, utterances, folder, points, cache, allow_pipes, usable_device(device), shard)
 
 
 def write_points(
