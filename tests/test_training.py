@@ -165,60 +165,6 @@ def test_two_processes_follow_one(corpus, tmp_path, codebook, others):
         assert a["losses"] == pytest.approx(b["losses"], rel=1e-4, abs=1e-5)
 
 
-def launched(line: list[str]) -> subprocess.Popen:
-    return subprocess.Popen(line, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True)
-
-
-def workers_of(process: subprocess.Popen) -> list[int]:
-    """The processes that a launcher has started."""
-    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return sorted(int(pid) for pid in found if b"unitdisc" in Path(f"/proc/{pid}/cmdline").read_bytes())
-
-
-def wait_for(process: subprocess.Popen, folder: Path, step: int) -> None:
-    """Until a training has come to a step, by its log."""
-    while process.poll() is None and not any(line["step"] >= step for line in lines_so_far(folder / "log.jsonl")):
-        time.sleep(0.02)
-    assert process.poll() is None, process.stderr.read()
-
-
-def lines_so_far(path: Path) -> list[dict]:
-    text = path.read_text() if path.exists() else ""
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to tell the workers of a launcher")
-@pytest.mark.parametrize("told", ["launcher", "one worker"])
-def test_processes_agree_where_to_stop_and_go_on_to_the_same_weights(corpus, tmp_path, told):
-    """SIGTERM to torchrun, as a scheduler sends it, or to a single worker, in the midst of a step."""
-    settings = {"training__steps": 40, "training__checkpoint_every": 1000}
-    line = command("small", corpus, tmp_path / "stopped", processes=2, **settings)
-    process = launched(line)
-    wait_for(process, tmp_path / "stopped", 5)
-    os.kill(process.pid if told == "launcher" else workers_of(process)[-1], signal.SIGTERM)
-    said = process.communicate(timeout=300)[1]
-    assert process.returncode != 0
-    assert "the same command goes on from there" in said
-    stopped = checkpoints.latest(tmp_path / "stopped" / "checkpoints")["step"]
-    assert 5 <= stopped < 40
-    subprocess.run(line, env=ENVIRONMENT, check=True, capture_output=True)
-    whole = command("small", corpus, tmp_path / "undisturbed", processes=2, **settings)
-    subprocess.run(whole, env=ENVIRONMENT, check=True, capture_output=True)
-    assert_identical(tmp_path / "undisturbed", tmp_path / "stopped")
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to tell the workers of a launcher")
-def test_where_a_process_is_killed_the_others_say_so_and_stop(corpus, tmp_path):
-    process = launched(command("small", corpus, tmp_path, processes=2, training__steps=100_000))
-    wait_for(process, tmp_path, 3)
-    os.kill(workers_of(process)[-1], signal.SIGKILL)
-    said = process.communicate(timeout=300)[1]
-    assert process.returncode != 0
-    ours = [line for line in said.splitlines() if line.startswith("unitdisc: ")]
-    assert len(ours) <= 1  # the launcher may end the other one before it finds out
-    assert all("another went away" in line and "goes on from the last checkpoint" in line for line in ours)
-
-
 def test_codes_have_their_own_rate_and_start_at_rest_where_kmeans_puts_them(corpus, tmp_path):
     """With k-means after steps 2, 4 and 7: right after the second there is no momentum of before."""
     settings = {**BY_GRADIENT, "bottleneck__warmup_steps": 2, "training__checkpoint_every": 1}
