@@ -27,7 +27,7 @@ from unitdisc import __version__, config
 from unitdisc.batch import Batch
 from unitdisc.distributed import rank, start_processes, world_size
 from unitdisc.experiment import Experiment
-from unitdisc.files import write_json
+from unitdisc.files import write_json, write_text
 from unitdisc.training import Progress, Trainer, TrainingOptions
 
 PRESETS = ("small", "small-piecewise")
@@ -61,6 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=PRESETS)
     parser.add_argument("--quick", action="store_true", help="a tiny model, few steps, one turn: that it runs")
+    parser.add_argument("--note", default="", help="about the machine, to be kept with the result")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
@@ -74,12 +75,13 @@ def main(argv: list[str] | None = None) -> None:
         for preset in args.presets:
             for name, way in WAYS.items():
                 found[preset][name].append(turn(preset, way, args.batch_size, args.steps, args.quick))
-    table = "\n\n".join(f"`{preset}`, batch of {args.batch_size}:\n\n{rows(found[preset])}" for preset in found)
+        table = "\n\n".join(f"`{preset}`, batch of {args.batch_size}:\n\n{rows(found[preset])}" for preset in found)
+        if args.output:  # after every round, for a round takes minutes
+            about = machine(threads=1, versions={"unitdisc": __version__, "torch": torch.__version__}, note=args.note)
+            about |= {"load": os.getloadavg()[0]}
+            write_json(args.output, {"machine": about, "batch_size": args.batch_size, "presets": found})
+            write_text(args.output.with_suffix(".md"), table + "\n")
     print(table)
-    if args.output:
-        about = machine(threads=1, versions={"unitdisc": __version__, "torch": torch.__version__}, note=__doc__)
-        write_json(args.output, {"machine": about, "batch_size": args.batch_size, "presets": found})
-        args.output.with_suffix(".md").write_text(table + "\n", encoding="utf-8")
 
 
 def turn(preset: str, way: Way, batch_size: int, steps: int, quick: bool) -> dict:
@@ -168,8 +170,11 @@ def rows(found: dict[str, list[dict]]) -> str:
         work, memory = (statistics.median(turn[key] for turn in turns) for key in ("processor_seconds", "megabytes"))
         lines.append(f"| {name} | {1000 * middle[name]:.1f} | {spread} | {1000 * work:.1f} | {memory:.0f} |")
     whole, half, two, apart, parts = (middle[name] for name in WAYS)
+    work = {name: statistics.median(turn["processor_seconds"] for turn in turns) for name, turns in found.items()}
     lines += [
         "",
+        f"Two processes take {work['two processes, half each'] / work['one process, whole batch']:.2f} times the "
+        "processor time of one on the same batch.",
         f"Two processes on the same batch: {whole / two:.2f} times as fast as one, efficiency {whole / two / 2:.0%}. "
         f"With the same share each: efficiency {half / two:.0%}; two that know nothing of each other reach "
         f"{half / apart:.0%}, of which that is {apart / two:.0%}. Two parts cost {parts / whole - 1:.0%} more time.",
