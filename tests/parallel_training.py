@@ -75,7 +75,7 @@ def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, i
     return whole.split(shares)[number]
 
 
-EVENTS = {  # what happens in the midst of step 5, before any checkpoint but the third step's
+EVENTS = {  # what happens while the fifth batch is made
     "term": lambda: rank() == 1 and os.kill(os.getpid(), signal.SIGTERM),
     "usr1": lambda: rank() == 0 and os.kill(os.getpid(), signal.SIGUSR1),
     "term launcher": lambda: rank() == 0 and os.kill(os.getppid(), signal.SIGTERM),
@@ -85,10 +85,10 @@ EVENTS = {  # what happens in the midst of step 5, before any checkpoint but the
 
 def batches(steps: Sequence[int], experiment: Experiment, stride: int, event: str | None) -> Iterator[Batch]:
     for step in steps:
-        yield batch_of(step, experiment, stride)
         if event and step == 4:
             EVENTS[event]()
-            time.sleep(0.5 if event == "term launcher" else 0)  # until the launcher has passed it on
+            time.sleep(5 if event == "term launcher" else 0)  # until the launcher has passed it on
+        yield batch_of(step, experiment, stride)
 
 
 def train(kind: str, folder: Path, parts: int = 1, event: str | None = None) -> None:
