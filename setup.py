@@ -37,6 +37,7 @@ setup(
         "demo": ["espeakng-loader"],
         "hf": ["transformers"],
         "lhotse": ["lhotse"],
+        "ray": ["ray"],
         "tensorboard": ["tensorboard"],
         "dev": ["espeakng-loader", "hypothesis", "jiwer", "kaldiio", "praatio", "pytest", "ruff"],
     },

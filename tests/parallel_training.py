@@ -1,16 +1,19 @@
 """Models of every kind in training on random batches, on as many processes as there are; run by torchrun, too."""
 
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import safetensors.torch
 import torch
 from tiny import LINE_OPTIONS, OPTIONS
 
-from unitdisc import config
+from unitdisc import checkpoints, config
 from unitdisc.batch import Batch
-from unitdisc.distributed import rank, start_processes, world_size
+from unitdisc.distributed import LostProcessError, rank, start_processes, together, world_size
 from unitdisc.experiment import Experiment
 from unitdisc.training import Progress, Trainer, TrainingOptions
 
@@ -53,8 +56,9 @@ def settings(kind: str) -> dict:
     return options
 
 
-def batch_of(step: int, experiment: Experiment, stride: int) -> Batch:
-    """Random crops, all for every step the same, and this process's share of them; some end before the others."""
+def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, int] | None = None) -> Batch:
+    """Random crops, for every step the same, of which this process has its share; some end before the others."""
+    number, shares = share or (rank(), world_size())
     draw = torch.Generator().manual_seed(step)
     frames = FRAMES * stride // 2
     lengths = torch.randint(frames // 2, frames + CONTEXT * stride, (BATCH,), generator=draw)
@@ -68,14 +72,30 @@ def batch_of(step: int, experiment: Experiment, stride: int) -> Batch:
     target_lengths = (lengths - starts).clamp(max=frames)
     speakers = torch.arange(BATCH) % 2
     whole = Batch(features, lengths, starts, target, target_lengths, frames, speakers)
-    return whole.split(world_size())[rank()] if world_size() > 1 else whole
+    return whole.split(shares)[number]
 
 
-def train(kind: str, folder: Path, parts: int = 1, steps: int = STEPS) -> Trainer:
+EVENTS = {  # what happens while the fifth batch is made
+    "term": lambda: rank() == 1 and os.kill(os.getpid(), signal.SIGTERM),
+    "usr1": lambda: rank() == 0 and os.kill(os.getpid(), signal.SIGUSR1),
+    "term launcher": lambda: rank() == 0 and os.kill(os.getppid(), signal.SIGTERM),
+    "kill": lambda: rank() == 1 and os.kill(os.getpid(), signal.SIGKILL),
+}
+
+
+def batches(steps: Sequence[int], experiment: Experiment, stride: int, event: str | None) -> Iterator[Batch]:
+    for step in steps:
+        if event and step == 4:
+            EVENTS[event]()
+            time.sleep(5 if event == "term launcher" else 0)  # until the launcher has passed it on
+        yield batch_of(step, experiment, stride)
+
+
+def train(kind: str, folder: Path, parts: int = 1, event: str | None = None) -> None:
     """Trains a model for some steps, validating it on the way, and leaves weights, checkpoints and log in a folder."""
     experiment = Experiment(settings(kind), SPEAKERS, {})
     options = TrainingOptions(
-        steps=steps,
+        steps=STEPS,
         batch_size=BATCH,
         gradient_accumulation=parts,
         learning_rate=1e-3,
@@ -85,37 +105,39 @@ def train(kind: str, folder: Path, parts: int = 1, steps: int = STEPS) -> Traine
         checkpoint_every=3,
         log_every=1,
     )
-    trainer = Trainer(experiment.build, options, folder, "cpu", Progress())
+    progress = Progress(say=lambda message: print(message, file=sys.stderr))
+    trainer = Trainer(experiment.build, options, folder, "cpu", progress)
     stride = trainer.model.encoder.stride
-    share = range(trainer.step, steps)
-    valid = [] if world_size() > 1 else [batch_of(99, experiment, stride)]
-    valid = valid or [whole_batch(99, experiment, stride)]
-    trainer.run(lambda step: (batch_of(number, experiment, stride) for number in share), valid, lambda model: None)
+    valid = [batch_of(99, experiment, stride, (0, 1))]
+    trainer.run(lambda step: batches(range(step, STEPS), experiment, stride, event), valid, lambda model: None)
     if rank() == 0:
         state = {name: tensor.contiguous() for name, tensor in trainer.model.state_dict().items()}
         average = {f"average.{name}": tensor.contiguous() for name, tensor in trainer.average.copy.state_dict().items()}
         safetensors.torch.save_file({**state, **average}, folder / "state.safetensors")
-    return trainer
-
-
-def whole_batch(step: int, experiment: Experiment, stride: int) -> Batch:
-    """The batch of a step with all items, whatever this process's share is."""
-    shares = [None] * world_size()
-    torch.distributed.all_gather_object(shares, batch_of(step, experiment, stride))
-    values = {}
-    for name in ("features", "lengths", "starts", "target", "target_lengths", "speakers"):
-        values[name] = torch.cat([getattr(share, name) for share in shares])
-    return Batch(target_frames=shares[0].target_frames, **values)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """FOLDER, then KIND:PARTS of every training; each leaves FOLDER/KIND.PARTS."""
+    """FOLDER, then KIND:PARTS or KIND:PARTS:EVENT of every training; each leaves FOLDER/KIND.PARTS or .EVENT.
+
+    One that an event stops is gone on with at once, unless the event stops everything.
+    """
     torch.set_num_threads(1)
     start_processes("cpu")
     folder = Path(arguments[0])
     for name in arguments[1:]:
-        kind, parts = name.split(":")
-        train(kind, folder / f"{kind}.{parts}", int(parts))
+        kind, parts, *event = name.split(":")
+        place = folder / ".".join([kind, *(event or [parts])])
+        try:
+            with together():
+                train(kind, place, int(parts), *event)
+        except KeyboardInterrupt:
+            assert event
+            (found,) = checkpoints.paths(place / "checkpoints")[-1:]
+            assert found.name == "step-00000005.pt", found
+            if "launcher" not in event[0]:
+                train(kind, place, int(parts))
+        except LostProcessError as error:
+            raise SystemExit(f"unitdisc: {error}") from None
 
 
 if __name__ == "__main__":

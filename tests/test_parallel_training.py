@@ -21,6 +21,7 @@ APART = {  # what cannot be the same in parts, for it is of the frames that are 
     "gumbel",
     "line images",
 }
+STOPPED = "vq by gradient"
 IN_PARTS = sorted(KINDS.keys() - APART)
 WEIGHTLESS = ("encoder.layers.8.bias", "bottleneck.normalise.mean")  # batch norm takes a bias before it away again
 OF_A_PART = {"perplexity", "hidden_units_used", "codes_used"}  # metrics, averaged over parts
@@ -39,16 +40,17 @@ def one(tmp_path_factory) -> Path:
 def two(tmp_path_factory) -> Path:
     """The same by two processes, whole (.1) and in two parts each (.2)."""
     folder = tmp_path_factory.mktemp("two")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    cases = [f"{kind}:1" for kind in KINDS] + [f"{kind}:2" for kind in IN_PARTS]
-    done = subprocess.run(
-        [*launcher, parallel_training.__file__, str(folder), *cases],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
+    stopped = [f"{STOPPED}:1:term", f"{STOPPED}:1:usr1"]
+    done = launched(folder, [f"{kind}:1" for kind in KINDS] + [f"{kind}:2" for kind in IN_PARTS] + stopped)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
+
+
+def launched(folder: Path, cases: list[str]) -> subprocess.CompletedProcess:
+    """Trainings by two processes."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    line = [*launcher, parallel_training.__file__, str(folder), *cases]
+    return subprocess.run(line, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
 
 
 def assert_in_step(a: Path, b: Path, unlike: set[str] = frozenset()) -> None:
@@ -83,3 +85,32 @@ def test_parts_of_a_batch_make_the_whole(one, tmp_path, kind):
 @pytest.mark.parametrize("kind", IN_PARTS)
 def test_parts_of_two_processes_make_the_whole(one, two, kind):
     assert_in_step(one / f"{kind}.1", two / f"{kind}.2", OF_A_PART)
+
+
+@pytest.mark.parametrize("sent", ["term", "usr1"])
+def test_processes_agree_where_to_stop_and_go_on_to_the_same_weights(two, sent):
+    """Though only one of them was asked, and in the midst of a step."""
+    whole, stopped = (safetensors.torch.load_file(two / f"{STOPPED}.{how}/state.safetensors") for how in (1, sent))
+    assert whole.keys() == stopped.keys()
+    assert [name for name in whole if not torch.equal(whole[name], stopped[name])] == []
+
+
+@pytest.mark.slow
+def test_what_a_launcher_is_sent_reaches_its_processes(one, tmp_path):
+    """SIGTERM to torchrun, as of a scheduler; one process alone goes on from there."""
+    done = launched(tmp_path, [f"{STOPPED}:1:term launcher"])
+    assert done.returncode != 0
+    assert "Stopped at step 5; the same command goes on from there." in done.stderr
+    (tmp_path / f"{STOPPED}.term launcher").rename(tmp_path / "here")
+    train(STOPPED, tmp_path / "here")
+    assert_in_step(one / f"{STOPPED}.1", tmp_path / "here")
+
+
+@pytest.mark.slow
+def test_where_a_process_is_killed_the_other_says_so_in_a_line_and_stops(tmp_path):
+    done = launched(tmp_path, ["vq:1:kill"])
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("unitdisc: ")]
+    assert len(said) <= 1  # the launcher may end the other before it finds out
+    assert all("another went away" in line and "goes on from the last checkpoint" in line for line in said)
+    assert "Traceback" not in done.stderr.partition("ChildFailedError")[0].rpartition("torch/distributed/run.py")[0]

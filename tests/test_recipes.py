@@ -24,7 +24,7 @@ from unitdisc.verbs.train import geometry
 pytest_plugins = ["tiny_fixtures"]
 
 ROOT = Path(__file__).parent.parent
-RECIPES = sorted(path for path in (ROOT / "recipes").iterdir() if path.is_dir())
+RECIPES = sorted(path for path in (ROOT / "recipes").iterdir() if path.is_dir() and path.name != "slurm")
 SCRIPTS = sorted((ROOT / "recipes").glob("*/*.sh"))
 CONFIGS = sorted((ROOT / "recipes").glob("*/conf/*.toml"))
 COMMANDS = typer.main.get_command(cli.app).commands

@@ -153,7 +153,7 @@ def together() -> Iterator[None]:
         known = (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError)
         if world_size() == 1 or not (isinstance(error, known) or "gloo" in str(error).lower()):
             raise
-        reason = str(error).splitlines()[0].rpartition("] ")[2].rstrip(".")
+        reason = str(error).splitlines()[0].rpartition("] ")[2].partition(". ")[0].rstrip(".")
         raise LostProcessError(
             f"process {rank()} of {world_size()} stopped, for another went away ({reason}); "
             "see what that one says, then run the same command again, which goes on from the last checkpoint"

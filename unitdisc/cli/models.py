@@ -63,21 +63,32 @@ def encode(
     trust: Trust = False,
     device: Device = None,
     shard: ShardOption = None,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="work on a Ray cluster: its address, auto, or local")
+    ] = None,
+    shards: Annotated[int | None, typer.Option(help="of the work for --ray (default: four per processor)")] = None,
 ) -> None:
     """Write what a model makes of every utterance; an interrupted run is completed.
 
     Example: `unitdisc encode exp/vq data/test.jsonl exp/vq/encodings/test --at bottleneck`
 
-    Shared by four processes, on one machine or several: the same with `--shard 1/4` to `--shard 4/4`
+    Shared by four processes, on one machine or several: the same with `--shard 1/4` to `--shard 4/4`;
+    on a Ray cluster: with `--ray auto`
     """
     from unitdisc.model import PROBE_POINTS
     from unitdisc.sharding import Shard
+    from unitdisc.verbs.cluster import Cluster
     from unitdisc.verbs.encode import encode
 
     points = at or list(PROBE_POINTS)
     if unknown := sorted({*points} - {*PROBE_POINTS}):
         raise ValueError(f"--at {unknown}: the probe points are {list(PROBE_POINTS)}")
-    encode(experiment, corpus, folder, points, cache, allow_pipes, strict, device, trust, Shard.parse(shard))
+    if shard is not None and ray is not None:
+        raise ValueError(f"--shard {shard}: with --ray all shards are done; leave it out, or choose --shards")
+    if shards is not None and ray is None:
+        raise ValueError(f"--shards {shards}: is for --ray; without it, give --shard I/N")
+    cluster = None if ray is None else Cluster(ray, shards)
+    encode(experiment, corpus, folder, points, cache, allow_pipes, strict, device, trust, Shard.parse(shard), cluster)
 
 
 def features(

@@ -144,15 +144,13 @@ def abx(
 
 
 def refuse_parts(shard: Shard, parts: Path | None) -> None:
-    """Raises ValueError unless shards have a folder for their counts, which nothing else needs."""
-    if parts is None and not shard.is_whole:
+    """Raises ValueError unless shards have a folder for their counts."""
+    if parts is not None:
+        folder_for_results(parts)
+    elif not shard.is_whole:
         raise ValueError(
             f"--shard {shard}: needs a folder that all shards share, for their counts; give --parts FOLDER"
         )
-    if parts is not None:
-        if shard.is_whole:
-            raise ValueError(f"--parts {parts}: is for the counts of shards; give --shard I/N, too, or leave it out")
-        folder_for_results(parts)
 
 
 def refuse_columns(corpus: Path, columns: ItemColumns) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from unitdisc import console
@@ -16,6 +17,7 @@ from unitdisc.encoding import encode_features, shares_of
 from unitdisc.experiment import Experiment, load, weights_checksum
 from unitdisc.model import UnitModel
 from unitdisc.sharding import WHOLE, Shard
+from unitdisc.verbs.cluster import Cluster, done_on
 from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.folders import folder_for_results
@@ -32,33 +34,52 @@ def encode(
     device: str | None = None,
     trust: bool = False,
     shard: Shard = WHOLE,
+    cluster: Cluster | None = None,
 ) -> None:
-    """Writes folder/POINT/ for every probe point; of all utterances, or of the share of a shard."""
+    """Writes folder/POINT/ for every probe point; of all utterances, or of the share of a shard.
+
+    cluster: shards are done there, instead of here. The experiment, the corpus and the folder must be found at the
+    same place on all its machines.
+    """
     folder = folder_for_results(folder)
-    device = usable_device(device)
-    loaded = load(experiment_folder, device)
+    loaded = load(experiment_folder, usable_device(device) if cluster is None else "cpu")
     features = loaded[0].features()
     utterances = usable_table(corpus, features, allow_pipes, strict, strict, cache, trust, shard)
-    problems = write_points(experiment_folder, utterances, folder, points, cache, allow_pipes, device, loaded, shard)
+    if cluster is None:
+        problems = write_points(experiment_folder, loaded, utterances, folder, points, cache, allow_pipes, shard)
+    else:
+        work = partial(write_share, experiment_folder, utterances, folder, points, cache, allow_pipes)
+        problems = done_on(cluster, work, device, "encoding")
     say_left_out(problems, len(utterances), strict)
 
 
-def write_points(
+def write_share(
     experiment_folder: Path,
     utterances: Sequence[Utterance],
     folder: Path,
     points: Sequence[str],
     cache: Path | None,
     allow_pipes: bool,
+    shard: Shard,
     device: str,
-    loaded: tuple[Experiment, UnitModel] | None = None,
+) -> list[str]:
+    """As `write_points`, by a worker of a cluster."""
+    loaded = load(experiment_folder, usable_device(device))
+    return write_points(experiment_folder, loaded, utterances, folder, points, cache, allow_pipes, shard)
+
+
+def write_points(
+    experiment_folder: Path,
+    loaded: tuple[Experiment, UnitModel],
+    utterances: Sequence[Utterance],
+    folder: Path,
+    points: Sequence[str],
+    cache: Path | None,
+    allow_pipes: bool,
     shard: Shard = WHOLE,
 ) -> list[str]:
-    """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages.
-
-    loaded: the experiment and its model, where they are at hand.
-    """
-    experiment, model = loaded or load(experiment_folder, device)
+    """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages."""
+    experiment, model = loaded
     signals = experiment.signals(experiment_folder, cache, allow_pipes)
     own = [utterance for batch in shares_of(utterances, signals, shard) for utterance in batch]
     signals = signals.with_speakers_of(all_by_speakers_of(own, utterances))

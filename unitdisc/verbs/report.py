@@ -35,11 +35,11 @@ def report(
     `unitdisc resynthesise` made (default: EXPERIMENT/resyntheses, if there is one).
     """
     others = read_reports(experiment_folder, compare)
-    kept = load(experiment_folder)[0].features()
-    device = usable_device(device)
+    loaded = load(experiment_folder, usable_device(device))
+    kept = loaded[0].features()
     usable = usable_utterances(corpus, kept, allow_pipes)
     folder = experiment_folder / "encodings" / (corpus.stem if corpus.suffix == ".jsonl" else corpus.resolve().name)
-    problems = write_points(experiment_folder, usable, folder, PROBE_POINTS, cache, allow_pipes, device)
+    problems = write_points(experiment_folder, loaded, usable, folder, PROBE_POINTS, cache, allow_pipes)
     say_left_out(problems, len(usable))
     plain = plain_features(kept)
     for features in plain:

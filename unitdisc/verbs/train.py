@@ -215,6 +215,7 @@ def prepare(
     experiment: Experiment, utterances: Sequence[Utterance], folder: Path, cache: Path | None, allow_pipes: bool
 ) -> Signals:
     """Statistics of the corpus, gathered by the first process and shared through the folder."""
+    agreement = Agreement()
     if rank() == 0:
         if (folder / "experiment.json").exists():  # the last file to be written: the statistics are complete
             signals = experiment.signals(folder, cache, allow_pipes)
@@ -226,7 +227,7 @@ def prepare(
             console.say(f"gathering statistics of {sample}{len(utterances)} utterances")
             signals = Signals.fitted(features, target, utterances, cache, allow_pipes)
         experiment.save(folder, signals)
-    Agreement().wait()
+    agreement.wait()
     return experiment.signals(folder, cache, allow_pipes)
 
 

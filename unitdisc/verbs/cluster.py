@@ -1,0 +1,102 @@
+"""Shards as tasks of a Ray cluster (extra `ray`): what a lost worker had in hand is given to another."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unitdisc import console
+from unitdisc.sharding import Shard
+
+RETRIES = 5  # of a shard whose worker is lost; what it had done is there already
+PER_PROCESSOR = 4  # shards, so that a slow worker holds nobody up
+LOCAL = "local"
+
+Work = Callable[[Shard, str], list[str]]  # of a shard, on a device ("cpu" or "cuda"): what went wrong, as messages
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where shards are done.
+
+    address: of a Ray cluster; "auto" for the one that this machine is part of; "local" for this machine alone.
+    shards: how many; by default four for every processor, or GPU.
+    """
+
+    address: str
+    shards: int | None = None
+
+    def __post_init__(self):
+        if self.shards is not None and self.shards < 1:
+            raise ValueError(f"--shards must be 1 or more, not {self.shards}")
+
+
+def done_on(cluster: Cluster, work: Work, device: str | None, title: str) -> list[str]:
+    """Does the work of every shard on a cluster; gives the messages of all, in the order of shards.
+
+    work: must go on where another worker stopped, and find its files in the same places on every machine.
+    device: by default a GPU for each shard if the cluster has any.
+    Raises ValueError if Ray is not installed, ConnectionError if there is no cluster, and what the work raises.
+    """
+    ray = joined(cluster.address)
+    try:
+        resources = ray.cluster_resources()
+        device = device or ("cuda" if resources.get("GPU") else "cpu")
+        kind = "CPU" if device == "cpu" else "GPU"
+        shards = Shard(1, cluster.shards or max(1, PER_PROCESSOR * int(resources.get(kind, 1)))).siblings()
+        task = ray.remote(num_cpus=1, num_gpus=int(kind == "GPU"), max_retries=RETRIES)(attempted)
+        work = ray.put(work)  # sent once, not with every shard
+        return gathered(ray, [task.remote(work, shard, device, Path.cwd()) for shard in shards], title)
+    finally:
+        ray.shutdown()
+
+
+def joined(address: str) -> Any:
+    """Ray, as a client of the cluster."""
+    try:
+        import ray
+    except ImportError as error:
+        raise ValueError(
+            f"--ray {address}: Ray is not installed here; install unitdisc[ray], or use --shard"
+        ) from error
+    where = {"include_dashboard": False} if address == LOCAL else {"address": address}
+    try:
+        ray.init(**where, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ConnectionError(
+            f"--ray {address}: no cluster there ({reason}); give local, auto or the address of its head"
+        ) from error
+    return ray
+
+
+def attempted(work: Work, shard: Shard, device: str, folder: Path) -> tuple[list[str], type | None, str]:
+    """The messages of a shard, or its error: one that has a cure is no reason to try again."""
+    os.chdir(folder)
+    try:
+        return work(shard, device), None, ""
+    except (ValueError, OSError, FloatingPointError) as error:
+        kind = next(base for base in (FloatingPointError, OSError, ValueError) if isinstance(error, base))
+        return [], kind, str(error)
+
+
+def gathered(ray: Any, tasks: Sequence[Any], title: str) -> list[str]:
+    """The messages of all tasks, with progress."""
+    left = list(tasks)
+    with console.progress(title, len(tasks), "shards") as advance:
+        while left:
+            (task,), left = ray.wait(left, num_returns=1)
+            _, kind, refusal = result_of(ray, task)
+            if kind is not None:
+                raise kind(refusal)
+            advance(1)
+    return [message for task in tasks for message in result_of(ray, task)[0]]
+
+
+def result_of(ray: Any, task: Any) -> tuple[list[str], type | None, str]:
+    try:
+        return ray.get(task)
+    except ray.exceptions.RayError as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise OSError(f"a shard was given up after {RETRIES} retries ({reason}); run the same command again") from error
