@@ -197,16 +197,16 @@ def read_manifest(path: Path) -> Iterator[Utterance]:
     return manifest_entries(path, lambda values: Utterance(**values))
 
 
-def read_unlabelled(path: Path) -> Iterator[dict]:
-    """The arguments of the utterances of a manifest without texts and alignments, which are checked all the same."""
-    return manifest_entries(path, unlabelled)
+def read_entries(path: Path) -> Iterator[dict]:
+    """The arguments of the utterances of a manifest, of which few should be kept; see `UtteranceTable`."""
+    return manifest_entries(path, checked)
 
 
-def unlabelled(values: dict) -> dict:
+def checked(values: dict) -> dict:
+    """The arguments of an Utterance, which could be made of them."""
     refuse_stretch(values["id"], values["ticks"], values.get("start", 0), values.get("rate"), values.get("height"))
-    if alignment := values.pop("alignment", None):
+    if alignment := values.get("alignment"):
         refuse_alignment(values["id"], alignment, values["ticks"])
-    values.pop("text", None)
     return values
 
 
@@ -293,6 +293,8 @@ LINES_AT_ONCE = 64
 OPTIONAL = ("speaker", "rate", "height", "gender", "text")
 REQUIRED = {"id", "path", "ticks"}
 TYPES = {"ticks": int, "rate": int, "height": int, "start": int, "alignment": dict}  # all other fields are strings
+MOST_SHAPES = 1000
+SHAPES: set[tuple] = set()  # names and kinds of fields of lines that were found to be right
 TYPES = {known.name: TYPES.get(known.name, str) for known in fields(Utterance)}
 
 
@@ -309,10 +311,15 @@ def parse_fields(values: Any, home: Callable[[str], str]) -> dict:
 
     home: see `locator`. Raises ValueError as `parse_utterance` does.
     """
-    for fault in field_faults(values):
-        raise CorpusError(fault)
+    shape = (*values, *map(type, values.values())) if type(values) is dict else ()  # all that a fault can lie in
+    if shape not in SHAPES:
+        for fault in field_faults(values):
+            raise CorpusError(fault)
+        if len(SHAPES) < MOST_SHAPES:
+            SHAPES.add(shape)
     values["path"] = home(values["path"])
-    values["speaker"] = intern(values.get("speaker") or "") or values.get("speaker")
+    if speaker := values.setdefault("speaker", None):
+        values["speaker"] = intern(speaker)
     if alignment := values.get("alignment"):
         values["alignment"] = {tier: parse_tier(tier, intervals) for tier, intervals in alignment.items()}
     return values
@@ -323,9 +330,9 @@ def locator(home: Path) -> Callable[[str], str]:
     prefix = "" if str(home) == "." else str(home).rstrip("/") + "/"
 
     def locate(path: str) -> str:
-        if is_pipe(path):
+        if "|" in path and is_pipe(path):
             return path
-        if "//" in path or "/./" in path or path.startswith("./") or path.endswith(("/", "/.")) or path in ("", "."):
+        if "//" in path or "/." in path or not path or path[0] == "." or path[-1] == "/":  # may be written shorter
             return str(home / path)
         return path if path.startswith("/") else prefix + path
 

@@ -3,13 +3,14 @@
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
-from itertools import pairwise
+from itertools import accumulate, islice, pairwise
+from operator import le
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 
-from unitdisc.corpus import Utterance, read_unlabelled
+from unitdisc.corpus import Utterance, read_entries
 
 AT_ONCE = 1024  # rows that are made into objects together
 MOST = 1 << 62  # ticks; no recording is so long
@@ -37,7 +38,7 @@ class UtteranceTable(Sequence[Utterance]):
     @classmethod
     def read(cls, manifest: Path) -> "UtteranceTable":
         """The utterances of a manifest. Raises CorpusError as `read_manifest` does."""
-        return cls.of_fields(read_unlabelled(manifest))
+        return cls.of_fields(read_entries(manifest))
 
     @classmethod
     def of_fields(cls, fields: Iterable[dict]) -> "UtteranceTable":
@@ -112,6 +113,9 @@ class UtteranceTable(Sequence[Utterance]):
         names = self.columns.speaker_names
         return [names[place] for place in np.unique(np.frombuffer(self.columns.speakers, np.int32)[self.rows])]
 
+    def may_have_pipes(self) -> bool:
+        return b"|" in self.columns.text
+
     def paths(self) -> Iterator[str]:
         return (self.columns.path(row) for row in self.rows_in_turn())
 
@@ -148,23 +152,29 @@ class Columns:
         self.speaker_places: dict[str | None, int] = {None: 0}  # name -> place in this list
         self.gender_places: dict[str | None, int] = {None: 0}
         self.in_order = True
-        last, end = "", 0
-        ticks, rates, starts, heights = self.numbers.values()
-        for entry in entries:
-            self.in_order &= last <= entry["id"]
-            last, path = entry["id"], entry["path"]
-            for value in (last.encode(*CODING), path.encode(*CODING)):
-                self.text += value
-                end += len(value)
-                self.ends.append(end)
-            self.path_hashes.append(hash(path))
-            ticks.append(min(entry["ticks"], MOST))
-            rates.append(min(entry.get("rate") or 0, MOST))
-            starts.append(min(entry.get("start", 0), MOST))
-            heights.append(min(entry.get("height") or 0, MOST))
-            self.speakers.append(self.speaker_places.setdefault(entry.get("speaker"), len(self.speaker_places)))
-            self.genders.append(self.gender_places.setdefault(entry.get("gender"), len(self.gender_places)))
+        last, entries = "", iter(entries)
+        while some := list(islice(entries, AT_ONCE)):
+            ids = [last, *(entry["id"] for entry in some)]
+            self.in_order &= all(map(le, ids, ids[1:]))
+            last = ids[-1]
+            self.add(some)
         self.speaker_names, self.gender_names = list(self.speaker_places), list(self.gender_places)
+
+    def add(self, entries: Sequence[dict]) -> None:
+        """Appends to every column; field by field, which is quicker."""
+        names = [entry[name].encode(*CODING) for entry in entries for name in ("id", "path")]
+        ends = list(accumulate(map(len, names), initial=len(self.text)))
+        self.ends.extend(ends[1:])
+        self.text += b"".join(names)
+        self.path_hashes.extend([hash(entry["path"]) for entry in entries])
+        for name, column in self.numbers.items():
+            values = [entry.get(name) or 0 for entry in entries]
+            column.extend(values if max(values) <= MOST else [min(value, MOST) for value in values])
+        for name, column, places in (
+            ("speaker", self.speakers, self.speaker_places),
+            ("gender", self.genders, self.gender_places),
+        ):
+            column.extend([places.setdefault(entry.get(name), len(places)) for entry in entries])
 
     def id(self, row: int) -> str:
         return self.text[self.ends[2 * row - 1] if row else 0 : self.ends[2 * row]].decode(*CODING)

@@ -63,8 +63,9 @@ def read_table(corpus: Path, allow_pipes: bool) -> UtteranceTable:
     if not is_manifest(corpus):
         return UtteranceTable.of(read_corpus(corpus, allow_pipes))
     table = UtteranceTable.read(corpus)
-    for place, path in enumerate(table.paths()):
-        if is_pipe(path) and not allow_pipes:
+    pipes = () if allow_pipes or not table.may_have_pipes() else enumerate(table.paths())
+    for place, path in pipes:
+        if is_pipe(path):
             raise CorpusError(f"{corpus}: the recording of {table[place].id} {PIPE}")
     return table
 
