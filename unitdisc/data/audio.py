@@ -56,6 +56,19 @@ def read_audio(
     return np.pad(wave[:ticks], (0, ticks - len(wave[:ticks])))  # rates that do not divide leave a tick to round
 
 
+def read_stretch(utterance: Utterance, first: int, last: int, rate: int) -> np.ndarray:
+    """The samples [first, last) of an utterance, which may be silent: float32 [last - first].
+
+    Only they are read. Raises AudioError as `read_audio` does for all of it, as far as they show.
+    """
+    with open_audio(utterance.path) as file:
+        check_rate(utterance, file.samplerate, rate)
+        begin, _ = span(utterance, file.frames, file.samplerate)
+        wave = read_span(file, utterance, begin + first, begin + last)
+    check_finite(utterance, wave)
+    return wave
+
+
 def check_rate(utterance: Utterance, source: int, rate: int | None) -> None:
     for wanted, reason in ((utterance.rate, f"{utterance.id} is listed with"), (rate, "must have")):
         if wanted not in (None, source):
@@ -97,13 +110,17 @@ def read_span(file: soundfile.SoundFile, utterance: Utterance, first: int, last:
 
 
 def check_samples(utterance: Utterance, wave: np.ndarray) -> None:
+    check_finite(utterance, wave)
+    if np.ptp(wave) < 2 * SILENCE:
+        raise AudioError.at(utterance.path, f"{utterance.id} is silent", "take it off the list")
+
+
+def check_finite(utterance: Utterance, wave: np.ndarray) -> None:
     if not np.isfinite(wave).all():
         count = int((~np.isfinite(wave)).sum())
         raise AudioError.at(
             utterance.path, f"{utterance.id} holds NaN or infinity ({count} samples)", "convert the original again"
         )
-    if np.ptp(wave) < 2 * SILENCE:
-        raise AudioError.at(utterance.path, f"{utterance.id} is silent", "take it off the list")
 
 
 def write_audio(path: Path, wave: np.ndarray, rate: int) -> None:

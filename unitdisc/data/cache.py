@@ -5,12 +5,14 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from unitdisc.corpus import Utterance
+from unitdisc.data.heard import state_of
 from unitdisc.data.sources import ARCHIVE
 from unitdisc.files import written_aside
 
@@ -26,11 +28,23 @@ def file_of(utterance: Utterance) -> Path | None:
 
 def key(utterance: Utterance, options: Any) -> str:
     """Names what was computed: the options (a dataclass), the file as it is now, and the stretch of it."""
-    file = file_of(utterance)
-    state = (file.stat().st_mtime_ns, file.stat().st_size) if file else None
+    file = state_of(utterance.path)
+    state = (file.st_mtime_ns, file.st_size) if file else None
     stretch = [utterance.start, utterance.ticks, utterance.rate]
-    identity = [type(options).__name__, asdict(options), str(Path(utterance.path).resolve()), state, stretch]
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
+    path = Path(utterance.path)
+    resolved = str(path.resolve()) if path.is_symlink() else f"{resolved_folder(path.parent)}/{path.name}"
+    identity = f"{named(options)[:-1]}, {json.dumps([resolved, state, stretch])[1:]}"
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+@lru_cache(1 << 14)
+def resolved_folder(folder: Path) -> str:
+    return str(folder.resolve()).rstrip("/")
+
+
+@lru_cache(64)
+def named(options: Any) -> str:
+    return json.dumps([type(options).__name__, asdict(options)], sort_keys=True)
 
 
 class DiskCache:
@@ -39,14 +53,19 @@ class DiskCache:
     def __init__(self, folder: Path | None):
         self.folder = folder
 
-    def get(self, utterance: Utterance, options: Any, compute: Callable[[], np.ndarray]) -> np.ndarray:
-        """The array kept under these options, or what `compute` gives, kept from now on."""
+    def get(
+        self, utterance: Utterance, options: Any, compute: Callable[[], np.ndarray], part: bool = False
+    ) -> np.ndarray:
+        """The array kept under these options, or what `compute` gives, kept from now on.
+
+        part: of which only a part will be looked at; the rest is not read.
+        """
         if self.folder is None:
             return compute()
         name = key(utterance, options)
         path = self.folder / name[:2] / f"{name}.npy"
         try:
-            return np.load(path, allow_pickle=False)
+            return np.load(path, mmap_mode="r" if part else None, allow_pickle=False)
         except (OSError, ValueError, EOFError):  # not there, or damaged: compute it (again)
             array = compute()
             with written_aside(path) as aside, aside.open("wb") as file:

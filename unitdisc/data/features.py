@@ -88,13 +88,18 @@ class Features:
             raise AudioError.at(utterance.path, what, "set features.kind to 'columns' for handwriting")
         return read_audio(utterance, self.rate, self.resample, allow_pipes)
 
-    def __call__(self, wave: np.ndarray) -> np.ndarray:
-        """wave: [ticks] in [-1, 1] -> frames [T, C], float32, not normalised yet."""
+    def __call__(self, wave: np.ndarray, first: int = 0) -> np.ndarray:
+        """wave: [ticks] in [-1, 1] -> frames [T, C], float32, not normalised yet; it begins at tick `first`."""
         size = max(len(wave), round(self.rate * WINDOW))  # a signal shorter than a window is extended by silence
-        scaled = dither(size)
+        scaled = dither(size, first)
         scaled[: len(wave)] += torch.from_numpy(wave).float() * 32768
         frames = FEATURES[self.kind](scaled, self.rate, self.hop, self.bins or MEL_BINS[self.kind])
         return frames[: num_frames(len(wave), self.hop)].numpy().astype(np.float32)
+
+    @property
+    def margin(self) -> int:
+        """How many frames on either side another part of the signal could change, or hardly: window and differences."""
+        return 4 + -(-round(self.rate * WINDOW) // self.hop)
 
     def frames_in(self, utterance: Utterance) -> int:
         """How many frames an utterance has, without reading it."""
@@ -131,9 +136,10 @@ def kaldi_options(rate: int, hop: int) -> dict:
     }
 
 
-def dither(ticks: int) -> torch.Tensor:
+def dither(ticks: int, first: int = 0) -> torch.Tensor:
     """Noise of one 16-bit step, as Kaldi adds against the logarithm of digital silence, but always the same."""
-    return _NOISE.repeat(-(-ticks // len(_NOISE)))[:ticks].clone()
+    first %= len(_NOISE)
+    return _NOISE.repeat(-(-(first + ticks) // len(_NOISE)))[first : first + ticks].clone()
 
 
 _NOISE = torch.randn(1 << 16, generator=torch.Generator().manual_seed(0))

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from unitdisc.batch import Batch
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import CorpusError, Utterance, is_pipe
+from unitdisc.data.audio import read_stretch
 from unitdisc.data.cache import DiskCache, MemoryCache
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
@@ -93,6 +95,49 @@ class Signals:
         if self.target_normaliser.kind == "none":
             return target
         return self.target_normaliser(target, utterance.speaker)
+
+    def both_of(self, utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
+        """Features and target as above; the file is read once."""
+        if isinstance(self.target, GreyTarget):
+            return self.features_of(utterance), self.target_of(utterance)
+        signal = cache(lambda: self.signal(utterance))
+        features = self.cache.get(utterance, self.features, lambda: self.features(signal()))
+        target = self.cache.get(utterance, self.target, lambda: self.target(signal()))
+        return self.normalised(utterance, features, target)
+
+    def normalised(
+        self, utterance: Utterance, features: np.ndarray, target: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if self.target_normaliser.kind != "none":
+            target = self.target_normaliser(target, utterance.speaker)
+        return self.feature_normaliser(features, utterance.speaker), target
+
+    def can_be_cut(self, utterance: Utterance) -> bool:
+        """Whether a stretch of an utterance can be read without all of it."""
+        whole = self.feature_normaliser.kind == "utterance" or (
+            self.feature_normaliser.kind == "speaker" and utterance.speaker not in self.feature_normaliser.groups
+        )
+        return not (whole or self.features.images or is_pipe(utterance.path)) and utterance.rate == self.features.rate
+
+    def stretch_of(self, utterance: Utterance, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """The same of frames [first, last) alone, to rounding, where `can_be_cut`: of the cache, or the file itself."""
+        steps = self.target.steps_per_frame
+        if self.cache.folder is not None:
+            signal = cache(lambda: self.signal(utterance))
+            features = self.cache.get(utterance, self.features, lambda: self.features(signal()), part=True)
+            target = self.cache.get(utterance, self.target, lambda: self.target(signal()), part=True)
+            return self.normalised(utterance, features[first:last], target[first * steps : last * steps])
+        hop, margin, frames = self.features.hop, self.features.margin, self.frames_in(utterance)
+        begin, end = max(0, first - margin), min(frames, last + margin)
+        stop = utterance.ticks if end == frames else end * hop
+        wave = read_stretch(utterance, begin * hop, stop, self.features.rate)
+        features = self.features(wave, begin * hop)[first - begin : last - begin]
+        target = self.target(wave, begin * hop)[(first - begin) * steps : (last - begin) * steps]
+        return self.normalised(utterance, features, target)
+
+    def bytes_of(self, frames: int) -> int:
+        """How much memory so many frames take with their target."""
+        return frames * (4 * self.features.dim + self.target.bytes_per_frame)
 
     def to_audio(self, target: np.ndarray) -> np.ndarray:
         """Makes a target heard: [S, ...] -> [ticks] in [-1, 1]."""
@@ -230,6 +275,8 @@ class CropBatches(Dataset):
         self.speakers = {speaker: index for index, speaker in enumerate(speakers)}
         self.share = share
         self.memory = MemoryCache()
+        # where hardly any utterance would be met again before it is forgotten, none is read for one crop of it
+        self.in_parts = not signals.features.images and signals.bytes_of(int(plan.frames.sum())) > self.memory.size
 
     def __getitem__(self, step: int) -> Batch:
         crops = self.plan.batch(step)
@@ -255,19 +302,20 @@ class CropBatches(Dataset):
 
     def cut(self, crop: Crop) -> tuple[np.ndarray, int, np.ndarray]:
         """The features of a crop and its surroundings, the frame where the crop begins in them, and its target."""
-        features, target = self.memory.get(crop.index, lambda: self.load(crop.index))
+        utterance = self.utterances[crop.index] if self.in_parts else None
         first = max(0, crop.start - self.context)
         steps = self.signals.target.steps_per_frame
         end = crop.start + crop.frames
+        if utterance is not None and self.signals.can_be_cut(utterance):
+            last = min(int(self.plan.frames[crop.index]), end + self.context)
+            features, target = self.signals.stretch_of(utterance, first, last)
+            return features, crop.start - first, target[(crop.start - first) * steps :][: crop.frames * steps]
+        features, target = self.memory.get(crop.index, lambda: self.signals.both_of(self.utterances[crop.index]))
         return (
             features[first : end + self.context],
             crop.start - first,
             target[crop.start * steps : end * steps],
         )
-
-    def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        utterance = self.utterances[index]
-        return self.signals.features_of(utterance), self.signals.target_of(utterance)
 
 
 class Attempts(Dataset):

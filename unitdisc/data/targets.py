@@ -35,8 +35,12 @@ class LogMelTarget:
     def dim(self) -> int:
         return self.bins
 
-    def __call__(self, wave: np.ndarray) -> np.ndarray:
-        return Features("log-mel", self.rate, self.hop, self.bins)(wave)
+    def __call__(self, wave: np.ndarray, first: int = 0) -> np.ndarray:
+        return Features("log-mel", self.rate, self.hop, self.bins)(wave, first)
+
+    @property
+    def bytes_per_frame(self) -> int:
+        return 4 * self.bins
 
     def to_audio(self, target: np.ndarray) -> np.ndarray:
         """[T, bins], not normalised -> [T * hop]."""
@@ -59,7 +63,11 @@ class MuLawTarget:
     def dim(self) -> int:
         return LEVELS
 
-    def __call__(self, wave: np.ndarray) -> np.ndarray:
+    @property
+    def bytes_per_frame(self) -> int:
+        return self.hop
+
+    def __call__(self, wave: np.ndarray, first: int = 0) -> np.ndarray:
         size = num_frames(len(wave), self.hop) * self.hop
         padded = np.pad(wave, (0, max(0, size - len(wave))))[:size]
         return mulaw(padded, LEVELS).astype(np.uint8)
