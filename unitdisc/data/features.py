@@ -10,15 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from torchaudio.compliance import kaldi
-from torchaudio.functional import compute_deltas
 
 from unitdisc.corpus import Utterance
 from unitdisc.data.audio import read_audio
+from unitdisc.data.filterbank import WINDOW, cepstra, differences, log_mel_energies
 from unitdisc.data.normalisation import check_normalisation
 from unitdisc.data.sources import AudioError
-
-WINDOW = 0.025  # seconds
 
 
 def num_frames(ticks: int, hop: int) -> int:
@@ -27,13 +24,14 @@ def num_frames(ticks: int, hop: int) -> int:
 
 def mfcc(wave: torch.Tensor, rate: int, hop: int, bins: int) -> torch.Tensor:
     """Kaldi's 13 mel-frequency cepstra with first and second differences: [ticks] -> [T, 39]."""
-    frames = kaldi.mfcc(wave[None], num_ceps=13, num_mel_bins=bins, **kaldi_options(rate, hop))
-    return with_deltas(frames)
+    frames = cepstra(log_mel_energies(wave, rate, hop, bins), 13)
+    first = differences(frames)
+    return torch.cat([frames, first, differences(first)], dim=1)
 
 
 def log_mel(wave: torch.Tensor, rate: int, hop: int, bins: int) -> torch.Tensor:
     """Kaldi's log mel filterbank energies: [ticks] -> [T, bins]."""
-    return kaldi.fbank(wave[None], num_mel_bins=bins, **kaldi_options(rate, hop))
+    return log_mel_energies(wave, rate, hop, bins)
 
 
 def waveform(wave: torch.Tensor, rate: int, hop: int, bins: int) -> torch.Tensor:
@@ -126,26 +124,12 @@ class Features:
         return self(np.zeros(self.rate // 2, np.float32)).shape[1]
 
 
-def kaldi_options(rate: int, hop: int) -> dict:
-    return {
-        "sample_frequency": float(rate),
-        "frame_shift": 1000 * (hop + 0.5) / rate,  # torchaudio rounds down to whole samples
-        "frame_length": 1000 * WINDOW,
-        "snip_edges": False,
-        "dither": 0.0,  # added by Features, so that it is the same every time
-    }
-
-
 def dither(ticks: int, first: int = 0) -> torch.Tensor:
     """Noise of one 16-bit step, as Kaldi adds against the logarithm of digital silence, but always the same."""
     first %= len(_NOISE)
-    return _NOISE.repeat(-(-(first + ticks) // len(_NOISE)))[first : first + ticks].clone()
+    if first + ticks > len(_NOISE):
+        return _NOISE.repeat(-(-(first + ticks) // len(_NOISE)))[first : first + ticks].clone()
+    return _NOISE[first : first + ticks].clone()
 
 
 _NOISE = torch.randn(1 << 16, generator=torch.Generator().manual_seed(0))
-
-
-def with_deltas(frames: torch.Tensor) -> torch.Tensor:
-    """Appends first and second differences over five frames: [T, C] -> [T, 3 C]."""
-    first = compute_deltas(frames.T[None])
-    return torch.cat([frames.T[None], first, compute_deltas(first)], dim=1)[0].T

@@ -1,0 +1,227 @@
+"""Whether training waits for its batches: what the loader prepares a second, and what training takes.
+
+python benchmarks/loading.py data/mini_speech/train.jsonl --output benchmarks/results/loading.json \\
+    > benchmarks/results/loading.md
+
+Batches of a preset's size and crop, after a few that are not counted, with 0, 1 and 2 worker processes, from
+  files, whole     every utterance read and its features computed anew for every crop: the worst case
+  files, in parts  as of corpora too large for the memory: only the stretch that a crop needs
+  disk             a --cache of features and targets on disk, nothing in memory
+  memory           everything in the memory of the loader, as after the first epoch of a corpus of some hours
+The bound is soundfile alone decoding the same number of whole utterances in one process. What training takes is a step
+of the preset on this CPU, and, by arithmetic, a step on a GPU that reaches 40 % of its peak.
+`--draws N` reports instead how the memory of the process grows over so many crops.
+"""
+
+import argparse
+import gc
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from machine import machine
+
+from unitdisc.config import construct, read
+from unitdisc.data.cache import DiskCache, MemoryCache
+from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, frames_of
+from unitdisc.data.table import UtteranceTable
+from unitdisc.evaluation.settings import versions
+from unitdisc.experiment import Experiment
+from unitdisc.training import TrainingOptions
+
+PAPER_STEP = 42e12  # floating-point operations of a step of the preset `paper`
+H100_PEAK = 989e12  # a second, dense bf16
+SHARE_OF_PEAK = 0.4
+SOURCES = ("files, whole", "files, in parts", "disk", "memory")
+
+
+def main(argv: list[str] | None = None) -> dict:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path, help="manifest of recordings")
+    parser.add_argument("--presets", nargs="+", default=["small", "paper"])
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--batches", type=int, default=40, help="counted; of whole files a quarter")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--draws", type=int, default=0, help="crops over which the growth of memory is told")
+    parser.add_argument("--quick", action="store_true", help="few batches of a small model, to see that all works")
+    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
+    parser.add_argument("--output", type=Path, help="JSON file")
+    args = parser.parse_args(argv)
+    if args.quick:
+        args.presets, args.workers, args.batches, args.repeat = ["small"], [0, 1], 4, 1
+    torch.set_num_threads(1)
+    table = UtteranceTable.read(args.corpus).sorted()
+    found = {"corpus": {"utterances": len(table), "seconds": seconds_of(table) / len(table)}}
+    if args.draws:
+        found["memory"] = growth(table, args.draws)
+    else:
+        found["presets"] = {preset: speeds(preset, table, args) for preset in args.presets}
+    found |= {"machine": machine(threads=1, note=args.note), "versions": versions()}
+    print(as_table(found))
+    if args.output:
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return found
+
+
+def seconds_of(table: UtteranceTable) -> float:
+    return float((table.column("ticks") / table.column("rate")).sum())
+
+
+def dataset_of(preset: str, table: UtteranceTable) -> tuple[CropBatches, Experiment, TrainingOptions]:
+    options = read(preset, [])
+    training = construct("[training]", TrainingOptions, options.get("training", {}))
+    experiment = Experiment(options, sorted(filter(None, table.speakers())) or ["?"], {})
+    encoder = experiment.build().encoder
+    signals = Signals.fitted(experiment.features(), experiment.target(), table)
+    plan = CropPlan(
+        frames_of(table, signals.features), training.batch_size, training.crop or None, encoder.stride, training.seed
+    )
+    return CropBatches(table, signals, plan, encoder.reach, experiment.speakers), experiment, training
+
+
+def speeds(preset: str, table: UtteranceTable, args: argparse.Namespace) -> dict:
+    """Batches a second of every source and number of workers, of soundfile alone, and of training."""
+    dataset, experiment, training = dataset_of(preset, table)
+    found = {"batch_size": training.batch_size, "crop": training.crop, "rows": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for source in SOURCES:
+            made = from_source(dataset, source, Path(folder))
+            number = max(2, args.batches // 4) if source == "files, whole" else args.batches
+            if source == "memory":
+                for index, utterance in enumerate(table):
+                    made.memory.get(index, partial(dataset.signals.both_of, utterance))
+            for workers in args.workers:
+                rates = [loader_rate(made, number, workers) for _ in range(args.repeat)]
+                found["rows"].append({"source": source, "workers": workers, **spread(rates)})
+    decode = [decoding_rate(dataset, max(2, args.batches // 4)) for _ in range(args.repeat)]
+    found["soundfile"] = spread(decode)
+    if preset != "paper":
+        found["training"] = spread([training_rate(experiment, dataset, max(1, args.batches // 10))])
+    return found
+
+
+def from_source(dataset: CropBatches, source: str, folder: Path) -> CropBatches:
+    """The same batches from elsewhere."""
+    signals = dataset.signals
+    if source == "disk":
+        signals = replace(signals, cache=DiskCache(folder))
+        for utterance in dataset.utterances:
+            signals.both_of(utterance)
+    made = CropBatches(dataset.utterances, signals, dataset.plan, dataset.context, list(dataset.speakers))
+    made.in_parts = source in ("files, in parts", "disk")
+    made.memory = MemoryCache() if source == "memory" else MemoryCache(0)
+    return made
+
+
+def loader_rate(dataset: CropBatches, number: int, workers: int) -> float:
+    """Batches a second, the start of the processes left out."""
+    warm = 1 + 2 * workers  # as many as are prepared ahead
+    if workers:
+        number += 2 * warm  # those prepared ahead must not count much
+    found = batches(dataset, 0, warm + number, workers)
+    for _ in range(warm):
+        next(found)
+    start = time.perf_counter()
+    count = sum(1 for _ in found)
+    return count / (time.perf_counter() - start)
+
+
+def decoding_rate(dataset: CropBatches, number: int) -> float:
+    """Batches a second if nothing were done but to decode the files that their crops lie in."""
+    start = time.perf_counter()
+    for step in range(number):
+        for crop in dataset.plan.batch(step):
+            soundfile.read(dataset.utterances[crop.index].path, dtype="float32")
+    return number / (time.perf_counter() - start)
+
+
+def training_rate(experiment: Experiment, dataset: CropBatches, number: int) -> float:
+    """Steps a second of the model alone on one thread of the CPU: forward, backward and the optimiser."""
+    torch.manual_seed(0)
+    model = experiment.build().train()
+    optimiser = torch.optim.Adam(model.parameters(), 4e-4)
+    made = [dataset[step] for step in range(number + 1)]
+
+    def step(batch: object) -> None:
+        optimiser.zero_grad()
+        model(batch).loss.backward()
+        optimiser.step()
+
+    step(made[0])
+    start = time.perf_counter()
+    for batch in made[1:]:
+        step(batch)
+    return number / (time.perf_counter() - start)
+
+
+def spread(rates: list[float]) -> dict:
+    return {"per_second": float(np.median(rates)), "lowest": min(rates), "highest": max(rates)}
+
+
+def growth(table: UtteranceTable, draws: int) -> dict:
+    """Resident memory as crops are drawn, of whole utterances in a memory of 64 MB, and in parts."""
+    dataset, _, training = dataset_of("paper", table)
+    found = {}
+    sources: dict[str, Callable] = {"memory of 64 MB": lambda made: None, "files, in parts": lambda made: None}
+    for name in sources:
+        made = CropBatches(dataset.utterances, dataset.signals, dataset.plan, dataset.context, list(dataset.speakers))
+        made.in_parts = name == "files, in parts"
+        made.memory = MemoryCache(64 << 20)
+        marks = []
+        steps = -(-draws // training.batch_size)
+        for step in range(steps):
+            made[step]
+            if step % max(1, steps // 10) == 0 or step == steps - 1:
+                gc.collect()
+                marks.append([(step + 1) * training.batch_size, resident()])
+        found[name] = marks
+    return found
+
+
+def resident() -> float:
+    """Megabytes."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 2**20
+
+
+def as_table(found: dict) -> str:
+    """Markdown."""
+    about, corpus = found["machine"], found["corpus"]
+    lines = [
+        f"{about['processor']}, one thread a process, {about['cores']} cores; {corpus['utterances']} utterances of "
+        f"{corpus['seconds']:.1f} s. {about['note']}".strip(),
+        "",
+    ]
+    if "memory" in found:
+        lines += ["| crops drawn from | crops | MB resident |", "|---|---:|---:|"]
+        for name, marks in found["memory"].items():
+            lines += [f"| {name} | {draws:,} | {megabytes:.0f} |" for draws, megabytes in marks]
+        return "\n".join(lines)
+    for preset, part in found["presets"].items():
+        bound = part["soundfile"]["per_second"]
+        lines += [f"`{preset}`: {part['batch_size']} crops of {part['crop']} frames a batch.", ""]
+        lines += ["| | workers | batches/s | lowest to highest | share of soundfile's |", "|---|---:|---:|---:|---:|"]
+        rows = [(row["source"], row["workers"], row) for row in part["rows"]]
+        rows.append(("soundfile alone, whole files", 0, part["soundfile"]))
+        for name, workers, row in rows:
+            figures = f"{row['per_second']:.1f} | {row['lowest']:.1f} to {row['highest']:.1f}"
+            lines.append(f"| {name} | {workers} | {figures} | {row['per_second'] / bound:.2f} |")
+        if "training" in part:
+            lines.append(f"| taken by training, one thread | | {part['training']['per_second']:.2f} | | |")
+        if preset == "paper":
+            wanted = H100_PEAK * SHARE_OF_PEAK / PAPER_STEP
+            lines.append(f"| would be taken by an H100 at 40 % of its peak (arithmetic) | | {wanted:.1f} | | |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
