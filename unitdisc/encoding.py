@@ -1,8 +1,12 @@
 """From a corpus to folders of encodings: what a trained model, or plain features, make of every utterance."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +20,7 @@ from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.model import UnitModel
 
 FRAMES_IN_A_BATCH = 20_000
+S, T = TypeVar("S"), TypeVar("T")
 
 
 def encode(
@@ -31,7 +36,8 @@ def encode(
 
     source: what the encodings' settings say of the model. advance(n): called as n more utterances are done.
     Utterances that are there already are left alone, unless their recording has changed since; batches are the same
-    however often the run was interrupted, so the result is too.
+    however often the run was interrupted, so the result is too. While a batch is encoded, the next is read and the one
+    before written.
     Raises FloatingPointError if the model makes anything of an utterance that is no number.
     """
     stride = model.encoder.stride
@@ -39,19 +45,64 @@ def encode(
     writers = {point: EncodingsWriter(folder / point, {"point": point, **grid, **source}) for point in points}
     device = next(model.parameters()).device
     problems = []
-    for group in whole_utterances(utterances, signals, FRAMES_IN_A_BATCH):
+
+    def read(group: Sequence[int]) -> tuple[list[np.ndarray], list[Utterance], list[str]]:
         wanted = [utterances[i] for i in group]
-        if not all(is_done(writers.values(), u, -(-signals.frames_in(u) // stride)) for u in wanted):
-            features, there, bad = features_of(signals, wanted)
+        if all(is_done(writers.values(), u, -(-signals.frames_in(u) // stride)) for u in wanted):
+            return [], [], []
+        return features_of(signals, wanted)
+
+    def write_all(outputs: tuple, there: Sequence[Utterance]) -> None:
+        for row, utterance in enumerate(there):
+            write(writers, outputs, row, utterance, grid, signals.features.scale(utterance))
+
+    with Behind() as behind:
+        groups = whole_utterances(utterances, signals, FRAMES_IN_A_BATCH)
+        for group, (features, there, bad) in zip(groups, ahead(read, groups)):
             problems += bad
             if there:
-                outputs = encode_batch(model, features, device)
-                for row, utterance in enumerate(there):
-                    write(writers, outputs, row, utterance, grid, signals.features.scale(utterance))
-        advance(len(group))
+                behind.do(partial(write_all, encode_batch(model, features, device), there))
+            behind.do(partial(advance, len(group)))
     for writer in writers.values():
         writer.finish()
     return problems
+
+
+def ahead(read: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    """read(item) of every item in order, that of the next in a thread while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        pending: deque[Future[T]] = deque()
+        try:
+            for item in items:
+                pending.append(pool.submit(read, item))
+                if len(pending) > 1:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Behind:
+    """Does things in order in a thread, hardly more than one behind; what goes wrong is raised by the next one."""
+
+    MOST = 3  # things that wait
+
+    def __enter__(self) -> "Behind":
+        self.pool, self.pending = ThreadPoolExecutor(1), deque()
+        return self
+
+    def do(self, work: Callable[[], None]) -> None:
+        self.pending.append(self.pool.submit(work))
+        while len(self.pending) > self.MOST:
+            self.pending.popleft().result()
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        try:
+            while self.pending and kind is None:
+                self.pending.popleft().result()
+        finally:
+            self.pool.shutdown(wait=True, cancel_futures=True)
 
 
 def is_done(writers: Iterable[EncodingsWriter], utterance: Utterance, frames: int) -> bool:

@@ -63,11 +63,14 @@ class Signals:
 
         What cannot be read counts for nothing here: whoever wants its features finds out why.
         """
-        new = [u for u in utterances if not self.feature_normaliser.knows(u.speaker)]
+        knows = self.feature_normaliser.knows
+        if isinstance(utterances, UtteranceTable) and all(map(knows, utterances.speakers())):
+            return self
+        new = some_of(utterances, [place for place, u in enumerate(utterances) if not knows(u.speaker)])
         if not new:
             return self
         raw = replace(self, feature_normaliser=Normaliser("none", {}))
-        more = fit(self.features.normalise, raw.readable(new))
+        more = fit(self.features.normalise, raw.readable(fitted_of(new, self.features.normalise)))
         return replace(self, feature_normaliser=self.feature_normaliser.with_groups_of(more))
 
     def readable(self, utterances: Sequence[Utterance]) -> Iterator[tuple[str | None, np.ndarray]]:
@@ -175,8 +178,13 @@ def fitted_of(utterances: Sequence[Utterance], kind: str) -> Sequence[Utterance]
                 left[speaker] -= 1
                 chosen.append(place)
         order = np.array(chosen, dtype=np.int64)
-    order = np.sort(order)
-    return utterances.take(order) if isinstance(utterances, UtteranceTable) else [utterances[i] for i in order.tolist()]
+    return some_of(utterances, np.sort(order).tolist())
+
+
+def some_of(utterances: Sequence[Utterance], places: Sequence[int]) -> Sequence[Utterance]:
+    if isinstance(utterances, UtteranceTable):
+        return utterances.take(np.array(places, dtype=np.int64))
+    return [utterances[place] for place in places]
 
 
 @dataclass(frozen=True)
