@@ -122,6 +122,11 @@ HALVES = {  # lines that would be right together
         b'{"id": "z", "path": "p", "ticks": 1, "text": "}',
         b'{"}',
     ],
+    "a line too many and an object over two": [
+        b'{"id": "x", "path": "p", "ticks": 1}, {"id": "y", "path": "p", "ticks": 1}',
+        b'{"id": "z", "path": "p", "ticks": 1',
+        b'"rate": 8000}',
+    ],
     "nested too deep": [b'{"id": "x", "path": "p", "ticks": 1, "text": ' + b"[" * 100_000 + b"}"],
 }
 
@@ -144,29 +149,12 @@ def test_many_lines_are_read_as_each_would_be(manifest, tmp_path):
     assert together[7] == Utterance("u007", str(tmp_path / "wav/7.wav"), "s", 100, 16000, text="a}\n{b")
 
 
+PATHS = ["a.wav", "w/a.wav", "/w/a.wav", "./a.wav", "w/./a.wav", "w//a.wav", "//w/a", "../a.wav", "w/../a.wav", "w/"]
+PATHS += [".a", ".", "", "w/.", "w/.a", "...", "a|b", "/", "a b.wav"]
+
+
 @pytest.mark.parametrize("home", ["/data", "data", ".", "/", "../x"])
-@pytest.mark.parametrize(
-    "path",
-    [
-        "a.wav",
-        "w/a.wav",
-        "/w/a.wav",
-        "./a.wav",
-        "w/./a.wav",
-        "w//a.wav",
-        "//w/a",
-        "../a.wav",
-        "w/../a.wav",
-        "w/",
-        ".a",
-        ".",
-        "w/.",
-        "w/.a",
-        "...",
-        "a|b",
-        "/",
-    ],
-)
+@pytest.mark.parametrize("path", PATHS)
 def test_paths_are_those_of_pathlib(home, path):
     assert locator(Path(home))(path) == str(Path(home) / path)
 

@@ -88,6 +88,16 @@ def test_other_rates_are_found_among_what_was_heard(corpus, tmp_path):
     assert problem.what == "has 8000 samples per second, but most have 16000"
 
 
+def test_a_rate_is_said_to_be_mislisted_even_if_resampling_was_allowed_before(corpus, opened, tmp_path):
+    corpus[3] = replace(corpus[3], rate=8000, ticks=2000)
+    assert not check(corpus, tmp_path / "cache", resample=True).problems
+    opened.clear()
+    assert not check(corpus, tmp_path / "cache", resample=True).problems
+    assert not opened
+    (problem,) = check(corpus, tmp_path / "cache").problems
+    assert problem.what == "has 16000 samples per second, but u3 is listed with 8000"
+
+
 def test_a_glance_is_not_kept_but_spared(corpus, opened, tmp_path):
     check(corpus, tmp_path / "cache", thorough=False)
     assert not (tmp_path / "cache" / NAME).exists()
@@ -121,7 +131,8 @@ def test_records_of_two_runs_are_kept_together(tmp_path):
     one.save()
     other.save()
     assert GoodRecordings(tmp_path).rates(keys).tolist() == [100, 101, 102, 103, 104, 105]
-    assert GoodRecordings(tmp_path).rates(keys[:, ::-1].copy()).tolist() == [0] * 6
+    assert GoodRecordings(tmp_path).rates(keys ^ np.array([0, 1], np.uint64)).tolist() == [0] * 6
+    assert GoodRecordings(tmp_path).rates(keys ^ np.array([1, 0], np.uint64)).tolist() == [0] * 6
     assert GoodRecordings(tmp_path).rates(np.zeros((1, 2), np.uint64)).tolist() == [0]
 
 
