@@ -284,7 +284,8 @@ class CropBatches(Dataset):
         self.share = share
         self.memory = MemoryCache()
         # where hardly any utterance would be met again before it is forgotten, none is read for one crop of it
-        self.in_parts = not signals.features.images and signals.bytes_of(int(plan.frames.sum())) > self.memory.size
+        jumping = type(plan) is CropPlan and not signals.features.images  # a plan may have an order that meets them
+        self.in_parts = jumping and signals.bytes_of(int(plan.frames.sum())) > self.memory.size
 
     def __getitem__(self, step: int) -> Batch:
         crops = self.plan.batch(step)
@@ -318,12 +319,15 @@ class CropBatches(Dataset):
             last = min(int(self.plan.frames[crop.index]), end + self.context)
             features, target = self.signals.stretch_of(utterance, first, last)
             return features, crop.start - first, target[(crop.start - first) * steps :][: crop.frames * steps]
-        features, target = self.memory.get(crop.index, lambda: self.signals.both_of(self.utterances[crop.index]))
+        features, target = self.memory.get(crop.index, lambda: self.load(crop.index))
         return (
             features[first : end + self.context],
             crop.start - first,
             target[crop.start * steps : end * steps],
         )
+
+    def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.signals.both_of(self.utterances[index])
 
 
 class Attempts(Dataset):
