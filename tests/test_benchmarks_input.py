@@ -38,7 +38,7 @@ def test_every_way_to_begin_is_measured(benchmark, capsys):
 
 def test_batches_are_counted_from_every_source(benchmark, tiny_corpus, tmp_path, monkeypatch, capsys):
     loading = benchmark("loading")
-    monkeypatch.setattr(loading, "training_rate", lambda *_: 1.0)
+    monkeypatch.setattr(loading, "training_rate", lambda *_: {"rate": 1.0, "cpu": 1.0})
     loading.main([str(tiny_corpus), "--quick", "--workers", "0", "--output", str(tmp_path / "found.json")])
     rows = json.loads((tmp_path / "found.json").read_text())["presets"]["small"]["rows"]
     assert {row["source"] for row in rows} == set(loading.SOURCES)
