@@ -15,6 +15,7 @@ from unitdisc.corpus import (
     at_rate,
     is_id,
     labels_at,
+    locator,
     read_manifest,
     write_manifest,
 )
@@ -109,6 +110,61 @@ def test_two_utterances_cannot_share_an_id(manifest, tmp_path):
 def test_a_wrong_line_is_named(manifest, wrong, says):
     with pytest.raises(CorpusError, match=rf"corpus.jsonl:2: not an utterance: .*{says}"):
         list(read_manifest(manifest(line(id="z"), wrong)))
+
+
+HALVES = {  # lines that would be right together
+    "an object over two lines": [b'{"id": "x", "path": "p", "ticks": 1', b'"rate": 8000}'],
+    "a string over two lines": [b'{"id": "x", "path": "p", "ticks": 1, "text": "}', b'{"}'],
+    "a list over two lines": [b'{"id": "x", "path": "p", "ticks": 1, "alignment": {"t": [{}', b"{}]}}"],
+    "two objects on a line": [b'{"id": "x", "path": "p", "ticks": 1}, {"id": "y", "path": "p", "ticks": 1}'],
+    "a line too many and one too few": [
+        b'{"id": "x", "path": "p", "ticks": 1}, {"id": "y", "path": "p", "ticks": 1}',
+        b'{"id": "z", "path": "p", "ticks": 1, "text": "}',
+        b'{"}',
+    ],
+    "a line too many and an object over two": [
+        b'{"id": "x", "path": "p", "ticks": 1}, {"id": "y", "path": "p", "ticks": 1}',
+        b'{"id": "z", "path": "p", "ticks": 1',
+        b'"rate": 8000}',
+    ],
+    "nested too deep": [b'{"id": "x", "path": "p", "ticks": 1, "text": ' + b"[" * 100_000 + b"}"],
+}
+
+
+@pytest.mark.parametrize("halves", HALVES.values(), ids=HALVES)
+def test_no_line_hides_behind_another(manifest, halves):
+    before = [line(id=f"a{number}") for number in range(5)]
+    utterances = read_manifest(manifest(*before, *halves))
+    assert [next(utterances).id for _ in before] == ["a0", "a1", "a2", "a3", "a4"]
+    with pytest.raises((CorpusError, RecursionError), match=r"corpus\.jsonl:6: not an utterance|recursion"):
+        next(utterances)
+
+
+def test_many_lines_are_read_as_each_would_be(manifest, tmp_path):
+    """Whether they are parsed together or, because of one that ends otherwise, apart."""
+    lines = [line(id=f"u{i:03d}", path=f"./wav//{i}.wav", text="a}\n{b", gender=None) for i in range(200)]
+    together = list(read_manifest(manifest(*lines)))
+    apart = list(read_manifest(manifest(*(json.dumps(each).encode() + b" " for each in lines))))
+    assert together == apart
+    assert together[7] == Utterance("u007", str(tmp_path / "wav/7.wav"), "s", 100, 16000, text="a}\n{b")
+
+
+PATHS = ["a.wav", "w/a.wav", "/w/a.wav", "./a.wav", "w/./a.wav", "w//a.wav", "//w/a", "../a.wav", "w/../a.wav", "w/"]
+PATHS += [".a", ".", "", "w/.", "w/.a", "...", "a|b", "/", "a b.wav"]
+
+
+@pytest.mark.parametrize("home", ["/data", "data", ".", "/", "../x"])
+@pytest.mark.parametrize("path", PATHS)
+def test_paths_are_those_of_pathlib(home, path):
+    assert locator(Path(home))(path) == str(Path(home) / path)
+
+
+def test_ids_in_any_order_are_told_apart(manifest):
+    ids = [f"u{number}" for number in np.random.default_rng(0).permutation(300)]
+    assert [u.id for u in read_manifest(manifest(*(line(id=id) for id in ids)))] == ids
+    again = manifest(*(line(id=id) for id in [*ids[:250], ids[17]]))
+    with pytest.raises(CorpusError, match=rf"corpus.jsonl:251: the id '{ids[17]}' is already on line 18; give each"):
+        list(read_manifest(again))
 
 
 def test_a_manifest_that_is_missing_or_empty_is_an_error(tmp_path, manifest):

@@ -279,3 +279,48 @@ def test_an_archive_that_changed_is_read_again(tmp_path):
     second = kept.features_of(archive(2))
     np.testing.assert_array_equal(second, signals.features_of(archive(2)))
     assert not np.array_equal(first, second)
+
+
+def test_the_next_is_read_while_one_is_used():
+    reading = []
+    results = encoding.ahead(lambda item: reading.append(item) or item * 10, range(5))
+    assert next(results) == 0
+    assert next(results) == 10
+    assert len(reading) <= 3  # 0, 1 and 2
+    assert list(results) == [20, 30, 40]
+    assert reading == [0, 1, 2, 3, 4]
+
+
+def test_what_goes_wrong_in_reading_ahead_is_raised_in_its_turn():
+    results = encoding.ahead(lambda item: 1 // item, [1, 1, 0, 1])
+    assert [next(results), next(results)] == [1, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_things_are_done_behind_in_order_and_all_of_them():
+    done = []
+    with encoding.Behind() as behind:
+        for number in range(20):
+            behind.do(lambda number=number: done.append(number))
+    assert done == list(range(20))
+
+
+@pytest.mark.parametrize("after", [0, 10])
+def test_what_goes_wrong_behind_is_raised(after):
+    done = []
+    with pytest.raises(ZeroDivisionError), encoding.Behind() as behind:
+        behind.do(lambda: 1 // 0)
+        for number in range(after):
+            behind.do(lambda number=number: done.append(number))
+    assert len(done) <= 2 * behind.MOST
+
+
+def test_a_model_is_loaded_once(tiny_corpus, tiny_experiment, tmp_path, monkeypatch):
+    from unitdisc.verbs import encode as verb
+
+    loaded = []
+    original = verb.load
+    monkeypatch.setattr(verb, "load", lambda *arguments: loaded.append(arguments) or original(*arguments))
+    encode_verb(tiny_experiment, tiny_corpus, tmp_path / "x", ["bottleneck"], device="cpu")
+    assert len(loaded) == 1

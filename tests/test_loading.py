@@ -1,14 +1,18 @@
 """Batches follow from seed and step alone, and every crop is the stretch of signal it says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from unitdisc.corpus import Utterance
-from unitdisc.data.cache import DiskCache, key
+from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.data import loading
+from unitdisc.data.cache import DiskCache, MemoryCache, key
 from unitdisc.data.features import Features
-from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, whole_utterances
+from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, fitted_of, whole_utterances
+from unitdisc.data.table import UtteranceTable
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
 
 SPEAKERS = ["ann", "bob"]
@@ -140,3 +144,127 @@ def test_a_damaged_cache_file_is_replaced(utterances, tmp_path):
     path.write_bytes(b"torn")
     assert cache.get(utterances[0], Features(), lambda: np.arange(5)).tolist() == [0, 1, 2, 3, 4]
     assert np.load(path).tolist() == [0, 1, 2, 3, 4]
+
+
+def plain_epoch(plan: CropPlan, number: int) -> np.ndarray:
+    """The crops of an epoch, in one piece."""
+    rng = np.random.default_rng([plan.seed, number])
+    indices = rng.permutation(np.repeat(np.arange(len(plan.frames)), plan.repeats))
+    indices = np.resize(indices, plan.batches_per_epoch * plan.batch_size)
+    sizes = plan.frames[indices] if plan.crop is None else np.minimum(plan.frames[indices], plan.crop)
+    bucket = np.arange(len(indices)) // (loading.BATCHES_IN_A_BUCKET * plan.batch_size)
+    indices = indices[np.lexsort((sizes, bucket))]
+    places = np.maximum(0, plan.frames[indices] - (plan.crop or plan.frames[indices])) // plan.stride + 1
+    starts = plan.stride * rng.integers(places)
+    crops = np.stack([indices, starts], axis=-1).reshape(-1, plan.batch_size, 2)
+    return crops[rng.permutation(len(crops))]
+
+
+@pytest.mark.parametrize("number,batch_size,crop", [(300, 4, 32), (37, 5, 32), (700, 16, None), (3, 16, 64)])
+def test_an_epoch_in_little_memory_is_the_same(number, batch_size, crop):
+    plan = CropPlan(np.random.default_rng(number).integers(1, 1500, number), batch_size, crop, 2, seed=number)
+    for epoch in (0, 3):
+        np.testing.assert_array_equal(np.asarray(plan.epoch(epoch)), plain_epoch(plan, epoch))
+        drawn = plan.batch(epoch * plan.batches_per_epoch)
+        assert [(crop.index, crop.start) for crop in drawn] == list(map(tuple, plain_epoch(plan, epoch)[0].tolist()))
+
+
+TARGETS = {"log-mel": LogMelTarget(16_000, 160), "mu-law": MuLawTarget(16_000, 160)}
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize(
+    "features", [Features(), Features("waveform"), Features("log-mel", normalise="global")], ids=str
+)
+@pytest.mark.parametrize("kept", [False, True], ids=["files", "cache"])
+def test_a_stretch_is_part_of_the_whole(utterances, tmp_path, features, target, kept):
+    signals = Signals.fitted(features, target, utterances, tmp_path if kept else None)
+    for utterance in utterances:
+        frames, values = signals.both_of(utterance)
+        steps = target.steps_per_frame
+        for first, last in ((0, len(frames)), (0, 1), (3, 17), (len(frames) - 5, len(frames)), (9, 10)):
+            some, own = signals.stretch_of(utterance, first, last)
+            np.testing.assert_allclose(some, frames[first:last], atol=1e-4)
+            np.testing.assert_allclose(own, values[first * steps : last * steps], atol=1e-4)
+            assert own.dtype == values.dtype
+
+
+def test_a_stretch_may_be_silent_but_not_missing(tmp_path):
+    wave = np.zeros(16_000)
+    wave[12_000:] = 0.1 * np.random.default_rng(0).standard_normal(4000)
+    soundfile.write(tmp_path / "a.wav", wave, 16_000)
+    utterance = Utterance("a", str(tmp_path / "a.wav"), "s", 16_000, 16_000)
+    signals = Signals.fitted(Features(), LogMelTarget(16_000, 160), [utterance])
+    assert len(signals.stretch_of(utterance, 10, 30)[0]) == 20
+    with pytest.raises(CorpusError, match="a is listed up to 32000; copy it again"):
+        signals.stretch_of(replace(utterance, ticks=32_000), 10, 30)
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_batches_of_large_corpora_are_cut_from_files_and_the_same(utterances, monkeypatch, target):
+    whole = dataset(utterances, target)
+    assert not whole.in_parts
+    expected = [whole[step] for step in range(4)]
+    monkeypatch.setattr(loading, "MemoryCache", lambda: MemoryCache(100_000))
+    parts = dataset(utterances, target)
+    assert parts.in_parts
+    monkeypatch.setattr(Signals, "both_of", lambda *_: pytest.fail("read as a whole"))
+    for one, other in zip(expected, map(parts.__getitem__, range(4))):
+        torch.testing.assert_close(one.features, other.features, atol=1e-4, rtol=0)
+        torch.testing.assert_close(one.target.float(), other.target.float(), atol=1e-4, rtol=0)
+        assert all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("starts", "lengths", "speakers"))
+
+
+def test_what_needs_all_of_an_utterance_is_read_as_a_whole(utterances):
+    signals = Signals.fitted(Features(), LogMelTarget(16_000, 160), utterances)
+    assert signals.can_be_cut(utterances[0])
+    for other in (
+        replace(utterances[0], speaker="new"),
+        replace(utterances[0], rate=8000),
+        replace(utterances[0], path="cat a.wav |"),
+    ):
+        assert not signals.can_be_cut(other)
+    own = Signals.fitted(Features(normalise="utterance"), LogMelTarget(16_000, 160), utterances)
+    assert not own.can_be_cut(utterances[0])
+
+
+def test_a_file_is_read_once_for_features_and_target(utterances, monkeypatch):
+    signals = Signals.fitted(Features(), LogMelTarget(16_000, 160), utterances)
+    read = []
+    monkeypatch.setattr(Signals, "signal", lambda self, utterance: read.append(1) or self.features.signal(utterance))
+    signals.both_of(utterances[0])
+    assert len(read) == 1
+
+
+def test_memory_stays_within_its_bound(utterances):
+    memory, made = MemoryCache(100_000), dataset(utterances)
+    made.memory = memory
+    for step in range(40):
+        made[step]
+        assert memory.used <= 100_000 or len(memory.values) == 1
+        assert memory.used == sum(array.nbytes for arrays in memory.values.values() for array in arrays)
+
+
+@pytest.mark.parametrize("kind,expected", [("global", 20), ("speaker", 10), ("utterance", 50), ("none", 50)])
+def test_statistics_of_huge_corpora_are_those_of_a_sample(utterances, monkeypatch, kind, expected):
+    many = [replace(utterances[i % 6], id=f"u{i:03d}", speaker=[None, "ann", "bob"][i % 3]) for i in range(50)]
+    assert fitted_of(many, kind) is many
+    for name, value in (("ALL_ARE_FITTED", 49), ("FITTED", 20), ("FITTED_OF_A_SPEAKER", 5)):
+        monkeypatch.setattr(loading, name, value)
+    some = fitted_of(many, kind)
+    assert len(some) == expected
+    assert list(fitted_of(UtteranceTable.of(many), kind)) == list(some)
+    if kind == "speaker":
+        assert [utterance.speaker for utterance in some].count("ann") == 5
+    made = Signals.fitted(Features(normalise=kind), MuLawTarget(16_000, 160), many).feature_normaliser
+    again = Signals.fitted(Features(normalise=kind), MuLawTarget(16_000, 160), some[: len(some)]).feature_normaliser
+    assert made.to_json() == again.to_json()
+
+
+def test_tables_are_encoded_in_the_batches_of_lists(utterances):
+    signals = Signals.fitted(Features(), LogMelTarget(16_000, 160), utterances)
+    many = [replace(utterances[i % 6], id=f"u{(i * 7) % 50:03d}", ticks=500 + 37 * (i % 9)) for i in range(50)]
+    groups = whole_utterances(many, signals, 250)
+    assert whole_utterances(UtteranceTable.of(many), signals, 250) == groups
+    order = sorted(range(50), key=lambda i: (signals.frames_in(many[i]), many[i].id))
+    assert [i for group in groups for i in group] == order

@@ -256,12 +256,12 @@ def parse_together(
 ) -> list[tuple[str, T]]:
     """The id of every line and what is made of it. Raises ValueError if any line must be looked at by itself.
 
-    A line that is more or less than one object cannot hide among others: each begins and ends like an object and is
-    followed by a line end, which no string may hold, so that only a list of objects could go on in the next line.
+    A line that is more or less than one object cannot hide among others: each begins and ends like an object and has
+    its line end, which no string may hold, so that only a list of objects could go on in the next line.
     """
     if not all(line.startswith(b"{") and line.endswith((b"}\n", b"}")) for _, line in lines):
         raise ValueError
-    values = json.loads(b"[" + b"\n,".join([line for _, line in lines]) + b"]")
+    values = json.loads(b"[" + b",".join([line for _, line in lines]) + b"]")
     if len(values) != len(lines):
         raise ValueError
     return [(entry["id"], make(entry)) for entry in (parse_fields(each, home) for each in values)]

@@ -1,8 +1,12 @@
 """From a corpus to folders of encodings: what a trained model, or plain features, make of every utterance."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +21,7 @@ from unitdisc.model import UnitModel
 from unitdisc.sharding import WHOLE, Shard
 
 FRAMES_IN_A_BATCH = 20_000
+S, T = TypeVar("S"), TypeVar("T")
 
 
 def encode(
@@ -34,7 +39,7 @@ def encode(
     source: what the encodings' settings say of the model. advance(n): called as n more utterances are done.
     shard: the share of the batches that is encoded. Utterances that are there already are left alone, unless their
     recording has changed since; batches are the same however often the run was interrupted and however many shards
-    there are, so the result is too.
+    there are, so the result is too. While a batch is encoded, the next is read and the one before written.
     Raises FloatingPointError if the model makes anything of an utterance that is no number.
     """
     stride = model.encoder.stride
@@ -42,30 +47,74 @@ def encode(
     writers = {point: EncodingsWriter(folder / point, {"point": point, **grid, **source}, shard) for point in points}
     device = next(model.parameters()).device
     problems = []
+
+    def read(group: Sequence[int]) -> tuple[list[np.ndarray], list[Utterance], list[str]]:
+        wanted = [utterances[i] for i in group]
+        if all(is_done(writers.values(), u, -(-signals.frames_in(u) // stride)) for u in wanted):
+            return [], [], []
+        return features_of(signals, wanted)
+
+    def write_all(outputs: tuple, there: Sequence[Utterance]) -> None:
+        for row, utterance in enumerate(there):
+            write(writers, outputs, row, utterance, grid, signals.features.scale(utterance))
+
     groups = shares_of(utterances, signals, shard)
-    for wanted in groups:
-        if not all(is_done(writers.values(), u, -(-signals.frames_in(u) // stride)) for u in wanted):
-            features, there, bad = features_of(signals, wanted)
+    with Behind() as behind:
+        for group, (features, there, bad) in zip(groups, ahead(read, groups)):
             problems += bad
             if there:
-                outputs = encode_batch(model, features, device)
-                for row, utterance in enumerate(there):
-                    write(writers, outputs, row, utterance, grid, signals.features.scale(utterance))
-        advance(len(wanted))
+                behind.do(partial(write_all, encode_batch(model, features, device), there))
+            behind.do(partial(advance, len(group)))
     for writer in writers.values():
-        writer.finish(share_of(shard, [utterance for wanted in groups for utterance in wanted]))
+        writer.finish(share_of(shard, (utterances[i] for group in groups for i in group)))
     return problems
 
 
-def shares_of(utterances: Sequence[Utterance], signals: Signals, shard: Shard) -> list[list[Utterance]]:
-    """The batches of a shard: utterances of like length."""
-    groups = shard.of(whole_utterances(utterances, signals, FRAMES_IN_A_BATCH))
-    return [[utterances[i] for i in group] for group in groups]
+def shares_of(utterances: Sequence[Utterance], signals: Signals, shard: Shard) -> list[list[int]]:
+    """The batches of a shard: places of utterances of like length."""
+    return shard.of(whole_utterances(utterances, signals, FRAMES_IN_A_BATCH))
 
 
-def share_of(shard: Shard, utterances: Sequence[Utterance]) -> list[str] | None:
+def share_of(shard: Shard, utterances: Iterable[Utterance]) -> list[str] | None:
     """The utterances that a shard answers for; None if that is all there are."""
     return None if shard.is_whole else [utterance.id for utterance in utterances]
+
+
+def ahead(read: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    """read(item) of every item in order, that of the next in a thread while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        pending: deque[Future[T]] = deque()
+        try:
+            for item in items:
+                pending.append(pool.submit(read, item))
+                if len(pending) > 1:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Behind:
+    """Does things in order in a thread, hardly more than one behind; what goes wrong is raised by the next one."""
+
+    MOST = 3  # things that wait
+
+    def __enter__(self) -> "Behind":
+        self.pool, self.pending = ThreadPoolExecutor(1), deque()
+        return self
+
+    def do(self, work: Callable[[], None]) -> None:
+        self.pending.append(self.pool.submit(work))
+        while len(self.pending) > self.MOST:
+            self.pending.popleft().result()
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        try:
+            while self.pending and kind is None:
+                self.pending.popleft().result()
+        finally:
+            self.pool.shutdown(wait=True, cancel_futures=True)
 
 
 def is_done(writers: Iterable[EncodingsWriter], utterance: Utterance, frames: int) -> bool:

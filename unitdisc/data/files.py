@@ -7,6 +7,7 @@ import numpy as np
 from unitdisc.corpus import Utterance
 from unitdisc.data.heard import key
 from unitdisc.data.listening import Recording
+from unitdisc.data.looking import Picture
 from unitdisc.data.table import NUMBERS, UtteranceTable
 
 
@@ -19,7 +20,7 @@ class Files:
         numbers = [utterances.column(name) for name in NUMBERS]
         self.order = np.lexsort((*reversed(numbers), files))  # places, file by file
         self.edges = np.flatnonzero(
-            np.diff(files[self.order], prepend=-1, append=-1)
+            np.diff(files[self.order], prepend=-1, append=-2)
         )  # where each file begins, and end
         self.stretches = np.stack(numbers, axis=1)[self.order]
 
@@ -30,6 +31,13 @@ class Files:
     def recording(self, number: int) -> Recording:
         within = [self.utterances[place] for place in self.places(number)]
         return Recording(within[0].path, lambda info: within)
+
+    def __len__(self) -> int:
+        return len(self.edges) - 1
+
+    def picture(self, number: int) -> Picture:
+        within = [self.utterances[place] for place in sorted(self.places(number))]
+        return Picture(within[0].path, lambda info: within)
 
     def keys(self) -> np.ndarray:
         """What names every file in its present state and what is used of it: [F, 2] uint64."""

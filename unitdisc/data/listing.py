@@ -1,28 +1,37 @@
 """What a corpus lists, as far as its lines can be read: recordings, images, and where they are named."""
 
 import json
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from unitdisc.corpus import (
+    LINES_AT_ONCE,
     CorpusError,
     Problem,
     Utterance,
     alignment_faults,
+    checked,
     field_faults,
     is_id,
     is_pipe,
+    locator,
     manifest_lines,
     parse_tier,
+    parse_together,
     parse_utterance,
 )
 from unitdisc.data.audio import AudioInfo
 from unitdisc.data.image import ImageInfo
 from unitdisc.data.listening import Recording
 from unitdisc.data.looking import Picture
+from unitdisc.data.table import UtteranceTable, fields_of
 from unitdisc.kaldi.checks import Tables
 from unitdisc.kaldi.ctm import ctm_problems, open_ctm
 from unitdisc.kaldi.reading import PIPE, locate, parse_segment, stretch_of
@@ -38,55 +47,93 @@ class Listed:
     sources: dict[str, Place]  # recording or picture -> the line that names it
     places: dict[str, Place]  # utterance -> the line that names it
     problems: list[Problem]  # the lines that name none
-    timed: bool = False  # whether what is used of a recording is known before it is opened
 
 
-def list_manifest(path: Path, allow_pipes: bool) -> Listed:
-    utterances, places, problems = {}, {}, []
-    for number, line in manifest_lines(path):
-        found = partial(error, str(path), number)
-        utterance, faults = parse_loosely(line, path.parent)
-        problems += [found(fault, "correct the line") for fault in faults]
-        if utterance is None:
-            continue
-        if utterance.id in places:
-            what = f"the id {utterance.id!r} is already on line {places[utterance.id][1]}"
-            problems.append(found(what, "give each utterance an id of its own"))
-        elif is_pipe(utterance.path) and not allow_pipes:
-            problems.append(found(*f"the recording of {utterance.id!r} {PIPE}".split("; ")))
-        else:
-            utterances[utterance.id] = utterance
-        places.setdefault(utterance.id, (str(path), number))
-    if not places:
+@dataclass(frozen=True)
+class ListedManifest:
+    utterances: UtteranceTable  # that can be looked for, in the order of the list
+    lines: np.ndarray  # [U]   where each is named
+    problems: list[Problem]  # the lines that name none, and what the list says by itself
+
+
+def list_manifest(path: Path, allow_pipes: bool) -> ListedManifest:
+    problems: list[Problem] = []
+    lines, named = array("q"), FirstLines()
+
+    def entries() -> Iterator[dict]:
+        for number, entry, faults in loose_entries(path):
+            found = partial(error, str(path), number)
+            problems.extend(found(fault, "correct the line") for fault in faults)
+            if entry is None:
+                continue
+            earlier = named.line_of(entry["id"], number)
+            if earlier is not None:
+                what = f"the id {entry['id']!r} is already on line {earlier}"
+                problems.append(found(what, "give each utterance an id of its own"))
+            elif is_pipe(entry["path"]) and not allow_pipes:
+                problems.append(found(*f"the recording of {entry['id']!r} {PIPE}".split("; ")))
+            else:
+                lines.append(number)
+                yield entry
+
+    utterances = UtteranceTable.of_fields(entries())
+    if not named:
         problems.append(error(str(path), None, "no utterances in it", "prepare the corpus again"))
-    by_path: dict[bool, dict[str, list[Utterance]]] = {False: defaultdict(list), True: defaultdict(list)}
-    for utterance in utterances.values():
-        by_path[utterance.is_image][utterance.path].append(utterance)
-    recordings, pictures = by_path[False], by_path[True]
-    return Listed(
-        recordings={path: Recording(path, lambda info, within=within: within) for path, within in recordings.items()},
-        pictures={path: Picture(path, lambda info, within=within: within) for path, within in pictures.items()},
-        sources={path: places[within[0].id] for path, within in {**recordings, **pictures}.items()},
-        places=places,
-        problems=[
-            *problems,
-            *speaker_problems(utterances.values(), places),
-            *mixture_problems(utterances.values(), places),
-        ],
-        timed=True,
-    )
+    listed = ListedManifest(utterances, np.frombuffer(lines, np.int64), problems)
+    problems += speaker_problems(listed, str(path))
+    problems += mixture_problems(listed, str(path))
+    return listed
 
 
-def mixture_problems(utterances: Iterable[Utterance], places: Mapping[str, Place]) -> Iterator[Problem]:
+class FirstLines:
+    """The line that names an id first. Ids in order, as `write_manifest` leaves them, take little memory."""
+
+    def __init__(self):
+        self.ids: list[str] = []
+        self.lines = array("q")
+        self.known: dict[str, int] | None = None  # once they are out of order
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)
+
+    def line_of(self, id: str, line: int) -> int | None:
+        """The line of an id; if there is none yet, it is this line from now on."""
+        if self.known is None and self.ids and id <= self.ids[-1]:
+            self.known = dict(zip(self.ids, self.lines))
+        if self.known is not None:
+            earlier = self.known.setdefault(id, line)
+            return earlier if earlier != line else None
+        self.ids.append(id)
+        self.lines.append(line)
+        return None
+
+
+def loose_entries(path: Path) -> Iterator[tuple[int, dict | None, list[str]]]:
+    """Of every line its number, the arguments of its utterance, without alignment, and everything wrong with it."""
+    lines, home = manifest_lines(path), locator(path.parent)
+    while some := list(islice(lines, LINES_AT_ONCE)):
+        try:
+            together = parse_together(some, home, checked)
+        except (ValueError, RecursionError):
+            for number, line in some:
+                utterance, faults = parse_loosely(line, path.parent)
+                yield number, None if utterance is None else fields_of(utterance), faults
+        else:
+            yield from ((number, entry, []) for (number, _), (_, entry) in zip(some, together))
+
+
+def mixture_problems(listed: ListedManifest, path: str) -> Iterator[Problem]:
     """A corpus is of recordings or of line images, for no model reads both."""
-    images = [utterance for utterance in utterances if utterance.is_image]
-    recordings = [utterance for utterance in utterances if not utterance.is_image]
-    if images and recordings:
-        few, kind, many, most = images, "a line image", recordings, "recordings"
-        if len(images) > len(recordings):
-            few, kind, many, most = recordings, "a recording", images, "line images"
-        what = f"{few[0].id!r} is {kind}, but {len(many)} of {len(many) + len(few)} utterances are {most}"
-        yield error(*places[few[0].id], what, "keep them in corpora of their own, or give the images a height")
+    images = listed.utterances.images()
+    of_images, of_recordings = np.flatnonzero(images), np.flatnonzero(~images)
+    if len(of_images) and len(of_recordings):
+        few, kind, many, most = of_images, "a line image", of_recordings, "recordings"
+        if len(of_images) > len(of_recordings):
+            few, kind, many, most = of_recordings, "a recording", of_images, "line images"
+        id = listed.utterances[int(few[0])].id
+        what = f"{id!r} is {kind}, but {len(many)} of {len(images)} utterances are {most}"
+        line = int(listed.lines[few[0]])
+        yield error(path, line, what, "keep them in corpora of their own, or give the images a height")
 
 
 def parse_loosely(line: bytes, home: Path) -> tuple[Utterance | None, list[str]]:
@@ -110,21 +157,25 @@ def parse_loosely(line: bytes, home: Path) -> tuple[Utterance | None, list[str]]
         return None, [*faults, str(fault)]
 
 
-def speaker_problems(utterances: Iterable[Utterance], places: Mapping[str, Place]) -> Iterator[Problem]:
+def speaker_problems(listed: ListedManifest, path: str) -> Iterator[Problem]:
     """Speakers that are missing for some utterances only, and genders that cannot be."""
-    utterances, genders = list(utterances), {}
-    unknown = [utterance for utterance in utterances if utterance.speaker is None]
-    if unknown and len(unknown) < len(utterances):
-        what = f"{unknown[0].id!r} has no speaker ({len(unknown)} of {len(utterances)} utterances have none)"
-        yield warning(*places[unknown[0].id], what, "name the speaker, if known")
-    for utterance in utterances:
+    table, lines = listed.utterances, listed.lines.tolist()
+    unknown = np.flatnonzero(table.unknown_speakers())
+    if 0 < len(unknown) < len(table):
+        first = int(unknown[0])
+        what = f"{table[first].id!r} has no speaker ({len(unknown)} of {len(table)} utterances have none)"
+        yield warning(path, lines[first], what, "name the speaker, if known")
+    if table.genders() <= {None}:
+        return
+    genders: dict[str, tuple[str, str]] = {}  # speaker -> gender, and who says so
+    for utterance, line in zip(table, lines):
         if utterance.gender not in (None, "f", "m"):
-            yield error(*places[utterance.id], f"{utterance.gender!r} is not a gender", "write f or m, or leave it out")
+            yield error(path, line, f"{utterance.gender!r} is not a gender", "write f or m, or leave it out")
         elif utterance.gender and utterance.speaker is not None:
-            first = genders.setdefault(utterance.speaker, utterance)
-            if utterance.gender != first.gender:
-                what = f"the speaker {utterance.speaker!r} is {utterance.gender}, but {first.gender} in {first.id!r}"
-                yield error(*places[utterance.id], what, "correct one of them")
+            gender, first = genders.setdefault(utterance.speaker, (utterance.gender, utterance.id))
+            if utterance.gender != gender:
+                what = f"the speaker {utterance.speaker!r} is {utterance.gender}, but {gender} in {first!r}"
+                yield error(path, line, what, "correct one of them")
 
 
 def list_tables(tables: Tables, allow_pipes: bool) -> Listed:

@@ -63,11 +63,14 @@ class Signals:
 
         What cannot be read counts for nothing here: whoever wants its features finds out why.
         """
-        new = [u for u in utterances if not self.feature_normaliser.knows(u.speaker)]
+        knows = self.feature_normaliser.knows
+        if isinstance(utterances, UtteranceTable) and all(map(knows, utterances.speakers())):
+            return self
+        new = some_of(utterances, [place for place, u in enumerate(utterances) if not knows(u.speaker)])
         if not new:
             return self
         raw = replace(self, feature_normaliser=Normaliser("none", {}))
-        more = fit(self.features.normalise, raw.readable(new))
+        more = fit(self.features.normalise, raw.readable(fitted_of(new, self.features.normalise)))
         return replace(self, feature_normaliser=self.feature_normaliser.with_groups_of(more))
 
     def readable(self, utterances: Sequence[Utterance]) -> Iterator[tuple[str | None, np.ndarray]]:
@@ -175,8 +178,13 @@ def fitted_of(utterances: Sequence[Utterance], kind: str) -> Sequence[Utterance]
                 left[speaker] -= 1
                 chosen.append(place)
         order = np.array(chosen, dtype=np.int64)
-    order = np.sort(order)
-    return utterances.take(order) if isinstance(utterances, UtteranceTable) else [utterances[i] for i in order.tolist()]
+    return some_of(utterances, np.sort(order).tolist())
+
+
+def some_of(utterances: Sequence[Utterance], places: Sequence[int]) -> Sequence[Utterance]:
+    if isinstance(utterances, UtteranceTable):
+        return utterances.take(np.array(places, dtype=np.int64))
+    return [utterances[place] for place in places]
 
 
 @dataclass(frozen=True)
@@ -276,7 +284,8 @@ class CropBatches(Dataset):
         self.share = share
         self.memory = MemoryCache()
         # where hardly any utterance would be met again before it is forgotten, none is read for one crop of it
-        self.in_parts = not signals.features.images and signals.bytes_of(int(plan.frames.sum())) > self.memory.size
+        jumping = type(plan) is CropPlan and not signals.features.images  # a plan may have an order that meets them
+        self.in_parts = jumping and signals.bytes_of(int(plan.frames.sum())) > self.memory.size
 
     def __getitem__(self, step: int) -> Batch:
         crops = self.plan.batch(step)
@@ -310,12 +319,15 @@ class CropBatches(Dataset):
             last = min(int(self.plan.frames[crop.index]), end + self.context)
             features, target = self.signals.stretch_of(utterance, first, last)
             return features, crop.start - first, target[(crop.start - first) * steps :][: crop.frames * steps]
-        features, target = self.memory.get(crop.index, lambda: self.signals.both_of(self.utterances[crop.index]))
+        features, target = self.memory.get(crop.index, lambda: self.load(crop.index))
         return (
             features[first : end + self.context],
             crop.start - first,
             target[crop.start * steps : end * steps],
         )
+
+    def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.signals.both_of(self.utterances[index])
 
 
 class Attempts(Dataset):

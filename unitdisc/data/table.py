@@ -18,6 +18,11 @@ CODING = ("utf-8", "surrogatepass")  # JSON may hold halves of characters
 NUMBERS = ("ticks", "rate", "start", "height")  # 0 stands for none
 
 
+def fields_of(utterance: Utterance) -> dict:
+    """What a table keeps of an utterance."""
+    return {name: getattr(utterance, name) for name in ("id", "path", "speaker", "gender", *NUMBERS)}
+
+
 class UtteranceTable(Sequence[Utterance]):
     """A sequence of utterances without texts and alignments; an Utterance is made when it is asked for.
 
@@ -32,8 +37,7 @@ class UtteranceTable(Sequence[Utterance]):
     @classmethod
     def of(cls, utterances: Iterable[Utterance]) -> "UtteranceTable":
         """Of utterances, whose texts and alignments are dropped."""
-        names = ("id", "path", "speaker", "gender", *NUMBERS)
-        return cls.of_fields({name: getattr(utterance, name) for name in names} for utterance in utterances)
+        return cls.of_fields(map(fields_of, utterances))
 
     @classmethod
     def read(cls, manifest: Path) -> "UtteranceTable":
@@ -112,6 +116,14 @@ class UtteranceTable(Sequence[Utterance]):
         """Every speaker of the sequence once, in no order; None if some are not known."""
         names = self.columns.speaker_names
         return [names[place] for place in np.unique(np.frombuffer(self.columns.speakers, np.int32)[self.rows])]
+
+    def unknown_speakers(self) -> np.ndarray:
+        """Whose speaker is not known: [N] bool."""
+        return np.frombuffer(self.columns.speakers, np.int32)[self.rows] == 0
+
+    def genders(self) -> set[str | None]:
+        names = self.columns.gender_names
+        return {names[place] for place in np.unique(np.frombuffer(self.columns.genders, np.int32)[self.rows])}
 
     def may_have_pipes(self) -> bool:
         return b"|" in self.columns.text

@@ -8,11 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Problem, Utterance, at_rate
-from unitdisc.data.audio import AudioInfo
 from unitdisc.data.files import Files, heard_key
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.listening import MISLISTED, Fault, Heard, listen_to_all
-from unitdisc.data.listing import Listed, list_manifest, list_tables, timing_problems
+from unitdisc.data.listing import list_manifest, list_tables, timing_problems
 from unitdisc.data.looking import Picture, look_at_all
 from unitdisc.data.table import UtteranceTable
 from unitdisc.kaldi.checks import check_tables
@@ -68,27 +67,42 @@ def check_recordings(
 
     watch(N) -> advance: told how many files are to be opened, and then again and again of so many more.
     """
-    heard_before = heard_before or GoodRecordings(None)
     files = Files(utterances)
+    faults, rates = hear(files, rate, resample, allow_pipes, workers, thorough, heard_before, watch)
+    return found_of(files, faults, rates)
+
+
+def hear(
+    files: Files,
+    rate: int | None = None,
+    resample: bool = False,
+    allow_pipes: bool = False,
+    workers: int | None = None,
+    thorough: bool = True,
+    heard_before: GoodRecordings | None = None,
+    watch: Callable[[int], Callable[[int], None]] = lambda total: lambda count: None,
+) -> tuple[dict[int, list[Fault]], np.ndarray]:
+    """The faults of files by number, and the rate of every file, 0 if it cannot be opened; see `check_recordings`."""
+    heard_before = heard_before or GoodRecordings(None)
     keys = files.keys()
-    known = heard_before.rates(keys)
+    rates = heard_before.rates(keys)
     if not resample:  # a rate that is not as listed needs to be said again
-        known[files.mislisted(known)] = 0
+        rates[files.mislisted(rates)] = 0
     faults: dict[int, list[Fault]] = {}
-    unheard = np.flatnonzero(known == 0).tolist()
+    unheard = np.flatnonzero(rates == 0).tolist()
     recordings = (files.recording(number) for number in unheard)
     advance = watch(len(unheard))
     for number, heard in zip(unheard, listen_to_all(recordings, thorough, resample, allow_pipes, workers)):
         if heard.info:
-            known[number] = heard.info.rate
+            rates[number] = heard.info.rate
         if heard.faults:
             faults[number] = heard.faults
         elif thorough:
             heard_before.add(keys[number], heard.info.rate)
         advance(1)
     heard_before.save()
-    add_faults_of_rate(faults, known, rate, resample)
-    return found_of(files, faults, known)
+    add_faults_of_rate(faults, rates, rate, resample)
+    return faults, rates
 
 
 def add_faults_of_rate(faults: dict[int, list[Fault]], rates: np.ndarray, rate: int | None, resample: bool) -> None:
@@ -175,16 +189,55 @@ def validate(
     knows to be good and unchanged. The rate of recordings should be `rate` (default: that of most). Sorted by file and
     line. Raises CorpusError if there is no corpus at `path`.
     """
-    path, tables = Path(path), None
+    path, heard_before = Path(path), GoodRecordings(cache)
     if is_kaldi(path):
-        tables, problems = check_tables(path, allow_pipes)
-        listed = list_tables(tables, allow_pipes)
+        problems = validate_tables(path, rate, allow_pipes, workers, heard_before)
     elif path.suffix == ".jsonl" and path.is_file():
-        listed = list_manifest(path, allow_pipes)
-        problems = listed.problems
+        problems = validate_manifest(path, rate, allow_pipes, workers, heard_before)
     else:
         raise CorpusError(f"{path}: {not_a_corpus(path)}")
-    heard = listen(listed, allow_pipes, workers, GoodRecordings(cache))
+    return sorted(problems, key=lambda problem: (problem.file, problem.line or 0))
+
+
+def validate_manifest(
+    path: Path, rate: int | None, allow_pipes: bool, workers: int | None, heard_before: GoodRecordings
+) -> list[Problem]:
+    listed = list_manifest(path, allow_pipes)
+    images = listed.utterances.images()
+    files = Files(listed.utterances.take(np.flatnonzero(~images)))
+    faults, _ = hear(files, rate, allow_pipes=allow_pipes, workers=workers, heard_before=heard_before)
+    problems = listed.problems + located(path, files, faults, listed.lines[~images])
+    files = Files(listed.utterances.take(np.flatnonzero(images)))
+    pictures = {number: files.picture(number) for number in range(len(files))}
+    faults = {number: seen.faults for number, seen in look_at_all(pictures, workers).items()}
+    return problems + located(path, files, faults, listed.lines[images])
+
+
+def located(path: Path, files: Files, faults: Mapping[int, list[Fault]], lines: np.ndarray) -> list[Problem]:
+    """The faults of files as problems of the lines [U] that name the utterances, or the file first."""
+    problems = []
+    for number, found in faults.items():
+        places = sorted(files.places(number))
+        named = {files.utterances[place].id: int(lines[place]) for place in places}
+        for fault in found:
+            line = named.get(fault.utterance, int(lines[places[0]]))
+            what = f"{files.utterances[places[0]].path}: {fault.what}"
+            problems.append(Problem(fault.severity, str(path), line, what, fault.cure))
+    return problems
+
+
+def validate_tables(
+    path: Path, rate: int | None, allow_pipes: bool, workers: int | None, heard_before: GoodRecordings
+) -> list[Problem]:
+    tables, problems = check_tables(path, allow_pipes)
+    listed = list_tables(tables, allow_pipes)
+    found = listen_to_all(listed.recordings.values(), allow_pipes=allow_pipes, workers=workers)
+    heard = dict(zip(listed.recordings, found))
+    for key, recording in listed.recordings.items():
+        if not heard[key].faults:
+            name = heard_key(recording.path, recording.within(heard[key].info))
+            heard_before.add(np.frombuffer(name, np.uint64), heard[key].info.rate)
+    heard_before.save()
     seen = look_at_all(listed.pictures, workers)
     sources = {**listed.recordings, **listed.pictures}
     for key, faults in {**all_faults(heard, rate), **{key: image.faults for key, image in seen.items()}}.items():
@@ -192,28 +245,7 @@ def validate(
             file, line = listed.places.get(fault.utterance, listed.sources[key])
             what = f"{sources[key].path}: {fault.what}"
             problems.append(Problem(fault.severity, file, line, what, fault.cure))
-    if tables is not None:
-        problems += timing_problems(tables, {key: source.info for key, source in {**heard, **seen}.items()})
-    return sorted(problems, key=lambda problem: (problem.file, problem.line or 0))
-
-
-def listen(listed: Listed, allow_pipes: bool, workers: int | None, heard_before: GoodRecordings) -> dict[str, Heard]:
-    """What is heard of every recording; of those of a manifest that were heard before, no more than their rate."""
-    heard: dict[str, Heard] = {}
-    keys: dict[str, bytes] = {}
-    if listed.timed:
-        keys = {path: heard_key(path, recording.within(None)) for path, recording in listed.recordings.items()}
-        known = heard_before.rates(np.frombuffer(b"".join(keys.values()), np.uint64).reshape(-1, 2)).tolist()
-        heard = {path: Heard(AudioInfo(0, rate), []) for path, rate in zip(keys, known) if rate}
-    unheard = {path: recording for path, recording in listed.recordings.items() if path not in heard}
-    found = listen_to_all(unheard.values(), allow_pipes=allow_pipes, workers=workers)
-    for (path, recording), each in zip(unheard.items(), found):
-        heard[path] = each
-        if not each.faults:
-            key = keys.get(path) or heard_key(recording.path, recording.within(each.info))
-            heard_before.add(np.frombuffer(key, np.uint64), each.info.rate)
-    heard_before.save()
-    return {path: heard[path] for path in listed.recordings}
+    return problems + list(timing_problems(tables, {key: source.info for key, source in {**heard, **seen}.items()}))
 
 
 def all_faults(heard: Mapping[str, Heard], rate: int | None, resample: bool = False) -> dict[str, list[Fault]]:

@@ -81,7 +81,7 @@ def write_points(
     """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages."""
     experiment, model = loaded
     signals = experiment.signals(experiment_folder, cache, allow_pipes)
-    own = [utterance for batch in shares_of(utterances, signals, shard) for utterance in batch]
+    own = [utterances[place] for batch in shares_of(utterances, signals, shard) for place in batch]
     signals = signals.with_speakers_of(all_by_speakers_of(own, utterances))
     source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
     source |= {"num_codes": getattr(model.bottleneck, "num_codes", None)}
