@@ -106,7 +106,7 @@ def part(size: dict, kinds: list[str], keep: bool, repetitions: int) -> dict:
     steps = {kind: step_of(kind, size) for kind in kinds}
     empty = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     times, rates = {kind: [] for kind in kinds}, []
-    for turn in range(2 + repetitions):
+    for turn in range(2 + repetitions if repetitions else 1):
         for kind, step in steps.items():
             seconds = timed(step)
             if turn >= 2:
