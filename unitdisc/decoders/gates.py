@@ -49,7 +49,7 @@ class Gated(torch.autograd.Function):
 
 def convolved(x: Tensor, kernel: Tensor) -> Tensor:
     """x [B, S, H, C], kernel [C', C, columns, rows] -> [B, S', H', C'], as many fewer as the kernel sees beyond one."""
-    if kernel.shape[1] >= WIDE and on_cpu(x):
+    if kernel.shape[1] >= WIDE and torch.is_grad_enabled() and on_cpu(x):
         return Convolved.apply(x, kernel)
     return F.conv2d(x.permute(0, 3, 1, 2), kernel).permute(0, 2, 3, 1)
 
