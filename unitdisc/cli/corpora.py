@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unitdisc.cli.options import AllowPipes, Cache, CorpusPath, Strict
+from unitdisc.cli.options import AllowPipes, Cache, CorpusPath, ShardOption, Strict
 
 
 def doctor() -> None:
@@ -50,7 +50,7 @@ def shards(
     in_order: Annotated[bool, typer.Option("--in-order", help="of ids; else every shard is a random part")] = False,
     seed: Annotated[int, typer.Option(help="of the random order")] = 0,
     workers: Annotated[int, typer.Option(help="shards to write at once")] = 1,
-    shard: Annotated[str | None, typer.Option("--shard", help="write the I-th of N parts, such as 2/8")] = None,
+    shard: ShardOption = None,
     allow_pipes: AllowPipes = False,
     strict: Strict = False,
 ) -> None:
@@ -58,8 +58,9 @@ def shards(
 
     Example: `unitdisc shards data/train.jsonl data/packed` writes data/packed/train.jsonl, for all other commands
     """
+    from unitdisc.sharding import Shard
     from unitdisc.verbs import shards as verb
 
     options = verb.PackingOptions(max_mb, format, whole, in_order, seed)
-    manifest = verb.shards(corpus, folder, options, allow_pipes, strict, workers, verb.share_of(shard))
+    manifest = verb.shards(corpus, folder, options, allow_pipes, strict, workers, Shard.parse(shard))
     typer.echo(manifest or f"{folder}: not all shards are there yet; the last of the parts writes the manifest")

@@ -13,6 +13,7 @@ from unitdisc.data.packing import FORMATS, Item, items_of, shares
 from unitdisc.data.shard_writing import write_shard
 from unitdisc.files import write_json, write_text
 from unitdisc.kaldi import read_corpus
+from unitdisc.sharding import WHOLE, Shard
 from unitdisc.verbs.folders import folder_for_results
 
 SETTINGS = "shards.json"
@@ -42,12 +43,12 @@ def shards(
     allow_pipes: bool = False,
     strict: bool = False,
     workers: int = 1,
-    share: tuple[int, int] = (1, 1),
+    share: Shard = WHOLE,
 ) -> Path | None:
     """Writes folder/shards/NNNNNN.tar, a manifest beside each, and, when all are there, that of the corpus.
 
     What was finished before is not done again. A bad recording is said and left out, or, with `strict`, ends it.
-    share: which part of the shards to write, such as (2, 8), the second of eight.
+    share: of the tars, which of them to write.
     Returns the manifest, or None while shards are missing. Raises CorpusError if nothing can be packed, and if the
     folder holds shards of something else.
     """
@@ -58,7 +59,7 @@ def shards(
     parts = shares(
         items_of(utterances, options.whole), round(options.max_mb * 1e6), None if options.in_order else options.seed
     )
-    numbers = range(share[0] - 1, len(parts), share[1])
+    numbers = share.of(range(len(parts)))
     wanted = [number for number in numbers if not manifest_of(folder, number).exists()]
     with console.progress("packing", len(parts), "shards", len(parts) - len(wanted)) as advance:
         pack_one = delayed(pack_shard)
@@ -141,14 +142,3 @@ def packed(folder: Path, number: int) -> Iterator[Utterance]:
 
 def name_of(corpus: Path) -> str:
     return corpus.stem if corpus.suffix == ".jsonl" else corpus.resolve().name
-
-
-def share_of(text: str | None) -> tuple[int, int]:
-    """The part of the work that "2/8" stands for. Raises ValueError if it is none."""
-    try:
-        part, parts = map(int, text.split("/")) if text else (1, 1)
-        if not 1 <= part <= parts:
-            raise ValueError
-    except ValueError:
-        raise ValueError(f"--shard {text}: write I/N, such as 2/8, the second of eight") from None
-    return part, parts
