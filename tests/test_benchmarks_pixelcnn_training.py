@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from unitdisc.decoders import gates
+from unitdisc.decoders import pixel_layers
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -16,7 +16,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 @pytest.fixture
 def pixelcnn_training(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.setattr(gates, "MANY", 1)  # few gates are computed as many are
+    monkeypatch.setattr(pixel_layers, "MANY", 1)  # few gates are computed as many are
     return importlib.import_module("pixelcnn_training")
 
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from unitdisc.decoders import gates
+from unitdisc.decoders import pixel_layers
 from unitdisc.decoders.compiled_pixels import ColumnSampler
 from unitdisc.decoders.likelihoods import categorical_draw, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
@@ -19,7 +19,7 @@ SIDES = ("left-to-right", "right-to-left")
 @pytest.fixture(autouse=True)
 def many(monkeypatch):
     """Gates of a whole image are computed as many are, those of a pixel or a column as few."""
-    monkeypatch.setattr(gates, "MANY", 500)
+    monkeypatch.setattr(pixel_layers, "MANY", 500)
 
 
 def tiny(levels=LEVELS, height=HEIGHT, std=0.3, **options):

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from unitdisc.decoders import gates as module
-from unitdisc.decoders.gates import WIDE, Convolved, Gated, convolved, gated, pointwise
+from unitdisc.decoders import pixel_layers as module
+from unitdisc.decoders.pixel_layers import WIDE, Convolved, Gated, convolved, gated, pointwise
 
 
 @pytest.fixture(autouse=True)
