@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from machine import machine
+from machine import keep_result, machine
 from numba import njit
 from threadpoolctl import threadpool_limits
 
@@ -86,9 +86,7 @@ def main(argv: list[str] | None = None) -> dict | None:
         "versions": versions(),
     }
     print(tables(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 from torch.utils.flop_counter import FlopCounterMode
 
 from unitdisc.config import read
@@ -46,8 +46,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=FOLDER", help="another checkout")
     parser.add_argument("--quick", action="store_true", help="few utterances once, to see that all works")
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     parser.add_argument("--child", nargs=3, metavar=("PRESET", "THREADS", "FOLDER"), help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.child:
@@ -64,9 +63,7 @@ def main(argv: list[str] | None = None) -> dict:
         found["presets"][preset] = {"runs": runs, "split": split(preset, utterances)}
     found |= {"machine": machine(note=args.note), "versions": versions()}
     print(table(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

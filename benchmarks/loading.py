@@ -15,7 +15,6 @@ of the preset on this CPU, and, by arithmetic, a step on a GPU that reaches 40 %
 
 import argparse
 import gc
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 
 from unitdisc.config import construct, read
 from unitdisc.data.cache import DiskCache, MemoryCache
@@ -51,8 +50,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--draws", type=int, default=0, help="crops over which the growth of memory is told")
     parser.add_argument("--quick", action="store_true", help="few batches of a small model, to see that all works")
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     args = parser.parse_args(argv)
     if args.quick:
         args.presets, args.workers, args.batches, args.repeat = ["small"], [0, 1], 4, 1
@@ -65,9 +63,7 @@ def main(argv: list[str] | None = None) -> dict:
         found["presets"] = {preset: speeds(preset, table, args) for preset in args.presets}
     found |= {"machine": machine(threads=1, note=args.note), "versions": versions()}
     print(as_table(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

@@ -1,8 +1,23 @@
-"""What figures were measured on."""
+"""What benchmarks share: what figures were measured on, and where they are kept."""
 
+import argparse
 import os
 import platform
 from pathlib import Path
+
+from unitdisc.files import write_json
+
+
+def add_note_and_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
+    parser.add_argument("--output", type=Path, help="JSON file")
+
+
+def keep_result(found: dict, output: Path | None) -> None:
+    """Writes figures to a JSON file, if there is to be one."""
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_json(output, found)
 
 
 def machine(**about: object) -> dict:

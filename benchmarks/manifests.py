@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 
 RATE = 16_000
 FILES = 32  # that the names are names of; a file can have some 65,000
@@ -42,8 +42,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=FOLDER", help="another checkout")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each, of which the median counts")
     parser.add_argument("--quick", action="store_true", help="a size of no interest, to see that all works")
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     parser.add_argument("--child", nargs=3, metavar=("CASE", "CORPUS", "FOLDER"), help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.child:
@@ -67,9 +66,7 @@ def main(argv: list[str] | None = None) -> dict:
 
     found["versions"] = of_libraries()
     print(table(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

@@ -9,13 +9,11 @@ is not counted. Weights are random: what is drawn does not matter.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 from torch import Tensor
 
 from unitdisc.decoders import PixelCNN
@@ -46,8 +44,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--rows", type=int, default=32)
     parser.add_argument("--passes", type=int, default=10, help="counted, where every pixel takes one")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     shape = (args.lines, args.columns, args.rows)
@@ -60,9 +57,7 @@ def main(argv: list[str] | None = None) -> dict:
         "versions": versions(),
     }
     print(table(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

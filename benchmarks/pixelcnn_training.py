@@ -11,7 +11,6 @@ product in the same process, as if all else (gates, sums, softmax, copies) took 
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import statistics
@@ -25,7 +24,7 @@ from unittest import mock
 import torch
 import torch.nn.functional as F
 from baselines.plain_pixelcnn import PlainPixelCNN
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 from torch import Tensor, nn
 
 from unitdisc.decoders import PixelCNN, pixelcnn, pixels
@@ -54,8 +53,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--steps", type=int, default=15, help="counted, of every way, after two that are not")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a model of no size: does it run?")
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     args = parser.parse_args(argv)
     models, growing, steps = MODELS, GROWING, args.steps
     if args.quick:
@@ -69,9 +67,7 @@ def main(argv: list[str] | None = None) -> dict:
         "versions": versions(),
     }
     print(table(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

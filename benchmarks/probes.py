@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from machine import keep_result
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encodings
@@ -54,9 +55,7 @@ def main(argv: list[str] | None = None) -> dict:
         "versions": {**versions(), "torch": torch.__version__},
     }
     show(found)
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

@@ -10,7 +10,6 @@ utterance before anything is done for the next.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -18,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 
 from unitdisc import config
 from unitdisc.corpus import Utterance, read_manifest
@@ -51,8 +50,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--quick", action="store_true", help="a model of no size")
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     args = parser.parse_args(argv)
     chosen = list(read_manifest(args.corpus))
     chosen = chosen[:: max(1, len(chosen) // args.utterances)][: args.utterances]
@@ -71,9 +69,7 @@ def main(argv: list[str] | None = None) -> dict:
         "versions": versions(),
     }
     print(table(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

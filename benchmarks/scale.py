@@ -9,7 +9,6 @@ the `paper` preset with weights that were never trained: what it costs does not 
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 
 from unitdisc import config
 from unitdisc.corpus import Utterance, read_manifest, write_manifest
@@ -45,8 +44,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--encoded", type=int, default=20, help="utterances that are encoded")
     parser.add_argument("--listed", type=int, default=100_000, help="utterances of a made-up manifest")
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     utterances = list(read_manifest(args.corpus))
@@ -59,9 +57,7 @@ def main(argv: list[str] | None = None) -> dict:
         "versions": versions(),
     }
     print(table(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

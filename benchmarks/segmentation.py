@@ -14,13 +14,12 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import numba
 import numpy as np
 import torch
 from baselines import distsup_merge, optimum
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 from segmentation_tables import required, tables
 from segmenters import OURS, SEGMENTERS
 from sequences import CHANGE, DIMENSIONS, FRAME_RATE, Sequence, drawn, mfcc, runs, spoken
@@ -45,8 +44,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--longest", type=float, default=30.0, help="seconds that one run may take, as estimated")
     parser.add_argument("--memory", type=float, default=16.0, help="GB that there are")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     parser.add_argument("--quick", action="store_true", help="small sequences, two repetitions")
     args = parser.parse_args(argv)
     if args.quick:
@@ -70,9 +68,7 @@ def main(argv: list[str] | None = None) -> dict:
     }
     found["required"] = required(found["time"])
     print(tables(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

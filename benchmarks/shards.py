@@ -16,7 +16,6 @@ against the noise if every crop were drawn by lot: 1 is as good as that, less is
 
 import argparse
 import io
-import json
 import statistics
 import tarfile
 import tempfile
@@ -27,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 
 from unitdisc.corpus import Utterance, read_manifest, write_manifest
 from unitdisc.data.audio import read_audio, write_audio
@@ -50,8 +49,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--hours", type=float, default=200, help="of the made-up corpus whose crops are mixed")
     parser.add_argument("--shard-hours", type=float, default=8.7, help="a gigabyte before FLAC, at 16 kHz")
     parser.add_argument("--quick", action="store_true", help="seconds, to see that it runs")
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     args = parser.parse_args(argv)
     if args.quick:
         args.repetitions, args.hours, args.shard_hours = 2, 6, 0.5
@@ -66,9 +64,7 @@ def main(argv: list[str] | None = None) -> dict:
         "versions": versions(),
     }
     print(table(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

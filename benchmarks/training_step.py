@@ -10,14 +10,13 @@ A step is all that training does but log, validate and save: forward, backward, 
 
 import argparse
 import copy
-import json
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import torch
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 
 from unitdisc import config
 from unitdisc.batch import Batch
@@ -43,8 +42,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--settle", type=int, default=150, help="steps before, which are not counted")
     parser.add_argument("--utterances", type=int, default=200, help="of the corpus, to make batches of")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     options = config.read(CONFIG)
@@ -63,9 +61,7 @@ def main(argv: list[str] | None = None) -> dict:
         "versions": versions(),
     }
     print(table(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

@@ -13,16 +13,14 @@ matrices does; both are measured between the repetitions, as are the library's p
 """
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from baselines.naive_wavenet import NaiveWaveNet
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 from torch import Tensor
 
 from unitdisc.decoders import WaveNet
@@ -69,8 +67,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--threads", type=int, default=1, help="more than one are timed by the clock on the wall")
     parser.add_argument("--tables", nargs="*", help=f"some of: {', '.join(TABLES)}")
     parser.add_argument("--quick", action="store_true", help="a model of no size")
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     chosen = QUICK if args.quick else {name: TABLES[name] for name in args.tables or TABLES}
@@ -85,9 +82,7 @@ def main(argv: list[str] | None = None) -> dict:
         "versions": versions(),
     }
     print(report(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 

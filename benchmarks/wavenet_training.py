@@ -21,11 +21,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from baselines.plain_wavenet import PlainWaveNet
-from machine import machine
+from machine import add_note_and_output, keep_result, machine
 from torch import Tensor, nn
 
 from unitdisc.decoders import WaveNet
@@ -58,8 +57,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--quick", action="store_true", help="a model of no size, once: only to see that all runs")
-    parser.add_argument("--note", default="", help="kept with the figures: what else the machine was doing")
-    parser.add_argument("--output", type=Path, help="JSON file")
+    add_note_and_output(parser)
     parser.add_argument("--part", help=argparse.SUPPRESS)  # one job in a process of its own
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
@@ -75,9 +73,7 @@ def main(argv: list[str] | None = None) -> dict:
         "versions": versions(),
     }
     print(table(found))
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    keep_result(found, args.output)
     return found
 
 
