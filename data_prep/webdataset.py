@@ -17,7 +17,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,7 @@ def unique(found: list[list[Utterance]]) -> list[Utterance]:
     listed = [utterance for group in found for utterance in group]
     if len({utterance.id for utterance in listed}) == len(listed):
         return listed
-    return [Utterance(**{**vars(u), "id": f"{name_of(Path(u.path.rpartition(':')[0]).stem)}-{u.id}"}) for u in listed]
+    return [replace(u, id=f"{name_of(Path(u.path.rpartition(':')[0]).stem)}-{u.id}") for u in listed]
 
 
 def read_cuts(tar: Path) -> dict[str, dict]:

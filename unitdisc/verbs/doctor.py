@@ -9,7 +9,13 @@ from collections.abc import Iterator
 
 from unitdisc import __version__
 
-EXTRAS = {"demo": "espeakng_loader", "hf": "transformers", "lhotse": "lhotse", "tensorboard": "tensorboard"}
+EXTRAS = {
+    "demo": "espeakng_loader",
+    "hf": "transformers",
+    "lhotse": "lhotse",
+    "ray": "ray",
+    "tensorboard": "tensorboard",
+}
 NEEDED = (
     "numpy",
     "scipy",
