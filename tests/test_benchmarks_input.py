@@ -46,6 +46,7 @@ def test_batches_are_counted_from_every_source(benchmark, tiny_corpus, tmp_path,
     assert "| soundfile alone, whole files |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_growth_of_memory_is_told(benchmark, tiny_corpus, monkeypatch, capsys):
     loading = benchmark("loading")
     read = loading.read

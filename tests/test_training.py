@@ -146,7 +146,11 @@ PIECEWISE = {"bottleneck__kind": "piecewise-vq", "bottleneck__batch_norm": "true
 
 @pytest.mark.parametrize(
     "codebook,others",
-    [("moving-average", {}), ("gradient", {"decoder__history_dropout": 0}), ("moving-average", PIECEWISE)],
+    [
+        pytest.param("moving-average", {}, marks=pytest.mark.slow),
+        pytest.param("gradient", {"decoder__history_dropout": 0}, marks=pytest.mark.slow),
+        ("moving-average", PIECEWISE),  # the others in the default suite: test_parallel_training.py
+    ],
 )
 def test_two_processes_follow_one(corpus, tmp_path, codebook, others):
     """With half of the batch each: batch norm, codebook, segments of the batch, jitter, crops and losses agree."""
