@@ -27,6 +27,7 @@ from unitdisc.data.audio import read_audio
 from unitdisc.data.features import Features
 from unitdisc.data.listening import Recording, listen_to_all
 from unitdisc.data.shard_plan import ShardPlan
+from unitdisc.data.table import UtteranceTable
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
 from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment
@@ -149,9 +150,9 @@ def manifest_costs(utterance: Utterance, number: int) -> dict[str, float]:
         bare = replace(utterance, alignment={}, text=None, path=f"{folder}/shards/000000.tar:512")
         write_manifest(path, [replace(bare, id=f"speaker-{n:09d}") for n in range(number)])
         size = path.stat().st_size / number
-        seconds = cpu(lambda: sum(1 for _ in read_manifest(path)))
+        seconds = cpu(lambda: UtteranceTable.read(path))
         tracemalloc.start()
-        kept = list(read_manifest(path))
+        kept = UtteranceTable.read(path)
         memory = tracemalloc.get_traced_memory()[0] / len(kept)
         tracemalloc.stop()
     return {"bytes on disk": size, "bytes in memory": memory, "reading, us": 1e6 * seconds / number}
