@@ -69,7 +69,7 @@ def costs(utterances: Sequence[Utterance], repetitions: int) -> dict[str, float]
     recordings = {u.path: Recording(u.path, lambda info, u=u: [u]) for u in utterances}
     mfcc, log_mel, mu_law = Features(), LogMelTarget(RATE, HOP), MuLawTarget(RATE, HOP)
     ways = {
-        "listening for what is wrong": lambda: listen_to_all(recordings, workers=1),
+        "listening for what is wrong": lambda: list(listen_to_all(recordings.values(), workers=1)),
         "reading": lambda: [read_audio(utterance) for utterance in utterances],
         "MFCC": lambda: [mfcc(wave) for wave in waves],
         "log mel": lambda: [log_mel(wave) for wave in waves],
