@@ -103,10 +103,14 @@ class Signals:
         """Features and target as above; the file is read once."""
         if isinstance(self.target, GreyTarget):
             return self.features_of(utterance), self.target_of(utterance)
+        return self.normalised(utterance, *self.raw_both(utterance))
+
+    def raw_both(self, utterance: Utterance, part: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Features and target of a recording, not normalised; part: of which only a part will be looked at."""
         signal = cache(lambda: self.signal(utterance))
-        features = self.cache.get(utterance, self.features, lambda: self.features(signal()))
-        target = self.cache.get(utterance, self.target, lambda: self.target(signal()))
-        return self.normalised(utterance, features, target)
+        features = self.cache.get(utterance, self.features, lambda: self.features(signal()), part)
+        target = self.cache.get(utterance, self.target, lambda: self.target(signal()), part)
+        return features, target
 
     def normalised(
         self, utterance: Utterance, features: np.ndarray, target: np.ndarray
@@ -126,9 +130,7 @@ class Signals:
         """The same of frames [first, last) alone, to rounding, where `can_be_cut`: of the cache, or the file itself."""
         steps = self.target.steps_per_frame
         if self.cache.folder is not None:
-            signal = cache(lambda: self.signal(utterance))
-            features = self.cache.get(utterance, self.features, lambda: self.features(signal()), part=True)
-            target = self.cache.get(utterance, self.target, lambda: self.target(signal()), part=True)
+            features, target = self.raw_both(utterance, part=True)
             return self.normalised(utterance, features[first:last], target[first * steps : last * steps])
         hop, margin, frames = self.features.hop, self.features.margin, self.frames_in(utterance)
         begin, end = max(0, first - margin), min(frames, last + margin)

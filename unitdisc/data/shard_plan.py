@@ -6,7 +6,6 @@ successive steps take turns at lanes of their own. So a process that has a share
 prepares every n-th, read tars that nobody else reads, each at few places, and all have equally much to do.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import gcd
@@ -19,7 +18,6 @@ from unitdisc.data.loading import BATCHES_IN_A_BUCKET, Crop, CropBatches, CropPl
 from unitdisc.data.sources import ARCHIVE
 from unitdisc.data.tars import MEMBER
 
-ORDERS = ("auto", "random", "shards")
 LANES = 64  # of a batch, at most: so many processes share no recordings
 TURNS = 4  # steps with lanes of their own: so many workers share none either, nor do two
 BUFFER = 1 << 20  # frames of all lanes together among which crops are shuffled: three hours
@@ -41,13 +39,13 @@ def in_shards(order: str, utterances: Sequence[Utterance]) -> bool:
     return loose is None
 
 
-def places_of(utterances: Sequence[Utterance], pattern: re.Pattern = ARCHIVE) -> np.ndarray:
+def places_of(utterances: Sequence[Utterance]) -> np.ndarray:
     """Shard, offset and first tick of every utterance: [N, 3]; shards are numbered by name."""
     numbers: dict[str, int] = {}
 
     def rows() -> Iterator[int]:
         for utterance in utterances:
-            name, offset = pattern.fullmatch(utterance.path).groups()
+            name, offset = ARCHIVE.fullmatch(utterance.path).groups()
             yield from (numbers.setdefault(name, len(numbers)), int(offset), utterance.start)
 
     places = np.fromiter(rows(), np.int64).reshape(-1, 3)
