@@ -1,6 +1,7 @@
 """How fast a corpus is read from loose files and from tars, and how well crops are mixed that are read shard by shard.
 
 python data_prep/speechocean762.py ../shared/data/so762_dev data/so762
+cat data/so762/train.jsonl data/so762/test.jsonl > data/so762/all.jsonl
 python benchmarks/shards.py data/so762/all.jsonl --output benchmarks/results/shards.json \\
     > benchmarks/results/shards.md
 
