@@ -149,7 +149,10 @@ def child(case: str, corpus: Path, folder: Path) -> dict:
 
 def read(corpus: Path, folder: Path, options: dict) -> None:
     """The manifest alone, as a list of utterances with everything, without torch."""
-    from unitdisc.corpus import read_manifest
+    try:
+        from unitdisc.manifests import read_manifest
+    except ImportError:  # an older version
+        from unitdisc.corpus import read_manifest
 
     with until_begun():
         list(read_manifest(corpus))

@@ -20,10 +20,11 @@ import torch
 from machine import add_note_and_output, keep_result, machine
 
 from unitdisc import config
-from unitdisc.corpus import Utterance, read_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.data.loading import Signals
 from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment
+from unitdisc.manifests import read_manifest
 from unitdisc.model import UnitModel
 from unitdisc.verbs.resynthesise import Drawing, Wanted, draw, items_of, write
 

@@ -20,11 +20,11 @@ from machine import add_note_and_output, keep_result, machine
 
 from unitdisc import config
 from unitdisc.batch import Batch
-from unitdisc.corpus import read_manifest
 from unitdisc.data.loading import CropBatches, CropPlan, Signals
 from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment
 from unitdisc.log import Log
+from unitdisc.manifests import read_manifest
 from unitdisc.training import Progress, Trainer, TrainingOptions
 
 ROOT = Path(__file__).resolve().parent.parent

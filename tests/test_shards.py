@@ -17,7 +17,7 @@ from tiny import RATE, listed, make_corpus, make_lines, record, settings, tree
 from typer.testing import CliRunner
 
 from unitdisc.cli import app
-from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest, write_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.audio import audio_info, read_audio
 from unitdisc.data.features import Features
 from unitdisc.data.image import read_line
@@ -30,6 +30,7 @@ from unitdisc.data.validation import validate
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError
 from unitdisc.kaldi import write_kaldi
+from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.sharding import Shard
 from unitdisc.verbs import shards as verb
 from unitdisc.verbs.encode import encode
