@@ -61,6 +61,8 @@ def test_writing_twice_gives_the_same_bytes(tmp_path):
 def test_two_utterances_cannot_share_an_id(manifest, tmp_path):
     with pytest.raises(CorpusError, match=r"corpus.jsonl:4: the id 'a' is already on line 1; give each"):
         list(read_manifest(manifest(line(), b"", line(id="b"), line())))
+    with pytest.raises(CorpusError, match=r"corpus.jsonl:2: the id 'a' is already on line 1; give each"):
+        list(read_manifest(manifest(line(), line())))
     with pytest.raises(CorpusError, match="two utterances are called 'a'"):
         write_manifest(tmp_path / "other.jsonl", [Utterance("a", "x.wav", None, 1), Utterance("a", "y.wav", None, 1)])
     assert not (tmp_path / "other.jsonl").exists()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from pathlib import Path
 from sys import intern
 from typing import Any, TypeVar
@@ -12,6 +12,13 @@ from unitdisc.corpus import CorpusError, Interval, Utterance, is_pipe, refuse_al
 from unitdisc.files import write_text
 
 T = TypeVar("T")
+LINES_AT_ONCE = 64  # that are parsed together
+REQUIRED = {"id", "path", "ticks"}
+OPTIONAL = ("speaker", "rate", "height", "gender", "text")  # may be null
+NO_STRINGS = {"ticks": int, "rate": int, "height": int, "start": int, "alignment": dict}
+TYPES = {known.name: NO_STRINGS.get(known.name, str) for known in fields(Utterance)}
+SHAPES: set[tuple] = set()  # names and kinds of fields of lines that were found to be right
+MOST_SHAPES = 1000
 
 
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
@@ -62,7 +69,7 @@ def manifest_entries(path: Path, make: Callable[[dict], T]) -> Iterator[T]:
     last, seen = "", None  # ids in order, as `write_manifest` leaves them, take no memory to be told apart
     for number, id, entry in numbered_entries(path, make):
         if seen is None and id <= last:
-            seen = set(islice((earlier for _, earlier, _ in numbered_entries(path, len)), entries_before(path, number)))
+            seen = set(ids_before(path, number))
         if seen is not None:
             if id in seen:
                 raise CorpusError(
@@ -76,9 +83,9 @@ def manifest_entries(path: Path, make: Callable[[dict], T]) -> Iterator[T]:
         raise CorpusError(f"{path}: no utterances in it; prepare the corpus again")
 
 
-def entries_before(path: Path, line: int) -> int:
-    """How many lines before a line of a manifest are not blank."""
-    return sum(number < line for number, _ in manifest_lines(path))
+def ids_before(path: Path, line: int) -> Iterator[str]:
+    """The ids of a manifest up to a line."""
+    return (id for _, id, _ in takewhile(lambda entry: entry[0] < line, numbered_entries(path, len)))
 
 
 def line_of(path: Path, id: str) -> int:
@@ -133,15 +140,6 @@ def manifest_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     yield number, line
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the path of a manifest") from error
-
-
-LINES_AT_ONCE = 64
-OPTIONAL = ("speaker", "rate", "height", "gender", "text")
-REQUIRED = {"id", "path", "ticks"}
-TYPES = {"ticks": int, "rate": int, "height": int, "start": int, "alignment": dict}  # all other fields are strings
-MOST_SHAPES = 1000
-SHAPES: set[tuple] = set()  # names and kinds of fields of lines that were found to be right
-TYPES = {known.name: TYPES.get(known.name, str) for known in fields(Utterance)}
 
 
 def parse_utterance(values: Any, home: Path) -> Utterance:
