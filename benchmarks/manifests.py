@@ -177,14 +177,14 @@ def encode(corpus: Path, folder: Path, options: dict) -> None:
 
     from unitdisc import encoding
     from unitdisc.config import read as read_options
-    from unitdisc.data.loading import Signals
     from unitdisc.experiment import Experiment, save_weights
     from unitdisc.verbs import encode as verb
 
     experiment = Experiment(read_options("paper", OPTIONS), ["?"], {})
     torch.manual_seed(0)
     made = folder / "experiment"
-    experiment.save(made, Signals.fitted(experiment.features(), experiment.target(), []))
+    signals = encoding.Signals  # from wherever it lives in the version that is measured
+    experiment.save(made, signals.fitted(experiment.features(), experiment.target(), []))
     save_weights(made, experiment.build())
     encoding.encode_batch = begin
     with until_begun():

@@ -21,7 +21,7 @@ from machine import add_note_and_output, keep_result, machine
 
 from unitdisc import config
 from unitdisc.corpus import Utterance
-from unitdisc.data.loading import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment
 from unitdisc.manifests import read_manifest

@@ -31,7 +31,7 @@ from machine import add_note_and_output, keep_result, machine
 
 from unitdisc.corpus import Utterance
 from unitdisc.data.audio import read_audio, write_audio
-from unitdisc.data.loading import CropPlan
+from unitdisc.data.crops import CropPlan
 from unitdisc.data.shard_plan import ShardPlan
 from unitdisc.data.tars import in_tar
 from unitdisc.evaluation.settings import versions

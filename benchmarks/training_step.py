@@ -20,7 +20,9 @@ from machine import add_note_and_output, keep_result, machine
 
 from unitdisc import config
 from unitdisc.batch import Batch
-from unitdisc.data.loading import CropBatches, CropPlan, Signals
+from unitdisc.data.crops import CropPlan
+from unitdisc.data.loading import CropBatches
+from unitdisc.data.signals import Signals
 from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment
 from unitdisc.log import Log

@@ -19,7 +19,9 @@ from tiny import RATE, listed, make_corpus, record, settings, tree
 
 from unitdisc import checkpoints
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
+from unitdisc.data.crops import CropPlan
+from unitdisc.data.loading import CropBatches, batches
+from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, load
 from unitdisc.files import write_text, written_aside

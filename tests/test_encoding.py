@@ -20,7 +20,7 @@ from unitdisc.config import read
 from unitdisc.corpus import Utterance
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.features import Features
-from unitdisc.data.loading import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.encoding import encode
 from unitdisc.encodings import Encodings, EncodingsError, EncodingsWriter
 from unitdisc.experiment import Experiment

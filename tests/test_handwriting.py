@@ -15,7 +15,7 @@ from unitdisc.corpus import CorpusError, Utterance, labels_at
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.image import ImageError, read_image
-from unitdisc.data.loading import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import GreyTarget
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, load

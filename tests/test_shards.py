@@ -21,9 +21,10 @@ from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.audio import audio_info, read_audio
 from unitdisc.data.features import Features
 from unitdisc.data.image import read_line
-from unitdisc.data.loading import Signals, batches
+from unitdisc.data.loading import batches
 from unitdisc.data.packing import safe
 from unitdisc.data.shard_plan import ShardBatches, ShardPlan, places_of
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import LogMelTarget
 from unitdisc.data.tars import in_tar, members, samples
 from unitdisc.data.validation import validate

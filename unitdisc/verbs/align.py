@@ -15,8 +15,8 @@ from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.loading import Signals
 from unitdisc.data.normalisation import Normaliser
+from unitdisc.data.signals import Signals
 from unitdisc.evaluation.units.boundaries import utterance_segmentation
 from unitdisc.files import write_json, write_text
 from unitdisc.kaldi import read_corpus
