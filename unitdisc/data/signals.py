@@ -96,8 +96,6 @@ class Signals:
 
     def both_of(self, utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
         """Features and target as above; the file is read once."""
-        if isinstance(self.target, GreyTarget):
-            return self.features_of(utterance), self.target_of(utterance)
         return self.normalised(utterance, *self.raw_both(utterance))
 
     def raw_both(self, utterance: Utterance, part: bool = False) -> tuple[np.ndarray, np.ndarray]:
