@@ -1,6 +1,6 @@
 """Checking: which utterances of a corpus can be used, and what is wrong with the others, told by their files."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -10,11 +10,13 @@ from unitdisc.corpus import Problem, Utterance, at_rate
 from unitdisc.data.files import Files
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.listening import MISLISTED, Fault, listen_to_all
-from unitdisc.data.looking import Picture, look_at_all
+from unitdisc.data.looking import look_at_all
 from unitdisc.data.table import UtteranceTable
 
 
 class Checked(NamedTuple):
+    """What a check shows of a list of utterances."""
+
     good: list[Utterance]
     problems: list[Problem]
 
@@ -64,8 +66,7 @@ def check_recordings(
     watch(N) -> advance: told how many files are to be opened, and then again and again of so many more.
     """
     files = Files(utterances)
-    faults, rates = hear(files, rate, resample, allow_pipes, workers, thorough, heard_before, watch)
-    return found_of(files, faults, rates)
+    return found_of(files, *hear(files, rate, resample, allow_pipes, workers, thorough, heard_before, watch))
 
 
 def hear(
@@ -115,7 +116,8 @@ def add_faults_of_rate(faults: dict[int, list[Fault]], rates: np.ndarray, rate: 
             found.append(Fault(None, "error", what, f"resample it to {wanted}, or allow resampling"))
 
 
-def found_of(files: "Files", faults: Mapping[int, list[Fault]], rates: np.ndarray) -> Found:
+def found_of(files: Files, faults: Mapping[int, list[Fault]], rates: np.ndarray) -> Found:
+    """What the faults of files by number, and their rates [F], say of the utterances in them."""
     good, problems = np.ones(len(files.utterances), bool), []
     for number in sorted(faults):
         places = files.places(number)
@@ -134,10 +136,15 @@ def found_of(files: "Files", faults: Mapping[int, list[Fault]], rates: np.ndarra
 def check_images(utterances: Iterable[Utterance], workers: int | None = None) -> Checked:
     """Tells the line images that can be used from those that cannot, in the order given; all are looked at whole."""
     listed, strangers = of_kind(utterances, images=True)
-    pictures = {path: Picture(path, lambda info, within=within: within) for path, within in by_path(listed).items()}
-    seen = look_at_all(pictures, workers)
-    good, problems = sift(listed, {path: picture.faults for path, picture in seen.items()})
-    return Checked(good, strangers + problems)
+    files = Files(UtteranceTable.of(listed))
+    found = found_of(files, look(files, workers), np.zeros(len(files), np.int64))
+    return Checked([listed[place] for place in found.good.tolist()], strangers + found.problems)
+
+
+def look(files: Files, workers: int | None = None) -> dict[int, list[Fault]]:
+    """The faults of images by number, all of them looked at whole."""
+    pictures = {number: files.picture(number) for number in range(len(files))}
+    return {number: seen.faults for number, seen in look_at_all(pictures, workers).items()}
 
 
 def of_kind(utterances: Iterable[Utterance], images: bool) -> Checked:
@@ -152,21 +159,3 @@ def of_kind(utterances: Iterable[Utterance], images: bool) -> Checked:
     what = f"{strangers[0].id} is {is_one} where {wanted} are wanted ({len(strangers)} of {len(utterances)} are)"
     problem = Problem("error", strangers[0].path, None, what, f"set features.kind to {kind}, or leave them out")
     return Checked([utterance for utterance in utterances if utterance.is_image == images], [problem])
-
-
-def by_path(utterances: Iterable[Utterance]) -> dict[str, list[Utterance]]:
-    found = defaultdict(list)
-    for utterance in utterances:
-        found[utterance.path].append(utterance)
-    return found
-
-
-def sift(utterances: Iterable[Utterance], faults: Mapping[str, list[Fault]]) -> Checked:
-    """The utterances without an error, and all that is wrong with the others: path -> faults, a problem each."""
-    within, bad, problems = by_path(utterances), set(), []
-    for path, found in faults.items():
-        for fault in found:
-            problems.append(Problem(fault.severity, path, None, fault.what, fault.cure))
-            if fault.severity == "error":
-                bad |= {fault.utterance} if fault.utterance else {utterance.id for utterance in within[path]}
-    return Checked([utterance for utterance in utterances if utterance.id not in bad], problems)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Problem
-from unitdisc.data.checking import add_faults_of_rate, hear
+from unitdisc.data.checking import add_faults_of_rate, hear, look
 from unitdisc.data.files import Files, heard_key
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.listening import Fault, Heard, listen_to_all
@@ -48,9 +48,7 @@ def validate_manifest(
     faults, _ = hear(files, rate, allow_pipes=allow_pipes, workers=workers, heard_before=heard_before)
     problems = listed.problems + located(path, files, faults, listed.lines[~images])
     files = Files(listed.utterances.take(np.flatnonzero(images)))
-    pictures = {number: files.picture(number) for number in range(len(files))}
-    faults = {number: seen.faults for number, seen in look_at_all(pictures, workers).items()}
-    return problems + located(path, files, faults, listed.lines[images])
+    return problems + located(path, files, look(files, workers), listed.lines[images])
 
 
 def located(path: Path, files: Files, faults: Mapping[int, list[Fault]], lines: np.ndarray) -> list[Problem]:
@@ -88,9 +86,9 @@ def validate_tables(
     return problems + list(timing_problems(tables, {key: source.info for key, source in {**heard, **seen}.items()}))
 
 
-def all_faults(heard: Mapping[str, Heard], rate: int | None, resample: bool = False) -> dict[str, list[Fault]]:
+def all_faults(heard: Mapping[str, Heard], rate: int | None) -> dict[str, list[Fault]]:
     """The faults of every recording, those of its rate among the others included."""
     faults = {number: list(recording.faults) for number, recording in enumerate(heard.values()) if recording.faults}
     rates = np.array([recording.info.rate if recording.info else 0 for recording in heard.values()], dtype=np.int64)
-    add_faults_of_rate(faults, rates, rate, resample)
+    add_faults_of_rate(faults, rates, rate, resample=False)
     return {key: faults[number] for number, key in enumerate(heard) if number in faults}
