@@ -98,6 +98,31 @@ def test_heavy_libraries_have_one_home(path: Path):
         assert part_of(path) in HEAVY.get(module.split(".")[0], {part_of(path)}), module
 
 
+def defined(path: Path) -> set[str]:
+    """The names that a file gives a meaning at its top level, those that it imports left out."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return found
+
+
+SCRIPTS = sorted(path for folder in ("eval", "data_prep", "tests") for path in (ROOT / folder).glob("*.py"))
+
+
+@pytest.mark.parametrize("path", [*PACKAGE, *SCRIPTS], ids=str)
+def test_names_are_imported_from_where_they_are_defined(path: Path):
+    """Or from a package, whose `__init__` is a table of contents."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("unitdisc."):
+            home = ROOT / f"{node.module.replace('.', '/')}.py"
+            if home.exists():
+                assert {alias.name for alias in node.names} <= defined(home), node.module
+
+
 def test_nothing_but_the_command_line_imports_verbs():
     for path in PACKAGE:
         assert "verbs" not in parts(path) or part_of(path) in ("verbs", "cli"), path
