@@ -25,13 +25,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc.config import construct, read
 from unitdisc.data.cache import DiskCache, MemoryCache
 from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, frames_of
 from unitdisc.data.table import UtteranceTable
-from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment
 from unitdisc.training import TrainingOptions
 
@@ -61,7 +60,7 @@ def main(argv: list[str] | None = None) -> dict:
         found["memory"] = growth(table, args.draws)
     else:
         found["presets"] = {preset: speeds(preset, table, args) for preset in args.presets}
-    found |= {"machine": machine(threads=1, note=args.note), "versions": versions()}
+    found |= circumstances(threads=1, note=args.note)
     print(as_table(found))
     keep_result(found, args.output)
     return found
