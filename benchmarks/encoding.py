@@ -26,7 +26,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from unitdisc.config import read
 from unitdisc.data.audio import read_audio
-from unitdisc.data.loading import Signals, whole_utterances
+from unitdisc.data.loading import whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.encoding import FRAMES_IN_A_BATCH, encode, encode_batch
 from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.experiment import Experiment

@@ -29,7 +29,9 @@ from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc.config import construct, read
 from unitdisc.data.cache import DiskCache, MemoryCache
-from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, frames_of
+from unitdisc.data.crops import CropPlan
+from unitdisc.data.loading import CropBatches, batches
+from unitdisc.data.signals import Signals, frames_of
 from unitdisc.data.table import UtteranceTable
 from unitdisc.experiment import Experiment
 from unitdisc.training import TrainingOptions

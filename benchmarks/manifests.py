@@ -146,7 +146,10 @@ def child(case: str, corpus: Path, folder: Path) -> dict:
 
 def read(corpus: Path, folder: Path, options: dict) -> None:
     """The manifest alone, as a list of utterances with everything, without torch."""
-    from unitdisc.corpus import read_manifest
+    try:
+        from unitdisc.manifests import read_manifest
+    except ImportError:  # an older version
+        from unitdisc.corpus import read_manifest
 
     with until_begun():
         list(read_manifest(corpus))
@@ -171,14 +174,14 @@ def encode(corpus: Path, folder: Path, options: dict) -> None:
 
     from unitdisc import encoding
     from unitdisc.config import read as read_options
-    from unitdisc.data.loading import Signals
     from unitdisc.experiment import Experiment, save_weights
     from unitdisc.verbs import encode as verb
 
     experiment = Experiment(read_options("paper", OPTIONS), ["?"], {})
     torch.manual_seed(0)
     made = folder / "experiment"
-    experiment.save(made, Signals.fitted(experiment.features(), experiment.target(), []))
+    signals = encoding.Signals  # from wherever it lives in the version that is measured
+    experiment.save(made, signals.fitted(experiment.features(), experiment.target(), []))
     save_weights(made, experiment.build())
     encoding.encode_batch = begin
     with until_begun():

@@ -20,9 +20,10 @@ import torch
 from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc import config
-from unitdisc.corpus import Utterance, read_manifest
-from unitdisc.data.loading import Signals
+from unitdisc.corpus import Utterance
+from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment
+from unitdisc.manifests import read_manifest
 from unitdisc.model import UnitModel
 from unitdisc.verbs.resynthesise import Drawing, Wanted, draw, items_of, write
 

@@ -22,7 +22,7 @@ import torch
 from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc import config
-from unitdisc.corpus import Utterance, read_manifest, write_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.data.audio import read_audio
 from unitdisc.data.features import Features
 from unitdisc.data.listening import Recording, listen_to_all
@@ -30,6 +30,7 @@ from unitdisc.data.shard_plan import ShardPlan
 from unitdisc.data.table import UtteranceTable
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
 from unitdisc.experiment import Experiment
+from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.model import PROBE_POINTS
 from unitdisc.weights import weights
 

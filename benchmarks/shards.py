@@ -29,11 +29,12 @@ import numpy as np
 import soundfile
 from machine import add_note_and_output, circumstances, keep_result
 
-from unitdisc.corpus import Utterance, read_manifest, write_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.data.audio import read_audio, write_audio
-from unitdisc.data.loading import CropPlan
+from unitdisc.data.crops import CropPlan
 from unitdisc.data.shard_plan import ShardPlan
 from unitdisc.data.tars import in_tar
+from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.verbs.shards import PackingOptions, shards
 
 BATCH, CROP, STRIDE = 64, 32, 2

@@ -20,10 +20,12 @@ from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc import config
 from unitdisc.batch import Batch
-from unitdisc.corpus import read_manifest
-from unitdisc.data.loading import CropBatches, CropPlan, Signals
+from unitdisc.data.crops import CropPlan
+from unitdisc.data.loading import CropBatches
+from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment
 from unitdisc.log import Log
+from unitdisc.manifests import read_manifest
 from unitdisc.training import Progress, Trainer, TrainingOptions
 
 ROOT = Path(__file__).resolve().parent.parent

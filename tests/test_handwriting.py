@@ -11,15 +11,16 @@ from tiny import line_settings, listed, make_corpus, make_lines, settings, tree
 
 from unitdisc import config
 from unitdisc.config import ConfigError
-from unitdisc.corpus import CorpusError, Utterance, labels_at, write_manifest
+from unitdisc.corpus import CorpusError, Utterance, labels_at
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.image import ImageError, read_image
-from unitdisc.data.loading import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import GreyTarget
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, load
 from unitdisc.likelihood import likelihood
+from unitdisc.manifests import write_manifest
 from unitdisc.units import read_units
 from unitdisc.verbs.resynthesise import Drawing, items_of
 from unitdisc.verbs.train import train

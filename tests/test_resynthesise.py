@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import line_settings, listed, make_corpus, settings, tree
 
-from unitdisc.data.loading import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.experiment import load
 from unitdisc.verbs import resynthesise as verb
 from unitdisc.verbs.resynthesise import Counted, Drawing, groups, resynthesise

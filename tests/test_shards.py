@@ -17,19 +17,21 @@ from tiny import RATE, listed, make_corpus, make_lines, record, settings, tree
 from typer.testing import CliRunner
 
 from unitdisc.cli import app
-from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest, write_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.audio import audio_info, read_audio
 from unitdisc.data.features import Features
 from unitdisc.data.image import read_line
-from unitdisc.data.loading import Signals, batches
+from unitdisc.data.loading import batches
 from unitdisc.data.packing import safe
 from unitdisc.data.shard_plan import ShardBatches, ShardPlan, places_of
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import LogMelTarget
 from unitdisc.data.tars import in_tar, members, samples
 from unitdisc.data.validation import validate
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError
 from unitdisc.kaldi import write_kaldi
+from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.sharding import Shard
 from unitdisc.verbs import shards as verb
 from unitdisc.verbs.encode import encode

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, write_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.files import Files, heard_key
 from unitdisc.data.table import AT_ONCE, UtteranceTable
+from unitdisc.manifests import write_manifest
 
 ODD = [
     Utterance("a", "wav/a.wav", "s1", 100, 16_000, 7, "f", "text", {"phone": [Interval(0, 10, "x")]}),

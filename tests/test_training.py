@@ -18,9 +18,10 @@ from tiny import OPTIONS
 from unitdisc import checkpoints
 from unitdisc.alarms import alarms
 from unitdisc.checkpoints import RunningAverage
-from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError, load
+from unitdisc.manifests import write_manifest
 from unitdisc.training import TrainingOptions
 from unitdisc.verbs.encode import encode
 from unitdisc.verbs.train import train

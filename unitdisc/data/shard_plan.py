@@ -14,7 +14,8 @@ import numpy as np
 
 from unitdisc.batch import Batch
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.loading import BATCHES_IN_A_BUCKET, Crop, CropBatches, CropPlan
+from unitdisc.data.crops import BATCHES_IN_A_BUCKET, Crop, CropPlan
+from unitdisc.data.loading import CropBatches
 from unitdisc.data.sources import ARCHIVE
 from unitdisc.data.tars import MEMBER
 

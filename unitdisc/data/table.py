@@ -10,7 +10,8 @@ from typing import overload
 
 import numpy as np
 
-from unitdisc.corpus import Utterance, read_entries
+from unitdisc.corpus import Utterance
+from unitdisc.manifests import read_entries
 
 AT_ONCE = 1024  # rows that are made into objects together
 MOST = 1 << 62  # ticks; no recording is so long

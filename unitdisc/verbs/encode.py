@@ -10,8 +10,8 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.loading import Signals
 from unitdisc.data.normalisation import Normaliser, fit
+from unitdisc.data.signals import Signals
 from unitdisc.encoding import encode as encode_utterances
 from unitdisc.encoding import encode_features, shares_of
 from unitdisc.experiment import Experiment, load, weights_checksum

@@ -13,7 +13,8 @@ from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.audio import write_audio
 from unitdisc.data.image import write_image
-from unitdisc.data.loading import Signals, whole_utterances
+from unitdisc.data.loading import whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.decoders.several import Item, sample_several
 from unitdisc.experiment import Experiment, ExperimentError, load
 from unitdisc.model import UnitModel

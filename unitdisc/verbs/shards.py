@@ -8,11 +8,12 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from unitdisc import console
-from unitdisc.corpus import CorpusError, Utterance, corpus_checksum, read_manifest, write_manifest
+from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.data.packing import FORMATS, Item, items_of, shares
 from unitdisc.data.shard_writing import write_shard
 from unitdisc.files import write_json, write_text
 from unitdisc.kaldi import read_corpus
+from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.sharding import WHOLE, Shard
 from unitdisc.verbs.folders import folder_for_results
 

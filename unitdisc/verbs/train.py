@@ -14,9 +14,11 @@ from unitdisc import config, console
 from unitdisc.calibration import WholeUtterances
 from unitdisc.corpus import Utterance, held_out_places
 from unitdisc.data.columns import Columns
+from unitdisc.data.crops import CropPlan
 from unitdisc.data.features import Features
-from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, fitted_of, frames_of
+from unitdisc.data.loading import CropBatches, batches
 from unitdisc.data.shard_plan import ShardBatches, ShardPlan, in_shards, places_of
+from unitdisc.data.signals import Signals, fitted_of, frames_of
 from unitdisc.data.table import UtteranceTable
 from unitdisc.distributed import Agreement, rank, start_processes, together, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
