@@ -31,7 +31,7 @@ from unitdisc.config import construct, read
 from unitdisc.data.cache import DiskCache, MemoryCache
 from unitdisc.data.crops import CropPlan
 from unitdisc.data.loading import CropBatches, batches
-from unitdisc.data.signals import Signals, frames_of
+from unitdisc.data.signals import Signals
 from unitdisc.data.table import UtteranceTable
 from unitdisc.experiment import Experiment
 from unitdisc.training import TrainingOptions
@@ -78,9 +78,8 @@ def dataset_of(preset: str, table: UtteranceTable) -> tuple[CropBatches, Experim
     experiment = Experiment(options, sorted(filter(None, table.speakers())) or ["?"], {})
     encoder = experiment.build().encoder
     signals = Signals.fitted(experiment.features(), experiment.target(), table)
-    plan = CropPlan(
-        frames_of(table, signals.features), training.batch_size, training.crop or None, encoder.stride, training.seed
-    )
+    frames = table.measured(signals.features.frames_in)
+    plan = CropPlan(frames, training.batch_size, training.crop or None, encoder.stride, training.seed)
     return CropBatches(table, signals, plan, encoder.reach, experiment.speakers), experiment, training
 
 

@@ -11,9 +11,10 @@ from tiny import settings
 
 from unitdisc.corpus import Utterance
 from unitdisc.data import listening
+from unitdisc.data.checking import check_recordings
 from unitdisc.data.heard import NAME, GoodRecordings
 from unitdisc.data.table import UtteranceTable
-from unitdisc.data.validation import check_recordings, validate
+from unitdisc.data.validation import validate
 from unitdisc.manifests import read_manifest, write_manifest
 
 pytest_plugins = ["tiny_fixtures"]

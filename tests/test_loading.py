@@ -249,13 +249,13 @@ def test_memory_stays_within_its_bound(utterances):
 
 @pytest.mark.parametrize("kind,expected", [("global", 20), ("speaker", 10), ("utterance", 50), ("none", 50)])
 def test_statistics_of_huge_corpora_are_those_of_a_sample(utterances, monkeypatch, kind, expected):
-    many = [replace(utterances[i % 6], id=f"u{i:03d}", speaker=[None, "ann", "bob"][i % 3]) for i in range(50)]
+    speakers = [None, "ann", "bob"]
+    many = UtteranceTable.of(replace(utterances[i % 6], id=f"u{i:03d}", speaker=speakers[i % 3]) for i in range(50))
     assert fitted_of(many, kind) is many
     for name, value in (("ALL_ARE_FITTED", 49), ("FITTED", 20), ("FITTED_OF_A_SPEAKER", 5)):
         monkeypatch.setattr(f"unitdisc.data.signals.{name}", value)
     some = fitted_of(many, kind)
     assert len(some) == expected
-    assert list(fitted_of(UtteranceTable.of(many), kind)) == list(some)
     if kind == "speaker":
         assert [utterance.speaker for utterance in some].count("ann") == 5
     made = Signals.fitted(Features(normalise=kind), MuLawTarget(16_000, 160), many).feature_normaliser

@@ -43,7 +43,7 @@ def many(number: int, seed: int = 0) -> list[Utterance]:
 @pytest.mark.parametrize("utterances", [ODD, many(3 * AT_ONCE)], ids=["odd", "many"])
 def test_a_table_is_the_list_without_labels(utterances):
     table = UtteranceTable.of(utterances)
-    assert len(table) == len(utterances)
+    assert len(table) == len(utterances) and UtteranceTable.of(table) is table
     assert list(table) == [table[i] for i in range(len(table))] == bare(utterances)
     assert list(table[1::2]) == bare(utterances[1::2])
     assert list(table.take(np.array([2, 0]))) == bare([utterances[2], utterances[0]])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class CropPlan:
     In an epoch every utterance gives one crop for each `crop` frames it is long, at random places, in random order;
     crops of like length share a batch. crop=None takes whole utterances. Everything follows from the seed.
     """
+
+    jumps: ClassVar[bool] = True  # from anywhere in the corpus to anywhere, crop by crop
 
     def __init__(self, frames: Sequence[int], batch_size: int, crop: int | None, stride: int, seed: int):
         if crop is not None and crop % stride:

@@ -1,7 +1,6 @@
 """Batches of crops and of whole utterances, prepared by worker processes if there are any."""
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from unitdisc.batch import Batch
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.cache import MemoryCache
 from unitdisc.data.crops import Crop, CropPlan
-from unitdisc.data.signals import Signals, frames_of
+from unitdisc.data.signals import Signals
 from unitdisc.data.table import UtteranceTable
 
 
@@ -35,17 +34,14 @@ class CropBatches(Dataset):
         self.share = share
         self.memory = MemoryCache()
         # where hardly any utterance would be met again before it is forgotten, none is read for one crop of it
-        jumping = type(plan) is CropPlan and not signals.features.images  # a plan may have an order that meets them
+        jumping = plan.jumps and not signals.features.images
         self.in_parts = jumping and signals.bytes_of(int(plan.frames.sum())) > self.memory.size
 
     def __getitem__(self, step: int) -> Batch:
         crops = self.plan.batch(step)
         rank, processes = self.share
         size = len(crops) // processes
-        longest = max(
-            min(crop.frames, int(self.plan.frames[crop.index])) for crop in crops
-        )  # the same for every process
-        frames = self.plan.crop or longest
+        frames = self.plan.crop or max(crop.frames for crop in crops)  # the same for every process
         return self.collate(crops[rank * size : (rank + 1) * size], -(-frames // self.plan.stride) * self.plan.stride)
 
     def collate(self, crops: Sequence[Crop], target_frames: int) -> Batch:
@@ -62,20 +58,18 @@ class CropBatches(Dataset):
 
     def cut(self, crop: Crop) -> tuple[np.ndarray, int, np.ndarray]:
         """The features of a crop and its surroundings, the frame where the crop begins in them, and its target."""
-        utterance = self.utterances[crop.index] if self.in_parts else None
-        first = max(0, crop.start - self.context)
+        first, last = max(0, crop.start - self.context), crop.start + crop.frames + self.context
+        features, target = self.stretch(crop.index, first, min(last, int(self.plan.frames[crop.index])))
+        start, steps = crop.start - first, self.signals.target.steps_per_frame
+        return features, start, target[start * steps : (start + crop.frames) * steps]
+
+    def stretch(self, index: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """Features and target of frames [first, last) of an utterance."""
+        if self.in_parts and self.signals.can_be_cut(utterance := self.utterances[index]):
+            return self.signals.stretch_of(utterance, first, last)
+        features, target = self.memory.get(index, lambda: self.load(index))
         steps = self.signals.target.steps_per_frame
-        end = crop.start + crop.frames
-        if utterance is not None and self.signals.can_be_cut(utterance):
-            last = min(int(self.plan.frames[crop.index]), end + self.context)
-            features, target = self.signals.stretch_of(utterance, first, last)
-            return features, crop.start - first, target[(crop.start - first) * steps :][: crop.frames * steps]
-        features, target = self.memory.get(crop.index, lambda: self.load(crop.index))
-        return (
-            features[first : end + self.context],
-            crop.start - first,
-            target[crop.start * steps : end * steps],
-        )
+        return features[first:last], target[first * steps : last * steps]
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         return self.signals.both_of(self.utterances[index])
@@ -117,11 +111,11 @@ def stacked(pieces: Sequence[np.ndarray], size: int | None = None) -> torch.Tens
     return torch.from_numpy(padded)
 
 
-def whole_utterances(utterances: Sequence[Utterance], signals: Signals, frames_in_a_batch: int) -> list[list[int]]:
-    """Indices of utterances in batches of like length, none with more than about this many padded frames."""
-    frames = frames_of(utterances, signals.features)
-    order = sorted(range(len(utterances)), key=lambda i: utterances[i].id) if out_of_order(utterances) else None
-    order = np.arange(len(frames)) if order is None else np.array(order, dtype=np.int64)
+def whole_utterances(utterances: Iterable[Utterance], signals: Signals, frames_in_a_batch: int) -> list[list[int]]:
+    """Places of utterances in batches of like length, none with more than about this many padded frames."""
+    table = UtteranceTable.of(utterances)
+    frames = table.measured(signals.features.frames_in)
+    order = table.by_id()
     order = order[np.argsort(frames[order], kind="stable")]
     groups: list[list[int]] = []
     for index, size in zip(order.tolist(), frames[order].tolist()):
@@ -130,10 +124,3 @@ def whole_utterances(utterances: Sequence[Utterance], signals: Signals, frames_i
         else:
             groups.append([index])
     return groups
-
-
-def out_of_order(utterances: Sequence[Utterance]) -> bool:
-    """Whether utterances are not sorted by id."""
-    if isinstance(utterances, UtteranceTable):
-        return not utterances.is_sorted()
-    return any(one.id > other.id for one, other in pairwise(utterances))

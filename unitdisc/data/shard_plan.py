@@ -84,6 +84,8 @@ class ShardPlan(CropPlan):
     long, less the few that would not fill a step: these are others in every epoch, and of different utterances.
     """
 
+    jumps = False
+
     def __init__(
         self,
         frames: Sequence[int],

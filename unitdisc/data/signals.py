@@ -1,7 +1,7 @@
 """Signals: what turns utterances into numbers, with the statistics that this takes."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -37,7 +37,7 @@ class Signals:
         cls,
         features: Features | Columns,
         target: LogMelTarget | MuLawTarget | GreyTarget,
-        utterances: Sequence[Utterance],
+        utterances: Iterable[Utterance],
         cache: Path | None = None,
         allow_pipes: bool = False,
     ) -> "Signals":
@@ -46,26 +46,28 @@ class Signals:
         Of more than `ALL_ARE_FITTED`, a sample is taken, always the same: see `fitted_of`.
         """
         raw = cls(features, target, Normaliser("none", {}), Normaliser("none", {}), DiskCache(cache), allow_pipes)
-        some = {kind: fitted_of(utterances, kind) for kind in {features.normalise, target.normalise}}
-        feature_normaliser = fit(
-            features.normalise, ((u.speaker, raw.features_of(u)) for u in some[features.normalise])
-        )
-        target_normaliser = fit(target.normalise, ((u.speaker, raw.target_of(u)) for u in some[target.normalise]))
-        return replace(raw, feature_normaliser=feature_normaliser, target_normaliser=target_normaliser)
+        table = UtteranceTable.of(utterances)
 
-    def with_speakers_of(self, utterances: Sequence[Utterance]) -> "Signals":
+        def statistics(kind: str, frames_of: Callable[[Utterance], np.ndarray]) -> Normaliser:
+            return fit(kind, ((utterance.speaker, frames_of(utterance)) for utterance in fitted_of(table, kind)))
+
+        return replace(
+            raw,
+            feature_normaliser=statistics(features.normalise, raw.features_of),
+            target_normaliser=statistics(target.normalise, raw.target_of),
+        )
+
+    def with_speakers_of(self, utterances: Iterable[Utterance]) -> "Signals":
         """The same, with statistics for the speakers among these utterances that are new to it.
 
         What cannot be read counts for nothing here: whoever wants its features finds out why.
         """
-        knows = self.feature_normaliser.knows
-        if isinstance(utterances, UtteranceTable) and all(map(knows, utterances.speakers())):
-            return self
-        new = some_of(utterances, [place for place, u in enumerate(utterances) if not knows(u.speaker)])
-        if not new:
+        knows, kind = self.feature_normaliser.knows, self.features.normalise
+        new = UtteranceTable.of(utterance for utterance in utterances if not knows(utterance.speaker))
+        if not len(new):
             return self
         raw = replace(self, feature_normaliser=Normaliser("none", {}))
-        more = fit(self.features.normalise, raw.readable(fitted_of(new, self.features.normalise)))
+        more = fit(kind, raw.readable(fitted_of(new, kind)))
         return replace(self, feature_normaliser=self.feature_normaliser.with_groups_of(more))
 
     def readable(self, utterances: Sequence[Utterance]) -> Iterator[tuple[str | None, np.ndarray]]:
@@ -87,32 +89,31 @@ class Signals:
 
     def target_of(self, utterance: Utterance) -> np.ndarray:
         """[T * steps_per_frame, ...], normalised."""
-        if isinstance(self.target, GreyTarget):  # levels of the very columns that the encoder reads
+        if isinstance(self.target, GreyTarget):
             return self.target(self.raw_features(utterance))
         target = self.cache.get(utterance, self.target, lambda: self.target(self.signal(utterance)))
-        if self.target_normaliser.kind == "none":
-            return target
-        return self.target_normaliser(target, utterance.speaker)
+        return self.normalised_target(target, utterance.speaker)
 
     def both_of(self, utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
         """Features and target as above; the file is read once."""
-        if isinstance(self.target, GreyTarget):
-            return self.features_of(utterance), self.target_of(utterance)
         return self.normalised(utterance, *self.raw_both(utterance))
 
     def raw_both(self, utterance: Utterance, part: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Features and target of a recording, not normalised; part: of which only a part will be looked at."""
+        """Features and target, not normalised; part: of which only a part will be looked at."""
         signal = cache(lambda: self.signal(utterance))
         features = self.cache.get(utterance, self.features, lambda: self.features(signal()), part)
-        target = self.cache.get(utterance, self.target, lambda: self.target(signal()), part)
-        return features, target
+        if isinstance(self.target, GreyTarget):  # levels of the very columns that the encoder reads
+            return features, self.target(features)
+        return features, self.cache.get(utterance, self.target, lambda: self.target(signal()), part)
 
     def normalised(
         self, utterance: Utterance, features: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        if self.target_normaliser.kind != "none":
-            target = self.target_normaliser(target, utterance.speaker)
-        return self.feature_normaliser(features, utterance.speaker), target
+        speaker = utterance.speaker
+        return self.feature_normaliser(features, speaker), self.normalised_target(target, speaker)
+
+    def normalised_target(self, target: np.ndarray, speaker: str | None) -> np.ndarray:
+        return target if self.target_normaliser.kind == "none" else self.target_normaliser(target, speaker)
 
     def can_be_cut(self, utterance: Utterance) -> bool:
         """Whether a stretch of an utterance can be read without all of it."""
@@ -159,33 +160,22 @@ class Signals:
         return self.features.frames_in(utterance)
 
 
-def fitted_of(utterances: Sequence[Utterance], kind: str) -> Sequence[Utterance]:
+def fitted_of(utterances: UtteranceTable, kind: str) -> UtteranceTable:
     """The utterances whose frames tell the statistics of a normalisation: all, or some of each speaker, or some."""
     if len(utterances) <= ALL_ARE_FITTED or kind not in ("speaker", "global"):
         return utterances
     order = np.random.default_rng(0).permutation(len(utterances))
-    if kind == "global":
-        order = order[:FITTED]
-    else:
-        left: defaultdict[str | None, int] = defaultdict(lambda: FITTED_OF_A_SPEAKER)
-        speakers, chosen = [utterance.speaker for utterance in utterances], []
-        for place in order.tolist():
-            speaker = speakers[place]
-            if speaker is not None and left[speaker]:
-                left[speaker] -= 1
-                chosen.append(place)
-        order = np.array(chosen, dtype=np.int64)
-    return some_of(utterances, np.sort(order).tolist())
+    some = order[:FITTED] if kind == "global" else some_of_each(order, [u.speaker for u in utterances])
+    return utterances.take(np.sort(some))
 
 
-def some_of(utterances: Sequence[Utterance], places: Sequence[int]) -> Sequence[Utterance]:
-    if isinstance(utterances, UtteranceTable):
-        return utterances.take(np.array(places, dtype=np.int64))
-    return [utterances[place] for place in places]
-
-
-def frames_of(utterances: Sequence[Utterance], features: Features | Columns) -> np.ndarray:
-    """How many feature frames every utterance has, without reading it: [N]."""
-    if isinstance(utterances, UtteranceTable):
-        return utterances.measured(features.frames_in)
-    return np.array([features.frames_in(utterance) for utterance in utterances], dtype=np.int64)
+def some_of_each(order: np.ndarray, speakers: Sequence[str | None]) -> np.ndarray:
+    """The first places, in this order, of every speaker who is known."""
+    left: defaultdict[str | None, int] = defaultdict(lambda: FITTED_OF_A_SPEAKER)
+    chosen = []
+    for place in order.tolist():
+        speaker = speakers[place]
+        if speaker is not None and left[speaker]:
+            left[speaker] -= 1
+            chosen.append(place)
+    return np.array(chosen, dtype=np.int64)

@@ -37,8 +37,8 @@ class UtteranceTable(Sequence[Utterance]):
 
     @classmethod
     def of(cls, utterances: Iterable[Utterance]) -> "UtteranceTable":
-        """Of utterances, whose texts and alignments are dropped."""
-        return cls.of_fields(map(fields_of, utterances))
+        """Of utterances, whose texts and alignments are dropped; a table stays as it is."""
+        return utterances if isinstance(utterances, cls) else cls.of_fields(map(fields_of, utterances))
 
     @classmethod
     def read(cls, manifest: Path) -> "UtteranceTable":
@@ -100,15 +100,21 @@ class UtteranceTable(Sequence[Utterance]):
 
     def sorted(self) -> "UtteranceTable":
         """The same utterances in order of id."""
-        if self.columns.in_order:
-            return self if self.is_sorted() else UtteranceTable(self.columns, np.sort(self.rows))
-        ids = [self.columns.id(row) for row in self.rows_in_turn()]
-        return self.take(np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64))
+        return self if self.is_sorted() else self.take(self.by_id())
 
     def is_sorted(self) -> bool:
         if self.columns.in_order:
             return bool((np.diff(self.rows) >= 0).all())
         return all(one <= other for one, other in pairwise(map(self.columns.id, self.rows_in_turn())))
+
+    def by_id(self) -> np.ndarray:
+        """The places of the utterances, in order of id: [N]."""
+        if self.is_sorted():
+            return np.arange(len(self))
+        if self.columns.in_order:
+            return np.argsort(self.rows, kind="stable")
+        ids = [self.columns.id(row) for row in self.rows_in_turn()]
+        return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
 
     def column(self, name: str) -> np.ndarray:
         """ticks, rate, start or height of every utterance, 0 where there is none: [N] int64."""

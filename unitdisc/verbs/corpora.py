@@ -9,11 +9,11 @@ import numpy as np
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Problem, Utterance, at_rate, is_pipe
 from unitdisc.data.audio import audio_info
+from unitdisc.data.checking import Found, check_images, check_recordings, of_kind
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.table import UtteranceTable
-from unitdisc.data.validation import Found, check_images, check_recordings, of_kind
 from unitdisc.distributed import rank
 from unitdisc.kaldi import read_corpus
 from unitdisc.kaldi.reading import PIPE, is_manifest
