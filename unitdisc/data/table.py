@@ -131,6 +131,12 @@ class UtteranceTable(Sequence[Utterance]):
         names = self.columns.speaker_names
         return [names[place] for place in np.unique(np.frombuffer(self.columns.speakers, np.int32)[self.rows])]
 
+    def by_speakers(self, names: Iterable[str | None]) -> "UtteranceTable":
+        """The utterances of some speakers, in the same order."""
+        wanted = {*names}
+        places = [place for place, name in enumerate(self.columns.speaker_names) if name in wanted]
+        return self.take(np.flatnonzero(np.isin(np.frombuffer(self.columns.speakers, np.int32)[self.rows], places)))
+
     def unknown_speakers(self) -> np.ndarray:
         """Whose speaker is not known: [N] bool."""
         return np.frombuffer(self.columns.speakers, np.int32)[self.rows] == 0
