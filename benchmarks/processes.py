@@ -74,9 +74,11 @@ def main(argv: list[str] | None = None) -> None:
         for preset in args.presets:
             for name, way in WAYS.items():
                 found[preset][name].append(turn(preset, way, args.batch_size, args.steps, args.quick))
-        table = "\n\n".join(f"`{preset}`, batch of {args.batch_size}:\n\n{rows(found[preset])}" for preset in found)
+        about = circumstances(threads=1, note=args.note, load=os.getloadavg()[0])
+        first = f"{about['machine']['processor']}, {os.cpu_count()} cores, one thread a process. {args.note}".strip()
+        tables = [f"`{preset}`, batch of {args.batch_size}:\n\n{rows(found[preset])}" for preset in found]
+        table = "\n\n".join([first, *tables])
         if args.output:  # after every round, for a round takes minutes
-            about = circumstances(threads=1, note=args.note, load=os.getloadavg()[0])
             keep_result({"batch_size": args.batch_size, "presets": found, **about}, args.output)
             write_text(args.output.with_suffix(".md"), table + "\n")
     print(table)
