@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 from PIL import Image
 
 from unitdisc.config import construct, read
@@ -35,7 +35,6 @@ from unitdisc.data.crops import CropPlan
 from unitdisc.data.loading import CropBatches, batches
 from unitdisc.data.signals import Signals
 from unitdisc.data.table import UtteranceTable
-from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment
 from unitdisc.training import TrainingOptions
 
@@ -67,7 +66,7 @@ def main(argv: list[str] | None = None) -> dict:
         found["memory"] = growth(table, args.draws)
     else:
         found["presets"] = {preset: speeds(preset, table, args) for preset in args.presets}
-    found |= {"machine": machine(threads=1, note=args.note), "versions": versions()}
+    found |= circumstances(threads=1, note=args.note)
     print(as_table(found))
     keep_result(found, args.output)
     return found

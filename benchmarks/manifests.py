@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 
 RATE = 16_000
 FILES = 32  # that the names are names of; a file can have some 65,000
@@ -61,10 +61,7 @@ def main(argv: list[str] | None = None) -> dict:
                     if name == "unitdisc" or "," not in case:  # others know nothing of what comes after a comma
                         rows.append(measured(case, corpus, name, code, size, args.repeat))
                         print(rows[-1], file=sys.stderr)
-    found = {"rows": rows, "intervals": args.intervals, "machine": machine(threads=1, note=args.note)}
-    from unitdisc.evaluation.settings import versions as of_libraries
-
-    found["versions"] = of_libraries()
+    found = {"rows": rows, "intervals": args.intervals, **circumstances(threads=1, note=args.note)}
     print(table(found))
     keep_result(found, args.output)
     return found

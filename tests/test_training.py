@@ -213,6 +213,28 @@ def test_an_interrupted_step_is_finished_first(corpus, undisturbed, tmp_path, mo
     assert_identical(undisturbed, tmp_path)
 
 
+def test_a_signal_that_a_launcher_passes_on_too_is_no_second_one(corpus, tmp_path, monkeypatch):
+    """A scheduler tells all processes, and torchrun tells its one process again."""
+    backward, calls = torch.Tensor.backward, []
+
+    def interrupted(self, *args, **kwargs):
+        calls.append(self)
+        if len(calls) == 7:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+        return backward(self, *args, **kwargs)
+
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "7")
+    monkeypatch.setattr(torch.Tensor, "backward", interrupted)
+    previous = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("over at once"))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train("small", corpus, tmp_path, overrides(), device="cpu")
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    assert checkpoints.latest(tmp_path / "checkpoints")["step"] == 7
+
+
 def test_losses_that_are_not_finite_are_not_saved(corpus, tmp_path):
     with pytest.raises(FloatingPointError, match=r"smaller training\.learning_rate"):
         train("small", corpus, tmp_path, overrides(training__learning_rate=1e30), device="cpu")

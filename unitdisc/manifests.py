@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
-from itertools import islice, pairwise, takewhile
+from itertools import islice, pairwise
+from operator import lt
 from pathlib import Path
 from sys import intern
 from typing import Any, TypeVar
@@ -50,11 +51,6 @@ def read_manifest(path: Path) -> Iterator[Utterance]:
     return manifest_entries(path, lambda values: Utterance(**values))
 
 
-def read_entries(path: Path) -> Iterator[dict]:
-    """The arguments of the utterances of a manifest, of which few should be kept; see `UtteranceTable`."""
-    return manifest_entries(path, checked)
-
-
 def checked(values: dict) -> dict:
     """The arguments of an Utterance, which could be made of them."""
     refuse_stretch(values["id"], values["ticks"], values.get("start", 0), values.get("rate"), values.get("height"))
@@ -66,68 +62,87 @@ def checked(values: dict) -> dict:
 def manifest_entries(path: Path, make: Callable[[dict], T]) -> Iterator[T]:
     """What is made of the arguments of every utterance. Raises CorpusError as `read_manifest` does."""
     path = Path(path)
-    last, seen = "", None  # ids in order, as `write_manifest` leaves them, take no memory to be told apart
-    for number, id, entry in numbered_entries(path, make):
-        if seen is None and id <= last:
-            seen = set(ids_before(path, number))
-        if seen is not None:
-            if id in seen:
-                raise CorpusError(
-                    f"{path}:{number}: the id {id!r} is already on line {line_of(path, id)}; "
-                    "give each utterance an id of its own"
-                )
-            seen.add(id)
-        last = id
-        yield entry
-    if not last:
-        raise CorpusError(f"{path}: no utterances in it; prepare the corpus again")
+    lines, home, ids = manifest_lines(path), locator(path.parent), Ids(path)
+    while some := list(islice(lines, LINES_AT_ONCE)):
+        entries = parse(path, some, home, make)
+        ids.add([number for number, _ in some], [id for id, _ in entries])
+        yield from (entry for _, entry in entries)
+    ids.refuse_none()
 
 
-def ids_before(path: Path, line: int) -> Iterator[str]:
-    """The ids of a manifest up to a line."""
-    return (id for _, id, _ in takewhile(lambda entry: entry[0] < line, numbered_entries(path, len)))
+class Ids:
+    """The ids of a manifest, as far as it was read; in order, as `write_manifest` leaves them, they take no memory."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.last = ""
+        self.seen: set[str] | None = None  # once they are out of order
+
+    def add(self, lines: Sequence[int], ids: Sequence[str]) -> None:
+        """Those of the next lines. Raises CorpusError naming both lines that share one."""
+        if self.seen is None and not (self.last < ids[0] and all(map(lt, ids, ids[1:]))):
+            self.seen = {id for number, id in numbered_ids(self.path) if number < lines[0]}
+        if self.seen is not None:
+            for line, id in zip(lines, ids):
+                if id in self.seen:
+                    first = next(number for number, found in numbered_ids(self.path) if found == id)
+                    what = f"the id {id!r} is already on line {first}"
+                    raise CorpusError(f"{self.path}:{line}: {what}; give each utterance an id of its own")
+                self.seen.add(id)
+        self.last = ids[-1]
+
+    def refuse_none(self) -> None:
+        """Raises CorpusError if the manifest has no line."""
+        if not self.last:
+            raise CorpusError(f"{self.path}: no utterances in it; prepare the corpus again")
 
 
-def line_of(path: Path, id: str) -> int:
-    """The first line of a manifest with an id."""
-    return next(number for number, found, _ in numbered_entries(path, len) if found == id)
-
-
-def numbered_entries(path: Path, make: Callable[[dict], T]) -> Iterator[tuple[int, str, T]]:
-    """Line, id and what is made of it, for every line; many are parsed at once if all is well, which is far quicker."""
+def numbered_ids(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and id of every utterance."""
     lines, home = manifest_lines(path), locator(path.parent)
     while some := list(islice(lines, LINES_AT_ONCE)):
-        try:
-            together = [(number, *entry) for (number, _), entry in zip(some, parse_together(some, home, make))]
-        except (ValueError, RecursionError):
-            together = None  # find out which
-        yield from together if together is not None else parse_apart(path, some, home, make)
+        yield from ((number, id) for (number, _), (id, _) in zip(some, parse(path, some, home, len)))
+
+
+def parse(
+    path: Path, lines: Sequence[tuple[int, bytes]], home: Callable[[str], str], make: Callable[[dict], T]
+) -> list[tuple[str, T]]:
+    """The id of every line and what is made of it; all are parsed at once if all is well, which is far quicker."""
+    try:
+        return parse_together(lines, home, make)
+    except (ValueError, RecursionError):  # find out which
+        return list(parse_apart(path, lines, home, make))
 
 
 def parse_together(
     lines: Sequence[tuple[int, bytes]], home: Callable[[str], str], make: Callable[[dict], T]
 ) -> list[tuple[str, T]]:
-    """The id of every line and what is made of it. Raises ValueError if any line must be looked at by itself.
+    """As `parse`. Raises ValueError if any line must be looked at by itself."""
+    return [(entry["id"], make(entry)) for entry in (parse_fields(each, home) for each in objects_in(lines))]
+
+
+def objects_in(lines: Sequence[tuple[int, bytes]]) -> list[dict]:
+    """The object of every line. Raises ValueError if any is something else.
 
     A line that is more or less than one object cannot hide among others: each begins and ends like an object and has
     its line end, which no string may hold, so that only a list of objects could go on in the next line.
     """
-    if not all(line.startswith(b"{") and line.endswith((b"}\n", b"}")) for _, line in lines):
-        raise ValueError
-    values = json.loads(b"[" + b",".join([line for _, line in lines]) + b"]")
+    text = b"[" + b",".join([line for _, line in lines]) + b"]"
+    whole = text.startswith(b"[{") and text.endswith((b"}\n]", b"}]")) and text.count(b"}\n,{") == len(lines) - 1
+    values = json.loads(text) if whole else []
     if len(values) != len(lines):
         raise ValueError
-    return [(entry["id"], make(entry)) for entry in (parse_fields(each, home) for each in values)]
+    return values
 
 
 def parse_apart(
     path: Path, lines: Iterable[tuple[int, bytes]], home: Callable[[str], str], make: Callable[[dict], T]
-) -> Iterator[tuple[int, str, T]]:
+) -> Iterator[tuple[str, T]]:
     for number, line in lines:
         try:
             values = parse_fields(json.loads(line), home)
-            yield number, values["id"], make(values)
-        except ValueError as error:
+            yield values["id"], make(values)
+        except (ValueError, RecursionError) as error:
             raise CorpusError(f"{path}:{number}: not an utterance: {error}") from error
 
 

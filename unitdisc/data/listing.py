@@ -135,7 +135,7 @@ def parse_loosely(line: bytes, home: Path) -> tuple[Utterance | None, list[str]]
     """The utterance of a line of a manifest, without alignment, if it has one; and everything wrong with the line."""
     try:
         values = json.loads(line)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         return None, [f"is not JSON ({fault})"]
     if faults := list(field_faults(values)):
         return None, faults

@@ -63,7 +63,8 @@ class Signals:
         What cannot be read counts for nothing here: whoever wants its features finds out why.
         """
         knows, kind = self.feature_normaliser.knows, self.features.normalise
-        new = UtteranceTable.of(utterance for utterance in utterances if not knows(utterance.speaker))
+        table = UtteranceTable.of(utterances)
+        new = table.by_speakers(speaker for speaker in table.speakers() if not knows(speaker))
         if not len(new):
             return self
         raw = replace(self, feature_normaliser=Normaliser("none", {}))

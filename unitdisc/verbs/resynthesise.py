@@ -71,9 +71,8 @@ def resynthesise(
         )
     usable = usable_table(corpus, features, allow_pipes)
     utterances = usable[:limit]
-    heard = {utterance.speaker for utterance in utterances}  # with all they say, or their units would be others
-    signals = experiment.signals(experiment_folder, None, allow_pipes)
-    signals = signals.with_speakers_of(utterance for utterance in usable if utterance.speaker in heard)
+    heard = usable.by_speakers(utterances.speakers())  # with all they say, or their units would be others
+    signals = experiment.signals(experiment_folder, None, allow_pipes).with_speakers_of(heard)
     part = part_given(drawing.given, writes_leftwards(model))
     voices = {u.id: list(dict.fromkeys(speakers)) or [own_voice(u, experiment)] for u in utterances}
     written, problems = {}, {}

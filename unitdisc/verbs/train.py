@@ -52,7 +52,6 @@ def train(
 
     Raises LostProcessError where several processes train, and another one goes away.
     """
-    keep_freed_memory()
     device = start_processes(usable_device(device))
     with together():
         train_together(config_source, corpus, folder, overrides, cache, allow_pipes, strict, device, trust)
@@ -105,6 +104,7 @@ def train_together(
         held_out = dataset(validation_set, training.seed, (0, 1))
         valid = [held_out[step] for step in range(min(held_out.plan.batches_per_epoch, VALIDATION_BATCHES))]
 
+    keep_freed_memory()  # from here on: what reading the corpus took is handed back
     calibrate = WholeUtterances(signals, training_set, training.seed)
 
     def keep(model: UnitModel) -> None:
