@@ -8,6 +8,7 @@ run, what has to be moved once if every layer were one pass over memory: its inp
 the way back, and back again the same with their gradients.
 """
 
+import argparse
 import gc
 import statistics
 import time
@@ -15,10 +16,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from machine import peak_memory, synchronise
+from machine import keep_result, machine, peak_memory, synchronise
 from torch import Tensor, nn
 
 from unitdisc.compiling import compile_log_prob
+from unitdisc.evaluation.settings import versions
 
 COPIED = {"cuda": 2**30, "cpu": 2**26}  # bytes of the large copy
 ENOUGH = 0.2  # seconds that a pace is measured for, about
@@ -67,6 +69,20 @@ class Network:
     products: Callable[[dict], list[Product]]
     numbers: Callable[[dict], int]  # that have to be moved
     values: Callable[[dict], int]  # samples or pixels of a batch
+
+
+def on_device(network: Network, sizes: dict[str, dict], unit: str, repetitions: int, args: argparse.Namespace) -> dict:
+    """The table of args.device. What is found is kept after every size, and shown if it is all there will be."""
+    device = torch.device(args.device)
+    about = machine(device, threads=args.threads, note=args.note)
+    found = {"repetitions": repetitions, "sizes": {}, "machine": about, "versions": versions()}
+    try:
+        for name, size in sizes.items():
+            found["sizes"][name] = measured(network, size, device, repetitions)
+            keep_result(found, args.output)
+    finally:
+        print(table(found, unit))
+    return found
 
 
 def measured(network: Network, size: dict, device: torch.device, repetitions: int) -> dict:

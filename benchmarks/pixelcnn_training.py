@@ -27,8 +27,7 @@ from unittest import mock
 import torch
 import torch.nn.functional as F
 from baselines.plain_pixelcnn import PlainPixelCNN
-from device_training import Network, Product, measured
-from device_training import table as device_table
+from device_training import Network, Product, on_device
 from machine import add_device, add_note_and_output, held, keep_result, machine, peak_memory
 from torch import Tensor, nn
 
@@ -70,7 +69,7 @@ def main(argv: list[str] | None = None) -> dict:
     args = parser.parse_args(argv)
     if args.device:
         sizes, repetitions = ({"tiny": TINY}, 1) if args.quick else (ON_DEVICE, args.steps)
-        return on_device(sizes, repetitions, torch.device(args.device), args)
+        return on_device(NETWORK, sizes, "pixels", repetitions, args)
     models, growing, steps = MODELS, GROWING, args.steps
     if args.quick:
         models, growing, steps = {"tiny": TINY}, {"columns": (8, 16)}, 2
@@ -84,21 +83,6 @@ def main(argv: list[str] | None = None) -> dict:
     }
     print(table(found))
     keep_result(found, args.output)
-    return found
-
-
-def on_device(sizes: dict[str, dict], repetitions: int, device: torch.device, args: argparse.Namespace) -> dict:
-    """The table of a device, kept after every size."""
-    found = {
-        "repetitions": repetitions,
-        "sizes": {},
-        "machine": machine(device, threads=args.threads, note=args.note),
-        "versions": versions(),
-    }
-    for name, size in sizes.items():
-        found["sizes"][name] = measured(NETWORK, size, device, repetitions)
-        keep_result(found, args.output)
-    print(device_table(found, "pixels"))
     return found
 
 

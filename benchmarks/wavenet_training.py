@@ -29,8 +29,7 @@ from collections.abc import Callable
 
 import torch
 from baselines.plain_wavenet import PlainWaveNet
-from device_training import Network, Product, Way, measured
-from device_training import table as device_table
+from device_training import Network, Product, Way, on_device
 from machine import add_device, add_note_and_output, keep_result, machine, peak_memory
 from torch import Tensor, nn
 
@@ -80,7 +79,7 @@ def main(argv: list[str] | None = None) -> dict:
         return {}
     repetitions = 1 if args.quick else args.repetitions
     if args.device:
-        return on_device(TINY if args.quick else ON_DEVICE, repetitions, torch.device(args.device), args)
+        return on_device(NETWORK, TINY if args.quick else ON_DEVICE, "samples", repetitions, args)
     sizes = TINY if args.quick else {name: SIZES[name] for name in args.sizes}
     found = {
         "repetitions": repetitions,
@@ -90,21 +89,6 @@ def main(argv: list[str] | None = None) -> dict:
     }
     print(table(found))
     keep_result(found, args.output)
-    return found
-
-
-def on_device(sizes: dict[str, dict], repetitions: int, device: torch.device, args: argparse.Namespace) -> dict:
-    """The table of a device, kept after every size."""
-    found = {
-        "repetitions": repetitions,
-        "sizes": {},
-        "machine": machine(device, threads=args.threads, note=args.note),
-        "versions": versions(),
-    }
-    for name, size in sizes.items():
-        found["sizes"][name] = measured(NETWORK, size, device, repetitions)
-        keep_result(found, args.output)
-    print(device_table(found, "samples"))
     return found
 
 
