@@ -36,6 +36,9 @@ class TrainingOptions:
 
     gradient_accumulation takes less memory and changes the result by rounding alone; but batch norm, the constraint and
     pooled units of `piecewise-vq`, the warm-up of `pca` and `diversity` see one part at a time.
+
+    compile fuses what the decoder does beside its matrix products, to rounding; the first step takes a minute or more.
+    It is for GPUs, where it was not measured: on a CPU a step takes longer with it.
     """
 
     steps: int = 1_000_000
