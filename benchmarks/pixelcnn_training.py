@@ -7,7 +7,11 @@ All ways have the same weights, and the same loss and gradients (tests/test_benc
 turns in one process, a step each. "Allocator keeps memory": glibc is told not to give freed memory back (baseline and
 ours alike), as its pages are slow to be had again. Memory: the most a process held during its first step more than
 before it. Bound: the matrix products that the network as we compute it cannot do without, at the pace of a large
-product in the same process, as if all else (gates, sums, softmax, copies) took no time.
+product in the same process, as if all else (gates, sums, softmax, copies) took no time. "Compiled" is torch.compile of
+the formulas (`training.compile`), in a process of its own beside the plain formulation; its memory is that of a later
+step.
+
+On a GPU (--device cuda) the table is another one: 32 and 16 bits, see benchmarks/device_training.py.
 """
 
 import argparse
@@ -18,21 +22,27 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from unittest import mock
 
 import torch
 import torch.nn.functional as F
 from baselines.plain_pixelcnn import PlainPixelCNN
+from device_training import Network, Product, on_device
+from devices import add_device, held, peak_memory
 from machine import add_note_and_output, circumstances, keep_result
 from torch import Tensor, nn
 
+from unitdisc.compiling import compile_log_prob
 from unitdisc.decoders import PixelCNN, pixelcnn, pixels
 from unitdisc.decoders.likelihoods import categorical_log_prob
 
 MODELS = {
     "small": {"channels": 16, "layers": 4, "first_kernel": 5, "batch": 16, "columns": 128, "rows": 32},
     "published": {"channels": 64, "layers": 7, "first_kernel": 7, "batch": 2, "columns": 128, "rows": 32},
+}
+ON_DEVICE = {  # of the preset's two networks, one
+    "the paper-handwriting preset's": MODELS["published"] | {"batch": 32},
+    "16 channels": MODELS["small"] | {"batch": 128},
 }
 TINY = {"channels": 4, "layers": 2, "first_kernel": 3, "batch": 2, "columns": 8, "rows": 4}
 GROWING = {"columns": (64, 128, 256, 512), "batch": (4, 8, 16, 32), "layers": (2, 4, 8), "channels": (8, 16, 32, 64)}
@@ -42,9 +52,11 @@ KEEPS = {  # freed memory
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
     "MALLOC_TOP_PAD_": str(2**28),
 }
+ANEW = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}  # or nothing would be compiled the second time
 PLAIN, CROPPED, GATES = "plain", "cropped kernels, channels last", "and gates in few passes"
 KERNELS, OURS = "and kernels' products", "and few levels apart: ours"
-CHECKPOINT = "ours, checkpoint"
+ALLOCATORS = ("as it is", "allocator keeps memory")
+CHECKPOINT, COMPILED = "ours, checkpoint", "compiled"
 
 
 def main(argv: list[str] | None = None) -> dict:
@@ -52,8 +64,12 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--steps", type=int, default=15, help="counted, of every way, after two that are not")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a model of no size: does it run?")
+    add_device(parser)
     add_note_and_output(parser)
     args = parser.parse_args(argv)
+    if args.device:
+        sizes, repetitions = ({"tiny": TINY}, 1) if args.quick else (ON_DEVICE, args.steps)
+        return on_device(NETWORK, sizes, "pixels", repetitions, args)
     models, growing, steps = MODELS, GROWING, args.steps
     if args.quick:
         models, growing, steps = {"tiny": TINY}, {"columns": (8, 16)}, 2
@@ -73,9 +89,10 @@ def ways(sizes: dict, steps: int, threads: int) -> dict[str, dict]:
     """Times of all ways under either allocator, and what they hold at most."""
     names = [PLAIN, CROPPED, GATES, KERNELS, OURS, CHECKPOINT]
     return {
-        "as it is": in_child({}, take_turns, sizes, names, steps, threads),
-        "allocator keeps memory": in_child(KEEPS, take_turns, sizes, names, steps, threads),
+        ALLOCATORS[0]: in_child({}, take_turns, sizes, names, steps, threads),
+        ALLOCATORS[1]: in_child(KEEPS, take_turns, sizes, names, steps, threads),
         "memory": {name: in_child({}, memory, sizes, name, threads) for name in names},
+        "compiled": in_child(ANEW, compiled, sizes, steps, threads),
     }
 
 
@@ -117,6 +134,16 @@ def take_turns(sizes: dict, names: list[str], steps: int, threads: int) -> dict:
     }
 
 
+def compiled(sizes: dict, steps: int, threads: int) -> dict:
+    """As `take_turns`, of the plain and the compiled formulas, with seconds of compiling and megabytes."""
+    torch.set_num_threads(threads)
+    step = stepper(sizes, COMPILED)
+    started = time.perf_counter()
+    step()
+    about = {"compiling": time.perf_counter() - started, "memory": peak_memory(step, torch.device("cpu"))}
+    return about | take_turns(sizes, [PLAIN, COMPILED], steps, threads)
+
+
 def memory(sizes: dict, name: str, threads: int) -> float:
     """Megabytes."""
     torch.set_num_threads(threads)
@@ -127,16 +154,12 @@ def memory(sizes: dict, name: str, threads: int) -> float:
     return held("VmHWM") - before
 
 
-def held(field: str) -> float:
-    """Megabytes of this process: "VmRSS" now, "VmHWM" at most so far."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split(f"{field}:")[1].split()[0]) / 1024
-
-
 def stepper(sizes: dict, name: str) -> Callable[[], Tensor]:
     """A training step, which gives its loss."""
     decoder = model(sizes, name)
     target, condition = data(sizes)
+    if name == COMPILED:
+        compile_log_prob(decoder)
 
     def step() -> Tensor:
         decoder.zero_grad()
@@ -195,6 +218,37 @@ def operations(channels: int, layers: int, first_kernel: int, batch: int, column
     return 3 * 2 * pixel * batch * columns * rows
 
 
+def products(sizes: dict) -> list[Product]:
+    """Those of `operations`, convolutions as products over their taps; what has fewer than 16 sides is left out."""
+    rows, wide = pixel_count(sizes), 2 * sizes["channels"]
+    channels, layers, reach = sizes["channels"], sizes["layers"], sizes["first_kernel"] // 2
+    shapes = [(6 * channels, wide, layers), (wide, wide, 2 * layers - 1), (channels, channels, layers + 1)]
+    shapes.append((reach * sizes["first_kernel"], channels, 1))
+    painting = Product(rows // sizes["rows"], pixels.PALETTE, sizes["rows"] * channels)
+    return [painting, *(Product(rows, *shape) for shape in shapes if min(shape[:2]) >= 16)]
+
+
+def numbers(sizes: dict) -> int:
+    """Of a layer and a pixel: forward it reads and writes past and above, and writes both gates' factors; backward it
+    reads these, past, above and their gradients, and writes two gradients. The last layer has one gate, and no past
+    comes out of it. Before and behind: the first past and above, the head's hidden layer, and their gradients."""
+    return pixel_count(sizes) * sizes["channels"] * (18 * (sizes["layers"] - 1) + 12 + 8)
+
+
+def pixel_count(sizes: dict) -> int:
+    return sizes["batch"] * sizes["columns"] * sizes["rows"]
+
+
+NETWORK = Network(
+    model=lambda way, sizes: model(sizes, PLAIN if way.plain else CHECKPOINT if way.checkpoint else OURS),
+    data=lambda sizes: data(sizes),
+    loss=lambda way, decoder, *batch: -decoder.log_prob(*batch).mean(),
+    products=products,
+    numbers=numbers,
+    values=pixel_count,
+)
+
+
 def product_pace(size: int = 1024, times: int = 5) -> float:
     """Operations per CPU second of a product of two square matrices."""
     a, b = torch.randn(size, size), torch.randn(size, size)
@@ -217,7 +271,8 @@ def table(found: dict) -> str:
             "| way | allocator | CPU ms a step | quartiles | times plain | share of the bound | MB |",
             "|---|---|---:|---:|---:|---:|---:|",
         ]
-        lines += [row(timed, allocator, way) for allocator in list(timed)[:-1] for way in timed["memory"]]
+        lines += [row(timed, allocator, way) for allocator in ALLOCATORS for way in timed["memory"]]
+        lines += [compiled_row(timed["compiled"])]
     lines += [
         "",
         "| size | | plain, CPU ms | ours | times plain | share of the bound |",
@@ -230,6 +285,13 @@ def table(found: dict) -> str:
             f"| {times['bound'] / ours:.0%} |"
         )
     return "\n".join(lines)
+
+
+def compiled_row(timed: dict) -> str:
+    """Beside the plain formulation of the same process."""
+    times = {"as it is": timed, "memory": {COMPILED: timed["memory"]}}
+    label = f"| {COMPILED}, which took {timed['compiling']:.1f} s |"
+    return row(times, "as it is", COMPILED).replace(f"| {COMPILED} |", label)
 
 
 def row(timed: dict, allocator: str, way: str) -> str:

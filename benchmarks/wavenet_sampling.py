@@ -10,6 +10,9 @@ samples, as all cost the same. Weights are random: what is drawn does not matter
 The bound: every step reads all weights once, and a sample takes two operations per weight. So no more samples than the
 bandwidth at which this machine reads an array of the weights' size allows, nor than the rate of a large product of
 matrices does; both are measured between the repetitions, as are the library's products of the model's own shapes.
+
+On a GPU (--device cuda) queues in torch and the persistent kernel (unitdisc/decoders/persistent.py) are timed by the
+clock on the wall, and the first steps of the two compared. Without a kernel (--device cpu) the queues stand alone.
 """
 
 import argparse
@@ -20,6 +23,8 @@ from dataclasses import dataclass
 
 import torch
 from baselines.naive_wavenet import NaiveWaveNet
+from device_training import pace_of
+from devices import add_device, name_of, synchronise
 from machine import add_note_and_output, circumstances, keep_result
 from torch import Tensor
 
@@ -29,6 +34,8 @@ from unitdisc.decoders.compiled import pack, sample_all
 CODES, CONDITION_DIM, STEPS_PER_CONDITION = 256, 64, 320  # 50 Hz
 SMALL, PAPER = {"channels": 64, "skip_channels": 128}, {"channels": 368, "skip_channels": 256}
 NAIVE, TORCH, COMPILED = "a pass over the past", "queues, torch", "queues, compiled"
+KERNEL = "persistent kernel"
+RATE = 16_000  # samples of a second of sound
 SECONDS = 0.5  # of a repetition, about
 LARGE = 1024  # rows and columns of the product that is taken for what the processor can do
 
@@ -57,6 +64,7 @@ TABLES = {
         Case({"channels": channels, "skip_channels": 2 * channels}, 8) for channels in (16, 32, 64, 128, 256)
     ],
 }
+ON_DEVICE = [Case(options, batch) for options in (PAPER, SMALL) for batch in (1, 8, 64, 256)]
 QUICK = {"quick": [Case({"channels": 8, "skip_channels": 8, "layers": 3}, 2, ALL)]}
 
 
@@ -66,9 +74,12 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--threads", type=int, default=1, help="more than one are timed by the clock on the wall")
     parser.add_argument("--tables", nargs="*", help=f"some of: {', '.join(TABLES)}")
     parser.add_argument("--quick", action="store_true", help="a model of no size")
+    add_device(parser)
     add_note_and_output(parser)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
+    if args.device:
+        return on_device(QUICK["quick"] if args.quick else ON_DEVICE, torch.device(args.device), args)
     chosen = QUICK if args.quick else {name: TABLES[name] for name in args.tables or TABLES}
     clock = time.process_time if args.threads == 1 else time.perf_counter
     seconds = 0.01 if args.quick else SECONDS
@@ -82,6 +93,77 @@ def main(argv: list[str] | None = None) -> dict:
     print(report(found))
     keep_result(found, args.output)
     return found
+
+
+def on_device(cases: list[Case], device: torch.device, args: argparse.Namespace) -> dict:
+    """The table of a device, kept after every row."""
+    found = {"rows": [], **circumstances(threads=args.threads, note=args.note, **name_of(device))}
+    try:
+        for case in cases:
+            found["rows"].append(drawn_on(case, device, args.repetitions, 0.01 if args.quick else SECONDS))
+            keep_result(found, args.output)
+    finally:
+        print(device_report(found))
+    return found
+
+
+@torch.inference_mode()
+def drawn_on(case: Case, device: torch.device, repetitions: int, seconds: float) -> dict:
+    """Samples a second, all streams together, of either way; the bound; the streams of which both draw the same."""
+    torch.manual_seed(0)
+    decoder = WaveNet(CONDITION_DIM, CODES, **case.options).to(device).eval()
+    ways, begin = {TORCH: decoder.sample_with_torch}, numbers_for(case.batch, 1, device)
+    if device.type == "cuda":
+        from unitdisc.decoders.persistent import sample_on_gpu  # which needs Triton
+
+        weights = decoder.stack, decoder.start, decoder.embed.weight, decoder.head
+        ways[KERNEL] = lambda condition, uniform: sample_on_gpu(*weights, condition, uniform, 1.0)
+    first = {way: draw(*begin) for way, draw in ways.items()}  # compiles, too
+    rates, spread = {}, {}
+    for way, draw in ways.items():
+        once = timed(Work(lambda: (draw(*begin), synchronise(device)), 1), 1, time.perf_counter)  # noqa: B023
+        inputs = numbers_for(case.batch, max(1, round(seconds / once)), device)
+        work = Work(lambda: (draw(*inputs), synchronise(device)), inputs[1].numel())  # noqa: B023
+        found = [work.amount / timed(work, 1, time.perf_counter) for _ in range(repetitions)]
+        rates[way], spread[way] = statistics.median(found), [min(found), max(found)]
+    size = sum(matrix.numel() for matrix in matrices(decoder))
+    whole, large = torch.randn(size, device=device), torch.randn(4 * LARGE, 4 * LARGE, device=device)
+    read = 4 * size / pace_of(whole.sum, device)
+    peak = 2 * (4 * LARGE) ** 3 / pace_of(lambda: large @ large, device)
+    bounds = {"reading the weights": read / (4 * size) * case.batch, "products": peak / (2 * size)}
+    row = {"model": case.name, "streams": case.batch, "samples_per_second": rates, "spread": spread, "bounds": bounds}
+    same = (first[TORCH] == first[KERNEL]).all(1).sum().item() if KERNEL in first else None
+    return row | {"same_streams": same}
+
+
+def numbers_for(batch: int, conditions: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Conditions, and random numbers for the samples they hold for."""
+    condition = torch.randn(batch, conditions, CONDITION_DIM, device=device)
+    return condition, torch.rand(batch, conditions * STEPS_PER_CONDITION, device=device)
+
+
+def device_report(found: dict) -> str:
+    """Markdown."""
+    about = found["machine"]
+    where = about.get("gpu", f"Not run on a GPU, but on {about['processor']}")
+    lines = [
+        f"{where}, torch {found['versions']['torch']}. {about['note']}".strip(),
+        "",
+        "| model | streams | way to draw | samples a second | from, to | times real time at 16 kHz, together | each | "
+        "bound | share | streams as torch draws them |",
+        "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in found["rows"]:
+        binds, bound = min(row["bounds"].items(), key=lambda pair: pair[1])
+        for way, rate in row["samples_per_second"].items():
+            low, high = row["spread"][way]
+            same = "" if way == TORCH else f"{row['same_streams']} of {row['streams']}, {STEPS_PER_CONDITION} steps"
+            lines.append(
+                f"| {row['model']} | {row['streams']} | {way} | {rate:,.0f} | {low:,.0f}, {high:,.0f} | "
+                f"{rate / RATE:,.2f} | {rate / RATE / row['streams']:,.2f} | {bound:,.0f} ({binds}) | "
+                f"{100 * rate / bound:.1f} % | {same} |"
+            )
+    return "\n".join(lines)
 
 
 @torch.inference_mode()

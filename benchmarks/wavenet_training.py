@@ -8,13 +8,18 @@ benchmarks/baselines/plain_wavenet.py. Every row that follows switches one thing
 `gates`: gated layers forward and backward by hand (unitdisc/decoders/gated.py), with torch's cross-entropy;
 `output`: the output layer and the cross-entropy in pieces as well, which is what training does;
 `kept memory`: the allocator keeps what is freed (unitdisc/memory.py), in a process of its own beside the plain form;
-`checkpoint`: the gates are computed a second time instead of being kept.
+`checkpoint`: the gates are computed a second time instead of being kept;
+`compiled`: torch.compile of the formulas (`training.compile`), in a process of its own beside the plain form.
 The bound is the time that the matrix products alone would take at the rate of like products in the same run, for the
-products that our form needs. Peak memory is that of a process that takes steps of one kind alone.
+products that our form needs. Peak memory is that of a process that takes steps of one kind alone, and of `compiled`
+that of its second step.
+
+On a GPU (--device cuda) the table is another one: 32 and 16 bits, see benchmarks/device_training.py.
 """
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -24,9 +29,12 @@ from collections.abc import Callable
 
 import torch
 from baselines.plain_wavenet import PlainWaveNet
+from device_training import Network, Product, Way, on_device
+from devices import add_device, peak_memory
 from machine import add_note_and_output, circumstances, keep_result
 from torch import Tensor, nn
 
+from unitdisc.compiling import compile_log_prob
 from unitdisc.decoders import WaveNet
 from unitdisc.decoders.likelihoods import categorical_log_prob
 from unitdisc.memory import keep_freed_memory
@@ -45,9 +53,14 @@ SIZES = {
     "the paper's layers": SMALL | {"batch": 1, "channels": 368, "skip_channels": 256},
 }
 TINY = {"tiny": {"batch": 2, "samples": 640, "layers": 3, "channels": 8, "skip_channels": 8}}
+ON_DEVICE = {
+    "the paper preset's": {"batch": 64, "samples": 5120, "layers": 20, "channels": 368, "skip_channels": 256},
+    "64 channels": SMALL | {"batch": 64, "samples": 5120},
+}
 CONDITION_DIM, CODES, SAMPLES_PER_CONDITION = 128, 256, 320  # the conditioner's default; mu-law; 50 Hz
 PLAIN, GATES, OUTPUT, CHECKPOINT = "plain", "gates", "output", "checkpoint"
 KEPT, KEPT_PLAIN = "output, kept memory", "plain, kept memory"
+COMPILED, COMPILED_PLAIN = "compiled", "plain, beside compiled"
 
 
 def main(argv: list[str] | None = None) -> dict:
@@ -56,6 +69,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--quick", action="store_true", help="a model of no size, once: only to see that all runs")
+    add_device(parser)
     add_note_and_output(parser)
     parser.add_argument("--part", help=argparse.SUPPRESS)  # one job in a process of its own
     args = parser.parse_args(argv)
@@ -63,8 +77,10 @@ def main(argv: list[str] | None = None) -> dict:
     if args.part:
         print(json.dumps(part(**json.loads(args.part))))
         return {}
-    sizes = TINY if args.quick else {name: SIZES[name] for name in args.sizes}
     repetitions = 1 if args.quick else args.repetitions
+    if args.device:
+        return on_device(NETWORK, TINY if args.quick else ON_DEVICE, "samples", repetitions, args)
+    sizes = TINY if args.quick else {name: SIZES[name] for name in args.sizes}
     found = {
         "repetitions": repetitions,
         "sizes": {name: costs(size, repetitions, args.threads) for name, size in sizes.items()},
@@ -77,20 +93,25 @@ def main(argv: list[str] | None = None) -> dict:
 
 def costs(size: dict, repetitions: int, threads: int) -> dict:
     """Seconds of every kind of step, the bound, and megabytes."""
+    anew = os.environ | {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}  # or nothing would be compiled the second time
 
     def apart(kinds: list[str], keep: bool, repetitions: int) -> dict:
         job = json.dumps({"size": size, "kinds": kinds, "keep": keep, "repetitions": repetitions})
         command = [sys.executable, __file__, "--threads", str(threads), "--part", job]
-        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=anew).stdout)
 
     first = apart([PLAIN, GATES, OUTPUT, CHECKPOINT], False, repetitions)
     second = apart([PLAIN, OUTPUT], True, repetitions)
+    third = apart([PLAIN, COMPILED], False, repetitions)
     steps = first["steps"] | {KEPT_PLAIN: second["steps"][PLAIN], KEPT: second["steps"][OUTPUT]}
     alone = {name: (name, False) for name in first["steps"]} | {KEPT_PLAIN: (PLAIN, True), KEPT: (OUTPUT, True)}
     for name, (kind, keep) in alone.items():
         steps[name]["megabytes"] = apart([kind], keep, 0)["megabytes"]
+    steps |= {COMPILED_PLAIN: third["steps"][PLAIN] | {"megabytes": steps[PLAIN]["megabytes"]}}
+    steps |= {COMPILED: third["steps"][COMPILED] | {"megabytes": third["compiled_megabytes"]}}
     bound = statistics.median([first["bound"], second["bound"]])
-    return {"size": size, "bound": bound, "gflop": first["gflop"], "gflops": first["gflops"], "steps": steps}
+    about = {"size": size, "bound": bound, "gflop": first["gflop"], "gflops": first["gflops"]}
+    return about | {"compiling": third["compiling"], "steps": steps}
 
 
 def part(size: dict, kinds: list[str], keep: bool, repetitions: int) -> dict:
@@ -99,7 +120,10 @@ def part(size: dict, kinds: list[str], keep: bool, repetitions: int) -> dict:
         keep_freed_memory()
     steps = {kind: step_of(kind, size) for kind in kinds}
     empty = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    times, rates = {kind: [] for kind in kinds}, []
+    times, rates, compiled = {kind: [] for kind in kinds}, [], {}
+    if COMPILED in kinds:
+        compiled = {"compiling": timed(steps[COMPILED])}
+        compiled["compiled_megabytes"] = peak_memory(steps[COMPILED], torch.device("cpu"))
     for turn in range(2 + repetitions if repetitions else 1):
         for kind, step in steps.items():
             seconds = timed(step)
@@ -107,7 +131,7 @@ def part(size: dict, kinds: list[str], keep: bool, repetitions: int) -> dict:
                 times[kind].append(seconds)
         if turn >= 2:
             rates.append(products(size))
-    found = {
+    found = compiled | {
         "steps": {kind: summary(seconds) for kind, seconds in times.items() if seconds},
         "megabytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - empty) / 1024,
     }
@@ -126,6 +150,8 @@ def step_of(kind: str, size: dict) -> Callable[[], None]:
     target = torch.randint(CODES, (size["batch"], size["samples"]))
     frames = size["samples"] // SAMPLES_PER_CONDITION
     condition = torch.randn(size["batch"], frames, CONDITION_DIM, requires_grad=True)
+    if kind == COMPILED:
+        compile_log_prob(model)
 
     def step() -> None:
         model.zero_grad()
@@ -163,11 +189,8 @@ def products(size: dict, rows: int = 2048) -> tuple[float, float]:
 
     Every shape is timed on some rows, one product after the other on the same memory.
     """
-    channels, skips, layers = size["channels"], size["skip_channels"], size["layers"]
-    shapes = [(2 * channels, 2 * channels, layers), (channels, skips, layers), (channels, channels, layers - 1)]
-    shapes += [(skips, skips, 1), (skips, CODES, 1)]
     total, operations, steps = 0.0, 0, size["batch"] * size["samples"]
-    for inputs, outputs, times in shapes:
+    for inputs, outputs, times in shapes_of(size):
         x, weight, y = torch.randn(rows, inputs), torch.randn(inputs, outputs), torch.randn(rows, outputs)
         jobs = (lambda: torch.mm(x, weight, out=y), lambda: torch.mm(y, weight.t(), out=x))  # noqa: B023
         for job in (*jobs, lambda: torch.mm(x.t(), y, out=weight)):  # noqa: B023
@@ -175,6 +198,46 @@ def products(size: dict, rows: int = 2048) -> tuple[float, float]:
             total += min(timed(job)["cpu"] for _ in range(5)) * times * steps / rows
             operations += 2 * inputs * outputs * steps * times
     return total, operations
+
+
+def shapes_of(size: dict) -> list[tuple[int, int, int]]:
+    """Inputs and outputs of the products that every sample takes part in, and how many there are of each."""
+    channels, skips, layers = size["channels"], size["skip_channels"], size["layers"]
+    shapes = [(2 * channels, 2 * channels, layers), (channels, skips, layers), (channels, channels, layers - 1)]
+    return [*shapes, (skips, skips, 1), (skips, CODES, 1)]
+
+
+def model_of(way: Way, size: dict) -> nn.Module:
+    sizes = {name: size[name] for name in ("layers", "channels", "skip_channels")}
+    ours = WaveNet(CONDITION_DIM, CODES, **sizes, checkpoint=way.checkpoint)
+    return PlainWaveNet.of(ours) if way.plain else ours
+
+
+def data_of(size: dict) -> tuple[Tensor, Tensor]:
+    frames = size["samples"] // SAMPLES_PER_CONDITION
+    return torch.randint(CODES, (size["batch"], size["samples"])), torch.randn(size["batch"], frames, CONDITION_DIM)
+
+
+def numbers_of(size: dict) -> int:
+    """Of a layer and a sample: forward it reads x and the skips, and writes both and the gate's two factors; backward
+    it reads these factors, x, and the gradients of x and skips, and writes that of its own x. The head: its hidden
+    layer, kept, and gradients on either side. The input: written, and its gradient read."""
+    channels, skips = size["channels"], size["skip_channels"]
+    return values_of(size) * (size["layers"] * (9 * channels + 3 * skips) + 5 * skips + 2 * channels)
+
+
+def values_of(size: dict) -> int:
+    return size["batch"] * size["samples"]
+
+
+NETWORK = Network(
+    model=model_of,
+    data=data_of,
+    loss=lambda way, model, *batch: model(*batch) if way.plain else -model.log_prob(*batch).mean(),
+    products=lambda size: [Product(values_of(size), *shape) for shape in shapes_of(size)],
+    numbers=numbers_of,
+    values=values_of,
+)
 
 
 def table(found: dict) -> str:
@@ -192,7 +255,8 @@ def table(found: dict) -> str:
         label = f"{name}: {size['batch']} x {size['samples']}, {size['layers']} layers, "
         label += f"{size['channels']} and {size['skip_channels']} channels"
         for kind, step in row["steps"].items():
-            cpu, plain = step["cpu"], row["steps"][KEPT_PLAIN if kind == KEPT else PLAIN]["cpu"]["median"]
+            beside = {KEPT: KEPT_PLAIN, COMPILED: COMPILED_PLAIN}.get(kind, PLAIN)
+            cpu, plain = step["cpu"], row["steps"][beside]["cpu"]["median"]
             share = "" if PLAIN in kind else f"{100 * row['bound'] / cpu['median']:.0f}"
             lines.append(
                 f"| {label} | {kind} | {cpu['median']:.3f} | {cpu['least']:.3f} to {cpu['most']:.3f} | "
@@ -203,6 +267,7 @@ def table(found: dict) -> str:
         lines.append(
             f"| | bound: {row['gflop']:.1f} GFLOP at {row['gflops']:.0f} a second | {row['bound']:.3f} | | | | | | |"
         )
+        lines.append(f"| | compiling, with the first step | | | {row['compiling']['wall']:.1f} | | | | |")
     return "\n".join(lines)
 
 

@@ -86,6 +86,7 @@ def test_a_child_has_the_environment_it_is_given(pixelcnn_training):
 
 def test_all_is_timed(pixelcnn_training, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(pixelcnn_training, "in_child", lambda environment, function, *args: function(*args))
+    monkeypatch.setattr(pixelcnn_training, "compile_log_prob", lambda decoder: None)  # which takes a minute
     output = tmp_path / "found.json"
     pixelcnn_training.main(["--quick", "--output", str(output)])
     found = json.loads(output.read_text())
@@ -94,4 +95,6 @@ def test_all_is_timed(pixelcnn_training, tmp_path, capsys, monkeypatch):
         assert list(timed[allocator]["cpu"]) == list(timed["memory"])
         assert all(values[1] > 0 for values in timed[allocator]["cpu"].values())
     assert [(row["size"], row["value"]) for row in found["growing"]] == [("columns", 8), ("columns", 16)]
-    assert "| and few levels apart: ours | as it is |" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "| and few levels apart: ours | as it is |" in shown
+    assert "| compiled, which took " in shown

@@ -76,7 +76,17 @@ def shares() -> int:
 
 def uniform(batch: int, *shape: int, device: torch.device) -> Tensor:
     """Uniform numbers in [0, 1) for the items in hand: [batch, *shape]."""
+    if torch.compiler.is_compiling():
+        place = torch.empty(batch, *shape, device=device)
+        fill_uniform(place)
+        return place
     return own_rows(torch.rand(shares() * batch, *shape, device=device))
+
+
+@torch.library.custom_op("unitdisc::fill_uniform", mutates_args={"place"})
+def fill_uniform(place: Tensor) -> None:
+    """`uniform` for compiled code, which calls it as it is: whose rows these are is known only when it runs."""
+    place.copy_(uniform(*place.shape, device=place.device))
 
 
 def normal(batch: int, *shape: int, device: torch.device) -> Tensor:

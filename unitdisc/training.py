@@ -18,6 +18,7 @@ from unitdisc.alarms import alarms
 from unitdisc.batch import Batch
 from unitdisc.bottlenecks.base import perplexity
 from unitdisc.checkpoints import RunningAverage
+from unitdisc.compiling import compile_log_prob
 from unitdisc.distributed import Agreement, Part, computing, is_launched, mean_over_processes, rank, world_size
 from unitdisc.log import Log
 from unitdisc.model import ModelOutput, UnitModel
@@ -35,6 +36,9 @@ class TrainingOptions:
 
     gradient_accumulation takes less memory and changes the result by rounding alone; but batch norm, the constraint and
     pooled units of `piecewise-vq`, the warm-up of `pca` and `diversity` see one part at a time.
+
+    compile fuses what the decoder does beside its matrix products, to rounding; the first step takes a minute or more.
+    It is for GPUs, where it was not measured: on a CPU a step takes longer with it.
     """
 
     steps: int = 1_000_000
@@ -53,6 +57,7 @@ class TrainingOptions:
     workers: int = 0  # processes that prepare batches
     order: str = "auto"  # "random", "shards" (read from beginning to end), or by shards if all of the corpus is in tars
     precision: str = "float32"  # or "bfloat16": of products in encoder and decoder (autocast); all else in 32 bits
+    compile: bool = False  # the decoder in training, by torch.compile: Triton on a GPU, C++ on a CPU
 
     def __post_init__(self):
         for name, known in (("order", ORDERS), ("precision", PRECISIONS)):
@@ -64,6 +69,8 @@ class TrainingOptions:
         if self.batch_size % (world_size() * self.gradient_accumulation):
             parts = f", {self.gradient_accumulation} parts each" if self.gradient_accumulation > 1 else ""
             raise ValueError(f"batch_size {self.batch_size} must be a multiple of the {world_size()} processes{parts}")
+        if self.compile and not self.crop:
+            raise ValueError("compile needs crops of one length, not whole utterances; give a crop, or leave it out")
         if not all(isinstance(step, int) for step in self.halve_at):
             raise ValueError(f"halve_at must be a list of steps, not {self.halve_at!r}")
 
@@ -92,6 +99,8 @@ class Trainer:
         self.progress = progress
         self.model = build().to(self.device)
         self.average = RunningAverage(self.model, build().to(self.device), options.average_decay)
+        if options.compile:
+            compile_log_prob(self.model.decoder)
         self.optimiser = adam(self.model, options.learning_rate)
         self.step = 0
         self.symptoms: set[str] = set()  # of collapse, at the last validation

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from unitdisc.decoders.gated import GatedSteps
+from unitdisc.decoders.gated import GatedSteps, gated_steps
 from unitdisc.decoders.likelihoods import working_type
 from unitdisc.distributed import uniform
 
@@ -37,12 +38,17 @@ class GatedLayer(nn.Module):
     def all_steps(self, x: Tensor, skips: Tensor, by_condition: Tensor, keep: bool) -> tuple[Tensor | None, Tensor]:
         """x [S, B, C], skips [S, B, K], what condition and bias give to the gates [L, B, 2 * C] -> x, skips.
 
-        Adds to the skips in place. keep: the factors of the gates for the way back, or compute them again.
+        May add to the skips in place. keep: the factors of the gates for the way back, or compute them again.
         """
         matrices = [self.gates.weight, self.skip.weight]
         matrices += [None, None] if self.residual is None else [self.residual.weight, self.residual.bias]
         cast = [None if matrix is None else matrix.to(x.dtype) for matrix in matrices]
-        return GatedSteps.apply(x, skips, by_condition, *cast, self.delays, keep)
+        inputs = (x, skips, by_condition, *cast, self.delays)
+        if not torch.compiler.is_compiling():
+            return GatedSteps.apply(*inputs, keep)
+        if keep or not torch.is_grad_enabled():
+            return gated_steps(*inputs)
+        return checkpoint(gated_steps, *inputs, use_reentrant=False, preserve_rng_state=False)
 
 
 def gated(gates: Tensor) -> Tensor:

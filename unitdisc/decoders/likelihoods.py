@@ -44,6 +44,8 @@ def projected_log_prob(hidden: Tensor, weight: Tensor, bias: Tensor, codes: Tens
     """
     dtype = working_type(hidden)
     rows, matrix, own = hidden.flatten(0, -2).to(dtype), weight.to(dtype), bias.to(dtype)
+    if torch.compiler.is_compiling():  # which fuses the softmax itself, and keeps of it what it needs
+        return categorical_log_prob(F.linear(rows, matrix, own), codes.flatten()).view(codes.shape)
     keep = keep and torch.is_grad_enabled()
     return ProjectedLogProb.apply(rows, matrix, own, codes.flatten(), keep).view(codes.shape)
 

@@ -13,7 +13,7 @@ MANY = 2**16  # gates from which on they take longer than it takes to begin with
 def gated(gates: Tensor, by_condition: Tensor) -> Tensor:
     """tanh(signal) * sigmoid(gate): [..., 2 * C] and what the condition adds to them, which broadcasts -> [..., C]."""
     bits_enough = gates.dtype == by_condition.dtype and gates.dtype in (torch.float32, torch.float64)
-    if bits_enough and gates.numel() >= MANY:
+    if bits_enough and gates.numel() >= MANY and not torch.compiler.is_compiling():
         return Gated.apply(gates, by_condition)
     signal, gate = (gates + by_condition).chunk(2, dim=-1)
     return signal.tanh() * gate.sigmoid()
@@ -85,5 +85,7 @@ def pointwise(x: Tensor, linear: nn.Linear) -> Tensor:
 
 
 def on_cpu(x: Tensor) -> bool:
-    """In 32-bit numbers that stay so: where the ways that are chosen here were timed."""
+    """In 32-bit numbers that stay so, and not compiled: where the ways that are chosen here were timed."""
+    if torch.compiler.is_compiling():
+        return False
     return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")

@@ -12,6 +12,7 @@ import numpy as np
 
 from unitdisc import config, console
 from unitdisc.calibration import WholeUtterances
+from unitdisc.compiling import check_compiler
 from unitdisc.corpus import held_out_places
 from unitdisc.data.columns import Columns
 from unitdisc.data.crops import CropPlan
@@ -33,7 +34,7 @@ MOST_VALIDATION = 64  # utterances
 VALIDATION_BATCHES = 8
 MAY_CHANGE = {  # between a stop and a resume
     f"training.{name}"
-    for name in ("steps", "gradient_accumulation", "valid_every", "checkpoint_every", "log_every", "workers")
+    for name in ("steps", "gradient_accumulation", "valid_every", "checkpoint_every", "log_every", "workers", "compile")
 } | {"decoder.checkpoint"}
 
 
@@ -78,6 +79,8 @@ def train_together(
     stride, context = geometry(Experiment(options, ["?"], {}))  # a wrong option shows now, not after the corpus is read
     crop = training.crop or None
     CropPlan([1], training.batch_size, crop, stride, training.seed)
+    if training.compile:
+        check_compiler(device)
     utterances = usable_table(corpus, features, allow_pipes, strict, thorough=True, cache=cache, trust=trust)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
     corpus_used = description(corpus, utterances, features)

@@ -1,0 +1,212 @@
+"""Compiled decoders are the eager ones to rounding, and training with them is compiled once."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import safetensors.torch
+import soundfile
+import torch
+from tiny import OPTIONS
+
+from unitdisc import compiling, config
+from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.decoders import DECODERS
+from unitdisc.training import TrainingOptions
+from unitdisc.verbs import train as verb
+from unitdisc.verbs.train import train
+
+SIZE, ROWS = 24, 5
+SMALL = {"channels": 8, "layers": 2}
+PIXELS = {"channels": 4, "layers": 2, "first_kernel": 3}
+CASES = {
+    "wavenet": ("wavenet", SMALL | {"skip_channels": 12, "cycle": 3}),
+    "wavenet, three taps, checkpoint": ("wavenet", SMALL | {"skip_channels": 12, "kernel": 3, "checkpoint": True}),
+    "frames": ("frames", SMALL),
+    "frames, checkpoint": ("frames", SMALL | {"checkpoint": True}),
+    "columns": ("columns", SMALL),
+    "deconv": ("deconv", {"channels": 8}),
+    "pixelcnn": ("pixelcnn", PIXELS | {"direction": "both", "history_dropout": 0.3}),
+    "pixelcnn, wide, checkpoint": ("pixelcnn", PIXELS | {"channels": 64, "checkpoint": True}),
+    "pixelcnn, mixture": ("pixelcnn", PIXELS | {"levels": 16, "output": "logistic-mixture"}),
+}
+
+
+@pytest.fixture(autouse=True)
+def anew():
+    """What other tests compiled counts for nothing, and nothing is compiled a second time."""
+    torch.compiler.reset()
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        yield
+
+
+@pytest.fixture
+def by_eager_kernels(monkeypatch):
+    """Traced and derived as ever, but not made into programs, which takes a minute."""
+    compile_with_inductor = torch.compile
+    monkeypatch.setattr(
+        torch, "compile", lambda function, **options: compile_with_inductor(function, backend="aot_eager", **options)
+    )
+
+
+def made(case: str) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:
+    """A decoder, a target and a condition."""
+    kind, options = CASES[case]
+    decoder = DECODERS[kind](3, 256 if kind == "wavenet" else ROWS, **options).train()
+    if kind == "frames":
+        target = torch.randn(2, SIZE, ROWS)
+    else:
+        shape = (2, SIZE) if kind == "wavenet" else (2, SIZE, ROWS)
+        target = torch.randint(256 if kind == "wavenet" else decoder.levels, shape)
+    return decoder, target, torch.randn(2, 4, 3, requires_grad=True)
+
+
+def step(decoder, target, condition, half: bool = False) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Log-probabilities, and the gradients of a weighted sum of them."""
+    decoder.zero_grad()
+    condition.grad = None
+    torch.manual_seed(1)  # what is hidden from the decoder
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        found = decoder.log_prob(target, condition, torch.tensor([SIZE, SIZE - 4]))
+    (found * torch.linspace(1, 2, SIZE)).mean().backward()
+    gradients = {name: weight.grad.clone() for name, weight in decoder.named_parameters()}
+    return found.detach(), gradients | {"condition": condition.grad}
+
+
+def assert_the_same_compiled(case: str) -> None:
+    decoder, target, condition = made(case)
+    names = list(decoder.state_dict())
+    expected = step(decoder, target, condition)
+    compiling.compile_log_prob(decoder)
+    torch._dynamo.utils.counters.clear()
+    for _ in range(2):
+        found = step(decoder, target, condition)
+    counted = torch._dynamo.utils.counters
+    assert counted["stats"]["unique_graphs"] == 1
+    assert not counted["graph_break"]
+    assert list(decoder.state_dict()) == names
+    torch.testing.assert_close(found[0], expected[0])
+    for name, gradient in expected[1].items():
+        torch.testing.assert_close(found[1][name], gradient, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("case", ["wavenet, three taps, checkpoint", "columns", "deconv", "pixelcnn"])
+def test_loss_and_gradients_of_the_formulas_are_those_of_the_eager_way(by_eager_kernels, case):
+    assert_the_same_compiled(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_loss_and_gradients_of_the_program_are_those_of_the_eager_way(case):
+    assert_the_same_compiled(case)
+
+
+@pytest.mark.parametrize("case", ["wavenet", "pixelcnn, wide, checkpoint"])
+def test_sixteen_bits_are_taken_from_an_autocast_around(by_eager_kernels, case):
+    decoder, target, condition = made(case)
+    full = step(decoder, target, condition)
+    compiling.compile_log_prob(decoder)
+    found = step(decoder, target, condition, half=True)
+    assert not torch.equal(found[0], full[0])
+    torch.testing.assert_close(found[0], full[0], rtol=0.02, atol=0)
+    expected, gradients = (torch.cat([value.flatten() for value in grads.values()]) for _, grads in (full, found))
+    assert (gradients - expected).norm() < 0.15 * expected.norm()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(0)
+    utterances = []
+    for i in range(12):  # of fewer none are held out
+        ticks = 8_000 + 320 * i  # validation sees utterances of several lengths
+        soundfile.write(folder / f"u{i}.wav", 0.1 * rng.standard_normal(ticks), 16_000)
+        utterances.append(Utterance(f"u{i}", str(folder / f"u{i}.wav"), f"s{i % 2}", ticks, 16_000))
+    write_manifest(folder / "train.jsonl", utterances)
+    return folder / "train.jsonl"
+
+
+def trained(corpus, folder, **options) -> tuple[list[dict], dict[str, torch.Tensor]]:
+    """Losses of all steps, and the weights; options with "__" for "."."""
+    settings = OPTIONS | {"training.valid_share": 0.3} | {k.replace("__", "."): v for k, v in options.items()}
+    if "decoder.kind" in settings:
+        del settings["target.bins"]
+    train("small", corpus, folder, [f"{name}={value}" for name, value in settings.items()], device="cpu")
+    return losses_in(folder), safetensors.torch.load_file(folder / "model.safetensors")
+
+
+def losses_in(folder) -> list[dict]:
+    return [json.loads(line)["losses"] for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def assert_the_same_training(corpus, folder, **options) -> None:
+    """To judge by losses: of a gradient that is nothing but rounding, Adam makes a step of a certain length."""
+    first, eager = trained(corpus, folder / "eager", **options)
+    second, compiled = trained(corpus, folder / "compiled", training__compile="true", **options)
+    for one, other in zip(first, second, strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+    assert eager.keys() == compiled.keys()
+
+
+@pytest.fixture
+def a_compiler(monkeypatch):
+    monkeypatch.setattr(verb, "check_compiler", lambda device: None)
+
+
+def test_compiled_training_learns_the_same_and_compiles_once(by_eager_kernels, a_compiler, corpus, tmp_path):
+    """In two parts a step, with hidden frames and two validations of whole utterances."""
+    torch._dynamo.utils.counters.clear()
+    assert_the_same_training(corpus, tmp_path, training__gradient_accumulation=2, decoder__history_dropout=0.3)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+    assert len(losses_in(tmp_path / "compiled")) == 8
+
+
+def test_a_run_may_go_on_compiled_and_eager(by_eager_kernels, a_compiler, corpus, tmp_path):
+    expected, _ = trained(corpus, tmp_path / "eager")
+    trained(corpus, tmp_path / "other", training__steps=3, training__compile="true")
+    found, _ = trained(corpus, tmp_path / "other")
+    assert found == [pytest.approx(losses, rel=1e-4) for losses in expected]
+
+
+@pytest.mark.slow
+def test_training_by_programs_learns_the_same(corpus, tmp_path):
+    wavenet = {"decoder__kind": '"wavenet"', "decoder__skip_channels": 12}
+    assert_the_same_training(corpus, tmp_path, training__crop=4, training__steps=3, **wavenet)
+
+
+@pytest.mark.slow
+def test_two_processes_follow_one(corpus, tmp_path):
+    """Compiled and with layers computed twice, both."""
+    common = OPTIONS | {"decoder.checkpoint": "true", "training.compile": "true", "training.valid_share": 0.3}
+    settings = [part for name, value in common.items() for part in ("--set", f"{name}={value}")]
+    root = str(verb.__file__).rpartition("/unitdisc/")[0]
+    for processes in (1, 2):
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", "unitdisc"]
+        arguments = ["train", "small", str(corpus), str(tmp_path / str(processes)), "--device=cpu", *settings]
+        environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+        subprocess.run([sys.executable, *launcher, *arguments], env=environment, check=True, capture_output=True)
+    one, two = (losses_in(tmp_path / str(processes)) for processes in (1, 2))
+    assert two == [pytest.approx(losses, rel=1e-4) for losses in one]
+
+
+def test_whole_utterances_are_not_compiled():
+    with pytest.raises(config.ConfigError, match="compile needs crops of one length"):
+        config.construct("[training]", TrainingOptions, {"compile": True, "crop": 0})
+
+
+def test_a_missing_compiler_is_told_before_anything_is_read(tmp_path):
+    """With its cure, by the command line, which has no compiler on its path."""
+    arguments = ["train", "small", str(tmp_path / "none.jsonl"), str(tmp_path / "exp"), "--device", "cpu"]
+    done = subprocess.run(
+        [sys.executable, "-m", "unitdisc", *arguments, "--set", "training.compile=true"],
+        env={"PATH": "", "CXX": "no-such-compiler", "PYTHONPATH": str(verb.__file__).rpartition("/unitdisc/")[0]},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "training.compile: torch.compile does not work here" in done.stderr
+    assert "install a C++ compiler" in done.stderr
+    assert "Traceback" not in done.stderr
