@@ -97,8 +97,8 @@ def test_samples_are_drawn_on_a_device(script, tmp_path, capsys, monkeypatch):
 
 
 def test_memory_is_that_of_a_job_alone(script):
-    machine = script("machine")
+    devices = script("devices")
     large = torch.zeros(64 * 2**18) + 1  # 64 MB of before
-    found = machine.peak_memory(lambda: torch.zeros(40 * 2**18) + 1, CPU)
+    found = devices.peak_memory(lambda: torch.zeros(40 * 2**18) + 1, CPU)
     assert 75 < found < 100  # twice 40 MB
-    assert machine.peak_memory(lambda: large.sum(), CPU) < 20
+    assert devices.peak_memory(lambda: large.sum(), CPU) < 20

@@ -13,8 +13,9 @@ import torch
 from tiny import OPTIONS
 
 from unitdisc import compiling, config
-from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.decoders import DECODERS
+from unitdisc.manifests import write_manifest
 from unitdisc.training import TrainingOptions
 from unitdisc.verbs import train as verb
 from unitdisc.verbs.train import train
