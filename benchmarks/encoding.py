@@ -28,7 +28,8 @@ from unitdisc.config import read
 from unitdisc.data.audio import read_audio
 from unitdisc.data.loading import Signals, whole_utterances
 from unitdisc.encoding import FRAMES_IN_A_BATCH, encode, encode_batch
-from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
+from unitdisc.encodings import Encoding, centres_in_ticks
+from unitdisc.encodings_writer import EncodingsWriter
 from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment
 from unitdisc.kaldi import read_corpus

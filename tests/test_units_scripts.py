@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tiny import tree
 
-from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError
+from unitdisc.encodings_writer import EncodingsWriter
 
 EVAL = Path(__file__).parent.parent / "eval"
 
