@@ -11,7 +11,7 @@ from tiny import settings
 
 from unitdisc.corpus import Utterance, read_manifest, write_manifest
 from unitdisc.data import listening
-from unitdisc.data.heard import NAME, GoodRecordings
+from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.table import UtteranceTable
 from unitdisc.data.validation import check_recordings, validate
 
@@ -100,7 +100,7 @@ def test_a_rate_is_said_to_be_mislisted_even_if_resampling_was_allowed_before(co
 
 def test_a_glance_is_not_kept_but_spared(corpus, opened, tmp_path):
     check(corpus, tmp_path / "cache", thorough=False)
-    assert not (tmp_path / "cache" / NAME).exists()
+    assert not (tmp_path / "cache").exists()
     check(corpus, tmp_path / "cache")
     opened.clear()
     check(corpus, tmp_path / "cache", thorough=False)
@@ -110,11 +110,13 @@ def test_a_glance_is_not_kept_but_spared(corpus, opened, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"torn", b"\x93NUMPY"])
 def test_a_damaged_record_counts_as_none(corpus, opened, tmp_path, content):
     check(corpus, tmp_path / "cache")
-    (tmp_path / "cache" / NAME).write_bytes(content)
+    (record,) = (tmp_path / "cache").iterdir()
+    record.write_bytes(content)
     opened.clear()
     check(corpus, tmp_path / "cache")
     assert len(opened) == 4
-    assert len(np.load(tmp_path / "cache" / NAME)) == 4
+    (record,) = (tmp_path / "cache").iterdir()
+    assert len(np.load(record)) == 4
 
 
 def test_without_a_folder_nothing_is_kept(corpus, opened):
