@@ -10,6 +10,7 @@ from unitdisc import line_index, sorted_lines
 from unitdisc.encodings import Encoding, Encodings, EncodingsError
 from unitdisc.encodings_writer import EncodingsWriter
 from unitdisc.sharding import WHOLE, Shard
+from unitdisc.unit_lists import utterance_of
 
 SETTINGS = {"point": "bottleneck", "stride": 320, "offset": 160.0}
 FIRST, SECOND = Shard(1, 2), Shard(2, 2)
@@ -32,6 +33,27 @@ def read(folder: Path) -> dict[str, int]:
     found = Encodings.open(folder)
     assert all(each.frames[0, 0] == each.codes[0] for each in found)
     return {each.utterance: int(each.codes[0]) for each in found}
+
+
+@pytest.mark.parametrize("utterance", ["a", 'a"b', "a\\\\", "é", "\ud800", ', "codes": [1]}'])
+@pytest.mark.parametrize("codes", [None, [], [3], [1, 22, 333]])
+def test_only_whole_lines_count(utterance, codes):
+    for ascii in {True, utterance == "\ud800"}:  # halves of characters cannot be written otherwise
+        line = json.dumps({"utterance": utterance, "codes": codes}, ensure_ascii=ascii).encode()
+        assert utterance_of(line) == utterance_of(line + b"\r\n") == utterance
+        assert [utterance_of(line[:end]) for end in range(len(line))] == [None] * len(line)
+        assert [utterance_of(line[:end] + line) for end in range(1, len(line))] == [None] * (len(line) - 1)
+
+
+@pytest.mark.parametrize(
+    "line", [b"[]", b"{}", b'{"utterance": "a"}', b'{"utterance": 1, "codes": []}', b"\xff", b"[" * 9999]
+)
+def test_other_lines_do_not_count(line):
+    assert utterance_of(line) is None
+
+
+def test_lines_may_look_otherwise():
+    assert utterance_of(b'{"codes":[1,2],"utterance":"\xc3\xa9"}\n') == "é"
 
 
 def test_a_shard_knows_what_others_wrote(tmp_path):
@@ -115,6 +137,7 @@ def test_names_of_the_same_hash_are_told_apart(tmp_path, monkeypatch):
     write(first, "ab", 1)
     first.finish("ab")
     again = EncodingsWriter(tmp_path, SETTINGS, FIRST)
+    again.save_array(tmp_path / "c.npy", np.zeros((3, 2)))
     assert "c" not in again
     assert "b" in again
     missing = [name for name in "ab" if name not in again]
@@ -144,10 +167,14 @@ def test_a_line_whose_array_is_gone_goes_too(tmp_path):
     write(whole, "abc")
     whole.finish()
     (tmp_path / "a.npy").unlink()
-    shard = EncodingsWriter(tmp_path, SETTINGS, FIRST)
+    shard, other = (EncodingsWriter(tmp_path, SETTINGS, shard) for shard in (FIRST, SECOND))
     assert not shard.is_current("a", 3, None)
     shard.finish("ac")  # for its recording is gone, too
     assert read(tmp_path) == {"b": 1, "c": 1}
+    assert other.units.part.exists(), "it is at work"
+    write(other, "b", 2)
+    other.finish("b")
+    assert read(tmp_path) == {"b": 2, "c": 1}
 
 
 def test_a_shard_that_others_remain_of_is_not_forgotten(tmp_path):

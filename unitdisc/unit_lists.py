@@ -25,7 +25,8 @@ from unitdisc.sorted_lines import SortedLines
 
 UNITS = "units.jsonl"
 OF_SHARD = re.compile(r"units\.jsonl\.(\d+)-of-(\d+)(\.part)?")
-USUAL = re.compile(rb'\{"utterance": ("(?:[^"\\]|\\.)*"), "codes": (?:null|\[[0-9, ]*\])\}\s*')  # as written here
+USUAL = re.compile(rb'\{"utterance": ("(?:[^"\\]|\\.)*"), "codes": (null|\[)')  # as lines begin that are written here
+NUMBERS, ENDS = b"0123456789, ", {b"null": b"}", b"[": b"]}"}  # and go on, and end
 FARTHEST = 1 << 44  # bytes into a list
 
 
@@ -75,7 +76,8 @@ def what_is_missing(folder: Path) -> str | None:
 def utterance_of(line: bytes) -> str | None:
     """The utterance of a line, None if the line is damaged."""
     try:
-        if usual := USUAL.fullmatch(line):
+        usual = USUAL.match(line)
+        if usual and line[usual.end() :].translate(None, NUMBERS).strip() == ENDS[usual[2]]:
             return json.loads(usual[1])
         entry = json.loads(line.decode("utf-8"))
         return entry["utterance"] if "codes" in entry and isinstance(entry["utterance"], str) else None
