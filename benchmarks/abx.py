@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from machine import keep_result, machine
+from machine import circumstances, keep_result
 from numba import njit
 from threadpoolctl import threadpool_limits
 
@@ -32,7 +32,6 @@ from unitdisc.evaluation.abx import AbxProtocol, abx, read_items
 from unitdisc.evaluation.abx.distances import angle_row
 from unitdisc.evaluation.abx.products import multiply
 from unitdisc.evaluation.abx.warping import LANES, STATE, warp
-from unitdisc.evaluation.settings import versions
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))
@@ -82,8 +81,7 @@ def main(argv: list[str] | None = None) -> dict | None:
     with tempfile.TemporaryDirectory() as folder:
         found = {"runs": list(runs(args, Path(folder))), "parts": parts()}
     found |= {
-        "machine": machine(),
-        "versions": versions(),
+        **circumstances(),
     }
     print(tables(found))
     keep_result(found, args.output)

@@ -21,16 +21,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 from torch.utils.flop_counter import FlopCounterMode
 
 from unitdisc.config import read
 from unitdisc.data.audio import read_audio
-from unitdisc.data.loading import Signals, whole_utterances
+from unitdisc.data.loading import whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.encoding import FRAMES_IN_A_BATCH, encode, encode_batch
 from unitdisc.encodings import Encoding, centres_in_ticks
 from unitdisc.encodings_writer import EncodingsWriter
-from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment
 from unitdisc.kaldi import read_corpus
 from unitdisc.model import PROBE_POINTS
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> dict:
     for preset in args.presets:
         runs = {threads: compared(preset, threads, code, args) for threads in args.threads}
         found["presets"][preset] = {"runs": runs, "split": split(preset, utterances)}
-    found |= {"machine": machine(note=args.note), "versions": versions()}
+    found |= circumstances(note=args.note)
     print(table(found))
     keep_result(found, args.output)
     return found

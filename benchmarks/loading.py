@@ -25,13 +25,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc.config import construct, read
 from unitdisc.data.cache import DiskCache, MemoryCache
-from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, frames_of
+from unitdisc.data.crops import CropPlan
+from unitdisc.data.loading import CropBatches, batches
+from unitdisc.data.signals import Signals
 from unitdisc.data.table import UtteranceTable
-from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment
 from unitdisc.training import TrainingOptions
 
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> dict:
         found["memory"] = growth(table, args.draws)
     else:
         found["presets"] = {preset: speeds(preset, table, args) for preset in args.presets}
-    found |= {"machine": machine(threads=1, note=args.note), "versions": versions()}
+    found |= circumstances(threads=1, note=args.note)
     print(as_table(found))
     keep_result(found, args.output)
     return found
@@ -77,9 +78,8 @@ def dataset_of(preset: str, table: UtteranceTable) -> tuple[CropBatches, Experim
     experiment = Experiment(options, sorted(filter(None, table.speakers())) or ["?"], {})
     encoder = experiment.build().encoder
     signals = Signals.fitted(experiment.features(), experiment.target(), table)
-    plan = CropPlan(
-        frames_of(table, signals.features), training.batch_size, training.crop or None, encoder.stride, training.seed
-    )
+    frames = table.measured(signals.features.frames_in)
+    plan = CropPlan(frames, training.batch_size, training.crop or None, encoder.stride, training.seed)
     return CropBatches(table, signals, plan, encoder.reach, experiment.speakers), experiment, training
 
 

@@ -20,9 +20,11 @@ def keep_result(found: dict, output: Path | None) -> None:
         write_json(output, found)
 
 
-def machine(**about: object) -> dict:
-    """Processor and cores, and whatever else is to be said."""
-    return {"processor": processor(), "cores": os.cpu_count(), **about}
+def circumstances(**about: object) -> dict:
+    """What figures are kept with: processor, cores and whatever else is to be said of the machine; versions."""
+    from unitdisc.evaluation.settings import versions  # takes memory that a child may be measured by
+
+    return {"machine": {"processor": processor(), "cores": os.cpu_count(), **about}, "versions": versions()}
 
 
 def processor() -> str:

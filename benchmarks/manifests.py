@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 
 RATE = 16_000
 FILES = 32  # that the names are names of; a file can have some 65,000
@@ -61,10 +61,7 @@ def main(argv: list[str] | None = None) -> dict:
                     if name == "unitdisc" or "," not in case:  # others know nothing of what comes after a comma
                         rows.append(measured(case, corpus, name, code, size, args.repeat))
                         print(rows[-1], file=sys.stderr)
-    found = {"rows": rows, "intervals": args.intervals, "machine": machine(threads=1, note=args.note)}
-    from unitdisc.evaluation.settings import versions as of_libraries
-
-    found["versions"] = of_libraries()
+    found = {"rows": rows, "intervals": args.intervals, **circumstances(threads=1, note=args.note)}
     print(table(found))
     keep_result(found, args.output)
     return found
@@ -149,7 +146,10 @@ def child(case: str, corpus: Path, folder: Path) -> dict:
 
 def read(corpus: Path, folder: Path, options: dict) -> None:
     """The manifest alone, as a list of utterances with everything, without torch."""
-    from unitdisc.corpus import read_manifest
+    try:
+        from unitdisc.manifests import read_manifest
+    except ImportError:  # an older version
+        from unitdisc.corpus import read_manifest
 
     with until_begun():
         list(read_manifest(corpus))
@@ -174,14 +174,14 @@ def encode(corpus: Path, folder: Path, options: dict) -> None:
 
     from unitdisc import encoding
     from unitdisc.config import read as read_options
-    from unitdisc.data.loading import Signals
     from unitdisc.experiment import Experiment, save_weights
     from unitdisc.verbs import encode as verb
 
     experiment = Experiment(read_options("paper", OPTIONS), ["?"], {})
     torch.manual_seed(0)
     made = folder / "experiment"
-    experiment.save(made, Signals.fitted(experiment.features(), experiment.target(), []))
+    signals = encoding.Signals  # from wherever it lives in the version that is measured
+    experiment.save(made, signals.fitted(experiment.features(), experiment.target(), []))
     save_weights(made, experiment.build())
     encoding.encode_batch = begin
     with until_begun():

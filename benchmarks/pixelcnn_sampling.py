@@ -13,13 +13,12 @@ import time
 from collections.abc import Callable
 
 import torch
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 from torch import Tensor
 
 from unitdisc.decoders import PixelCNN
 from unitdisc.decoders.compiled_pixels import ColumnSampler
 from unitdisc.decoders.likelihoods import categorical_draw
-from unitdisc.evaluation.settings import versions
 
 MODELS = {
     "small": {"channels": 16, "layers": 4, "first_kernel": 5},
@@ -53,8 +52,7 @@ def main(argv: list[str] | None = None) -> dict:
         "columns": args.columns,
         "rows": args.rows,
         "models": {name: speeds(options, shape, args.passes) for name, options in MODELS.items()},
-        "machine": machine(threads=args.threads, note=args.note),
-        "versions": versions(),
+        **circumstances(threads=args.threads, note=args.note),
     }
     print(table(found))
     keep_result(found, args.output)

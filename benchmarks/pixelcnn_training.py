@@ -24,12 +24,11 @@ from unittest import mock
 import torch
 import torch.nn.functional as F
 from baselines.plain_pixelcnn import PlainPixelCNN
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 from torch import Tensor, nn
 
 from unitdisc.decoders import PixelCNN, pixelcnn, pixels
 from unitdisc.decoders.likelihoods import categorical_log_prob
-from unitdisc.evaluation.settings import versions
 
 MODELS = {
     "small": {"channels": 16, "layers": 4, "first_kernel": 5, "batch": 16, "columns": 128, "rows": 32},
@@ -63,8 +62,7 @@ def main(argv: list[str] | None = None) -> dict:
         "models": models,
         "ways": {name: ways(sizes, steps, args.threads) for name, sizes in models.items()},
         "growing": grown(next(iter(models.values())), growing, steps, args.threads),
-        "machine": machine(threads=args.threads, note=args.note),
-        "versions": versions(),
+        **circumstances(threads=args.threads, note=args.note),
     }
     print(table(found))
     keep_result(found, args.output)

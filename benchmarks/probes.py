@@ -9,7 +9,6 @@ of 80 bands under each. Prints a table of seconds by point and task; the JSON ha
 import argparse
 import json
 import os
-import platform
 import resource
 import tempfile
 import time
@@ -17,12 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import keep_result
+from machine import circumstances, keep_result
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.probes import Corpus, ProbeOptions, probe_tasks, usual_tasks
-from unitdisc.evaluation.settings import versions
 
 RATE, STRIDE = 16_000, 320
 SECONDS = 4  # of an utterance
@@ -51,8 +49,7 @@ def main(argv: list[str] | None = None) -> dict:
         "frames": len(utterances) * SECONDS * RATE // STRIDE,
         "dimensions": POINTS,
         "options": vars(options),
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "threads": args.threads},
-        "versions": {**versions(), "torch": torch.__version__},
+        **circumstances(threads=args.threads),
     }
     show(found)
     keep_result(found, args.output)

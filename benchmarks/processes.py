@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from machine import machine
+from machine import add_note_and_output, circumstances, keep_result
 
-from unitdisc import __version__, config
+from unitdisc import config
 from unitdisc.batch import Batch
 from unitdisc.distributed import rank, start_processes, world_size
 from unitdisc.experiment import Experiment
@@ -61,8 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=PRESETS)
     parser.add_argument("--quick", action="store_true", help="a tiny model, few steps, one turn: that it runs")
-    parser.add_argument("--note", default="", help="about the machine, to be kept with the result")
-    parser.add_argument("--output", type=Path)
+    add_note_and_output(parser)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.worker:
@@ -75,11 +74,12 @@ def main(argv: list[str] | None = None) -> None:
         for preset in args.presets:
             for name, way in WAYS.items():
                 found[preset][name].append(turn(preset, way, args.batch_size, args.steps, args.quick))
-        table = "\n\n".join(f"`{preset}`, batch of {args.batch_size}:\n\n{rows(found[preset])}" for preset in found)
+        about = circumstances(threads=1, note=args.note, load=os.getloadavg()[0])
+        first = f"{about['machine']['processor']}, {os.cpu_count()} cores, one thread a process. {args.note}".strip()
+        tables = [f"`{preset}`, batch of {args.batch_size}:\n\n{rows(found[preset])}" for preset in found]
+        table = "\n\n".join([first, *tables])
         if args.output:  # after every round, for a round takes minutes
-            about = machine(threads=1, versions={"unitdisc": __version__, "torch": torch.__version__}, note=args.note)
-            about |= {"load": os.getloadavg()[0]}
-            write_json(args.output, {"machine": about, "batch_size": args.batch_size, "presets": found})
+            keep_result({"batch_size": args.batch_size, "presets": found, **about}, args.output)
             write_text(args.output.with_suffix(".md"), table + "\n")
     print(table)
 

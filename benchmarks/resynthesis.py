@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc import config
-from unitdisc.corpus import Utterance, read_manifest
-from unitdisc.data.loading import Signals
-from unitdisc.evaluation.settings import versions
+from unitdisc.corpus import Utterance
+from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment
+from unitdisc.manifests import read_manifest
 from unitdisc.model import UnitModel
 from unitdisc.verbs.resynthesise import Drawing, Wanted, draw, items_of, write
 
@@ -65,8 +65,7 @@ def main(argv: list[str] | None = None) -> dict:
             for name, options in models.items()
             for threads in args.threads
         ],
-        "machine": machine(note=args.note),
-        "versions": versions(),
+        **circumstances(note=args.note),
     }
     print(table(found))
     keep_result(found, args.output)

@@ -19,18 +19,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc import config
-from unitdisc.corpus import Utterance, read_manifest, write_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.data.audio import read_audio
 from unitdisc.data.features import Features
 from unitdisc.data.listening import Recording, listen_to_all
 from unitdisc.data.shard_plan import ShardPlan
 from unitdisc.data.table import UtteranceTable
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
-from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment
+from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.model import PROBE_POINTS
 from unitdisc.weights import weights
 
@@ -54,8 +54,7 @@ def main(argv: list[str] | None = None) -> dict:
         "model": model_costs(args.preset, args.speakers, utterances[: args.encoded]),
         "manifest": manifest_costs(utterances[0], args.listed),
         "plan": plan_costs(args.listed),
-        "machine": machine(threads=1, note=args.note),
-        "versions": versions(),
+        **circumstances(threads=1, note=args.note),
     }
     print(table(found))
     keep_result(found, args.output)

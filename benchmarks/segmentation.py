@@ -19,14 +19,13 @@ import numba
 import numpy as np
 import torch
 from baselines import distsup_merge, optimum
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 from segmentation_tables import required, tables
 from segmenters import OURS, SEGMENTERS
 from sequences import CHANGE, DIMENSIONS, FRAME_RATE, Sequence, drawn, mfcc, runs, spoken
 from threadpoolctl import threadpool_limits
 
 from unitdisc.bottlenecks.segmentation import calibrated, evaluation, exact, merge_greedily
-from unitdisc.evaluation.settings import versions
 
 EXACT_WORK = 6e9  # T * K * segments up to which the least cost itself is found
 ENOUGH = 6.0  # seconds of repetitions of one method on one sequence
@@ -63,8 +62,7 @@ def main(argv: list[str] | None = None) -> dict:
         }
     found |= {
         "drawn": {"dimensions": DIMENSIONS, "chance of a change": CHANGE},
-        "machine": machine(threads=args.threads, note=args.note),
-        "versions": versions(),
+        **circumstances(threads=args.threads, note=args.note),
     }
     found["required"] = required(found["time"])
     print(tables(found))

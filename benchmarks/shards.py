@@ -27,14 +27,14 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 
-from unitdisc.corpus import Utterance, read_manifest, write_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.data.audio import read_audio, write_audio
-from unitdisc.data.loading import CropPlan
+from unitdisc.data.crops import CropPlan
 from unitdisc.data.shard_plan import ShardPlan
 from unitdisc.data.tars import in_tar
-from unitdisc.evaluation.settings import versions
+from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.verbs.shards import PackingOptions, shards
 
 BATCH, CROP, STRIDE = 64, 32, 2
@@ -61,8 +61,7 @@ def main(argv: list[str] | None = None) -> dict:
         "reading": reading,
         "mixing": mixing(args.hours, args.shard_hours),
         "hours": args.hours,
-        "machine": machine(threads=1, note=args.note),
-        "versions": versions(),
+        **circumstances(threads=1, note=args.note),
     }
     print(table(found))
     keep_result(found, args.output)

@@ -16,15 +16,16 @@ import time
 from pathlib import Path
 
 import torch
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc import config
 from unitdisc.batch import Batch
-from unitdisc.corpus import read_manifest
-from unitdisc.data.loading import CropBatches, CropPlan, Signals
-from unitdisc.evaluation.settings import versions
+from unitdisc.data.crops import CropPlan
+from unitdisc.data.loading import CropBatches
+from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment
 from unitdisc.log import Log
+from unitdisc.manifests import read_manifest
 from unitdisc.training import Progress, Trainer, TrainingOptions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,8 +58,7 @@ def main(argv: list[str] | None = None) -> dict:
         "steps": args.steps,
         "options": options,
         "models": summary(times),
-        "machine": machine(threads=args.threads, note=args.note),
-        "versions": versions(),
+        **circumstances(threads=args.threads, note=args.note),
     }
     print(table(found))
     keep_result(found, args.output)

@@ -20,12 +20,11 @@ from dataclasses import dataclass
 
 import torch
 from baselines.naive_wavenet import NaiveWaveNet
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 from torch import Tensor
 
 from unitdisc.decoders import WaveNet
 from unitdisc.decoders.compiled import pack, sample_all
-from unitdisc.evaluation.settings import versions
 
 CODES, CONDITION_DIM, STEPS_PER_CONDITION = 256, 64, 320  # 50 Hz
 SMALL, PAPER = {"channels": 64, "skip_channels": 128}, {"channels": 368, "skip_channels": 256}
@@ -78,8 +77,7 @@ def main(argv: list[str] | None = None) -> dict:
             name: [measured(case, args.repetitions, clock, seconds, args.threads) for case in cases]
             for name, cases in chosen.items()
         },
-        "machine": machine(threads=args.threads, note=args.note),
-        "versions": versions(),
+        **circumstances(threads=args.threads, note=args.note),
     }
     print(report(found))
     keep_result(found, args.output)
@@ -149,7 +147,7 @@ def with_torch(decoder: WaveNet, batch: int) -> Work:
 
 def with_loop(decoder: WaveNet, batch: int) -> Work:
     """Without packing the weights, which is done once for an utterance."""
-    weights = pack(decoder.stack, decoder.start, decoder.embed.weight, decoder.head)
+    weights = pack(decoder)
     conditions, uniforms = list(torch.randn(batch, 1, CONDITION_DIM)), list(torch.rand(batch, STEPS_PER_CONDITION))
     return Work(lambda: sample_all(weights, conditions, uniforms, 1.0), batch * STEPS_PER_CONDITION)
 

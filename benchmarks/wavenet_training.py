@@ -24,12 +24,11 @@ from collections.abc import Callable
 
 import torch
 from baselines.plain_wavenet import PlainWaveNet
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 from torch import Tensor, nn
 
 from unitdisc.decoders import WaveNet
 from unitdisc.decoders.likelihoods import categorical_log_prob
-from unitdisc.evaluation.settings import versions
 from unitdisc.memory import keep_freed_memory
 
 SMALL = {"batch": 4, "samples": 2560, "layers": 20, "channels": 64, "skip_channels": 128}
@@ -69,8 +68,7 @@ def main(argv: list[str] | None = None) -> dict:
     found = {
         "repetitions": repetitions,
         "sizes": {name: costs(size, repetitions, args.threads) for name, size in sizes.items()},
-        "machine": machine(threads=args.threads, note=args.note),
-        "versions": versions(),
+        **circumstances(threads=args.threads, note=args.note),
     }
     print(table(found))
     keep_result(found, args.output)

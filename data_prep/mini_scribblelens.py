@@ -24,10 +24,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from unitdisc.corpus import CorpusError, Utterance, read_manifest
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.image import read_line
 from unitdisc.data.preparing import run
 from unitdisc.files import written_aside
+from unitdisc.manifests import read_manifest
 
 ROOT = "scribblelens.corpus.v1"
 TRANSCRIBED = {  # scribe -> number in the table of scribes

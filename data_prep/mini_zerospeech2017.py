@@ -23,10 +23,11 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.corpus import CorpusError, Utterance, read_manifest
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.audio import read_audio, write_audio
 from unitdisc.data.preparing import run
 from unitdisc.files import write_text
+from unitdisc.manifests import read_manifest
 
 RATE = 16_000
 DURATIONS = {"1s": 1, "10s": 10, "120s": 120}  # seconds

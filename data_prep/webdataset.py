@@ -21,11 +21,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from unitdisc.corpus import CorpusError, Utterance, parse_utterance
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.audio import audio_info
 from unitdisc.data.image import SUFFIXES, image_info
 from unitdisc.data.preparing import add_speaker_options, collect, hold_out, run, script_parser, write_corpus
 from unitdisc.data.tars import Sample, TarError, read_member, samples
+from unitdisc.manifests import parse_utterance
 
 SOUNDS = ("flac", "wav", "ogg", "opus", "mp3", "aiff", "aif", "au")
 PICTURES = tuple(suffix[1:] for suffix in SUFFIXES)

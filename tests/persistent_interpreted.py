@@ -18,15 +18,14 @@ def main() -> None:
     persistent.CONDITIONS, persistent.TRIED = 2, 4
     for name, (options, batch, temperature) in CASES.items():
         decoder, condition, uniform = made(options, batch)
-        weights = decoder.stack, decoder.start, decoder.embed.weight, decoder.head
         expected = decoder.sample_with_torch(condition, uniform, temperature)
-        found = persistent.sample_on_gpu(*weights, condition, uniform, temperature)
+        found = persistent.sample_on_gpu(decoder, condition, uniform, temperature)
         assert expected.unique().numel() > 3, name
         assert torch.equal(found, expected), name
         print(name)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        checked = persistent.sample_checked(*weights, condition, uniform, temperature, decoder.sample_with_torch)
+        checked = persistent.sample_checked(decoder, condition, uniform, temperature)
     assert torch.equal(checked, expected)
     print("checked")
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.corpus import Interval, Utterance, write_manifest
+from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encoding
 from unitdisc.encodings_writer import EncodingsWriter
 from unitdisc.evaluation.zerospeech.submissions import PARTS
 from unitdisc.kmeans.codebook import write_codebook
+from unitdisc.manifests import write_manifest
 
 Spoil = Callable[[], None]
 

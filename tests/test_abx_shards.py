@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from abx_items import as_items, random_tokens
 
+from unitdisc.encodings import Encodings
 from unitdisc.evaluation.abx import AbxProtocol, Sampling, Share, UnfinishedError, abx
 from unitdisc.evaluation.abx.cells import PAIRS, cells_of, grouped
 from unitdisc.evaluation.abx.items import AbxItem, AbxItems
@@ -83,6 +84,21 @@ def test_counts_of_something_else_are_not_added(things, tmp_path):
     (tmp_path / "within.1-of-2.npz").write_bytes(b"torn")
     with pytest.raises(ValueError, match=r"within\.1-of-2\.npz: damaged .* run shard 1/2 again"):
         abx(*things, share=Share(Shard(2, 2), tmp_path))
+
+
+def test_frames_of_another_layer_are_another_comparison(things, tmp_path):
+    """Folders of the same name, times and width, as of the layers of a model, with one folder for their counts."""
+    items, encodings = things
+    others = tmp_path / "other" / encodings.folder.name
+    others.mkdir(parents=True)
+    for path in encodings.folder.iterdir():
+        (others / path.name).write_bytes(path.read_bytes())
+    for path in others.glob("*.npy"):
+        np.save(path, np.load(path)[::-1])
+    with pytest.raises(UnfinishedError):
+        abx(items, encodings, share=Share(Shard(1, 2), tmp_path / "parts"))
+    with pytest.raises(ValueError, match=r"within\.1-of-2\.npz: counts another comparison"):
+        abx(items, Encodings.open(others), share=Share(Shard(2, 2), tmp_path / "parts"))
 
 
 def test_the_last_shard_says_what_one_run_says(unitdisc, tiny_corpus, tiny_encodings, tmp_path):

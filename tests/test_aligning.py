@@ -25,11 +25,12 @@ from unitdisc.aligning.alphabet import SPACE, spelled
 from unitdisc.aligning.losses import occupancies, prior_ctc, scaled
 from unitdisc.aligning.paths import Spans, best_spans, intervals, least_frames
 from unitdisc.aligning.training import error_rate, without_margins
-from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest, write_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.image import write_image
 from unitdisc.evaluation import UnscorableError
+from unitdisc.manifests import read_manifest, write_manifest
 
 pytest_plugins = ["tiny_fixtures"]
 HEIGHT = 16

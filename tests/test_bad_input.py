@@ -18,11 +18,14 @@ import torch
 from tiny import RATE, listed, make_corpus, record, settings, tree
 
 from unitdisc import checkpoints
-from unitdisc.corpus import CorpusError, Utterance, write_manifest
-from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches
+from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.data.crops import CropPlan
+from unitdisc.data.loading import CropBatches, batches
+from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, load
 from unitdisc.files import write_text, written_aside
+from unitdisc.manifests import write_manifest
 
 pytest_plugins = ["tiny_fixtures"]
 

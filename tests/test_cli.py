@@ -20,7 +20,7 @@ import typer
 from tiny import listed, settings
 
 from unitdisc import cli, console
-from unitdisc.corpus import write_manifest
+from unitdisc.manifests import write_manifest
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.alignments import read_textgrid
 from unitdisc.data.audio import audio_info, read_audio
 from unitdisc.data.preparing import hold_out, read_table, recording, with_tier
+from unitdisc.manifests import read_manifest
 
 FOLDER = Path(__file__).parent.parent / "data_prep"
 SCRIPTS = sorted(FOLDER.glob("*.py"))

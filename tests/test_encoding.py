@@ -17,14 +17,15 @@ from tiny import RATE, listed, record, settings, tree
 
 from unitdisc import encoding
 from unitdisc.config import read
-from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.features import Features
-from unitdisc.data.loading import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.encoding import encode
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.encodings_writer import EncodingsWriter
 from unitdisc.experiment import Experiment
+from unitdisc.manifests import write_manifest
 from unitdisc.model import PROBE_POINTS
 from unitdisc.verbs.encode import encode as encode_verb
 from unitdisc.verbs.encode import features as features_verb

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from chromium import BINARY, Chromium
 
-from unitdisc.corpus import Interval, Utterance, write_manifest
+from unitdisc.corpus import Interval, Utterance
 from unitdisc.data.audio import write_audio
 from unitdisc.data.image import write_image
 from unitdisc.encodings import Encoding
 from unitdisc.encodings_writer import EncodingsWriter
 from unitdisc.evaluation import UnscorableError
+from unitdisc.manifests import write_manifest
 
 pytest_plugins = ["tiny_fixtures"]
 

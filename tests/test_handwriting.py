@@ -11,15 +11,17 @@ from tiny import line_settings, listed, make_corpus, make_lines, settings, tree
 
 from unitdisc import config
 from unitdisc.config import ConfigError
-from unitdisc.corpus import CorpusError, Utterance, labels_at, write_manifest
+from unitdisc.corpus import CorpusError, Utterance, labels_at
+from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.image import ImageError, read_image
-from unitdisc.data.loading import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import GreyTarget
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, load
 from unitdisc.likelihood import likelihood
+from unitdisc.manifests import write_manifest
 from unitdisc.units import read_units
 from unitdisc.verbs.resynthesise import Drawing, items_of
 from unitdisc.verbs.train import train
@@ -92,6 +94,21 @@ def test_levels_stand_for_equally_wide_ranges(levels):
 def test_wrong_numbers_of_levels_are_refused():
     with pytest.raises(ValueError, match="from 2 to 256, not 1"):
         GreyTarget(32, 1)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["files", "cache"])
+def test_a_line_is_read_once_for_features_and_target(tiny_lines, tmp_path, monkeypatch, kept):
+    line, cache = listed(tiny_lines)[0], tmp_path if kept else None
+    signals = Signals.fitted(Columns(height=16, normalise="global"), GreyTarget(16), [line], cache)
+    features, target = signals.features_of(line), signals.target_of(line)
+    read, looked_up = [], []
+    signal, get = Signals.signal, DiskCache.get
+    monkeypatch.setattr(Signals, "signal", lambda *arguments: read.append(1) or signal(*arguments))
+    monkeypatch.setattr(DiskCache, "get", lambda *arguments: looked_up.append(1) or get(*arguments))
+    both = signals.both_of(line)
+    assert (len(read), len(looked_up)) == (not kept, 1)
+    np.testing.assert_array_equal(both[0], features)
+    np.testing.assert_array_equal(both[1], target)
 
 
 # Training

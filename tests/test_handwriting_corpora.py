@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unitdisc.corpus import CorpusError, Utterance, read_manifest
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.preparing import line_image, only, read_arrays, summary
+from unitdisc.manifests import read_manifest
 
 FOLDER = Path(__file__).parent.parent / "data_prep"
 

@@ -11,11 +11,13 @@ import pytest
 import soundfile
 from tiny import settings
 
-from unitdisc.corpus import Utterance, read_manifest, write_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.data import listening
+from unitdisc.data.checking import check_recordings
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.table import UtteranceTable
-from unitdisc.data.validation import check_recordings, validate
+from unitdisc.data.validation import validate
+from unitdisc.manifests import read_manifest, write_manifest
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -19,9 +19,10 @@ from manuscripts import HEIGHT, LINES, WIDTH, Written, alto, corners, draw_page,
 from PIL import Image, PngImagePlugin
 from sentences import is_said, read_sentences
 
-from unitdisc.corpus import Utterance, read_manifest, write_manifest
+from unitdisc.corpus import Utterance
+from unitdisc.data.checking import check_images
 from unitdisc.data.image import write_image
-from unitdisc.data.validation import check_images
+from unitdisc.manifests import read_manifest, write_manifest
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -9,9 +9,10 @@ import kaldiio
 import numpy as np
 import pytest
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest, write_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.audio import read_audio, write_audio
 from unitdisc.kaldi import read_corpus, read_kaldi, write_kaldi
+from unitdisc.manifests import read_manifest, write_manifest
 
 RATE = 16000
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unitdisc.corpus import CorpusError, Utterance, read_manifest
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.image import write_image
+from unitdisc.manifests import read_manifest
 
 SCRIPT = Path(__file__).parent.parent / "data_prep" / "line_images.py"
 

@@ -130,3 +130,20 @@ def test_threshold_is_the_best_of_all():
 
     best = min(map(variance, np.linspace(0, 1, 500)))
     assert variance(threshold(ink)) <= 1.02 * best
+
+
+@pytest.mark.parametrize("levels", [None, 255, 64, 0], ids=["any", "8 bits", "on the edges of bins", "one"])
+def test_threshold_is_that_of_a_histogram(levels):
+    """Bit for bit, of bins as numpy makes them."""
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        ink = rng.random(tuple(rng.integers(2, 60, 2))).astype(np.float32) ** rng.integers(1, 6)
+        ink[0, 0], ink[-1, -1] = 0, 1
+        if levels is not None:
+            ink = np.round(ink * levels) / np.float32(max(levels, 1))
+        counts, edges = np.histogram(ink, bins=64)
+        below = np.cumsum(counts)[:-1]
+        sums = np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)
+        means = sums[:-1] / np.maximum(below, 1), (sums[-1] - sums[:-1]) / np.maximum(ink.size - below, 1)
+        between = below * (ink.size - below) * (means[0] - means[1]) ** 2
+        assert threshold(ink) == edges[1 + np.argmax(between)]

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest, write_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.audio import write_audio
+from unitdisc.data.checking import check_images, check_utterances
 from unitdisc.data.image import write_image
-from unitdisc.data.validation import check_images, check_utterances, validate
+from unitdisc.data.validation import validate
 from unitdisc.kaldi import read_corpus, read_kaldi, write_kaldi
+from unitdisc.manifests import read_manifest, write_manifest
 
 
 @pytest.fixture

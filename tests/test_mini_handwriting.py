@@ -10,7 +10,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
-from unitdisc.corpus import CorpusError, Utterance, read_manifest
+from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.manifests import read_manifest
 
 SCRIPT = runpy.run_path(str(Path(__file__).parent.parent / "data_prep" / "mini_handwriting.py"))
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unitdisc.corpus import Utterance, read_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.data.audio import audio_info, read_audio
+from unitdisc.manifests import read_manifest
 
 pytest.importorskip("espeakng_loader", reason="eSpeak NG is not installed: pip install 'unitdisc[demo]'")
 

@@ -8,9 +8,10 @@ import pytest
 from manuscripts import HEIGHT, INK, LINES, PAGE, PAPER, WIDTH, Written, alto, corners, draw_page, page_xml, with_line
 from PIL import Image
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.image import ImageInfo, read_image, read_line
 from unitdisc.data.pages import Line, LineError, Part, crop, find_image, read_page, scaled_to
+from unitdisc.manifests import read_manifest
 
 SCRIPT = Path(__file__).parent.parent / "data_prep" / "pages.py"
 FORMATS = {"alto": alto, "page": page_xml}

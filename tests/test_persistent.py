@@ -32,7 +32,7 @@ def test_the_kernel_interpreted_draws_what_torch_draws():
 def compiled(decoder, folder, monkeypatch):
     """For an H100, with the sizes of a decoder."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(folder))
-    packed = persistent.pack(decoder.stack, decoder.start, decoder.embed.weight, decoder.head)
+    packed = persistent.pack(decoder)
     layers, taps, channels, _ = packed.gates.shape
     sizes = {"num_layers": layers, "taps": taps, "channels": channels, "width": len(packed.skip_bias)}
     sizes |= {"num_codes": len(packed.logits_bias), "streams": persistent.ROWS, "block": packed.block}
@@ -67,18 +67,17 @@ def decoder():
 
 
 def checked(decoder, size=320, batch=4):
-    weights = decoder.stack, decoder.start, decoder.embed.weight, decoder.head
     condition, uniform = torch.randn(batch, 4, 3), torch.rand(batch, size)
     with torch.no_grad():
-        found = persistent.sample_checked(*weights, condition, uniform, 1.0, decoder.sample_with_torch)
+        found = persistent.sample_checked(decoder, condition, uniform, 1.0)
         return found, decoder.sample_with_torch(condition, uniform)
 
 
-def drawn(decoder, faulty):
+def drawn(faulty):
     """What stands in for the kernel: right but for some streams."""
 
-    def sample_on_gpu(*arguments):
-        codes = decoder.sample_with_torch(*arguments[-3:])
+    def sample_on_gpu(decoder, *arguments):
+        codes = decoder.sample_with_torch(*arguments)
         codes[:faulty] += 1
         return codes
 
@@ -86,7 +85,7 @@ def drawn(decoder, faulty):
 
 
 def test_a_kernel_that_draws_something_else_is_not_trusted(decoder, monkeypatch):
-    monkeypatch.setattr(persistent, "sample_on_gpu", drawn(decoder, 3))
+    monkeypatch.setattr(persistent, "sample_on_gpu", drawn(3))
     with pytest.warns(UserWarning, match="drawn by torch, .*3 of 4 streams differ"):
         found, expected = checked(decoder)
     assert torch.equal(found, expected)
@@ -104,7 +103,7 @@ def test_a_kernel_that_does_not_compile_is_not_needed(decoder, monkeypatch):
 
 @pytest.mark.filterwarnings("error")
 def test_a_kernel_that_differs_by_a_rounding_is_used(decoder, monkeypatch):
-    monkeypatch.setattr(persistent, "sample_on_gpu", drawn(decoder, 1))
+    monkeypatch.setattr(persistent, "sample_on_gpu", drawn(1))
     found, expected = checked(decoder)
     assert not torch.equal(found[0], expected[0]) and torch.equal(found[1:], expected[1:])
 
@@ -120,4 +119,4 @@ def test_few_steps_and_other_heads_are_left_to_torch(decoder, monkeypatch):
 def test_only_powers_of_two_fit():
     for codes, expected in ((256, True), (16, True), (8, False), (100, False)):
         decoder = WaveNet(3, codes, channels=8, skip_channels=8, layers=2)
-        assert persistent.fits(decoder.stack, decoder.head) == expected
+        assert persistent.fits(decoder) == expected

@@ -10,8 +10,9 @@ import torch
 from tiny import OPTIONS
 
 from unitdisc import config
-from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.experiment import load
+from unitdisc.manifests import write_manifest
 from unitdisc.model import UnitModel
 from unitdisc.training import TrainingOptions
 from unitdisc.verbs.train import train

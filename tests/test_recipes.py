@@ -16,7 +16,7 @@ from tiny import listed, settings
 from typer.testing import CliRunner
 
 from unitdisc import cli, config
-from unitdisc.data.loading import CropPlan
+from unitdisc.data.crops import CropPlan
 from unitdisc.experiment import Experiment
 from unitdisc.training import TrainingOptions
 from unitdisc.verbs.train import geometry

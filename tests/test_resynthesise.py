@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import line_settings, listed, make_corpus, settings, tree
 
-from unitdisc.data.loading import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.experiment import load
 from unitdisc.verbs import resynthesise as verb
 from unitdisc.verbs.resynthesise import Counted, Drawing, groups, resynthesise
@@ -78,14 +78,14 @@ def test_paths_come_in_the_order_of_the_corpus_and_of_the_voices(trained, tmp_pa
 def test_a_file_that_goes_bad_is_named_and_the_others_are_as_before(tiny_experiment, tmp_path, monkeypatch, unitdisc):
     corpus = make_corpus(tmp_path / "corpus", 5)
     assert unitdisc("resynthesise", tiny_experiment, corpus, tmp_path / "good", "--device", "cpu").code == 0
-    usable = verb.usable_utterances
+    usable = verb.usable_table
 
     def spoilt(*arguments):
         found = usable(*arguments)
         (corpus.parent / "u02.wav").write_bytes(b"RIFF")  # after it was looked at
         return found
 
-    monkeypatch.setattr(verb, "usable_utterances", spoilt)
+    monkeypatch.setattr(verb, "usable_table", spoilt)
     done = unitdisc("resynthesise", tiny_experiment, corpus, tmp_path / "bad", "--device", "cpu")
     assert done.code == 0 and done.err.count("u02.wav") == 1
     assert "1 left out, 4 kept." in done.err and "5/5 utterances" in done.err

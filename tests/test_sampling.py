@@ -145,9 +145,7 @@ def test_compiled_sampling_draws_what_the_definition_draws(batch, size, conditio
 def test_compiled_sampling_knows_wider_kernels():
     decoder = tiny("wavenet", kernel=3, channels=6).float()  # 18 taps: not a multiple of four
     condition, uniform = torch.randn(2, 3, DIM), torch.rand(2, 90)
-    codes = compiled.sample_codes(
-        decoder.stack, decoder.start, decoder.embed.weight, decoder.head, condition, uniform, 1.0
-    )
+    codes = compiled.sample_codes(decoder, condition, uniform, 1.0)
     assert_drawn_from(decoder, codes, condition, uniform)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, write_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.manifests import write_manifest
 
 SCRIPT = Path(__file__).parent.parent / "eval/segmentation.py"
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from unitdisc.bottlenecks.segmentation.paths import viterbi_path
-from unitdisc.corpus import CorpusError, Utterance, write_manifest
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError
 from unitdisc.encodings_writer import EncodingsWriter
 from unitdisc.kmeans import KMeansOptions
 from unitdisc.kmeans.codebook import CodebookError, write_codebook
+from unitdisc.manifests import write_manifest
 from unitdisc.segmenting.options import SegmentOptions
 from unitdisc.segmenting.solving import Priors, price_of, with_priors
 from unitdisc.verbs import segment as verb

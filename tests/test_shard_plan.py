@@ -8,7 +8,7 @@ import torch
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data import shard_plan
-from unitdisc.data.loading import CropPlan
+from unitdisc.data.crops import CropPlan
 from unitdisc.data.shard_plan import ShardPlan, in_shards, places_of
 
 SHARDS, EACH = 12, 100

@@ -13,9 +13,10 @@ import pytest
 from tiny import RATE, listed, record, tree
 
 from unitdisc import encoding, line_index, sorted_lines
-from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.data.features import Features
 from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.manifests import write_manifest
 from unitdisc.sharding import WHOLE, Shard
 from unitdisc.unit_lists import UnitList
 from unitdisc.verbs.encode import encode, features

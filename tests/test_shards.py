@@ -17,24 +17,28 @@ from tiny import RATE, listed, make_corpus, make_lines, record, settings, tree
 from typer.testing import CliRunner
 
 from unitdisc.cli import app
-from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest, write_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.audio import audio_info, read_audio
 from unitdisc.data.features import Features
 from unitdisc.data.image import read_line
-from unitdisc.data.loading import Signals, batches
+from unitdisc.data.loading import batches
 from unitdisc.data.packing import safe
 from unitdisc.data.shard_plan import ShardBatches, ShardPlan, places_of
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import LogMelTarget
 from unitdisc.data.tars import in_tar, members, samples
 from unitdisc.data.validation import validate
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError
 from unitdisc.kaldi import write_kaldi
+from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.sharding import Shard
 from unitdisc.verbs import shards as verb
 from unitdisc.verbs.encode import encode
 from unitdisc.verbs.shards import PackingOptions, shards
 from unitdisc.verbs.train import train
+
+pytest_plugins = ["tiny_fixtures"]
 
 SMALL = PackingOptions(max_mb=0.05)
 
@@ -219,11 +223,68 @@ def test_a_bad_file_is_left_out_and_said(tmp_path, capsys):
     said = capsys.readouterr().err
     for message in ("u02.wav: is truncated", "u03.wav: no such file", "u04 is silent", "3 left out, 3 kept"):
         assert message in said
+    before = tree(tmp_path / "p")
     shards(manifest, tmp_path / "p", SMALL)  # finished, but what is missing is said again
     assert "u03.wav: no such file" in capsys.readouterr().err
+    assert tree(tmp_path / "p") == before
     with pytest.raises(CorpusError, match=r"u0[234]"):
         shards(manifest, tmp_path / "q", SMALL, strict=True)
     assert not (tmp_path / "q" / manifest.name).exists()
+
+
+@pytest.mark.parametrize("bad", [["u01"], [f"u{i:02d}" for i in range(6)]])
+def test_what_was_left_out_is_packed_once_it_is_mended(tmp_path, monkeypatch, bad):
+    """Only its shards are written again, and there is no manifest meanwhile: it would say where things lay before."""
+    manifest = make_corpus(tmp_path, 6)
+    for name in bad:
+        (tmp_path / f"{name}.wav").rename(tmp_path / f"{name}.away")
+    if len(bad) < 6:
+        shards(manifest, tmp_path / "p", SMALL)
+    else:
+        with pytest.raises(CorpusError, match="nothing could be packed"):
+            shards(manifest, tmp_path / "p", SMALL)
+    for name in bad:
+        (tmp_path / f"{name}.away").rename(tmp_path / f"{name}.wav")
+    write, written = verb.write_shard, []
+
+    def watched(folder, name, *rest):
+        assert not (folder.parent / manifest.name).exists()
+        written.append(name)
+        return write(folder, name, *rest)
+
+    monkeypatch.setattr(verb, "write_shard", watched)
+    shards(manifest, tmp_path / "p", SMALL)
+    assert len(written) == (1 if len(bad) == 1 else len(list((tmp_path / "p/shards").glob("*.jsonl"))))
+    shards(manifest, tmp_path / "q", SMALL)
+    assert tree(tmp_path / "p") == tree(tmp_path / "q")
+
+
+def test_two_runs_of_the_same_do_not_get_in_each_others_way(corpus, packed, tmp_path, monkeypatch):
+    """One that begins while another writes takes nothing from under its hands."""
+    write, inside = verb.write_shard, []
+
+    def crossed(folder, name, items, *rest):
+        def halfway():
+            for number, item in enumerate(items):
+                if number == 1 and not inside:
+                    inside.append(name)
+                    shards(corpus, tmp_path, SMALL, share=Shard(1, 3))
+                yield item
+
+        return write(folder, name, halfway(), *rest)
+
+    monkeypatch.setattr(verb, "write_shard", crossed)
+    shards(corpus, tmp_path, SMALL)
+    assert inside
+    assert tree(tmp_path) == tree(packed.parent)
+
+
+def test_what_cannot_be_is_refused_before_a_folder_is_claimed(unitdisc, corpus, tmp_path):
+    for option, value in (("max-mb", "inf"), ("max-mb", "nan"), ("seed", "-1"), ("workers", "0")):
+        refused = unitdisc("shards", corpus, tmp_path / "p", f"--{option}", value)
+        assert refused.code == 1
+        assert f"--{option} {value}" in refused.err
+        assert not (tmp_path / "p").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, write_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.files import Files, heard_key
 from unitdisc.data.table import AT_ONCE, UtteranceTable
+from unitdisc.manifests import write_manifest
 
 ODD = [
     Utterance("a", "wav/a.wav", "s1", 100, 16_000, 7, "f", "text", {"phone": [Interval(0, 10, "x")]}),
@@ -42,7 +43,7 @@ def many(number: int, seed: int = 0) -> list[Utterance]:
 @pytest.mark.parametrize("utterances", [ODD, many(3 * AT_ONCE)], ids=["odd", "many"])
 def test_a_table_is_the_list_without_labels(utterances):
     table = UtteranceTable.of(utterances)
-    assert len(table) == len(utterances)
+    assert len(table) == len(utterances) and UtteranceTable.of(table) is table
     assert list(table) == [table[i] for i in range(len(table))] == bare(utterances)
     assert list(table[1::2]) == bare(utterances[1::2])
     assert list(table.take(np.array([2, 0]))) == bare([utterances[2], utterances[0]])

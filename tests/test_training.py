@@ -18,9 +18,10 @@ from tiny import OPTIONS
 from unitdisc import checkpoints
 from unitdisc.alarms import alarms
 from unitdisc.checkpoints import RunningAverage
-from unitdisc.corpus import Utterance, write_manifest
+from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError, load
+from unitdisc.manifests import write_manifest
 from unitdisc.training import TrainingOptions
 from unitdisc.verbs.encode import encode
 from unitdisc.verbs.train import train
@@ -210,6 +211,28 @@ def test_an_interrupted_step_is_finished_first(corpus, undisturbed, tmp_path, mo
     assert checkpoints.latest(tmp_path / "checkpoints")["step"] == 7
     train("small", corpus, tmp_path, overrides(), device="cpu")
     assert_identical(undisturbed, tmp_path)
+
+
+def test_a_signal_that_a_launcher_passes_on_too_is_no_second_one(corpus, tmp_path, monkeypatch):
+    """A scheduler tells all processes, and torchrun tells its one process again."""
+    backward, calls = torch.Tensor.backward, []
+
+    def interrupted(self, *args, **kwargs):
+        calls.append(self)
+        if len(calls) == 7:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+        return backward(self, *args, **kwargs)
+
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "7")
+    monkeypatch.setattr(torch.Tensor, "backward", interrupted)
+    previous = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("over at once"))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train("small", corpus, tmp_path, overrides(), device="cpu")
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    assert checkpoints.latest(tmp_path / "checkpoints")["step"] == 7
 
 
 def test_losses_that_are_not_finite_are_not_saved(corpus, tmp_path):

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, read_manifest, write_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.audio import read_audio, write_audio
-from unitdisc.data.validation import check_utterances, validate
+from unitdisc.data.checking import check_utterances
+from unitdisc.data.validation import validate
 from unitdisc.kaldi import write_kaldi
+from unitdisc.manifests import read_manifest, write_manifest
 
 RATE = 16000
 

@@ -13,10 +13,11 @@ import soundfile
 from PIL import Image
 from tiny import settings
 
-from unitdisc.corpus import Problem, Utterance, write_manifest
+from unitdisc.corpus import Problem, Utterance
 from unitdisc.data import heard, listening, validation
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.validation import validate
+from unitdisc.manifests import write_manifest
 from unitdisc.sharding import Shard
 
 pytest_plugins = ["tiny_fixtures"]

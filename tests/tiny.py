@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from unitdisc.corpus import Interval, Utterance, read_manifest, write_manifest
+from unitdisc.corpus import Interval, Utterance
 from unitdisc.data.image import write_image
+from unitdisc.manifests import read_manifest, write_manifest
 
 RATE = 16_000
 OPTIONS = {

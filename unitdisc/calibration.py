@@ -8,7 +8,8 @@ from torch import Tensor
 
 from unitdisc.batch import padding_mask
 from unitdisc.corpus import Utterance
-from unitdisc.data.loading import Signals, stacked, whole_utterances
+from unitdisc.data.loading import stacked, whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.encoding import FRAMES_IN_A_BATCH, features_of
 from unitdisc.model import UnitModel
 

@@ -1,4 +1,4 @@
-"""Corpora on disk: one JSON line per utterance, spoken or written.
+"""Corpora: utterances, spoken or written, each a stretch of a recording or of a line image.
 
 Time is counted in ticks, the integer steps of the source itself: samples of a
 recording, pixel columns of a line image. Seconds appear only in reports.
@@ -6,18 +6,12 @@ recording, pixel columns of a line image. Seconds appear only in reports.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from itertools import islice, pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from sys import intern
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
 import numpy as np
-
-from unitdisc.files import write_text
-
-T = TypeVar("T")
 
 
 class CorpusError(ValueError):
@@ -166,201 +160,6 @@ def at_rate(utterance: Utterance, rate: int) -> Utterance:
 def is_pipe(path: str) -> bool:
     """Whether a path is a command whose output is the recording, as Kaldi allows: `sph2pipe -f wav a.sph |`."""
     return path.rstrip().endswith("|")
-
-
-def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
-    """Writes one JSON line per utterance, sorted by id; paths below the manifest's folder become relative to it.
-
-    Raises CorpusError if two utterances share an id.
-    """
-    home = path.parent.resolve()
-
-    def line(utterance: Utterance) -> str:
-        values = asdict(utterance)
-        if not is_pipe(utterance.path):
-            source = Path(utterance.path).resolve()
-            values["path"] = str(source.relative_to(home)) if source.is_relative_to(home) else str(source)
-        return json.dumps({key: value for key, value in values.items() if value is not None}, ensure_ascii=False) + "\n"
-
-    ordered = sorted(utterances, key=lambda utterance: utterance.id)
-    for utterance, following in pairwise(ordered):
-        if utterance.id == following.id:
-            raise CorpusError(f"{path}: two utterances are called {utterance.id!r}; give each an id of its own")
-    write_text(path, "".join(map(line, ordered)))
-
-
-def read_manifest(path: Path) -> Iterator[Utterance]:
-    """Reads what `write_manifest` wrote.
-
-    Raises CorpusError naming the line that is not an utterance, or both lines that share an id.
-    """
-    return manifest_entries(path, lambda values: Utterance(**values))
-
-
-def read_entries(path: Path) -> Iterator[dict]:
-    """The arguments of the utterances of a manifest, of which few should be kept; see `UtteranceTable`."""
-    return manifest_entries(path, checked)
-
-
-def checked(values: dict) -> dict:
-    """The arguments of an Utterance, which could be made of them."""
-    refuse_stretch(values["id"], values["ticks"], values.get("start", 0), values.get("rate"), values.get("height"))
-    if alignment := values.get("alignment"):
-        refuse_alignment(values["id"], alignment, values["ticks"])
-    return values
-
-
-def manifest_entries(path: Path, make: Callable[[dict], T]) -> Iterator[T]:
-    """What is made of the arguments of every utterance. Raises CorpusError as `read_manifest` does."""
-    path = Path(path)
-    last, seen = "", None  # ids in order, as `write_manifest` leaves them, take no memory to be told apart
-    for number, id, entry in numbered_entries(path, make):
-        if seen is None and id <= last:
-            seen = set(islice((earlier for _, earlier, _ in numbered_entries(path, len)), entries_before(path, number)))
-        if seen is not None:
-            if id in seen:
-                raise CorpusError(
-                    f"{path}:{number}: the id {id!r} is already on line {line_of(path, id)}; "
-                    "give each utterance an id of its own"
-                )
-            seen.add(id)
-        last = id
-        yield entry
-    if not last:
-        raise CorpusError(f"{path}: no utterances in it; prepare the corpus again")
-
-
-def entries_before(path: Path, line: int) -> int:
-    """How many lines before a line of a manifest are not blank."""
-    return sum(number < line for number, _ in manifest_lines(path))
-
-
-def line_of(path: Path, id: str) -> int:
-    """The first line of a manifest with an id."""
-    return next(number for number, found, _ in numbered_entries(path, len) if found == id)
-
-
-def numbered_entries(path: Path, make: Callable[[dict], T]) -> Iterator[tuple[int, str, T]]:
-    """Line, id and what is made of it, for every line; many are parsed at once if all is well, which is far quicker."""
-    lines, home = manifest_lines(path), locator(path.parent)
-    while some := list(islice(lines, LINES_AT_ONCE)):
-        try:
-            together = [(number, *entry) for (number, _), entry in zip(some, parse_together(some, home, make))]
-        except (ValueError, RecursionError):
-            together = None  # find out which
-        yield from together if together is not None else parse_apart(path, some, home, make)
-
-
-def parse_together(
-    lines: Sequence[tuple[int, bytes]], home: Callable[[str], str], make: Callable[[dict], T]
-) -> list[tuple[str, T]]:
-    """The id of every line and what is made of it. Raises ValueError if any line must be looked at by itself.
-
-    A line that is more or less than one object cannot hide among others: each begins and ends like an object and has
-    its line end, which no string may hold, so that only a list of objects could go on in the next line.
-    """
-    if not all(line.startswith(b"{") and line.endswith((b"}\n", b"}")) for _, line in lines):
-        raise ValueError
-    values = json.loads(b"[" + b",".join([line for _, line in lines]) + b"]")
-    if len(values) != len(lines):
-        raise ValueError
-    return [(entry["id"], make(entry)) for entry in (parse_fields(each, home) for each in values)]
-
-
-def parse_apart(
-    path: Path, lines: Iterable[tuple[int, bytes]], home: Callable[[str], str], make: Callable[[dict], T]
-) -> Iterator[tuple[int, str, T]]:
-    for number, line in lines:
-        try:
-            values = parse_fields(json.loads(line), home)
-            yield number, values["id"], make(values)
-        except ValueError as error:
-            raise CorpusError(f"{path}:{number}: not an utterance: {error}") from error
-
-
-def manifest_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, numbered from 1."""
-    try:
-        with path.open("rb") as file:  # JSON may hold what str.splitlines takes for the end of a line
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the path of a manifest") from error
-
-
-LINES_AT_ONCE = 64
-OPTIONAL = ("speaker", "rate", "height", "gender", "text")
-REQUIRED = {"id", "path", "ticks"}
-TYPES = {"ticks": int, "rate": int, "height": int, "start": int, "alignment": dict}  # all other fields are strings
-MOST_SHAPES = 1000
-SHAPES: set[tuple] = set()  # names and kinds of fields of lines that were found to be right
-TYPES = {known.name: TYPES.get(known.name, str) for known in fields(Utterance)}
-
-
-def parse_utterance(values: Any, home: Path) -> Utterance:
-    """The utterance that a line of a manifest in the folder `home` describes.
-
-    Raises ValueError saying which field is wrong, and how it must be.
-    """
-    return Utterance(**parse_fields(values, locator(home)))
-
-
-def parse_fields(values: Any, home: Callable[[str], str]) -> dict:
-    """The arguments of the utterance that a line of a manifest describes, each of the kind it must be.
-
-    home: see `locator`. Raises ValueError as `parse_utterance` does.
-    """
-    shape = (*values, *map(type, values.values())) if type(values) is dict else ()  # all that a fault can lie in
-    if shape not in SHAPES:
-        for fault in field_faults(values):
-            raise CorpusError(fault)
-        if len(SHAPES) < MOST_SHAPES:
-            SHAPES.add(shape)
-    values["path"] = home(values["path"])
-    if speaker := values.setdefault("speaker", None):
-        values["speaker"] = intern(speaker)
-    if alignment := values.get("alignment"):
-        values["alignment"] = {tier: parse_tier(tier, intervals) for tier, intervals in alignment.items()}
-    return values
-
-
-def locator(home: Path) -> Callable[[str], str]:
-    """What makes of a path in a manifest one as seen from the working directory: as pathlib would, but quicker."""
-    prefix = "" if str(home) == "." else str(home).rstrip("/") + "/"
-
-    def locate(path: str) -> str:
-        if "|" in path and is_pipe(path):
-            return path
-        if "//" in path or "/." in path or not path or path[0] == "." or path[-1] == "/":  # may be written shorter
-            return str(home / path)
-        return path if path.startswith("/") else prefix + path
-
-    return locate
-
-
-def field_faults(values: Any) -> Iterator[str]:
-    """Says of every field of a line that is missing, unknown or of the wrong kind what it must be."""
-    if not isinstance(values, dict):
-        yield 'must be an object: {"id": ..., "path": ..., "ticks": ...}'
-        return
-    if not values.keys() >= REQUIRED:
-        yield from (f"lacks {name!r}" for name in sorted(REQUIRED - values.keys()))
-    for name, value in values.items():
-        kind = TYPES.get(name)
-        if kind is None:
-            yield f"has no field {name!r}: the fields are {list(TYPES)}"
-        elif type(value) is not kind and not (value is None and name in OPTIONAL):  # a bool would be an int
-            yield f"{name} is {value!r}, but must be {kind.__name__}"
-
-
-def parse_tier(tier: str, intervals: Any) -> list[Interval]:
-    if not isinstance(intervals, list):
-        raise CorpusError(f"{tier} must be a list of [start, end, label]")
-    for interval in intervals:
-        if type(interval) is not list or list(map(type, interval)) != [int, int, str]:
-            raise CorpusError(f"{tier} interval {interval!r} must be [start, end, label], in whole ticks")
-    return list(map(Interval._make, intervals))
 
 
 def held_out(

@@ -60,6 +60,11 @@ def rank() -> int:
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
+def is_launched() -> bool:
+    """Whether a launcher started this process, and passes on the signals that it gets."""
+    return world_size() > 1 or (dist.is_available() and dist.is_torchelastic_launched())
+
+
 def own_rows(rows: Tensor) -> Tensor:
     """What was drawn for the items in hand, of that for the whole batch: [shares * B, ...] -> [B, ...]."""
     return rows if shares() == 1 else rows.chunk(shares())[rank() * part().parts + part().index]

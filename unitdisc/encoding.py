@@ -15,7 +15,8 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.cache import file_of
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.loading import Signals, stacked, whole_utterances
+from unitdisc.data.loading import stacked, whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encoding, centres_in_ticks
 from unitdisc.encodings_writer import EncodingsWriter
 from unitdisc.model import UnitModel

@@ -24,8 +24,8 @@ from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.loading import Signals
 from unitdisc.data.normalisation import Normaliser
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import TARGETS
 from unitdisc.decoders import DECODERS
 from unitdisc.encoders import ENCODERS

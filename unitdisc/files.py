@@ -24,6 +24,8 @@ def written_aside(path: Path) -> Iterator[Path]:
         if refused is None:
             raise
         cure = "make room there, or choose another place"
+        if isinstance(refused, FileNotFoundError):
+            cure = "another run may have tidied up there; run the same command again, once at a time"
         raise OSError(f"{path}: cannot be written ({refused.strerror or refused}); {cure}") from error
     finally:
         with suppress(OSError):  # the folder may not be there

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from unitdisc.batch import Batch
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.loading import Crop, CropBatches, CropPlan, Signals, whole_utterances
+from unitdisc.data.crops import Crop, CropPlan
+from unitdisc.data.loading import CropBatches, whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.model import UnitModel
 from unitdisc.training import others
 

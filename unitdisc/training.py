@@ -18,7 +18,7 @@ from unitdisc.alarms import alarms
 from unitdisc.batch import Batch
 from unitdisc.bottlenecks.base import perplexity
 from unitdisc.checkpoints import RunningAverage
-from unitdisc.distributed import Agreement, Part, computing, mean_over_processes, rank, world_size
+from unitdisc.distributed import Agreement, Part, computing, is_launched, mean_over_processes, rank, world_size
 from unitdisc.log import Log
 from unitdisc.model import ModelOutput, UnitModel
 from unitdisc.optimiser import adam, set_rate, settle
@@ -276,8 +276,8 @@ def average(rows: Sequence[dict[str, Tensor]]) -> dict[str, float]:
 def interruptible() -> Iterator[Callable[[], bool]]:
     """Lets the step in hand be finished on Ctrl-C, SIGTERM or SIGUSR1 (of a scheduler); gives "was it asked?".
 
-    The second time it is over at once. Not so one of several processes: its launcher passes on what it is told, so
-    that a signal comes twice, and they stop when all have agreed to.
+    The second time it is over at once. Not so where a launcher started it, be it alone: that passes on what it is told,
+    so that a signal comes twice; and several processes stop when all have agreed to.
     """
     asked = []
     if threading.current_thread() is not threading.main_thread():
@@ -287,7 +287,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
     def ask(number: int, frame: object) -> None:
         asked.append(number)
-        if world_size() == 1:
+        if not is_launched():
             signal.signal(number, previous[number])
 
     try:

@@ -11,6 +11,7 @@ from unitdisc.data.image import resized
 POLARITIES = ("auto", "dark", "light")  # the ink is darker or lighter than the paper
 MAX_SLANT = 45  # degrees from upright, either way
 SEEN = 96  # rows at which the slant is seen: more than most have, for strokes of few pixels look upright
+BINS = 64  # of the histogram of levels
 FAINTEST = 0.05  # what differs less than this from the paper is no ink
 
 
@@ -41,9 +42,15 @@ def is_light_on_dark(ink: np.ndarray) -> bool:
 
 def threshold(ink: np.ndarray) -> float:
     """The level that parts ink from paper best (Otsu, 1979)."""
-    counts, edges = np.histogram(ink, bins=64)
-    below = np.cumsum(counts)[:-1]
-    above = ink.size - below
+    return threshold_of_sorted(np.sort(ink, axis=None))
+
+
+def threshold_of_sorted(ordered: np.ndarray) -> float:
+    """The same of pixels in order: [pixels]. Bins are looked up in them, which is quicker than `np.histogram`."""
+    edges = np.histogram_bin_edges(ordered[[0, -1]], BINS)
+    below = np.searchsorted(ordered, edges[1:-1])
+    above = ordered.size - below
+    counts = np.diff(below, prepend=0, append=ordered.size)
     levels = (edges[:-1] + edges[1:]) / 2
     sums = np.cumsum(counts * levels)
     mean_below = sums[:-1] / np.maximum(below, 1)
@@ -65,10 +72,11 @@ def without_paper(ink: np.ndarray) -> np.ndarray:
 
 def stretched(ink: np.ndarray) -> np.ndarray:
     """The contrast at its fullest: paper, with what grain it has, at 0, and the darker part of the strokes at 1."""
-    if np.ptp(ink) < FAINTEST:
+    ordered = np.sort(ink, axis=None)
+    if ordered[-1] - ordered[0] < FAINTEST:
         return np.zeros_like(ink)
-    limit = threshold(ink)
-    paper, strokes = ink[ink <= limit], ink[ink > limit]
+    limit = threshold_of_sorted(ordered)
+    paper, strokes = np.split(ordered, [np.searchsorted(ordered, ordered.dtype.type(limit), side="right")])
     level, lightest = np.percentile(paper, [50, 5])
     black = np.percentile(strokes, 75)
     low = min(level + (level - lightest), limit)  # as much grain above the level as below it

@@ -11,22 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.corpus import (
-    LINES_AT_ONCE,
-    CorpusError,
-    Problem,
-    Utterance,
-    alignment_faults,
-    checked,
-    field_faults,
-    is_id,
-    is_pipe,
-    locator,
-    manifest_lines,
-    parse_tier,
-    parse_together,
-    parse_utterance,
-)
+from unitdisc.corpus import CorpusError, Problem, Utterance, alignment_faults, is_id, is_pipe
 from unitdisc.data.audio import AudioInfo
 from unitdisc.data.image import ImageInfo
 from unitdisc.data.listening import Recording
@@ -35,6 +20,16 @@ from unitdisc.data.table import UtteranceTable, fields_of
 from unitdisc.kaldi.checks import Tables
 from unitdisc.kaldi.ctm import ctm_problems, open_ctm
 from unitdisc.kaldi.reading import PIPE, locate, parse_segment, stretch_of
+from unitdisc.manifests import (
+    LINES_AT_ONCE,
+    checked,
+    field_faults,
+    locator,
+    manifest_lines,
+    parse_tier,
+    parse_together,
+    parse_utterance,
+)
 
 error, warning = partial(Problem, "error"), partial(Problem, "warning")
 Place = tuple[str, int]  # file and line
@@ -140,7 +135,7 @@ def parse_loosely(line: bytes, home: Path) -> tuple[Utterance | None, list[str]]
     """The utterance of a line of a manifest, without alignment, if it has one; and everything wrong with the line."""
     try:
         values = json.loads(line)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         return None, [f"is not JSON ({fault})"]
     if faults := list(field_faults(values)):
         return None, faults

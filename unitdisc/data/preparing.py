@@ -13,9 +13,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, write_manifest
+from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.audio import audio_info
 from unitdisc.data.image import image_info
+from unitdisc.manifests import write_manifest
 
 Source = TypeVar("Source")
 Made = TypeVar("Made")

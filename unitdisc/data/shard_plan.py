@@ -14,7 +14,8 @@ import numpy as np
 
 from unitdisc.batch import Batch
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.loading import BATCHES_IN_A_BUCKET, Crop, CropBatches, CropPlan
+from unitdisc.data.crops import BATCHES_IN_A_BUCKET, Crop, CropPlan
+from unitdisc.data.loading import CropBatches
 from unitdisc.data.sources import ARCHIVE
 from unitdisc.data.tars import MEMBER
 
@@ -82,6 +83,8 @@ class ShardPlan(CropPlan):
     a time are about as many. As with CropPlan, every utterance gives a crop in an epoch for each `crop` frames it is
     long, less the few that would not fill a step: these are others in every epoch, and of different utterances.
     """
+
+    jumps = False
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Utterances in little memory: a million take about 150 MB instead of a gigabyte, and processes can share them."""
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import accumulate, islice, pairwise
 from operator import le
@@ -10,7 +10,8 @@ from typing import overload
 
 import numpy as np
 
-from unitdisc.corpus import Utterance, read_entries
+from unitdisc.corpus import Utterance
+from unitdisc.data.bulk import COLUMNS, by_column, read_columns
 
 AT_ONCE = 1024  # rows that are made into objects together
 MOST = 1 << 62  # ticks; no recording is so long
@@ -20,7 +21,7 @@ NUMBERS = ("ticks", "rate", "start", "height")  # 0 stands for none
 
 def fields_of(utterance: Utterance) -> dict:
     """What a table keeps of an utterance."""
-    return {name: getattr(utterance, name) for name in ("id", "path", "speaker", "gender", *NUMBERS)}
+    return {name: getattr(utterance, name) for name in COLUMNS}
 
 
 class UtteranceTable(Sequence[Utterance]):
@@ -36,17 +37,24 @@ class UtteranceTable(Sequence[Utterance]):
 
     @classmethod
     def of(cls, utterances: Iterable[Utterance]) -> "UtteranceTable":
-        """Of utterances, whose texts and alignments are dropped."""
-        return cls.of_fields(map(fields_of, utterances))
+        """Of utterances, whose texts and alignments are dropped; a table stays as it is."""
+        return utterances if isinstance(utterances, cls) else cls.of_fields(map(fields_of, utterances))
 
     @classmethod
     def read(cls, manifest: Path) -> "UtteranceTable":
         """The utterances of a manifest. Raises CorpusError as `read_manifest` does."""
-        return cls.of_fields(read_entries(manifest))
+        return cls.of_columns(read_columns(manifest))
 
     @classmethod
     def of_fields(cls, fields: Iterable[dict]) -> "UtteranceTable":
-        columns = Columns(fields)
+        """Of the arguments of utterances."""
+        fields = iter(fields)
+        return cls.of_columns(by_column(some) for some in iter(lambda: list(islice(fields, AT_ONCE)), []))
+
+    @classmethod
+    def of_columns(cls, parts: Iterable[Mapping[str, Sequence]]) -> "UtteranceTable":
+        """Of the arguments of utterances, field by field, some utterances at a time; see `bulk.COLUMNS`."""
+        columns = Columns(parts)
         return cls(columns, np.arange(len(columns.speakers), dtype=np.int32))
 
     def __len__(self) -> int:
@@ -92,15 +100,21 @@ class UtteranceTable(Sequence[Utterance]):
 
     def sorted(self) -> "UtteranceTable":
         """The same utterances in order of id."""
-        if self.columns.in_order:
-            return self if self.is_sorted() else UtteranceTable(self.columns, np.sort(self.rows))
-        ids = [self.columns.id(row) for row in self.rows_in_turn()]
-        return self.take(np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64))
+        return self if self.is_sorted() else self.take(self.by_id())
 
     def is_sorted(self) -> bool:
         if self.columns.in_order:
             return bool((np.diff(self.rows) >= 0).all())
         return all(one <= other for one, other in pairwise(map(self.columns.id, self.rows_in_turn())))
+
+    def by_id(self) -> np.ndarray:
+        """The places of the utterances, in order of id: [N]."""
+        if self.is_sorted():
+            return np.arange(len(self))
+        if self.columns.in_order:
+            return np.argsort(self.rows, kind="stable")
+        ids = [self.columns.id(row) for row in self.rows_in_turn()]
+        return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
 
     def column(self, name: str) -> np.ndarray:
         """ticks, rate, start or height of every utterance, 0 where there is none: [N] int64."""
@@ -116,6 +130,12 @@ class UtteranceTable(Sequence[Utterance]):
         """Every speaker of the sequence once, in no order; None if some are not known."""
         names = self.columns.speaker_names
         return [names[place] for place in np.unique(np.frombuffer(self.columns.speakers, np.int32)[self.rows])]
+
+    def by_speakers(self, names: Iterable[str | None]) -> "UtteranceTable":
+        """The utterances of some speakers, in the same order."""
+        wanted = {*names}
+        places = [place for place, name in enumerate(self.columns.speaker_names) if name in wanted]
+        return self.take(np.flatnonzero(np.isin(np.frombuffer(self.columns.speakers, np.int32)[self.rows], places)))
 
     def unknown_speakers(self) -> np.ndarray:
         """Whose speaker is not known: [N] bool."""
@@ -155,7 +175,7 @@ class UtteranceTable(Sequence[Utterance]):
 class Columns:
     """The fields of utterances, field by field."""
 
-    def __init__(self, entries: Iterable[dict]):
+    def __init__(self, parts: Iterable[Mapping[str, Sequence]]):
         self.text = bytearray()  # id and path of each, one after another
         self.ends = array("q")  # where each ends
         self.path_hashes = array("q")
@@ -164,29 +184,31 @@ class Columns:
         self.speaker_places: dict[str | None, int] = {None: 0}  # name -> place in this list
         self.gender_places: dict[str | None, int] = {None: 0}
         self.in_order = True
-        last, entries = "", iter(entries)
-        while some := list(islice(entries, AT_ONCE)):
-            ids = [last, *(entry["id"] for entry in some)]
-            self.in_order &= all(map(le, ids, ids[1:]))
+        last = ""
+        for part in parts:
+            ids = part["id"]
+            self.in_order &= last <= ids[0] and all(map(le, ids, ids[1:]))
             last = ids[-1]
-            self.add(some)
+            self.add(part)
         self.speaker_names, self.gender_names = list(self.speaker_places), list(self.gender_places)
 
-    def add(self, entries: Sequence[dict]) -> None:
+    def add(self, part: Mapping[str, Sequence]) -> None:
         """Appends to every column; field by field, which is quicker."""
-        names = [entry[name].encode(*CODING) for entry in entries for name in ("id", "path")]
-        ends = list(accumulate(map(len, names), initial=len(self.text)))
-        self.ends.extend(ends[1:])
-        self.text += b"".join(names)
-        self.path_hashes.extend([hash(entry["path"]) for entry in entries])
+        names = [name for both in zip(part["id"], part["path"]) for name in both]
+        text = "".join(names)
+        if not text.isascii():
+            names = [name.encode(*CODING) for name in names]
+        self.ends.extend(list(accumulate(map(len, names), initial=len(self.text)))[1:])
+        self.text += text.encode(*CODING)
+        self.path_hashes.extend(map(hash, part["path"]))
         for name, column in self.numbers.items():
-            values = [entry.get(name) or 0 for entry in entries]
+            values = [value or 0 for value in part[name]]
             column.extend(values if max(values) <= MOST else [min(value, MOST) for value in values])
         for name, column, places in (
             ("speaker", self.speakers, self.speaker_places),
             ("gender", self.genders, self.gender_places),
         ):
-            column.extend([places.setdefault(entry.get(name), len(places)) for entry in entries])
+            column.extend([places.setdefault(value, len(places)) for value in part[name]])
 
     def id(self, row: int) -> str:
         return self.text[self.ends[2 * row - 1] if row else 0 : self.ends[2 * row]].decode(*CODING)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numba import njit
-from torch import Tensor, nn
+from torch import Tensor
 
-from unitdisc.decoders.causal import CausalStack, steps_per_condition
+from unitdisc.decoders.causal import steps_per_condition
 from unitdisc.decoders.kernels import (
     LANES,
     apply_dense,
@@ -24,12 +24,13 @@ from unitdisc.decoders.kernels import (
     panels,
     source_stamp,
 )
+from unitdisc.decoders.wavenet import WaveNet
 
 STRETCH = 2000  # steps, all items together, between two chances to be interrupted
 
 
 class Weights(NamedTuple):
-    """A stack, its input and its head, packed for the loop; matrices are as from `panels`, P is a width padded."""
+    """The weights of a WaveNet, packed for the loop; matrices are as from `panels`, P is a width padded."""
 
     start: np.ndarray  # [C]
     embed: np.ndarray  # [codes, C]
@@ -48,22 +49,12 @@ class Weights(NamedTuple):
     logits_bias: np.ndarray  # [P]
 
 
-def sample_codes(
-    stack: CausalStack,
-    start: Tensor,
-    embed: Tensor,
-    head: nn.Sequential,
-    condition: Tensor,
-    uniform: Tensor,
-    temperature: float,
-) -> Tensor:
-    """Draws codes from uniform numbers [B, S], given start [C], embed [codes, C] and condition [B, L, D]: [B, S].
+def sample_codes(decoder: WaveNet, condition: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+    """Draws codes from uniform numbers [B, S], given condition [B, L, D]: [B, S].
 
-    head: ReLU, linear, ReLU, linear. Items are shared out among torch's threads.
-    Raises ValueError if S is not a multiple of L.
+    Items are shared out among torch's threads. Raises ValueError if S is not a multiple of L.
     """
-    drawn = sample_all(pack(stack, start, embed, head), list(condition), list(uniform), temperature)
-    return torch.stack(drawn)
+    return torch.stack(sample_all(pack(decoder), list(condition), list(uniform), temperature))
 
 
 def sample_all(
@@ -133,12 +124,13 @@ def padded(arrays: list[np.ndarray]) -> np.ndarray:
     return found
 
 
-def pack(stack: CausalStack, start: Tensor, embed: Tensor, head: nn.Sequential) -> Weights:
-    layers, residuals = stack.layers, [layer.residual for layer in stack.layers if layer.residual is not None]
+def pack(decoder: WaveNet) -> Weights:
+    stack, head, layers = decoder.stack, decoder.head, decoder.stack.layers
+    residuals = [layer.residual for layer in layers if layer.residual is not None]
     wide = padded_size(stack.channels)
     return Weights(
-        start=array(start),
-        embed=array(embed),
+        start=array(decoder.start),
+        embed=array(decoder.embed.weight),
         delays=np.array([layer.delays[:-1] for layer in layers]),
         places=np.cumsum([0] + [layer.reach for layer in layers]),
         condition=np.stack([panels(layer.condition.weight) for layer in layers]),

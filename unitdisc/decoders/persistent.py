@@ -8,16 +8,16 @@ Not run on a GPU: tests interpret it on a CPU, and compile it for one. `sample_c
 """
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 import triton
 import triton.language as tl
-from torch import Tensor, nn
+from torch import Tensor
 
-from unitdisc.decoders.causal import CausalStack, GatedLayer, steps_per_condition
+from unitdisc.decoders.causal import GatedLayer, steps_per_condition
+from unitdisc.decoders.wavenet import WaveNet
 
 ROWS = 16  # streams of a program: what a matrix unit takes at least
 CONDITIONS = 50  # latents of a launch, as their projections for all layers are kept: a second of sound
@@ -26,7 +26,7 @@ TRIED = 64  # steps, at least, that are drawn both ways before the kernel is tru
 
 @dataclass(frozen=True)
 class Packed:
-    """The weights of a stack, its input and its head, widths padded with zeros: C and K are multiples of `block`."""
+    """The weights of a WaveNet, widths padded with zeros: C and K are multiples of `block`."""
 
     block: int
     embed: Tensor  # [codes, C]
@@ -46,23 +46,15 @@ class Packed:
     rings: Tensor  # [layers, 2] int32              where the inputs of a layer are kept, and how many of them
 
 
-def fits(stack: CausalStack, head: nn.Sequential) -> bool:
+def fits(decoder: WaveNet) -> bool:
     """Whether the kernel can draw from it: a head of one width, and a power of two of codes."""
-    codes, width = head[3].weight.shape
-    square = head[1].in_features == head[1].out_features == width
+    first, last = decoder.head[1], decoder.head[3]
+    codes, width = last.weight.shape
+    square = first.in_features == first.out_features == width
     return square and codes >= 16 and codes & (codes - 1) == 0
 
 
-def sample_checked(
-    stack: CausalStack,
-    start: Tensor,
-    embed: Tensor,
-    head: nn.Sequential,
-    condition: Tensor,
-    uniform: Tensor,
-    temperature: float,
-    sample_with_torch: Callable[[Tensor, Tensor, float], Tensor],
-) -> Tensor:
+def sample_checked(decoder: WaveNet, condition: Tensor, uniform: Tensor, temperature: float) -> Tensor:
     """As `sample_on_gpu`, if its first steps are those of torch; if they are not, warns and draws with torch.
 
     A rounding may part the two, but not most streams so early.
@@ -70,31 +62,22 @@ def sample_checked(
     repeats = steps_per_condition(uniform.shape[1], condition.shape[1])
     tried = -(-TRIED // repeats)
     begin = condition[:, :tried], uniform[:, : tried * repeats], temperature
-    if not fits(stack, head) or uniform.shape[1] <= begin[1].shape[1]:
-        return sample_with_torch(condition, uniform, temperature)
-    weights = (stack, start, embed, head)
+    if not fits(decoder) or uniform.shape[1] <= begin[1].shape[1]:
+        return decoder.sample_with_torch(condition, uniform, temperature)
     try:
-        same = (sample_on_gpu(*weights, *begin) == sample_with_torch(*begin)).all(1)
+        same = (sample_on_gpu(decoder, *begin) == decoder.sample_with_torch(*begin)).all(1)
         if 2 * int(same.sum()) >= len(same):
-            return sample_on_gpu(*weights, condition, uniform, temperature)
+            return sample_on_gpu(decoder, condition, uniform, temperature)
         problem = f"{len(same) - int(same.sum())} of {len(same)} streams differ"
     except Exception as error:  # whatever Triton's compiler or this GPU makes of it, torch can draw
         problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     warnings.warn(f"samples are drawn by torch, many times slower: the kernel for GPUs fails ({problem})", stacklevel=2)
-    return sample_with_torch(condition, uniform, temperature)
+    return decoder.sample_with_torch(condition, uniform, temperature)
 
 
-def sample_on_gpu(
-    stack: CausalStack,
-    start: Tensor,
-    embed: Tensor,
-    head: nn.Sequential,
-    condition: Tensor,
-    uniform: Tensor,
-    temperature: float,
-) -> Tensor:
+def sample_on_gpu(decoder: WaveNet, condition: Tensor, uniform: Tensor, temperature: float) -> Tensor:
     """As `compiled.sample_codes`, to rounding. Raises ValueError if S is not a multiple of L."""
-    packed = pack(stack, start, embed, head)
+    packed = pack(decoder)
     batch, size = uniform.shape
     repeats = steps_per_condition(size, condition.shape[1])
     rows = -(-batch // ROWS) * ROWS
@@ -161,10 +144,11 @@ def launch(
     )
 
 
-def pack(stack: CausalStack, start: Tensor, embed: Tensor, head: nn.Sequential) -> Packed:
-    layers, skips = stack.layers, head[1].in_features
-    block = next(size for size in (64, 32, 16) if size <= max(16, min(stack.channels, skips, len(embed))))
-    c, k = (-(-size // block) * block for size in (stack.channels, skips))
+def pack(decoder: WaveNet) -> Packed:
+    start, embed, head, layers = decoder.start, decoder.embed.weight, decoder.head, decoder.stack.layers
+    channels, skips = decoder.stack.channels, head[1].in_features
+    block = next(size for size in (64, 32, 16) if size <= max(16, min(channels, skips, len(embed))))
+    c, k = (-(-size // block) * block for size in (channels, skips))
     taps = len(layers[0].delays)
     rings = torch.tensor([layer.reach + 1 for layer in layers], dtype=torch.int32)
     return Packed(

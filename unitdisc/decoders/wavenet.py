@@ -70,7 +70,7 @@ class WaveNet(nn.Module):
         if on_cpu(self):
             from unitdisc.decoders.compiled import sample_codes  # numba is slow to load, and training never needs it
 
-            return sample_codes(self.stack, self.start, self.embed.weight, self.head, condition, uniform, temperature)
+            return sample_codes(self, condition, uniform, temperature)
         return self.sample_elsewhere(condition, uniform, temperature)
 
     @torch.no_grad()
@@ -88,8 +88,7 @@ class WaveNet(nn.Module):
         if on_cpu(self):
             from unitdisc.decoders.compiled import pack, sample_all
 
-            weights = pack(self.stack, self.start, self.embed.weight, self.head)
-            codes = sample_all(weights, conditions, uniforms, temperature, tick)
+            codes = sample_all(pack(self), conditions, uniforms, temperature, tick)
         else:
             padded = [pad_sequence(parts, batch_first=True) for parts in (conditions, uniforms)]
             codes = self.sample_elsewhere(*padded, temperature)
@@ -103,8 +102,7 @@ class WaveNet(nn.Module):
             return self.sample_with_torch(condition, uniform, temperature)
         from unitdisc.decoders.persistent import sample_checked  # which few have any use for
 
-        weights = self.stack, self.start, self.embed.weight, self.head
-        return sample_checked(*weights, condition, uniform, temperature, self.sample_with_torch)
+        return sample_checked(self, condition, uniform, temperature)
 
     @torch.no_grad()
     def sample_with_torch(self, condition: Tensor, uniform: Tensor, temperature: float = 1.0) -> Tensor:

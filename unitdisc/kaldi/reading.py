@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from joblib import Parallel, delayed
 
-from unitdisc.corpus import CorpusError, Utterance, is_id, is_pipe, read_manifest
+from unitdisc.corpus import CorpusError, Utterance, is_id, is_pipe
 from unitdisc.data.audio import AudioInfo, audio_info
 from unitdisc.data.image import ImageError, ImageInfo, image_info
 from unitdisc.data.sources import ARCHIVE, AudioError
 from unitdisc.kaldi.ctm import Stretch, read_ctm, to_ticks
 from unitdisc.kaldi.tables import read_map, read_table
+from unitdisc.manifests import read_manifest
 
 OVERSHOOT = 0.5  # seconds a segment may end after its recording and still be cut to it, as in extract-segments
 PIPE = "is a pipe, which runs a command on this computer; if you trust its author, allow pipes (--allow-pipes)"

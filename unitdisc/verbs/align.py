@@ -11,16 +11,17 @@ import typer
 from unitdisc import __version__, console
 from unitdisc.aligning import Aligner, AlignerError, AlignOptions, compare_tiers, load, save, trained
 from unitdisc.aligning.checking import TierCheck
-from unitdisc.corpus import CorpusError, Utterance, corpus_checksum, write_manifest
+from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.loading import Signals
 from unitdisc.data.normalisation import Normaliser
+from unitdisc.data.signals import Signals
 from unitdisc.evaluation.units.boundaries import utterance_segmentation
 from unitdisc.files import write_json, write_text
 from unitdisc.kaldi import read_corpus
 from unitdisc.kaldi.ctm import ctm_lines
+from unitdisc.manifests import write_manifest
 from unitdisc.verbs.corpora import usable_utterances
 from unitdisc.verbs.folders import folder_for_results
 

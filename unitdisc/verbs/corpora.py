@@ -9,11 +9,11 @@ import numpy as np
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Problem, Utterance, at_rate, is_pipe
 from unitdisc.data.audio import audio_info
+from unitdisc.data.checking import Found, Outcome, check_images, check_recordings, of_kind
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.table import UtteranceTable
-from unitdisc.data.validation import Found, Outcome, check_images, check_recordings, of_kind
 from unitdisc.distributed import Agreement, rank, world_size
 from unitdisc.kaldi import read_corpus
 from unitdisc.kaldi.reading import PIPE, is_manifest
@@ -158,14 +158,16 @@ def seen(listed: UtteranceTable) -> Found:
 def believed(listed: UtteranceTable, features: Features | Columns, allow_pipes: bool) -> Found:
     """What the list says by itself; only recordings without a rate are opened."""
     strangers = of_kind_in(listed, features.images)
-    rates, wrong = listed.column("rate").copy(), []
+    rates, good, problems = listed.column("rate").copy(), strangers.good, strangers.problems
     if not features.images:
-        for place in strangers.good[rates[strangers.good] == 0].tolist():
+        for place in good[rates[good] == 0].tolist():
             rates[place] = audio_info(listed[place].path, allow_pipes).rate
         if not features.resample:
-            wrong = strangers.good[rates[strangers.good] != features.rate].tolist()
-    problems = [other_rate(listed[place], int(rates[place]), features.rate) for place in wrong]
-    return Found(np.setdiff1d(strangers.good, wrong), rates, strangers.problems + problems)
+            right = rates[good] == features.rate
+            wrong = good[~right].tolist()
+            problems = problems + [other_rate(listed[place], int(rates[place]), features.rate) for place in wrong]
+            good = good[right]
+    return Found(good, rates, problems)
 
 
 def other_rate(utterance: Utterance, rate: int, wanted: int) -> Problem:

@@ -5,13 +5,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from unitdisc import console
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import CorpusError
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.loading import Signals
 from unitdisc.data.normalisation import Normaliser, fit
+from unitdisc.data.signals import Signals
+from unitdisc.data.table import UtteranceTable
 from unitdisc.encoding import encode as encode_utterances
 from unitdisc.encoding import encode_features, shares_of
 from unitdisc.experiment import Experiment, load, weights_checksum
@@ -55,7 +58,7 @@ def encode(
 
 def write_share(
     experiment_folder: Path,
-    utterances: Sequence[Utterance],
+    utterances: UtteranceTable,
     folder: Path,
     points: Sequence[str],
     cache: Path | None,
@@ -71,7 +74,7 @@ def write_share(
 def write_points(
     experiment_folder: Path,
     loaded: tuple[Experiment, UnitModel],
-    utterances: Sequence[Utterance],
+    utterances: UtteranceTable,
     folder: Path,
     points: Sequence[str],
     cache: Path | None,
@@ -81,7 +84,8 @@ def write_points(
     """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages."""
     experiment, model = loaded
     signals = experiment.signals(experiment_folder, cache, allow_pipes)
-    own = [utterances[place] for batch in shares_of(utterances, signals, shard) for place in batch]
+    places = [place for batch in shares_of(utterances, signals, shard) for place in batch]
+    own = utterances.take(np.array(places, dtype=np.int64))
     signals = signals.with_speakers_of(all_by_speakers_of(own, utterances))
     source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
     source |= {"num_codes": getattr(model.bottleneck, "num_codes", None)}
@@ -89,10 +93,9 @@ def write_points(
         return encode_utterances(model, signals, utterances, folder, points, source, advance, shard)
 
 
-def all_by_speakers_of(own: Sequence[Utterance], utterances: Sequence[Utterance]) -> list[Utterance]:
+def all_by_speakers_of(own: UtteranceTable, utterances: UtteranceTable) -> UtteranceTable:
     """All that the speakers of some utterances say: what a speaker sounds like does not depend on the shard."""
-    speakers = {utterance.speaker for utterance in own}
-    return [utterance for utterance in utterances if utterance.speaker in speakers]
+    return utterances.by_speakers(own.speakers())
 
 
 def features_of_kind(kind: str, rate: int, hop: int, height: int, normalise: str, resample: bool) -> Features | Columns:
@@ -119,7 +122,7 @@ def features(
 
 
 def write_features(
-    utterances: Sequence[Utterance],
+    utterances: UtteranceTable,
     folder: Path,
     options: Features | Columns,
     cache: Path | None,

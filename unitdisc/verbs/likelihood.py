@@ -8,7 +8,7 @@ from unitdisc import console
 from unitdisc.experiment import load, weights_checksum
 from unitdisc.files import write_json
 from unitdisc.likelihood import likelihood as measured
-from unitdisc.verbs.corpora import usable_utterances
+from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.encode import say_left_out
 from unitdisc.verbs.folders import file_for_results
@@ -30,7 +30,7 @@ def likelihood(
         raise ValueError(f"--limit must be 1 or more, not {limit}")
     file_for_results(output, "--output")
     experiment, model = load(experiment_folder, usable_device(device))
-    utterances = usable_utterances(corpus, experiment.features(), allow_pipes)[:limit]
+    utterances = usable_table(corpus, experiment.features(), allow_pipes)[:limit]
     signals = experiment.signals(experiment_folder, cache, allow_pipes).with_speakers_of(utterances)
     with console.progress("predicting", len(utterances)) as advance:
         found, problems = measured(model, signals, utterances, experiment.speakers, advance)

@@ -7,6 +7,7 @@ from pathlib import Path
 from unitdisc import console
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
+from unitdisc.data.table import UtteranceTable
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.scores import score
 from unitdisc.experiment import ExperimentError, load, read_part
@@ -39,11 +40,12 @@ def report(
     kept = loaded[0].features()
     usable = usable_utterances(corpus, kept, allow_pipes)
     folder = experiment_folder / "encodings" / (corpus.stem if corpus.suffix == ".jsonl" else corpus.resolve().name)
-    problems = write_points(experiment_folder, loaded, usable, folder, PROBE_POINTS, cache, allow_pipes)
+    table = UtteranceTable.of(usable)
+    problems = write_points(experiment_folder, loaded, table, folder, PROBE_POINTS, cache, allow_pipes)
     say_left_out(problems, len(usable))
     plain = plain_features(kept)
     for features in plain:
-        write_features(usable, folder / features.kind, features, cache, allow_pipes)
+        write_features(table, folder / features.kind, features, cache, allow_pipes)
     baseline, original = plain[0].kind, plain[-1].kind
     points = {point: Encodings.open(folder / point) for point in (baseline, *PROBE_POINTS)}
     there = set.intersection(*(set(encodings.codes) for encodings in points.values()))

@@ -13,11 +13,12 @@ from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.audio import write_audio
 from unitdisc.data.image import write_image
-from unitdisc.data.loading import Signals, whole_utterances
+from unitdisc.data.loading import whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.decoders.several import Item, sample_several
 from unitdisc.experiment import Experiment, ExperimentError, load
 from unitdisc.model import UnitModel
-from unitdisc.verbs.corpora import usable_utterances
+from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.encode import say_left_out
 from unitdisc.verbs.folders import folder_for_results
@@ -68,11 +69,10 @@ def resynthesise(
             f"{experiment_folder}: knows no speaker {unknown}; "
             f"`unitdisc inspect {experiment_folder} --speakers` lists those it knows"
         )
-    usable = usable_utterances(corpus, features, allow_pipes)
+    usable = usable_table(corpus, features, allow_pipes)
     utterances = usable[:limit]
-    heard = {utterance.speaker for utterance in utterances}  # with all they say, or their units would be others
-    signals = experiment.signals(experiment_folder, None, allow_pipes)
-    signals = signals.with_speakers_of([utterance for utterance in usable if utterance.speaker in heard])
+    heard = usable.by_speakers(utterances.speakers())  # with all they say, or their units would be others
+    signals = experiment.signals(experiment_folder, None, allow_pipes).with_speakers_of(heard)
     part = part_given(drawing.given, writes_leftwards(model))
     voices = {u.id: list(dict.fromkeys(speakers)) or [own_voice(u, experiment)] for u in utterances}
     written, problems = {}, {}

@@ -3,16 +3,19 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 
 from joblib import Parallel, delayed
 
 from unitdisc import console
-from unitdisc.corpus import CorpusError, Utterance, corpus_checksum, read_manifest, write_manifest
-from unitdisc.data.packing import FORMATS, Item, items_of, shares
+from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
+from unitdisc.data.packing import FORMATS, Item, items_of, pack, shares
 from unitdisc.data.shard_writing import write_shard
+from unitdisc.data.tars import in_tar
 from unitdisc.files import write_json, write_text
 from unitdisc.kaldi import read_corpus
+from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.sharding import WHOLE, Shard
 from unitdisc.verbs.folders import folder_for_results
 
@@ -32,8 +35,10 @@ class PackingOptions:
     def __post_init__(self):
         if self.format not in FORMATS:
             raise ValueError(f"--format {self.format}: choose one of {list(FORMATS)}")
-        if not self.max_mb > 0:
-            raise ValueError(f"--max-mb {self.max_mb}: must be more than 0; 1000 is usual")
+        if not 0 < self.max_mb < inf:
+            raise ValueError(f"--max-mb {self.max_mb}: must be a number of megabytes above 0; 1000 is usual")
+        if self.seed < 0:
+            raise ValueError(f"--seed {self.seed}: must be 0 or more")
 
 
 def shards(
@@ -47,11 +52,13 @@ def shards(
 ) -> Path | None:
     """Writes folder/shards/NNNNNN.tar, a manifest beside each, and, when all are there, that of the corpus.
 
-    What was finished before is not done again. A bad recording is said and left out, or, with `strict`, ends it.
-    share: of the tars, which of them to write.
+    What was finished before is not done again, but for shards in which something was left out that is good by now.
+    A bad recording is said and left out, or, with `strict`, ends it. share: of the tars, which of them to write.
     Returns the manifest, or None while shards are missing. Raises CorpusError if nothing can be packed, and if the
     folder holds shards of something else.
     """
+    if workers < 1:
+        raise ValueError(f"--workers {workers}: must be 1 or more")
     folder = folder_for_results(folder)
     utterances = read_corpus(corpus, allow_pipes)
     settings = {"corpus": corpus_checksum(utterances), "utterances": len(utterances), **asdict(options)}
@@ -60,7 +67,10 @@ def shards(
         items_of(utterances, options.whole), round(options.max_mb * 1e6), None if options.in_order else options.seed
     )
     numbers = share.of(range(len(parts)))
-    wanted = [number for number in numbers if not manifest_of(folder, number).exists()]
+    wanted = [number for number in numbers if not is_done(folder, number, parts[number], options, allow_pipes)]
+    manifest = folder / f"{name_of(corpus)}.jsonl"
+    if wanted:
+        manifest.unlink(missing_ok=True)  # it may say where things lay in a tar that is written again
     with console.progress("packing", len(parts), "shards", len(parts) - len(wanted)) as advance:
         pack_one = delayed(pack_shard)
         tasks = (pack_one(folder, number, parts[number], options, allow_pipes, strict) for number in wanted)
@@ -70,7 +80,10 @@ def shards(
             advance(1)
     if not all(manifest_of(folder, number).exists() for number in range(len(parts))):
         return None
-    return finish(folder, name_of(corpus), len(parts))
+    try:
+        return finish(folder, manifest, len(parts))
+    except FileNotFoundError:  # another run has begun to write a shard again
+        return None
 
 
 def claim(folder: Path, settings: dict) -> None:
@@ -98,28 +111,54 @@ def left_out_of(folder: Path, number: int) -> Path:
     return folder / "shards" / f"{number:06d}.left_out.txt"
 
 
+def is_done(folder: Path, number: int, items: Sequence[Item], options: PackingOptions, allow_pipes: bool) -> bool:
+    """Whether a shard is complete, and what was left out of it is still bad."""
+    manifest = manifest_of(folder, number)
+    if not manifest.exists():
+        return False
+    if not left_out_of(folder, number).exists():
+        return True
+    there = {utterance.id for utterance in packed(manifest)}
+    return not any(can_be_packed(item, options, allow_pipes) for item in items if item.utterances[0].id not in there)
+
+
+def can_be_packed(item: Item, options: PackingOptions, allow_pipes: bool) -> bool:
+    try:
+        pack(item, options.format, options.whole, allow_pipes)
+    except CorpusError:
+        return False
+    return True
+
+
 def pack_shard(
     folder: Path, number: int, items: Sequence[Item], options: PackingOptions, allow_pipes: bool, strict: bool
 ) -> str | None:
-    """Writes one shard; returns what is wrong if it may not be."""
+    """Writes one shard; returns what is wrong if it may not be.
+
+    Another run may be writing the same: tars take the place of equal ones, and nothing is removed under its hands.
+    """
     manifest = manifest_of(folder, number)
-    for leftover in (*manifest.parent.glob(f".{number:06d}*.tmp"), *manifest.parent.glob(f"{number:06d}*.*")):
-        leftover.unlink()  # of a killed run
+    for old in (manifest, left_out_of(folder, number)):
+        old.unlink(missing_ok=True)
     most = round(options.max_mb * 1e6)
     keep = (options.format, options.whole, allow_pipes, strict)
     try:
         kept, problems = write_shard(manifest.parent, manifest.stem, items, most, *keep)
     except CorpusError as error:
         return str(error)
+    tars = {in_tar(utterance.path)[0] for utterance in kept}
+    there = (*manifest.parent.glob(f"{number:06d}.tar"), *manifest.parent.glob(f"{number:06d}-*.tar"))
+    for old in {*there} - tars:  # of a run before
+        old.unlink(missing_ok=True)
     if problems:
         write_text(left_out_of(folder, number), "".join(f"{' '.join(str(each).split())}\n" for each in problems))
     write_manifest(manifest, kept)
     return None
 
 
-def finish(folder: Path, name: str, number: int) -> Path:
+def finish(folder: Path, manifest: Path, number: int) -> Path:
     """Writes the manifest of all shards, and says what was left out."""
-    utterances = list(packed(folder, number))
+    utterances = [utterance for shard in range(number) for utterance in packed(manifest_of(folder, shard))]
     problems = [
         line
         for shard in range(number)
@@ -128,16 +167,17 @@ def finish(folder: Path, name: str, number: int) -> Path:
     ]
     if not utterances:
         raise CorpusError(f"{folder}: nothing could be packed, the first problem: {problems[0]}")
-    manifest = folder / f"{name}.jsonl"
     write_manifest(manifest, utterances)
+    for leftover in (folder / "shards").glob(".*.tmp"):  # of a killed run
+        leftover.unlink(missing_ok=True)
     console.say_problems(problems, len(utterances), len(problems))
     return manifest
 
 
-def packed(folder: Path, number: int) -> Iterator[Utterance]:
-    for shard in range(number):
-        if manifest_of(folder, shard).stat().st_size:
-            yield from read_manifest(manifest_of(folder, shard))
+def packed(manifest: Path) -> Iterator[Utterance]:
+    """The utterances of a shard, which may have none."""
+    if manifest.stat().st_size:
+        yield from read_manifest(manifest)
 
 
 def name_of(corpus: Path) -> str:

@@ -12,11 +12,13 @@ import numpy as np
 
 from unitdisc import config, console
 from unitdisc.calibration import WholeUtterances
-from unitdisc.corpus import Utterance, held_out_places
+from unitdisc.corpus import held_out_places
 from unitdisc.data.columns import Columns
+from unitdisc.data.crops import CropPlan
 from unitdisc.data.features import Features
-from unitdisc.data.loading import CropBatches, CropPlan, Signals, batches, fitted_of, frames_of
+from unitdisc.data.loading import CropBatches, batches
 from unitdisc.data.shard_plan import ShardBatches, ShardPlan, in_shards, places_of
+from unitdisc.data.signals import Signals, fitted_of
 from unitdisc.data.table import UtteranceTable
 from unitdisc.distributed import Agreement, rank, start_processes, together, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
@@ -50,7 +52,6 @@ def train(
 
     Raises LostProcessError where several processes train, and another one goes away.
     """
-    keep_freed_memory()
     device = start_processes(usable_device(device))
     with together():
         train_together(config_source, corpus, folder, overrides, cache, allow_pipes, strict, device, trust)
@@ -90,7 +91,7 @@ def train_together(
     signals = prepare(experiment, training_set, folder, cache, allow_pipes)
 
     def dataset(part: UtteranceTable, seed: int, share: tuple[int, int], by_shard: bool = False) -> CropBatches:
-        frames = frames_of(part, signals.features)
+        frames = part.measured(signals.features.frames_in)
         if by_shard:
             plan = ShardPlan(frames, places_of(part), training.batch_size, crop, stride, seed)
             return ShardBatches(part, signals, plan, context, experiment.speakers, share)
@@ -103,6 +104,7 @@ def train_together(
         held_out = dataset(validation_set, training.seed, (0, 1))
         valid = [held_out[step] for step in range(min(held_out.plan.batches_per_epoch, VALIDATION_BATCHES))]
 
+    keep_freed_memory()  # from here on: what reading the corpus took is handed back
     calibrate = WholeUtterances(signals, training_set, training.seed)
 
     def keep(model: UnitModel) -> None:
@@ -151,7 +153,7 @@ def speakers_of(utterances: UtteranceTable) -> list[str]:
 
 def description(corpus: Path, utterances: UtteranceTable, features: Features | Columns) -> dict:
     if features.images:
-        size = {"columns": int(frames_of(utterances, features).sum())}
+        size = {"columns": int(utterances.measured(features.frames_in).sum())}
     else:
         rates = utterances.column("rate")
         seconds = utterances.column("ticks") / np.where(rates > 0, rates, features.rate)
@@ -212,7 +214,7 @@ def flat(tables: dict[str, dict]) -> dict:
 
 
 def prepare(
-    experiment: Experiment, utterances: Sequence[Utterance], folder: Path, cache: Path | None, allow_pipes: bool
+    experiment: Experiment, utterances: UtteranceTable, folder: Path, cache: Path | None, allow_pipes: bool
 ) -> Signals:
     """Statistics of the corpus, gathered by the first process and shared through the folder."""
     agreement = Agreement()

@@ -22,7 +22,7 @@ from unitdisc.evaluation.abx.cells import PAIRS, Groups, cells_of, grouped, trip
 from unitdisc.evaluation.abx.distances import DISTANCES, Distance
 from unitdisc.evaluation.abx.items import AbxItem, AbxItems
 from unitdisc.evaluation.abx.sampling import Sampling, abx2_sample, fewer_speakers, smaller_groups
-from unitdisc.evaluation.abx.shards import Parts, Share, added_up, fingerprint, in_order_of
+from unitdisc.evaluation.abx.shards import Parts, Share, Witnessed, added_up, fingerprint, in_order_of
 from unitdisc.evaluation.abx.slicing import SLICINGS
 from unitdisc.evaluation.abx.stock import POOLINGS, Preparation, Stock, Survey, restock, survey
 from unitdisc.evaluation.abx.tiling import tiled, work_of
@@ -172,7 +172,8 @@ def abx(
     items = items if isinstance(items, AbxItems) else AbxItems.of(items)
     refuse_unknown(items)
     prepare = Preparation(protocol.distance, protocol.pooling, protocol.l2_normalise)
-    found = survey(items, encodings, protocol.slicing, prepare, memory / 2)
+    witnessed = encodings if share is None else Witnessed(encodings)
+    found = survey(items, witnessed, protocol.slicing, prepare, memory / 2)
     refuse_long(items, found.lengths)
     groups, cells = compared(items, np.flatnonzero(found.lengths), speaker, protocol.sampling)
     if not len(cells):
@@ -199,7 +200,8 @@ def abx(
     if share is None:
         cells, counts = counted(cells)
     else:
-        mark = fingerprint(groups, cells, lengths, {"scale": repr(found.scale), **asdict(protocol), **share.of})
+        what = {"frames": witnessed.checksum(), "scale": repr(found.scale), **asdict(protocol), **share.of}
+        mark = fingerprint(groups, cells, lengths, what)
         counts = added_up(Parts(share.folder, speaker, mark), share.shard, groups, cells, lengths, speaker, counted)
         ordered, _ = tiled(groups, cells, speaker, side)
         cells, counts = ordered, in_order_of(ordered, cells, counts)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from unitdisc.encodings import Encoding
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx.cells import Groups
 from unitdisc.evaluation.abx.tiling import together
+from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.files import written_aside
 from unitdisc.sharding import Shard
 
@@ -82,6 +84,28 @@ def fingerprint(groups: Groups, cells: np.ndarray, lengths: np.ndarray, more: Ma
     for array in (groups.order, groups.bounds, cells, lengths):
         digest.update(np.ascontiguousarray(array, np.int64).tobytes())
     return digest.hexdigest()[:16]
+
+
+class Witnessed:
+    """Encodings, and a checksum of what was read of them: layers of a model differ in nothing but their frames."""
+
+    def __init__(self, encodings: AnyEncodings):
+        self.encodings, self.seen = encodings, {}
+        self.folder, self.settings = encodings.folder, encodings.settings
+
+    def __contains__(self, utterance: str) -> bool:
+        return utterance in self.encodings
+
+    def __getitem__(self, utterance: str) -> Encoding:
+        found = self.encodings[utterance]
+        digest = hashlib.sha256()
+        for array in (found.centres, found.frames, *([] if found.codes is None else [found.codes])):
+            digest.update(f"{array.dtype} {array.shape}\0".encode() + np.ascontiguousarray(array).tobytes())
+        self.seen[utterance] = digest.digest()
+        return found
+
+    def checksum(self) -> str:
+        return hashlib.sha256(repr(sorted(self.seen.items())).encode()).hexdigest()
 
 
 class Parts:
