@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from machine import add_note_and_output, keep_result, machine
+from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc.encodings import Encodings
-from unitdisc.evaluation.settings import versions
 from unitdisc.sharding import WHOLE
 from unitdisc.unit_lists import UnitList
 
@@ -44,7 +43,7 @@ def main(argv: list[str] | None = None) -> dict:
                 bound = alone(read_bound if work is read else write_bound, Path(folder), number)
                 rows.append({"utterances": number, "list": name, **alone(work, Path(folder), number)})
                 rows[-1] |= {"bound_seconds": bound["cpu_seconds"]}
-    found = {"rows": rows, "codes": CODES, "machine": machine(threads=1, note=args.note), "versions": versions()}
+    found = {"rows": rows, "codes": CODES, **circumstances(threads=1, note=args.note)}
     print(table(found))
     keep_result(found, args.output)
     return found
