@@ -8,8 +8,8 @@ Batches of a preset's size and crop, after a few that are not counted, with 0, 1
   files, in parts  as of corpora too large for the memory: only the stretch that a crop needs
   disk             a --cache of features and targets on disk, nothing in memory
   memory           everything in the memory of the loader, as after the first epoch of a corpus of some hours
-The bound is soundfile alone decoding the same number of whole utterances in one process. What training takes is a step
-of the preset on this CPU, and, by arithmetic, a step on a GPU that reaches 40 % of its peak.
+The bound is soundfile alone (of line images: Pillow) decoding the same number of whole utterances in one process. What
+training takes is a step of the preset on this CPU, and, by arithmetic, a step on a GPU that reaches 40 % of its peak.
 `--draws N` reports instead how the memory of the process grows over so many crops.
 """
 
@@ -26,8 +26,10 @@ import numpy as np
 import soundfile
 import torch
 from machine import add_note_and_output, circumstances, keep_result
+from PIL import Image
 
 from unitdisc.config import construct, read
+from unitdisc.corpus import Utterance
 from unitdisc.data.cache import DiskCache, MemoryCache
 from unitdisc.data.crops import CropPlan
 from unitdisc.data.loading import CropBatches, batches
@@ -39,13 +41,14 @@ from unitdisc.training import TrainingOptions
 PAPER_STEP = 42e12  # floating-point operations of a step of the preset `paper`
 H100_PEAK = 989e12  # a second, dense bf16
 SHARE_OF_PEAK = 0.4
+DECODERS = ("soundfile", "Pillow")
 SOURCES = ("files, whole", "files, in parts", "disk", "memory")
 
 
 def main(argv: list[str] | None = None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path, help="manifest of recordings")
-    parser.add_argument("--presets", nargs="+", default=["small", "paper"])
+    parser.add_argument("corpus", type=Path, help="manifest of recordings, or of line images")
+    parser.add_argument("--presets", nargs="+", help="default: small and paper, or small-handwriting")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--batches", type=int, default=40, help="counted; of whole files a quarter")
     parser.add_argument("--repeat", type=int, default=3)
@@ -53,11 +56,12 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--quick", action="store_true", help="few batches of a small model, to see that all works")
     add_note_and_output(parser)
     args = parser.parse_args(argv)
-    if args.quick:
-        args.presets, args.workers, args.batches, args.repeat = ["small"], [0, 1], 4, 1
     torch.set_num_threads(1)
     table = UtteranceTable.read(args.corpus).sorted()
-    found = {"corpus": {"utterances": len(table), "seconds": seconds_of(table) / len(table)}}
+    args.presets = args.presets or (["small-handwriting"] if table.images().all() else ["small", "paper"])
+    if args.quick:
+        args.presets, args.workers, args.batches, args.repeat = args.presets[:1], [0, 1], 4, 1
+    found = {"corpus": {"utterances": len(table), **mean_size(table)}}
     if args.draws:
         found["memory"] = growth(table, args.draws)
     else:
@@ -68,8 +72,15 @@ def main(argv: list[str] | None = None) -> dict:
     return found
 
 
-def seconds_of(table: UtteranceTable) -> float:
-    return float((table.column("ticks") / table.column("rate")).sum())
+def mean_size(table: UtteranceTable) -> dict[str, float]:
+    """How long an utterance is: {"seconds": ...} or {"columns": ...}."""
+    if table.images().all():
+        return {"columns": float(table.column("ticks").mean())}
+    return {"seconds": float((table.column("ticks") / table.column("rate")).mean())}
+
+
+def decoder_of(table: UtteranceTable) -> str:
+    return DECODERS[int(table.images().all())]
 
 
 def dataset_of(preset: str, table: UtteranceTable) -> tuple[CropBatches, Experiment, TrainingOptions]:
@@ -89,6 +100,8 @@ def speeds(preset: str, table: UtteranceTable, args: argparse.Namespace) -> dict
     found = {"batch_size": training.batch_size, "crop": training.crop, "rows": []}
     with tempfile.TemporaryDirectory() as folder:
         for source in SOURCES:
+            if dataset.signals.features.images and source == "files, in parts":
+                continue  # a line is always read as a whole
             made = from_source(dataset, source, Path(folder))
             number = max(2, args.batches // 4) if source == "files, whole" else args.batches
             if source == "memory":
@@ -98,7 +111,7 @@ def speeds(preset: str, table: UtteranceTable, args: argparse.Namespace) -> dict
                 rates = [loader_rate(made, number, workers) for _ in range(args.repeat)]
                 found["rows"].append({"source": source, "workers": workers, **spread(rates)})
     decode = [decoding_rate(dataset, max(2, args.batches // 4)) for _ in range(args.repeat)]
-    found["soundfile"] = spread(decode)
+    found[decoder_of(table)] = spread(decode)
     if preset != "paper":
         found["training"] = spread([training_rate(experiment, dataset, max(1, args.batches // 10))])
     return found
@@ -141,10 +154,18 @@ def decoding_rate(dataset: CropBatches, number: int) -> dict:
     def decode() -> int:
         for step in range(number):
             for crop in dataset.plan.batch(step):
-                soundfile.read(dataset.utterances[crop.index].path, dtype="float32")
+                decoded(dataset.utterances[crop.index])
         return number
 
     return timed(decode)
+
+
+def decoded(utterance: Utterance) -> None:
+    if utterance.is_image:
+        with Image.open(utterance.path) as image:
+            image.load()
+    else:
+        soundfile.read(utterance.path, dtype="float32")
 
 
 def training_rate(experiment: Experiment, dataset: CropBatches, number: int) -> dict:
@@ -198,9 +219,10 @@ def resident() -> float:
 def as_table(found: dict) -> str:
     """Markdown."""
     about, corpus = found["machine"], found["corpus"]
+    size = f"{corpus['seconds']:.1f} s" if "seconds" in corpus else f"{corpus['columns']:.0f} columns"
     lines = [
         f"{about['processor']}, one thread a process, {about['cores']} cores; {corpus['utterances']} utterances of "
-        f"{corpus['seconds']:.1f} s. {about['note']}".strip(),
+        f"{size}. {about['note']}".strip(),
         "",
     ]
     if "memory" in found:
@@ -209,12 +231,13 @@ def as_table(found: dict) -> str:
             lines += [f"| {name} | {draws:,} | {megabytes:.0f} |" for draws, megabytes in marks]
         return "\n".join(lines)
     for preset, part in found["presets"].items():
-        bound = part["soundfile"]["cpu"]
+        decoder = next(name for name in DECODERS if name in part)
+        bound = part[decoder]["cpu"]
         lines += [f"`{preset}`: {part['batch_size']} crops of {part['crop']} frames a batch.", ""]
-        head = "| | workers | batches/s | lowest to highest | CPU ms a batch | CPU, times soundfile's |"
+        head = f"| | workers | batches/s | lowest to highest | CPU ms a batch | CPU, times {decoder}'s |"
         lines += [head, "|---|---:|---:|---:|---:|---:|"]
         rows = [(row["source"], row["workers"], row) for row in part["rows"]]
-        rows.append(("soundfile alone, whole files", 0, part["soundfile"]))
+        rows.append((f"{decoder} alone, whole files", 0, part[decoder]))
         for name, workers, row in rows:
             figures = f"{row['per_second']:.1f} | {row['lowest']:.1f} to {row['highest']:.1f}"
             cpu = " | " if workers else f"{1000 * row['cpu']:.1f} | {row['cpu'] / bound:.2f}"  # theirs is not seen

@@ -15,6 +15,7 @@ Tiers      those of KEY.json, if `unitdisc shards` packed it; otherwise none
 import argparse
 import gzip
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
@@ -48,7 +49,8 @@ def main(argv: list[str] | None = None) -> None:
     tars = sorted(args.raw.rglob("*.tar"))
     if not tars:
         raise CorpusError(f"{args.raw}: no .tar files in it; give the folder of the shards, .tar and not .tar.gz")
-    found = unique(collect(each(tars), lambda sample: utterances_of(*sample, args), args.strict, args.raw))
+    found = collect(each(tars), lambda sample: utterances_of(*sample, args), args.strict, args.raw)
+    found = unique([utterance for group in found for utterance in group])
     splits = {args.name: found} if args.test_speakers is None else hold_out(found, args.test_speakers, args.seed)
     write_corpus(args.output, splits)
 
@@ -156,12 +158,16 @@ def name_of(key: str) -> str:
     return "-".join("_".join(part.split()) for part in key.split("/"))
 
 
-def unique(found: list[list[Utterance]]) -> list[Utterance]:
-    """All utterances; where shards count their keys anew, ids begin with the name of the shard."""
-    listed = [utterance for group in found for utterance in group]
+def unique(listed: list[Utterance]) -> list[Utterance]:
+    """All utterances; where shards count their keys anew, ids begin with the name of the shard, or with its folders."""
     if len({utterance.id for utterance in listed}) == len(listed):
         return listed
-    return [replace(u, id=f"{name_of(Path(u.path.rpartition(':')[0]).stem)}-{u.id}") for u in listed]
+    tars = [Path(utterance.path.rpartition(":")[0]).with_suffix("") for utterance in listed]
+    names = [tar.name for tar in tars]
+    if len({*names}) < len({*tars}):
+        above = os.path.commonpath([tar.parent for tar in tars])
+        names = [str(tar.relative_to(above)) for tar in tars]
+    return [replace(u, id=f"{name_of(name)}-{u.id}") for u, name in zip(listed, names)]
 
 
 def read_cuts(tar: Path) -> dict[str, dict]:

@@ -21,7 +21,7 @@ from unitdisc.aligning import (
     save,
     trained,
 )
-from unitdisc.aligning.alphabet import SPACE, spelled
+from unitdisc.aligning.alphabet import spelled
 from unitdisc.aligning.losses import occupancies, prior_ctc, scaled
 from unitdisc.aligning.paths import Spans, best_spans, intervals, least_frames
 from unitdisc.aligning.training import error_rate, without_margins
@@ -30,6 +30,7 @@ from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.image import write_image
 from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation.texts import SPACE
 from unitdisc.manifests import read_manifest, write_manifest
 
 pytest_plugins = ["tiny_fixtures"]

@@ -1,6 +1,7 @@
 """The layers import downwards only, so that each can be read without the ones above it."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -71,10 +72,15 @@ def part_of(path: Path) -> str:
     return path.relative_to(ROOT / "unitdisc").parts[0].removesuffix(".py")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path) -> list[str]:
     """Every module a file imports, dotted."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
             found += [f"unitdisc.{a.name}" for a in node.names] if node.module == "unitdisc" else [node.module]
         elif isinstance(node, ast.Import):
@@ -99,6 +105,32 @@ def test_layers(path: Path):
 def test_heavy_libraries_have_one_home(path: Path):
     for module in imports(path):
         assert part_of(path) in HEAVY.get(module.split(".")[0], {part_of(path)}), module
+
+
+@cache
+def defined(path: Path) -> set[str]:
+    """The names that a file gives a meaning at its top level, those that it imports left out."""
+    found = set()
+    for node in parsed(path).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return found
+
+
+SCRIPTS = sorted(path for folder in ("eval", "data_prep", "tests") for path in (ROOT / folder).glob("*.py"))
+
+
+@pytest.mark.parametrize("path", [*PACKAGE, *SCRIPTS], ids=str)
+def test_names_are_imported_from_where_they_are_defined(path: Path):
+    """Or from a package, whose `__init__` is a table of contents."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("unitdisc."):
+            home = ROOT / f"{node.module.replace('.', '/')}.py"
+            if home.exists():
+                assert {alias.name for alias in node.names} <= defined(home), node.module
 
 
 def test_nothing_but_the_command_line_imports_verbs():

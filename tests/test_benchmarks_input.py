@@ -46,6 +46,14 @@ def test_batches_are_counted_from_every_source(benchmark, tiny_corpus, tmp_path,
     assert "| soundfile alone, whole files |" in capsys.readouterr().out
 
 
+def test_batches_of_line_images_are_counted_too(benchmark, tiny_lines, monkeypatch, capsys):
+    loading = benchmark("loading")
+    monkeypatch.setattr(loading, "training_rate", lambda *_: {"rate": 1.0, "cpu": 1.0})
+    found = loading.main([str(tiny_lines), "--quick", "--workers", "0"])["presets"]["small-handwriting"]
+    assert {row["source"] for row in found["rows"]} == set(loading.SOURCES) - {"files, in parts"}
+    assert "| Pillow alone, whole files |" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_growth_of_memory_is_told(benchmark, tiny_corpus, monkeypatch, capsys):
     loading = benchmark("loading")

@@ -131,6 +131,11 @@ def other_corpus(places: Places) -> Path:
     return places.here / "other.jsonl"
 
 
+def fewer(places: Places) -> Path:
+    write_manifest(places.here / "fewer.jsonl", listed(places.corpus)[:9])
+    return places.here / "fewer.jsonl"
+
+
 def unlabelled_corpus(places: Places) -> Path:
     utterances = [replace(u, alignment={}) for u in listed(places.corpus)]
     write_manifest(places.here / "unlabelled.jsonl", utterances)
@@ -240,6 +245,14 @@ MISTAKES: dict[str, Mistake] = {
         lambda p: ["train", "small", other_corpus(p), p.experiment, "--device=cpu", *settings()],
         r"differs in the corpus \(.*corpus\.jsonl there\)",
     ),
+    "fewer recordings than before": (
+        lambda p: ["train", "small", fewer(p), p.experiment, "--device=cpu", *settings()],
+        r"differs in the corpus \(.*corpus\.jsonl there, where 12 utterances could be used, here 9\)",
+    ),
+    "a file for a cache": (
+        lambda p: p.train("--cache", p.file("x")),
+        r"--cache .*x: is a file, where a folder is needed",
+    ),
     "a file in the way of an experiment": (
         lambda p: ["train", "small", p.corpus, p.file("new", "x"), "--device=cpu"],
         r"new: is a file, where a folder is needed; choose another name",
@@ -268,6 +281,10 @@ MISTAKES: dict[str, Mistake] = {
     "no limit": (
         lambda p: ["resynthesise", p.experiment, p.corpus, p.here, "--limit", "0"],
         "--limit must be 1",
+    ),
+    "a seed that is none": (
+        lambda p: ["resynthesise", p.experiment, p.corpus, p.here, "--seed", str(2**64)],
+        r"--seed must be below 2\^63",
     ),
     "negative temperature": (
         lambda p: ["resynthesise", p.experiment, p.corpus, p.here, "--temperature", "-1"],

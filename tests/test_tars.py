@@ -148,6 +148,9 @@ def test_a_tar_that_is_cut_off_anywhere_is_noticed(files, tmp_path):
         with pytest.raises(TarError, match=r"cut\.tar: .*(truncated|damaged).*; copy it again"):
             list(members(cut))
     cut.write_bytes(whole[:3000])
+    with pytest.raises(TarError) as said:
+        list(members(cut))
+    assert str(said.value).count("cut.tar") == str(said.value).count("copy it again") == 1
     assert "truncated: the last" in faulty(cut, 512)
     cut.write_bytes(b"")
     assert "is empty" in faulty(cut, 512)

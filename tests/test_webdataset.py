@@ -67,6 +67,17 @@ def test_keys_that_every_shard_counts_anew_stay_apart(tmp_path):
     assert [u.id for u in listed(tmp_path / "out" / "all.jsonl")] == ["00-0", "00-1", "01-0", "01-1"]
 
 
+def test_shards_of_one_name_in_several_folders_stay_apart(tmp_path):
+    for name in ("train/00", "dev/00"):
+        write_tar(tmp_path / "raw" / f"{name}.tar", {"0.flac": sound(), "1.flac": sound(9000)})
+    (tmp_path / "raw/dev/00.tar").rename(tmp_path / "elsewhere.tar")
+    (tmp_path / "raw/dev/00.tar").symlink_to(tmp_path / "elsewhere.tar")
+    write_tar(tmp_path / "raw/test/00.tar", {"0.flac": sound()})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    found = [u.id for u in listed(tmp_path / "out" / "all.jsonl")]
+    assert found == ["elsewhere-0", "elsewhere-1", "raw-test-00-0", "raw-train-00-0", "raw-train-00-1"]
+
+
 def test_what_unitdisc_packed_comes_back(tmp_path):
     manifest = make_corpus(tmp_path / "corpus", 5)
     for whole in (False, True):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from operator import lt
 from pathlib import Path
 from sys import intern
@@ -64,9 +64,13 @@ def manifest_entries(path: Path, make: Callable[[dict], T]) -> Iterator[T]:
     path = Path(path)
     lines, home, ids = manifest_lines(path), locator(path.parent), Ids(path)
     while some := list(islice(lines, LINES_AT_ONCE)):
-        entries = parse(path, some, home, make)
-        ids.add([number for number, _ in some], [id for id, _ in entries])
-        yield from (entry for _, entry in entries)
+        try:
+            parts = [(some, parse_together(some, home, make))]
+        except (ValueError, RecursionError):  # those before the one that is wrong are given
+            parts = (([line], list(parse_apart(path, [line], home, make))) for line in some)
+        for part, entries in parts:
+            ids.add([number for number, _ in part], [id for id, _ in entries])
+            yield from (entry for _, entry in entries)
     ids.refuse_none()
 
 
@@ -81,7 +85,8 @@ class Ids:
     def add(self, lines: Sequence[int], ids: Sequence[str]) -> None:
         """Those of the next lines. Raises CorpusError naming both lines that share one."""
         if self.seen is None and not (self.last < ids[0] and all(map(lt, ids, ids[1:]))):
-            self.seen = {id for number, id in numbered_ids(self.path) if number < lines[0]}
+            before = takewhile(lambda each: each[0] < lines[0], numbered_ids(self.path))
+            self.seen = {id for _, id in before}
         if self.seen is not None:
             for line, id in zip(lines, ids):
                 if id in self.seen:
@@ -106,12 +111,12 @@ def numbered_ids(path: Path) -> Iterator[tuple[int, str]]:
 
 def parse(
     path: Path, lines: Sequence[tuple[int, bytes]], home: Callable[[str], str], make: Callable[[dict], T]
-) -> list[tuple[str, T]]:
+) -> Iterator[tuple[str, T]]:
     """The id of every line and what is made of it; all are parsed at once if all is well, which is far quicker."""
     try:
-        return parse_together(lines, home, make)
+        return iter(parse_together(lines, home, make))
     except (ValueError, RecursionError):  # find out which
-        return list(parse_apart(path, lines, home, make))
+        return parse_apart(path, lines, home, make)
 
 
 def parse_together(

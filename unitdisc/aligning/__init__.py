@@ -5,9 +5,10 @@ given the text, tells when each character is written.
 """
 
 from unitdisc.aligning.aligner import Aligner, AlignerError, load, save
-from unitdisc.aligning.alphabet import Alphabet, characters
+from unitdisc.aligning.alphabet import Alphabet
 from unitdisc.aligning.checking import compare_tiers
 from unitdisc.aligning.training import AlignOptions, trained
+from unitdisc.evaluation.texts import characters
 
 __all__ = [
     "AlignOptions",

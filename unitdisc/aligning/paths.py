@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torchaudio.functional import forced_align
 
-from unitdisc.aligning.alphabet import BLANK, SPACE
+from unitdisc.aligning.alphabet import BLANK
 from unitdisc.corpus import Interval
+from unitdisc.evaluation.texts import SPACE
 
 
 @dataclass(frozen=True)

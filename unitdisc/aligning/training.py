@@ -12,12 +12,13 @@ from rapidfuzz.distance import Levenshtein
 from torch import nn
 
 from unitdisc.aligning.aligner import Aligner, AlignerError
-from unitdisc.aligning.alphabet import SPACE, Alphabet, spelled
+from unitdisc.aligning.alphabet import Alphabet, spelled
 from unitdisc.aligning.losses import prior_ctc
 from unitdisc.corpus import Utterance, corpus_checksum, held_out
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import stacked
+from unitdisc.evaluation.texts import SPACE
 from unitdisc.files import written_aside
 
 MOST_HELD_OUT = 64  # utterances

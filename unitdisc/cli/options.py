@@ -5,6 +5,17 @@ from typing import Annotated
 
 import typer
 
+
+def folder_of_cache(path: Path | None) -> Path | None:
+    """The same path. Raises ValueError, before the work begins, if nothing can be kept there."""
+    from unitdisc.verbs.folders import folder_for_results
+
+    try:
+        return path and folder_for_results(path)
+    except ValueError as error:
+        raise ValueError(f"--cache {error}") from error
+
+
 CorpusPath = Annotated[Path, typer.Argument(help="manifest (.jsonl) or Kaldi data directory", metavar="CORPUS")]
 ExperimentPath = Annotated[Path, typer.Argument(help="folder made by `unitdisc train`", metavar="EXPERIMENT")]
 EncodingsPath = Annotated[
@@ -29,7 +40,12 @@ Trust = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option("--limit", help="only the first so many utterances")]
 Cache = Annotated[
-    Path | None, typer.Option("--cache", help="folder that keeps features, and which recordings are good, between runs")
+    Path | None,
+    typer.Option(
+        "--cache",
+        callback=folder_of_cache,
+        help="folder that keeps features, and which recordings are good, between runs",
+    ),
 ]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1 (default: a GPU if there is one)")]
 Threads = Annotated[int | None, typer.Option("--threads", help="all cores by default")]

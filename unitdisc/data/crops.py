@@ -25,7 +25,7 @@ class CropPlan:
     crops of like length share a batch. crop=None takes whole utterances. Everything follows from the seed.
     """
 
-    jumps: ClassVar[bool] = True  # from anywhere in the corpus to anywhere, crop by crop
+    jumps: ClassVar[bool] = True  # one crop may lie anywhere in the corpus, wherever the one before lay
 
     def __init__(self, frames: Sequence[int], batch_size: int, crop: int | None, stride: int, seed: int):
         if crop is not None and crop % stride:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torchaudio.compliance import kaldi
 
-from unitdisc.data.features import WINDOW
+from unitdisc.data.filterbank import WINDOW
 
 PREEMPHASIS = 0.97
 ITERATIONS = 48

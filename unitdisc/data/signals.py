@@ -71,7 +71,7 @@ class Signals:
         more = fit(kind, raw.readable(fitted_of(new, kind)))
         return replace(self, feature_normaliser=self.feature_normaliser.with_groups_of(more))
 
-    def readable(self, utterances: Sequence[Utterance]) -> Iterator[tuple[str | None, np.ndarray]]:
+    def readable(self, utterances: Iterable[Utterance]) -> Iterator[tuple[str | None, np.ndarray]]:
         """The speaker and the features of every utterance that can be read."""
         for utterance in utterances:
             try:

@@ -157,6 +157,8 @@ def members(path: Path) -> Iterator[Member]:
                 if found.type in FILES and not found.sparse:
                     yield Member(found.name, found.offset_data, found.size)
             end = tar.offset
+    except TarError:  # a ValueError, too
+        raise
     except (tarfile.TarError, ValueError, OverflowError) as error:
         raise TarError.at(path, f"is damaged, or no tar ({error})", AGAIN) from error
     with path.open("rb") as file:  # the library takes whatever is no header for the end

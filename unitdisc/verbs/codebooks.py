@@ -12,8 +12,9 @@ from unitdisc.experiment import WEIGHTS, weights_checksum
 from unitdisc.kmeans import KMeansOptions, kmeans
 from unitdisc.kmeans.codebook import Codebook, CodebookError, codebook_of_model, read_codebook
 from unitdisc.kmeans.frames import StoredFrames
-from unitdisc.segmenting.corpora import PooledFrames, Workplace
+from unitdisc.segmenting.corpora import PooledFrames
 from unitdisc.segmenting.costs import Costs
+from unitdisc.segmenting.learning import Workplace
 from unitdisc.segmenting.options import SegmentOptions
 from unitdisc.segmenting.timing import Timing
 

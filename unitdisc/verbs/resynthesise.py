@@ -38,6 +38,8 @@ class Drawing:
     def __post_init__(self):
         if not 0 <= self.given < 1:
             raise ValueError(f"--given is a share of every line, from 0 to less than 1, not {self.given:g}")
+        if abs(self.seed) >= 2**63:
+            raise ValueError(f"--seed must be below 2^63, not {self.seed}")
 
 
 def resynthesise(

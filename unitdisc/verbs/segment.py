@@ -26,8 +26,9 @@ from unitdisc.kmeans.codebook import (
     write_codebook,
 )
 from unitdisc.kmeans.frames import StoredFrames
-from unitdisc.segmenting.corpora import Segmentation, Workplace
+from unitdisc.segmenting.corpora import Segmentation
 from unitdisc.segmenting.corpora import segment as find_units
+from unitdisc.segmenting.learning import Workplace
 from unitdisc.segmenting.options import SegmentOptions, refuse_impossible
 from unitdisc.segmenting.peaks import means
 from unitdisc.segmenting.solving import units_in

@@ -199,7 +199,9 @@ def check_same(experiment: Experiment, folder: Path) -> None:
     different = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     different = [name for name in different if name not in MAY_CHANGE]
     if found.corpus.get("checksum") != experiment.corpus["checksum"] or found.speakers != experiment.speakers:
-        different.append(f"the corpus ({found.corpus.get('path')} there)")
+        there, here = (each.corpus.get("utterances") for each in (found, experiment))
+        fewer = f", where {there} utterances could be used, here {here}" if there != here else ""
+        different.append(f"the corpus ({found.corpus.get('path')} there{fewer})")
     if different:
         raise ExperimentError(
             f"{folder}: holds another experiment, which differs in {', '.join(different)}; "
