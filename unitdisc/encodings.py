@@ -186,7 +186,7 @@ def wrong_codes(values: Any) -> Iterator[str]:
     """What units.jsonl cannot say of an utterance: anything but a list of codes, or null where there are none."""
     if values is not None and not isinstance(values, list):
         yield repr(values)[:40]
-    elif values and not ({*map(type, values)} == {int} and 0 <= min(values) and max(values) <= LARGEST):
+    elif values and not ({*map(type, values)} == {int} and min(values) >= 0 and max(values) <= LARGEST):
         yield from (repr(value)[:40] for value in values if type(value) is not int or not 0 <= value <= LARGEST)
 
 
