@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError
+from unitdisc.encodings_writer import EncodingsWriter
 from unitdisc.evaluation.frames import usable
 
 

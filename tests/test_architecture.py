@@ -19,12 +19,15 @@ MAY_IMPORT = {
     "corpus": set(),
     "manifests": {"corpus", "files"},
     "sharding": set(),
-    "unit_lists": {"files", "sharding"},
-    "encodings": {"files", "sharding", "unit_lists"},
+    "sorted_lines": set(),
+    "line_index": set(),
+    "unit_lists": {"files", "line_index", "sharding", "sorted_lines"},
+    "encodings": {"unit_lists"},
+    "encodings_writer": {"encodings", "files", "sharding", "unit_lists"},
     "batch": {"distributed"},
     "kaldi": {"corpus", "data", "files", "manifests"},  # data.audio alone: how long a recording is
     "units": {"corpus", "encodings", "files"},
-    "data": {"batch", "corpus", "files", "kaldi", "manifests"},
+    "data": {"batch", "corpus", "files", "kaldi", "manifests", "sharding"},
     "encoders": {"batch", "distributed"},
     "bottlenecks": {"batch", "distributed"},
     "conditioning": {"distributed"},
@@ -51,7 +54,7 @@ MAY_IMPORT = {
     },
     "calibration": {"batch", "corpus", "data", "encoding", "model"},
     "likelihood": {"batch", "corpus", "data", "model", "training"},
-    "encoding": {"corpus", "data", "encodings", "model", "sharding"},
+    "encoding": {"corpus", "data", "encodings", "encodings_writer", "model", "sharding"},
     "kmeans": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "segmenting": {"bottlenecks", "corpus", "encodings", "evaluation", "kmeans", "units"},
     "finding": {"corpus", "encodings", "evaluation", "kmeans"},
@@ -140,7 +143,7 @@ def test_nothing_but_the_command_line_imports_verbs():
 @pytest.mark.parametrize(
     "folder,allowed",
     [
-        ("eval", {"corpus", "encodings", "evaluation", "files", "finding", "kaldi", "report"}),
+        ("eval", {"corpus", "encodings", "encodings_writer", "evaluation", "files", "finding", "kaldi", "report"}),
         ("data_prep", {"corpus", "data", "files", "manifests"}),
     ],
 )

@@ -1,7 +1,9 @@
 """Recordings found good are not listened to again, all others are."""
 
+import multiprocessing
 import os
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from tiny import settings
 from unitdisc.corpus import Utterance
 from unitdisc.data import listening
 from unitdisc.data.checking import check_recordings
-from unitdisc.data.heard import NAME, GoodRecordings
+from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.table import UtteranceTable
 from unitdisc.data.validation import validate
 from unitdisc.manifests import read_manifest, write_manifest
@@ -102,7 +104,7 @@ def test_a_rate_is_said_to_be_mislisted_even_if_resampling_was_allowed_before(co
 
 def test_a_glance_is_not_kept_but_spared(corpus, opened, tmp_path):
     check(corpus, tmp_path / "cache", thorough=False)
-    assert not (tmp_path / "cache" / NAME).exists()
+    assert not (tmp_path / "cache").exists()
     check(corpus, tmp_path / "cache")
     opened.clear()
     check(corpus, tmp_path / "cache", thorough=False)
@@ -112,11 +114,13 @@ def test_a_glance_is_not_kept_but_spared(corpus, opened, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"torn", b"\x93NUMPY"])
 def test_a_damaged_record_counts_as_none(corpus, opened, tmp_path, content):
     check(corpus, tmp_path / "cache")
-    (tmp_path / "cache" / NAME).write_bytes(content)
+    (record,) = (tmp_path / "cache").iterdir()
+    record.write_bytes(content)
     opened.clear()
     check(corpus, tmp_path / "cache")
     assert len(opened) == 4
-    assert len(np.load(tmp_path / "cache" / NAME)) == 4
+    (record,) = (tmp_path / "cache").iterdir()
+    assert len(np.load(record)) == 4
 
 
 def test_without_a_folder_nothing_is_kept(corpus, opened):
@@ -136,6 +140,65 @@ def test_records_of_two_runs_are_kept_together(tmp_path):
     assert GoodRecordings(tmp_path).rates(keys ^ np.array([0, 1], np.uint64)).tolist() == [0] * 6
     assert GoodRecordings(tmp_path).rates(keys ^ np.array([1, 0], np.uint64)).tolist() == [0] * 6
     assert GoodRecordings(tmp_path).rates(np.zeros((1, 2), np.uint64)).tolist() == [0]
+
+
+def add_some(folder: Path, number: int) -> None:
+    """Adds 100 recordings one by one."""
+    record = GoodRecordings(folder)
+    for key in keys_of(number):
+        record.add(key, RATE)
+        record.save()
+
+
+@cache
+def keys_of(number: int) -> np.ndarray:
+    return np.random.default_rng(number).integers(1, 2**63, (100, 2)).astype(np.uint64)
+
+
+def test_processes_that_add_at_the_same_time_lose_nothing(tmp_path):
+    fork = multiprocessing.get_context("fork")
+    workers = [fork.Process(target=add_some, args=(tmp_path, number)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    while any(worker.is_alive() for worker in workers):
+        known = GoodRecordings(tmp_path)  # while they are at it
+        assert all((GoodRecordings(tmp_path).rates(known.known[:, :2]) == RATE).all() for _ in range(2))
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert all((GoodRecordings(tmp_path).rates(keys_of(number)) == RATE).all() for number in range(4))
+    assert len(list(tmp_path.iterdir())) < 20
+
+
+def test_many_files_become_few(tmp_path):
+    add_some(tmp_path, 1)
+    assert len(list(tmp_path.iterdir())) <= 8
+    assert (GoodRecordings(tmp_path).rates(keys_of(1)) == RATE).all()
+
+
+@pytest.mark.parametrize("call", ["replace", "unlink"])
+def test_a_killed_process_loses_no_more_than_its_last(tmp_path, monkeypatch, call):
+    add_some(tmp_path, 1)
+    record = GoodRecordings(tmp_path)
+    for key in keys_of(2):
+        record.add(key, RATE)
+
+    def fatal(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, call, fatal)
+        record.save()
+    left = GoodRecordings(tmp_path)
+    assert (left.rates(keys_of(1)) == RATE).all()
+    assert (left.rates(keys_of(2)) == (RATE if call == "unlink" else 0)).all()
+
+
+def test_what_an_older_version_kept_is_known(corpus, opened, tmp_path):
+    check(corpus, tmp_path / "cache")
+    (record,) = (tmp_path / "cache").iterdir()
+    record.rename(record.with_name("heard.npy"))
+    opened.clear()
+    check(corpus, tmp_path / "cache")
+    assert not opened
 
 
 def test_training_does_not_listen_to_what_was_validated(corpus, opened, tmp_path, unitdisc):

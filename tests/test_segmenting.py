@@ -11,7 +11,8 @@ import pytest
 
 from unitdisc.bottlenecks.segmentation.paths import viterbi_path
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError
+from unitdisc.encodings_writer import EncodingsWriter
 from unitdisc.kmeans import KMeansOptions
 from unitdisc.kmeans.codebook import CodebookError, write_codebook
 from unitdisc.manifests import write_manifest
@@ -137,13 +138,13 @@ def test_codes_are_those_of_viterbi_at_the_switch_cost_that_is_told(place, dista
     told = json.loads((folder / "encodings.json").read_text())["segmentation"]
     for name, codes in Encodings.open(folder).codes.items():
         costs = distances(place, name) ** (1 if distance == "squared" else 0.5)
-        assert viterbi_path(costs.astype(np.float32), told["switch_cost"]).codes.tolist() == codes
+        assert viterbi_path(costs.astype(np.float32), told["switch_cost"]).codes.tolist() == codes.tolist()
     assert told["rate"] == 12 and told["distance"] == distance
 
 
 def test_nearest_codes_need_no_number(place):
     found = Encodings.open(place.segment(solver="nearest"))
-    assert all(found.codes[name] == distances(place, name).argmin(1).tolist() for name in place.frames)
+    assert all(found.codes[name].tolist() == distances(place, name).argmin(1).tolist() for name in place.frames)
 
 
 def test_cosine_does_not_see_loudness(place, tmp_path):
@@ -278,7 +279,7 @@ def test_frames_of_other_tools_that_are_made_again_are_segmented_again(place, tm
     path = tmp_path / "hubert" / "deep" / "u1.npy"
     np.save(path, np.tile(place.vectors[3], (90, 1)))
     os.utime(path, ns=(2**62, 2**62))
-    assert Encodings.open(place.segment(**given)).codes["u1"] == [3] * 90
+    assert Encodings.open(place.segment(**given)).codes["u1"].tolist() == [3] * 90
 
 
 def test_a_codebook_of_other_frames_is_refused(place):

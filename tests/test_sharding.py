@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tiny import RATE, listed, record, tree
 
-from unitdisc import encoding
+from unitdisc import encoding, line_index, sorted_lines
 from unitdisc.corpus import Utterance
 from unitdisc.data.features import Features
 from unitdisc.encodings import Encodings, EncodingsError
@@ -29,6 +29,8 @@ POINTS = ["projection", "bottleneck"]
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
     monkeypatch.setattr(encoding, "FRAMES_IN_A_BATCH", 120)
+    monkeypatch.setattr(sorted_lines, "IN_MEMORY", 1000)  # a few lines
+    monkeypatch.setattr(line_index, "FEWEST", 3)
 
 
 @pytest.fixture(scope="module")

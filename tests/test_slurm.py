@@ -158,3 +158,9 @@ def test_jobs_of_an_array_can_be_repeated_alone(cluster):
     variables = {"SLURM_ARRAY_TASK_ID": 7, "SLURM_ARRAY_TASK_MIN": 3, "SLURM_ARRAY_TASK_MAX": 7}
     job = cluster("encode.sbatch", "exp/a", "a.jsonl", "out", SHARDS=16, SLURM_ARRAY_TASK_COUNT=2, **variables)
     assert job.communicate(timeout=60)[0] == "encode exp/a a.jsonl out --shard 7/16\n"
+
+
+def test_jobs_of_an_array_validate_too(cluster):
+    variables = {f"SLURM_ARRAY_TASK_{name}": n for name, n in {"ID": 3, "MIN": 1, "MAX": 16, "COUNT": 16}.items()}
+    job = cluster("encode.sbatch", "a.jsonl", "--cache", "c", VERB="validate", **variables)
+    assert job.communicate(timeout=60)[0] == "validate a.jsonl --cache c --shard 3/16\n"

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tiny import tree
 
-from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError
+from unitdisc.encodings_writer import EncodingsWriter
 
 EVAL = Path(__file__).parent.parent / "eval"
 
@@ -36,7 +37,7 @@ def write(folder: Path, codes: dict[str, list[int] | None]) -> Path:
 def test_a_run_of_a_code_becomes_one_frame_in_its_middle(tmp_path):
     run("collapse.py", write(tmp_path / "units", {"a": [4, 4, 4, 1, 4, 4], "b": [7]}), tmp_path / "collapsed")
     found = Encodings.open(tmp_path / "collapsed")
-    assert found.codes == {"a": [4, 1, 4], "b": [7]}
+    assert {name: list(codes) for name, codes in found.codes.items()} == {"a": [4, 1, 4], "b": [7]}
     assert found["a"].frames.tolist() == [[1, pytest.approx(5 / 3)], [3, 9], [4.5, 20.5]]
     assert found["a"].centres.tolist() == [80 + 160, 80 + 480, 80 + 720]
     assert (found["b"].frames.tolist(), found["b"].centres.tolist()) == ([[0, 0]], [80])

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -188,6 +189,14 @@ class Agreement:
         wishes = torch.tensor(int(wish))
         dist.all_reduce(wishes, dist.ReduceOp.MAX, group=self.group)
         return bool(wishes)
+
+    def of_all(self, thing: Any) -> list[Any]:
+        """What every process has, in the order of ranks. All must give something."""
+        if self.group is None:
+            return [thing]
+        found = [None] * world_size()
+        dist.all_gather_object(found, thing, group=self.group)
+        return found
 
     def wait(self) -> None:
         """Returns when every process has come here, be it after days."""

@@ -9,16 +9,15 @@ A folder of encodings is what the ZeroSpeech tools read, and a little more:
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unitdisc.files import write_json, written_aside
-from unitdisc.sharding import WHOLE, Shard
-from unitdisc.unit_lists import UnitList, finished_lists, what_is_missing
+from unitdisc.unit_lists import finished_lists, what_is_missing
 
 MOST = 1e15  # ticks: all whole numbers below are floating-point numbers too
 MAGIC = b"\x93NUMPY"  # every .npy file begins so
@@ -44,7 +43,7 @@ class Encodings:
 
     folder: Path
     settings: dict  # encodings.json: "point", "stride" and "offset" in ticks, ...
-    codes: dict[str, list[int] | None]  # utterance -> codes, in order of utterance id
+    codes: dict[str, array | None]  # utterance -> codes as 32-bit integers, in order of utterance id
 
     @classmethod
     def open(cls, folder: Path, stride: float | None = None, offset: float | None = None) -> "Encodings":
@@ -98,7 +97,7 @@ class Encodings:
                 f"{self.folder / 'centres' / path.name}: has {len(centres)} centres, but there are {len(frames)} "
                 "frames and every one needs a centre; encode the corpus again"
             )
-        return Encoding(utterance, centres, frames, None if codes is None else np.asarray(codes))
+        return Encoding(utterance, centres, frames, None if codes is None else np.asarray(codes, dtype=np.int64))
 
     def centres(self, utterance: str, frames: int) -> np.ndarray:
         """The tick in the middle of each frame, counted in the utterance's own ticks: [T]."""
@@ -142,39 +141,52 @@ def read_settings(folder: Path) -> dict | None:
         raise EncodingsError(f"{path}: damaged ({error}); {AGAIN}") from error
 
 
-def read_codes(path: Path) -> dict[str, list[int] | None]:
+def read_codes(path: Path) -> dict[str, array | None]:
     """Utterance -> codes, of units.jsonl. Raises EncodingsError naming the line that is wrong."""
-    codes: dict[str, list[int] | None] = {}
-    lines: dict[str, int] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), start=1):
-        if not line.strip():
-            continue
+    codes: dict[str, array | None] = {}
+    for number, entry in entries_in(path):
         try:
-            entry = json.loads(line)
             utterance, values = entry["utterance"], entry["codes"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise EncodingsError(f"{path}:{number}: damaged; run the same `unitdisc encode` again") from error
+        except (KeyError, TypeError) as error:
+            raise damaged(path, number) from error
         if not isinstance(utterance, str) or not utterance or {"/", "\0"} & {*utterance}:
             raise EncodingsError(f"{path}:{number}: {utterance!r} names no utterance; {AGAIN}")
-        if utterance in lines:
+        if utterance in codes:
+            earlier = next(line for line, entry in entries_in(path) if entry["utterance"] == utterance)
             raise EncodingsError(
-                f"{path}:{number}: {utterance} is already on line {lines[utterance]}; keep the line that is right"
+                f"{path}:{number}: {utterance} is already on line {earlier}; keep the line that is right"
             )
         if (wrong := next(wrong_codes(values), None)) is not None:
             raise EncodingsError(
                 f"{path}:{number}: codes of {utterance} must be whole numbers from 0 to {LARGEST}, not {wrong}; {AGAIN}"
             )
-        codes[utterance], lines[utterance] = values, number
+        codes[utterance] = None if values is None else array("i", values)
     if not codes:
         raise EncodingsError(f"{path}: lists no utterance; {AGAIN}")
     return codes
+
+
+def entries_in(path: Path) -> Iterator[tuple[int, Any]]:
+    """What the lines of units.jsonl say, and their numbers. Raises EncodingsError naming one that is not JSON."""
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    entry = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    raise damaged(path, number) from error
+                yield number, entry
+
+
+def damaged(path: Path, line: int) -> EncodingsError:
+    return EncodingsError(f"{path}:{line}: damaged; run the same `unitdisc encode` again")
 
 
 def wrong_codes(values: Any) -> Iterator[str]:
     """What units.jsonl cannot say of an utterance: anything but a list of codes, or null where there are none."""
     if values is not None and not isinstance(values, list):
         yield repr(values)[:40]
-    elif values:
+    elif values and not ({*map(type, values)} == {int} and min(values) >= 0 and max(values) <= LARGEST):
         yield from (repr(value)[:40] for value in values if type(value) is not int or not 0 <= value <= LARGEST)
 
 
@@ -218,67 +230,3 @@ def read_centres(path: Path) -> np.ndarray:
         what = f"centre {wrong[0] + 1} is {ticks[wrong[0]]:g}"
         raise EncodingsError(f"{path}: {what}, but must be a tick later than the one before; encode the corpus again")
     return centres
-
-
-class EncodingsWriter:
-    """Fills a folder of encodings; one that was interrupted is completed, not begun anew.
-
-    While something is missing there is no units.jsonl, so that nobody reads half of a corpus.
-    shard: the share of a corpus that this writer has; writers of different shards may be at work at the same time.
-    Raises EncodingsError if the folder holds encodings made in another way.
-    """
-
-    def __init__(self, folder: Path, settings: dict, shard: Shard = WHOLE):
-        self.folder = Path(folder)
-        self.refuse_other(settings)
-        self.units = UnitList(self.folder, shard)
-        write_json(self.folder / "encodings.json", settings)
-        if shard.is_whole:
-            for leftover in (*self.folder.glob(".*.tmp"), *self.folder.glob("centres/.*.tmp")):  # of a killed run
-                leftover.unlink()
-        self.units.open()
-
-    def __contains__(self, utterance: str) -> bool:
-        return utterance in self.units.lines
-
-    def is_current(self, utterance: str, frames: int, source: Path | None) -> bool:
-        """Whether an utterance is there, as long as it must be, and not older than the file it was made from."""
-        path = self.folder / f"{utterance}.npy"
-        try:
-            same = utterance in self and len(np.load(path, mmap_mode="r", allow_pickle=False)) == frames
-            return same and (source is None or source.stat().st_mtime_ns <= path.stat().st_mtime_ns)
-        except Exception:  # damaged: numpy lets through whatever its parser of headers raises
-            return False
-
-    def write(self, encoding: Encoding, regular: bool = True) -> None:
-        """Adds an utterance; regular=False keeps the centres of its frames too."""
-        self.units.reopen()
-        self.save_array(self.folder / f"{encoding.utterance}.npy", encoding.frames.astype(np.float32))
-        centres = self.folder / "centres" / f"{encoding.utterance}.npy"
-        if regular:
-            centres.unlink(missing_ok=True)
-        else:
-            self.save_array(centres, encoding.centres)
-        codes = None if encoding.codes is None else encoding.codes.tolist()
-        self.units.add(encoding.utterance, json.dumps({"utterance": encoding.utterance, "codes": codes}))
-
-    def finish(self, share: Iterable[str] | None = None) -> None:
-        """Declares the folder complete, or the share of a shard: its utterances."""
-        self.units.finish(share)
-
-    def refuse_other(self, settings: dict) -> None:
-        found = read_settings(self.folder)
-        if found is None:
-            if any(self.folder.glob("*.npy")):
-                raise EncodingsError(f"{self.folder}: holds .npy files of something else; choose another folder")
-        elif found != json.loads(json.dumps(settings)):
-            different = sorted(key for key in found.keys() | settings.keys() if found.get(key) != settings.get(key))
-            raise EncodingsError(
-                f"{self.folder}: holds encodings made in another way ({', '.join(different)} differ); "
-                "remove it or choose another folder"
-            )
-
-    @staticmethod
-    def save_array(path: Path, array: np.ndarray) -> None:
-        with written_aside(path) as aside, aside.open("wb") as file:
-            np.save(file, array)

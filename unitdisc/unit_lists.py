@@ -12,15 +12,22 @@ Whichever shard finishes last puts their lists together; until somebody has, rea
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
 
-from unitdisc.files import write_text
+from unitdisc.files import written_aside
+from unitdisc.line_index import LineIndex
 from unitdisc.sharding import Shard
+from unitdisc.sorted_lines import SortedLines
 
 UNITS = "units.jsonl"
 OF_SHARD = re.compile(r"units\.jsonl\.(\d+)-of-(\d+)(\.part)?")
+USUAL = re.compile(rb'\{"utterance": ("(?:[^"\\]|\\.)*"), "codes": (null|\[)')  # as lines begin that are written here
+NUMBERS, ENDS = b"0123456789, ", {b"null": b"}", b"[": b"]}"}  # and go on, and end
+FARTHEST = 1 << 44  # bytes into a list
 
 
 def shard_lists(folder: Path, unfinished: bool) -> dict[Shard, Path]:
@@ -47,6 +54,13 @@ def finished_lists(folder: Path) -> list[Path]:
     return [*before, *written.values()] if before and not writing else []
 
 
+def all_lists(folder: Path) -> list[Path]:
+    """All that anybody left, the later ones right where two have the same utterance."""
+    first = [folder / name for name in (UNITS, f"{UNITS}.before", f"{UNITS}.part")]
+    written, writing = (shard_lists(folder, unfinished).values() for unfinished in (False, True))
+    return [*first, *written, *writing]
+
+
 def what_is_missing(folder: Path) -> str | None:
     """Why there is no list of all utterances, if somebody began one."""
     written = shard_lists(folder, unfinished=False)
@@ -59,22 +73,63 @@ def what_is_missing(folder: Path) -> str | None:
     return None
 
 
-def lines_in(path: Path, folder: Path) -> dict[str, str]:
-    """Utterance -> line, of a list that may be torn or just gone; of those whose array is there."""
-    lines = {}
-    with suppress(FileNotFoundError):  # another shard was quicker to put the lists together
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(ValueError, KeyError, TypeError):  # torn by a kill
-                utterance = json.loads(line)["utterance"]
-                if (folder / f"{utterance}.npy").exists():
-                    lines[utterance] = line
-    return lines
+def utterance_of(line: bytes) -> str | None:
+    """The utterance of a line, None if the line is damaged."""
+    try:
+        usual = USUAL.match(line)
+        if usual and line[usual.end() :].translate(None, NUMBERS).strip() == ENDS[usual[2]]:
+            return json.loads(usual[1])
+        entry = json.loads(line.decode("utf-8"))
+        return entry["utterance"] if "codes" in entry and isinstance(entry["utterance"], str) else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def lines_in(file: BinaryIO) -> Iterator[tuple[int, str, bytes]]:
+    """The lines of a list that are not damaged: where each begins, its utterance, and the line without its end."""
+    place = 0
+    for line in file:
+        utterance = utterance_of(line)
+        if utterance is not None:
+            yield place, utterance, line.strip()
+        place += len(line)
+
+
+def line_at(file: BinaryIO, place: int, utterance: str) -> bytes | None:
+    """The line of an utterance, if that is what begins at this place of a list."""
+    file.seek(place)
+    line = file.readline()
+    return line.strip() if utterance_of(line) == utterance else None
+
+
+class OtherLists:
+    """The lists that others wrote, any of which may go at any time."""
+
+    def __init__(self, paths: Iterable[Path]):
+        self.paths = list(paths)
+        self.index = LineIndex()
+        for number, path in enumerate(self.paths):
+            with suppress(FileNotFoundError), path.open("rb") as file:
+                for place, utterance, _ in lines_in(file):
+                    self.index.add(utterance, number * FARTHEST + place)
+
+    def line_of(self, utterance: str) -> bytes | None:
+        found = self.index.find(utterance)
+        if found is None:
+            return None
+        number, place = divmod(found, FARTHEST)
+        with suppress(FileNotFoundError), self.paths[number].open("rb") as file:
+            return line_at(file, place, utterance)
+        return None
+
+    def moved(self, path: Path, new: Path) -> None:
+        self.paths = [new if one == path else one for one in self.paths]
 
 
 class UnitList:
-    """The lines of the list that a run, or a shard of one, is writing.
+    """The list that a run, or a shard of one, is writing.
 
-    lines: utterance -> line, of all that are there, whoever wrote them.
+    Its lines are in its part, so that memory holds no more of them than where they are.
     """
 
     def __init__(self, folder: Path, shard: Shard):
@@ -82,24 +137,63 @@ class UnitList:
         self.list = folder / (UNITS if shard.is_whole else f"{UNITS}.{shard.name}")
         self.part = folder / f"{self.list.name}.part"
         self.changed = False
-        self.lines: dict[str, str] = {}
-        written, writing = (shard_lists(folder, unfinished) for unfinished in (False, True))
-        first = [folder / name for name in (UNITS, f"{UNITS}.before", f"{UNITS}.part")]
-        for path in (*first, *written.values(), *writing.values()):
-            self.lines |= lines_in(path, folder)
+        self.own = LineIndex()  # of the part
+        self.size = 0  # of the part, in bytes
+        self.others: OtherLists | None = None
+        self.lock = Lock()  # one thread looks what is there while another adds to it
 
     def open(self) -> None:
-        """Begins to write; a run of everything takes over what shards left."""
+        """Begins to write, where it was interrupted; a run of everything takes over what shards left."""
+        with SortedLines(self.folder, utterance_of) as lines:
+            self.gather(all_lists(self.folder) if self.shard.is_whole else [self.list, self.part], lines)
+            with written_aside(self.part) as aside, aside.open("wb") as file:
+                for utterance, line in lines:
+                    self.own.add(utterance, self.size)
+                    self.size += file.write(line + b"\n")
         if self.shard.is_whole:
-            write_text(self.part, joined(self.lines.values()))
             for path in self.leftovers():
                 path.unlink(missing_ok=True)
         self.file = self.part.open("a", encoding="utf-8")
+        self.written = self.part.open("rb")
+
+    def gather(self, paths: Iterable[Path], lines: SortedLines) -> None:
+        """Adds the lines of lists, any of which may be torn or just gone, of those utterances whose array is there."""
+        for path in paths:
+            with suppress(FileNotFoundError), path.open("rb") as file:
+                for _, utterance, line in lines_in(file):
+                    if self.has_array(utterance):
+                        lines.add(utterance, line)
+
+    def has_array(self, utterance: str) -> bool:
+        return (self.folder / f"{utterance}.npy").exists()
 
     def add(self, utterance: str, line: str) -> None:
-        self.lines[utterance] = line
+        with self.lock:
+            self.append(utterance, line)
+
+    def append(self, utterance: str, line: str) -> None:
         self.file.write(line + "\n")
         self.file.flush()
+        self.own.add(utterance, self.size)
+        self.size += len(line.encode()) + 1
+
+    def keep(self, utterance: str) -> bool:
+        """Whether an utterance has a line and an array. A line that is another's becomes one of this list, too."""
+        if not self.has_array(utterance):
+            return False
+        with self.lock:
+            place = self.own.find(utterance)
+            if place is not None and line_at(self.written, place, utterance):
+                return True
+            if self.shard.is_whole:
+                return False
+            if self.others is None:
+                own = (self.list, self.part)
+                self.others = OtherLists(path for path in all_lists(self.folder) if path not in own)
+            line = self.others.line_of(utterance)
+            if line is not None:
+                self.append(utterance, line.decode("utf-8"))
+            return line is not None
 
     def reopen(self) -> None:
         """Says that something is about to change, so that nobody reads new frames beside old codes."""
@@ -109,30 +203,47 @@ class UnitList:
         if self.shard.is_whole:
             self.list.unlink(missing_ok=True)
             return
-        with suppress(FileNotFoundError):
-            (self.folder / UNITS).replace(self.folder / f"{UNITS}.before")
+        everything, before = self.folder / UNITS, self.folder / f"{UNITS}.before"
+        with self.lock:
+            with suppress(FileNotFoundError):
+                everything.replace(before)
+            if self.others is not None:
+                self.others.moved(everything, before)
         self.list.unlink(missing_ok=True)
 
     def finish(self, share: Iterable[str] | None) -> None:
         """Declares complete what is listed; share: the utterances of this shard, None for all."""
+        wanted, complete = None if share is None else LineIndex(), True
+        for utterance in share or ():
+            complete &= self.own.find(utterance) is not None or self.keep(utterance)
+            wanted.add(utterance, 0)
         self.file.close()
-        names = sorted(self.lines if share is None else self.lines.keys() & {*share})
-        write_text(self.list, joined(self.lines[name] for name in names))
+        if share is not None and complete and not self.changed and (self.folder / UNITS).exists():
+            self.list.unlink(missing_ok=True)  # for all is in the list of everything
+            self.part.unlink(missing_ok=True)
+            return
+        with SortedLines(self.folder, utterance_of) as lines:
+            self.written.seek(0)
+            for _, utterance, line in lines_in(self.written):
+                if wanted is None or wanted.find(utterance) is not None:
+                    lines.add(utterance, line)
+            write_lines(self.list, lines)
+        self.written.close()
         self.part.unlink(missing_ok=True)
         if not self.shard.is_whole:
             self.put_together()
 
     def put_together(self) -> None:
         """Makes one list of those of all shards, if they are there."""
-        lists = finished_lists(self.folder)
+        lists, leftovers = finished_lists(self.folder), self.leftovers()
         if not lists:
             return
-        lines: dict[str, str] = {}
-        for path in (self.folder / f"{UNITS}.part", *lists):
-            lines |= lines_in(path, self.folder)
-        if all(path.exists() for path in lists):  # else another shard was quicker
-            write_text(self.folder / UNITS, joined(lines[name] for name in sorted(lines)))
-        for path in (*self.leftovers(), self.folder / f"{UNITS}.part"):
+        everything, interrupted = self.folder / UNITS, self.folder / f"{UNITS}.part"
+        with SortedLines(self.folder, utterance_of) as lines:
+            self.gather([interrupted, *lists], lines)
+            if all(path.exists() for path in lists):  # else another shard was quicker
+                write_lines(everything, lines)
+        for path in [self.list] if everything in lists else [*leftovers, interrupted]:
             path.unlink(missing_ok=True)
         for path in (*self.folder.glob(".*.npy.*.tmp"), *self.folder.glob("centres/.*.tmp")):  # of a killed shard
             path.unlink(missing_ok=True)
@@ -142,5 +253,6 @@ class UnitList:
         return [path for path in self.folder.glob(f"{UNITS}.*") if path.name != f"{UNITS}.part"]
 
 
-def joined(lines: Iterable[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)
+def write_lines(path: Path, lines: Iterable[tuple[str, bytes]]) -> None:
+    with written_aside(path) as aside, aside.open("wb") as file:
+        file.writelines(line + b"\n" for _, line in lines)

@@ -26,6 +26,7 @@ def validate(
     rate: Annotated[int | None, typer.Option(help="samples per second every recording must have")] = None,
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
+    shard: ShardOption = None,
 ) -> None:
     """List everything that is wrong with a corpus, with file, line and cure.
 
@@ -33,10 +34,14 @@ def validate(
     --cache listens to them again, unless a file changes.
 
     Example: `unitdisc validate data/mini_speech/train.jsonl --rate 16000`
+
+    Shared by four processes, on one machine or several: the same with `--cache FOLDER --shard 1/4` to `--shard 4/4`.
+    Each reads every fourth file and says what is wrong with it; what is wrong with the list itself, the first one says.
     """
+    from unitdisc.sharding import Shard
     from unitdisc.verbs.validate import validate
 
-    errors, warnings = validate(corpus, rate, allow_pipes, cache)
+    errors, warnings = validate(corpus, rate, allow_pipes, cache, Shard.parse(shard))
     typer.echo(f"{corpus}: {errors} errors, {warnings} warnings")
     raise typer.Exit(1 if errors else 0)
 

@@ -12,6 +12,9 @@ from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.listening import MISLISTED, Fault, listen_to_all
 from unitdisc.data.looking import look_at_all
 from unitdisc.data.table import UtteranceTable
+from unitdisc.sharding import WHOLE, Shard
+
+Outcome = tuple[dict[int, list[Fault]], np.ndarray]  # faults of files by number, and the rate of every file [F]
 
 
 class Checked(NamedTuple):
@@ -60,13 +63,17 @@ def check_recordings(
     thorough: bool = False,
     heard_before: GoodRecordings | None = None,
     watch: Callable[[int], Callable[[int], None]] = lambda total: lambda count: None,
+    share: Shard = WHOLE,
+    exchange: Callable[[Outcome], Outcome] = lambda outcome: outcome,
 ) -> Found:
     """The same for many; files that were heard before and are as they were are not opened.
 
     watch(N) -> advance: told how many files are to be opened, and then again and again of so many more.
+    share, exchange: where several processes share the files, those of this one, and how it learns of the others'.
     """
     files = Files(utterances)
-    return found_of(files, *hear(files, rate, resample, allow_pipes, workers, thorough, heard_before, watch))
+    how = (rate, resample, allow_pipes, workers, thorough)
+    return found_of(files, *hear(files, *how, heard_before, watch, share, exchange))
 
 
 def hear(
@@ -78,34 +85,46 @@ def hear(
     thorough: bool = True,
     heard_before: GoodRecordings | None = None,
     watch: Callable[[int], Callable[[int], None]] = lambda total: lambda count: None,
-) -> tuple[dict[int, list[Fault]], np.ndarray]:
-    """The faults of files by number, and the rate of every file, 0 if it cannot be opened; see `check_recordings`."""
+    share: Shard = WHOLE,
+    exchange: Callable[[Outcome], Outcome] = lambda outcome: outcome,
+    usual: int | None = None,
+) -> Outcome:
+    """The faults of files by number, and the rate of every file, 0 if it cannot be opened; see `check_recordings`.
+
+    usual: the rate of most, where these files are but some.
+    """
     heard_before = heard_before or GoodRecordings(None)
-    keys = files.keys()
-    rates = heard_before.rates(keys)
+    own = share.of(np.arange(len(files)))
+    keys = files.keys(own)
+    rates = np.zeros(len(files), np.int64)
+    rates[own] = heard_before.rates(keys)
     if not resample:  # a rate that is not as listed needs to be said again
         rates[files.mislisted(rates)] = 0
     faults: dict[int, list[Fault]] = {}
-    unheard = np.flatnonzero(rates == 0).tolist()
+    places = np.flatnonzero(rates[own] == 0)
+    keys, unheard = keys[places], own[places].tolist()
     recordings = (files.recording(number) for number in unheard)
     advance = watch(len(unheard))
-    for number, heard in zip(unheard, listen_to_all(recordings, thorough, resample, allow_pipes, workers)):
+    listened = listen_to_all(recordings, thorough, resample, allow_pipes, workers)
+    for number, key, heard in zip(unheard, keys, listened):
         if heard.info:
             rates[number] = heard.info.rate
         if heard.faults:
             faults[number] = heard.faults
         elif thorough:
-            heard_before.add(keys[number], heard.info.rate)
+            heard_before.add(key, heard.info.rate)
         advance(1)
     heard_before.save()
-    add_faults_of_rate(faults, rates, rate, resample)
+    faults, rates = exchange((faults, rates))
+    add_faults_of_rate(faults, rates, rate, resample, usual)
     return faults, rates
 
 
-def add_faults_of_rate(faults: dict[int, list[Fault]], rates: np.ndarray, rate: int | None, resample: bool) -> None:
+def add_faults_of_rate(
+    faults: dict[int, list[Fault]], rates: np.ndarray, rate: int | None, resample: bool, usual: int | None = None
+) -> None:
     """Adds to the faults of every file (by number) that its rate is not that of the others."""
-    counts = Counter(rates[rates > 0].tolist())
-    wanted = rate or (counts.most_common(1)[0][0] if counts else None)
+    wanted = rate or usual or rate_of_most(rates)
     if resample or wanted is None:
         return
     most = "must have" if rate else "most have"
@@ -114,6 +133,11 @@ def add_faults_of_rate(faults: dict[int, list[Fault]], rates: np.ndarray, rate: 
         if not any(fault.cure == MISLISTED for fault in found):
             what = f"has {rates[number]} samples per second, but {most} {wanted}"
             found.append(Fault(None, "error", what, f"resample it to {wanted}, or allow resampling"))
+
+
+def rate_of_most(rates: np.ndarray) -> int | None:
+    counts = Counter(rates[rates > 0].tolist())
+    return counts.most_common(1)[0][0] if counts else None
 
 
 def found_of(files: Files, faults: Mapping[int, list[Fault]], rates: np.ndarray) -> Found:

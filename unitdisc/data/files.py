@@ -9,6 +9,7 @@ from unitdisc.data.heard import key
 from unitdisc.data.listening import Recording
 from unitdisc.data.looking import Picture
 from unitdisc.data.table import NUMBERS, UtteranceTable
+from unitdisc.sharding import Shard
 
 
 class Files:
@@ -28,6 +29,18 @@ class Files:
         """The places of the utterances of a file."""
         return self.order[self.edges[number] : self.edges[number + 1]].tolist()
 
+    def path(self, number: int) -> str:
+        return self.utterances[int(self.order[self.edges[number]])].path
+
+    def share(self, shard: Shard) -> np.ndarray:
+        """The places of the utterances of every file that a shard has: [N], in order."""
+        numbers = np.repeat(np.arange(len(self)), np.diff(self.edges))
+        return np.sort(self.order[numbers % shard.count == shard.index - 1])
+
+    def listed_rates(self) -> np.ndarray:
+        """The rate of every file as the list has it, 0 where it does not say: [F]."""
+        return self.stretches[self.edges[:-1], NUMBERS.index("rate")]
+
     def recording(self, number: int) -> Recording:
         within = [self.utterances[place] for place in self.places(number)]
         return Recording(within[0].path, lambda info: within)
@@ -39,10 +52,11 @@ class Files:
         within = [self.utterances[place] for place in sorted(self.places(number))]
         return Picture(within[0].path, lambda info: within)
 
-    def keys(self) -> np.ndarray:
-        """What names every file in its present state and what is used of it: [F, 2] uint64."""
-        keys, edges = bytearray(), self.edges.tolist()
-        for path, first, last in zip(self.utterances.take(self.order[self.edges[:-1]]).paths(), edges, edges[1:]):
+    def keys(self, numbers: np.ndarray) -> np.ndarray:
+        """What names some files [F] in their present state and what is used of them: [F, 2] uint64."""
+        keys, firsts = bytearray(), self.edges[numbers]
+        paths = self.utterances.take(self.order[firsts]).paths()
+        for path, first, last in zip(paths, firsts.tolist(), self.edges[numbers + 1].tolist()):
             keys += key(path, self.stretches[first:last].tobytes())
         return np.frombuffer(bytes(keys), np.uint64).reshape(-1, 2)
 

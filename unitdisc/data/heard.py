@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import numpy as np
 from unitdisc.data.sources import ARCHIVE
 from unitdisc.files import written_aside
 
-NAME = "heard.npy"
+NAMES = "heard*.npy"
 SAVE_EVERY = 20_000  # recordings; an interrupted run has them again
 UNKNOWN = bytes(16)
+HEADER = 128  # bytes of a file that holds nothing
+ATTEMPTS = 100  # at reading files while others put them together
 
 
 def key(path: str, stretches: bytes) -> bytes:
@@ -37,23 +40,27 @@ def state_of(path: str) -> os.stat_result | None:
 
 
 class GoodRecordings:
-    """The keys of good recordings and their rates: [N, 3] in FOLDER/heard.npy, which appears complete or not at all.
+    """The keys of good recordings and their rates: [N, 3] in each of the files FOLDER/heard*.npy.
 
-    Without a folder nothing is known, and nothing kept. A file that is damaged counts as none.
+    Any number of processes may add to a folder at the same time, for a file appears complete, under a name that no
+    other ever has, and stays as it is until all in it is in a larger one. Without a folder nothing is known, and
+    nothing kept. A file that is damaged counts as none.
     """
 
     def __init__(self, folder: Path | None):
-        self.path = None if folder is None else Path(folder) / NAME
+        self.folder = None if folder is None else Path(folder)
         self.known = self.read()
         self.new: list[tuple[int, int, int]] = []
 
     def read(self) -> np.ndarray:
         """Sorted by key: [N, 3] uint64."""
-        try:
-            known = np.load(self.path, allow_pickle=False)
-            return known if known.dtype == np.uint64 and known.ndim == 2 and known.shape[1] == 3 else nothing()
-        except (OSError, ValueError, EOFError, TypeError):
-            return nothing()
+        for _ in range(ATTEMPTS):
+            with suppress(FileNotFoundError):  # all in it has just been put into another one
+                return together(map(rows_in, self.files()))
+        return nothing()  # so all recordings are heard again
+
+    def files(self) -> list[Path]:
+        return [] if self.folder is None else sorted(self.folder.glob(NAMES))
 
     def rates(self, keys: np.ndarray) -> np.ndarray:
         """The rate of every recording that is known to be good, 0 for others: keys [N, 2] uint64 -> [N] int64."""
@@ -65,20 +72,50 @@ class GoodRecordings:
 
     def add(self, key: Sequence[int], rate: int) -> None:
         """Keeps a recording, sooner or later; `save` at the end."""
-        if self.path is not None and any(key):
+        if self.folder is not None and any(key):
             self.new.append((int(key[0]), int(key[1]), rate))
             if len(self.new) >= SAVE_EVERY:
                 self.save()
 
     def save(self) -> None:
+        """Writes what is new in a file of its own, and all that smaller files hold, so that there are never many."""
         if not self.new:
             return
-        added = np.array(self.new, dtype=np.uint64)
-        together = np.concatenate([self.read(), added])  # another process may have kept some meanwhile
-        _, first = np.unique(together[:, 0], return_index=True)
-        self.known, self.new = together[first], []
-        with written_aside(self.path) as aside, aside.open("wb") as file:
-            np.save(file, self.known)
+        rows, put_in = together([np.array(self.new, dtype=np.uint64)]), []
+        self.known, self.new = together([self.known, rows]), []
+        for size, path in sorted((size_of(path), path) for path in self.files()):
+            if size > rows.nbytes + HEADER:
+                break
+            with suppress(FileNotFoundError):  # another process was quicker
+                rows = together([rows, rows_in(path)])
+                put_in.append(path)
+        with written_aside(self.folder / f"heard.{os.urandom(8).hex()}.npy") as aside, aside.open("wb") as file:
+            np.save(file, rows)
+        for path in put_in:
+            path.unlink(missing_ok=True)
+
+
+def rows_in(path: Path) -> np.ndarray:
+    """What a file holds, nothing if it is damaged: [N, 3] uint64. Raises OSError if there is none, or it is barred."""
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, TypeError):
+        return nothing()
+    return rows if rows.dtype == np.uint64 and rows.ndim == 2 and rows.shape[1] == 3 else nothing()
+
+
+def size_of(path: Path) -> int:
+    """In bytes; 0 if the file is gone."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
+
+
+def together(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """The rows of all, sorted by key, once each: [N, 3]."""
+    rows = np.concatenate([nothing(), *parts])
+    _, first = np.unique(rows[:, 0], return_index=True)
+    return rows[first]
 
 
 def nothing() -> np.ndarray:

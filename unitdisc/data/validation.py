@@ -1,12 +1,13 @@
 """Validation: everything that is wrong with a corpus, at once, each with file, line and cure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Problem
-from unitdisc.data.checking import add_faults_of_rate, hear, look
+from unitdisc.data.audio import audio_info
+from unitdisc.data.checking import add_faults_of_rate, hear, look, rate_of_most
 from unitdisc.data.files import Files, heard_key
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.listening import Fault, Heard, listen_to_all
@@ -14,6 +15,9 @@ from unitdisc.data.listing import list_manifest, list_tables, timing_problems
 from unitdisc.data.looking import look_at_all
 from unitdisc.kaldi.checks import check_tables
 from unitdisc.kaldi.reading import is_kaldi, not_a_corpus
+from unitdisc.sharding import WHOLE, Shard
+
+HEADERS = 1000  # of a list without rates that say which rate most have
 
 
 def validate(
@@ -22,33 +26,62 @@ def validate(
     allow_pipes: bool = False,
     workers: int | None = None,
     cache: Path | None = None,
+    shard: Shard = WHOLE,
 ) -> list[Problem]:
     """Everything wrong with a manifest or a Kaldi data directory, and with every recording or image it lists.
 
     All of them are read to the end, `workers` at a time (default: one per core), but for those that the folder `cache`
     knows to be good and unchanged. The rate of recordings should be `rate` (default: that of most). Sorted by file and
     line. Raises CorpusError if there is no corpus at `path`.
+    shard: the share of the files that are read. What is wrong with the list itself is for the first shard to say; most
+    have the rate that most are listed with, or, where a list has no rates, most of a thousand files.
     """
     path, heard_before = Path(path), GoodRecordings(cache)
     if is_kaldi(path):
-        problems = validate_tables(path, rate, allow_pipes, workers, heard_before)
+        problems = validate_tables(path, rate, allow_pipes, workers, heard_before, shard)
     elif path.suffix == ".jsonl" and path.is_file():
-        problems = validate_manifest(path, rate, allow_pipes, workers, heard_before)
+        problems = validate_manifest(path, rate, allow_pipes, workers, heard_before, shard)
     else:
         raise CorpusError(f"{path}: {not_a_corpus(path)}")
     return sorted(problems, key=lambda problem: (problem.file, problem.line or 0))
 
 
 def validate_manifest(
-    path: Path, rate: int | None, allow_pipes: bool, workers: int | None, heard_before: GoodRecordings
+    path: Path, rate: int | None, allow_pipes: bool, workers: int | None, heard_before: GoodRecordings, shard: Shard
 ) -> list[Problem]:
     listed = list_manifest(path, allow_pipes)
     images = listed.utterances.images()
-    files = Files(listed.utterances.take(np.flatnonzero(~images)))
-    faults, _ = hear(files, rate, allow_pipes=allow_pipes, workers=workers, heard_before=heard_before)
-    problems = listed.problems + located(path, files, faults, listed.lines[~images])
-    files = Files(listed.utterances.take(np.flatnonzero(images)))
-    return problems + located(path, files, look(files, workers), listed.lines[images])
+    everything = Files(listed.utterances.take(np.flatnonzero(~images)))
+    files, lines, usual = everything, listed.lines[~images], None
+    if not shard.is_whole:
+        own = everything.share(shard)
+        files, lines = Files(everything.utterances.take(own)), lines[own]
+        usual = rate or rate_listed(everything.listed_rates(), everything.path, allow_pipes)
+    faults, _ = hear(files, rate, allow_pipes=allow_pipes, workers=workers, heard_before=heard_before, usual=usual)
+    problems = (listed.problems if shard.index == 1 else []) + located(path, files, faults, lines)
+    files, lines = Files(listed.utterances.take(np.flatnonzero(images))), listed.lines[images]
+    own = files.share(shard)
+    files, lines = Files(files.utterances.take(own)), lines[own]
+    return problems + located(path, files, look(files, workers), lines)
+
+
+def rate_listed(rates: np.ndarray, path_of: Callable[[int], str], allow_pipes: bool) -> int | None:
+    """The rate of most files without listening to them: as listed, rates [F], or as the headers of some say.
+
+    rates: 0 where the list says nothing. path_of: the path of a file, by its number.
+    """
+    if not rates.all():
+        some = np.unique(np.linspace(0, len(rates) - 1, HEADERS).astype(int))
+        rates = np.array([rates[number] or rate_in_header(path_of(number), allow_pipes) for number in some.tolist()])
+    return rate_of_most(rates)
+
+
+def rate_in_header(path: str, allow_pipes: bool) -> int:
+    """0 if it cannot be opened."""
+    try:
+        return audio_info(path, allow_pipes).rate
+    except CorpusError:
+        return 0
 
 
 def located(path: Path, files: Files, faults: Mapping[int, list[Fault]], lines: np.ndarray) -> list[Problem]:
@@ -65,30 +98,39 @@ def located(path: Path, files: Files, faults: Mapping[int, list[Fault]], lines: 
 
 
 def validate_tables(
-    path: Path, rate: int | None, allow_pipes: bool, workers: int | None, heard_before: GoodRecordings
+    path: Path, rate: int | None, allow_pipes: bool, workers: int | None, heard_before: GoodRecordings, shard: Shard
 ) -> list[Problem]:
     tables, problems = check_tables(path, allow_pipes)
     listed = list_tables(tables, allow_pipes)
-    found = listen_to_all(listed.recordings.values(), allow_pipes=allow_pipes, workers=workers)
-    heard = dict(zip(listed.recordings, found))
-    for key, recording in listed.recordings.items():
+    recordings, pictures = (dict(shard.of(list(all.items()))) for all in (listed.recordings, listed.pictures))
+    usual = rate
+    if not shard.is_whole and rate is None:
+        paths = [recording.path for recording in listed.recordings.values()]
+        usual = rate_listed(np.zeros(len(paths), np.int64), paths.__getitem__, allow_pipes)
+    heard = dict(zip(recordings, listen_to_all(recordings.values(), allow_pipes=allow_pipes, workers=workers)))
+    for key, recording in recordings.items():
         if not heard[key].faults:
             name = heard_key(recording.path, recording.within(heard[key].info))
             heard_before.add(np.frombuffer(name, np.uint64), heard[key].info.rate)
     heard_before.save()
-    seen = look_at_all(listed.pictures, workers)
-    sources = {**listed.recordings, **listed.pictures}
-    for key, faults in {**all_faults(heard, rate), **{key: image.faults for key, image in seen.items()}}.items():
+    seen = look_at_all(pictures, workers)
+    late = list(timing_problems(tables, {key: source.info for key, source in {**heard, **seen}.items()}))
+    if shard.index > 1:
+        said = {*problems, *timing_problems(tables, {})}  # by the first: what can be known without the files
+        problems, late = [], [problem for problem in late if problem not in said]
+    sources = {**recordings, **pictures}
+    faults_of_rate = all_faults(heard, rate, usual)
+    for key, faults in {**faults_of_rate, **{key: image.faults for key, image in seen.items()}}.items():
         for fault in faults:
             file, line = listed.places.get(fault.utterance, listed.sources[key])
             what = f"{sources[key].path}: {fault.what}"
             problems.append(Problem(fault.severity, file, line, what, fault.cure))
-    return problems + list(timing_problems(tables, {key: source.info for key, source in {**heard, **seen}.items()}))
+    return problems + late
 
 
-def all_faults(heard: Mapping[str, Heard], rate: int | None) -> dict[str, list[Fault]]:
+def all_faults(heard: Mapping[str, Heard], rate: int | None, usual: int | None) -> dict[str, list[Fault]]:
     """The faults of every recording, those of its rate among the others included."""
     faults = {number: list(recording.faults) for number, recording in enumerate(heard.values()) if recording.faults}
     rates = np.array([recording.info.rate if recording.info else 0 for recording in heard.values()], dtype=np.int64)
-    add_faults_of_rate(faults, rates, rate, resample=False)
+    add_faults_of_rate(faults, rates, rate, False, usual)
     return {key: faults[number] for number, key in enumerate(heard) if number in faults}

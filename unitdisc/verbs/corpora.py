@@ -9,12 +9,12 @@ import numpy as np
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Problem, Utterance, at_rate, is_pipe
 from unitdisc.data.audio import audio_info
-from unitdisc.data.checking import Found, check_images, check_recordings, of_kind
+from unitdisc.data.checking import Found, Outcome, check_images, check_recordings, of_kind
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.table import UtteranceTable
-from unitdisc.distributed import rank
+from unitdisc.distributed import Agreement, rank, world_size
 from unitdisc.kaldi import read_corpus
 from unitdisc.kaldi.reading import PIPE, is_manifest
 from unitdisc.sharding import WHOLE, Shard
@@ -112,7 +112,7 @@ def usable_places(
 def heard(
     listed: UtteranceTable, features: Features, allow_pipes: bool, thorough: bool, before: GoodRecordings | None
 ) -> Found:
-    """What listening to the recordings shows, and that line images are none."""
+    """What listening to the recordings shows, and that line images are none. Processes share what is to be heard."""
     strangers = of_kind_in(listed, images=False)
     with ExitStack() as stack:
 
@@ -129,10 +129,22 @@ def heard(
             thorough=thorough,
             heard_before=before,
             watch=watch,
+            share=Shard(rank() + 1, world_size()),
+            exchange=exchanged,
         )
     rates = np.zeros(len(listed), np.int64)
     rates[strangers.good] = found.rates
     return Found(strangers.good[found.good], rates, strangers.problems + found.problems)
+
+
+def exchanged(own: Outcome) -> Outcome:
+    """What all processes found, of what each did in the files that are its share."""
+    faults, rates = {}, own[1].copy()
+    of_all = Agreement().of_all((own[0], own[1][rank() :: world_size()]))
+    for number, (of_some, some) in enumerate(of_all):
+        faults |= of_some
+        rates[number :: world_size()] = some
+    return faults, rates
 
 
 def seen(listed: UtteranceTable) -> Found:

@@ -4,11 +4,14 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.data.validation import validate as find_problems
+from unitdisc.sharding import WHOLE, Shard
 
 
-def validate(corpus: Path, rate: int | None, allow_pipes: bool, cache: Path | None = None) -> tuple[int, int]:
-    """Says every problem; returns how many errors and warnings there are."""
-    problems = find_problems(corpus, rate, allow_pipes, cache=cache)
+def validate(
+    corpus: Path, rate: int | None, allow_pipes: bool, cache: Path | None = None, shard: Shard = WHOLE
+) -> tuple[int, int]:
+    """Says every problem, or those of the files of a shard; returns how many errors and warnings there are."""
+    problems = find_problems(corpus, rate, allow_pipes, cache=cache, shard=shard)
     for problem in problems:
         console.say(f"{problem.severity}: {problem}")
     errors = sum(problem.severity == "error" for problem in problems)

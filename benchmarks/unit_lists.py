@@ -1,0 +1,114 @@
+"""What listing the units of many utterances takes: memory and time of writing units.jsonl, and of opening it again.
+
+python benchmarks/unit_lists.py --output benchmarks/results/unit_lists.json > benchmarks/results/unit_lists.md
+
+Utterances of 12 s have 600 codes of 512 and come in another order than that of their ids, as batches of like length do;
+no frames are written. Every row is a process of its own; memory is the most it held beyond that at its start.
+The bound is writing the same bytes, without a look at them, and reading them.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from machine import add_note_and_output, circumstances, keep_result
+
+from unitdisc.encodings import Encodings
+from unitdisc.sharding import WHOLE
+from unitdisc.unit_lists import UnitList
+
+CODES, KINDS = 600, 512
+STEP = 7_368_787  # a prime: places i * STEP modulo N are all places, in another order
+
+
+def main(argv: list[str] | None = None) -> dict:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--utterances", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--folder", type=Path, help="where lists are written (default: that of temporary files)")
+    parser.add_argument("--quick", action="store_true", help="seconds, to see that it runs")
+    add_note_and_output(parser)
+    args = parser.parse_args(argv)
+    rows = []
+    for number in [200, 400] if args.quick else args.utterances:
+        for name, work in (("written", write), ("opened", read)):
+            with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+                if work is read:
+                    alone(write_bound, Path(folder), number)
+                bound = alone(read_bound if work is read else write_bound, Path(folder), number)
+                rows.append({"utterances": number, "list": name, **alone(work, Path(folder), number)})
+                rows[-1] |= {"bound_seconds": bound["cpu_seconds"]}
+    found = {"rows": rows, "codes": CODES, **circumstances(threads=1, note=args.note)}
+    print(table(found))
+    keep_result(found, args.output)
+    return found
+
+
+def alone(work: Callable[[Path, int], None], folder: Path, number: int) -> dict:
+    """What some work takes in a process of its own: megabytes, CPU seconds and seconds."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=measured, args=(work, folder, number, theirs))
+    process.start()
+    theirs.close()
+    found = ours.recv()
+    process.join()
+    return found
+
+
+def measured(work: Callable[[Path, int], None], folder: Path, number: int, told) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    cpu, wall = time.process_time(), time.perf_counter()
+    work(folder, number)
+    found = {"cpu_seconds": time.process_time() - cpu, "seconds": time.perf_counter() - wall}
+    told.send({"megabytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024} | found)
+
+
+def lines(number: int) -> Iterator[tuple[str, str]]:
+    """Utterance and line of each; made of a thousand lists of codes, so that making them takes no time."""
+    generator = np.random.default_rng(0)
+    lists = [json.dumps(generator.integers(0, KINDS, CODES).tolist()) for _ in range(1000)]
+    for place in range(number):
+        utterance = f"speaker{place * STEP % number:09d}"
+        yield utterance, f'{{"utterance": "{utterance}", "codes": {lists[place % len(lists)]}}}'
+
+
+def write(folder: Path, number: int) -> None:
+    units = UnitList(folder, WHOLE)
+    units.open()
+    for utterance, line in lines(number):
+        units.add(utterance, line)
+    units.finish(None)
+
+
+def write_bound(folder: Path, number: int) -> None:
+    with (folder / "units.jsonl").open("w") as file:
+        for _, line in lines(number):
+            file.write(line + "\n")
+
+
+def read(folder: Path, number: int) -> None:
+    assert len(Encodings.open(folder, stride=320)) == number
+
+
+def read_bound(folder: Path, number: int) -> None:
+    with (folder / "units.jsonl").open("rb") as file:
+        while file.read(1 << 20):
+            pass
+
+
+def table(found: dict) -> str:
+    lines = ["| utterances | units.jsonl | MB | CPU s | s | bound, CPU s |", "|---:|---|---:|---:|---:|---:|"]
+    for row in found["rows"]:
+        times = f"{row['cpu_seconds']:.2f} | {row['seconds']:.2f} | {row['bound_seconds']:.2f}"
+        lines.append(f"| {row['utterances']:,} | {row['list']} | {row['megabytes']:,.0f} | {times} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

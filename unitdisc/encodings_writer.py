@@ -1,0 +1,79 @@
+"""Filling a folder of encodings, by one run or by the shards of one."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from unitdisc.encodings import Encoding, EncodingsError, read_settings
+from unitdisc.files import write_json, written_aside
+from unitdisc.sharding import WHOLE, Shard
+from unitdisc.unit_lists import UnitList
+
+
+class EncodingsWriter:
+    """Fills a folder of encodings; one that was interrupted is completed, not begun anew.
+
+    While something is missing there is no units.jsonl, so that nobody reads half of a corpus.
+    shard: the share of a corpus that this writer has; writers of different shards may be at work at the same time.
+    Raises EncodingsError if the folder holds encodings made in another way.
+    """
+
+    def __init__(self, folder: Path, settings: dict, shard: Shard = WHOLE):
+        self.folder = Path(folder)
+        self.refuse_other(settings)
+        self.units = UnitList(self.folder, shard)
+        write_json(self.folder / "encodings.json", settings)
+        if shard.is_whole:
+            for leftover in (*self.folder.glob(".*.tmp"), *self.folder.glob("centres/.*.tmp")):  # of a killed run
+                leftover.unlink()
+        self.units.open()
+
+    def __contains__(self, utterance: str) -> bool:
+        return self.units.keep(utterance)
+
+    def is_current(self, utterance: str, frames: int, source: Path | None) -> bool:
+        """Whether an utterance is there, as long as it must be, and not older than the file it was made from."""
+        if utterance not in self:
+            return False
+        path = self.folder / f"{utterance}.npy"
+        try:
+            same = len(np.load(path, mmap_mode="r", allow_pickle=False)) == frames
+            return same and (source is None or source.stat().st_mtime_ns <= path.stat().st_mtime_ns)
+        except Exception:  # damaged: numpy lets through whatever its parser of headers raises
+            return False
+
+    def write(self, encoding: Encoding, regular: bool = True) -> None:
+        """Adds an utterance; regular=False keeps the centres of its frames too."""
+        self.units.reopen()
+        codes = None if encoding.codes is None else encoding.codes.tolist()
+        self.units.add(encoding.utterance, json.dumps({"utterance": encoding.utterance, "codes": codes}))
+        centres = self.folder / "centres" / f"{encoding.utterance}.npy"
+        if regular:
+            centres.unlink(missing_ok=True)
+        else:
+            self.save_array(centres, encoding.centres)
+        # last: were the codes written after it, those of before might pass for its own where this process is killed
+        self.save_array(self.folder / f"{encoding.utterance}.npy", encoding.frames.astype(np.float32))
+
+    def finish(self, share: Iterable[str] | None = None) -> None:
+        """Declares the folder complete, or the share of a shard: its utterances."""
+        self.units.finish(share)
+
+    def refuse_other(self, settings: dict) -> None:
+        found = read_settings(self.folder)
+        if found is None:
+            if any(self.folder.glob("*.npy")):
+                raise EncodingsError(f"{self.folder}: holds .npy files of something else; choose another folder")
+        elif found != json.loads(json.dumps(settings)):
+            different = sorted(key for key in found.keys() | settings.keys() if found.get(key) != settings.get(key))
+            raise EncodingsError(
+                f"{self.folder}: holds encodings made in another way ({', '.join(different)} differ); "
+                "remove it or choose another folder"
+            )
+
+    @staticmethod
+    def save_array(path: Path, array: np.ndarray) -> None:
+        with written_aside(path) as aside, aside.open("wb") as file:
+            np.save(file, array)
