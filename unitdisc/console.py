@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+MOST_LISTED = 200  # problems, of a corpus of which thousands may have one
 QUIET_SECONDS = 20  # between lines where nobody can see a bar
 
 console = Console(stderr=True, highlight=False, emoji=False)  # or "train.jsonl:100:" would show a little 100
@@ -76,10 +77,12 @@ def clock(seconds: float) -> str:
 
 
 def say_problems(problems: Iterable[str], kept: int, left: int | None = None) -> None:
-    """Lists what is left out; left: how much that is, where a problem may be that of several."""
+    """Lists what is left out, if it is not too much; left: how much that is, where a problem may be that of several."""
     problems = list(problems)
-    for problem in problems:
+    for problem in problems[:MOST_LISTED]:
         say(f"left out: {problem}")
+    if len(problems) > MOST_LISTED:
+        say(f"left out: {len(problems) - MOST_LISTED} more")
     if problems:
         say(f"{len(problems) if left is None else left} left out, {kept} kept.")
 
