@@ -107,7 +107,8 @@ def know(corpus: Path, cache: Path) -> None:
 
     if not cache.exists():
         good = GoodRecordings(cache)
-        for key in Files(UtteranceTable.read(corpus)).keys():  # noqa: SIM118 (no dict)
+        files = Files(UtteranceTable.read(corpus))
+        for key in files.keys(np.arange(len(files))):
             good.add(key, RATE)
         good.save()
 

@@ -126,6 +126,7 @@ def test_drawn_distances_are_squared_and_the_same_every_time(module):
     assert first.segments == 12
 
 
+@pytest.mark.slow
 def test_the_benchmark_runs_and_says_what_was_required(module, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(module("sequences"), "DATA", tmp_path)  # no speech
     output = tmp_path / "found.json"

@@ -1,5 +1,7 @@
 """From log mel frames back to sound: Griffin & Lim (1984), good enough to hear what a model kept."""
 
+from inspect import signature
+
 import numpy as np
 import torch
 from torchaudio.compliance import kaldi
@@ -22,6 +24,7 @@ def log_mel_to_audio(frames: np.ndarray, rate: int, hop: int) -> np.ndarray:
     power = np.maximum(np.exp(frames.astype(np.float64)) @ np.linalg.pinv(filters).T, 1e-8)
     padded = librosa.util.pad_center(window_of(window), size=size)
     magnitude = np.sqrt(power).T
+    seed = "rng" if "rng" in signature(librosa.griffinlim).parameters else "random_state"  # as it was before 1.0
     wave = librosa.griffinlim(
         magnitude,
         n_iter=ITERATIONS,
@@ -30,7 +33,7 @@ def log_mel_to_audio(frames: np.ndarray, rate: int, hop: int) -> np.ndarray:
         n_fft=size,
         window=padded,
         center=True,
-        random_state=0,
+        **{seed: 0},
     )
     wave = scipy.signal.lfilter([1.0], [1.0, -PREEMPHASIS], wave) / 32768
     # librosa takes frame i to be centred on tick i * hop; ours are centred half a hop later
