@@ -150,7 +150,7 @@ def read(corpus: Path, folder: Path, options: dict) -> None:
     try:
         from unitdisc.manifests import read_manifest
     except ImportError:  # an older version
-        from unitdisc.manifests import read_manifest
+        from unitdisc.corpus import read_manifest
 
     with until_begun():
         list(read_manifest(corpus))
