@@ -58,6 +58,7 @@ ON_DEVICE = {
     "64 channels": SMALL | {"batch": 64, "samples": 5120},
 }
 CONDITION_DIM, CODES, SAMPLES_PER_CONDITION = 128, 256, 320  # the conditioner's default; mu-law; 50 Hz
+COUNTED = {"cpu": "CPU s", "wall": "wall s"}
 PLAIN, GATES, OUTPUT, CHECKPOINT = "plain", "gates", "output", "checkpoint"
 KEPT, KEPT_PLAIN = "output, kept memory", "plain, kept memory"
 COMPILED, COMPILED_PLAIN = "compiled", "plain, beside compiled"
@@ -184,8 +185,13 @@ def summary(times: list[dict[str, float]]) -> dict:
     return found
 
 
+def clock(threads: int) -> str:
+    """Which seconds are compared: those of the processor, or by the clock on the wall where several threads share."""
+    return "cpu" if threads == 1 else "wall"
+
+
 def products(size: dict, rows: int = 2048) -> tuple[float, float]:
-    """CPU seconds that the matrix products of one of our steps take by themselves, and their operations.
+    """Seconds that the matrix products of one of our steps take by themselves, and their operations.
 
     Every shape is timed on some rows, one product after the other on the same memory.
     """
@@ -195,7 +201,7 @@ def products(size: dict, rows: int = 2048) -> tuple[float, float]:
         jobs = (lambda: torch.mm(x, weight, out=y), lambda: torch.mm(y, weight.t(), out=x))  # noqa: B023
         for job in (*jobs, lambda: torch.mm(x.t(), y, out=weight)):  # noqa: B023
             job()
-            total += min(timed(job)["cpu"] for _ in range(5)) * times * steps / rows
+            total += min(timed(job)[clock(torch.get_num_threads())] for _ in range(5)) * times * steps / rows
             operations += 2 * inputs * outputs * steps * times
     return total, operations
 
@@ -243,11 +249,13 @@ NETWORK = Network(
 def table(found: dict) -> str:
     """Markdown."""
     about = found["machine"]
+    counted = clock(about["threads"])
     lines = [
         f"{about['processor']}, {about['threads']} thread(s), {found['repetitions']} repetitions. Not run on a GPU. "
         f"{about['note']}".strip(),
         "",
-        "| size | step | CPU s | least to most | wall s | samples per CPU s | times plain | % of bound | MB |",
+        f"| size | step | CPU s | wall s | {COUNTED[counted]}, least to most | samples a second of it | times plain | "
+        "% of bound | MB |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, row in found["sizes"].items():
@@ -256,18 +264,17 @@ def table(found: dict) -> str:
         label += f"{size['channels']} and {size['skip_channels']} channels"
         for kind, step in row["steps"].items():
             beside = {KEPT: KEPT_PLAIN, COMPILED: COMPILED_PLAIN}.get(kind, PLAIN)
-            cpu, plain = step["cpu"], row["steps"][beside]["cpu"]["median"]
-            share = "" if PLAIN in kind else f"{100 * row['bound'] / cpu['median']:.0f}"
+            seconds, plain = step[counted], row["steps"][beside][counted]["median"]
+            share = "" if PLAIN in kind else f"{100 * row['bound'] / seconds['median']:.0f}"
             lines.append(
-                f"| {label} | {kind} | {cpu['median']:.3f} | {cpu['least']:.3f} to {cpu['most']:.3f} | "
-                f"{step['wall']['median']:.3f} | {samples / cpu['median']:,.0f} | {plain / cpu['median']:.2f} | "
-                f"{share} | {step['megabytes']:.0f} |"
+                f"| {label} | {kind} | {step['cpu']['median']:.3f} | {step['wall']['median']:.3f} | "
+                f"{seconds['least']:.3f} to {seconds['most']:.3f} | {samples / seconds['median']:,.0f} | "
+                f"{plain / seconds['median']:.2f} | {share} | {step['megabytes']:.0f} |"
             )
             label = ""
-        lines.append(
-            f"| | bound: {row['gflop']:.1f} GFLOP at {row['gflops']:.0f} a second | {row['bound']:.3f} | | | | | | |"
-        )
-        lines.append(f"| | compiling, with the first step | | | {row['compiling']['wall']:.1f} | | | | |")
+        bound = f"bound: {row['gflop']:.1f} GFLOP at {row['gflops']:.0f} a second of {COUNTED[counted]}"
+        lines.append(f"| | {bound} | | | {row['bound']:.3f} | | | | |")
+        lines.append(f"| | compiling, with the first step | | {row['compiling']['wall']:.1f} | | | | | |")
     return "\n".join(lines)
 
 
