@@ -5,7 +5,8 @@ python benchmarks/pixelcnn_sampling.py --output benchmarks/results/pixelcnn_samp
 
 All ways draw from the same probabilities (tests/test_pixelcnn.py). A pass per pixel is timed on some pixels in the
 middle of the line, as all cost the same; the others draw whole lines, and are timed once more after a first time that
-is not counted. Weights are random: what is drawn does not matter.
+is not counted. Weights are random: what is drawn does not matter. The bound is what the multiplications of the caches
+(as torch counts them) take at the pace of a large matrix product in the same run, on one thread.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from collections.abc import Callable
 import torch
 from machine import add_note_and_output, circumstances, keep_result
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from unitdisc.decoders import PixelCNN
 from unitdisc.decoders.compiled_pixels import ColumnSampler
@@ -32,6 +34,8 @@ MODELS = {
     "published": {"channels": 64, "layers": 7, "first_kernel": 7},
 }
 WHOLE, REACH, CACHED, COMPILED = "a pass over the line", "a pass over what a pixel sees", "caches, torch", "compiled"
+BOUND = "bound"
+LARGE = 1024  # rows and columns of a large matrix
 COLUMNS_PER_CONDITION = 4
 CONDITION_DIM = 64
 
@@ -70,11 +74,15 @@ def speeds(options: dict, shape: tuple[int, int, int], passes: int) -> dict[str,
     sampler = ColumnSampler(decoder.stack, decoder.head, decoder.output)
     middle, reach = columns // 2, decoder.stack.receptive_field
     seen = range(max(0, middle - reach), middle + 1)
+    large = torch.randn(LARGE, LARGE)
+    with FlopCounterMode(display=False) as counter:
+        decoder.sample_columns(decoder.draw_column, condition, numbers)
     return {
         WHOLE: rate(lambda: draw_by_passes(decoder, condition, numbers, range(columns), passes)),
         REACH: rate(lambda: draw_by_passes(decoder, condition, numbers, seen, passes)),
         CACHED: rate(lambda: decoder.sample_columns(decoder.draw_column, condition, numbers).numel()),
         COMPILED: rate(lambda: decoder.sample_columns(sampler, condition, numbers).numel()),
+        BOUND: rate(lambda: 2 * torch.mm(large, large).numel() * LARGE) * numbers.numel() / counter.get_total_flops(),
     }
 
 
@@ -105,12 +113,13 @@ def table(found: dict) -> str:
         f"{about['processor']}, {about['threads']} thread(s), {found['lines']} lines of {found['columns']} columns and "
         f"{found['rows']} rows drawn together. {about['note']}".strip(),
         "",
-        "| model | way to draw | pixels per CPU second | times a pass over the line |",
-        "|---|---|---:|---:|",
+        "| model | way to draw | pixels per CPU second | times a pass over the line | % of the bound |",
+        "|---|---|---:|---:|---:|",
     ]
     for model, rates in found["models"].items():
         for way, pixels in rates.items():
-            lines.append(f"| {model} | {way} | {pixels:,.0f} | {pixels / rates[WHOLE]:,.0f} |")
+            share = 100 * pixels / rates[BOUND]
+            lines.append(f"| {model} | {way} | {pixels:,.0f} | {pixels / rates[WHOLE]:,.0f} | {share:.1f} |")
     return "\n".join(lines)
 
 

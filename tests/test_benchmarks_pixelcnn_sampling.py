@@ -21,7 +21,8 @@ def test_every_way_to_draw_is_timed(pixelcnn_sampling, tmp_path, monkeypatch, ca
     arguments = ["--lines", "2", "--columns", "8", "--rows", "4", "--passes", "2", "--output", str(output)]
     pixelcnn_sampling.main(arguments)
     rates = json.loads(output.read_text())["models"]["tiny"]
-    assert list(rates) == ["a pass over the line", "a pass over what a pixel sees", "caches, torch", "compiled"]
+    ways = ["a pass over the line", "a pass over what a pixel sees", "caches, torch", "compiled"]
+    assert list(rates) == [*ways, "bound"]
     assert all(rate > 0 for rate in rates.values())
     assert "| tiny | compiled |" in capsys.readouterr().out
 
