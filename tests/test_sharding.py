@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tiny import RATE, listed, record, tree
 
-from unitdisc import encoding, line_index, sorted_lines
+from unitdisc import encoding, line_index, sorted_lines, unit_lists
 from unitdisc.corpus import Utterance
 from unitdisc.data.features import Features
 from unitdisc.encodings import Encodings, EncodingsError
@@ -226,3 +226,53 @@ def test_the_command_line_takes_shards(unitdisc, corpus, tiny_experiment, tmp_pa
     assert refused.code == 1
     assert "counted from 1" in refused.err
     assert not (tmp_path / "y").exists()
+
+
+def line(utterance: str, code: int) -> str:
+    return f'{{"utterance": "{utterance}", "codes": [{code}]}}'
+
+
+@pytest.mark.parametrize("late", ["while the lists are put together", "at the last moment", "when they have been"])
+def test_a_shard_that_begins_again_keeps_its_new_codes(late, tmp_path, monkeypatch):
+    """While the other finishes: neither the old codes nor no codes at all stand beside the new frames in the end."""
+    again = []
+
+    def begin_again():
+        if not again:
+            again.append(UnitList(tmp_path, Shard(1, 2)))
+            again[0].open()
+            again[0].reopen()
+            again[0].add("a", line("a", 2))
+
+    def then(function, when):
+        def both(*arguments):
+            found = function(*arguments)
+            if when():
+                begin_again()
+            return found
+
+        return both
+
+    def begun(utterance, shard):
+        (tmp_path / f"{utterance}.npy").touch()
+        units = UnitList(tmp_path, shard)
+        units.open()
+        units.reopen()
+        units.add(utterance, line(utterance, 1))
+        return units
+
+    begun("a", Shard(1, 2)).finish(["a"])
+    last = begun("b", Shard(2, 2))
+    moments = {
+        "while": ("write_lines", lambda: any(tmp_path.glob(".*.together.tmp"))),
+        "at": ("finished_lists", lambda: any(tmp_path.glob(".*.together.tmp"))),
+        "when": ("file_at", (tmp_path / "units.jsonl").exists),
+    }
+    name, when = moments[late.split()[0]]
+    monkeypatch.setattr(unit_lists, name, then(getattr(unit_lists, name), when))
+    last.finish(["b"])
+    assert again
+    assert (tmp_path / "units.jsonl").exists() == (late == "at the last moment")
+    again[0].finish(["a"])
+    assert (tmp_path / "units.jsonl").read_text().splitlines() == [line("a", 2), line("b", 1)]
+    assert not list(tmp_path.glob("units.jsonl.*"))

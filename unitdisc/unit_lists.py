@@ -219,6 +219,7 @@ class UnitList:
             wanted.add(utterance, 0)
         self.file.close()
         if share is not None and complete and not self.changed and (self.folder / UNITS).exists():
+            self.written.close()
             self.list.unlink(missing_ok=True)  # for all is in the list of everything
             self.part.unlink(missing_ok=True)
             return
@@ -235,22 +236,35 @@ class UnitList:
 
     def put_together(self) -> None:
         """Makes one list of those of all shards, if they are there."""
-        lists, leftovers = finished_lists(self.folder), self.leftovers()
+        everything, interrupted = self.folder / UNITS, self.folder / f"{UNITS}.part"
+        lists, leftovers = finished_lists(self.folder), {path: file_at(path) for path in self.leftovers()}
         if not lists:
             return
-        everything, interrupted = self.folder / UNITS, self.folder / f"{UNITS}.part"
+        own = [self.list] if everything in lists else []  # somebody put the lists together without the latest of ours
         with SortedLines(self.folder, utterance_of) as lines:
-            self.gather([interrupted, *lists], lines)
-            if all(path.exists() for path in lists):  # else another shard was quicker
-                write_lines(everything, lines)
-        for path in [self.list] if everything in lists else [*leftovers, interrupted]:
-            path.unlink(missing_ok=True)
+            self.gather([interrupted, *lists, *own], lines)
+            aside = self.folder / f".{self.list.name}.together.tmp"
+            write_lines(aside, lines)
+        if finished_lists(self.folder) != lists:  # another shard was quicker, or has begun again
+            aside.unlink()
+            return
+        aside.replace(everything)
+        for path in own or [*leftovers, interrupted]:
+            if path == interrupted or file_at(path) == leftovers[path]:  # and no other that took its name meanwhile
+                path.unlink(missing_ok=True)
         for path in (*self.folder.glob(".*.npy.*.tmp"), *self.folder.glob("centres/.*.tmp")):  # of a killed shard
             path.unlink(missing_ok=True)
 
     def leftovers(self) -> list[Path]:
         """What shards write."""
         return [path for path in self.folder.glob(f"{UNITS}.*") if path.name != f"{UNITS}.part"]
+
+
+def file_at(path: Path) -> int | None:
+    """What tells a file from another of the same name."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_ino
+    return None
 
 
 def write_lines(path: Path, lines: Iterable[tuple[str, bytes]]) -> None:
