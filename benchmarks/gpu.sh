@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that benchmarks/ has to say of a GPU, in about ten minutes: benchmarks/results/*_gpu.{json,md}
+# Everything that benchmarks/ has to say of a GPU, cut off after ten minutes: benchmarks/results/*_gpu.{json,md}
 #   benchmarks/gpu.sh                          training steps and samples of the decoders
 #   benchmarks/gpu.sh data/mine/test.jsonl     and encoding, of recordings
 # DEVICE=cpu QUICK=--quick RESULTS=/tmp/results benchmarks/gpu.sh: whether all of it runs, without a GPU.
@@ -10,12 +10,13 @@ export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" TORCHINDUCTOR_FORCE_DISABLE_
 mkdir -p "$results"
 failed=
 
-table() { # seconds that it may take, its name, and how it is made; of one that takes longer, the rows there are by then
+table() { # seconds that it may take, its name, and how it is made; training steps and samples keep what they came to
   local limit=$1 name=$2
   shift 2
   echo "$name" >&2
   timeout --signal INT --kill-after 20 "$limit" "$python" "$@" --device "$device" $quick \
-    --output "$results/${name}_gpu.json" >"$results/${name}_gpu.md" || failed="$failed $name"
+    --output "$results/${name}_gpu.json" >"$results/${name}_gpu.md.tmp" || failed="$failed $name"
+  if [ -s "$results/${name}_gpu.md.tmp" ]; then mv "$results/${name}_gpu.md.tmp" "$results/${name}_gpu.md"; fi
 }
 
 table 270 wavenet_training benchmarks/wavenet_training.py

@@ -116,8 +116,7 @@ def drawn_on(case: Case, device: torch.device, repetitions: int, seconds: float)
     if device.type == "cuda":
         from unitdisc.decoders.persistent import sample_on_gpu  # which needs Triton
 
-        weights = decoder.stack, decoder.start, decoder.embed.weight, decoder.head
-        ways[KERNEL] = lambda condition, uniform: sample_on_gpu(*weights, condition, uniform, 1.0)
+        ways[KERNEL] = lambda condition, uniform: sample_on_gpu(decoder, condition, uniform, 1.0)
     first = {way: draw(*begin) for way, draw in ways.items()}  # compiles, too
     rates, spread = {}, {}
     for way, draw in ways.items():

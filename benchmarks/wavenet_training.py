@@ -54,8 +54,8 @@ SIZES = {
 }
 TINY = {"tiny": {"batch": 2, "samples": 640, "layers": 3, "channels": 8, "skip_channels": 8}}
 ON_DEVICE = {
-    "the paper preset's": {"batch": 64, "samples": 5120, "layers": 20, "channels": 368, "skip_channels": 256},
     "64 channels": SMALL | {"batch": 64, "samples": 5120},
+    "the paper preset's": {"batch": 64, "samples": 5120, "layers": 20, "channels": 368, "skip_channels": 256},
 }
 CONDITION_DIM, CODES, SAMPLES_PER_CONDITION = 128, 256, 320  # the conditioner's default; mu-law; 50 Hz
 COUNTED = {"cpu": "CPU s", "wall": "wall s"}

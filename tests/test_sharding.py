@@ -13,7 +13,7 @@ import pytest
 from tiny import RATE, listed, record, tree
 
 from unitdisc import encoding, line_index, sorted_lines, unit_lists
-from unitdisc.corpus import Utterance
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.features import Features
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.manifests import write_manifest
@@ -276,3 +276,26 @@ def test_a_shard_that_begins_again_keeps_its_new_codes(late, tmp_path, monkeypat
     again[0].finish(["a"])
     assert (tmp_path / "units.jsonl").read_text().splitlines() == [line("a", 2), line("b", 1)]
     assert not list(tmp_path.glob("units.jsonl.*"))
+
+
+@pytest.mark.parametrize("verb", ["encode", "features"])
+def test_a_shard_that_can_read_nothing_is_not_finished(verb, tiny_experiment, tmp_path):
+    """As on a machine without the disk: the folder may not be declared complete without its share."""
+    utterances = [Utterance(f"u{i}", str(tmp_path / f"{i}.wav"), "s", 9600, RATE) for i in range(4)]  # two a batch
+    record(tmp_path / "0.wav", 9600, seed=0)
+    write_manifest(tmp_path / "corpus.jsonl", utterances)
+
+    def begin(shard):
+        if verb == "encode":
+            arguments = (tiny_experiment, tmp_path / "corpus.jsonl", tmp_path / "x", ["projection"])
+            encode(*arguments, device="cpu", trust=True, shard=shard)
+        else:
+            features(
+                tmp_path / "corpus.jsonl", tmp_path / "x" / "projection", Features(rate=RATE), trust=True, shard=shard
+            )
+
+    begin(Shard(1, 2))
+    with pytest.raises(CorpusError, match=r"2 of 2 utterances could not be encoded, the first: .*wav"):
+        begin(Shard(2, 2))
+    with pytest.raises(EncodingsError, match="its shards 2/2 are not finished"):
+        Encodings.open(tmp_path / "x" / "projection")

@@ -76,15 +76,18 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
-def say_problems(problems: Iterable[str], kept: int, left: int | None = None) -> None:
-    """Lists what is left out, if it is not too much; left: how much that is, where a problem may be that of several."""
+def say_problems(problems: Iterable[str], kept: int | None, left: int | None = None) -> None:
+    """Lists what is left out, if it is not too much, and tells how much is kept, if that is known.
+
+    left: how much is left out, where a problem may be that of several.
+    """
     problems = list(problems)
     for problem in problems[:MOST_LISTED]:
         say(f"left out: {problem}")
     if len(problems) > MOST_LISTED:
-        say(f"left out: {len(problems) - MOST_LISTED} more")
+        say(f"left out: {len(problems) - MOST_LISTED} more; `unitdisc validate` lists all that is wrong with a corpus")
     if problems:
-        say(f"{len(problems) if left is None else left} left out, {kept} kept.")
+        say(f"{len(problems) if left is None else left} left out" + ("." if kept is None else f", {kept} kept."))
 
 
 def fail(message: str) -> None:

@@ -42,7 +42,8 @@ def encode(
     shard: the share of the batches that is encoded. Utterances that are there already are left alone, unless their
     recording has changed since; batches are the same however often the run was interrupted and however many shards
     there are, so the result is too. While a batch is encoded, the next is read and the one before written.
-    Raises FloatingPointError if the model makes anything of an utterance that is no number.
+    Raises CorpusError if nothing of the share could be read, and FloatingPointError if the model makes anything of an
+    utterance that is no number.
     """
     stride = model.encoder.stride
     grid = signals.features.grid(stride, model.encoder.offset)
@@ -67,6 +68,7 @@ def encode(
             if there:
                 behind.do(partial(write_all, encode_batch(model, features, device), there))
             behind.do(partial(advance, len(group)))
+    refuse_nothing(problems, sum(map(len, groups)))
     for writer in writers.values():
         writer.finish(share_of(shard, (utterances[i] for group in groups for i in group)))
     return problems
@@ -188,5 +190,12 @@ def encode_features(
                 scale = features.scale(utterance)
                 writer.write(Encoding(utterance.id, centres_in_ticks(len(frames), grid, scale), frames), scale == 1)
         advance(1)
+    refuse_nothing(problems, len(utterances))
     writer.finish(share_of(shard, utterances))
     return problems
+
+
+def refuse_nothing(problems: Sequence[str], total: int) -> None:
+    """Raises CorpusError if none of so many utterances could be read: something larger is wrong, such as a disk."""
+    if problems and len(problems) == total:
+        raise CorpusError(f"{total} of {total} utterances could not be encoded, the first: {problems[0]}")

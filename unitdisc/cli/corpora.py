@@ -30,8 +30,8 @@ def validate(
 ) -> None:
     """List everything that is wrong with a corpus, with file, line and cure.
 
-    With --cache, recordings found good are kept in mind there: neither this command nor training with the same
-    --cache listens to them again, unless a file changes.
+    With --cache, recordings found good are kept in mind there: training with the same --cache does not listen to them
+    again, unless a file changes, nor does this command, if the corpus is a manifest.
 
     Example: `unitdisc validate data/mini_speech/train.jsonl --rate 16000`
 

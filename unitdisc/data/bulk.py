@@ -49,8 +49,8 @@ def field(entries: Sequence[dict], name: str) -> list:
 
 
 def columns_of(objects: Sequence[dict], home: Callable[[str], str]) -> dict[str, Sequence]:
-    """The same of what the lines of a manifest hold. Raises ValueError if there may be something wrong with any."""
-    found = fields_of(objects)
+    """COLUMNS of what the lines of a manifest hold. Raises ValueError if there may be something wrong with any."""
+    found = columns_in(objects)
     columns = {name: found.get(name) or [ABSENT.get(name)] * len(objects) for name in COLUMNS}
     ids, ticks, rates, heights = (columns[name] for name in ("id", "ticks", "rate", "height"))
     if min(ticks) < 0 or min(columns["start"]) < 0 or min({*rates} - {None}, default=1) < 1 or not are_ids(ids):
@@ -63,7 +63,7 @@ def columns_of(objects: Sequence[dict], home: Callable[[str], str]) -> dict[str,
     return columns | {"path": located(columns["path"], home)}
 
 
-def fields_of(objects: Sequence[dict]) -> dict[str, Sequence]:
+def columns_in(objects: Sequence[dict]) -> dict[str, Sequence]:
     """Every field that any object has. Raises ValueError if one is missing, unknown or of a kind it cannot be."""
     if {*map(type, objects)} != {dict}:
         raise ValueError

@@ -66,7 +66,7 @@ def check_recordings(
     share: Shard = WHOLE,
     exchange: Callable[[Outcome], Outcome] = lambda outcome: outcome,
 ) -> Found:
-    """The same for many; files that were heard before and are as they were are not opened.
+    """As `check_utterances`, for many; files that were heard before and are as they were are not opened.
 
     watch(N) -> advance: told how many files are to be opened, and then again and again of so many more.
     share, exchange: where several processes share the files, those of this one, and how it learns of the others'.

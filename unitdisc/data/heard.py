@@ -56,7 +56,7 @@ class GoodRecordings:
         """Sorted by key: [N, 3] uint64."""
         for _ in range(ATTEMPTS):
             with suppress(FileNotFoundError):  # all in it has just been put into another one
-                return together(map(rows_in, self.files()))
+                return merged(map(rows_in, self.files()))
         return nothing()  # so all recordings are heard again
 
     def files(self) -> list[Path]:
@@ -70,10 +70,10 @@ class GoodRecordings:
         same = (self.known[places, :2] == keys).all(1) & keys.any(1)
         return np.where(same, self.known[places, 2], 0).astype(np.int64)
 
-    def add(self, key: Sequence[int], rate: int) -> None:
-        """Keeps a recording, sooner or later; `save` at the end."""
-        if self.folder is not None and any(key):
-            self.new.append((int(key[0]), int(key[1]), rate))
+    def add(self, name: Sequence[int], rate: int) -> None:
+        """Keeps a recording by its key, sooner or later; `save` at the end."""
+        if self.folder is not None and any(name):
+            self.new.append((int(name[0]), int(name[1]), rate))
             if len(self.new) >= SAVE_EVERY:
                 self.save()
 
@@ -81,13 +81,12 @@ class GoodRecordings:
         """Writes what is new in a file of its own, and all that smaller files hold, so that there are never many."""
         if not self.new:
             return
-        rows, put_in = together([np.array(self.new, dtype=np.uint64)]), []
-        self.known, self.new = together([self.known, rows]), []
+        rows, put_in, self.new = merged([np.array(self.new, dtype=np.uint64)]), [], []
         for size, path in sorted((size_of(path), path) for path in self.files()):
             if size > rows.nbytes + HEADER:
                 break
             with suppress(FileNotFoundError):  # another process was quicker
-                rows = together([rows, rows_in(path)])
+                rows = merged([rows, rows_in(path)])
                 put_in.append(path)
         with written_aside(self.folder / f"heard.{os.urandom(8).hex()}.npy") as aside, aside.open("wb") as file:
             np.save(file, rows)
@@ -111,7 +110,7 @@ def size_of(path: Path) -> int:
     return 0
 
 
-def together(parts: Iterable[np.ndarray]) -> np.ndarray:
+def merged(parts: Iterable[np.ndarray]) -> np.ndarray:
     """The rows of all, sorted by key, once each: [N, 3]."""
     rows = np.concatenate([nothing(), *parts])
     _, first = np.unique(rows[:, 0], return_index=True)

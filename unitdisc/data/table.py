@@ -1,4 +1,4 @@
-"""Utterances in little memory: a million take about 150 MB instead of a gigabyte, and processes can share them."""
+"""Utterances in little memory: a million take 130 MB instead of a gigabyte, and processes can share them."""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -34,7 +34,7 @@ def validate(
     knows to be good and unchanged. The rate of recordings should be `rate` (default: that of most). Sorted by file and
     line. Raises CorpusError if there is no corpus at `path`.
     shard: the share of the files that are read. What is wrong with the list itself is for the first shard to say; most
-    have the rate that most are listed with, or, where a list has no rates, most of a thousand files.
+    have the rate that most are listed with, or, where the list leaves out any, most of a thousand files.
     """
     path, heard_before = Path(path), GoodRecordings(cache)
     if is_kaldi(path):
@@ -58,11 +58,11 @@ def validate_manifest(
         files, lines = Files(everything.utterances.take(own)), lines[own]
         usual = rate or rate_listed(everything.listed_rates(), everything.path, allow_pipes)
     faults, _ = hear(files, rate, allow_pipes=allow_pipes, workers=workers, heard_before=heard_before, usual=usual)
-    problems = (listed.problems if shard.index == 1 else []) + located(path, files, faults, lines)
+    problems = (listed.problems if shard.index == 1 else []) + as_problems(path, files, faults, lines)
     files, lines = Files(listed.utterances.take(np.flatnonzero(images))), listed.lines[images]
     own = files.share(shard)
     files, lines = Files(files.utterances.take(own)), lines[own]
-    return problems + located(path, files, look(files, workers), lines)
+    return problems + as_problems(path, files, look(files, workers), lines)
 
 
 def rate_listed(rates: np.ndarray, path_of: Callable[[int], str], allow_pipes: bool) -> int | None:
@@ -84,7 +84,7 @@ def rate_in_header(path: str, allow_pipes: bool) -> int:
         return 0
 
 
-def located(path: Path, files: Files, faults: Mapping[int, list[Fault]], lines: np.ndarray) -> list[Problem]:
+def as_problems(path: Path, files: Files, faults: Mapping[int, list[Fault]], lines: np.ndarray) -> list[Problem]:
     """The faults of files as problems of the lines [U] that name the utterances, or the file first."""
     problems = []
     for number, found in faults.items():

@@ -53,7 +53,7 @@ def encode(
     else:
         work = partial(write_share, experiment_folder, utterances, folder, points, cache, allow_pipes)
         problems = done_on(cluster, work, device, "encoding")
-    say_left_out(problems, len(utterances), strict)
+    say_left_out(problems, len(utterances) if shard.is_whole else None, strict)
 
 
 def write_share(
@@ -118,7 +118,8 @@ def features(
     """Writes plain features, the baseline of every comparison, as encodings; of all, or of the share of a shard."""
     folder = folder_for_results(folder)
     utterances = usable_table(corpus, options, allow_pipes, strict, strict, cache, trust, shard)
-    say_left_out(write_features(utterances, folder, options, cache, allow_pipes, shard), len(utterances), strict)
+    problems = write_features(utterances, folder, options, cache, allow_pipes, shard)
+    say_left_out(problems, len(utterances) if shard.is_whole else None, strict)
 
 
 def write_features(
@@ -139,8 +140,9 @@ def write_features(
         return encode_features(options, signals, utterances, folder, folder.resolve().name, advance, shard)
 
 
-def say_left_out(problems: Sequence[str], total: int, strict: bool = False) -> None:
-    """Raises CorpusError if nothing is left, or, with `strict`, if anything is missing."""
+def say_left_out(problems: Sequence[str], total: int | None, strict: bool = False) -> None:
+    """Raises CorpusError if nothing is left, or, with `strict`, if anything is missing. total: None of a share."""
     if problems and (strict or len(problems) == total):
-        raise CorpusError(f"{len(problems)} of {total} utterances could not be encoded, the first: {problems[0]}")
-    console.say_problems(problems, total - len(problems))
+        of_all = "" if total is None else f" of {total}"
+        raise CorpusError(f"{len(problems)}{of_all} utterances could not be encoded, the first: {problems[0]}")
+    console.say_problems(problems, None if total is None else total - len(problems))

@@ -175,9 +175,12 @@ def finish(folder: Path, manifest: Path, number: int) -> Path:
 
 
 def packed(manifest: Path) -> Iterator[Utterance]:
-    """The utterances of a shard, which may have none."""
-    if manifest.stat().st_size:
-        yield from read_manifest(manifest)
+    """The utterances of a shard, which may have none. Raises FileNotFoundError if it is gone."""
+    try:
+        if manifest.stat().st_size:
+            yield from read_manifest(manifest)
+    except CorpusError as error:
+        raise error.__cause__ if isinstance(error.__cause__, FileNotFoundError) else error from None
 
 
 def name_of(corpus: Path) -> str:
