@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "corpus": set(),
     "manifests": {"corpus", "files"},
     "sharding": set(),
-    "sorted_lines": set(),
+    "sorted_lines": {"files"},
     "line_index": set(),
     "unit_lists": {"files", "line_index", "sharding", "sorted_lines"},
     "encodings": {"unit_lists"},

@@ -1,5 +1,6 @@
 """Work that is split over shards comes to what one run comes to, in whatever order and however often they run."""
 
+import errno
 import itertools
 import multiprocessing
 import os
@@ -299,3 +300,29 @@ def test_a_shard_that_can_read_nothing_is_not_finished(verb, tiny_experiment, tm
         begin(Shard(2, 2))
     with pytest.raises(EncodingsError, match="its shards 2/2 are not finished"):
         Encodings.open(tmp_path / "x" / "projection")
+
+
+class Full:
+    """A file on a disk without room."""
+
+    def write(self, *_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    writelines = close = write
+
+    def tell(self):
+        return 0
+
+
+def test_a_full_disk_is_named(tmp_path, monkeypatch):
+    units = UnitList(tmp_path, WHOLE)
+    units.open()
+    units.file.close()
+    units.file = Full()
+    with pytest.raises(OSError, match=r"units\.jsonl\.part: cannot be written \(No space left.*; make room there"):
+        units.add("a", line("a", 1))
+    monkeypatch.setattr(sorted_lines, "TemporaryFile", lambda dir: Full())
+    refused = pytest.raises(OSError, match=rf"{tmp_path}: cannot be written \(No space left.*; make room there")
+    with refused, sorted_lines.SortedLines(tmp_path, str) as lines:
+        for number in range(100):
+            lines.add(str(number), b"x" * 100)

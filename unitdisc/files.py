@@ -16,9 +16,20 @@ def written_aside(path: Path) -> Iterator[Path]:
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(3).hex()}.tmp")  # of several machines, too
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        aside.replace(path)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield aside
+            aside.replace(path)
+    finally:
+        with suppress(OSError):  # the folder may not be there
+            aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises OSError naming `path`, with the cure, where writing to it goes wrong."""
+    try:
+        yield
     except (OSError, RuntimeError) as error:
         refused = refusal_behind(error)
         if refused is None:
@@ -27,9 +38,6 @@ def written_aside(path: Path) -> Iterator[Path]:
         if isinstance(refused, FileNotFoundError):
             cure = "another run may have tidied up there; run the same command again, once at a time"
         raise OSError(f"{path}: cannot be written ({refused.strerror or refused}); {cure}") from error
-    finally:
-        with suppress(OSError):  # the folder may not be there
-            aside.unlink(missing_ok=True)
 
 
 def refusal_behind(error: BaseException | None) -> OSError | None:

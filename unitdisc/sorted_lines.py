@@ -1,12 +1,15 @@
 """Any number of lines in the order of their names, with few of them in memory (an external merge sort)."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
+
+from unitdisc.files import writing
 
 IN_MEMORY = 1 << 26  # bytes of lines, and what keeping them takes
 KEEPING = 300  # bytes a line
@@ -32,7 +35,8 @@ class SortedLines:
 
     def __exit__(self, *_: object) -> None:
         if self.file is not None:
-            self.file.close()
+            with suppress(OSError):  # of a full disk, which was told of before
+                self.file.close()
 
     def add(self, name: str, line: bytes) -> None:
         """line: without its end."""
@@ -52,7 +56,9 @@ class SortedLines:
         if self.file is None:
             self.file = TemporaryFile(dir=self.folder)  # noqa: SIM115 (closed by __exit__)
         start = self.file.tell()
-        self.file.writelines(self.newest[name] + b"\n" for name in sorted(self.newest))
+        with writing(self.folder):
+            self.file.writelines(self.newest[name] + b"\n" for name in sorted(self.newest))
+            self.file.flush()
         self.runs.append((start, self.file.tell()))
         self.newest, self.size = {}, 0
 

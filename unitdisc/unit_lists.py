@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from unitdisc.files import written_aside
+from unitdisc.files import writing, written_aside
 from unitdisc.line_index import LineIndex
 from unitdisc.sharding import Shard
 from unitdisc.sorted_lines import SortedLines
@@ -172,8 +172,9 @@ class UnitList:
             self.append(utterance, line)
 
     def append(self, utterance: str, line: str) -> None:
-        self.file.write(line + "\n")
-        self.file.flush()
+        with writing(self.part):
+            self.file.write(line + "\n")
+            self.file.flush()
         self.own.add(utterance, self.size)
         self.size += len(line.encode()) + 1
 
