@@ -51,7 +51,7 @@ def spoken(tmp_path_factory):
     return lines, frames, folder / "some.item", encodings
 
 
-@pytest.mark.parametrize("speaker", ["within", "across"])
+@pytest.mark.parametrize("speaker", ["within", pytest.param("across", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("abxpy", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_error_of_mfcc_is_that_of_an_independent_computation(spoken, speaker, abxpy):
     lines, frames, path, encodings = spoken

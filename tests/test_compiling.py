@@ -199,6 +199,7 @@ def test_whole_utterances_are_not_compiled():
         config.construct("[training]", TrainingOptions, {"compile": True, "crop": 0})
 
 
+@pytest.mark.slow
 def test_a_missing_compiler_is_told_before_anything_is_read(tmp_path):
     """With its cure, by the command line, which has no compiler on its path."""
     arguments = ["train", "small", str(tmp_path / "none.jsonl"), str(tmp_path / "exp"), "--device", "cpu"]

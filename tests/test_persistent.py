@@ -21,6 +21,7 @@ POINTERS = {"codes": "*i32", "uniform": "*fp64", "delays": "*i32", "rings": "*i3
 NUMBERS = ("first", "last", "size", "repeats", "batch")
 
 
+@pytest.mark.slow
 def test_the_kernel_interpreted_draws_what_torch_draws():
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": str(TESTS.parent), "OMP_NUM_THREADS": "1"}
     script = [sys.executable, str(TESTS / "persistent_interpreted.py")]

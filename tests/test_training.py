@@ -145,12 +145,13 @@ BY_GRADIENT = {"bottleneck__codebook": "gradient", "bottleneck__codebook_rate": 
 PIECEWISE = {"bottleneck__kind": "piecewise-vq", "bottleneck__batch_norm": "true"}
 
 
+@pytest.mark.slow  # in the default suite: test_parallel_training.py
 @pytest.mark.parametrize(
     "codebook,others",
     [
-        pytest.param("moving-average", {}, marks=pytest.mark.slow),
-        pytest.param("gradient", {"decoder__history_dropout": 0}, marks=pytest.mark.slow),
-        ("moving-average", PIECEWISE),  # the others in the default suite: test_parallel_training.py
+        ("moving-average", {}),
+        ("gradient", {"decoder__history_dropout": 0}),
+        ("moving-average", PIECEWISE),
     ],
 )
 def test_two_processes_follow_one(corpus, tmp_path, codebook, others):
