@@ -2,7 +2,7 @@
 # Everything that benchmarks/ has to say of a GPU, cut off after ten minutes: benchmarks/results/*_gpu.{json,md}
 #   benchmarks/gpu.sh                          training steps and samples of the decoders
 #   benchmarks/gpu.sh data/mine/test.jsonl     and encoding, of recordings
-# DEVICE=cpu QUICK=--quick RESULTS=/tmp/results benchmarks/gpu.sh: whether all of it runs, without a GPU.
+# DEVICE=cpu QUICK=--quick RESULTS=FOLDER benchmarks/gpu.sh: whether all of it runs, without a GPU.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 device=${DEVICE:-cuda} results=${RESULTS:-benchmarks/results} python=${PYTHON:-python3} quick=${QUICK:-}

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import descendants
 from tiny import tree
 
 from unitdisc.verbs.cluster import Cluster
@@ -24,22 +25,6 @@ needs_ray = pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="Ray 
 def command(*arguments) -> list[str]:
     points = [part for point in POINTS for part in ("--at", point)]
     return [sys.executable, "-m", "unitdisc", "encode", *map(str, arguments), *points, "--device", "cpu"]
-
-
-def descendants(parent: int) -> dict[int, str]:
-    """The processes below one: pid -> command line."""
-    parents, lines = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            lines[int(folder.name)] = (folder / "cmdline").read_text()
-        except OSError:  # it has ended
-            continue
-    found, before = {parent}, 0
-    while len(found) > before:
-        before = len(found)
-        found |= {pid for pid, above in parents.items() if above in found}
-    return {pid: lines.get(pid, "") for pid in found - {parent}}
 
 
 def kill_a_worker(process: subprocess.Popen, folder: Path, killed: list[int]) -> None:

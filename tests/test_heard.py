@@ -12,7 +12,6 @@ import soundfile
 from tiny import settings
 
 from unitdisc.corpus import Utterance
-from unitdisc.data import listening
 from unitdisc.data.checking import check_recordings
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.table import UtteranceTable
@@ -33,19 +32,6 @@ def corpus(tmp_path) -> list[Utterance]:
         soundfile.write(path, 0.1 * np.random.default_rng(i).standard_normal(4000), RATE)
         made.append(Utterance(f"u{i}", str(path), "s", 4000, RATE))
     return made
-
-
-@pytest.fixture
-def opened(monkeypatch) -> list[str]:
-    """The names of the files that are listened to."""
-    names, original = [], listening.open_audio
-
-    def open_audio(path, *rest):
-        names.append(Path(path).stem)
-        return original(path, *rest)
-
-    monkeypatch.setattr(listening, "open_audio", open_audio)
-    return names
 
 
 def check(utterances, folder: Path, **options):

@@ -14,12 +14,12 @@ JOBS = Path(__file__).parent.parent / "recipes" / "slurm"
 SRUN = """
 # As srun of SLURM: TERM ends it and kills (-9) the step, while USR1 is passed on to every process of the step.
 import os, signal, subprocess, sys
-from test_slurm import below
+from processes import descendants
 
 step = subprocess.Popen([each for each in sys.argv[1:] if not each.startswith("--kill")])
 
 def tell(number, *_):
-    for pid in below(step.pid):
+    for pid in sorted([step.pid, *descendants(step.pid)]):
         os.kill(pid, signal.SIGKILL if number == signal.SIGTERM else number)
 
 signal.signal(signal.SIGUSR1, tell)
@@ -49,21 +49,6 @@ for _ in range({steps}):
         pathlib.Path("saved").touch()
         sys.exit(130)
 """
-
-
-def below(pid: int) -> list[int]:
-    """A process and all below it."""
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:  # it has ended
-            continue
-    found, before = {pid}, 0
-    while len(found) > before:
-        before = len(found)
-        found |= {child for child, parent in parents.items() if parent in found}
-    return sorted(found)
 
 
 @pytest.fixture

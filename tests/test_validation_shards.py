@@ -14,7 +14,7 @@ from PIL import Image
 from tiny import settings
 
 from unitdisc.corpus import Problem, Utterance
-from unitdisc.data import heard, listening, validation
+from unitdisc.data import heard, validation
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.validation import validate
 from unitdisc.manifests import write_manifest
@@ -34,19 +34,6 @@ def utterances(tmp_path) -> list[Utterance]:
         soundfile.write(path, 0.1 * np.random.default_rng(i).standard_normal(4000), RATE)
         made.append(Utterance(f"u{i}", str(path), f"s{i % 2}", 4000, RATE))
     return made
-
-
-@pytest.fixture
-def opened(monkeypatch) -> list[str]:
-    """The names of the files that are listened to."""
-    names, original = [], listening.open_audio
-
-    def open_audio(path, *rest):
-        names.append(Path(path).stem)
-        return original(path, *rest)
-
-    monkeypatch.setattr(listening, "open_audio", open_audio)
-    return names
 
 
 def in_shards(corpus: Path, count: int, **options) -> list[list[Problem]]:

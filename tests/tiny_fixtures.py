@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from tiny import line_settings, make_corpus, make_lines, settings
 
 from unitdisc import cli
+from unitdisc.data import listening
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.model import PROBE_POINTS
@@ -91,3 +92,16 @@ def tiny_line_encodings(tiny_lines, tiny_line_experiment) -> Path:
     encode(tiny_line_experiment, tiny_lines, folder, PROBE_POINTS, device="cpu")
     features(tiny_lines, folder / "columns", Columns(height=16))
     return folder
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """The names of the files that are listened to."""
+    names, original = [], listening.open_audio
+
+    def open_audio(path, *rest):
+        names.append(Path(path).stem)
+        return original(path, *rest)
+
+    monkeypatch.setattr(listening, "open_audio", open_audio)
+    return names

@@ -16,7 +16,7 @@ from unitdisc.data.normalisation import Normaliser, fit
 from unitdisc.data.signals import Signals
 from unitdisc.data.table import UtteranceTable
 from unitdisc.encoding import encode as encode_utterances
-from unitdisc.encoding import encode_features, shares_of
+from unitdisc.encoding import encode_features, refuse_nothing, shares_of
 from unitdisc.experiment import Experiment, load, weights_checksum
 from unitdisc.model import UnitModel
 from unitdisc.sharding import WHOLE, Shard
@@ -84,8 +84,10 @@ def write_points(
     """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages."""
     experiment, model = loaded
     signals = experiment.signals(experiment_folder, cache, allow_pipes)
-    places = [place for batch in shares_of(utterances, signals, shard) for place in batch]
-    own = utterances.take(np.array(places, dtype=np.int64))
+    own = utterances
+    if not shard.is_whole:
+        places = [place for batch in shares_of(utterances, signals, shard) for place in batch]
+        own = utterances.take(np.array(places, dtype=np.int64))
     signals = signals.with_speakers_of(all_by_speakers_of(own, utterances))
     source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
     source |= {"num_codes": getattr(model.bottleneck, "num_codes", None)}
@@ -142,7 +144,9 @@ def write_features(
 
 def say_left_out(problems: Sequence[str], total: int | None, strict: bool = False) -> None:
     """Raises CorpusError if nothing is left, or, with `strict`, if anything is missing. total: None of a share."""
-    if problems and (strict or len(problems) == total):
+    if total is not None:
+        refuse_nothing(problems, total)
+    if problems and strict:
         of_all = "" if total is None else f" of {total}"
         raise CorpusError(f"{len(problems)}{of_all} utterances could not be encoded, the first: {problems[0]}")
     console.say_problems(problems, None if total is None else total - len(problems))
