@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
@@ -305,6 +306,23 @@ def test_compiled_sampling_draws_what_the_definition_draws(direction, output, le
     drawn = decoder.sample(condition, 24, seeded(), temperature)
     numbers = noise("uniform", 5, 24, HEIGHT, like=condition, generator=seeded())
     assert_drawn_from(decoder, drawn, condition, numbers, temperature)
+
+
+@pytest.mark.parametrize("levels", [2, 3, 256])
+@torch.no_grad()
+def test_a_mixture_is_searched_for_the_level_that_counting_them_all_finds(levels):
+    from unitdisc.decoders.compiled_pixels import draw_mixed, measure, mix
+    from unitdisc.decoders.kernels import draw
+
+    likely, logits, parts = np.empty(levels), np.empty(levels), np.empty((3, 4))
+    parameters = (2 * torch.randn(200, 12)).numpy()
+    for number, row in zip([0.0, 1 - 1e-9, *np.random.default_rng(0).random(198)], parameters):
+        measure(row, parts)
+        mix(parts, logits)
+        np.testing.assert_allclose(
+            np.exp(logits), LogisticMixture(levels, 4).logits(torch.from_numpy(row).double()).exp(), atol=1e-12
+        )
+        assert draw_mixed(parts, number, levels) == draw(logits, number, 1.0, likely)
 
 
 def test_images_are_drawn_as_often_as_they_are_likely():

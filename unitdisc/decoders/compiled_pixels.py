@@ -96,6 +96,7 @@ def compiled(stamp: int) -> Callable[..., None]:
         x = np.zeros((batch, weights.residual_bias.shape[1]), np.float32)
         hidden = np.empty((batch, len(weights.hidden_bias)), np.float32)
         parameters = np.empty((batch, len(weights.output_bias)), np.float32)
+        mixture = np.empty((3, components), np.float64)
         logits = np.empty(num_levels, np.float64)
         likely = np.empty(num_levels, np.float64)
         for row in range(height):
@@ -123,7 +124,11 @@ def compiled(stamp: int) -> Callable[..., None]:
             apply_dense(hidden, weights.outputs, weights.output_bias, parameters)
             for item in range(batch):
                 if components:
-                    mix(parameters[item], components, logits)
+                    measure(parameters[item], mixture)
+                    if temperature == 1:
+                        levels[item, row] = draw_mixed(mixture, numbers[item, row], num_levels)
+                        continue
+                    mix(mixture, logits)
                 else:
                     for level in range(num_levels):
                         logits[level] = parameters[item, level]
@@ -133,25 +138,56 @@ def compiled(stamp: int) -> Callable[..., None]:
 
 
 @njit(nogil=True)
-def mix(parameters, components, logits):
-    """The log-probability of every level, as `LogisticMixture.logits`: differences of the mixture's distribution."""
-    num_levels = len(logits)
-    most = parameters[0]
+def measure(parameters, mixture):
+    """Weight, mean and one over the scale of every component: [3, components]."""
+    components = mixture.shape[1]
+    most, total = parameters[0], 0.0
     for component in range(components):
         most = max(most, parameters[component])
-    total = 0.0
+        for kind in range(3):
+            mixture[kind, component] = parameters[kind * components + component]  # in 64 bits from here on
     for component in range(components):
-        total += math.exp(parameters[component] - most)
+        mixture[0, component] = math.exp(mixture[0, component] - most)
+        mixture[2, component] = math.exp(-max(mixture[2, component], SMALLEST_LOG_SCALE))
+        total += mixture[0, component]
+    for component in range(components):
+        mixture[0, component] /= total
+
+
+@njit(nogil=True)
+def mass_upto(level, mixture, num_levels):
+    """The probability of a level and all below it."""
+    edge = (2 * level + 1) / (num_levels - 1) - 1
+    mass = 0.0
+    for component in range(mixture.shape[1]):
+        weight = mixture[0, component]
+        far = (mixture[1, component] - edge) * mixture[2, component]
+        mass += weight / (1 + math.exp(far)) if level < num_levels - 1 else weight
+    return mass
+
+
+@njit(nogil=True)
+def mix(mixture, logits):
+    """The log-probability of every level, as `LogisticMixture.logits`: differences of the mixture's distribution."""
     below = 0.0
-    for level in range(num_levels):
-        upto = 0.0
-        for component in range(components):
-            weight = math.exp(parameters[component] - most) / total
-            scale = math.exp(max(np.float64(parameters[2 * components + component]), SMALLEST_LOG_SCALE))
-            edge = (2 * level + 1) / (num_levels - 1) - 1 - parameters[components + component]
-            upto += weight / (1 + math.exp(-edge / scale)) if level < num_levels - 1 else weight
+    for level in range(len(logits)):
+        upto = mass_upto(level, mixture, len(logits))
         logits[level] = math.log(max(upto - below, 1e-300))
         below = upto
+
+
+@njit(nogil=True)
+def draw_mixed(mixture, uniform, num_levels):
+    """As `kernels.draw` from `mix` at temperature 1, of whose sums it looks at few: they grow with the level."""
+    threshold = uniform * mass_upto(num_levels - 1, mixture, num_levels)
+    first, last = 0, num_levels - 1
+    while first < last:
+        middle = (first + last) // 2
+        if mass_upto(middle, mixture, num_levels) > threshold:
+            last = middle
+        else:
+            first = middle + 1
+    return first
 
 
 draw_rows = compiled(source_stamp())
