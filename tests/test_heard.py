@@ -216,6 +216,15 @@ def test_a_trusted_corpus_is_not_looked_at(corpus, opened, tmp_path, unitdisc):
     assert "u0.wav: u0 is silent; take it off the list" in made.err  # found when it is needed
 
 
+def test_a_trusted_file_whose_rate_nobody_knows_and_that_is_missing_is_left_out(corpus, tmp_path, unitdisc):
+    Path(corpus[1].path).unlink()
+    write_manifest(tmp_path / "corpus.jsonl", [replace(utterance, rate=None) for utterance in corpus])
+    made = unitdisc("features", tmp_path / "corpus.jsonl", tmp_path / "mfcc", "--trust")
+    assert made.code == 0
+    assert f"{corpus[1].path}: no such file" in made.err
+    assert f"1 left out, {len(corpus) - 1} kept" in made.err
+
+
 def test_a_list_is_trusted_no_further_than_it_goes(corpus, opened, tmp_path, unitdisc):
     """Another rate or no length is seen from the list; a rate that it does not say, from the file."""
     soundfile.write(corpus[3].path, 0.1 * np.random.default_rng(9).standard_normal(4000), 8000)

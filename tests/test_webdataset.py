@@ -129,6 +129,13 @@ def test_what_is_bad_is_said_and_left_out(tmp_path, capsys):
     assert [u.id for u in listed(tmp_path / "out" / "all.jsonl")] == ["e"]
 
 
+def test_two_samples_of_one_name_in_a_tar_are_not_taken_for_one(tmp_path):
+    files = {"a.flac": sound(), "./a.flac": sound(9000)}
+    write_tar(tmp_path / "raw" / "00.tar", files)
+    with pytest.raises(CorpusError, match="two utterances are called '00-a'"):
+        prepare(tmp_path / "raw", tmp_path / "out")
+
+
 def test_a_folder_without_tars_is_refused(tmp_path):
     with pytest.raises(CorpusError, match=r"no \.tar files in it; give the folder"):
         prepare(tmp_path, tmp_path / "out")

@@ -172,11 +172,18 @@ def members(path: Path) -> Iterator[Member]:
 def samples(path: Path, last_dot: bool = False) -> Iterator[Sample]:
     """What belongs together in a tar: neighbours of one name up to its first dot, by WebDataset's convention.
 
+    An extension that comes again begins another sample of that name.
     last_dot: names end at their last dot, as in lhotse's Shar. Raises TarError as `members` does.
     """
     named = ((*split_name(member.name, last_dot), member) for member in members(path))
     for key, group in groupby(((key, kind, member) for key, kind, member in named if key), key=lambda each: each[0]):
-        yield Sample(key, {kind: member for _, kind, member in group})
+        found = {}
+        for _, kind, member in group:
+            if kind in found:
+                yield Sample(key, found)
+                found = {}
+            found[kind] = member
+        yield Sample(key, found)
 
 
 def split_name(name: str, last_dot: bool = False) -> tuple[str, str]:

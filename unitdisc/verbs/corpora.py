@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
-from unitdisc.corpus import CorpusError, Problem, Utterance, at_rate, is_pipe
+from unitdisc.corpus import CorpusError, FileError, Problem, Utterance, at_rate, is_pipe
 from unitdisc.data.audio import audio_info
 from unitdisc.data.checking import Found, Outcome, check_images, check_recordings, of_kind
 from unitdisc.data.columns import Columns
@@ -161,7 +161,11 @@ def believed(listed: UtteranceTable, features: Features | Columns, allow_pipes: 
     rates, good, problems = listed.column("rate").copy(), strangers.good, strangers.problems
     if not features.images:
         for place in good[rates[good] == 0].tolist():
-            rates[place] = audio_info(listed[place].path, allow_pipes).rate
+            try:
+                rates[place] = audio_info(listed[place].path, allow_pipes).rate
+            except FileError as error:
+                problems = [*problems, Problem("error", error.file, None, error.what, error.cure)]
+        good = good[rates[good] > 0]
         if not features.resample:
             right = rates[good] == features.rate
             wrong = good[~right].tolist()
