@@ -21,7 +21,7 @@ from unitdisc.evaluation.abx import (
     AbxResult,
     Sampling,
     abx,
-    engine,
+    counting,
     read_items,
     stock,
 )
@@ -191,7 +191,7 @@ def test_angles_are_right_however_small(angle, tmp_path):
     x, y = np.array([1.0, 0, 0]), np.array([np.cos(angle), np.sin(angle), 0])
     tokens = [((), "s", "p", x[None]), ((), "s", "p", y[None]), ((), "s", "q", x[None])]
     items, encodings = as_items(tokens, tmp_path)
-    found = engine.survey(AbxItems.of(items), encodings, "exact", stock.Preparation("angular", "none", False), 1e9)
+    found = stock.survey(AbxItems.of(items), encodings, "exact", stock.Preparation("angular", "none", False), 1e9)
     panel = np.zeros((3, 16), np.float32)
     panel[:, 0] = found.stock.frames[1]
     steps = small_angle(found.stock.frames[0], panel, 0)
@@ -208,7 +208,7 @@ def test_neither_threads_nor_memory_nor_order_change_a_bit(kind, tmp_path, monke
     tokens = random_tokens(rng, kind, count=300, longest=30)
     items, encodings = as_items(tokens, tmp_path)
     wanted = results(items, encodings, threads=1)
-    monkeypatch.setattr(engine, "CHUNK", 1000)
+    monkeypatch.setattr(counting, "CHUNK", 1000)
     assert results(items[::-1], encodings, threads=3) == wanted
     assert results([items[i] for i in rng.permutation(len(items))], encodings, memory=1) == wanted
     assert results(items, encodings, memory=20_000) == wanted
@@ -219,14 +219,14 @@ def test_little_memory_divides_the_work(tmp_path, monkeypatch):
     items, encodings = as_items(tokens, tmp_path)
     sizes = []
 
-    def watched(*arguments, original=engine.restock):
+    def watched(*arguments, original=counting.restock):
         found = original(*arguments)
         sizes.append(found.frames.nbytes)
         return found
 
-    monkeypatch.setattr(engine, "restock", watched)
+    monkeypatch.setattr(counting, "restock", watched)
     blocks = []
-    monkeypatch.setattr(engine, "tiled", partial(lambda f, *a: blocks.append(f(*a)) or blocks[-1], engine.tiled))
+    monkeypatch.setattr(counting, "tiled", partial(lambda f, *a: blocks.append(f(*a)) or blocks[-1], counting.tiled))
     whole = abx(items, encodings, "across")
     assert (len(blocks[-1][1]), sizes) == (1, [])
     assert abx(items, encodings, "across", memory=10_000) == whole

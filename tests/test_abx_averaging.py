@@ -8,7 +8,7 @@ import pytest
 from unitdisc.evaluation.abx import AbxCell
 from unitdisc.evaluation.abx.averaging import SpeakerErrors, averaged
 from unitdisc.evaluation.abx.cells import Groups
-from unitdisc.evaluation.abx.engine import batches
+from unitdisc.evaluation.abx.counting import batches
 from unitdisc.evaluation.abx.stock import Survey
 from unitdisc.evaluation.abx.tables import worst_pairs
 

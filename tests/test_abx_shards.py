@@ -72,7 +72,7 @@ def test_what_was_counted_is_not_counted_again(things, tmp_path, monkeypatch):
     with pytest.raises(UnfinishedError):
         abx(*things, share=shares[0])
     whole = abx(*things, share=shares[1])
-    monkeypatch.setattr("unitdisc.evaluation.abx.engine.computed", lambda *_: pytest.fail("counted again"))
+    monkeypatch.setattr("unitdisc.evaluation.abx.counting.computed", lambda *_: pytest.fail("counted again"))
     assert abx(*things, share=shares[0]) == whole
 
 

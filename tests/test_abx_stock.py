@@ -6,7 +6,7 @@ from abx_items import as_items, encode, random_tokens
 
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.abx import AbxItem, AbxProtocol, Sampling, abx, engine
+from unitdisc.evaluation.abx import AbxItem, AbxProtocol, Sampling, abx, stock
 
 
 @pytest.mark.parametrize("distance", ["angular", "euclidean"])
@@ -35,7 +35,7 @@ def test_distances_have_as_many_steps_as_paths_can_hold():
         ("kl_symmetric", rng.dirichlet(np.ones(4), 50)),
         ("kl", 1e6 * rng.dirichlet(np.ones(4) / 9, 50)),
     ):
-        prepare = engine.Preparation(distance, "none", False)
+        prepare = stock.Preparation(distance, "none", False)
         ready = prepare.last(frames, "u.npy")
         scale = prepare.scale(prepare.extent(ready))
         x, y = frames[:, None], frames[None]

@@ -2,7 +2,7 @@
 
 from unitdisc.evaluation.abx.averaging import AVERAGES
 from unitdisc.evaluation.abx.distances import DISTANCES
-from unitdisc.evaluation.abx.engine import AbxCell, AbxProtocol, AbxResult, abx
+from unitdisc.evaluation.abx.engine import abx
 from unitdisc.evaluation.abx.items import (
     CONTEXTS,
     AbxItem,
@@ -12,6 +12,8 @@ from unitdisc.evaluation.abx.items import (
     read_items,
     triphone_items,
 )
+from unitdisc.evaluation.abx.protocol import AbxProtocol
+from unitdisc.evaluation.abx.results import AbxCell, AbxResult
 from unitdisc.evaluation.abx.sampling import Sampling
 from unitdisc.evaluation.abx.shards import Share, UnfinishedError
 from unitdisc.evaluation.abx.slicing import SLICINGS

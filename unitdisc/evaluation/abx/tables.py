@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
-from unitdisc.evaluation.abx.engine import AbxCell, AbxResult
+from unitdisc.evaluation.abx.results import AbxCell, AbxResult
 from unitdisc.files import written_aside
 
 COLUMNS = ("speaker", *(field.name for field in fields(AbxCell)), "error")
