@@ -12,8 +12,8 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.crops import Crop, CropPlan
 from unitdisc.data.loading import CropBatches, whole_utterances
 from unitdisc.data.signals import Signals
+from unitdisc.held_out import others
 from unitdisc.model import UnitModel
-from unitdisc.training import others
 
 FRAMES_IN_A_BATCH = 4000
 

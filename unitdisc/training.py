@@ -1,11 +1,9 @@
 """Training: one loop, the same on one process or several, that can be stopped anywhere and resumed bit for bit."""
 
-import signal
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,16 +14,16 @@ from torch.nn.parallel import DistributedDataParallel
 from unitdisc import checkpoints
 from unitdisc.alarms import alarms
 from unitdisc.batch import Batch
-from unitdisc.bottlenecks.base import perplexity
 from unitdisc.checkpoints import RunningAverage
 from unitdisc.compiling import compile_log_prob
-from unitdisc.distributed import Agreement, Part, computing, is_launched, mean_over_processes, rank, world_size
+from unitdisc.distributed import Agreement, Part, computing, mean_over_processes, rank, world_size
+from unitdisc.held_out import evaluate
 from unitdisc.log import Log
 from unitdisc.model import ModelOutput, UnitModel
 from unitdisc.optimiser import adam, set_rate, settle
+from unitdisc.stopping import interruptible
 from unitdisc.weights import weights
 
-STOPS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 PRECISIONS = ("float32", "bfloat16")
 ORDERS = ("auto", "random", "shards")
 
@@ -195,7 +193,6 @@ class Trainer:
                 "training.learning_rate or training.clip"
             )
 
-    @torch.no_grad()
     def validate(self, batches: Sequence[Batch]) -> None:
         """Losses of the averaged model on held-out utterances, and alarms if the units are collapsing.
 
@@ -203,28 +200,9 @@ class Trainer:
         """
         if not batches:
             return
-        model = self.average.copy
-        losses, metrics, codes = [], [], []
-        for batch in batches:
-            batch = batch.to(self.device)
-            units, lengths = model.units_of(batch)
-            inside = torch.arange(units.latents.shape[1], device=self.device) < lengths[:, None]
-            right = model.reconstruction(batch, model.conditioner(units.latents, lengths, batch.speakers))
-            wrong = model.reconstruction(batch, model.conditioner(others(units.latents), lengths, batch.speakers))
-            losses.append({"reconstruction": right, **units.losses})
-            deviation = units.latents[inside].std(0).mean()
-            metrics.append({**units.metrics, "latent_gap": wrong - right, "latent_deviation": deviation})
-            codes += [] if units.codes is None else [units.codes[inside]]
-        metrics = average(metrics)
-        num_codes = None
-        if codes:
-            num_codes = model.bottleneck.num_codes
-            codes = torch.cat(codes)
-            num_codes = min(num_codes, len(codes))  # so few frames could not use more
-            metrics["perplexity"] = float(perplexity(codes))
-            metrics["codes_used"] = len(codes.unique())
-        self.log.write(step=self.step, split="valid", losses=average(losses), metrics=metrics)
-        found = alarms(metrics, num_codes)
+        held_out = evaluate(self.average.copy, (batch.to(self.device) for batch in batches))
+        self.log.write(step=self.step, split="valid", losses=held_out.losses, metrics=held_out.metrics)
+        found = alarms(held_out.metrics, held_out.num_codes)
         for symptom in found.keys() & self.symptoms:  # twice in a row: every training begins by knowing nothing
             self.progress.say(f"step {self.step}: {found[symptom]}")
         self.symptoms = set(found)
@@ -256,11 +234,6 @@ class Trainer:
         self.progress.say(f"Resuming at step {self.step}.")
 
 
-def others(latents: Tensor) -> Tensor:
-    """Latents that belong to something else: the next item's, or, of a single item, another time's."""
-    return latents.roll(1, 0) if len(latents) > 1 else latents.roll(max(1, latents.shape[1] // 2), 1)
-
-
 def detached(output: ModelOutput) -> ModelOutput:
     """Losses and metrics without what gradients need."""
     losses, metrics = ({k: v.detach() for k, v in values.items()} for values in (output.losses, output.metrics))
@@ -275,34 +248,3 @@ def mean_of(outputs: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 def means(values: dict[str, Tensor]) -> dict[str, float]:
     """Scalars averaged over processes."""
     return {name: float(mean_over_processes(value.float())) for name, value in values.items()}
-
-
-def average(rows: Sequence[dict[str, Tensor]]) -> dict[str, float]:
-    return {name: float(sum(row[name] for row in rows) / len(rows)) for name in rows[0]}
-
-
-@contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """Lets the step in hand be finished on Ctrl-C, SIGTERM or SIGUSR1 (of a scheduler); gives "was it asked?".
-
-    The second time it is over at once. Not so where a launcher started it, be it alone: that passes on what it is told,
-    so that a signal comes twice; and several processes stop when all have agreed to.
-    """
-    asked = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    previous = {number: signal.getsignal(number) for number in STOPS}
-
-    def ask(number: int, frame: object) -> None:
-        asked.append(number)
-        if not is_launched():
-            signal.signal(number, previous[number])
-
-    try:
-        for number in previous:
-            signal.signal(number, ask)
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
