@@ -32,8 +32,7 @@ from unitdisc.data.audio import read_audio
 from unitdisc.data.loading import whole_utterances
 from unitdisc.data.signals import Signals
 from unitdisc.encoding import FRAMES_IN_A_BATCH, encode, encode_batch
-from unitdisc.encodings import Encoding, centres_in_ticks
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.experiment import Experiment
 from unitdisc.kaldi import read_corpus
 from unitdisc.model import PROBE_POINTS

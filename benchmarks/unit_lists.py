@@ -20,8 +20,8 @@ import numpy as np
 from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc.encodings import Encodings
+from unitdisc.encodings.unit_list_writer import UnitListWriter
 from unitdisc.sharding import WHOLE
-from unitdisc.unit_lists import UnitList
 
 CODES, KINDS = 600, 512
 STEP = 7_368_787  # a prime: places i * STEP modulo N are all places, in another order
@@ -79,7 +79,7 @@ def lines(number: int) -> Iterator[tuple[str, str]]:
 
 
 def write(folder: Path, number: int) -> None:
-    units = UnitList(folder, WHOLE)
+    units = UnitListWriter(folder, WHOLE)
     units.open()
     for utterance, line in lines(number):
         units.add(utterance, line)

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.encodings import Encoding, Encodings, EncodingsError
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.evaluation.frames import usable
 
 

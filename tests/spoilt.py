@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.encodings import Encoding
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, EncodingsWriter
 from unitdisc.evaluation.zerospeech.submissions import PARTS
 from unitdisc.kmeans.codebook import write_codebook
 from unitdisc.manifests import write_manifest

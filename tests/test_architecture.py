@@ -19,11 +19,7 @@ MAY_IMPORT = {
     "corpus": set(),
     "manifests": {"corpus", "files"},
     "sharding": set(),
-    "sorted_lines": {"files"},
-    "line_index": set(),
-    "unit_lists": {"files", "line_index", "sharding", "sorted_lines"},
-    "encodings": {"unit_lists"},
-    "encodings_writer": {"encodings", "files", "sharding", "unit_lists"},
+    "encodings": {"files", "sharding"},
     "batch": {"distributed"},
     "kaldi": {"corpus", "data", "files", "manifests"},  # data.audio alone: how long a recording is
     "units": {"corpus", "encodings", "files"},
@@ -57,7 +53,7 @@ MAY_IMPORT = {
     },
     "calibration": {"batch", "corpus", "data", "encoding", "model"},
     "likelihood": {"batch", "corpus", "data", "held_out", "model"},
-    "encoding": {"corpus", "data", "encodings", "encodings_writer", "model", "sharding"},
+    "encoding": {"corpus", "data", "encodings", "model", "sharding"},
     "kmeans": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "segmenting": {"bottlenecks", "corpus", "encodings", "evaluation", "kmeans", "units"},
     "finding": {"corpus", "encodings", "evaluation", "kmeans"},
@@ -146,7 +142,7 @@ def test_nothing_but_the_command_line_imports_verbs():
 @pytest.mark.parametrize(
     "folder,allowed",
     [
-        ("eval", {"corpus", "encodings", "encodings_writer", "evaluation", "files", "finding", "kaldi", "report"}),
+        ("eval", {"corpus", "encodings", "evaluation", "files", "finding", "kaldi", "report"}),
         ("data_prep", {"corpus", "data", "files", "manifests"}),
     ],
 )

@@ -22,8 +22,7 @@ from unitdisc.data.cache import DiskCache
 from unitdisc.data.features import Features
 from unitdisc.data.signals import Signals
 from unitdisc.encoding import encode
-from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encodings, EncodingsError, EncodingsWriter
 from unitdisc.experiment import Experiment
 from unitdisc.manifests import write_manifest
 from unitdisc.model import PROBE_POINTS

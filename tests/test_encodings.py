@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unitdisc.encodings import Encoding, Encodings, EncodingsError
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 
 SETTINGS = {"point": "bottleneck", "stride": 320, "offset": 160.0, "rate": 16_000, "model": "abc"}
 

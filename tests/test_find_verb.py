@@ -11,8 +11,7 @@ from chromium import BINARY, Chromium
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.data.audio import write_audio
 from unitdisc.data.image import write_image
-from unitdisc.encodings import Encoding
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, EncodingsWriter
 from unitdisc.evaluation import UnscorableError
 from unitdisc.manifests import write_manifest
 

@@ -13,8 +13,7 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import average_precision_score
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.encodings import Encoding, Encodings, EncodingsError
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.evaluation import UnscorableError
 from unitdisc.finding import searching
 from unitdisc.finding.hits import Hit, Stretch, best, hits_in, is_same_place, minima

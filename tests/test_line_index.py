@@ -2,8 +2,8 @@
 
 import random
 
-from unitdisc import line_index
-from unitdisc.line_index import LineIndex
+from unitdisc.encodings import line_index
+from unitdisc.encodings.line_index import LineIndex
 
 
 def test_a_name_has_the_place_it_was_given_last(monkeypatch):

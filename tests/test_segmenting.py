@@ -11,8 +11,7 @@ import pytest
 
 from unitdisc.bottlenecks.segmentation.paths import viterbi_path
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.encodings import Encoding, Encodings, EncodingsError
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.kmeans import KMeansOptions
 from unitdisc.kmeans.codebook import CodebookError, write_codebook
 from unitdisc.manifests import write_manifest

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from tiny import RATE, listed, record, tree
 
-from unitdisc import encoding, line_index, sorted_lines, unit_lists
+from unitdisc import encoding
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.features import Features
-from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.encodings import Encodings, EncodingsError, line_index, sorted_lines, unit_list_writer
+from unitdisc.encodings.unit_list_writer import UnitListWriter
 from unitdisc.manifests import write_manifest
 from unitdisc.sharding import WHOLE, Shard
-from unitdisc.unit_lists import UnitList
 from unitdisc.verbs.encode import encode, features
 
 pytest_plugins = ["tiny_fixtures"]
@@ -162,7 +162,7 @@ def test_lists_that_nobody_put_together_are_read_as_they_are(
 ):
     """As where two shards finish at once on a file system that shows each what the other did a little later."""
     with monkeypatch.context() as patch:
-        patch.setattr(UnitList, "put_together", lambda self: None)
+        patch.setattr(UnitListWriter, "put_together", lambda self: None)
         for shard in Shard(1, 3).siblings():
             run(tiny_experiment, corpus, tmp_path, shard)
     assert not (tmp_path / "bottleneck/units.jsonl").exists()
@@ -240,7 +240,7 @@ def test_a_shard_that_begins_again_keeps_its_new_codes(late, tmp_path, monkeypat
 
     def begin_again():
         if not again:
-            again.append(UnitList(tmp_path, Shard(1, 2)))
+            again.append(UnitListWriter(tmp_path, Shard(1, 2)))
             again[0].open()
             again[0].reopen()
             again[0].add("a", line("a", 2))
@@ -256,7 +256,7 @@ def test_a_shard_that_begins_again_keeps_its_new_codes(late, tmp_path, monkeypat
 
     def begun(utterance, shard):
         (tmp_path / f"{utterance}.npy").touch()
-        units = UnitList(tmp_path, shard)
+        units = UnitListWriter(tmp_path, shard)
         units.open()
         units.reopen()
         units.add(utterance, line(utterance, 1))
@@ -270,7 +270,7 @@ def test_a_shard_that_begins_again_keeps_its_new_codes(late, tmp_path, monkeypat
         "when": ("file_at", (tmp_path / "units.jsonl").exists),
     }
     name, when = moments[late.split()[0]]
-    monkeypatch.setattr(unit_lists, name, then(getattr(unit_lists, name), when))
+    monkeypatch.setattr(unit_list_writer, name, then(getattr(unit_list_writer, name), when))
     last.finish(["b"])
     assert again
     assert (tmp_path / "units.jsonl").exists() == (late == "at the last moment")
@@ -315,7 +315,7 @@ class Full:
 
 
 def test_a_full_disk_is_named(tmp_path, monkeypatch):
-    units = UnitList(tmp_path, WHOLE)
+    units = UnitListWriter(tmp_path, WHOLE)
     units.open()
     units.file.close()
     units.file = Full()

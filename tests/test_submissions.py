@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from unitdisc.corpus import CorpusError
-from unitdisc.encodings import Encoding, Encodings, EncodingsError
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.evaluation.foreign import open_encodings, require
 from unitdisc.evaluation.zerospeech.checks import check_2021
 from unitdisc.evaluation.zerospeech.plain_yaml import as_yaml, read_yaml

@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unitdisc import line_index, sorted_lines
-from unitdisc.encodings import Encoding, Encodings, EncodingsError
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, line_index, sorted_lines
+from unitdisc.encodings.unit_lines import utterance_of
 from unitdisc.sharding import WHOLE, Shard
-from unitdisc.unit_lists import utterance_of
 
 SETTINGS = {"point": "bottleneck", "stride": 320, "offset": 160.0}
 FIRST, SECOND = Shard(1, 2), Shard(2, 2)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from tiny import tree
 
-from unitdisc.encodings import Encoding, Encodings, EncodingsError
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 
 EVAL = Path(__file__).parent.parent / "eval"
 

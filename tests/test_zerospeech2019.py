@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import CorpusError
-from unitdisc.encodings import Encoding
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, EncodingsWriter
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT.parent / "shared" / "golden"

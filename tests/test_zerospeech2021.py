@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import CorpusError
-from unitdisc.encodings import Encoding
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, EncodingsWriter
 from unitdisc.evaluation.zerospeech.plain_yaml import as_yaml, read_yaml
 
 ROOT = Path(__file__).parent.parent

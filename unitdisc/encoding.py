@@ -17,8 +17,7 @@ from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import stacked, whole_utterances
 from unitdisc.data.signals import Signals
-from unitdisc.encodings import Encoding, centres_in_ticks
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.model import UnitModel
 from unitdisc.sharding import WHOLE, Shard
 

@@ -11,8 +11,7 @@ import typer
 from unitdisc import console
 from unitdisc.bottlenecks.segmentation.durations import starts_of
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.encodings import Encoding, Encodings, EncodingsError, is_regular
-from unitdisc.encodings_writer import EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, is_regular
 from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
 from unitdisc.evaluation.frames import refuse_rate
 from unitdisc.evaluation.settings import versions

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.encodings import Encoding, EncodingsError, read_settings
+from unitdisc.encodings.reading import Encoding, EncodingsError, read_settings
+from unitdisc.encodings.unit_list_writer import UnitListWriter
 from unitdisc.files import write_json, written_aside
 from unitdisc.sharding import WHOLE, Shard
-from unitdisc.unit_lists import UnitList
 
 
 class EncodingsWriter:
@@ -23,7 +23,7 @@ class EncodingsWriter:
     def __init__(self, folder: Path, settings: dict, shard: Shard = WHOLE):
         self.folder = Path(folder)
         self.refuse_other(settings)
-        self.units = UnitList(self.folder, shard)
+        self.units = UnitListWriter(self.folder, shard)
         write_json(self.folder / "encodings.json", settings)
         if shard.is_whole:
             for leftover in (*self.folder.glob(".*.tmp"), *self.folder.glob("centres/.*.tmp")):  # of a killed run

@@ -1,105 +1,18 @@
-"""The lists of units in a folder of encodings: which utterances are there, and whether all are.
+"""Writing a list of units: one run's, or one shard's beside those of others."""
 
-    units.jsonl              all utterances; there is none while something is missing
-    units.jsonl.part         those that an interrupted run came to
-    units.jsonl.2-of-8       those of a shard that is finished
-    units.jsonl.2-of-8.part  those of a shard that is not
-    units.jsonl.before       all that were there before shards began to write some of them again
-
-Shards know of each other by these files alone, each of which appears whole or has one writer; so they need no locks.
-Whichever shard finishes last puts their lists together; until somebody has, readers take them as they are.
-"""
-
-import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
 
+from unitdisc.encodings.line_index import LineIndex
+from unitdisc.encodings.sorted_lines import SortedLines
+from unitdisc.encodings.unit_lines import line_at, lines_in, utterance_of
+from unitdisc.encodings.unit_lists import UNITS, all_lists, finished_lists
 from unitdisc.files import writing, written_aside
-from unitdisc.line_index import LineIndex
 from unitdisc.sharding import Shard
-from unitdisc.sorted_lines import SortedLines
 
-UNITS = "units.jsonl"
-OF_SHARD = re.compile(r"units\.jsonl\.(\d+)-of-(\d+)(\.part)?")
-USUAL = re.compile(rb'\{"utterance": ("(?:[^"\\]|\\.)*"), "codes": (null|\[)')  # as lines begin that are written here
-NUMBERS, ENDS = b"0123456789, ", {b"null": b"}", b"[": b"]}"}  # and go on, and end
 FARTHEST = 1 << 44  # bytes into a list
-
-
-def shard_lists(folder: Path, unfinished: bool) -> dict[Shard, Path]:
-    """The lists of shards that are finished, or of those that are not."""
-    found = {}
-    for path in sorted(folder.glob(f"{UNITS}.*-of-*")):
-        match = OF_SHARD.fullmatch(path.name)
-        if match and bool(match[3]) == unfinished:
-            with suppress(ValueError):
-                found[Shard(int(match[1]), int(match[2]))] = path
-    return found
-
-
-def finished_lists(folder: Path) -> list[Path]:
-    """The lists that have all utterances together, the later ones right where two have the same; [] if some miss."""
-    if (folder / UNITS).exists():
-        return [folder / UNITS]
-    writing, written = shard_lists(folder, unfinished=True), shard_lists(folder, unfinished=False)
-    before = [path for path in [folder / f"{UNITS}.before"] if path.exists()]
-    for count in sorted({shard.count for shard in written}):
-        own = [path for shard, path in written.items() if shard.count == count]
-        if len(own) == count and all(shard.count != count for shard in writing):
-            return [*before, *own]
-    return [*before, *written.values()] if before and not writing else []
-
-
-def all_lists(folder: Path) -> list[Path]:
-    """All that anybody left, the later ones right where two have the same utterance."""
-    first = [folder / name for name in (UNITS, f"{UNITS}.before", f"{UNITS}.part")]
-    written, writing = (shard_lists(folder, unfinished).values() for unfinished in (False, True))
-    return [*first, *written, *writing]
-
-
-def what_is_missing(folder: Path) -> str | None:
-    """Why there is no list of all utterances, if somebody began one."""
-    written = shard_lists(folder, unfinished=False)
-    shards = written | shard_lists(folder, unfinished=True)
-    if shards:
-        missing = [str(one) for one in max(shards, key=lambda one: one.count).siblings() if one not in written]
-        return f"its shards {', '.join(missing[:5])}{', ...' * (len(missing) > 5)} are not finished; run them again"
-    if any(folder.glob(f"{UNITS}.*")):
-        return "encoding was interrupted; run the same `unitdisc encode` again"
-    return None
-
-
-def utterance_of(line: bytes) -> str | None:
-    """The utterance of a line, None if the line is damaged."""
-    try:
-        usual = USUAL.match(line)
-        if usual and line[usual.end() :].translate(None, NUMBERS).strip() == ENDS[usual[2]]:
-            return json.loads(usual[1])
-        entry = json.loads(line.decode("utf-8"))
-        return entry["utterance"] if "codes" in entry and isinstance(entry["utterance"], str) else None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def lines_in(file: BinaryIO) -> Iterator[tuple[int, str, bytes]]:
-    """The lines of a list that are not damaged: where each begins, its utterance, and the line without its end."""
-    place = 0
-    for line in file:
-        utterance = utterance_of(line)
-        if utterance is not None:
-            yield place, utterance, line.strip()
-        place += len(line)
-
-
-def line_at(file: BinaryIO, place: int, utterance: str) -> bytes | None:
-    """The line of an utterance, if that is what begins at this place of a list."""
-    file.seek(place)
-    line = file.readline()
-    return line.strip() if utterance_of(line) == utterance else None
 
 
 class OtherLists:
@@ -126,7 +39,7 @@ class OtherLists:
         self.paths = [new if one == path else one for one in self.paths]
 
 
-class UnitList:
+class UnitListWriter:
     """The list that a run, or a shard of one, is writing.
 
     Its lines are in its part, so that memory holds no more of them than where they are.

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from unitdisc.unit_lists import finished_lists, what_is_missing
+from unitdisc.encodings.unit_lists import finished_lists, what_is_missing
 
 MOST = 1e15  # ticks: all whole numbers below are floating-point numbers too
 MAGIC = b"\x93NUMPY"  # every .npy file begins so

@@ -1,0 +1,63 @@
+"""The lists of units in a folder of encodings: which utterances are there, and whether all are.
+
+    units.jsonl              all utterances; there is none while something is missing
+    units.jsonl.part         those that an interrupted run came to
+    units.jsonl.2-of-8       those of a shard that is finished
+    units.jsonl.2-of-8.part  those of a shard that is not
+    units.jsonl.before       all that were there before shards began to write some of them again
+
+Shards know of each other by these files alone, each of which appears whole or has one writer; so they need no locks.
+Whichever shard finishes last puts their lists together; until somebody has, readers take them as they are.
+"""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from unitdisc.sharding import Shard
+
+UNITS = "units.jsonl"
+OF_SHARD = re.compile(r"units\.jsonl\.(\d+)-of-(\d+)(\.part)?")
+
+
+def shard_lists(folder: Path, unfinished: bool) -> dict[Shard, Path]:
+    """The lists of shards that are finished, or of those that are not."""
+    found = {}
+    for path in sorted(folder.glob(f"{UNITS}.*-of-*")):
+        match = OF_SHARD.fullmatch(path.name)
+        if match and bool(match[3]) == unfinished:
+            with suppress(ValueError):
+                found[Shard(int(match[1]), int(match[2]))] = path
+    return found
+
+
+def finished_lists(folder: Path) -> list[Path]:
+    """The lists that have all utterances together, the later ones right where two have the same; [] if some miss."""
+    if (folder / UNITS).exists():
+        return [folder / UNITS]
+    writing, written = shard_lists(folder, unfinished=True), shard_lists(folder, unfinished=False)
+    before = [path for path in [folder / f"{UNITS}.before"] if path.exists()]
+    for count in sorted({shard.count for shard in written}):
+        own = [path for shard, path in written.items() if shard.count == count]
+        if len(own) == count and all(shard.count != count for shard in writing):
+            return [*before, *own]
+    return [*before, *written.values()] if before and not writing else []
+
+
+def all_lists(folder: Path) -> list[Path]:
+    """All that anybody left, the later ones right where two have the same utterance."""
+    first = [folder / name for name in (UNITS, f"{UNITS}.before", f"{UNITS}.part")]
+    written, writing = (shard_lists(folder, unfinished).values() for unfinished in (False, True))
+    return [*first, *written, *writing]
+
+
+def what_is_missing(folder: Path) -> str | None:
+    """Why there is no list of all utterances, if somebody began one."""
+    written = shard_lists(folder, unfinished=False)
+    shards = written | shard_lists(folder, unfinished=True)
+    if shards:
+        missing = [str(one) for one in max(shards, key=lambda one: one.count).siblings() if one not in written]
+        return f"its shards {', '.join(missing[:5])}{', ...' * (len(missing) > 5)} are not finished; run them again"
+    if any(folder.glob(f"{UNITS}.*")):
+        return "encoding was interrupted; run the same `unitdisc encode` again"
+    return None
