@@ -25,7 +25,7 @@ from unitdisc import config
 from unitdisc.corpus import Utterance
 from unitdisc.data.audio import read_audio
 from unitdisc.data.features import Features
-from unitdisc.data.listening import Recording, listen_to_all
+from unitdisc.data.listening import Listening, Recording, listen_to_all
 from unitdisc.data.shard_plan import ShardPlan
 from unitdisc.data.table import UtteranceTable
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
@@ -68,7 +68,7 @@ def costs(utterances: Sequence[Utterance], repetitions: int) -> dict[str, float]
     recordings = {u.path: Recording(u.path, lambda info, u=u: [u]) for u in utterances}
     mfcc, log_mel, mu_law = Features(), LogMelTarget(RATE, HOP), MuLawTarget(RATE, HOP)
     ways = {
-        "listening for what is wrong": lambda: list(listen_to_all(recordings.values(), workers=1)),
+        "listening for what is wrong": lambda: list(listen_to_all(recordings.values(), Listening(workers=1))),
         "reading": lambda: [read_audio(utterance) for utterance in utterances],
         "MFCC": lambda: [mfcc(wave) for wave in waves],
         "log mel": lambda: [log_mel(wave) for wave in waves],

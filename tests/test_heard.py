@@ -14,6 +14,7 @@ from tiny import settings
 from unitdisc.corpus import Utterance
 from unitdisc.data.checking import check_recordings
 from unitdisc.data.heard import GoodRecordings
+from unitdisc.data.listening import Listening
 from unitdisc.data.table import UtteranceTable
 from unitdisc.data.validation import validate
 from unitdisc.manifests import read_manifest, write_manifest
@@ -35,9 +36,7 @@ def corpus(tmp_path) -> list[Utterance]:
 
 
 def check(utterances, folder: Path, **options):
-    return check_recordings(
-        UtteranceTable.of(utterances), **{"thorough": True, "heard_before": GoodRecordings(folder), **options}
-    )
+    return check_recordings(UtteranceTable.of(utterances), Listening(**options), GoodRecordings(folder))
 
 
 def test_good_recordings_are_heard_once(corpus, opened, tmp_path):

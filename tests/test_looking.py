@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checks import hear, look
 from PIL import Image
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.audio import write_audio
-from unitdisc.data.checking import check_images, check_utterances
 from unitdisc.data.image import write_image
+from unitdisc.data.listening import Listening
 from unitdisc.data.validation import validate
 from unitdisc.kaldi import read_corpus, read_kaldi, write_kaldi
 from unitdisc.manifests import read_manifest, write_manifest
@@ -82,7 +83,7 @@ SPOILT = {  # what is done to an image -> what is said of the file, or of the ut
 
 def test_good_lines_have_no_problems(tmp_path, manifest, lines):
     assert validate(manifest) == []
-    assert check_images(lines) == (lines, [])
+    assert look(lines) == (lines, [])
     write_kaldi(tmp_path / "data", lines)
     assert [p for p in validate(tmp_path / "data") if p.severity == "error"] == []
 
@@ -91,7 +92,7 @@ def test_good_lines_have_no_problems(tmp_path, manifest, lines):
 def test_a_bad_image_is_named_and_the_rest_goes_on(tmp_path, manifest, lines, spoil):
     write_kaldi(tmp_path / "data", lines)
     spoil(Path(lines[1].path))
-    good, [problem] = check_images(lines)
+    good, [problem] = look(lines)
     assert [utterance.id for utterance in good] == ["s1-a", "s2-c", "s2-d"]
     assert problem.file == lines[1].path
     assert problem.what.startswith(SPOILT[spoil])
@@ -107,7 +108,7 @@ def test_a_bad_part_of_an_image_spoils_no_other_part(lines):
     levels = np.asarray(Image.open(lines[2].path)).copy()
     levels[:, 150:251] = 99
     Image.fromarray(levels).save(lines[2].path)
-    good, [problem] = check_images(lines)
+    good, [problem] = look(lines)
     assert [utterance.id for utterance in good] == ["s1-a", "s1-b", "s2-c"]
     assert problem.what == "s2-d is blank (all of one colour)"
 
@@ -127,14 +128,14 @@ def test_a_wrong_line_of_a_manifest_is_named(manifest):
 
 
 def test_strangers_are_refused_in_one_line(lines, recording):
-    assert check_images([*lines, recording]).good == lines
-    [problem] = check_images([*lines, recording]).problems
+    assert look([*lines, recording]).good == lines
+    [problem] = look([*lines, recording]).problems
     assert str(problem) == (
         f"{recording.path}: r is a recording where line images are wanted (1 of 5 are); "
         "set features.kind to that of recordings, such as 'mfcc', or leave them out"
     )
-    assert check_utterances([*lines, recording]).good == [recording]
-    [problem] = check_utterances([*lines, recording]).problems
+    assert hear([*lines, recording], Listening(thorough=False)).good == [recording]
+    [problem] = hear([*lines, recording], Listening(thorough=False)).problems
     assert str(problem) == (
         f"{lines[0].path}: s1-a is a line image where recordings are wanted (4 of 5 are); "
         "set features.kind to 'columns', or leave them out"
@@ -179,7 +180,7 @@ def test_an_unreadable_image_of_a_directory_is_still_listed_as_one(tmp_path, lin
     Path(lines[0].path).unlink()
     listed = read_kaldi(tmp_path / "data")
     assert all(utterance.is_image for utterance in listed)
-    good, [problem] = check_images(listed)
+    good, [problem] = look(listed)
     assert good == lines[1:]
     assert problem.what == "no such file"
 

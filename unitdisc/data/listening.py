@@ -40,6 +40,22 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class Listening:
+    """How recordings are listened to.
+
+    rate: that all must have; default: that of most. With `resample`, any will do.
+    thorough: from beginning to end, or only at a few places; see `listen`.
+    workers: recordings at a time; default: one per core.
+    """
+
+    rate: int | None = None
+    resample: bool = False
+    allow_pipes: bool = False
+    thorough: bool = True
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
 class Heard:
     """What listening to a recording showed."""
 
@@ -47,22 +63,16 @@ class Heard:
     faults: list[Fault]
 
 
-def listen_to_all(
-    recordings: Iterable[Recording],
-    thorough: bool = True,
-    resample: bool = False,
-    allow_pipes: bool = False,
-    workers: int | None = None,
-) -> Iterator[Heard]:
+def listen_to_all(recordings: Iterable[Recording], how: Listening) -> Iterator[Heard]:
     """Listens to many recordings at once, in threads (decoding holds no lock), one block of each in memory.
 
     What is heard comes in the order of the recordings, of which few are taken at a time.
     """
 
     def listen_to_some(some: Sequence[Recording]) -> list[Heard]:
-        return [listen(recording, thorough, resample, allow_pipes) for recording in some]
+        return [listen(recording, how) for recording in some]
 
-    run = Parallel(n_jobs=workers or cpu_count(), backend="threading", return_as="generator", batch_size=1)
+    run = Parallel(n_jobs=how.workers or cpu_count(), backend="threading", return_as="generator", batch_size=1)
     for heard in run(delayed(listen_to_some)(some) for some in in_batches(recordings)):
         yield from heard
 
@@ -78,7 +88,7 @@ def in_batches(recordings: Iterable[Recording]) -> Iterator[list[Recording]]:
         size = min(MOST_AT_ONCE, 1 + number // 32)
 
 
-def listen(recording: Recording, thorough: bool, resample: bool, allow_pipes: bool) -> Heard:
+def listen(recording: Recording, how: Listening) -> Heard:
     """Listens to the utterances of one recording.
 
     Not `thorough` is a glance: at the header, at the beginning until something can be heard, and at the last sample.
@@ -86,22 +96,22 @@ def listen(recording: Recording, thorough: bool, resample: bool, allow_pipes: bo
     """
     info, faults = None, []
     try:
-        with open_audio(recording.path, allow_pipes) as file:
+        with open_audio(recording.path, how.allow_pipes) as file:
             info = AudioInfo(file.frames, file.samplerate)
             for utterance in sorted(recording.within(info), key=lambda utterance: utterance.start):
-                faults += faults_of(file, utterance, thorough, resample)
+                faults += faults_of(file, utterance, how)
     except AudioError as error:
         faults.append(Fault(None, "error", error.what, error.cure))
     return Heard(info, faults)
 
 
-def faults_of(file: soundfile.SoundFile, utterance: Utterance, thorough: bool, resample: bool) -> Iterator[Fault]:
-    if not resample and utterance.rate not in (None, file.samplerate):
+def faults_of(file: soundfile.SoundFile, utterance: Utterance, how: Listening) -> Iterator[Fault]:
+    if not how.resample and utterance.rate not in (None, file.samplerate):
         what = f"has {file.samplerate} samples per second, but {utterance.id} is listed with {utterance.rate}"
         yield Fault(utterance.id, "error", what, MISLISTED)
         return
     try:
-        levels = read_levels(file, utterance, thorough)
+        levels = read_levels(file, utterance, how.thorough)
     except AudioError as error:
         yield Fault(utterance.id, "error", error.what, error.cure)
         return

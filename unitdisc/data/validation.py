@@ -10,7 +10,7 @@ from unitdisc.data.audio import audio_info
 from unitdisc.data.checking import add_faults_of_rate, hear, look, rate_of_most
 from unitdisc.data.files import Files, heard_key
 from unitdisc.data.heard import GoodRecordings
-from unitdisc.data.listening import Fault, Heard, listen_to_all
+from unitdisc.data.listening import Fault, Heard, Listening, listen_to_all
 from unitdisc.data.listing import list_manifest, list_tables, timing_problems
 from unitdisc.data.looking import look_at_all
 from unitdisc.kaldi.checks import check_tables
@@ -36,33 +36,31 @@ def validate(
     shard: the share of the files that are read. What is wrong with the list itself is for the first shard to say; most
     have the rate that most are listed with, or, where the list leaves out any, most of a thousand files.
     """
-    path, heard_before = Path(path), GoodRecordings(cache)
+    path, how = Path(path), Listening(rate, allow_pipes=allow_pipes, workers=workers)
     if is_kaldi(path):
-        problems = validate_tables(path, rate, allow_pipes, workers, heard_before, shard)
+        problems = validate_tables(path, how, GoodRecordings(cache), shard)
     elif path.suffix == ".jsonl" and path.is_file():
-        problems = validate_manifest(path, rate, allow_pipes, workers, heard_before, shard)
+        problems = validate_manifest(path, how, GoodRecordings(cache), shard)
     else:
         raise CorpusError(f"{path}: {not_a_corpus(path)}")
     return sorted(problems, key=lambda problem: (problem.file, problem.line or 0))
 
 
-def validate_manifest(
-    path: Path, rate: int | None, allow_pipes: bool, workers: int | None, heard_before: GoodRecordings, shard: Shard
-) -> list[Problem]:
-    listed = list_manifest(path, allow_pipes)
+def validate_manifest(path: Path, how: Listening, heard_before: GoodRecordings, shard: Shard) -> list[Problem]:
+    listed = list_manifest(path, how.allow_pipes)
     images = listed.utterances.images()
     everything = Files(listed.utterances.take(np.flatnonzero(~images)))
     files, lines, usual = everything, listed.lines[~images], None
     if not shard.is_whole:
         own = everything.share(shard)
         files, lines = Files(everything.utterances.take(own)), lines[own]
-        usual = rate or rate_listed(everything.listed_rates(), everything.path, allow_pipes)
-    faults, _ = hear(files, rate, allow_pipes=allow_pipes, workers=workers, heard_before=heard_before, usual=usual)
+        usual = how.rate or rate_listed(everything.listed_rates(), everything.path, how.allow_pipes)
+    faults, _ = hear(files, how, heard_before, usual=usual)
     problems = (listed.problems if shard.index == 1 else []) + as_problems(path, files, faults, lines)
     files, lines = Files(listed.utterances.take(np.flatnonzero(images))), listed.lines[images]
     own = files.share(shard)
     files, lines = Files(files.utterances.take(own)), lines[own]
-    return problems + as_problems(path, files, look(files, workers), lines)
+    return problems + as_problems(path, files, look(files, how.workers), lines)
 
 
 def rate_listed(rates: np.ndarray, path_of: Callable[[int], str], allow_pipes: bool) -> int | None:
@@ -97,29 +95,27 @@ def as_problems(path: Path, files: Files, faults: Mapping[int, list[Fault]], lin
     return problems
 
 
-def validate_tables(
-    path: Path, rate: int | None, allow_pipes: bool, workers: int | None, heard_before: GoodRecordings, shard: Shard
-) -> list[Problem]:
-    tables, problems = check_tables(path, allow_pipes)
-    listed = list_tables(tables, allow_pipes)
+def validate_tables(path: Path, how: Listening, heard_before: GoodRecordings, shard: Shard) -> list[Problem]:
+    tables, problems = check_tables(path, how.allow_pipes)
+    listed = list_tables(tables, how.allow_pipes)
     recordings, pictures = (dict(shard.of(list(all.items()))) for all in (listed.recordings, listed.pictures))
-    usual = rate
-    if not shard.is_whole and rate is None:
+    usual = how.rate
+    if not shard.is_whole and usual is None:
         paths = [recording.path for recording in listed.recordings.values()]
-        usual = rate_listed(np.zeros(len(paths), np.int64), paths.__getitem__, allow_pipes)
-    heard = dict(zip(recordings, listen_to_all(recordings.values(), allow_pipes=allow_pipes, workers=workers)))
+        usual = rate_listed(np.zeros(len(paths), np.int64), paths.__getitem__, how.allow_pipes)
+    heard = dict(zip(recordings, listen_to_all(recordings.values(), how)))
     for key, recording in recordings.items():
         if not heard[key].faults:
             name = heard_key(recording.path, recording.within(heard[key].info))
             heard_before.add(np.frombuffer(name, np.uint64), heard[key].info.rate)
     heard_before.save()
-    seen = look_at_all(pictures, workers)
+    seen = look_at_all(pictures, how.workers)
     late = list(timing_problems(tables, {key: source.info for key, source in {**heard, **seen}.items()}))
     if shard.index > 1:
         said = {*problems, *timing_problems(tables, {})}  # by the first: what can be known without the files
         problems, late = [], [problem for problem in late if problem not in said]
     sources = {**recordings, **pictures}
-    faults_of_rate = all_faults(heard, rate, usual)
+    faults_of_rate = all_faults(heard, how, usual)
     for key, faults in {**faults_of_rate, **{key: image.faults for key, image in seen.items()}}.items():
         for fault in faults:
             file, line = listed.places.get(fault.utterance, listed.sources[key])
@@ -128,9 +124,9 @@ def validate_tables(
     return problems + late
 
 
-def all_faults(heard: Mapping[str, Heard], rate: int | None, usual: int | None) -> dict[str, list[Fault]]:
+def all_faults(heard: Mapping[str, Heard], how: Listening, usual: int | None) -> dict[str, list[Fault]]:
     """The faults of every recording, those of its rate among the others included."""
     faults = {number: list(recording.faults) for number, recording in enumerate(heard.values()) if recording.faults}
     rates = np.array([recording.info.rate if recording.info else 0 for recording in heard.values()], dtype=np.int64)
-    add_faults_of_rate(faults, rates, rate, False, usual)
+    add_faults_of_rate(faults, rates, how, usual)
     return {key: faults[number] for number, key in enumerate(heard) if number in faults}

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
 from unitdisc import console
 from unitdisc.corpus import CorpusError, FileError, Problem, Utterance, at_rate, is_pipe
 from unitdisc.data.audio import audio_info
@@ -13,6 +11,7 @@ from unitdisc.data.checking import Found, Outcome, check_images, check_recording
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.heard import GoodRecordings
+from unitdisc.data.listening import Listening
 from unitdisc.data.table import UtteranceTable
 from unitdisc.distributed import Agreement, rank, world_size
 from unitdisc.kaldi import read_corpus
@@ -90,7 +89,7 @@ def usable_places(
     if trust:
         found = believed(listed, features, allow_pipes)
     elif features.images:
-        found = seen(listed)
+        found = check_images(listed)
     else:
         found = heard(listed, features, allow_pipes, thorough, heard_before)
     problems = [problem for problem in found.problems if problem.severity == "error"]
@@ -112,8 +111,7 @@ def usable_places(
 def heard(
     listed: UtteranceTable, features: Features, allow_pipes: bool, thorough: bool, before: GoodRecordings | None
 ) -> Found:
-    """What listening to the recordings shows, and that line images are none. Processes share what is to be heard."""
-    strangers = of_kind_in(listed, images=False)
+    """What listening to the recordings shows. Processes share what is to be heard."""
     with ExitStack() as stack:
 
         def watch(total: int) -> Callable[[int], None]:
@@ -121,20 +119,14 @@ def heard(
                 return lambda count: None
             return stack.enter_context(console.progress("listening", total, "recordings"))
 
-        found = check_recordings(
-            listed.take(strangers.good),
-            features.rate,
-            features.resample,
-            allow_pipes,
-            thorough=thorough,
+        return check_recordings(
+            listed,
+            Listening(features.rate, features.resample, allow_pipes, thorough),
             heard_before=before,
             watch=watch,
             share=Shard(rank() + 1, world_size()),
             exchange=exchanged,
         )
-    rates = np.zeros(len(listed), np.int64)
-    rates[strangers.good] = found.rates
-    return Found(strangers.good[found.good], rates, strangers.problems + found.problems)
 
 
 def exchanged(own: Outcome) -> Outcome:
@@ -147,18 +139,10 @@ def exchanged(own: Outcome) -> Outcome:
     return faults, rates
 
 
-def seen(listed: UtteranceTable) -> Found:
-    """What looking at the images shows, and that recordings are none."""
-    checked = check_images(listed)
-    good = {utterance.id for utterance in checked.good}
-    places = [place for place, utterance in enumerate(listed) if utterance.id in good]
-    return Found(np.array(places, dtype=np.int64), listed.column("rate"), checked.problems)
-
-
 def believed(listed: UtteranceTable, features: Features | Columns, allow_pipes: bool) -> Found:
     """What the list says by itself; only recordings without a rate are opened."""
-    strangers = of_kind_in(listed, features.images)
-    rates, good, problems = listed.column("rate").copy(), strangers.good, strangers.problems
+    good, rates, problems = of_kind(listed, features.images)
+    rates = rates.copy()
     if not features.images:
         for place in good[rates[good] == 0].tolist():
             try:
@@ -177,13 +161,6 @@ def believed(listed: UtteranceTable, features: Features | Columns, allow_pipes: 
 def other_rate(utterance: Utterance, rate: int, wanted: int) -> Problem:
     what = f"{utterance.id} has {rate} samples per second, but must have {wanted}"
     return Problem("error", utterance.path, None, what, f"resample it to {wanted}, or allow resampling")
-
-
-def of_kind_in(listed: UtteranceTable, images: bool) -> Found:
-    """Where the line images of a corpus are, or the recordings; one problem for all that are of the other kind."""
-    good = np.flatnonzero(listed.images() == images)
-    problems = [] if len(good) == len(listed) else of_kind(listed, images).problems
-    return Found(good, listed.column("rate"), problems)
 
 
 def other_kind(features: Features | Columns) -> str:

@@ -1,0 +1,31 @@
+"""What a check says of a few utterances, as a list of those that are good."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from unitdisc.corpus import Problem, Utterance, at_rate
+from unitdisc.data.checking import Found, check_images, check_recordings
+from unitdisc.data.listening import Listening
+from unitdisc.data.table import UtteranceTable
+
+
+class Checked(NamedTuple):
+    good: list[Utterance]
+    problems: list[Problem]
+
+
+def hear(utterances: Sequence[Utterance], how: Listening) -> Checked:
+    """Recordings; the good ones at the rates found."""
+    found = check_recordings(UtteranceTable.of(utterances), how)
+    rates = found.rates[found.good].tolist()
+    return Checked(list(map(at_rate, good_of(utterances, found), rates)), found.problems)
+
+
+def look(utterances: Sequence[Utterance]) -> Checked:
+    """Line images."""
+    found = check_images(UtteranceTable.of(utterances))
+    return Checked(good_of(utterances, found), found.problems)
+
+
+def good_of(utterances: Sequence[Utterance], found: Found) -> list[Utterance]:
+    return [utterances[place] for place in found.good.tolist()]
