@@ -1,20 +1,24 @@
 """Shards on a Ray cluster come to what one run does, also where workers die."""
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from processes import descendants
 from tiny import tree
 
-from unitdisc.verbs.cluster import Cluster
-from unitdisc.verbs.encode import encode
+from unitdisc.data.features import Features
+from unitdisc.sharding import Shard
+from unitdisc.verbs.cluster import Cluster, Work
+from unitdisc.verbs.encode import encode, features
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -22,15 +26,33 @@ POINTS = ["projection", "bottleneck"]
 needs_ray = pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="Ray is not installed (extra `ray`)")
 
 
-def command(*arguments) -> list[str]:
-    points = [part for point in POINTS for part in ("--at", point)]
-    return [sys.executable, "-m", "unitdisc", "encode", *map(str, arguments), *points, "--device", "cpu"]
+slow_on_ray = [
+    needs_ray,
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to find a worker"),
+]
 
 
-def kill_a_worker(process: subprocess.Popen, folder: Path, killed: list[int]) -> None:
-    """kill -9 of a worker of a local cluster that has begun to write."""
+def with_a_lost_worker(arguments: Sequence[object], begun: Callable[[], bool]) -> str:
+    """Runs a command in three shards on a local cluster, one of whose workers is killed; gives what it says."""
+    line = [sys.executable, "-m", "unitdisc", *map(str, arguments), "--ray", "local", "--shards", "3"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    killed: list[int] = []
+    watching = threading.Thread(target=kill_a_worker, args=(process, begun, killed))
+    watching.start()
+    out, err = process.communicate(timeout=500)
+    watching.join()
+    assert process.returncode == 0, err
+    assert killed
+    assert "3/3 shards" in err
+    return out
+
+
+def kill_a_worker(process: subprocess.Popen, begun: Callable[[], bool], killed: list[int]) -> None:
+    """kill -9 of a worker of a local cluster, once the work has begun."""
     while process.poll() is None and not killed:
-        if list(folder.glob("*/.*.tmp")) or list(folder.glob("*/*.npy")):
+        if begun():
             busy = [pid for pid, line in descendants(process.pid).items() if line.startswith("ray::attempted")]
             for pid in busy[:1]:
                 os.kill(pid, signal.SIGKILL)
@@ -38,22 +60,57 @@ def kill_a_worker(process: subprocess.Popen, folder: Path, killed: list[int]) ->
         time.sleep(0.005)
 
 
-@needs_ray
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to find a worker")
-def test_a_lost_worker_changes_nothing(tiny_corpus, tiny_experiment, tmp_path):
-    encode(tiny_experiment, tiny_corpus, tmp_path / "whole", POINTS, device="cpu")
-    line = command(tiny_experiment, tiny_corpus, tmp_path / "shards", "--ray", "local", "--shards", "3")
-    process = subprocess.Popen(line, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True)
-    killed: list[int] = []
-    watching = threading.Thread(target=kill_a_worker, args=(process, tmp_path / "shards", killed))
-    watching.start()
-    said = process.communicate(timeout=500)[1]
-    watching.join()
-    assert process.returncode == 0, said
-    assert killed
-    assert "encoding: 3/3 shards" in said
-    assert tree(tmp_path / "whole") == tree(tmp_path / "shards")
+class TestOnRay:
+    pytestmark = slow_on_ray
+
+    def test_a_lost_worker_changes_no_encoding(self, tiny_corpus, tiny_experiment, tmp_path):
+        encode(tiny_experiment, tiny_corpus, tmp_path / "whole", POINTS, device="cpu")
+        points = [part for point in POINTS for part in ("--at", point)]
+        folder = tmp_path / "shards"
+        with_a_lost_worker(
+            ["encode", tiny_experiment, tiny_corpus, folder, *points, "--device", "cpu"],
+            lambda: any(folder.glob("*/.*.tmp")) or any(folder.glob("*/*.npy")),
+        )
+        assert tree(tmp_path / "whole") == tree(folder)
+
+    def test_a_lost_worker_changes_no_feature(self, tiny_corpus, tmp_path):
+        features(tiny_corpus, tmp_path / "whole", Features(normalise="none"))
+        folder = tmp_path / "shards" / "whole"  # the name is kept in it
+        with_a_lost_worker(["features", tiny_corpus, folder], lambda: any(folder.glob("*.npy")))
+        assert tree(tmp_path / "whole") == tree(folder)
+
+    def test_a_lost_worker_changes_no_error(self, unitdisc, tiny_corpus, tiny_encodings, tmp_path):
+        command = ["abx", tiny_encodings / "condition", tiny_corpus, "--context", "any"]
+        whole = unitdisc(*command, "--output", tmp_path / "a.json")
+        more = ["--parts", tmp_path / "parts", "--output", tmp_path / "b.json"]
+        assert with_a_lost_worker([*command, *more], lambda: True) == whole.out
+        assert json.loads((tmp_path / "a.json").read_text()) == json.loads((tmp_path / "b.json").read_text())
+
+
+def one_after_the_other(cluster: Cluster, work: Work, device: str | None, title: str, per_processor: int = 4):
+    """As `done_on`, without a cluster."""
+    return [work(shard, device) for shard in reversed(Shard(1, cluster.shards).siblings())]
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_the_error_of_a_cluster_is_that_of_one_run(
+    unitdisc, tiny_corpus, tiny_encodings, tmp_path, monkeypatch, shards
+):
+    monkeypatch.setattr("unitdisc.verbs.abx.done_on", one_after_the_other)
+    command = ["abx", tiny_encodings / "condition", tiny_corpus, "--context", "any"]
+    whole = unitdisc(*command)
+    counted = unitdisc(*command, "--parts", tmp_path, "--ray", "auto", "--shards", shards)
+    assert (counted.code, counted.out) == (0, whole.out)
+    assert len(list(tmp_path.glob("*.npz"))) == 2 * shards
+    monkeypatch.setattr("unitdisc.evaluation.abx.counting.computed", lambda *_: pytest.fail("counted again"))
+    assert unitdisc(*command, "--parts", tmp_path, "--ray", "auto", "--shards", shards).out == whole.out
+
+
+def test_features_of_a_cluster_are_those_of_one_run(tiny_corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("unitdisc.verbs.encode.done_on", one_after_the_other)
+    features(tiny_corpus, tmp_path / "a" / "mfcc", Features())
+    features(tiny_corpus, tmp_path / "b" / "mfcc", Features(), cluster=Cluster("auto", 3))
+    assert tree(tmp_path / "a") == tree(tmp_path / "b")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="Ray is installed")
@@ -69,3 +126,9 @@ def test_options_that_exclude_each_other_are_refused(unitdisc, tiny_corpus, tiny
     assert "is for --ray" in unitdisc(*line, "--shards", "2").err
     with pytest.raises(ValueError, match="--shards must be 1 or more"):
         Cluster("local", 0)
+
+
+def test_abx_on_a_cluster_is_told_what_it_lacks(unitdisc, tiny_corpus, tiny_encodings, tmp_path):
+    line = ["abx", tiny_encodings / "condition", tiny_corpus, "--ray", "auto"]
+    assert "--ray auto: needs a folder that all shards share, for their counts; give --parts" in unitdisc(*line).err
+    assert "with --ray every shard has one; choose" in unitdisc(*line, "--parts", tmp_path, "--threads", "2").err

@@ -14,7 +14,9 @@ from unitdisc.cli.options import (
     ExperimentPath,
     FrameRate,
     Output,
+    Ray,
     ShardOption,
+    Shards,
     Threads,
     Tier,
 )
@@ -57,17 +59,21 @@ def abx(
     allow_pipes: AllowPipes = False,
     shard: ShardOption = None,
     parts: Annotated[Path | None, typer.Option(help="folder for the counts of shards, the same for all")] = None,
+    ray: Ray = None,
+    shards: Shards = None,
 ) -> None:
     """ABX error within and across speakers.
 
     Example: `unitdisc abx exp/vq/encodings/test/condition data/test.jsonl`
 
-    Shared by four processes, the last of which says the error: the same with `--parts exp/vq/abx --shard 1/4` to `4/4`
+    Shared by four processes, the last of which says the error: the same with `--parts exp/vq/abx --shard 1/4` to `4/4`;
+    on a Ray cluster: with `--parts exp/vq/abx --ray auto`
 
     An item file and another system's features: `unitdisc abx features/hubert dev-clean.item --frame-rate 50`
     """
     from unitdisc.sharding import Shard
     from unitdisc.verbs import abx as verb
+    from unitdisc.verbs.cluster import Cluster
     from unitdisc.verbs.encoded import usual_labels
 
     protocol = verb.protocol_of(
@@ -75,8 +81,9 @@ def abx(
     )
     columns = verb.ItemColumns(*usual_labels(corpus, tier, context), on, by, across)
     resources = verb.Resources(bootstrap, seed, threads, memory)
-    chosen = Shard.parse(shard)
-    verb.abx(encodings, corpus, columns, protocol, resources, frame_rate, output, cells, allow_pipes, chosen, parts)
+    comparison = verb.Comparison(encodings, corpus, columns, protocol, frame_rate, allow_pipes)
+    cluster = Cluster.chosen(ray, shards, shard)
+    verb.abx(comparison, resources, output, cells, Shard.parse(shard), parts, cluster)
 
 
 def probe(

@@ -14,7 +14,9 @@ from unitdisc.cli.options import (
     ExperimentPath,
     Limit,
     Output,
+    Ray,
     ShardOption,
+    Shards,
     Strict,
     Trust,
 )
@@ -63,10 +65,8 @@ def encode(
     trust: Trust = False,
     device: Device = None,
     shard: ShardOption = None,
-    ray: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="work on a Ray cluster: its address, auto, or local")
-    ] = None,
-    shards: Annotated[int | None, typer.Option(help="of the work for --ray (default: four per processor)")] = None,
+    ray: Ray = None,
+    shards: Shards = None,
 ) -> None:
     """Write what a model makes of every utterance; an interrupted run is completed.
 
@@ -83,11 +83,7 @@ def encode(
     points = at or list(PROBE_POINTS)
     if unknown := sorted({*points} - {*PROBE_POINTS}):
         raise ValueError(f"--at {unknown}: the probe points are {list(PROBE_POINTS)}")
-    if shard is not None and ray is not None:
-        raise ValueError(f"--shard {shard}: with --ray all shards are done; leave it out, or choose --shards")
-    if shards is not None and ray is None:
-        raise ValueError(f"--shards {shards}: is for --ray; without it, give --shard I/N")
-    cluster = None if ray is None else Cluster(ray, shards)
+    cluster = Cluster.chosen(ray, shards, shard)
     encode(experiment, corpus, folder, points, cache, allow_pipes, strict, device, trust, Shard.parse(shard), cluster)
 
 
@@ -105,16 +101,20 @@ def features(
     strict: Strict = False,
     trust: Trust = False,
     shard: ShardOption = None,
+    ray: Ray = None,
+    shards: Shards = None,
 ) -> None:
     """Write plain features as encodings: the baseline of every comparison.
 
     Example: `unitdisc features data/test.jsonl exp/vq/encodings/test/mfcc`
     """
     from unitdisc.sharding import Shard
+    from unitdisc.verbs.cluster import Cluster
     from unitdisc.verbs.encode import features, features_of_kind
 
     options = features_of_kind(kind, rate, hop, height, normalise, resample)
-    features(corpus, folder, options, cache, allow_pipes, strict, trust, Shard.parse(shard))
+    cluster = Cluster.chosen(ray, shards, shard)
+    features(corpus, folder, options, cache, allow_pipes, strict, trust, Shard.parse(shard), cluster)
 
 
 def resynthesise(

@@ -53,4 +53,10 @@ ShardOption = Annotated[
     str | None,
     typer.Option("--shard", metavar="I/N", help="only the I-th of N shares, 1/N to N/N, each a process of its own"),
 ]
+Ray = Annotated[
+    str | None, typer.Option("--ray", metavar="ADDRESS", help="work on a Ray cluster: its address, auto, or local")
+]
+Shards = Annotated[
+    int | None, typer.Option("--shards", help="of the work for --ray (default: one or more per processor)")
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the result")]

@@ -1,7 +1,9 @@
 """unitdisc abx: how well encodings tell labels apart, within and across speakers."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -21,11 +23,12 @@ from unitdisc.evaluation.abx import (
 )
 from unitdisc.evaluation.abx import abx as abx_error
 from unitdisc.evaluation.abx.tables import worst_pairs, write_cells
-from unitdisc.evaluation.foreign import open_encodings
+from unitdisc.evaluation.foreign import AnyEncodings, open_encodings
 from unitdisc.evaluation.settings import corpus_settings, versions
 from unitdisc.evaluation.zerospeech.runs import file_checksum, refuse_codes
 from unitdisc.files import write_json
 from unitdisc.sharding import WHOLE, Shard
+from unitdisc.verbs.cluster import Cluster, done_on
 from unitdisc.verbs.encoded import open_both
 from unitdisc.verbs.folders import file_for_results, folder_for_results
 
@@ -52,6 +55,9 @@ class Resources:
     threads: int | None
     memory: float  # GiB
 
+    def bootstrap(self) -> dict:
+        return {"replicates": self.replicates, "seed": self.seed}
+
 
 def protocol_of(
     distance: str,
@@ -73,53 +79,70 @@ def protocol_of(
         raise ValueError(f"--{option} {said}") from error
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared, and how; `open` reads it."""
+
+    encodings: Path
+    corpus: Path
+    columns: ItemColumns
+    protocol: AbxProtocol
+    frame_rate: float | None = None
+    allow_pipes: bool = False
+
+    def open(self) -> tuple[AnyEncodings, AbxItems, dict]:
+        """The encodings, the items, and what tells the corpus from another."""
+        if self.corpus.suffix != ".item":
+            opened, utterances = open_both(self.encodings, self.corpus, self.frame_rate, self.allow_pipes)
+            items = items_of(self.corpus, utterances, self.columns)
+            return opened, items, corpus_settings(utterances, self.columns.tier) | {"context": self.columns.context}
+        opened = open_encodings(self.encodings, frame_rate=self.frame_rate)
+        refuse_codes(opened, self.protocol)
+        by = [name for name in self.columns.by.split(",") if name] if self.columns.context != "any" else []
+        rate = opened.settings.get("rate") or RATE
+        items = read_items(self.corpus, rate, self.columns.on, by, self.columns.across)
+        return opened, items, asdict(self.columns) | {"items_sha256": file_checksum(self.corpus)}
+
+    def share(self, shard: Shard, parts: Path, opened: AnyEncodings) -> Share:
+        return Share(shard, parts, {"encodings": self.encodings.name, "settings": json.dumps(opened.settings)})
+
+
 def abx(
-    encodings: Path,
-    corpus: Path,
-    columns: ItemColumns,
-    protocol: AbxProtocol,
+    comparison: Comparison,
     resources: Resources,
-    frame_rate: float | None,
-    output: Path | None,
-    cells: Path | None,
-    allow_pipes: bool,
+    output: Path | None = None,
+    cells: Path | None = None,
     shard: Shard = WHOLE,
     parts: Path | None = None,
+    cluster: Cluster | None = None,
 ) -> None:
     """ABX within and across speakers; prints the errors in percent, or why one could not be measured.
 
     shard: count only this share of the cells and keep the counts in the folder `parts`; whichever shard finds those
     of all others there says the errors, those of one run.
+    cluster: all shards are counted there, one thread each. Encodings, corpus and `parts` must be found at the same
+    place on all its machines.
     """
-    refuse_parts(shard, parts)
-    refuse_columns(corpus, columns)
-    if columns.context not in CONTEXTS:
-        raise ValueError(f"--context must be one of {', '.join(CONTEXTS)}, not {columns.context!r}")
+    refuse_parts(shard, parts, cluster)
+    refuse_columns(comparison.corpus, comparison.columns)
+    if comparison.columns.context not in CONTEXTS:
+        raise ValueError(f"--context must be one of {', '.join(CONTEXTS)}, not {comparison.columns.context!r}")
     if cells is not None and cells.suffix not in (".csv", ".gz"):
         raise ValueError(f"--cells writes a table of comma-separated values: name it .csv or .csv.gz, not {cells}")
-    refuse_resources(resources)
+    refuse_resources(resources, cluster)
     for path, option in ((output, "--output"), (cells, "--cells")):
         file_for_results(path, option)
-    if corpus.suffix == ".item":
-        opened = open_encodings(encodings, frame_rate=frame_rate)
-        refuse_codes(opened, protocol)
-        by = [name for name in columns.by.split(",") if name] if columns.context != "any" else []
-        items = read_items(corpus, opened.settings.get("rate") or RATE, columns.on, by, columns.across)
-        how = asdict(columns) | {"items_sha256": file_checksum(corpus)}
-    else:
-        opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes)
-        items = items_of(corpus, utterances, columns)
-        how = corpus_settings(utterances, columns.tier) | {"context": columns.context}
-    typer.echo(title(protocol))
-    share = (
-        None
-        if parts is None
-        else Share(shard, parts, {"encodings": encodings.name, "settings": json.dumps(opened.settings)})
-    )
+    opened, items, how = comparison.open()
+    typer.echo(title(comparison.protocol))
+    if cluster is not None:
+        work = partial(count_share, comparison, resources, parts)
+        done = done_on(cluster, work, "cpu", "ABX", per_processor=1)
+        shard = Shard(1, len(done))  # any: the counts of all are there
+    share = None if parts is None else comparison.share(shard, parts, opened)
     results, numbers, unfinished = {}, {}, None
     for speaker in SPEAKERS:
         try:
-            results[speaker] = compared(items, opened, speaker, protocol, resources, share)
+            results[speaker] = compared(items, opened, speaker, comparison.protocol, resources, share)
             numbers[speaker] = as_numbers(results[speaker])
             typer.echo(line(speaker, results[speaker]))
         except UnfinishedError as error:
@@ -132,25 +155,35 @@ def abx(
         return
     if not results:
         whys = dict.fromkeys(found["why"] for found in numbers.values())
-        raise UnscorableError(f"{corpus}: ABX could not be measured: {'; '.join(whys)}")
+        raise UnscorableError(f"{comparison.corpus}: ABX could not be measured: {'; '.join(whys)}")
     for speaker, result in results.items():
         pairs = ", ".join(f"{a} {b} {100 * error:.1f}" for a, b, error in worst_pairs(result))
         typer.echo(f"most confused {speaker} speakers, in percent: {pairs}")
-    how |= {"abx": asdict(protocol), "bootstrap": {"replicates": resources.replicates, "seed": resources.seed}}
     if output is not None:
-        write_json(output, {"abx": numbers, "encodings": str(encodings), "settings": how, "versions": versions()})
+        how |= {"abx": asdict(comparison.protocol), "bootstrap": resources.bootstrap()}
+        scored = {"abx": numbers, "encodings": str(comparison.encodings)}
+        write_json(output, scored | {"settings": how, "versions": versions()})
     if cells is not None:
         write_cells(cells, results)
 
 
-def refuse_parts(shard: Shard, parts: Path | None) -> None:
+def count_share(comparison: Comparison, resources: Resources, parts: Path, shard: Shard, device: str) -> list[str]:
+    """Leaves the counts of a shard in `parts`, by a worker of a cluster."""
+    opened, items, _ = comparison.open()
+    share, alone = comparison.share(shard, parts, opened), replace(resources, threads=1, replicates=0)
+    for speaker in SPEAKERS:
+        with suppress(UnscorableError):  # be it that others are not there yet; what cannot be measured is said once
+            compared(items, opened, speaker, comparison.protocol, alone, share)
+    return []
+
+
+def refuse_parts(shard: Shard, parts: Path | None, cluster: Cluster | None) -> None:
     """Raises ValueError unless shards have a folder for their counts."""
     if parts is not None:
         folder_for_results(parts)
-    elif not shard.is_whole:
-        raise ValueError(
-            f"--shard {shard}: needs a folder that all shards share, for their counts; give --parts FOLDER"
-        )
+    elif not shard.is_whole or cluster is not None:
+        option = f"--shard {shard}" if cluster is None else f"--ray {cluster.address}"
+        raise ValueError(f"{option}: needs a folder that all shards share, for their counts; give --parts FOLDER")
 
 
 def refuse_columns(corpus: Path, columns: ItemColumns) -> None:
@@ -167,8 +200,10 @@ def refuse_columns(corpus: Path, columns: ItemColumns) -> None:
             )
 
 
-def refuse_resources(resources: Resources) -> None:
+def refuse_resources(resources: Resources, cluster: Cluster | None) -> None:
     """Raises ValueError naming the option that cannot be."""
+    if cluster is not None and resources.threads is not None:
+        raise ValueError(f"--threads {resources.threads}: with --ray every shard has one; choose --shards")
     if not 0 < resources.memory < float("inf"):
         raise ValueError(f"--memory must be a number of GiB above 0, not {resources.memory:g}")
     for option, value in (("--bootstrap", resources.replicates), ("--seed", resources.seed)):

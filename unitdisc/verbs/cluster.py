@@ -1,7 +1,9 @@
 """Shards as tasks of a Ray cluster (extra `ray`): what a lost worker had in hand is given to another."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,6 @@ from unitdisc import console
 from unitdisc.sharding import Shard
 
 RETRIES = 5  # of a shard whose worker is lost; what it had done is there already
-PER_PROCESSOR = 4  # shards, so that a slow worker holds nobody up
 LOCAL = "local"
 
 Work = Callable[[Shard, str], list[str]]  # of a shard, on a device ("cpu" or "cuda"): what went wrong, as messages
@@ -21,7 +22,7 @@ class Cluster:
     """Where shards are done.
 
     address: of a Ray cluster; "auto" for the one that this machine is part of; "local" for this machine alone.
-    shards: how many; by default four for every processor, or GPU.
+    shards: how many; by default some for every processor, or GPU.
     """
 
     address: str
@@ -31,25 +32,36 @@ class Cluster:
         if self.shards is not None and self.shards < 1:
             raise ValueError(f"--shards must be 1 or more, not {self.shards}")
 
+    @classmethod
+    def chosen(cls, address: str | None, shards: int | None, shard: str | None) -> "Cluster | None":
+        """What --ray and --shards say; None without --ray. Raises ValueError for options that exclude each other."""
+        if shard is not None and address is not None:
+            raise ValueError(f"--shard {shard}: with --ray all shards are done; leave it out, or choose --shards")
+        if shards is not None and address is None:
+            raise ValueError(f"--shards {shards}: is for --ray; without it, give --shard I/N")
+        return None if address is None else cls(address, shards)
 
-def done_on(cluster: Cluster, work: Work, device: str | None, title: str) -> list[str]:
-    """Does the work of every shard on a cluster; gives the messages of all, in the order of shards.
+
+def done_on(cluster: Cluster, work: Work, device: str | None, title: str, per_processor: int = 4) -> list[list[str]]:
+    """Does the work of every shard on a cluster; gives the messages of each, in their order.
 
     work: must go on where another worker stopped, and find its files in the same places on every machine.
     device: by default a GPU for each shard if the cluster has any.
+    per_processor: shards, where the cluster is not told how many; if several, a slow worker holds nobody up.
     Raises ValueError if Ray is not installed, ConnectionError if there is no cluster, and what the work raises.
     """
-    ray = joined(cluster.address)
-    try:
-        resources = ray.cluster_resources()
-        device = device or ("cuda" if resources.get("GPU") else "cpu")
-        kind = "CPU" if device == "cpu" else "GPU"
-        shards = Shard(1, cluster.shards or max(1, PER_PROCESSOR * int(resources.get(kind, 1)))).siblings()
-        task = ray.remote(num_cpus=1, num_gpus=int(kind == "GPU"), max_retries=RETRIES)(attempted)
-        work = ray.put(work)  # sent once, not with every shard
-        return gathered(ray, [task.remote(work, shard, device, Path.cwd()) for shard in shards], title)
-    finally:
-        ray.shutdown()
+    with redirect_stdout(sys.stderr):  # Ray says there which workers it lost
+        ray = joined(cluster.address)
+        try:
+            resources = ray.cluster_resources()
+            device = device or ("cuda" if resources.get("GPU") else "cpu")
+            kind = "CPU" if device == "cpu" else "GPU"
+            shards = Shard(1, cluster.shards or max(1, per_processor * int(resources.get(kind, 1)))).siblings()
+            task = ray.remote(num_cpus=1, num_gpus=int(kind == "GPU"), max_retries=RETRIES)(attempted)
+            work = ray.put(work)  # sent once, not with every shard
+            return gathered(ray, [task.remote(work, shard, device, Path.cwd()) for shard in shards], title)
+        finally:
+            ray.shutdown()
 
 
 def joined(address: str) -> Any:
@@ -81,8 +93,8 @@ def attempted(work: Work, shard: Shard, device: str, folder: Path) -> tuple[list
         return [], kind, str(error)
 
 
-def gathered(ray: Any, tasks: Sequence[Any], title: str) -> list[str]:
-    """The messages of all tasks, with progress."""
+def gathered(ray: Any, tasks: Sequence[Any], title: str) -> list[list[str]]:
+    """The messages of every task, with progress."""
     left = list(tasks)
     with console.progress(title, len(tasks), "shards") as advance:
         while left:
@@ -91,7 +103,7 @@ def gathered(ray: Any, tasks: Sequence[Any], title: str) -> list[str]:
             if kind is not None:
                 raise kind(refusal)
             advance(1)
-    return [message for task in tasks for message in result_of(ray, task)[0]]
+    return [result_of(ray, task)[0] for task in tasks]
 
 
 def result_of(ray: Any, task: Any) -> tuple[list[str], type | None, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def encode(
         problems = write_points(experiment_folder, loaded, utterances, folder, points, cache, allow_pipes, shard)
     else:
         work = partial(write_share, experiment_folder, utterances, folder, points, cache, allow_pipes)
-        problems = done_on(cluster, work, device, "encoding")
+        problems = list(chain(*done_on(cluster, work, device, "encoding")))
     say_left_out(problems, len(utterances) if shard.is_whole else None, strict)
 
 
@@ -116,11 +117,16 @@ def features(
     strict: bool = False,
     trust: bool = False,
     shard: Shard = WHOLE,
+    cluster: Cluster | None = None,
 ) -> None:
-    """Writes plain features, the baseline of every comparison, as encodings; of all, or of the share of a shard."""
+    """Writes plain features, the baseline of every comparison, as encodings; shard and cluster as of `encode`."""
     folder = folder_for_results(folder)
     utterances = usable_table(corpus, options, allow_pipes, strict, strict, cache, trust, shard)
-    problems = write_features(utterances, folder, options, cache, allow_pipes, shard)
+    if cluster is None:
+        problems = write_features(utterances, folder, options, cache, allow_pipes, shard)
+    else:
+        work = partial(write_features, utterances, folder, options, cache, allow_pipes)
+        problems = list(chain(*done_on(cluster, work, "cpu", options.kind)))
     say_left_out(problems, len(utterances) if shard.is_whole else None, strict)
 
 
@@ -131,8 +137,9 @@ def write_features(
     cache: Path | None,
     allow_pipes: bool,
     shard: Shard = WHOLE,
+    device: str = "cpu",
 ) -> list[str]:
-    """Writes plain features as encodings; returns what could not be read after all, as messages."""
+    """Writes plain features as encodings, on a CPU; returns what could not be read after all, as messages."""
     none = Normaliser("none", {})
     raw = Signals(options, None, none, none, DiskCache(cache), allow_pipes)  # nothing is to be predicted
     own = shard.of(utterances)
