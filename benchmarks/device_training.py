@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import torch
 from devices import name_of, peak_memory, synchronise
-from machine import circumstances, keep_result
+from machine import circumstances, keep_result, spread
 from torch import Tensor, nn
 
 from unitdisc.compiling import compile_log_prob
@@ -96,9 +96,8 @@ def measured(network: Network, size: dict, device: torch.device, repetitions: in
         paces.append((products_seconds(network.products(size), device), copy_pace(device)))
     ways = {}
     for name, (_, about) in made.items():
-        middle = statistics.median(times[name])
-        spread = {"median": middle, "least": min(times[name]), "most": max(times[name])}
-        ways[name] = about | {"seconds": spread, "rate": network.values(size | {"batch": about["batch"]}) / middle}
+        seconds, values = spread(times[name]), network.values(size | {"batch": about["batch"]})
+        ways[name] = about | {"seconds": seconds, "rate": values / seconds["median"]}
     products = statistics.median(seconds for seconds, _ in paces)
     pace = statistics.median(pace for _, pace in paces)
     moved = 2 * network.numbers(size)
@@ -200,11 +199,11 @@ def table(found: dict, unit: str) -> str:
         for way, step in row["ways"].items():
             rate = step["rate"]
             middle, low, high = (f"{1000 * seconds:,.1f}" for seconds in step["seconds"].values())
-            spread = f"{low} to {high}"
+            between = f"{low} to {high}"
             times = rate / row["ways"][PLAIN]["rate"]
             share = "" if way.startswith("plain") else f"{100 * rate / best:.0f}"  # which has other products to do
             lines.append(
-                f"| {label} | {way} | {step['batch']} | {middle} | {spread} | {rate:,.0f} | {times:.2f} | {share} | "
+                f"| {label} | {way} | {step['batch']} | {middle} | {between} | {rate:,.0f} | {times:.2f} | {share} | "
                 f"{step['megabytes']:,.0f} | {step['first']:.1f} |"
             )
             label = ""

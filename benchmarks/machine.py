@@ -3,6 +3,8 @@
 import argparse
 import os
 import platform
+import statistics
+from collections.abc import Iterable
 from pathlib import Path
 
 from unitdisc.files import write_json
@@ -18,6 +20,12 @@ def keep_result(found: dict, output: Path | None) -> None:
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_json(output, found)
+
+
+def spread(values: Iterable[float]) -> dict[str, float]:
+    """What several repetitions come to."""
+    values = list(values)
+    return {"median": statistics.median(values), "least": min(values), "most": max(values)}
 
 
 def circumstances(**about: object) -> dict:

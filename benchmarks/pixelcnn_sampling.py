@@ -3,10 +3,11 @@
 python benchmarks/pixelcnn_sampling.py --output benchmarks/results/pixelcnn_sampling.json \\
     > benchmarks/results/pixelcnn_sampling.md
 
-All ways draw from the same probabilities (tests/test_pixelcnn.py). A pass per pixel is timed on some pixels in the
-middle of the line, as all cost the same; the others draw whole lines, and are timed once more after a first time that
-is not counted. Weights are random: what is drawn does not matter. The bound is what the multiplications of the caches
-(as torch counts them) take at the pace of a large matrix product in the same run, on one thread.
+All ways draw from the same probabilities (tests/test_pixelcnn.py), and take turns. A pass per pixel is timed on some
+pixels in the middle of the line, as all cost the same; the others draw whole lines. The first turn is not counted; said
+is the median of the others, with the least and the most. Weights are random: what is drawn does not matter. The bound
+is what the multiplications of the caches (as torch counts them) take at the pace of a large matrix product in the same
+run.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable
 
 import torch
-from machine import add_note_and_output, circumstances, keep_result
+from machine import add_note_and_output, circumstances, keep_result, spread
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -46,6 +47,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--columns", type=int, default=128, help="of every line, a multiple of 4")
     parser.add_argument("--rows", type=int, default=32)
     parser.add_argument("--passes", type=int, default=10, help="counted, where every pixel takes one")
+    parser.add_argument("--repetitions", type=int, default=5, help="counted; one comes before")
     parser.add_argument("--threads", type=int, default=1)
     add_note_and_output(parser)
     args = parser.parse_args(argv)
@@ -55,7 +57,8 @@ def main(argv: list[str] | None = None) -> dict:
         "lines": args.lines,
         "columns": args.columns,
         "rows": args.rows,
-        "models": {name: speeds(options, shape, args.passes) for name, options in MODELS.items()},
+        "repetitions": args.repetitions,
+        "models": {name: speeds(options, shape, args.passes, args.repetitions) for name, options in MODELS.items()},
         **circumstances(threads=args.threads, note=args.note),
     }
     print(table(found))
@@ -64,7 +67,7 @@ def main(argv: list[str] | None = None) -> dict:
 
 
 @torch.inference_mode()
-def speeds(options: dict, shape: tuple[int, int, int], passes: int) -> dict[str, float]:
+def speeds(options: dict, shape: tuple[int, int, int], passes: int, repetitions: int) -> dict[str, dict]:
     """Pixels per CPU second, all lines of the batch together, of every way to draw."""
     torch.manual_seed(0)
     lines, columns, rows = shape
@@ -77,13 +80,19 @@ def speeds(options: dict, shape: tuple[int, int, int], passes: int) -> dict[str,
     large = torch.randn(LARGE, LARGE)
     with FlopCounterMode(display=False) as counter:
         decoder.sample_columns(decoder.draw_column, condition, numbers)
-    return {
-        WHOLE: rate(lambda: draw_by_passes(decoder, condition, numbers, range(columns), passes)),
-        REACH: rate(lambda: draw_by_passes(decoder, condition, numbers, seen, passes)),
-        CACHED: rate(lambda: decoder.sample_columns(decoder.draw_column, condition, numbers).numel()),
-        COMPILED: rate(lambda: decoder.sample_columns(sampler, condition, numbers).numel()),
-        BOUND: rate(lambda: 2 * torch.mm(large, large).numel() * LARGE) * numbers.numel() / counter.get_total_flops(),
+    multiplications = counter.get_total_flops() / numbers.numel()  # of a pixel
+    ways = {
+        WHOLE: lambda: draw_by_passes(decoder, condition, numbers, range(columns), passes),
+        REACH: lambda: draw_by_passes(decoder, condition, numbers, seen, passes),
+        CACHED: lambda: decoder.sample_columns(decoder.draw_column, condition, numbers).numel(),
+        COMPILED: lambda: decoder.sample_columns(sampler, condition, numbers).numel(),
+        BOUND: lambda: 2 * torch.mm(large, large).numel() * LARGE / multiplications,
     }
+    rates = {way: [] for way in ways}
+    for _ in range(1 + repetitions):
+        for way, draw in ways.items():
+            rates[way].append(rate(draw))
+    return {way: spread(found[1:]) for way, found in rates.items()}
 
 
 def draw_by_passes(decoder: PixelCNN, condition: Tensor, numbers: Tensor, columns: range, passes: int) -> int:
@@ -98,9 +107,8 @@ def draw_by_passes(decoder: PixelCNN, condition: Tensor, numbers: Tensor, column
     return passes * len(numbers)
 
 
-def rate(draw: Callable[[], int]) -> float:
-    """How many pixels a CPU second gives; the first time is not counted."""
-    draw()
+def rate(draw: Callable[[], float]) -> float:
+    """How many pixels a CPU second gives."""
     start = time.process_time()
     pixels = draw()
     return pixels / max(time.process_time() - start, 1e-9)
@@ -111,15 +119,17 @@ def table(found: dict) -> str:
     about = found["machine"]
     lines = [
         f"{about['processor']}, {about['threads']} thread(s), {found['lines']} lines of {found['columns']} columns and "
-        f"{found['rows']} rows drawn together. {about['note']}".strip(),
+        f"{found['rows']} rows drawn together, {found['repetitions']} times. {about['note']}".strip(),
         "",
-        "| model | way to draw | pixels per CPU second | times a pass over the line | % of the bound |",
-        "|---|---|---:|---:|---:|",
+        "| model | way to draw | pixels per CPU second | least to most | times a pass over the line | % of the bound |",
+        "|---|---|---:|---:|---:|---:|",
     ]
     for model, rates in found["models"].items():
+        whole, bound = (rates[way]["median"] for way in (WHOLE, BOUND))
         for way, pixels in rates.items():
-            share = 100 * pixels / rates[BOUND]
-            lines.append(f"| {model} | {way} | {pixels:,.0f} | {pixels / rates[WHOLE]:,.0f} | {share:.1f} |")
+            median, between = pixels["median"], f"{pixels['least']:,.0f} to {pixels['most']:,.0f}"
+            times = f"{median / whole:,.0f} | {100 * median / bound:.1f}"
+            lines.append(f"| {model} | {way} | {median:,.0f} | {between} | {times} |")
     return "\n".join(lines)
 
 

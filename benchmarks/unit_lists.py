@@ -3,8 +3,8 @@
 python benchmarks/unit_lists.py --output benchmarks/results/unit_lists.json > benchmarks/results/unit_lists.md
 
 Utterances of 12 s have 600 codes of 512 and come in another order than that of their ids, as batches of like length do;
-no frames are written. Every row is a process of its own; memory is the most it held beyond that at its start.
-The bound is writing the same bytes, without a look at them, and reading them.
+no frames are written. Every figure is the median of processes of their own; memory is the most one held beyond that at
+its start. The bound is writing the same bytes, without a look at them, and reading them.
 """
 
 import argparse
@@ -13,11 +13,11 @@ import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from machine import add_note_and_output, circumstances, keep_result
+from machine import add_note_and_output, circumstances, keep_result, spread
 
 from unitdisc.encodings import Encodings
 from unitdisc.encodings.unit_list_writer import UnitListWriter
@@ -30,6 +30,7 @@ STEP = 7_368_787  # a prime: places i * STEP modulo N are all places, in another
 def main(argv: list[str] | None = None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--utterances", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--repeat", type=int, default=1, help="processes for each figure")
     parser.add_argument("--folder", type=Path, help="where lists are written (default: that of temporary files)")
     parser.add_argument("--quick", action="store_true", help="seconds, to see that it runs")
     add_note_and_output(parser)
@@ -38,15 +39,25 @@ def main(argv: list[str] | None = None) -> dict:
     for number in [200, 400] if args.quick else args.utterances:
         for name, work in (("written", write), ("opened", read)):
             with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+                bound = write_bound if work is write else read_bound
                 if work is read:
                     alone(write_bound, Path(folder), number)
-                bound = alone(read_bound if work is read else write_bound, Path(folder), number)
-                rows.append({"utterances": number, "list": name, **alone(work, Path(folder), number)})
-                rows[-1] |= {"bound_seconds": bound["cpu_seconds"]}
+                turns = [
+                    [alone(each, Path(folder), number) for each in (bound, work)]  # one after the other
+                    for _ in range(args.repeat)
+                ]
+                bounds, works = zip(*turns)
+                rows.append({"utterances": number, "list": name, **medians(works)})
+                rows[-1] |= {"bound_seconds": spread(turn["cpu_seconds"] for turn in bounds)}
     found = {"rows": rows, "codes": CODES, **circumstances(threads=1, note=args.note)}
     print(table(found))
     keep_result(found, args.output)
     return found
+
+
+def medians(works: Sequence[dict]) -> dict:
+    """Of every figure, with the least and the most."""
+    return {name: spread(work[name] for work in works) for name in works[0]}
 
 
 def alone(work: Callable[[Path, int], None], folder: Path, number: int) -> dict:
@@ -103,10 +114,17 @@ def read_bound(folder: Path, number: int) -> None:
 
 
 def table(found: dict) -> str:
-    lines = ["| utterances | units.jsonl | MB | CPU s | s | bound, CPU s |", "|---:|---|---:|---:|---:|---:|"]
+    lines = [
+        "| utterances | units.jsonl | MB | CPU s | least to most | s | bound, CPU s |",
+        "|---:|---|---:|---:|---:|---:|---:|",
+    ]
     for row in found["rows"]:
-        times = f"{row['cpu_seconds']:.2f} | {row['seconds']:.2f} | {row['bound_seconds']:.2f}"
-        lines.append(f"| {row['utterances']:,} | {row['list']} | {row['megabytes']:,.0f} | {times} |")
+        middle = {name: figure["median"] for name, figure in row.items() if isinstance(figure, dict)}
+        between = "{least:.2f} to {most:.2f}".format_map(row["cpu_seconds"])
+        lines.append(
+            f"| {row['utterances']:,} | {row['list']} | {middle['megabytes']:,.0f} | {middle['cpu_seconds']:.2f} | "
+            f"{between} | {middle['seconds']:.2f} | {middle['bound_seconds']:.2f} |"
+        )
     return "\n".join(lines)
 
 

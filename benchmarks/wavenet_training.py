@@ -31,7 +31,7 @@ import torch
 from baselines.plain_wavenet import PlainWaveNet
 from device_training import Network, Product, Way, on_device
 from devices import add_device, peak_memory
-from machine import add_note_and_output, circumstances, keep_result
+from machine import add_note_and_output, circumstances, keep_result, spread
 from torch import Tensor, nn
 
 from unitdisc.compiling import compile_log_prob
@@ -178,11 +178,7 @@ def timed(job: Callable[[], object]) -> dict[str, float]:
 
 def summary(times: list[dict[str, float]]) -> dict:
     """Medians and spread of seconds."""
-    found = {}
-    for clock in ("cpu", "wall"):
-        values = sorted(one[clock] for one in times)
-        found[clock] = {"median": statistics.median(values), "least": values[0], "most": values[-1]}
-    return found
+    return {clock: spread(one[clock] for one in times) for clock in ("cpu", "wall")}
 
 
 def clock(threads: int) -> str:
