@@ -72,18 +72,19 @@ def abx(
     An item file and another system's features: `unitdisc abx features/hubert dev-clean.item --frame-rate 50`
     """
     from unitdisc.sharding import Shard
-    from unitdisc.verbs import abx as verb
+    from unitdisc.verbs.abx import Comparison, abx
+    from unitdisc.verbs.abx_options import ItemColumns, Resources, protocol_of
     from unitdisc.verbs.cluster import Cluster
     from unitdisc.verbs.encoded import usual_labels
 
-    protocol = verb.protocol_of(
+    protocol = protocol_of(
         distance, slicing, average, pooling, l2_normalise, (sampler, max_size_group, max_x_across, sampling_seed)
     )
-    columns = verb.ItemColumns(*usual_labels(corpus, tier, context), on, by, across)
-    resources = verb.Resources(bootstrap, seed, threads, memory)
-    comparison = verb.Comparison(encodings, corpus, columns, protocol, frame_rate, allow_pipes)
+    columns = ItemColumns(*usual_labels(corpus, tier, context), on, by, across)
+    resources = Resources(bootstrap, seed, threads, memory)
+    comparison = Comparison(encodings, corpus, columns, protocol, frame_rate, allow_pipes)
     cluster = Cluster.chosen(ray, shards, shard)
-    verb.abx(comparison, resources, output, cells, Shard.parse(shard), parts, cluster)
+    abx(comparison, resources, output, cells, Shard.parse(shard), parts, cluster)
 
 
 def probe(

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from unitdisc.evaluation.abx import (
     AbxItems,
     AbxProtocol,
     AbxResult,
-    Sampling,
     Share,
     UnfinishedError,
     read_items,
@@ -28,55 +27,14 @@ from unitdisc.evaluation.settings import corpus_settings, versions
 from unitdisc.evaluation.zerospeech.runs import file_checksum, refuse_codes
 from unitdisc.files import write_json
 from unitdisc.sharding import WHOLE, Shard
+from unitdisc.verbs.abx_options import ItemColumns, Resources, refuse_columns, refuse_parts, refuse_resources
 from unitdisc.verbs.cluster import Cluster, done_on
 from unitdisc.verbs.encoded import open_both
-from unitdisc.verbs.folders import file_for_results, folder_for_results
+from unitdisc.verbs.folders import file_for_results
 
 RATE = 16_000  # ticks per second of an item file, where no encodings.json says
 SPEAKERS = ("within", "across")
 MILLION = 10**6
-
-
-@dataclass(frozen=True)
-class ItemColumns:
-    """Which columns of an item file, or tier of a corpus, are compared."""
-
-    tier: str = "phone"
-    context: str = "triphone"
-    on: str = "phone"
-    by: str = "prev-phone,next-phone"  # names, comma between
-    across: str = "speaker"
-
-
-@dataclass(frozen=True)
-class Resources:
-    replicates: int
-    seed: int
-    threads: int | None
-    memory: float  # GiB
-
-    def bootstrap(self) -> dict:
-        return {"replicates": self.replicates, "seed": self.seed}
-
-
-def protocol_of(
-    distance: str,
-    slicing: str,
-    average: str,
-    pooling: str,
-    l2_normalise: bool,
-    sampling: tuple[str, int | None, int | None, int],
-) -> AbxProtocol:
-    """The protocol that options of the command line stand for. Raises ValueError naming the option."""
-    kind, max_size_group, max_x_across, seed = sampling
-    try:
-        chosen = Sampling(kind, max_size_group, max_x_across, seed)
-        sampled = max_size_group is not None or max_x_across is not None
-        return AbxProtocol(distance, slicing, average, pooling, l2_normalise, chosen if sampled else None)
-    except ValueError as error:
-        name, said = str(error).split(maxsplit=1)
-        option = {"sampling": "sampler"}.get(name, name.replace("_", "-"))
-        raise ValueError(f"--{option} {said}") from error
 
 
 @dataclass(frozen=True)
@@ -125,8 +83,6 @@ def abx(
     """
     refuse_parts(shard, parts, cluster)
     refuse_columns(comparison.corpus, comparison.columns)
-    if comparison.columns.context not in CONTEXTS:
-        raise ValueError(f"--context must be one of {', '.join(CONTEXTS)}, not {comparison.columns.context!r}")
     if cells is not None and cells.suffix not in (".csv", ".gz"):
         raise ValueError(f"--cells writes a table of comma-separated values: name it .csv or .csv.gz, not {cells}")
     refuse_resources(resources, cluster)
@@ -175,42 +131,6 @@ def count_share(comparison: Comparison, resources: Resources, parts: Path, shard
         with suppress(UnscorableError):  # be it that others are not there yet; what cannot be measured is said once
             compared(items, opened, speaker, comparison.protocol, alone, share)
     return []
-
-
-def refuse_parts(shard: Shard, parts: Path | None, cluster: Cluster | None) -> None:
-    """Raises ValueError unless shards have a folder for their counts."""
-    if parts is not None:
-        folder_for_results(parts)
-    elif not shard.is_whole or cluster is not None:
-        option = f"--shard {shard}" if cluster is None else f"--ray {cluster.address}"
-        raise ValueError(f"{option}: needs a folder that all shards share, for their counts; give --parts FOLDER")
-
-
-def refuse_columns(corpus: Path, columns: ItemColumns) -> None:
-    """Raises ValueError for an option that would mean nothing with this kind of corpus."""
-    usual = {field.name: field.default for field in fields(ItemColumns)}
-    chosen = [name for name in usual if getattr(columns, name) != usual[name]]
-    if corpus.suffix == ".item" and "tier" in chosen:
-        raise ValueError(f"--tier {columns.tier}: {corpus} is an item file, which has columns; choose one with --on")
-    for name in ("on", "by", "across"):
-        if corpus.suffix != ".item" and name in chosen:
-            raise ValueError(
-                f"--{name} {getattr(columns, name)}: {corpus} is no item file and has no columns; "
-                "choose a tier with --tier, or give an .item file"
-            )
-
-
-def refuse_resources(resources: Resources, cluster: Cluster | None) -> None:
-    """Raises ValueError naming the option that cannot be."""
-    if cluster is not None and resources.threads is not None:
-        raise ValueError(f"--threads {resources.threads}: with --ray every shard has one; choose --shards")
-    if not 0 < resources.memory < float("inf"):
-        raise ValueError(f"--memory must be a number of GiB above 0, not {resources.memory:g}")
-    for option, value in (("--bootstrap", resources.replicates), ("--seed", resources.seed)):
-        if value < 0:
-            raise ValueError(f"{option} must be 0 or more, not {value}")
-    if resources.threads is not None and resources.threads < 1:
-        raise ValueError(f"--threads must be 1 or more, or not given for all cores, not {resources.threads}")
 
 
 def items_of(corpus: Path, utterances: list[Utterance], columns: ItemColumns) -> AbxItems:
