@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> dict:
                 if case in IN_FULL and size > args.most_in_full:
                     continue
                 for name, code in versions.items():
-                    if name == "unitdisc" or ("," not in case and case != BOUND):  # others know no commas
+                    if name == "unitdisc" or ("," not in case and case != BOUND):  # versions that know nothing of it
                         rows.append(measured(case, corpus, name, code, size, args.repeat))
                         print(rows[-1], file=sys.stderr)
     found = {"rows": rows, "intervals": args.intervals, **circumstances(threads=1, note=args.note)}

@@ -24,34 +24,39 @@ from unitdisc.encodings.unit_list_writer import UnitListWriter
 from unitdisc.sharding import WHOLE
 
 CODES, KINDS = 600, 512
+Work = Callable[[Path, int], None]  # on so many utterances in a folder
 STEP = 7_368_787  # a prime: places i * STEP modulo N are all places, in another order
 
 
 def main(argv: list[str] | None = None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--utterances", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--repeat", type=int, default=1, help="processes for each figure")
+    parser.add_argument("--repeat", type=int, default=3, help="processes for each figure")
     parser.add_argument("--folder", type=Path, help="where lists are written (default: that of temporary files)")
     parser.add_argument("--quick", action="store_true", help="seconds, to see that it runs")
     add_note_and_output(parser)
     args = parser.parse_args(argv)
     rows = []
     for number in [200, 400] if args.quick else args.utterances:
-        for name, work in (("written", write), ("opened", read)):
-            with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-                bound = write_bound if work is write else read_bound
-                if work is read:
-                    alone(write_bound, Path(folder), number)
-                turns = [
-                    [alone(each, Path(folder), number) for each in (bound, work)]  # one after the other
-                    for _ in range(args.repeat)
-                ]
-                bounds, works = zip(*turns)
-                rows.append({"utterances": number, "list": name, **medians(works)})
-                rows[-1] |= {"bound_seconds": spread(turn["cpu_seconds"] for turn in bounds)}
+        for name, bound, work in (("written", write_bound, write), ("opened", read_bound, read)):
+            turns = [turn(bound, work, number, args.folder) for _ in range(args.repeat)]
+            bounds, works = zip(*turns)
+            rows.append({"utterances": number, "list": name, **medians(works)})
+            rows[-1] |= {"bound_seconds": spread(each["cpu_seconds"] for each in bounds)}
     found = {"rows": rows, "codes": CODES, **circumstances(threads=1, note=args.note)}
     print(table(found))
     keep_result(found, args.output)
+    return found
+
+
+def turn(bound: Work, work: Work, number: int, home: Path | None) -> list[dict]:
+    """The bound and the work, one after the other, each in a folder of its own; what is read was written before."""
+    found = []
+    for each in (bound, work):
+        with tempfile.TemporaryDirectory(dir=home) as folder:
+            if work is read:
+                alone(write_bound, Path(folder), number)
+            found.append(alone(each, Path(folder), number))
     return found
 
 
@@ -60,7 +65,7 @@ def medians(works: Sequence[dict]) -> dict:
     return {name: spread(work[name] for work in works) for name in works[0]}
 
 
-def alone(work: Callable[[Path, int], None], folder: Path, number: int) -> dict:
+def alone(work: Work, folder: Path, number: int) -> dict:
     """What some work takes in a process of its own: megabytes, CPU seconds and seconds."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -72,7 +77,7 @@ def alone(work: Callable[[Path, int], None], folder: Path, number: int) -> dict:
     return found
 
 
-def measured(work: Callable[[Path, int], None], folder: Path, number: int, told) -> None:
+def measured(work: Work, folder: Path, number: int, told) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     cpu, wall = time.process_time(), time.perf_counter()
     work(folder, number)

@@ -81,6 +81,9 @@ def utterances_of(
     """The utterances in a sample: one, or those that are listed in what `unitdisc shards` packed."""
     if isinstance(sample, TarError):
         raise sample
+    if sample.again:
+        what = f"{path}: there is a second {sample.again[0]!r} beside the first, as of two samples of one name"
+        raise CorpusError(f"{what}; pack them under names of their own")
     kinds = contents_of(sample)
     kind = args.extension.lower() if args.extension else kinds[0]
     if kind not in kinds or (len(kinds) > 1 and not args.extension):

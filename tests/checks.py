@@ -14,14 +14,14 @@ class Checked(NamedTuple):
     problems: list[Problem]
 
 
-def hear(utterances: Sequence[Utterance], how: Listening) -> Checked:
+def checked_recordings(utterances: Sequence[Utterance], how: Listening) -> Checked:
     """Recordings; the good ones at the rates found."""
     found = check_recordings(UtteranceTable.of(utterances), how)
     rates = found.rates[found.good].tolist()
     return Checked(list(map(at_rate, good_of(utterances, found), rates)), found.problems)
 
 
-def look(utterances: Sequence[Utterance]) -> Checked:
+def checked_images(utterances: Sequence[Utterance]) -> Checked:
     """Line images."""
     found = check_images(UtteranceTable.of(utterances))
     return Checked(good_of(utterances, found), found.problems)

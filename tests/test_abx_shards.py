@@ -51,6 +51,13 @@ def test_shards_add_up_to_one_run(things, tmp_path, protocol, speaker, order):
     assert list(parts.table) == list(whole.table)
 
 
+def test_a_shard_may_have_nothing_to_count(tmp_path):
+    items, encodings = as_items(random_tokens(np.random.default_rng(0), "codes", count=9), tmp_path / "encodings")
+    whole = abx(items, encodings, "within")
+    more = whole.cells + 2
+    assert in_shards(items, encodings, tmp_path, list(range(1, more + 1)), "within", AbxProtocol()).error == whole.error
+
+
 @pytest.mark.parametrize("speaker", ["within", "across"])
 @pytest.mark.parametrize("contexts", [1, 40])
 def test_shards_have_about_the_same_to_do(speaker, contexts):

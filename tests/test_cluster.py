@@ -9,14 +9,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from processes import descendants
-from tiny import tree
+from tiny import listed, make_corpus, tree
 
 from unitdisc.data.features import Features
 from unitdisc.sharding import Shard
+from unitdisc.verbs import abx
 from unitdisc.verbs.cluster import Cluster, Work
 from unitdisc.verbs.encode import encode, features
 
@@ -55,8 +58,9 @@ def kill_a_worker(process: subprocess.Popen, begun: Callable[[], bool], killed: 
         if begun():
             busy = [pid for pid, line in descendants(process.pid).items() if line.startswith("ray::attempted")]
             for pid in busy[:1]:
-                os.kill(pid, signal.SIGKILL)
-                killed.append(pid)
+                with suppress(ProcessLookupError):  # it was quicker
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
         time.sleep(0.005)
 
 
@@ -90,6 +94,54 @@ class TestOnRay:
 def one_after_the_other(cluster: Cluster, work: Work, device: str | None, title: str, per_processor: int = 4):
     """As `done_on`, without a cluster."""
     return [work(shard, device) for shard in reversed(Shard(1, cluster.shards).siblings())]
+
+
+def test_workers_count_with_one_thread_and_draw_no_speakers(
+    unitdisc, tiny_corpus, tiny_encodings, tmp_path, monkeypatch
+):
+    def done_elsewhere(cluster, work, device, title, per_processor):
+        asked.append((work.func, work.args[1], device, per_processor))
+        return one_after_the_other(cluster, work, device, title)
+
+    def watched(*arguments, original=abx.abx_error, **options):
+        counted.append((options["threads"], options["replicates"]))
+        return original(*arguments, **options)
+
+    asked, counted = [], []
+    monkeypatch.setattr(abx, "done_on", done_elsewhere)
+    monkeypatch.setattr(abx, "abx_error", watched)
+    line = ["abx", tiny_encodings / "condition", tiny_corpus, "--context", "any", "--bootstrap", "7"]
+    assert unitdisc(*line, "--parts", tmp_path, "--ray", "auto", "--shards", "2").code == 0
+    assert asked[0][2:] == ("cpu", 1)
+    assert counted == [(1, 0)] * 4 + [(None, 7)] * 2  # two shards, within and across; then the sums
+
+
+def test_parts_that_the_machines_do_not_share_are_no_score(
+    unitdisc, tiny_corpus, tiny_encodings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(abx, "done_on", lambda *_, **__: [[], [], []])
+    line = ["abx", tiny_encodings / "condition", tiny_corpus, "--context", "any", "--parts", tmp_path, "--ray", "auto"]
+    found = unitdisc(*line)
+    assert found.code == 1
+    assert f"--parts {tmp_path}: must be the same folder on all machines of the cluster, but shard 1/3" in found.err
+
+
+def test_one_bad_file_of_a_cluster_is_left_out_and_a_bad_corpus_refused(unitdisc, tmp_path, monkeypatch):
+    """Though a shard has no other file."""
+    done = Mock(side_effect=one_after_the_other)
+    monkeypatch.setattr("unitdisc.verbs.encode.done_on", done)
+    utterances = listed(make_corpus(tmp_path / "corpus", 4))
+    Path(utterances[2].path).unlink()
+    line = ["features", tmp_path / "corpus" / "corpus.jsonl", tmp_path / "mfcc", "--trust", "--ray", "auto"]
+    found = unitdisc(*line, "--shards", "12")
+    assert found.code == 0 and "1 left out, 3 kept" in found.err
+    assert sorted(path.stem for path in (tmp_path / "mfcc").glob("*.npy")) == ["u00", "u01", "u03"]
+    for utterance in utterances:
+        Path(utterance.path).unlink(missing_ok=True)
+    line[2] = tmp_path / "none"
+    found = unitdisc(*line, "--shards", "12")
+    assert found.code == 1 and "4 of 4 utterances could not be encoded" in found.err
+    assert done.call_count == 2
 
 
 @pytest.mark.parametrize("shards", [1, 3])

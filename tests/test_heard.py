@@ -222,6 +222,8 @@ def test_a_trusted_file_whose_rate_nobody_knows_and_that_is_missing_is_left_out(
     assert made.code == 0
     assert f"{corpus[1].path}: no such file" in made.err
     assert f"1 left out, {len(corpus) - 1} kept" in made.err
+    shard = unitdisc("features", tmp_path / "corpus.jsonl", tmp_path / "shards", "--trust", "--shard", "1/2")
+    assert shard.code == 1 and f"{corpus[1].path}: no such file" in shard.err  # others might divide another corpus
 
 
 def test_a_list_is_trusted_no_further_than_it_goes(corpus, opened, tmp_path, unitdisc):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checks import look
+from checks import checked_images
 from manuscripts import HEIGHT, LINES, WIDTH, Written, alto, corners, draw_page, page_xml, with_line
 from PIL import Image, PngImagePlugin
 from sentences import is_said, read_sentences
@@ -240,7 +240,7 @@ def test_an_image_that_cannot_be_used_is_refused_in_a_sentence(unitdisc, corpus,
     assert said.code == 1
     [line] = [line for line in said.err.splitlines() if line.startswith("error: ")]
     assert is_said(f"error: lines.jsonl:2: {SENTENCES[case]}", line), line
-    good, [problem] = look(corpus)
+    good, [problem] = checked_images(corpus)
     assert good == [corpus[0], corpus[2]]
     assert is_said(SENTENCES[case], str(problem))
 

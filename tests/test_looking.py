@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checks import hear, look
+from checks import checked_images, checked_recordings
 from PIL import Image
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
@@ -83,7 +83,7 @@ SPOILT = {  # what is done to an image -> what is said of the file, or of the ut
 
 def test_good_lines_have_no_problems(tmp_path, manifest, lines):
     assert validate(manifest) == []
-    assert look(lines) == (lines, [])
+    assert checked_images(lines) == (lines, [])
     write_kaldi(tmp_path / "data", lines)
     assert [p for p in validate(tmp_path / "data") if p.severity == "error"] == []
 
@@ -92,7 +92,7 @@ def test_good_lines_have_no_problems(tmp_path, manifest, lines):
 def test_a_bad_image_is_named_and_the_rest_goes_on(tmp_path, manifest, lines, spoil):
     write_kaldi(tmp_path / "data", lines)
     spoil(Path(lines[1].path))
-    good, [problem] = look(lines)
+    good, [problem] = checked_images(lines)
     assert [utterance.id for utterance in good] == ["s1-a", "s2-c", "s2-d"]
     assert problem.file == lines[1].path
     assert problem.what.startswith(SPOILT[spoil])
@@ -108,7 +108,7 @@ def test_a_bad_part_of_an_image_spoils_no_other_part(lines):
     levels = np.asarray(Image.open(lines[2].path)).copy()
     levels[:, 150:251] = 99
     Image.fromarray(levels).save(lines[2].path)
-    good, [problem] = look(lines)
+    good, [problem] = checked_images(lines)
     assert [utterance.id for utterance in good] == ["s1-a", "s1-b", "s2-c"]
     assert problem.what == "s2-d is blank (all of one colour)"
 
@@ -128,14 +128,14 @@ def test_a_wrong_line_of_a_manifest_is_named(manifest):
 
 
 def test_strangers_are_refused_in_one_line(lines, recording):
-    assert look([*lines, recording]).good == lines
-    [problem] = look([*lines, recording]).problems
+    assert checked_images([*lines, recording]).good == lines
+    [problem] = checked_images([*lines, recording]).problems
     assert str(problem) == (
         f"{recording.path}: r is a recording where line images are wanted (1 of 5 are); "
         "set features.kind to that of recordings, such as 'mfcc', or leave them out"
     )
-    assert hear([*lines, recording], Listening(thorough=False)).good == [recording]
-    [problem] = hear([*lines, recording], Listening(thorough=False)).problems
+    assert checked_recordings([*lines, recording], Listening(thorough=False)).good == [recording]
+    [problem] = checked_recordings([*lines, recording], Listening(thorough=False)).problems
     assert str(problem) == (
         f"{lines[0].path}: s1-a is a line image where recordings are wanted (4 of 5 are); "
         "set features.kind to 'columns', or leave them out"
@@ -180,7 +180,7 @@ def test_an_unreadable_image_of_a_directory_is_still_listed_as_one(tmp_path, lin
     Path(lines[0].path).unlink()
     listed = read_kaldi(tmp_path / "data")
     assert all(utterance.is_image for utterance in listed)
-    good, [problem] = look(listed)
+    good, [problem] = checked_images(listed)
     assert good == lines[1:]
     assert problem.what == "no such file"
 

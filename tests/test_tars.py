@@ -82,10 +82,13 @@ def test_neighbours_of_one_name_are_a_sample(files, tmp_path):
     assert isinstance(found[0], Sample)
 
 
-def test_an_extension_that_comes_again_begins_another_sample(files, tmp_path):
-    names = {"a.json": "a.json", "a.wav": "a.wav", "./a.wav": "a.wav", "./a.json": "a.json"}
+def test_a_file_that_comes_again_is_told(files, tmp_path):
+    names = {"a.json": "a.json", "a.wav": "a.wav", "./a.wav": "a.wav", "b.wav": "a.wav"}
     found = list(samples(write_tar(tmp_path / "x.tar", {name: files[file] for name, file in names.items()})))
-    assert [(sample.key, list(sample.members)) for sample in found] == [("a", ["json", "wav"]), ("a", ["wav", "json"])]
+    assert [(sample.key, list(sample.members), sample.again) for sample in found] == [
+        ("a", ["json", "wav"], ("./a.wav",)),
+        ("b", ["wav"], ()),
+    ]
 
 
 def test_a_recording_in_a_tar_sounds_like_the_file(files, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from checks import hear
+from checks import checked_recordings
 
 from unitdisc.corpus import CorpusError, Interval, Utterance, at_rate
 from unitdisc.data.audio import read_audio, write_audio
@@ -319,7 +319,7 @@ def test_a_bad_recording_is_found_and_left_out(manifest, folder, utterances, fau
     path = Path(utterances[1].path)
     spoil(path)
     for thorough in (False, True):
-        good, problems = hear(utterances, Listening(thorough=thorough))
+        good, problems = checked_recordings(utterances, Listening(thorough=thorough))
         assert good == [utterances[0], utterances[2]]
         assert [(problem.severity, problem.file) for problem in problems] == [("error", str(path))]
         assert problems[0].what.startswith(what)
@@ -333,7 +333,7 @@ def test_all_bad_recordings_are_found_at_once(manifest, utterances):
     for utterance, fault in zip(utterances, ("truncated", "silent", "missing")):
         AUDIO_FAULTS[fault][0](Path(utterance.path))
     assert [problem.line for problem in validate(manifest)] == [1, 2, 3]
-    good, problems = hear(utterances, Listening(thorough=False))
+    good, problems = checked_recordings(utterances, Listening(thorough=False))
     assert (good, len(problems)) == ([], 3)
     line_of(manifest, 3, ticks="many")
     assert [problem.line for problem in validate(manifest)] == [1, 2, 3]
@@ -345,7 +345,9 @@ def test_a_recording_cut_off_late_is_found(tmp_path, suffix, thorough):
     path = tmp_path / f"long.{suffix}"
     soundfile.write(path, noise(20 * RATE), RATE)
     cut(path)
-    good, problems = hear([Utterance("long", str(path), "s", 20 * RATE, RATE)], Listening(thorough=thorough))
+    good, problems = checked_recordings(
+        [Utterance("long", str(path), "s", 20 * RATE, RATE)], Listening(thorough=thorough)
+    )
     assert (good, len(problems)) == ([], 1)
 
 
@@ -356,7 +358,7 @@ def test_what_is_silent_in_pieces_need_not_be_silent(tmp_path, monkeypatch, thor
     for name, wave in {"up": [0, 0.3], "down": [0.3, 0], "flat": [0.3, 0.3]}.items():
         write_audio(tmp_path / f"{name}.wav", np.repeat(wave, 100), RATE)
     steps = [Utterance(name, str(tmp_path / f"{name}.wav"), "s", 200, RATE) for name in ("up", "down", "flat")]
-    assert hear(steps, Listening(thorough=thorough)).good == steps[:2]
+    assert checked_recordings(steps, Listening(thorough=thorough)).good == steps[:2]
 
 
 def test_every_good_utterance_of_a_damaged_recording_is_kept(tmp_path):
@@ -364,7 +366,7 @@ def test_every_good_utterance_of_a_damaged_recording_is_kept(tmp_path):
     write_audio(path, noise(10 * RATE), RATE)
     cut(path)
     parts = [Utterance(f"u{second}", str(path), "s", RATE, RATE, second * RATE) for second in range(10)]
-    good, problems = hear(parts, Listening())
+    good, problems = checked_recordings(parts, Listening())
     assert [utterance.id for utterance in good] == ["u0", "u1", "u2", "u3"]
     assert len(problems) == 6
     for utterance in good:
@@ -373,7 +375,7 @@ def test_every_good_utterance_of_a_damaged_recording_is_kept(tmp_path):
 
 def test_damage_in_the_middle_takes_a_whole_reading(manifest, utterances):
     damaged(Path(utterances[1].path))
-    assert [problem.file for problem in hear(utterances, Listening()).problems] == [utterances[1].path]
+    assert [problem.file for problem in checked_recordings(utterances, Listening()).problems] == [utterances[1].path]
     assert [problem.line for problem in validate(manifest)] == [2]
 
 
@@ -381,13 +383,13 @@ def test_silence_before_speech_is_not_silence(utterances):
     wave = np.concatenate([np.zeros(RATE - 5), noise(5)])
     write_audio(Path(utterances[1].path), wave, RATE)
     for thorough in (False, True):
-        assert hear(utterances, Listening(thorough=thorough)) == (utterances, [])
+        assert checked_recordings(utterances, Listening(thorough=thorough)) == (utterances, [])
 
 
 def test_clipping_is_a_warning(manifest, utterances):
     write_audio(Path(utterances[1].path), 2.1 * noise(), RATE)  # 5 % are too loud
     assert said(validate(manifest))[0].startswith(f"warning corpus.jsonl:2 {utterances[1].path}: s1-b is clipped: 4.")
-    assert hear(utterances, Listening()).good == utterances
+    assert checked_recordings(utterances, Listening()).good == utterances
     write_audio(Path(utterances[1].path), 2 * noise(), RATE)
     assert validate(manifest) == []
 
@@ -406,15 +408,18 @@ def test_resampling_makes_other_rates_good(tmp_path, utterances):
     path = tmp_path / "slow.wav"
     write_audio(path, noise(8000), 8000)
     slow = Utterance("slow", str(path), "s", 8000, 8000, alignment={"phone": [Interval(0, 80, "a")]})
-    assert hear([*utterances, slow], Listening(RATE, thorough=False)).good == utterances
+    assert checked_recordings([*utterances, slow], Listening(RATE, thorough=False)).good == utterances
     for listed in (slow, at_rate(slow, RATE)):  # which counts at a rate the file does not have
-        assert hear([*utterances, listed], Listening(RATE, resample=True)) == ([*utterances, listed], [])
+        assert checked_recordings([*utterances, listed], Listening(RATE, resample=True)) == ([*utterances, listed], [])
         assert len(read_audio(listed, RATE, resample=True)) == RATE
 
 
 def test_good_utterances_have_a_rate(utterances):
     write_audio(Path(utterances[0].path), noise(), 8000)
-    assert hear([Utterance("u", utterances[0].path, "s", RATE)], Listening(thorough=False)).good[0].rate == 8000
+    assert (
+        checked_recordings([Utterance("u", utterances[0].path, "s", RATE)], Listening(thorough=False)).good[0].rate
+        == 8000
+    )
 
 
 def test_unlisted_segments_of_a_recording_are_listened_to_apart(tmp_path):
@@ -423,7 +428,7 @@ def test_unlisted_segments_of_a_recording_are_listened_to_apart(tmp_path):
     parts = [
         Utterance(f"u{second}", str(tmp_path / "long.wav"), "s", RATE, RATE, second * RATE) for second in (2, 1, 0)
     ]
-    good, problems = hear(parts, Listening(thorough=False))
+    good, problems = checked_recordings(parts, Listening(thorough=False))
     assert good == [parts[0], parts[2]]
     assert [problem.what for problem in problems] == ["u1 is silent"]
 
@@ -431,9 +436,12 @@ def test_unlisted_segments_of_a_recording_are_listened_to_apart(tmp_path):
 def test_pipes_are_heard_only_if_allowed(tmp_path, utterances):
     pipe = f"touch {tmp_path / 'ran'}; cat {utterances[0].path} |"
     piped = Utterance("s1-piped", pipe, "s1", RATE, RATE)
-    assert hear([*utterances, piped], Listening(thorough=False)).good == utterances
+    assert checked_recordings([*utterances, piped], Listening(thorough=False)).good == utterances
     assert not (tmp_path / "ran").exists()
-    assert hear([*utterances, piped], Listening(allow_pipes=True, thorough=False)).good == [*utterances, piped]
+    assert checked_recordings([*utterances, piped], Listening(allow_pipes=True, thorough=False)).good == [
+        *utterances,
+        piped,
+    ]
     write_kaldi(tmp_path / "piped", [piped])
     assert [problem.line for problem in validate(tmp_path / "piped")] == [1]
     assert validate(tmp_path / "piped", allow_pipes=True) == []
@@ -443,7 +451,7 @@ def test_the_order_and_number_of_workers_change_nothing(manifest, utterances):
     for utterance, fault in zip(utterances, ("truncated", "silent", "slow")):
         AUDIO_FAULTS[fault][0](Path(utterance.path))
     assert validate(manifest, workers=1) == validate(manifest, workers=4)
-    assert hear(utterances, Listening(workers=1, thorough=False)) == hear(
+    assert checked_recordings(utterances, Listening(workers=1, thorough=False)) == checked_recordings(
         utterances, Listening(workers=4, thorough=False)
     )
 

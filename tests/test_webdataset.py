@@ -129,11 +129,14 @@ def test_what_is_bad_is_said_and_left_out(tmp_path, capsys):
     assert [u.id for u in listed(tmp_path / "out" / "all.jsonl")] == ["e"]
 
 
-def test_two_samples_of_one_name_in_a_tar_are_not_taken_for_one(tmp_path):
-    files = {"a.flac": sound(), "./a.flac": sound(9000)}
-    write_tar(tmp_path / "raw" / "00.tar", files)
-    with pytest.raises(CorpusError, match="two utterances are called '00-a'"):
-        prepare(tmp_path / "raw", tmp_path / "out")
+def test_two_samples_of_one_name_in_a_tar_are_not_taken_for_one(tmp_path, capsys):
+    files = {"a.flac": sound(), "./a.flac": sound(9000), "b.flac": sound(), "c.txt": "x", "c.flac": sound()}
+    write_tar(tmp_path / "raw" / "00.tar", files | {"./c.txt": "y"})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    assert [u.id for u in listed(tmp_path / "out" / "all.jsonl")] == ["b"]
+    said = capsys.readouterr().err
+    assert "00.tar: there is a second './a.flac' beside the first" in said
+    assert "a second './c.txt' beside" in said
 
 
 def test_a_folder_without_tars_is_refused(tmp_path):

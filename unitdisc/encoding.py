@@ -34,6 +34,7 @@ def encode(
     source: dict,
     advance: Callable[[int], None],
     shard: Shard = WHOLE,
+    refuse: bool = True,
 ) -> list[str]:
     """Writes folder/POINT/ for every probe point; returns what could not be encoded, as messages.
 
@@ -41,8 +42,8 @@ def encode(
     shard: the share of the batches that is encoded. Utterances that are there already are left alone, unless their
     recording has changed since; batches are the same however often the run was interrupted and however many shards
     there are, so the result is too. While a batch is encoded, the next is read and the one before written.
-    Raises CorpusError if nothing of the share could be read, and FloatingPointError if the model makes anything of an
-    utterance that is no number.
+    Raises CorpusError if nothing of the share could be read, unless `refuse` is off, and FloatingPointError if the
+    model makes anything of an utterance that is no number.
     """
     stride = model.encoder.stride
     grid = signals.features.grid(stride, model.encoder.offset)
@@ -67,7 +68,8 @@ def encode(
             if there:
                 behind.do(partial(write_all, encode_batch(model, features, device), there))
             behind.do(partial(advance, len(group)))
-    refuse_nothing(problems, sum(map(len, groups)))
+    if refuse:
+        refuse_nothing(problems, sum(map(len, groups)))
     for writer in writers.values():
         writer.finish(share_of(shard, (utterances[i] for group in groups for i in group)))
     return problems
@@ -173,8 +175,12 @@ def encode_features(
     point: str,
     advance: Callable[[int], None],
     shard: Shard = WHOLE,
+    refuse: bool = True,
 ) -> list[str]:
-    """Writes plain features as encodings in `folder`; returns what could not be read, as messages."""
+    """Writes plain features as encodings in `folder`; returns what could not be read, as messages.
+
+    Raises CorpusError if nothing of the share could be read, unless `refuse` is off.
+    """
     utterances = shard.of(utterances)
     grid = features.grid()
     writer = EncodingsWriter(folder, {"point": point, **grid, "features": asdict(features)}, shard)
@@ -189,7 +195,8 @@ def encode_features(
                 scale = features.scale(utterance)
                 writer.write(Encoding(utterance.id, centres_in_ticks(len(frames), grid, scale), frames), scale == 1)
         advance(1)
-    refuse_nothing(problems, len(utterances))
+    if refuse:
+        refuse_nothing(problems, len(utterances))
     writer.finish(share_of(shard, utterances))
     return problems
 

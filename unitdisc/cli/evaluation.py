@@ -52,7 +52,7 @@ def abx(
     bootstrap: Annotated[int, typer.Option(help="draws of speakers that give the interval")] = 1000,
     seed: int = 0,
     threads: Threads = None,
-    memory: Annotated[float, typer.Option(help="GiB for frames and distances")] = 2.0,
+    memory: Annotated[float, typer.Option(help="GiB for frames and distances, of each shard")] = 2.0,
     cells: Annotated[Path | None, typer.Option(help="table of every cell to write, .csv or .csv.gz")] = None,
     frame_rate: FrameRate = None,
     output: Output = None,

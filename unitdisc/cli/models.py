@@ -107,6 +107,8 @@ def features(
     """Write plain features as encodings: the baseline of every comparison.
 
     Example: `unitdisc features data/test.jsonl exp/vq/encodings/test/mfcc`
+
+    Shared by several processes as `unitdisc encode` is: with `--shard I/N`, or `--ray`
     """
     from unitdisc.sharding import Shard
     from unitdisc.verbs.cluster import Cluster

@@ -57,6 +57,6 @@ Ray = Annotated[
     str | None, typer.Option("--ray", metavar="ADDRESS", help="work on a Ray cluster: its address, auto, or local")
 ]
 Shards = Annotated[
-    int | None, typer.Option("--shards", help="of the work for --ray (default: one or more per processor)")
+    int | None, typer.Option("--shards", help="of the work for --ray (default: four per processor or GPU; of abx one)")
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the result")]

@@ -122,9 +122,11 @@ class UtteranceTable(Sequence[Utterance]):
 
     def identities(self) -> Iterator[tuple[str, str | None, int]]:
         """Id, speaker and ticks of every utterance."""
-        columns = self.columns
-        for row in self.rows_in_turn():
-            yield columns.id(row), columns.speaker_names[columns.speakers[row]], columns.numbers["ticks"][row]
+        columns, names = self.columns, self.columns.speaker_names
+        speakers, ticks = np.frombuffer(columns.speakers, np.int32), np.frombuffer(columns.numbers["ticks"], np.int64)
+        for first in range(0, len(self), AT_ONCE):
+            rows = self.rows[first : first + AT_ONCE]
+            yield from zip(columns.ids(rows), map(names.__getitem__, speakers[rows].tolist()), ticks[rows].tolist())
 
     def speakers(self) -> list[str | None]:
         """Every speaker of the sequence once, in no order; None if some are not known."""
@@ -212,6 +214,11 @@ class Columns:
 
     def id(self, row: int) -> str:
         return self.text[self.ends[2 * row - 1] if row else 0 : self.ends[2 * row]].decode(*CODING)
+
+    def ids(self, rows: np.ndarray) -> list[str]:
+        ends, text = np.frombuffer(self.ends, np.int64), self.text
+        begins = np.where(rows > 0, ends[2 * rows - 1], 0)
+        return [text[begin:end].decode(*CODING) for begin, end in zip(begins.tolist(), ends[2 * rows].tolist())]
 
     def path(self, row: int) -> str:
         return self.text[self.ends[2 * row] : self.ends[2 * row + 1]].decode(*CODING)

@@ -44,6 +44,7 @@ class Sample:
 
     key: str
     members: dict[str, Member]  # what follows the key and a dot, in lower case -> file
+    again: tuple[str, ...] = ()  # files of a kind that was there already: it may be two samples of one name
 
 
 class Window(io.RawIOBase):
@@ -172,18 +173,15 @@ def members(path: Path) -> Iterator[Member]:
 def samples(path: Path, last_dot: bool = False) -> Iterator[Sample]:
     """What belongs together in a tar: neighbours of one name up to its first dot, by WebDataset's convention.
 
-    An extension that comes again begins another sample of that name.
     last_dot: names end at their last dot, as in lhotse's Shar. Raises TarError as `members` does.
     """
     named = ((*split_name(member.name, last_dot), member) for member in members(path))
     for key, group in groupby(((key, kind, member) for key, kind, member in named if key), key=lambda each: each[0]):
-        found = {}
+        found, again = {}, []
         for _, kind, member in group:
-            if kind in found:
-                yield Sample(key, found)
-                found = {}
-            found[kind] = member
-        yield Sample(key, found)
+            if found.setdefault(kind, member) is not member:
+                again.append(member.name)
+        yield Sample(key, found, tuple(again))
 
 
 def split_name(name: str, last_dot: bool = False) -> tuple[str, str]:

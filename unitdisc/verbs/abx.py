@@ -88,17 +88,17 @@ def abx(
     refuse_resources(resources, cluster)
     for path, option in ((output, "--output"), (cells, "--cells")):
         file_for_results(path, option)
-    opened, items, how = comparison.open()
+    opened, items, settings = comparison.open()
     typer.echo(title(comparison.protocol))
     if cluster is not None:
         work = partial(count_share, comparison, resources, parts)
         done = done_on(cluster, work, "cpu", "ABX", per_processor=1)
-        shard = Shard(1, len(done))  # any: the counts of all are there
+        shard = Shard(1, len(done))  # any, for the counts of all are there
     share = None if parts is None else comparison.share(shard, parts, opened)
     results, numbers, unfinished = {}, {}, None
     for speaker in SPEAKERS:
         try:
-            results[speaker] = compared(items, opened, speaker, comparison.protocol, resources, share)
+            results[speaker] = measured(items, opened, speaker, comparison.protocol, resources, share)
             numbers[speaker] = as_numbers(results[speaker])
             typer.echo(line(speaker, results[speaker]))
         except UnfinishedError as error:
@@ -106,6 +106,8 @@ def abx(
         except UnscorableError as error:
             numbers[speaker] = {"error": None, "why": str(error)}
             typer.echo(f"{speaker:8}not measured: {error}")
+    if unfinished is not None and cluster is not None:
+        raise ValueError(f"--parts {parts}: must be the same folder on all machines of the cluster, but {unfinished}")
     if unfinished is not None:
         typer.echo(str(unfinished))
         return
@@ -116,9 +118,9 @@ def abx(
         pairs = ", ".join(f"{a} {b} {100 * error:.1f}" for a, b, error in worst_pairs(result))
         typer.echo(f"most confused {speaker} speakers, in percent: {pairs}")
     if output is not None:
-        how |= {"abx": asdict(comparison.protocol), "bootstrap": resources.bootstrap()}
+        settings |= {"abx": asdict(comparison.protocol), "bootstrap": resources.bootstrap()}
         scored = {"abx": numbers, "encodings": str(comparison.encodings)}
-        write_json(output, scored | {"settings": how, "versions": versions()})
+        write_json(output, scored | {"settings": settings, "versions": versions()})
     if cells is not None:
         write_cells(cells, results)
 
@@ -129,7 +131,7 @@ def count_share(comparison: Comparison, resources: Resources, parts: Path, shard
     share, alone = comparison.share(shard, parts, opened), replace(resources, threads=1, replicates=0)
     for speaker in SPEAKERS:
         with suppress(UnscorableError):  # be it that others are not there yet; what cannot be measured is said once
-            compared(items, opened, speaker, comparison.protocol, alone, share)
+            measured(items, opened, speaker, comparison.protocol, alone, share)
     return []
 
 
@@ -141,7 +143,7 @@ def items_of(corpus: Path, utterances: list[Utterance], columns: ItemColumns) ->
         raise CorpusError(f"{corpus}: {error}") from error
 
 
-def compared(
+def measured(
     items: AbxItems, encodings, speaker: str, protocol: AbxProtocol, resources: Resources, share: Share | None
 ) -> AbxResult:
     """One ABX error, with progress."""

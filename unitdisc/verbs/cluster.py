@@ -22,7 +22,7 @@ class Cluster:
     """Where shards are done.
 
     address: of a Ray cluster; "auto" for the one that this machine is part of; "local" for this machine alone.
-    shards: how many; by default some for every processor, or GPU.
+    shards: how many; see `done_on`.
     """
 
     address: str

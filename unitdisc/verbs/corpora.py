@@ -87,7 +87,8 @@ def usable_places(
     if len(listed) and (listed.images() != features.images).all():
         raise CorpusError(f"{corpus}: nothing in it can be used: {other_kind(features)}")
     if trust:
-        found = believed(listed, features, allow_pipes)
+        alone = shard.is_whole and world_size() == 1
+        found = believed(listed, features, allow_pipes, strict or not alone)  # or each might divide another corpus
     elif features.images:
         found = check_images(listed)
     else:
@@ -139,23 +140,36 @@ def exchanged(own: Outcome) -> Outcome:
     return faults, rates
 
 
-def believed(listed: UtteranceTable, features: Features | Columns, allow_pipes: bool) -> Found:
-    """What the list says by itself; only recordings without a rate are opened."""
+def believed(listed: UtteranceTable, features: Features | Columns, allow_pipes: bool, strict: bool) -> Found:
+    """What the list says by itself; only recordings without a rate are opened, and with `strict` all must be."""
     good, rates, problems = of_kind(listed, features.images)
     rates = rates.copy()
     if not features.images:
-        for place in good[rates[good] == 0].tolist():
-            try:
-                rates[place] = audio_info(listed[place].path, allow_pipes).rate
-            except FileError as error:
-                problems = [*problems, Problem("error", error.file, None, error.what, error.cure)]
-        good = good[rates[good] > 0]
+        unknown = good[rates[good] == 0]
+        rates[unknown], unreadable = rates_in_headers(listed.take(unknown), allow_pipes, strict)
+        problems, good = problems + unreadable, good[rates[good] > 0]
         if not features.resample:
             right = rates[good] == features.rate
             wrong = good[~right].tolist()
             problems = problems + [other_rate(listed[place], int(rates[place]), features.rate) for place in wrong]
             good = good[right]
     return Found(good, rates, problems)
+
+
+def rates_in_headers(utterances: UtteranceTable, allow_pipes: bool, strict: bool) -> tuple[list[int], list[Problem]]:
+    """The rates of recordings, 0 of those that cannot be opened, and why. Raises FileError at the first if `strict`."""
+    found: dict[str, int] = {}
+    problems = []
+    for path in utterances.paths():
+        if path not in found:
+            try:
+                found[path] = audio_info(path, allow_pipes).rate
+            except FileError as error:
+                if strict:
+                    raise
+                found[path] = 0
+                problems.append(Problem("error", error.file, None, error.what, error.cure))
+    return [found[path] for path in utterances.paths()], problems
 
 
 def other_rate(utterance: Utterance, rate: int, wanted: int) -> Problem:

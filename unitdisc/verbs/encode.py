@@ -67,9 +67,9 @@ def write_share(
     shard: Shard,
     device: str,
 ) -> list[str]:
-    """As `write_points`, by a worker of a cluster."""
+    """As `write_points`, by a worker of a cluster, whose shares are judged together."""
     loaded = load(experiment_folder, usable_device(device))
-    return write_points(experiment_folder, loaded, utterances, folder, points, cache, allow_pipes, shard)
+    return write_points(experiment_folder, loaded, utterances, folder, points, cache, allow_pipes, shard, refuse=False)
 
 
 def write_points(
@@ -81,8 +81,12 @@ def write_points(
     cache: Path | None,
     allow_pipes: bool,
     shard: Shard = WHOLE,
+    refuse: bool = True,
 ) -> list[str]:
-    """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages."""
+    """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages.
+
+    refuse: raise CorpusError if nothing could be read.
+    """
     experiment, model = loaded
     signals = experiment.signals(experiment_folder, cache, allow_pipes)
     own = utterances
@@ -93,7 +97,7 @@ def write_points(
     source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
     source |= {"num_codes": getattr(model.bottleneck, "num_codes", None)}
     with console.progress("encoding", len(own)) as advance:
-        return encode_utterances(model, signals, utterances, folder, points, source, advance, shard)
+        return encode_utterances(model, signals, utterances, folder, points, source, advance, shard, refuse)
 
 
 def all_by_speakers_of(own: UtteranceTable, utterances: UtteranceTable) -> UtteranceTable:
@@ -125,8 +129,9 @@ def features(
     if cluster is None:
         problems = write_features(utterances, folder, options, cache, allow_pipes, shard)
     else:
-        work = partial(write_features, utterances, folder, options, cache, allow_pipes)
-        problems = list(chain(*done_on(cluster, work, "cpu", options.kind)))
+        work = partial(write_features_of_share, utterances, folder, options, cache, allow_pipes)
+        of_all = options.normalise == "global"  # every shard gathers statistics of the whole corpus
+        problems = list(chain(*done_on(cluster, work, "cpu", options.kind, per_processor=1 if of_all else 4)))
     say_left_out(problems, len(utterances) if shard.is_whole else None, strict)
 
 
@@ -137,16 +142,29 @@ def write_features(
     cache: Path | None,
     allow_pipes: bool,
     shard: Shard = WHOLE,
-    device: str = "cpu",
+    refuse: bool = True,
 ) -> list[str]:
-    """Writes plain features as encodings, on a CPU; returns what could not be read after all, as messages."""
+    """Writes plain features as encodings; returns and raises as `write_points` does."""
     none = Normaliser("none", {})
     raw = Signals(options, None, none, none, DiskCache(cache), allow_pipes)  # nothing is to be predicted
     own = shard.of(utterances)
     alike = all_by_speakers_of(own, utterances) if options.normalise == "speaker" else utterances
     signals = replace(raw, feature_normaliser=fit(options.normalise, raw.readable(alike)))
     with console.progress(options.kind, len(own)) as advance:
-        return encode_features(options, signals, utterances, folder, folder.resolve().name, advance, shard)
+        return encode_features(options, signals, utterances, folder, folder.resolve().name, advance, shard, refuse)
+
+
+def write_features_of_share(
+    utterances: UtteranceTable,
+    folder: Path,
+    options: Features | Columns,
+    cache: Path | None,
+    allow_pipes: bool,
+    shard: Shard,
+    device: str,
+) -> list[str]:
+    """As `write_features`, by a worker of a cluster, whose shares are judged together."""
+    return write_features(utterances, folder, options, cache, allow_pipes, shard, refuse=False)
 
 
 def say_left_out(problems: Sequence[str], total: int | None, strict: bool = False) -> None:

@@ -12,12 +12,14 @@ def tiled(groups: Groups, cells: np.ndarray, speaker: str, side: int) -> tuple[n
     own. One of more than `side` items is divided: columns into speakers that together have so many items, or one
     speaker; rows so that no block has more than side * side distances.
     """
+    if not len(cells):
+        return cells, np.zeros((0, 6), np.int64)
     whole = together(groups, speaker)
     column = columns_of(groups, whole, side)
     x, a, b = cells.T
     cells = cells[np.lexsort((b, a, x, column[a, 0], whole[a, 0]))]
     x, a = cells[:, 0], cells[:, 1]
-    starts = run_starts(whole[a, 0], column[a, 0]) if len(cells) else np.zeros(0, np.int64)
+    starts = run_starts(whole[a, 0], column[a, 0])
     blocks = []
     for start, stop in zip(starts, np.append(starts[1:], len(cells)), strict=True):
         first = a[start]
