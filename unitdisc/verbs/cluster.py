@@ -99,16 +99,18 @@ def gathered(ray: Any, tasks: Sequence[Any], title: str) -> list[list[str]]:
     with console.progress(title, len(tasks), "shards") as advance:
         while left:
             (task,), left = ray.wait(left, num_returns=1)
-            _, kind, refusal = result_of(ray, task)
+            _, kind, refusal = result_of(ray, task, len(tasks))
             if kind is not None:
                 raise kind(refusal)
             advance(1)
-    return [result_of(ray, task)[0] for task in tasks]
+    return [result_of(ray, task, len(tasks))[0] for task in tasks]
 
 
-def result_of(ray: Any, task: Any) -> tuple[list[str], type | None, str]:
+def result_of(ray: Any, task: Any, shards: int) -> tuple[list[str], type | None, str]:
     try:
         return ray.get(task)
     except ray.exceptions.RayError as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise OSError(f"a shard was given up after {RETRIES} retries ({reason}); run the same command again") from error
+        what = f"a shard was given up after {RETRIES} retries ({reason})"
+        cure = f"run the same command again, with --shards {shards}: what is done is not done again"
+        raise OSError(f"{what}; {cure}") from error
