@@ -154,3 +154,9 @@ def test_scripts(folder: str, allowed: set[str]):
 def test_scripts_are_no_packages():
     for folder in ("eval", "data_prep", "recipes"):
         assert not list((ROOT / folder).rglob("__init__.py"))
+
+
+def test_no_helper_of_tests_hides_a_script():
+    """Tests import both by their names."""
+    scripts = {path.name for folder in ("benchmarks", "eval", "data_prep") for path in (ROOT / folder).rglob("*.py")}
+    assert not scripts & {path.name for path in (ROOT / "tests").glob("*.py")}

@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from processes import descendants
+from process_tree import descendants
 from tiny import listed, make_corpus, tree
 
 from unitdisc.data.features import Features

@@ -14,7 +14,7 @@ JOBS = Path(__file__).parent.parent / "recipes" / "slurm"
 SRUN = """
 # As srun of SLURM: TERM ends it and kills (-9) the step, while USR1 is passed on to every process of the step.
 import os, signal, subprocess, sys
-from processes import descendants
+from process_tree import descendants
 
 step = subprocess.Popen([each for each in sys.argv[1:] if not each.startswith("--kill")])
 
