@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import RATE, listed, record, tree
+from tiny import RATE, listed, make_corpus, record, tree
 
 from unitdisc import encoding
 from unitdisc.corpus import CorpusError, Utterance
@@ -300,6 +300,34 @@ def test_a_shard_that_can_read_nothing_is_not_finished(verb, tiny_experiment, tm
         begin(Shard(2, 2))
     with pytest.raises(EncodingsError, match="its shards 2/2 are not finished"):
         Encodings.open(tmp_path / "x" / "projection")
+
+
+@pytest.mark.parametrize("verb", ["encode", "features"])
+def test_shards_that_saw_different_recordings_make_no_whole(verb, tiny_experiment, tmp_path):
+    """One could not read what the others could, and divided a shorter list: some utterances are nobody's."""
+    corpus = make_corpus(tmp_path / "corpus", 9)
+
+    def begin(folder, shard):
+        if verb == "encode":
+            encode(tiny_experiment, corpus, tmp_path / folder, ["projection"], device="cpu", shard=shard)
+        else:
+            features(corpus, tmp_path / folder / "projection", Features(rate=RATE, normalise="none"), shard=shard)
+
+    gone = tmp_path / "corpus" / "u03.wav"
+    begin("whole", WHOLE)
+    begin("shards", Shard(1, 3))
+    gone.rename(tmp_path / "elsewhere.wav")
+    begin("shards", Shard(2, 3))
+    (tmp_path / "elsewhere.wav").rename(gone)
+    told = "its 3 shards took shares of different utterances: .*; run all of them again"
+    with pytest.raises(EncodingsError, match=told):
+        begin("shards", Shard(3, 3))
+    with pytest.raises(EncodingsError, match=told):
+        Encodings.open(tmp_path / "shards" / "projection")
+    with pytest.raises(EncodingsError, match=told):
+        begin("shards", Shard(1, 3))
+    begin("shards", Shard(2, 3))
+    assert tree(tmp_path / "shards") == tree(tmp_path / "whole")
 
 
 class Full:

@@ -1,5 +1,6 @@
 """From a corpus to folders of encodings: what a trained model, or plain features, make of every utterance."""
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -70,8 +71,9 @@ def encode(
             behind.do(partial(advance, len(group)))
     if refuse:
         refuse_nothing(problems, sum(map(len, groups)))
+    all_there_are = divided(shard, utterances)
     for writer in writers.values():
-        writer.finish(share_of(shard, (utterances[i] for group in groups for i in group)))
+        writer.finish(share_of(shard, (utterances[i] for group in groups for i in group)), all_there_are)
     return problems
 
 
@@ -83,6 +85,16 @@ def shares_of(utterances: Sequence[Utterance], signals: Signals, shard: Shard) -
 def share_of(shard: Shard, utterances: Iterable[Utterance]) -> list[str] | None:
     """The utterances that a shard answers for; None if that is all there are."""
     return None if shard.is_whole else [utterance.id for utterance in utterances]
+
+
+def divided(shard: Shard, utterances: Sequence[Utterance]) -> str:
+    """A checksum of all utterances, of which a shard takes its share; none if that is all there are."""
+    if shard.is_whole:
+        return ""
+    found = hashlib.sha256()
+    for utterance in utterances:
+        found.update(f"{utterance.id}\0".encode("utf-8", "surrogatepass"))
+    return found.hexdigest()
 
 
 def ahead(read: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
@@ -181,11 +193,11 @@ def encode_features(
 
     Raises CorpusError if nothing of the share could be read, unless `refuse` is off.
     """
-    utterances = shard.of(utterances)
+    own = shard.of(utterances)
     grid = features.grid()
     writer = EncodingsWriter(folder, {"point": point, **grid, "features": asdict(features)}, shard)
     problems = []
-    for utterance in utterances:
+    for utterance in own:
         if not is_done([writer], utterance, features.frames_in(utterance)):
             try:
                 frames = signals.features_of(utterance)
@@ -196,8 +208,8 @@ def encode_features(
                 writer.write(Encoding(utterance.id, centres_in_ticks(len(frames), grid, scale), frames), scale == 1)
         advance(1)
     if refuse:
-        refuse_nothing(problems, len(utterances))
-    writer.finish(share_of(shard, utterances))
+        refuse_nothing(problems, len(own))
+    writer.finish(share_of(shard, own), divided(shard, utterances))
     return problems
 
 

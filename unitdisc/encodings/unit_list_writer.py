@@ -8,8 +8,8 @@ from threading import Lock
 from unitdisc.encodings.line_index import LineIndex
 from unitdisc.encodings.sorted_lines import SortedLines
 from unitdisc.encodings.unit_lines import line_at, lines_in, utterance_of
-from unitdisc.encodings.unit_lists import UNITS, all_lists, finished_lists
-from unitdisc.files import writing, written_aside
+from unitdisc.encodings.unit_lists import UNITS, all_lists, finished_lists, mark_of
+from unitdisc.files import write_text, writing, written_aside
 from unitdisc.sharding import Shard
 
 FARTHEST = 1 << 44  # bytes into a list
@@ -125,8 +125,11 @@ class UnitListWriter:
                 self.others.moved(everything, before)
         self.list.unlink(missing_ok=True)
 
-    def finish(self, share: Iterable[str] | None) -> None:
-        """Declares complete what is listed; share: the utterances of this shard, None for all."""
+    def finish(self, share: Iterable[str] | None, divided: str = "") -> None:
+        """Declares complete what is listed; share: the utterances of this shard, None for all.
+
+        divided: the checksum of all utterances, of which all shards must have taken their shares.
+        """
         wanted, complete = None if share is None else LineIndex(), True
         for utterance in share or ():
             complete &= self.own.find(utterance) is not None or self.keep(utterance)
@@ -136,7 +139,10 @@ class UnitListWriter:
             self.written.close()
             self.list.unlink(missing_ok=True)  # for all is in the list of everything
             self.part.unlink(missing_ok=True)
+            mark_of(self.list).unlink(missing_ok=True)
             return
+        if divided:
+            write_text(mark_of(self.list), divided)
         with SortedLines(self.folder, utterance_of) as lines:
             self.written.seek(0)
             for _, utterance, line in lines_in(self.written):

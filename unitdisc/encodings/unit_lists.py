@@ -3,11 +3,13 @@
     units.jsonl              all utterances; there is none while something is missing
     units.jsonl.part         those that an interrupted run came to
     units.jsonl.2-of-8       those of a shard that is finished
-    units.jsonl.2-of-8.part  those of a shard that is not
+    units.jsonl.2-of-8.of    the checksum of all utterances, of which the shard took its share
+    units.jsonl.2-of-8.part  those of a shard that is not finished
     units.jsonl.before       all that were there before shards began to write some of them again
 
 Shards know of each other by these files alone, each of which appears whole or has one writer; so they need no locks.
-Whichever shard finishes last puts their lists together; until somebody has, readers take them as they are.
+Whichever shard finishes last puts their lists together; until somebody has, readers take them as they are. Shards that
+divided different utterances, because one could not read what another could, make no whole.
 """
 
 import re
@@ -39,9 +41,34 @@ def finished_lists(folder: Path) -> list[Path]:
     before = [path for path in [folder / f"{UNITS}.before"] if path.exists()]
     for count in sorted({shard.count for shard in written}):
         own = [path for shard, path in written.items() if shard.count == count]
-        if len(own) == count and all(shard.count != count for shard in writing):
+        if len(own) == count and all(shard.count != count for shard in writing) and len({*map(divided, own)}) == 1:
             return [*before, *own]
     return [*before, *written.values()] if before and not writing else []
+
+
+def mark_of(path: Path) -> Path:
+    """Where it stands what a shard, whose list is at a path, took its share of."""
+    return path.with_name(f"{path.name}.of")
+
+
+def divided(path: Path) -> str | None:
+    """The checksum of what a shard took its share of; None if its list does not say."""
+    with suppress(FileNotFoundError):
+        return mark_of(path).read_text("utf-8")
+    return None
+
+
+def disagreement(folder: Path) -> str | None:
+    """Why the lists of all shards, though each is finished, have not all utterances together."""
+    written = shard_lists(folder, unfinished=False)
+    for count in {shard.count for shard in written}:
+        marks = {shard: divided(path) for shard, path in written.items() if shard.count == count}
+        if len(marks) == count and len({*marks.values()}) > 1:
+            return (
+                f"its {count} shards took shares of different utterances: a recording could not always be read, or the "
+                "corpus changed; run all of them again"
+            )
+    return None
 
 
 def all_lists(folder: Path) -> list[Path]:
@@ -55,6 +82,8 @@ def what_is_missing(folder: Path) -> str | None:
     """Why there is no list of all utterances, if somebody began one."""
     written = shard_lists(folder, unfinished=False)
     shards = written | shard_lists(folder, unfinished=True)
+    if why := disagreement(folder):
+        return why
     if shards:
         missing = [str(one) for one in max(shards, key=lambda one: one.count).siblings() if one not in written]
         return f"its shards {', '.join(missing[:5])}{', ...' * (len(missing) > 5)} are not finished; run them again"

@@ -8,6 +8,7 @@ import numpy as np
 
 from unitdisc.encodings.reading import Encoding, EncodingsError, read_settings
 from unitdisc.encodings.unit_list_writer import UnitListWriter
+from unitdisc.encodings.unit_lists import disagreement
 from unitdisc.files import write_json, written_aside
 from unitdisc.sharding import WHOLE, Shard
 
@@ -57,9 +58,15 @@ class EncodingsWriter:
         # last: were the codes written after it, those of before might pass for its own where this process is killed
         self.save_array(self.folder / f"{encoding.utterance}.npy", encoding.frames.astype(np.float32))
 
-    def finish(self, share: Iterable[str] | None = None) -> None:
-        """Declares the folder complete, or the share of a shard: its utterances."""
-        self.units.finish(share)
+    def finish(self, share: Iterable[str] | None = None, divided: str = "") -> None:
+        """Declares the folder complete, or the share of a shard: its utterances.
+
+        divided: the checksum of all utterances that shards have divided. Raises EncodingsError if it was not the same
+        for all, and what they have is not all there is.
+        """
+        self.units.finish(share, divided)
+        if share is not None and (why := disagreement(self.folder)):
+            raise EncodingsError(f"{self.folder}: {why}")
 
     def refuse_other(self, settings: dict) -> None:
         found = read_settings(self.folder)
