@@ -108,7 +108,7 @@ def features(
 
     Example: `unitdisc features data/test.jsonl exp/vq/encodings/test/mfcc`
 
-    Shared by several processes as `unitdisc encode` is: with `--shard I/N`, or `--ray`
+    Shared by four processes: the same with `--shard 1/4` to `--shard 4/4`; on a Ray cluster: with `--ray auto`
     """
     from unitdisc.sharding import Shard
     from unitdisc.verbs.cluster import Cluster
