@@ -8,6 +8,7 @@ import pytest
 
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, line_index, sorted_lines
 from unitdisc.encodings.unit_lines import utterance_of
+from unitdisc.encodings.unit_lists import disagreement, finished_lists
 from unitdisc.sharding import WHOLE, Shard
 
 SETTINGS = {"point": "bottleneck", "stride": 320, "offset": 160.0}
@@ -189,3 +190,17 @@ def test_a_shard_that_others_remain_of_is_not_forgotten(tmp_path):
         Encodings.open(tmp_path)
     other.finish("b")
     assert read(tmp_path) == {"a": 1, "b": 2}
+
+
+def test_a_list_of_before_does_not_make_up_for_shards_that_disagree(tmp_path):
+    """What is nobody's share may be in no list at all."""
+    (tmp_path / "units.jsonl.before").touch()
+    for index, mark in ((1, "x"), (2, "y")):
+        (tmp_path / f"units.jsonl.{index}-of-2").touch()
+        (tmp_path / f"units.jsonl.{index}-of-2.of").write_text(mark)
+    assert finished_lists(tmp_path) == []
+    assert "its 2 shards took shares of different utterances" in disagreement(tmp_path)
+    assert disagreement(tmp_path, 3) is None  # those of three are another matter
+    (tmp_path / "units.jsonl.2-of-2.of").write_text("x")
+    assert [path.name[12:] for path in finished_lists(tmp_path)] == ["before", "1-of-2", "2-of-2"]
+    assert disagreement(tmp_path) is None

@@ -1,6 +1,5 @@
 """From a corpus to folders of encodings: what a trained model, or plain features, make of every utterance."""
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.loading import stacked, whole_utterances
 from unitdisc.data.signals import Signals
+from unitdisc.data.table import UtteranceTable
 from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.model import UnitModel
 from unitdisc.sharding import WHOLE, Shard
@@ -71,9 +71,9 @@ def encode(
             behind.do(partial(advance, len(group)))
     if refuse:
         refuse_nothing(problems, sum(map(len, groups)))
-    all_there_are = divided(shard, utterances)
+    divided = checksum_of(utterances, shard)
     for writer in writers.values():
-        writer.finish(share_of(shard, (utterances[i] for group in groups for i in group)), all_there_are)
+        writer.finish(share_of(shard, (utterances[i] for group in groups for i in group)), divided)
     return problems
 
 
@@ -87,14 +87,9 @@ def share_of(shard: Shard, utterances: Iterable[Utterance]) -> list[str] | None:
     return None if shard.is_whole else [utterance.id for utterance in utterances]
 
 
-def divided(shard: Shard, utterances: Sequence[Utterance]) -> str:
-    """A checksum of all utterances, of which a shard takes its share; none if that is all there are."""
-    if shard.is_whole:
-        return ""
-    found = hashlib.sha256()
-    for utterance in utterances:
-        found.update(f"{utterance.id}\0".encode("utf-8", "surrogatepass"))
-    return found.hexdigest()
+def checksum_of(utterances: Sequence[Utterance], shard: Shard) -> str:
+    """Of all utterances, of which a shard takes its share; none if that is all there are."""
+    return "" if shard.is_whole else UtteranceTable.of(utterances).checksum()
 
 
 def ahead(read: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
@@ -209,7 +204,7 @@ def encode_features(
         advance(1)
     if refuse:
         refuse_nothing(problems, len(own))
-    writer.finish(share_of(shard, own), divided(shard, utterances))
+    writer.finish(share_of(shard, own), checksum_of(utterances, shard))
     return problems
 
 

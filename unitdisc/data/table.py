@@ -1,5 +1,7 @@
 """Utterances in little memory: a million take 130 MB instead of a gigabyte, and processes can share them."""
 
+import hashlib
+import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
@@ -113,7 +115,7 @@ class UtteranceTable(Sequence[Utterance]):
             return np.arange(len(self))
         if self.columns.in_order:
             return np.argsort(self.rows, kind="stable")
-        ids = [self.columns.id(row) for row in self.rows_in_turn()]
+        ids = self.columns.ids(self.rows)
         return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
 
     def column(self, name: str) -> np.ndarray:
@@ -127,6 +129,16 @@ class UtteranceTable(Sequence[Utterance]):
         for first in range(0, len(self), AT_ONCE):
             rows = self.rows[first : first + AT_ONCE]
             yield from zip(columns.ids(rows), map(names.__getitem__, speakers[rows].tolist()), ticks[rows].tolist())
+
+    def checksum(self) -> str:
+        """SHA-256 of the JSON list of every id, speaker and length."""
+        found, before = hashlib.sha256(b"["), b""
+        for first in range(0, len(self), AT_ONCE):
+            some = list(self[first : first + AT_ONCE].identities())
+            found.update(before + json.dumps(some)[1:-1].encode())
+            before = b", "
+        found.update(b"]")
+        return found.hexdigest()
 
     def speakers(self) -> list[str | None]:
         """Every speaker of the sequence once, in no order; None if some are not known."""

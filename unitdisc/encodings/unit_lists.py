@@ -13,6 +13,7 @@ divided different utterances, because one could not read what another could, mak
 """
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,11 +40,18 @@ def finished_lists(folder: Path) -> list[Path]:
         return [folder / UNITS]
     writing, written = shard_lists(folder, unfinished=True), shard_lists(folder, unfinished=False)
     before = [path for path in [folder / f"{UNITS}.before"] if path.exists()]
+    for own in complete(written):
+        if agree(own) and all(shard.count != len(own) for shard in writing):
+            return [*before, *own]
+    return [*before, *written.values()] if before and not writing and all(map(agree, complete(written))) else []
+
+
+def complete(written: Mapping[Shard, Path]) -> Iterator[list[Path]]:
+    """The lists of shards of one count, wherever all of them are finished."""
     for count in sorted({shard.count for shard in written}):
         own = [path for shard, path in written.items() if shard.count == count]
-        if len(own) == count and all(shard.count != count for shard in writing) and len({*map(divided, own)}) == 1:
-            return [*before, *own]
-    return [*before, *written.values()] if before and not writing else []
+        if len(own) == count:
+            yield own
 
 
 def mark_of(path: Path) -> Path:
@@ -58,15 +66,18 @@ def divided(path: Path) -> str | None:
     return None
 
 
-def disagreement(folder: Path) -> str | None:
-    """Why the lists of all shards, though each is finished, have not all utterances together."""
-    written = shard_lists(folder, unfinished=False)
-    for count in {shard.count for shard in written}:
-        marks = {shard: divided(path) for shard, path in written.items() if shard.count == count}
-        if len(marks) == count and len({*marks.values()}) > 1:
+def agree(lists: Iterable[Path]) -> bool:
+    """Whether the shards with these lists took their shares of the same utterances."""
+    return len({*map(divided, lists)}) == 1
+
+
+def disagreement(folder: Path, count: int | None = None) -> str | None:
+    """Why the lists of all shards (of so many), though each is finished, have not all utterances together."""
+    for own in complete(shard_lists(folder, unfinished=False)):
+        if count in (None, len(own)) and not agree(own):
             return (
-                f"its {count} shards took shares of different utterances: a recording could not always be read, or the "
-                "corpus changed; run all of them again"
+                f"its {len(own)} shards took shares of different utterances: a recording could not always be read, or "
+                "the corpus changed; run all of them again"
             )
     return None
 

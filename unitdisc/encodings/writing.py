@@ -65,7 +65,7 @@ class EncodingsWriter:
         for all, and what they have is not all there is.
         """
         self.units.finish(share, divided)
-        if share is not None and (why := disagreement(self.folder)):
+        if share is not None and (why := disagreement(self.folder, self.units.shard.count)):
             raise EncodingsError(f"{self.folder}: {why}")
 
     def refuse_other(self, settings: dict) -> None:

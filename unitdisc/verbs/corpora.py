@@ -143,7 +143,6 @@ def exchanged(own: Outcome) -> Outcome:
 def believed(listed: UtteranceTable, features: Features | Columns, allow_pipes: bool, strict: bool) -> Found:
     """What the list says by itself; only recordings without a rate are opened, and with `strict` all must be."""
     good, rates, problems = of_kind(listed, features.images)
-    rates = rates.copy()
     if not features.images:
         unknown = good[rates[good] == 0]
         rates[unknown], unreadable = rates_in_headers(listed.take(unknown), allow_pipes, strict)

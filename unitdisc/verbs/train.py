@@ -1,6 +1,5 @@
 """unitdisc train: from a corpus to an experiment."""
 
-import hashlib
 import json
 import random
 from collections.abc import Sequence
@@ -163,7 +162,7 @@ def description(corpus: Path, utterances: UtteranceTable, features: Features | C
         size = {"hours": round(sum(seconds.tolist()) / 3600, 4)}
     return {
         "path": str(corpus),
-        "checksum": checksum(utterances)[:16],
+        "checksum": utterances.checksum()[:16],
         "utterances": len(utterances),
         "speakers": len(utterances.speakers()),
         **size,
@@ -173,17 +172,6 @@ def description(corpus: Path, utterances: UtteranceTable, features: Features | C
 def with_order(options: dict, by_shard: bool) -> dict:
     """The options with how the corpus is read, where that was left to the corpus: it may not change on the way."""
     return {**options, "training": {**options.get("training", {}), "order": "shards" if by_shard else "random"}}
-
-
-def checksum(utterances: UtteranceTable) -> str:
-    """SHA-256 of the JSON list of every id, speaker and length."""
-    found, before = hashlib.sha256(b"["), b""
-    for first in range(0, len(utterances), 1024):
-        some = list(utterances[first : first + 1024].identities())
-        found.update(before + json.dumps(some)[1:-1].encode())
-        before = b", "
-    found.update(b"]")
-    return found.hexdigest()
 
 
 def check_same(experiment: Experiment, folder: Path) -> None:
