@@ -207,6 +207,7 @@ class Trainer:
         """
         if not batches:
             return
+        self.check_finite()
         held_out = evaluate(self.average.copy, (batch.to(self.device) for batch in batches))
         self.log.write(step=self.step, split="valid", losses=held_out.losses, metrics=held_out.metrics)
         found = alarms(held_out.metrics, held_out.num_codes)
