@@ -52,6 +52,24 @@ def computing(a_part: Part) -> Iterator[None]:
         _current.pop()
 
 
+_measured = [True]
+
+
+def is_measured() -> bool:
+    """Whether anybody will look at the metrics of what is being computed."""
+    return _measured[-1]
+
+
+@contextmanager
+def measuring(wanted: bool) -> Iterator[None]:
+    """Tells the models whether their metrics are wanted. Every process must be told the same."""
+    _measured.append(wanted)
+    try:
+        yield
+    finally:
+        _measured.pop()
+
+
 def world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 

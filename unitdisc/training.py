@@ -20,7 +20,7 @@ from unitdisc.alarms import alarms
 from unitdisc.batch import Batch
 from unitdisc.checkpoints import RunningAverage
 from unitdisc.compiling import compile_log_prob
-from unitdisc.distributed import Agreement, Part, computing, mean_over_processes, rank, world_size
+from unitdisc.distributed import Agreement, Part, computing, mean_over_processes, measuring, rank, world_size
 from unitdisc.held_out import evaluate
 from unitdisc.log import Log
 from unitdisc.model import ModelOutput, UnitModel
@@ -160,14 +160,16 @@ class Trainer:
         self.model.train()
         set_rate(self.optimiser, self.options.rate_at(self.step))
         self.optimiser.zero_grad(set_to_none=True)
-        output = self.gradients(model, batch)
+        logged = (self.step + 1) % self.options.log_every == 0 or self.step + 1 in (1, self.options.steps)
+        with measuring(logged):
+            output = self.gradients(model, batch)
         settle(self.optimiser)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
         self.optimiser.step()
         self.step += 1
         self.average.update(self.step)
         self.loss = output.loss
-        if self.step % self.options.log_every == 0 or self.step in (1, self.options.steps):
+        if logged:
             self.check_finite()
             losses = means(output.losses)
             self.log.write(
