@@ -15,7 +15,7 @@ CONDITIONS, REPEATS, DIM, CODES = 5, 5, 3, 16
 
 
 def main() -> None:
-    persistent.CONDITIONS, persistent.TRIED = 2, 4
+    persistent.LAUNCHED = 2 * REPEATS
     for name, (options, batch, temperature) in CASES.items():
         decoder, condition, uniform = made(options, batch)
         expected = decoder.sample_with_torch(condition, uniform, temperature)

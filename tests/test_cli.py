@@ -377,7 +377,7 @@ def test_processes_work_together_whatever_their_device(places, monkeypatch, devi
     def join(device: str) -> str:
         raise JoinedError
 
-    monkeypatch.setattr(verb, "start_processes", join)
+    monkeypatch.setattr(verb, "processes", join)
     with pytest.raises(JoinedError):
         verb.train("small", places.corpus, places.here / "new", device=device)
 

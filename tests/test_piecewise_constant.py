@@ -21,7 +21,6 @@ from unitdisc.bottlenecks.segmentation import (
     viterbi,
     viterbi_path,
 )
-from unitdisc.bottlenecks.segmentation.batches import in_step, viterbi_in_step
 from unitdisc.bottlenecks.segmentation.calibration import Bracket, bracket
 
 SWITCH_COSTS = (0.0, 0.3, 1.0, 2.5, np.inf)
@@ -270,22 +269,6 @@ def test_batches_are_solved_as_packed_sequences():
     found = calibrate(costs, mask, 9)
     assert torch.equal(found.codes, viterbi(costs, mask, found.switch_cost))
     assert found.segments == calibrated(evaluation(rows, lengths), 9).segments
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 10**6), st.booleans(), st.sampled_from(SWITCH_COSTS))
-def test_all_utterances_in_step_give_what_the_loops_give(seed, whole, switch_cost):
-    """The way of the GPU, frame after frame for the whole batch, chooses the same codes, ties included."""
-    random = torch.Generator().manual_seed(seed)
-    frames, num_codes = (int(torch.randint(1, size, (), generator=random)) for size in (12, 5))
-    costs = torch.rand(3, frames, num_codes, generator=random)
-    costs = (4 * costs).floor() if whole else costs
-    mask = padding_mask(torch.randint(0, frames + 1, (3,), generator=random), frames)
-    assert torch.equal(viterbi_in_step(costs, mask, switch_cost), viterbi(costs, mask, switch_cost))
-    if mask.any():
-        cost, segments = in_step(costs, mask)(switch_cost)
-        expected = evaluation(costs[mask].numpy(), mask.sum(1).numpy())(switch_cost)
-        assert (pytest.approx(cost), segments) == expected
 
 
 def test_everything_public_is_named():

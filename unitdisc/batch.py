@@ -1,6 +1,6 @@
 """One padded minibatch: everything the models know about the data."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 import torch
@@ -37,12 +37,17 @@ class Batch:
         return [replace(self, **{name: pieces[i] for name, pieces in tensors.items()}) for i in range(parts)]
 
     def to(self, device: torch.device | str) -> "Batch":
+        """On a device; a GPU is not waited for if the memory is pinned."""
+        return self.changed(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "Batch":
+        """In memory that a GPU copies from by itself; DataLoader asks for it."""
+        return self.changed(Tensor.pin_memory)
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """With every tensor changed."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        moved = {
-            name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-            for name, value in values.items()
-        }
-        return Batch(**moved)
+        return Batch(**{name: change(value) if isinstance(value, Tensor) else value for name, value in values.items()})
 
 
 def padding_mask(lengths: Tensor, size: int) -> Tensor:

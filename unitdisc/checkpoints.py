@@ -73,14 +73,16 @@ def paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*.pt"))
 
 
-def random_state() -> dict:
+def random_state(device: torch.device) -> dict:
+    """Of the CPU, and of the device that is trained on if it is a GPU: no other GPU is touched."""
     state = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
     return state
 
 
-def restore_random_state(state: dict) -> None:
+def restore_random_state(state: dict, device: torch.device) -> None:
+    """What `random_state` gave; of a run that goes on elsewhere the device's numbers begin anew, as its seed has them."""
     torch.set_rng_state(state["cpu"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
+    if "cuda" in state and device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)

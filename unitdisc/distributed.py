@@ -51,6 +51,24 @@ def computing(a_part: Part) -> Iterator[None]:
         _current.pop()
 
 
+_measured = [True]
+
+
+def is_measured() -> bool:
+    """Whether anybody will look at the metrics of what is being computed."""
+    return _measured[-1]
+
+
+@contextmanager
+def measuring(wanted: bool) -> Iterator[None]:
+    """Tells the models whether their metrics are wanted. Every process must be told the same."""
+    _measured.append(wanted)
+    try:
+        yield
+    finally:
+        _measured.pop()
+
+
 def world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
@@ -214,14 +232,55 @@ def start_processes(device: str | None = None) -> str:
     """Joins the processes that `torchrun` started, if it did; returns the device of this one.
 
     device: "cpu" or "cuda" (default: a GPU if there is one); under torchrun every process has a GPU of its own.
+    Raises ValueError if there is none for this one.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return device
-    on_gpu = device.startswith("cuda")
+    if not device.startswith("cuda"):
+        if not dist.is_initialized():
+            dist.init_process_group("gloo")
+        return device
+    own = own_gpu(device)
+    torch.cuda.set_device(own)  # before anything is made on a GPU: it would be made on the first one
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if on_gpu else "gloo")
-    if on_gpu:
-        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-        torch.cuda.set_device(device)
-    return device
+        dist.init_process_group("nccl", device_id=own)
+    return str(own)
+
+
+def own_gpu(device: str) -> torch.device:
+    """The GPU of this process, by its place among those that torchrun started on this machine.
+
+    Raises ValueError if there is none, or if all are told to use the same.
+    """
+    if device != "cuda":
+        raise ValueError(f"--device {device}: under torchrun every process has a GPU of its own; give cuda, or no device")
+    place, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if place >= there:
+        processes = os.environ.get("LOCAL_WORLD_SIZE", "?")
+        raise ValueError(
+            f"{processes} processes on this machine, but {there} GPU{'s'[: there != 1]} that they can see, and each "
+            f"needs its own: start torchrun with --nproc-per-node {max(there, 1)}, or give --device cpu"
+        )
+    return torch.device("cuda", place)
+
+
+@contextmanager
+def processes(device: str | None = None) -> Iterator[str]:
+    """As `start_processes`, and takes leave of the others in the end, if it was here that they were joined.
+
+    Not after an error: who waits for others that are gone may wait for long.
+    """
+    alone = world_size() == 1
+    own = start_processes(device)
+    try:
+        yield own
+    except KeyboardInterrupt:  # which all have agreed to
+        leave_processes(alone)
+        raise
+    leave_processes(alone)
+
+
+def leave_processes(alone_before: bool) -> None:
+    if alone_before and world_size() > 1:
+        dist.destroy_process_group()

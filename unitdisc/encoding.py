@@ -1,7 +1,7 @@
 """From a corpus to folders of encodings: what a trained model, or plain features, make of every utterance."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -19,7 +19,7 @@ from unitdisc.data.loading import stacked, whole_utterances
 from unitdisc.data.signals import Signals
 from unitdisc.data.table import UtteranceTable
 from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
-from unitdisc.model import UnitModel
+from unitdisc.model import PROBE_POINTS, UnitModel
 from unitdisc.sharding import WHOLE, Shard
 
 FRAMES_IN_A_BATCH = 20_000
@@ -67,7 +67,7 @@ def encode(
         for group, (features, there, bad) in zip(groups, ahead(read, groups)):
             problems += bad
             if there:
-                behind.do(partial(write_all, encode_batch(model, features, device), there))
+                behind.do(partial(write_all, encode_batch(model, features, device, points), there))
             behind.do(partial(advance, len(group)))
     if refuse:
         refuse_nothing(problems, sum(map(len, groups)))
@@ -149,12 +149,15 @@ def features_of(
 
 @torch.inference_mode()
 def encode_batch(
-    model: UnitModel, features: list[np.ndarray], device: torch.device
+    model: UnitModel, features: list[np.ndarray], device: torch.device, wanted: Collection[str] = PROBE_POINTS
 ) -> tuple[dict, np.ndarray, np.ndarray]:
-    """All probe points {name: [B, T, *]}, codes [B, T] or None, and lengths [B], as arrays."""
+    """Probe points {name: [B, T, *]}, codes [B, T] or None, and lengths [B], as arrays.
+
+    wanted: the points that are given back; the others would be copied from a GPU for nothing.
+    """
     lengths = torch.tensor([len(frames) for frames in features])
     points, codes, lengths = model.probe_points(stacked(features).to(device), lengths.to(device))
-    arrays = {name: frames.float().cpu().numpy() for name, frames in points.items()}
+    arrays = {name: frames.float().cpu().numpy() for name, frames in points.items() if name in wanted}
     return arrays, None if codes is None else codes.cpu().numpy(), lengths.cpu().numpy()
 
 

@@ -1,5 +1,6 @@
 """Adam as models ask for it: weights that learn faster than others, and rows of weights that were put elsewhere."""
 
+import torch
 from torch import nn
 from torch.optim import Adam
 
@@ -30,9 +31,11 @@ def settle(optimiser: Adam) -> None:
             if rows is None:
                 continue
             weight.replaced = None
+            chosen = rows[:, None]
             if weight.grad is not None:
-                weight.grad[rows] = 0
+                weight.grad.masked_fill_(chosen, 0)
             if weight in optimiser.state:
                 state = optimiser.state[weight]
-                state["exp_avg"][rows] = 0
-                state["exp_avg_sq"][rows] = state["exp_avg_sq"].mean(0)
+                state["exp_avg"].masked_fill_(chosen, 0)
+                squares = state["exp_avg_sq"]
+                squares.copy_(torch.where(chosen, squares.mean(0), squares))

@@ -1,5 +1,9 @@
-"""Training: one loop, the same on one process or several, that can be stopped anywhere and resumed bit for bit."""
+"""Training: one loop, the same on one process or several, that can be stopped anywhere and resumed.
 
+On a CPU a resumed run ends in the same bits; on a GPU it does not, for there sums are added in any order.
+"""
+
+import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,15 +20,24 @@ from unitdisc.alarms import alarms
 from unitdisc.batch import Batch
 from unitdisc.checkpoints import RunningAverage
 from unitdisc.compiling import compile_log_prob
-from unitdisc.distributed import Agreement, Part, computing, mean_over_processes, rank, share_of_count, world_size
+from unitdisc.distributed import (
+    Agreement,
+    Part,
+    computing,
+    mean_over_processes,
+    measuring,
+    rank,
+    share_of_count,
+    world_size,
+)
 from unitdisc.held_out import evaluate
 from unitdisc.log import Log
 from unitdisc.model import ModelOutput, UnitModel
 from unitdisc.optimiser import adam, set_rate, settle
+from unitdisc.precision import PRECISIONS, deterministic, has_tf32, multiply_in
 from unitdisc.stopping import interruptible
 from unitdisc.weights import weights
 
-PRECISIONS = ("float32", "bfloat16")
 ORDERS = ("auto", "random", "shards")
 
 
@@ -34,6 +47,13 @@ class TrainingOptions:
 
     gradient_accumulation takes less memory and changes the result by rounding alone; but batch norm, the constraint and
     pooled units of `piecewise-vq`, the warm-up of `pca` and `diversity` see one part at a time.
+
+    precision: "bfloat16" multiplies in 16 bits (autocast); "tf32" lets a GPU round factors to 10 bits of mantissa, and on
+    a CPU, or a GPU from before NVIDIA's Ampere, is "float32". The bottleneck, losses and weights have 32 bits in each.
+
+    On a CPU a run that was stopped and resumed gives the same bits as one that was not. On a GPU it does not: sums are
+    made by atomic additions, in any order. `deterministic` asks torch for kernels that add in one order, which are
+    slower; where there is none, it stops at the first step. Not tried on a GPU.
 
     compile fuses what the decoder does beside its matrix products, to rounding; the first step takes a minute or more.
     It is for GPUs, where it was not measured: on a CPU a step takes longer with it.
@@ -54,8 +74,9 @@ class TrainingOptions:
     log_every: int = 100
     workers: int = 0  # processes that prepare batches
     order: str = "auto"  # "random", "shards" (read from beginning to end), or by shards if all of the corpus is in tars
-    precision: str = "float32"  # or "bfloat16": of products in encoder and decoder (autocast); all else in 32 bits
+    precision: str = "float32"  # of products in encoder and decoder; or "tf32" or "bfloat16", see above
     compile: bool = False  # the decoder in training, by torch.compile: Triton on a GPU, C++ on a CPU
+    deterministic: bool = False  # on a GPU: only kernels that give the same bits every time
 
     def __post_init__(self):
         for name, known in (("order", ORDERS), ("precision", PRECISIONS)):
@@ -95,6 +116,7 @@ class Trainer:
         self.folder = folder
         self.device = torch.device(device)
         self.progress = progress
+        self.set_up_device()
         self.model = build().to(self.device)
         self.average = RunningAverage(self.model, build().to(self.device), options.average_decay)
         if options.compile:
@@ -104,6 +126,15 @@ class Trainer:
         self.symptoms: set[str] = set()  # of collapse, at the last validation
         torch.manual_seed(options.seed + 1)  # every process draws from this stream; see unitdisc.distributed
         self.resume()
+
+    def set_up_device(self) -> None:
+        """Before anything is made there."""
+        multiply_in(self.options.precision)
+        if self.options.precision == "tf32" and not has_tf32(self.device):
+            self.progress.say(f"training.precision = tf32 is float32 on {self.device}, which has no TF32")
+        if self.device.type == "cuda":
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be deterministic
+            deterministic(self.options.deterministic)
 
     def run(
         self,
@@ -138,14 +169,16 @@ class Trainer:
         self.model.train()
         set_rate(self.optimiser, self.options.rate_at(self.step))
         self.optimiser.zero_grad(set_to_none=True)
-        output = self.gradients(model, batch)
+        logged = (self.step + 1) % self.options.log_every == 0 or self.step + 1 in (1, self.options.steps)
+        with measuring(logged):
+            output = self.gradients(model, batch)
         settle(self.optimiser)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
         self.optimiser.step()
         self.step += 1
         self.average.update(self.step)
         self.loss, self.norm = output.loss, norm
-        if self.step % self.options.log_every == 0 or self.step in (1, self.options.steps):
+        if logged:
             self.check_finite()
             losses = means(output.losses)
             self.log.write(
@@ -163,10 +196,10 @@ class Trainer:
     def gradients(self, model: nn.Module, batch: Batch) -> ModelOutput:
         """Leaves the gradients of a step's batch, computed whole or in parts; gives its losses and metrics."""
         parts = self.options.gradient_accumulation
-        state, outputs = checkpoints.random_state() if parts > 1 else None, []
+        state, outputs = checkpoints.random_state(self.device) if parts > 1 else None, []
         for index, piece in enumerate(self.parts_of(batch)):
             if index:
-                checkpoints.restore_random_state(state)
+                checkpoints.restore_random_state(state, self.device)
             alone = index < parts - 1 and world_size() > 1
             with computing(Part(index, parts)), model.no_sync() if alone else nullcontext():
                 with self.precision():
@@ -224,7 +257,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "average": weights(self.average.copy),
             "optimiser": self.optimiser.state_dict(),
-            "random": checkpoints.random_state(),
+            "random": checkpoints.random_state(self.device),
         }
         save_weights(self.average.copy)
         checkpoints.save(self.folder / "checkpoints", self.step, state)
@@ -237,7 +270,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.average.copy.load_state_dict(state["average"], strict=False)  # what only training needs is the model's
         self.optimiser.load_state_dict(state["optimiser"])
-        checkpoints.restore_random_state(state["random"])
+        checkpoints.restore_random_state(state["random"], self.device)
         self.step = state["step"]
         self.progress.say(f"Resuming at step {self.step}.")
 

@@ -3,12 +3,13 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from unitdisc.bottlenecks.base import OnHost
 from unitdisc.distributed import part
 
 
-class Temperature(nn.Module):
+class Temperature(OnHost):
     """max(lowest, initial * decay ^ steps), the schedule of Jang et al. (2017); its steps are its own training calls.
 
     Raises ValueError unless initial >= lowest > 0 and 0 < decay <= 1.
@@ -26,7 +27,7 @@ class Temperature(nn.Module):
         self.register_buffer("steps", torch.tensor(0))
 
     def forward(self) -> Tensor:
-        """The temperature of this call: a scalar."""
+        """The temperature of this call: a scalar, on the CPU."""
         temperature = (self.initial * (self.steps * math.log(self.decay)).exp()).clamp(min=self.lowest)
         if self.training and part().is_last:
             self.steps += 1

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from unitdisc.bottlenecks.base import BottleneckOutput
+from unitdisc.bottlenecks.base import BottleneckOutput, OnHost, measured
 from unitdisc.distributed import mean_over_processes, normal, part, uniform
 
 
-class Sparse(nn.Module):
+class Sparse(OnHost):
     """A wide linear layer of which the `active` greatest values of every frame are kept; the others become 0.
 
     Unlike an L1 penalty it has no weight to tune, and a decoder with greater weights does not get round it. Over the
@@ -31,17 +31,22 @@ class Sparse(nn.Module):
         chosen = torch.zeros_like(frames, dtype=torch.bool).scatter(-1, kept, True)
         if self.training and part().is_last:
             self.steps += 1
-        used = (chosen & mask[..., None]).any(1).any(0).to(frames.dtype)  # by any frame of this process
         return BottleneckOutput(
             latents=frames * chosen,
             projected=frames,
-            metrics={"hidden_units_used": (mean_over_processes(used) > 0).sum()},
+            metrics=measured(lambda: {"hidden_units_used": used(chosen, mask).sum()}),
         )
 
     def kept(self) -> int:
         """How many values of a frame are kept by now."""
         left = max(0.0, 1 - int(self.steps) / self.warmup_steps) if self.warmup_steps else 0.0
         return self.active + round(left * (self.dim - self.active))
+
+
+def used(chosen: Tensor, mask: Tensor) -> Tensor:
+    """Which hidden units any frame of any process has: [B, T, D], [B, T] -> [D]."""
+    own = (chosen & mask[..., None]).any(1).any(0).float()
+    return mean_over_processes(own) > 0
 
 
 class Denoising(nn.Module):

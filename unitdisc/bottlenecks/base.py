@@ -1,12 +1,13 @@
-"""What every bottleneck takes and gives back."""
+"""What every bottleneck takes and gives back, and what keeps a GPU from being waited for on the way."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from unitdisc.distributed import rows_of_all
+from unitdisc.distributed import is_measured, rows_of_all
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,33 @@ class Bottleneck(Protocol):
 
     def __call__(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
         """encoded: [B, T, C]; mask: [B, T], False in the padding; count: as of `masked_mean`."""
+
+
+class OnHost(nn.Module):
+    """A module of which the buffers in `on_host` stay on the CPU, wherever the rest is: to read them is no wait.
+
+    They are small numbers that decide what is done next, such as how many steps there were.
+    """
+
+    on_host: ClassVar[Sequence[str]] = ("steps",)
+
+    def _apply(self, change: Callable[[Tensor], Tensor], *arguments: object, **options: object) -> Self:
+        """What `to`, `cuda` and all like them go through."""
+        kept = {name: self._buffers[name] for name in self.on_host}
+        super()._apply(change, *arguments, **options)
+        self._buffers.update(kept)
+        return self
+
+
+def measured(metrics: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The metrics, where somebody will look at them: to count codes is to wait for a GPU."""
+    return metrics() if is_measured() else {}
+
+
+def rows_inside(mask: Tensor, *frames: Tensor | None) -> list[Tensor | None]:
+    """Of several [B, T, ...] the rows inside a mask [B, T]: [N, ...] of each. A GPU is waited for once, not each time."""
+    index = mask.flatten().nonzero().squeeze(1)
+    return [None if each is None else each.flatten(0, 1).index_select(0, index) for each in frames]
 
 
 def straight_through(frames: Tensor, quantised: Tensor) -> Tensor:

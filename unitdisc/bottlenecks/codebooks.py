@@ -78,11 +78,11 @@ class MovingAverageCodebook(nn.Module):
 
     def place(self, chosen: Tensor, frames: Tensor, generator: torch.Generator) -> None:
         """Restarts the chosen codes on random frames, their statistics as if they were of average use."""
-        if chosen.any() and len(frames):
+        if len(frames):
             average = self.counts.mean()
-            drawn = draw(frames, int(chosen.sum()), generator)
-            self.counts[chosen] = average
-            self.sums[chosen] = average * drawn
+            drawn = drawn_for(chosen, frames, generator)
+            self.counts.copy_(torch.where(chosen, average, self.counts))
+            self.sums.copy_(torch.where(chosen[:, None], average * drawn, self.sums))
 
     def start(self, centroids: Tensor, sizes: Tensor) -> None:
         """Begins from centroids [K, D] and the number of frames [K] of each."""
@@ -95,7 +95,7 @@ class GradientCodebook(nn.Module):
     """Codes learned by gradient from their distance to the frames assigned to them (van den Oord et al., 2017).
 
     Whatever steps the optimiser can read off the codes how fast they learn (`rate_factor`), and which of them were put
-    elsewhere since it last looked (`replaced`, [K] or None).
+    elsewhere since it last looked (`replaced`, [K], perhaps none; or None).
     """
 
     training_only = ("counts",)
@@ -118,9 +118,9 @@ class GradientCodebook(nn.Module):
         """Counts how often codes are used; idle ones restart on random frames."""
         self.counts.lerp_(counts_of(codes, self.counts), 1 - self.decay)
         chosen = idle(self.counts)
-        if self.restart and chosen.any() and len(frames):
-            self.vectors[chosen] = draw(frames, int(chosen.sum()), generator)
-            self.counts[chosen] = self.counts.mean()
+        if self.restart and len(frames):
+            self.vectors.copy_(torch.where(chosen[:, None], drawn_for(chosen, frames, generator), self.vectors))
+            self.counts.copy_(torch.where(chosen, self.counts.mean(), self.counts))
             self.vectors.replaced = chosen
 
     @torch.no_grad()
@@ -136,7 +136,8 @@ CODEBOOKS = {"moving-average": MovingAverageCodebook, "gradient": GradientCodebo
 
 def counts_of(codes: Tensor, like: Tensor) -> Tensor:
     """How many frames every code has, in a tensor like another: [N], [K] -> [K]."""
-    return torch.bincount(codes, minlength=len(like)).to(like)
+    counts = torch.zeros(len(like), dtype=codes.dtype, device=codes.device)  # not bincount: a GPU would be waited for
+    return counts.scatter_add_(0, codes, torch.ones_like(codes)).to(like)
 
 
 def sums_of(frames: Tensor, codes: Tensor, like: Tensor) -> Tensor:
@@ -150,6 +151,16 @@ def sums_of(frames: Tensor, codes: Tensor, like: Tensor) -> Tensor:
 def idle(counts: Tensor) -> Tensor:
     """Which codes are hardly used any more: [K] -> [K] bool."""
     return counts < IDLE_SHARE * counts.mean()
+
+
+def drawn_for(chosen: Tensor, frames: Tensor, generator: torch.Generator) -> Tensor:
+    """A frame drawn for every chosen code, in their order, and any for the others: [K], [N, D] -> [K, D].
+
+    How many are chosen need not be known: the first so many draws are the same, however many follow.
+    """
+    drawn = torch.randint(len(frames), (len(chosen),), generator=generator).to(frames.device)
+    places = (chosen.cumsum(0) - 1).clamp(min=0)
+    return frames[drawn[places]]
 
 
 def draw(frames: Tensor, number: int, generator: torch.Generator) -> Tensor:

@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 
 from unitdisc.batch import masked_mean
-from unitdisc.bottlenecks.base import BottleneckOutput
+from unitdisc.bottlenecks.base import BottleneckOutput, measured
 from unitdisc.distributed import normal
 
 
@@ -51,7 +51,7 @@ class Gaussian(nn.Module):
             latents=latents,
             projected=mean,
             losses={"kl": self.kl_weight * masked_mean(kl.clamp(min=self.free_nats) - self.free_nats, mask, count)},
-            metrics={"bits_per_latent": masked_mean(kl.detach(), mask, count) / math.log(2)},
+            metrics=measured(lambda: {"bits_per_latent": masked_mean(kl.detach(), mask, count) / math.log(2)}),
         )
 
 

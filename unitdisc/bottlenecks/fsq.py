@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from unitdisc.bottlenecks.base import BottleneckOutput, perplexity, straight_through
+from unitdisc.bottlenecks.base import BottleneckOutput, measured, perplexity, straight_through
 from unitdisc.bottlenecks.joint import joint_codes, joint_size
 
 SLACK = 1e-3  # the outermost levels stay within the reach of tanh
@@ -38,7 +38,7 @@ class FSQ(nn.Module):
             latents=straight_through(bounded, rounded) / half,
             projected=frames,
             codes=codes,
-            metrics={"perplexity": perplexity(codes[mask])},
+            metrics=measured(lambda: {"perplexity": perplexity(codes[mask])}),
         )
 
     def bound(self, frames: Tensor) -> Tensor:

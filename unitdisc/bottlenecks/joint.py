@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from unitdisc.bottlenecks.base import perplexity
+from unitdisc.bottlenecks.base import measured, perplexity
 from unitdisc.bottlenecks.quantiser import Quantised
 
 LARGEST = 2**31 - 1  # what a folder of encodings, and most tools that read codes, can hold
@@ -40,4 +40,5 @@ def joined(parts: Sequence[Quantised], quantised: Tensor, mask: Tensor, num_code
     if any(part.warm for part in parts):
         return Quantised(quantised, None, losses, metrics, warm=True)
     codes = joint_codes([part.codes for part in parts], [num_codes] * len(parts))
-    return Quantised(quantised, codes, losses, metrics | {"perplexity": perplexity(codes[mask])}, warm=False)
+    metrics |= measured(lambda: {"perplexity": perplexity(codes[mask])})
+    return Quantised(quantised, codes, losses, metrics, warm=False)

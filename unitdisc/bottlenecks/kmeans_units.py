@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from unitdisc.bottlenecks.base import BottleneckOutput, perplexity, straight_through
+from unitdisc.bottlenecks.base import BottleneckOutput, measured, perplexity, straight_through
 from unitdisc.bottlenecks.codebooks import CodebookOptions
 from unitdisc.bottlenecks.quantiser import Quantiser
 from unitdisc.bottlenecks.segmentation import nearest
@@ -37,5 +37,5 @@ class KMeans(nn.Module):
             latents=encoded if found.warm else straight_through(encoded, found.quantised),
             projected=encoded,
             codes=found.codes,
-            metrics={} if found.warm else {"perplexity": perplexity(found.codes[mask])},
+            metrics={} if found.warm else measured(lambda: {"perplexity": perplexity(found.codes[mask])}),
         )

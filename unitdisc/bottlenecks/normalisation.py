@@ -20,10 +20,14 @@ class MaskedBatchNorm(nn.Module):
         """frames: [B, T, C], mask: [B, T] -> [B, T, C]."""
         mean, variance = self.mean, self.variance
         if self.training:
-            valid = frames[mask]
-            count = sum_with_gradient(valid.new_tensor(float(len(valid))))
-            mean = sum_with_gradient(valid.sum(0)) / count
-            variance = sum_with_gradient((valid - mean).square().sum(0)) / count
+            count = sum_with_gradient(mask.sum().to(frames.dtype))
+            mean = sum_with_gradient(sum_inside(frames, mask)) / count
+            variance = sum_with_gradient(sum_inside((frames - mean).square(), mask)) / count
             self.mean.lerp_(mean.detach(), self.momentum)
             self.variance.lerp_(variance.detach(), self.momentum)
         return (frames - mean) / (variance + self.epsilon).sqrt()
+
+
+def sum_inside(frames: Tensor, mask: Tensor) -> Tensor:
+    """The sum of the frames inside the mask: [B, T, C], [B, T] -> [C]. Not frames[mask], which a GPU is waited for."""
+    return torch.where(mask[..., None], frames, 0).flatten(0, 1).sum(0)

@@ -1,13 +1,13 @@
 """Principal component analysis (Pearson, 1901) as a bottleneck: the classical baseline among the continuous ones."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from unitdisc.bottlenecks.base import BottleneckOutput
+from unitdisc.bottlenecks.base import BottleneckOutput, OnHost
 from unitdisc.distributed import part, rows_of_all
 
 
-class PCA(nn.Module):
+class PCA(OnHost):
     """Projects on the directions of greatest variance; they are learned from the first steps and then stay.
 
     For the first `warmup_steps` training steps mean and covariance of the frames are gathered, and the directions

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unitdisc.bottlenecks.base import BottleneckOutput
-from unitdisc.bottlenecks.codebooks import CodebookOptions
+from unitdisc.bottlenecks.base import BottleneckOutput, OnHost, measured
+from unitdisc.bottlenecks.codebooks import CodebookOptions, counts_of
 from unitdisc.bottlenecks.quantiser import distances
 from unitdisc.bottlenecks.segmentation import exact_path, merged_path, viterbi, viterbi_path
 from unitdisc.bottlenecks.segmentation.batches import packed_batch, unpacked
@@ -36,7 +36,7 @@ SOLVERS: dict[str, Solver] = {
 }
 
 
-class PiecewiseVQ(VQ):
+class PiecewiseVQ(OnHost, VQ):
     """VQ whose codes change so many times per second, or per 100 columns of a line image, and in between stay the same.
 
     frame_rate: frames per second that come from the encoder, or, of line images, frames_per_100_columns.
@@ -47,6 +47,8 @@ class PiecewiseVQ(VQ):
     squared: whether a frame costs its squared distance to a code, or the distance.
     pooling: the decoder and the codes see the mean of the frames of a unit, so that gradients reach all of them alike.
     """
+
+    on_host = ("switch_cost", "calibrations")
 
     def __init__(
         self,
@@ -89,13 +91,15 @@ class PiecewiseVQ(VQ):
         output = super().forward(encoded, mask, count)
         if output.codes is None:
             return output
-        changes = ((output.codes[:, 1:] != output.codes[:, :-1]) & mask[:, 1:]).sum()
-        places = mean_over_processes(mask[:, 1:].sum().to(encoded.dtype)).clamp(min=1)
-        metrics = {
+        return replace(output, metrics={**output.metrics, **measured(lambda: self.metrics(output.codes, mask))})
+
+    def metrics(self, codes: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        changes = ((codes[:, 1:] != codes[:, :-1]) & mask[:, 1:]).sum()
+        places = mean_over_processes(mask[:, 1:].sum().to(self.project.weight.dtype)).clamp(min=1)
+        return {
             f"units_per_{self.per}": changes / places * self.frame_rate,
-            "switch_cost": self.switch_cost.clone(),
+            "switch_cost": self.switch_cost.clone().to(mask.device),
         }
-        return replace(output, metrics={**output.metrics, **metrics})
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
@@ -116,13 +120,15 @@ class PiecewiseVQ(VQ):
         costs = self.priced(costs)
         if not self.training:
             return viterbi(costs, mask, float(self.switch_cost))
-        rows, lengths = rows_of_all(costs[mask]).cpu().numpy(), rows_of_all(mask.sum(1)).cpu().numpy()
+        own = mask.cpu()
+        rows = rows_of_all(costs.flatten(0, 1)[own.flatten().nonzero().squeeze(1).to(costs.device)]).cpu().numpy()
+        lengths = rows_of_all(mask.sum(1)).cpu().numpy()
         segments = self.wanted(lengths)
         found = calibrated(evaluation(rows, lengths), segments, near=float(self.switch_cost))
         self.remember(found)
         path = SOLVERS[self.solver](rows, lengths, segments, found.switch_cost)
         first = lengths[: rank() * len(mask)].sum()  # the frames of the other processes come before
-        return unpacked(path.codes[first : first + int(mask.sum())], mask)
+        return unpacked(path.codes[first : first + int(own.sum())], own).to(costs.device)
 
     def priced(self, squared: Tensor) -> Tensor:
         """What a frame costs, given its squared distance."""
@@ -137,7 +143,7 @@ class PiecewiseVQ(VQ):
     def remember(self, found: Calibration) -> None:
         """Averages the switch costs of the latest batches."""
         self.calibrations += 1
-        latest = torch.as_tensor(found.switch_cost).to(self.switch_cost)
+        latest = torch.tensor(found.switch_cost, dtype=self.switch_cost.dtype)
         self.switch_cost.lerp_(latest, 1 / min(int(self.calibrations), MEMORY))
 
     def pool(self, frames: Tensor, codes: Tensor, mask: Tensor) -> Tensor:
@@ -148,5 +154,5 @@ class PiecewiseVQ(VQ):
         begins[:, 1:] = (codes[:, 1:] != codes[:, :-1]) | ~mask[:, 1:]
         runs = begins.flatten().cumsum(0) - 1  # [B * T] padding frames are runs of their own
         flat = frames.flatten(0, 1)
-        sums = flat.new_zeros(int(runs[-1]) + 1, flat.shape[1]).index_add_(0, runs, flat)
-        return (sums / runs.bincount()[:, None])[runs].view_as(frames)
+        sums = torch.zeros_like(flat).index_add_(0, runs, flat)  # more than there are runs: how many is not asked
+        return (sums / counts_of(runs, flat[:, 0]).clamp(min=1)[:, None])[runs].view_as(frames)

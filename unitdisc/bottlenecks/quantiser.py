@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from unitdisc.batch import masked_mean
-from unitdisc.bottlenecks.base import perplexity
+from unitdisc.bottlenecks.base import OnHost, measured, perplexity, rows_inside
 from unitdisc.bottlenecks.centroids import kmeans, kmeans_again
 from unitdisc.bottlenecks.codebooks import CODEBOOKS, CodebookOptions, counts_of, idle
 from unitdisc.bottlenecks.reservoir import Reservoir
@@ -24,7 +24,7 @@ class Quantised:
     warm: bool  # still warming up: nothing is quantised yet
 
 
-class Quantiser(nn.Module):
+class Quantiser(OnHost):
     """Gives every frame a code, and moves the codes to where the frames are.
 
     For the first `warmup_steps` training steps frames pass as they are; then k-means over the latest frames places
@@ -47,7 +47,7 @@ class Quantiser(nn.Module):
         """frames: [B, T, D]; mask: [B, T], False in the padding; assign: costs [B, T, K], mask -> codes [B, T]."""
         if int(self.steps) < self.options.warmup_steps:
             if self.training:
-                self.learn(frames[mask], None)
+                self.learn(*rows_inside(mask, frames.detach(), None))
             weights = list(self.codebook.parameters())  # their loss is weightless, not absent: see DDP
             losses = {"codebook": 0.0 * weights[0].sum()} if weights else {}
             return Quantised(frames, None, losses, {}, warm=True)
@@ -58,11 +58,13 @@ class Quantiser(nn.Module):
         if to_frames is not None:
             losses["codebook"] = masked_mean(to_frames.mean(-1), mask, count)
         if self.training:
-            self.learn(frames[mask], codes[mask])
-        metrics = {
-            "perplexity": perplexity(codes[mask]),  # of this batch: no more than it has frames
-            "codes_used": (~idle(self.usage)).float().sum(),  # of the latest 1 / (1 - decay) batches
-        }
+            self.learn(*rows_inside(mask, frames.detach(), codes))
+        metrics = measured(
+            lambda: {
+                "perplexity": perplexity(codes[mask]),  # of this batch: no more than it has frames
+                "codes_used": (~idle(self.usage)).float().sum(),  # of the latest 1 / (1 - decay) batches
+            }
+        )
         return Quantised(quantised, codes, losses, metrics, warm=False)
 
     @torch.no_grad()

@@ -1,13 +1,16 @@
 """A reservoir: an even sample of all frames that passed, without keeping them all (Algorithm R; Vitter, 1985)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from unitdisc.bottlenecks.base import OnHost
 
 
-class Reservoir(nn.Module):
+class Reservoir(OnHost):
     """Keeps some of the frames that pass until it is emptied. Only training needs it, and is resumed with it."""
 
     training_only = ("frames", "seen")
+    on_host = ("seen",)
 
     def __init__(self, capacity: int, dim: int):
         super().__init__()

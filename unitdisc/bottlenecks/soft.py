@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.annealing import Temperature
-from unitdisc.bottlenecks.base import BottleneckOutput, perplexity
+from unitdisc.bottlenecks.base import BottleneckOutput, measured, perplexity
+from unitdisc.bottlenecks.normalisation import sum_inside
 from unitdisc.distributed import sum_with_gradient
 
 
@@ -49,7 +50,7 @@ class Soft(nn.Module):
         latents = self.weights(logits, temperature) @ self.codebook
         codes = logits.argmax(-1).masked_fill(~mask, 0)
         losses = {"diversity": self.diversity * divergence_from_uniform(logits, mask)} if self.diversity else {}
-        metrics = {"perplexity": perplexity(codes[mask]), "temperature": temperature}
+        metrics = measured(lambda: {"perplexity": perplexity(codes[mask]), "temperature": temperature.to(frames)})
         return BottleneckOutput(latents=latents, projected=frames, codes=codes, losses=losses, metrics=metrics)
 
     def logits(self, frames: Tensor) -> Tensor:
@@ -67,7 +68,6 @@ class Soft(nn.Module):
 
 def divergence_from_uniform(logits: Tensor, mask: Tensor) -> Tensor:
     """KL(mean of softmax(logits) over the frames of all processes || uniform) in nats: [B, T, K], [B, T] -> scalar."""
-    shares = logits[mask].softmax(-1)
-    count = sum_with_gradient(shares.new_tensor(float(len(shares)))).clamp(min=1)
-    mean = sum_with_gradient(shares.sum(0)) / count
+    count = sum_with_gradient(mask.sum().to(logits.dtype)).clamp(min=1)
+    mean = sum_with_gradient(sum_inside(logits.softmax(-1), mask)) / count
     return math.log(logits.shape[-1]) - torch.special.entr(mean).sum()

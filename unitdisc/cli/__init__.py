@@ -51,3 +51,10 @@ def main() -> None:
         from unitdisc.console import fail
 
         fail(str(error))
+    except (RuntimeError, MemoryError) as error:
+        from unitdisc.console import fail
+        from unitdisc.verbs.devices import cure_of  # which imports torch
+
+        if (sentence := cure_of(error)) is None:
+            raise
+        fail(sentence)

@@ -88,14 +88,18 @@ class Attempts(Dataset):
             return error
 
 
-def batches(dataset: CropBatches, first: int, last: int, workers: int) -> Iterator[Batch]:
+def batches(dataset: CropBatches, first: int, last: int, workers: int, pinned: bool = False) -> Iterator[Batch]:
     """The batches of steps first to last - 1, prepared by worker processes if there are any.
 
+    pinned: in memory that a GPU copies from while the host goes on; for that there must be a GPU.
     Raises CorpusError naming the file if a recording went bad since it was checked.
     """
     own = torch.Generator()  # or the loader would draw a seed from the stream that training draws from
     steps = range(first, last)
-    for batch in DataLoader(Attempts(dataset), batch_size=None, sampler=steps, num_workers=workers, generator=own):
+    loader = DataLoader(
+        Attempts(dataset), batch_size=None, sampler=steps, num_workers=workers, generator=own, pin_memory=pinned
+    )
+    for batch in loader:
         if isinstance(batch, CorpusError):
             raise batch
         yield batch

@@ -5,9 +5,12 @@ what one of its threads writes for another to read lies in global memory, with a
 through the caches once per step and program: few streams are limited by that, many by the products.
 
 Not run on a GPU: tests interpret it on a CPU, and compile it for one. `sample_checked` therefore tries it out first.
+How fast it is, beside torch, is not known.
 """
 
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -17,11 +20,10 @@ import triton.language as tl
 from torch import Tensor
 
 from unitdisc.decoders.causal import GatedLayer, steps_per_condition
-from unitdisc.decoders.wavenet import WaveNet
+from unitdisc.decoders.wavenet import WaveNet, nothing
 
 ROWS = 16  # streams of a program: what a matrix unit takes at least
-CONDITIONS = 50  # latents of a launch, as their projections for all layers are kept: a second of sound
-TRIED = 64  # steps, at least, that are drawn both ways before the kernel is trusted
+LAUNCHED = 1000  # steps of a launch, about: some seconds at most, after which progress is told and Ctrl-C heard
 
 
 @dataclass(frozen=True)
@@ -54,29 +56,75 @@ def fits(decoder: WaveNet) -> bool:
     return square and codes >= 16 and codes & (codes - 1) == 0
 
 
-def sample_checked(decoder: WaveNet, condition: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """As `sample_on_gpu`, if its first steps are those of torch; if they are not, warns and draws with torch.
+_trusted: dict[tuple, bool] = {}  # what `sample_checked` found, by GPU and sizes: once in a process
 
-    A rounding may part the two, but not most streams so early.
+
+def sample_checked(
+    decoder: WaveNet,
+    condition: Tensor,
+    uniform: Tensor,
+    temperature: float,
+    tick: Callable[[int, int], None] = nothing,
+) -> Tensor:
+    """As `sample_on_gpu`, if what it draws first is what torch draws; if it is not, warns and draws with torch.
+
+    Tried once in a process, for every GPU and size of decoder. What has too few steps for that is drawn by torch.
     """
     repeats = steps_per_condition(uniform.shape[1], condition.shape[1])
-    tried = -(-TRIED // repeats)
-    begin = condition[:, :tried], uniform[:, : tried * repeats], temperature
-    if not fits(decoder) or uniform.shape[1] <= begin[1].shape[1]:
-        return decoder.sample_with_torch(condition, uniform, temperature)
+    tried = conditions_tried(decoder, repeats)
+    if not fits(decoder) or condition.shape[1] <= tried:
+        return decoder.sample_with_torch(condition, uniform, temperature, tick)
+    kind = kind_of(decoder)
+    if kind not in _trusted:
+        problem = difference(decoder, condition[:, :tried], uniform[:, : tried * repeats], temperature)
+        _trusted[kind] = problem is None
+        if problem is not None:
+            said = f"samples are drawn by torch: the kernel for GPUs fails ({problem})"
+            warnings.warn(said, stacklevel=2)
+    draw = sample_on_gpu if _trusted[kind] else WaveNet.sample_with_torch
+    return draw(decoder, condition, uniform, temperature, tick)
+
+
+def conditions_tried(decoder: WaveNet, repeats: int) -> int:
+    """Latents whose steps take more than one launch, and lead more than once round every layer's ring of inputs."""
+    longest_ring = max(layer.reach + 1 for layer in decoder.stack.layers)
+    return max(conditions_launched(repeats), -(-longest_ring // repeats)) + 1
+
+
+def conditions_launched(repeats: int) -> int:
+    """Latents of a launch."""
+    return max(1, LAUNCHED // repeats)
+
+
+def kind_of(decoder: WaveNet) -> tuple:
+    """What the kernel is compiled for."""
+    shapes = [tuple(weight.shape) for weight in decoder.parameters()]
+    delays = [tuple(layer.delays) for layer in decoder.stack.layers]
+    return str(decoder.start.device), *shapes, *delays
+
+
+def difference(decoder: WaveNet, condition: Tensor, uniform: Tensor, temperature: float) -> str | None:
+    """How the kernel's samples differ from torch's; None if most streams are the same: a rounding may part some."""
     try:
-        same = (sample_on_gpu(decoder, *begin) == decoder.sample_with_torch(*begin)).all(1)
-        if 2 * int(same.sum()) >= len(same):
-            return sample_on_gpu(decoder, condition, uniform, temperature)
-        problem = f"{len(same) - int(same.sum())} of {len(same)} streams differ"
+        found = sample_on_gpu(decoder, condition, uniform, temperature)
     except Exception as error:  # whatever Triton's compiler or this GPU makes of it, torch can draw
-        problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    warnings.warn(f"samples are drawn by torch, many times slower: the kernel for GPUs fails ({problem})", stacklevel=2)
-    return decoder.sample_with_torch(condition, uniform, temperature)
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    same = (found == decoder.sample_with_torch(condition, uniform, temperature)).all(1)
+    different = len(same) - int(same.sum())
+    return f"{different} of {len(same)} streams differ" if 2 * different > len(same) else None
 
 
-def sample_on_gpu(decoder: WaveNet, condition: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """As `compiled.sample_codes`, to rounding. Raises ValueError if S is not a multiple of L."""
+def sample_on_gpu(
+    decoder: WaveNet,
+    condition: Tensor,
+    uniform: Tensor,
+    temperature: float,
+    tick: Callable[[int, int], None] = nothing,
+) -> Tensor:
+    """As `compiled.sample_codes`, to rounding; tick(first, last): called when these steps are drawn.
+
+    Raises ValueError if S is not a multiple of L.
+    """
     packed = pack(decoder)
     batch, size = uniform.shape
     repeats = steps_per_condition(size, condition.shape[1])
@@ -90,12 +138,29 @@ def sample_on_gpu(decoder: WaveNet, condition: Tensor, uniform: Tensor, temperat
     scratch = [
         torch.zeros(rows, *shape, device=device) for shape in ((channels,), (2, width), (packed.embed.shape[0],))
     ]
-    for first in range(0, condition.shape[1], CONDITIONS):
-        part = condition[:, first : first + CONDITIONS]
+    at_once = conditions_launched(repeats)
+    for first in range(0, condition.shape[1], at_once):
+        part = condition[:, first : first + at_once]
         projected = torch.einsum("bld,ndc->lnbc", part, packed.conditions) + packed.gates_bias[:, None]
         steps = first * repeats, (first + part.shape[1]) * repeats
-        launch(packed, codes, uniform, projected.contiguous(), queues, scratch, steps, repeats, temperature)
+        with on_its_gpu(codes):
+            launch(packed, codes, uniform, projected.contiguous(), queues, scratch, steps, repeats, temperature)
+        tick(*steps)
     return codes[:batch].long()
+
+
+@contextmanager
+def on_its_gpu(tensor: Tensor) -> Iterator[None]:
+    """Triton launches on the current GPU, and in its stream: makes that the tensor's, and waits for what was launched.
+
+    Or all launches would be given away at once, and neither progress be known nor Ctrl-C heard before the last.
+    """
+    if not tensor.is_cuda:  # the kernel is interpreted
+        yield
+        return
+    with torch.cuda.device(tensor.device):
+        yield
+        torch.cuda.current_stream().synchronize()
 
 
 def launch(

@@ -1,6 +1,7 @@
 """PixelCNN (van den Oord et al., 2016) over line images, pixel by pixel, as large as in Chorowski et al. (2019)."""
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -149,18 +150,24 @@ class PixelCNN(nn.Module):
         """condition [B, L, C] -> grey levels [B, size, H], int64; temperature 0 takes the likeliest level.
 
         given [B, P, H]: columns to keep; the first of the line, or the last where only right to left is known.
+        Drawn on the CPU wherever the decoder is: see `on_cpu`.
         """
+        if condition.device.type != "cpu":
+            kept = None if given is None else given.cpu()
+            return self.on_cpu().sample(condition.cpu(), size, generator, temperature, kept).to(condition.device)
         check_temperature(temperature)
         steps_per_condition(size, condition.shape[1])
         numbers = noise(
             "uniform", len(condition), size, self.target_dim, like=self.stack.rows_past, generator=generator
         )
-        if condition.device.type != "cpu":
-            return self.sample_columns(self.draw_column, condition, numbers, temperature, given)
         from unitdisc.decoders.compiled_pixels import ColumnSampler  # numba is slow to load; training never needs it
 
         draw_column = ColumnSampler(self.stack, self.head, self.output)
         return self.sample_columns(draw_column, condition, numbers, temperature, given)
+
+    def on_cpu(self) -> "PixelCNN":
+        """Itself, or a copy where its compiled loop is: a GPU would start thousands of kernels for every column."""
+        return self if self.stack.rows_past.device.type == "cpu" else deepcopy(self).cpu()
 
     @torch.no_grad()
     def sample_columns(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,6 +16,10 @@ class Item:
     size: int  # steps
     generator: torch.Generator
     given: Tensor | None = None  # [P, H], of line images
+
+    def on_cpu(self) -> "Item":
+        given = None if self.given is None else self.given.cpu()
+        return replace(self, condition=self.condition.cpu(), given=given)
 
     def sample(self, decoder: torch.nn.Module, temperature: float) -> Tensor:
         """Alone: [size, ...]."""
@@ -33,13 +37,17 @@ def sample_several(
     """Calls finish(index, target [S, ...]) for every item, from any thread, and tick(n) as n more steps are drawn.
 
     A decoder with a loop for many items (`sample_several`) draws them together; with others each of torch's threads
-    draws one item after the other on a CPU. Either way the samples are those of `decoder.sample` for each alone.
+    draws one item after the other on a CPU, and so it is with one that draws on the CPU wherever it is (`on_cpu`).
+    Either way the samples are those of `decoder.sample` for each alone.
     The decoder stays in its mode; nothing is recorded for gradients.
     """
     together = getattr(decoder, "sample_several", None)
     if together is not None:
         together(items, temperature, finish, tick)
         return
+
+    if hasattr(decoder, "on_cpu"):
+        decoder, items = decoder.on_cpu(), [item.on_cpu() for item in items]
 
     @torch.inference_mode()  # which holds for a thread
     def draw(index: int) -> None:

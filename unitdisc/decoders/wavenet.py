@@ -13,6 +13,10 @@ from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, n
 from unitdisc.decoders.several import Item
 
 
+def nothing(first: int, last: int) -> None:
+    """What is told of steps that were drawn, where nobody wants to know."""
+
+
 class WaveNet(nn.Module):
     """Predicts every sample from the samples before it and the condition: one of `target_dim` mu-law codes.
 
@@ -91,25 +95,37 @@ class WaveNet(nn.Module):
             codes = sample_all(pack(self), conditions, uniforms, temperature, tick)
         else:
             padded = [pad_sequence(parts, batch_first=True) for parts in (conditions, uniforms)]
-            codes = self.sample_elsewhere(*padded, temperature)
-            tick(sum(item.size for item in items))
+
+            def drawn(first: int, last: int) -> None:
+                tick(sum(min(item.size, last) - min(item.size, first) for item in items))
+
+            codes = self.sample_elsewhere(*padded, temperature, drawn)
         for index, item in enumerate(items):
             finish(index, codes[index][: item.size])
 
-    def sample_elsewhere(self, condition: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+    def sample_elsewhere(
+        self, condition: Tensor, uniform: Tensor, temperature: float, tick: Callable[[int, int], None] = nothing
+    ) -> Tensor:
         """As `sample_with_torch`, by a kernel where there can be one."""
         if self.start.device.type != "cuda" or self.start.dtype != torch.float32 or find_spec("triton") is None:
-            return self.sample_with_torch(condition, uniform, temperature)
+            return self.sample_with_torch(condition, uniform, temperature, tick)
         from unitdisc.decoders.persistent import sample_checked  # which few have any use for
 
-        return sample_checked(self, condition, uniform, temperature)
+        return sample_checked(self, condition, uniform, temperature, tick)
 
     @torch.no_grad()
-    def sample_with_torch(self, condition: Tensor, uniform: Tensor, temperature: float = 1.0) -> Tensor:
-        """condition [B, L, C], uniform numbers [B, S] -> mu-law codes [B, S]."""
+    def sample_with_torch(
+        self,
+        condition: Tensor,
+        uniform: Tensor,
+        temperature: float = 1.0,
+        tick: Callable[[int, int], None] = nothing,
+    ) -> Tensor:
+        """condition [B, L, C], uniform numbers [B, S] -> mu-law codes [B, S]; tick(first, last): of steps drawn."""
 
         def follow(skips: Tensor, step: int) -> tuple[Tensor, Tensor]:
             code = categorical_draw(self.head(skips), uniform[:, step], temperature)
+            tick(step, step + 1)
             return code, self.embed(code)
 
         return self.stack.unroll(self.start, condition, uniform.shape[1], follow)

@@ -27,14 +27,11 @@ class BatchNorm(nn.Module):
         """x: [B, T, H, C], inside: [B, T] -> [B, T, H, C]."""
         mean, variance = self.mean, self.variance
         if self.training:
-            inside = inside.to(x.dtype)
-            count = sum_with_gradient(x.shape[2] * inside.sum())
-            mean = sum_with_gradient(total(x, inside)) / count
-            variance = sum_with_gradient(total((x - mean).square(), inside)) / count
+            mean, variance = moments(x, inside)
             self.mean.lerp_(mean.detach(), self.momentum)
             self.variance.lerp_(variance.detach(), self.momentum)
         scale = self.weight * (variance + EPSILON).rsqrt()
-        return torch.addcmul(self.bias - mean * scale, x, scale)
+        return torch.addcmul(self.bias - mean * scale, x, scale).to(x.dtype)
 
 
 class LayerNorm(nn.Module):
@@ -58,6 +55,19 @@ class NoNorm(nn.Module):
 
     def forward(self, x: Tensor, inside: Tensor) -> Tensor:
         return x
+
+
+def moments(x: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance over the pixels inside, of all processes: x [B, T, H, C], inside [B, T] -> [C], [C].
+
+    In 32 bits at least, whatever x is in: 16 bits cannot count beyond a few hundred pixels.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
+        inside = inside.to(x.dtype)
+        count = sum_with_gradient(x.shape[2] * inside.sum())
+        mean = sum_with_gradient(total(x, inside)) / count
+        return mean, sum_with_gradient(total((x - mean).square(), inside)) / count
 
 
 def total(x: Tensor, inside: Tensor) -> Tensor:

@@ -76,6 +76,8 @@ def resynthesise(
     heard = usable.by_speakers(utterances.speakers())  # with all they say, or their units would be others
     signals = experiment.signals(experiment_folder, None, allow_pipes).with_speakers_of(heard)
     part = part_given(drawing.given, writes_leftwards(model))
+    if hasattr(model.decoder, "on_cpu") and next(model.parameters()).device.type != "cpu":
+        console.say("lines are drawn on the CPU: pixel by pixel, a GPU would mostly wait for its next order")
     voices = {u.id: list(dict.fromkeys(speakers)) or [own_voice(u, experiment)] for u in utterances}
     written, problems = {}, {}
 

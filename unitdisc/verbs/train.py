@@ -20,7 +20,7 @@ from unitdisc.data.loading import CropBatches, batches
 from unitdisc.data.shard_plan import ShardBatches, ShardPlan, in_shards, places_of
 from unitdisc.data.signals import Signals, fitted_of
 from unitdisc.data.table import UtteranceTable
-from unitdisc.distributed import Agreement, rank, start_processes, together, world_size
+from unitdisc.distributed import Agreement, processes, rank, together, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
 from unitdisc.memory import keep_freed_memory
 from unitdisc.model import UnitModel
@@ -33,7 +33,7 @@ MOST_VALIDATION = 64  # utterances
 VALIDATION_BATCHES = 8
 MAY_CHANGE = {  # between a stop and a resume
     f"training.{name}"
-    for name in ("steps", "gradient_accumulation", "valid_every", "checkpoint_every", "log_every", "workers", "compile")
+    for name in ("steps", "gradient_accumulation", "valid_every", "checkpoint_every", "log_every", "workers", "compile", "deterministic")
 } | {"decoder.checkpoint"}
 
 
@@ -52,9 +52,8 @@ def train(
 
     Raises LostProcessError where several processes train, and another one goes away.
     """
-    device = start_processes(usable_device(device))
-    with together():
-        train_together(config_source, corpus, folder, overrides, cache, allow_pipes, strict, device, trust)
+    with processes(device) as own, together():
+        train_together(config_source, corpus, folder, overrides, cache, allow_pipes, strict, usable_device(own), trust)
 
 
 def train_together(
@@ -120,7 +119,7 @@ def train_together(
         progress.step.done = trainer.step
         advance(trainer.step)
         trainer.run(
-            lambda step: batches(examples, step, training.steps, training.workers),
+            lambda step: batches(examples, step, training.steps, training.workers, pinned=device.startswith("cuda")),
             valid,
             keep,
         )

@@ -1,8 +1,8 @@
-"""Segmentation of padded minibatches: costs [B, T, K] and mask [B, T] to codes [B, T], on the CPU or the GPU.
+"""Segmentation of padded minibatches: costs [B, T, K] and mask [B, T] to codes [B, T].
 
-Nothing reaches across utterances or into the padding, where the code is 0. On a GPU `nearest`, `viterbi` and
-`calibrate` run there, frame after frame for all utterances at once, with the same sums and the same choices as the
-compiled loops of the CPU; `merge_greedily` and `exact` go to the CPU and back.
+Nothing reaches across utterances or into the padding, where the code is 0. `nearest` is found wherever the costs are;
+for the others costs on a GPU are copied to the CPU, whose compiled loops solve, and the codes are copied back: stepped
+from Python a GPU would start some 18 kernels a frame.
 """
 
 from collections.abc import Callable
@@ -34,8 +34,6 @@ def nearest(costs: Tensor, mask: Tensor) -> Tensor:
 
 def viterbi(costs: Tensor, mask: Tensor, switch_cost: float) -> Tensor:
     """The codes of least cost when every change of code costs `switch_cost`: [B, T, K], [B, T] -> [B, T]."""
-    if costs.is_cuda:
-        return viterbi_in_step(costs, mask, switch_cost)
     return on_cpu(lambda packed, lengths: viterbi_path(packed, switch_cost, lengths), costs, mask)
 
 
@@ -60,9 +58,6 @@ def calibrate(costs: Tensor, mask: Tensor, segments: int) -> CalibratedBatch:
 
     costs: [B, T, K], mask: [B, T]. Raises ValueError if there are more utterances than wanted segments.
     """
-    if costs.is_cuda:
-        found = calibrated(in_step(costs, mask), segments)
-        return CalibratedBatch(viterbi(costs, mask, found.switch_cost), found.switch_cost, found.segments)
     rows, lengths = packed_batch(costs, mask)
     found = calibrated(evaluation(rows, lengths), segments)
     codes = viterbi_path(rows, found.switch_cost, lengths).codes
@@ -86,38 +81,3 @@ def unpacked(codes: np.ndarray, mask: Tensor) -> Tensor:
     padded = torch.zeros(mask.shape, dtype=torch.long)
     padded[mask.cpu()] = torch.from_numpy(codes)
     return padded.to(mask.device)
-
-
-def viterbi_in_step(costs: Tensor, mask: Tensor, switch_cost: float) -> Tensor:
-    """Viterbi with all utterances in step: [B, T, K], [B, T] -> [B, T]. The same as `paths.viterbi_path`."""
-    batch, frames, _ = costs.shape
-    rows = torch.arange(batch, device=costs.device)
-    best = torch.zeros(batch, frames, dtype=torch.long, device=costs.device)  # the code that the best path ends in
-    begun = torch.zeros_like(best)  # and where its last run began
-    prices = costs[:, 0].double()  # of the best path that ends in each code, less that of the best one frame before
-    starts = torch.zeros_like(prices, dtype=torch.long)
-    for frame in range(frames):
-        if frame:
-            prices = prices - prices.gather(1, best[:, frame - 1, None])
-            starts = torch.where(prices <= switch_cost, starts, frame)
-            prices = costs[:, frame].double() + prices.clamp(max=switch_cost)
-        best[:, frame] = prices.argmin(1)
-        begun[:, frame] = starts[rows, best[:, frame]]
-    codes = torch.zeros_like(best)
-    last = (mask.sum(1) - 1).clamp(min=0)  # [B] the last frame of the run in hand, from the end to the beginning
-    for frame in range(frames - 1, -1, -1):
-        last = torch.where(begun[rows, last] > frame, frame, last)
-        codes[:, frame] = best[rows, last]
-    return codes * mask
-
-
-def in_step(costs: Tensor, mask: Tensor) -> Callable[[float], tuple[float, int]]:
-    """What `calibrated` asks for, of a batch on a GPU."""
-
-    def evaluate(switch_cost: float) -> tuple[float, int]:
-        codes = viterbi_in_step(costs, mask, switch_cost)
-        cost = (costs.gather(2, codes[..., None])[..., 0].double() * mask).sum()
-        changes = (codes[:, 1:] != codes[:, :-1]) & mask[:, 1:]
-        return float(cost), int(changes.sum() + mask.any(1).sum())
-
-    return evaluate
