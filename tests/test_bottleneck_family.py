@@ -431,7 +431,7 @@ def after_some_steps(kind: str, share: slice) -> dict[str, torch.Tensor]:
     for step in range(7):
         torch.manual_seed(step)
         frames = torch.randn(4, 9, 12)[share]
-        output = bottleneck(frames, mask)
+        output = bottleneck(frames, mask).averaged(mask)
         bottleneck.zero_grad()
         objective = masked_mean(output.latents.square().sum(-1), mask) + sum(output.losses.values())
         if objective.requires_grad:

@@ -52,9 +52,10 @@ class UnitModel(nn.Module):
         starts = batch.starts // self.encoder.stride
         size = -(-batch.target_frames // self.encoder.stride)
         lengths = (lengths - starts).clamp(max=size)
+        mask = padding_mask(lengths, size)
         with torch.autocast(encoded.device.type, enabled=False):  # codes and their distances need all digits
-            latents = cut(in_full(encoded), starts, size)
-            return self.bottleneck(latents, padding_mask(lengths, size), batch.counts.get("latents")), lengths
+            units = self.bottleneck(cut(in_full(encoded), starts, size), mask)
+            return units.averaged(mask, batch.counts.get("latents")), lengths
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """How many places of a batch each mask of a loss lets through: "latents" and "target" steps, no padding."""

@@ -1,12 +1,13 @@
 """What every bottleneck takes and gives back, and what keeps a GPU from being waited for on the way."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
+from unitdisc.batch import masked_mean
 from unitdisc.distributed import is_measured, rows_of_all
 
 
@@ -15,15 +16,23 @@ class BottleneckOutput:
     latents: Tensor  # [B, T, D]      what goes on to the decoder
     projected: Tensor  # [B, T, D]    the same frames before the bottleneck tightened
     codes: Tensor | None = None  # [B, T], the units found; None for a continuous bottleneck
-    losses: dict[str, Tensor] = field(default_factory=dict)  # already weighted: the total is their sum
-    metrics: dict[str, Tensor] = field(default_factory=dict)  # logged, never optimised
+    losses: dict[str, Tensor] = field(default_factory=dict)  # [B, T] or scalars, already weighted: added to the total
+    metrics: dict[str, Tensor] = field(default_factory=dict)  # [B, T] or scalars: logged, never optimised
+
+    def averaged(self, mask: Tensor, count: Tensor | None = None) -> Self:
+        """With losses and metrics of every frame averaged over the frames inside the mask; see `masked_mean`."""
+        losses, metrics = (
+            {name: masked_mean(value, mask, count) if value.dim() else value for name, value in values.items()}
+            for values in (self.losses, self.metrics)
+        )
+        return replace(self, losses=losses, metrics=metrics)
 
 
 class Bottleneck(Protocol):
     dim: int  # D, the width of the latents
 
-    def __call__(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
-        """encoded: [B, T, C]; mask: [B, T], False in the padding; count: as of `masked_mean`."""
+    def __call__(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+        """encoded: [B, T, C]; mask: [B, T], False in the padding."""
 
 
 class OnHost(nn.Module):
@@ -48,7 +57,7 @@ def measured(metrics: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def rows_inside(mask: Tensor, *frames: Tensor | None) -> list[Tensor | None]:
-    """Of several [B, T, ...] the rows inside a mask [B, T]: [N, ...] of each. A GPU is waited for once, not each time."""
+    """The rows of several [B, T, ...] that are inside a mask [B, T]: [N, ...] of each, and one wait for a GPU in all."""
     index = mask.flatten().nonzero().squeeze(1)
     return [None if each is None else each.flatten(0, 1).index_select(0, index) for each in frames]
 

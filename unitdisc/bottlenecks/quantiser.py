@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from unitdisc.batch import masked_mean
 from unitdisc.bottlenecks.base import OnHost, measured, perplexity, rows_inside
 from unitdisc.bottlenecks.centroids import kmeans, kmeans_again
 from unitdisc.bottlenecks.codebooks import CODEBOOKS, CodebookOptions, counts_of, idle
@@ -41,9 +40,7 @@ class Quantiser(OnHost):
         self.reservoir = Reservoir(options.reservoir * options.num_codes, dim)
         self.waiting: list[tuple[Tensor, Tensor | None]] = []  # frames and codes of the parts of a step so far
 
-    def forward(
-        self, frames: Tensor, mask: Tensor, assign: Callable[[Tensor, Tensor], Tensor], count: Tensor | None = None
-    ) -> Quantised:
+    def forward(self, frames: Tensor, mask: Tensor, assign: Callable[[Tensor, Tensor], Tensor]) -> Quantised:
         """frames: [B, T, D]; mask: [B, T], False in the padding; assign: costs [B, T, K], mask -> codes [B, T]."""
         if int(self.steps) < self.options.warmup_steps:
             if self.training:
@@ -56,7 +53,7 @@ class Quantiser(OnHost):
         losses = {}
         to_frames = self.codebook.loss(frames, quantised)
         if to_frames is not None:
-            losses["codebook"] = masked_mean(to_frames.mean(-1), mask, count)
+            losses["codebook"] = to_frames.mean(-1)
         if self.training:
             self.learn(*rows_inside(mask, frames.detach(), codes))
         metrics = measured(
