@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from threads import THREADS
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))
 
-torch.set_num_threads(1)  # tiny tensors: threads cost more than they bring
+torch.set_num_threads(THREADS)
 
 
 @pytest.fixture(autouse=True)
