@@ -1,5 +1,6 @@
 """What tests share: seeds, threads, and where the real data lie."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -11,6 +12,12 @@ ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))
 
 torch.set_num_threads(THREADS)
+gc.disable()  # while modules are imported and tests found, all of which stay
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # not to be looked through again and again
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """Runs the tests in every surrounding that matters, one after the other, and keeps a table of it: docs/test-matrix.md.
 
 make test-matrix                                  rows that are not yet done at this commit on this processor
-make test-matrix ROWS="two-threads other-user"    these alone
+make test-matrix ROWS="two-threads no-home"    these alone
 make test-matrix ROWS="--again --slow"            all, once more, with the slow tests
 
 Rows are a covering set and no product: each level of each column is in one at least. Every row has a checkout of its
@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import pwd
 import resource
 import shlex
 import shutil
@@ -40,7 +39,8 @@ INSTRUCTIONS = {  # what PyTorch, oneDNN and OpenBLAS may use, and the features 
     "": ({}, ""),
 }
 SHARED_MEMORY = Path("/dev/shm")
-ELSEWHERE = "/nowhere"  # no folder of that name can hold data
+NOWHERE = "/nowhere"  # no data
+USERS = {"another": 65534, "nameless": 54321}  # nobody; one of whom the system knows no name, as in containers
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Row:
     instructions: str = ""
     threads: int = 1
     data: bool = True  # the real recordings and manuscripts, if there are any
-    user: str = ""  # "root" or "other", one who is not
+    user: str = ""  # "root", or one of USERS, who owns nothing
     home: bool = True  # can be written
     checkout: bool = True  # can be written
     temporary: str = ""  # the folder's place, on another file system than the checkout
@@ -66,15 +66,15 @@ ROWS = (
     Row("two-threads", threads=2),
     Row("default-two-threads", instructions="default", threads=2),
     Row("root", user="root", data=False),
-    Row("other-user", user="other"),
-    Row("no-home", user="other", home=False, data=False),
-    Row("read-only", user="other", home=False, checkout=False, data=False),
+    Row("other-user", user="another"),
+    Row("no-home", user="another", home=False, data=False),
+    Row("read-only", user="another", home=False, checkout=False, data=False),
     Row("other-file-system", temporary=str(SHARED_MEMORY), data=False),
     Row(
         "all-at-once",
         instructions="avx2",
         threads=2,
-        user="other",
+        user="nameless",
         home=False,
         checkout=False,
         data=False,
@@ -163,8 +163,10 @@ def cannot_run(row: Row) -> str:
             return f"no folder {row.temporary}"
         if Path(row.temporary).stat().st_dev == Path(tempfile.gettempdir()).stat().st_dev:
             return f"{row.temporary} is on the file system of the checkout"
-    if other_user(row) is not None and not can_import(row):
-        return f"the user {pwd.getpwuid(other_user(row)).pw_name} cannot read {sys.prefix}"
+    if row.user == "nameless" and os.geteuid() != 0:
+        return "not started as root, who alone can become others"
+    if becomes(row) and not can_import(row):
+        return f"{sys.prefix} cannot be read by others"
     return ""
 
 
@@ -191,14 +193,42 @@ def real_data() -> Path:
     return Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))
 
 
-def other_user(row: Row) -> int | None:
-    """The user to become: one who owns nothing. Whoever is not root is another user already."""
-    return pwd.getpwnam("nobody").pw_uid if row.user == "other" and os.geteuid() == 0 else None
+def becomes(row: Row) -> int | None:
+    """The number of the user to become, if any: whoever is not root is another user already."""
+    return USERS.get(row.user) if os.geteuid() == 0 else None
 
 
 def can_import(row: Row) -> bool:
-    command = [PYTHON, "-c", "import torch, pytest"]
-    return subprocess.run(command, cwd="/", user=other_user(row), env={}, capture_output=True).returncode == 0
+    with tempfile.TemporaryDirectory() as place:
+        line = as_user(row, [str(PYTHON), "-c", "import torch, pytest"], Path(place))
+        return subprocess.run(line, cwd="/", env={"PATH": os.environ["PATH"]}, capture_output=True).returncode == 0
+
+
+def as_user(row: Row, line: list[str], place: Path) -> list[str]:
+    """The command line that runs another as the user of a row, who sees what it needs even in the home of root.
+
+    For that, where a folder above Python or the data is closed to others, an open one is mounted over it, and what is
+    needed is mounted into that; no process but this sees it.
+    """
+    user = becomes(row)
+    if user is None:
+        return line
+    needed = {Path(folder).resolve(): closed_above(folder) for folder in (sys.prefix, sys.base_prefix, real_data())}
+    needed = {folder: closed for folder, closed in needed.items() if closed is not None and folder.is_dir()}
+    spots = {folder: place / f"mounted-{number}" for number, folder in enumerate(needed)}
+    script = ["set -e"]
+    script += [f"mkdir {spot} && mount --bind {shlex.quote(str(folder))} {spot}" for folder, spot in spots.items()]
+    script += [f"mount -t tmpfs -o mode=755 none {shlex.quote(str(closed))}" for closed in sorted({*needed.values()})]
+    script += [f"mkdir -p {folder} && mount --bind {spots[folder]} {folder}" for folder in map(Path, needed)]
+    script += [f'exec setpriv --reuid={user} --regid={user} --clear-groups "$@"']
+    alone = ["unshare", "--mount"] if needed else []
+    return [*alone, "bash", "-c", "\n".join(script), "row", *line]
+
+
+def closed_above(folder: str | Path) -> Path | None:
+    """The uppermost folder above one that others cannot enter."""
+    above = reversed(Path(folder).resolve().parents)
+    return next((each for each in above if each.exists() and not each.stat().st_mode & stat.S_IXOTH), None)
 
 
 # One row
@@ -212,23 +242,14 @@ def run_row(row: Row, slow: bool, options: list[str]) -> Result:
     LOGS.mkdir(parents=True, exist_ok=True)
     with surrounding(row) as (checkout, environment):
         report = Path(environment["TMPDIR"]) / "report.xml"
-        command = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *options]
+        command = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *options]
         command += ["-m", ""] if slow else []
         begun, before = time.monotonic(), used()
         with (LOGS / f"{row.name}.log").open("w") as log:
-            how = {"user": other_user(row), "group": other_group(row), "extra_groups": no_groups(row)}
-            done = subprocess.run(command, cwd=checkout, env=environment, stdout=log, stderr=subprocess.STDOUT, **how)
+            line = as_user(row, command, checkout.parent)
+            done = subprocess.run(line, cwd=checkout, env=environment, stdout=log, stderr=subprocess.STDOUT)
         times = {"wall": round(time.monotonic() - begun, 1), "cpu": round(used() - before, 1)}
         return Result(**about, **outcome(report, done.returncode)._asdict(), **times)
-
-
-def other_group(row: Row) -> int | None:
-    user = other_user(row)
-    return None if user is None else pwd.getpwuid(user).pw_gid
-
-
-def no_groups(row: Row) -> list[int] | None:
-    return None if other_user(row) is None else []
 
 
 def used() -> float:
@@ -279,11 +300,10 @@ def copy_checkout(folder: Path) -> None:
 
 
 def own(row: Row, folders: Iterable[Path]) -> None:
-    user, group = other_user(row), other_group(row)
+    user = becomes(row)
     if user is not None:
-        for folder in folders:
-            for path in (folder, *folder.rglob("*")):
-                os.chown(path, user, group)
+        for path in [path for folder in folders for path in (folder, *folder.rglob("*"))]:
+            os.chown(path, user, user)
 
 
 def write_protect(folder: Path) -> None:
@@ -305,7 +325,7 @@ def environment(row: Row, place: Path, temporary: Path) -> dict[str, str]:
         "PYTHONPATH": str(place / "unitdisc"),
         "OMP_NUM_THREADS": str(row.threads),
         "UNITDISC_TEST_THREADS": str(row.threads),
-        "UNITDISC_DATA": str(real_data()) if row.data else ELSEWHERE,
+        "UNITDISC_DATA": str(real_data()) if row.data else NOWHERE,
         "PATH": f"{PYTHON.parent}:{os.environ['PATH']}",
     }
 
@@ -357,8 +377,8 @@ HEADER = """# The tests, in every surrounding that matters
 `make test-matrix` wrote this: every row is one run of the tests, in a checkout of its own, after the one before it.
 *Instructions* are what PyTorch, oneDNN, OpenBLAS and numpy are held to (`ATEN_CPU_CAPABILITY`, `ONEDNN_MAX_CPU_ISA`,
 `OPENBLAS_CORETYPE`, `NPY_DISABLE_CPU_FEATURES`), *data* the real recordings and manuscripts (`UNITDISC_DATA`), *user*
-"another" one who is not root and owns nothing, and "read-only" is what cannot be written. Times are in seconds, of the
-clock and of the processors.
+one who is root, is not and owns nothing ("another"), or has not even a name, and "read-only" is what cannot be written.
+Times are in seconds, of the clock and of the processors.
 
 """
 TITLES = (
@@ -398,7 +418,7 @@ def cells(row: Row) -> list[str]:
         row.instructions or "all",
         str(row.threads),
         "yes" if row.data else "no",
-        {"": "whoever", "root": "root", "other": "another"}[row.user],
+        row.user or "whoever",
         *access,
         f"{row.temporary}, another file system" if row.temporary else "with the checkout",
     ]
