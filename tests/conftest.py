@@ -20,6 +20,21 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Files one after the other to whichever process is free; those of ABX to one, as its kernels take long to compile."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "abx" if "/test_abx" in file else file
+
+    return ByFile(config, log)
+
+
 @pytest.fixture(autouse=True)
 def seed():
     torch.manual_seed(0)
