@@ -1,24 +1,31 @@
 # make demo       set up, then discover units in built-in speech and in built-in handwriting, and report on them
 # make test       set up, then run the tests
 # make test-all   ... the slow ones too
+# make test-matrix  the tests in every surrounding that matters, one after the other: docs/test-matrix.md; ROWS="names"
 # make lint       style
 # make clean      remove what the above made (models and data too)
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# On several processors, each file of tests on one of them, where pytest-xdist is installed.
+PARALLEL = $(shell $(BIN)/python -c "import xdist" 2>/dev/null && \
+	printf '%s' '-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder')
 
-.PHONY: demo test test-all lint clean setup
+.PHONY: demo test test-all test-matrix lint clean setup
 
 demo: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini_speech/run.sh
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini_handwriting/run.sh
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest -m "" $(PARALLEL)
+
+test-matrix: $(INSTALLED)
+	$(BIN)/python tests/matrix.py --pytest="$(PARALLEL)" $(ROWS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

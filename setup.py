@@ -39,7 +39,7 @@ setup(
         "lhotse": ["lhotse"],
         "ray": ["ray"],
         "tensorboard": ["tensorboard"],
-        "dev": ["espeakng-loader", "hypothesis", "jiwer", "kaldiio", "praatio", "pytest", "ruff"],
+        "dev": ["espeakng-loader", "hypothesis", "jiwer", "kaldiio", "praatio", "pytest", "pytest-xdist", "ruff"],
     },
     entry_points={"console_scripts": ["unitdisc = unitdisc.cli:main"]},
 )

@@ -1,15 +1,38 @@
 """What tests share: seeds, threads, and where the real data lie."""
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
 import torch
+from threads import THREADS
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))
 
-torch.set_num_threads(1)  # tiny tensors: threads cost more than they bring
+torch.set_num_threads(THREADS)
+gc.disable()  # while modules are imported and tests found, all of which stay
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # not to be looked through again and again
+    gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Files one after the other to whichever process is free; those of ABX to one, as its kernels take long to compile."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "abx" if "/test_abx" in file else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from tiny import tree
@@ -18,8 +19,14 @@ def sentence(err: str) -> str:
     return re.sub(r"^(unitdisc|error|\w+\.py: error): ", "", err.splitlines()[-1])
 
 
+@cache
+def pattern(message: str) -> re.Pattern:
+    """Kept: `re` does not remember as many as a list of sentences has."""
+    return re.compile(re.escape(message).replace("…", ".*"))
+
+
 def is_said(message: str, line: str) -> bool:
-    return re.fullmatch(re.escape(message).replace("…", ".*"), line) is not None
+    return pattern(message).fullmatch(line) is not None
 
 
 def assert_said(sentences: dict[str, str], case: str, err: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 import typer
 from threadpoolctl import threadpool_limits
+from threads import THREADS
 from tiny import listed, settings
 from typer.testing import CliRunner
 
@@ -52,7 +53,7 @@ def run(chain):
     """Runs a command of unitdisc that must succeed; what it prints."""
 
     def invoke(*arguments: str | Path) -> str:
-        with threadpool_limits(1):  # little work: threads cost more than they bring
+        with threadpool_limits(THREADS):
             result = CliRunner().invoke(cli.app, list(map(str, arguments)), catch_exceptions=False)
         assert result.exit_code == 0, result.output
         return result.stdout

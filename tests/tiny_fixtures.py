@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_limits
+from threads import THREADS
 from tiny import line_settings, make_corpus, make_lines, settings
 
 from unitdisc import cli
@@ -38,7 +39,7 @@ def unitdisc(monkeypatch, capsys) -> Callable[..., Finished]:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["unitdisc", *map(str, arguments)])
         try:
-            with threadpool_limits(1):  # little work: threads cost more than they bring
+            with threadpool_limits(THREADS):
                 cli.main()
             code = 0
         except SystemExit as end:

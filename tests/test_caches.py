@@ -1,0 +1,82 @@
+"""A home that cannot be written stops nobody: libraries keep what they compile in a folder of the user's own."""
+
+import importlib
+import os
+import tempfile
+from pathlib import Path
+
+import numba
+import pytest
+
+import unitdisc
+from unitdisc import caches
+
+NOWHERE = "/dev/null/home"  # not even root can make it
+
+
+@pytest.fixture
+def homeless(monkeypatch, tmp_path) -> Path:
+    """The folder that is taken instead."""
+    monkeypatch.setenv("HOME", NOWHERE)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for variable in ("XDG_CACHE_HOME", *caches.CACHES):
+        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.setenv(variable, "")  # so that it is as before after the test
+        monkeypatch.delenv(variable)
+    return tmp_path / f"unitdisc-{os.getuid()}"
+
+
+def kept() -> list[str | None]:
+    return [os.environ.get(variable) for variable in caches.CACHES]
+
+
+def test_without_a_home_caches_are_in_a_folder_for_this_user_alone(homeless):
+    caches.keep_caches_somewhere()
+    assert kept() == [f"{homeless}/numba", f"{homeless}/matplotlib"]
+    assert homeless.stat().st_mode & 0o777 == 0o700
+    caches.keep_caches_somewhere()  # it is there by now
+    assert kept() == [f"{homeless}/numba", f"{homeless}/matplotlib"]
+
+
+def test_a_home_and_what_a_user_sets_hold(homeless, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/mine")
+    caches.keep_caches_somewhere()
+    assert kept() == ["/mine", f"{homeless}/matplotlib"]
+    monkeypatch.delenv("MPLCONFIGDIR")
+    for name, home in (("HOME", tmp_path / "made" / "later"), ("XDG_CACHE_HOME", tmp_path)):
+        monkeypatch.setenv("HOME", NOWHERE)
+        monkeypatch.setenv(name, str(home))
+        caches.keep_caches_somewhere()
+        assert kept() == ["/mine", None]
+
+
+def test_a_folder_that_others_can_write_is_not_trusted(homeless):
+    """Whoever could put a program there could have it run."""
+    homeless.mkdir(mode=0o700)
+    homeless.chmod(0o770)
+    caches.keep_caches_somewhere()
+    homeless.rmdir()
+    homeless.symlink_to(homeless.parent)
+    caches.keep_caches_somewhere()
+    homeless.unlink()
+    homeless.touch()
+    caches.keep_caches_somewhere()
+    assert kept() == [None, None]
+
+
+def test_importing_the_package_is_enough(homeless):
+    importlib.reload(unitdisc)
+    assert kept() == [f"{homeless}/numba", f"{homeless}/matplotlib"]
+
+
+def test_functions_are_compiled_where_neither_home_nor_package_can_be_written(homeless, monkeypatch):
+    def one() -> int:
+        return 1
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator,UserWideCacheLocator")
+    with pytest.raises(RuntimeError, match="no locator available"):
+        numba.njit(cache=True)(one)
+    caches.keep_caches_somewhere()
+    assert numba.njit(cache=True)(one)() == 1
+    assert list(homeless.rglob("*.nbi"))
