@@ -19,7 +19,8 @@ from unitdisc.data.looking import Picture
 from unitdisc.data.table import UtteranceTable, fields_of
 from unitdisc.kaldi.checks import Tables
 from unitdisc.kaldi.ctm import ctm_problems, open_ctm
-from unitdisc.kaldi.reading import PIPE, locate, parse_segment, stretch_of
+from unitdisc.kaldi.reading import CHANNELS, PIPE, channel_of, locate, parse_segment, stretch_of, unit_of
+from unitdisc.kaldi.tables import Row
 from unitdisc.manifests import (
     LINES_AT_ONCE,
     checked,
@@ -182,9 +183,11 @@ def list_tables(tables: Tables, allow_pipes: bool) -> Listed:
     def source(key: str) -> Recording | Picture:
         path = locate(paths[key], tables.folder)
 
-        def within(info: AudioInfo | ImageInfo) -> Iterator[Utterance]:
-            for utterance, start, end in segments[key]:
-                yield stretch_of(key, info, start, end).utterance(utterance, path)
+        def within(info: AudioInfo | ImageInfo, channels: int = 1) -> Iterator[Utterance]:
+            for stated in segments[key]:
+                channel = stated.channel_of(tables, channels)
+                named = stated.channel if isinstance(channel, Problem) else channel
+                yield stretch_of(key, info, stated.start, stated.end).utterance(stated.id, path, channel=named)
 
         return kind(path, within)
 
@@ -198,28 +201,67 @@ def list_tables(tables: Tables, allow_pipes: bool) -> Listed:
     )
 
 
-def segments_of(tables: Tables) -> dict[str, list[tuple[str, float, float | None]]]:
-    """Recording -> utterance, start and end in seconds (image: in columns), of each readable line of `segments`."""
-    segments = defaultdict(list)
+@dataclass(frozen=True)
+class Segment:
+    """A line of `segments`; without that table, of the one that names the recordings."""
+
+    id: str
+    start: float  # seconds, or columns
+    end: float | None
+    channel: int | None  # as the line says
+    line: int
+    of_recording: Row | None  # the line of reco2file_and_channel
+
+    def channel_of(self, tables: Tables, there: int) -> int | Problem | None:
+        """As `kaldi.reading.channel_of`, of a recording with so many channels."""
+        row = Row(self.line, self.id, "")
+        return channel_of(Path(tables.file("segments")), row, self.channel, self.of_recording, there)
+
+
+def segments_of(tables: Tables) -> dict[str, list[Segment]]:
+    """Recording -> its utterances, of each readable line of `segments`."""
+    segments, channels = defaultdict(list), {row.key: row for row in reversed(tables[CHANNELS])}
+    unit = unit_of(tables.folder)
     if "segments" not in tables:
-        return {key: [(key, 0, None)] if is_id(key) else [] for key in tables.lines(tables.scp)}
+        return {
+            key: [Segment(key, 0, None, None, line, channels.get(key))] if is_id(key) else []
+            for key, line in tables.lines(tables.scp).items()
+        }
     for row in tables["segments"]:
         try:
-            recording, start, end = parse_segment(row.value)
+            recording, start, end, channel = parse_segment(row.value, unit)
         except ValueError:
             continue
         if is_id(row.key):
-            segments[recording].append((row.key, start, end))
+            segments[recording].append(Segment(row.key, start, end, channel, row.line, channels.get(recording)))
     return segments
 
 
-def timing_problems(tables: Tables, infos: Mapping[str, AudioInfo | ImageInfo | None]) -> Iterator[Problem]:
-    """What segments and alignments say of times that the recordings do not have, or of columns."""
+def channel_problems(tables: Tables, channels: Mapping[str, int]) -> Iterator[Problem]:
+    """What the tables say of channels, where it cannot be. channels: how many a recording has, where it is known."""
+    said = set()
+    for key, segments in segments_of(tables).items():
+        for segment in segments:
+            found = segment.channel_of(tables, channels.get(key, 1))
+            if isinstance(found, Problem) and found not in said:
+                said.add(found)
+                yield found
+
+
+def timing_problems(
+    tables: Tables, infos: Mapping[str, AudioInfo | ImageInfo | None], channels: Mapping[str, int]
+) -> Iterator[Problem]:
+    """What segments and alignments say of times that the recordings do not have, or of columns.
+
+    channels: how many a recording has, where it is known.
+    """
     stretches, lines = {}, tables.lines("segments")
     for key, segments in segments_of(tables).items():
         whole = stretch_of(key, infos.get(key), 0, None)
-        for utterance, start, end in segments:
-            stretches[utterance] = stretch = stretch_of(key, infos.get(key), start, end)
+        for segment in segments:
+            utterance, end, channel = segment.id, segment.end, segment.channel_of(tables, channels.get(key, 1))
+            stretch = stretch_of(key, infos.get(key), segment.start, end)
+            stretches[utterance] = stretch._replace(channel=None if isinstance(channel, Problem) else channel)
             cut = stretch.start + stretch.ticks == whole.ticks
             if whole.rate and end and cut and end * whole.rate > whole.ticks + 1:
                 what = f"{utterance!r} ends at {end:g} {whole.unit}, after the recording ({whole.seconds:g} s)"

@@ -11,7 +11,7 @@ from unitdisc.data.checking import add_faults_of_rate, hear, look, rate_of_most
 from unitdisc.data.files import Files, heard_key
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.listening import Fault, Heard, Listening, listen_to_all
-from unitdisc.data.listing import list_manifest, list_tables, timing_problems
+from unitdisc.data.listing import channel_problems, list_manifest, list_tables, timing_problems
 from unitdisc.data.looking import look_at_all
 from unitdisc.kaldi.checks import check_tables
 from unitdisc.kaldi.reading import is_kaldi, not_a_corpus
@@ -106,13 +106,15 @@ def validate_tables(path: Path, how: Listening, heard_before: GoodRecordings, sh
     heard = dict(zip(recordings, listen_to_all(recordings.values(), how)))
     for key, recording in recordings.items():
         if not heard[key].faults:
-            name = heard_key(recording.path, recording.within(heard[key].info))
+            name = heard_key(recording.path, recording.within(heard[key].info, heard[key].channels))
             heard_before.add(np.frombuffer(name, np.uint64), heard[key].info.rate)
     heard_before.save()
     seen = look_at_all(pictures, how.workers)
-    late = list(timing_problems(tables, {key: source.info for key, source in {**heard, **seen}.items()}))
+    infos = {key: source.info for key, source in {**heard, **seen}.items()}
+    channels = {key: recording.channels for key, recording in heard.items()}
+    late = [*timing_problems(tables, infos, channels), *channel_problems(tables, channels)]
     if shard.index > 1:
-        said = {*problems, *timing_problems(tables, {})}  # by the first: what can be known without the files
+        said = {*problems, *timing_problems(tables, {}, {})}  # by the first: what can be known without the files
         problems, late = [], [problem for problem in late if problem not in said]
     sources = {**recordings, **pictures}
     faults_of_rate = all_faults(heard, how, usual)
