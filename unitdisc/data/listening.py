@@ -182,7 +182,8 @@ class Levels:
     def warnings(self, id: str) -> Iterator[tuple[str, str, str]]:
         if (alike := self.least_alike()) < ALIKE:
             how = "nearly cancel each other" if alike < -ALIKE else "differ, as those of two speakers would,"
-            yield "warning", f"the channels of {id} {how} and are averaged (correlation {round(alike, 2) + 0:.2f})", AVERAGED
+            what = f"the channels of {id} {how} and are averaged (correlation {round(alike, 2) + 0:.2f})"
+            yield "warning", what, AVERAGED
         if (share := self.clipped / self.size) > CLIPPED:
             what = f"{id} is clipped: {share:.1%} of the samples are at full scale or beyond"
             yield "warning", what, "if the original is cleaner, convert it again at a lower volume"
