@@ -1,6 +1,6 @@
 """The files that utterances lie in, each with all that is used of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -31,6 +31,10 @@ class Files:
 
     def path(self, number: int) -> str:
         return self.utterances[int(self.order[self.edges[number]])].path
+
+    def paths(self) -> Iterator[str]:
+        """The path of every file, in order."""
+        return self.utterances.take(self.order[self.edges[:-1]]).paths()
 
     def share(self, shard: Shard) -> np.ndarray:
         """The places of the utterances of every file that a shard has: [N], in order."""

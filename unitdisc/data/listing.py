@@ -16,9 +16,10 @@ from unitdisc.data.audio import AudioInfo
 from unitdisc.data.image import ImageInfo
 from unitdisc.data.listening import Recording
 from unitdisc.data.looking import Picture
+from unitdisc.data.repetitions import Named
 from unitdisc.data.table import UtteranceTable, fields_of
 from unitdisc.kaldi.checks import Tables
-from unitdisc.kaldi.ctm import ctm_problems, open_ctm
+from unitdisc.kaldi.ctm import channel_called, ctm_problems, open_ctm
 from unitdisc.kaldi.reading import CHANNELS, PIPE, channel_of, locate, parse_segment, stretch_of, unit_of
 from unitdisc.kaldi.tables import Row
 from unitdisc.manifests import (
@@ -34,6 +35,8 @@ from unitdisc.manifests import (
 
 error, warning = partial(Problem, "error"), partial(Problem, "warning")
 Place = tuple[str, int]  # file and line
+MICROSECONDS = 1_000_000  # in a second
+TO_THE_END = 10**15  # ticks
 
 
 @dataclass(frozen=True)
@@ -246,6 +249,29 @@ def channel_problems(tables: Tables, channels: Mapping[str, int]) -> Iterator[Pr
             if isinstance(found, Problem) and found not in said:
                 said.add(found)
                 yield found
+
+
+def named_in(tables: Tables, allow_pipes: bool) -> Named:
+    """The utterances as the tables have them, of files that nobody needs to open: in microseconds, or columns."""
+    images = tables.scp == "images.scp"
+    scale, size = (1, {"height": 1}) if images else (MICROSECONDS, {"rate": MICROSECONDS})
+    segments, utterances, lines, seen = segments_of(tables), [], [], set()
+    for row in tables[tables.scp]:
+        if not row.value or (is_pipe(row.value) and (images or not allow_pipes)):
+            continue
+        path = locate(row.value, tables.folder)
+        for segment in segments.pop(row.key, []):
+            if segment.id in seen:
+                continue
+            seen.add(segment.id)
+            name = segment.of_recording.value.rpartition(" ")[2] if segment.of_recording else ""
+            channel = channel_called(name) if segment.channel is None else segment.channel
+            start = round(segment.start * scale)
+            ticks = TO_THE_END if segment.end is None else max(round(segment.end * scale) - start, 0)
+            channel = None if images else channel
+            utterances.append(Utterance(segment.id, path, None, ticks, start=start, channel=channel, **size))
+            lines.append(segment.line)
+    return Named(tables.file(tables.utterances), UtteranceTable.of(utterances), np.array(lines, dtype=np.int64))
 
 
 def timing_problems(
