@@ -11,7 +11,7 @@ utterances of several, a line belongs to those of its own.
 
 import re
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, pairwise
@@ -84,17 +84,25 @@ def read_ctm(path: Path, stretches: Mapping[str, Stretch]) -> dict[str, list[Int
             raise CorpusError.of(problem)
     known = {key: stretch for key, stretch in stretches.items() if stretch.rate is not None}
     if counts_from_recordings(ctm.timed, stretches):
-        several = of_several_channels(stretches)
+        several = of_several_channels(ctm, stretches)
         tier = {key: in_ticks(centred_in(lines_of(ctm, s, several), s), s) for key, s in known.items()}
     else:
         tier = {key: in_ticks(ctm.timed.get(key, []), s._replace(start=0)) for key, s in known.items()}
     return {key: intervals for key, intervals in tier.items() if intervals}
 
 
-def of_several_channels(stretches: Mapping[str, Stretch]) -> set[str]:
-    """The recordings of which more than one channel is named, so that lines must say which they are about."""
-    named = {(stretch.recording, stretch.channel) for stretch in stretches.values() if stretch.channel is not None}
-    return {recording for recording, count in Counter(recording for recording, _ in named).items() if count > 1}
+def of_several_channels(ctm: Ctm, stretches: Mapping[str, Stretch]) -> set[str]:
+    """The recordings of which utterances name channels, and more than one is used, or spoken of in the lines.
+
+    Where all lines say the same, as most tools write 1 without meaning it, and one channel is used, they are about it.
+    """
+    used, told = defaultdict(set), defaultdict(set)
+    for stretch in stretches.values():
+        if stretch.channel is not None:
+            used[stretch.recording].add(stretch.channel)
+    for recording in used.keys() & ctm.timed.keys():
+        told[recording] = {plain_channel(line.channel) for line in ctm.timed[recording]}
+    return {recording for recording, channels in used.items() if len(channels) > 1 or len(told[recording]) > 1}
 
 
 def lines_of(ctm: Ctm, stretch: Stretch, several: set[str]) -> list[Timed]:
@@ -123,7 +131,7 @@ def ctm_problems(ctm: Ctm, stretches: Mapping[str, Stretch]) -> Iterator[Problem
     """Lines that overlap, that end after their utterance, or that are about none."""
     images = any(stretch.height is not None for stretch in stretches.values())
     unit = "" if images else " s"
-    from_recordings, several = counts_from_recordings(ctm.timed, stretches), of_several_channels(stretches)
+    from_recordings, several = counts_from_recordings(ctm.timed, stretches), of_several_channels(ctm, stretches)
     for key, lines in ctm.timed.items():
         apart = from_recordings and key in several
         if apart:
@@ -155,7 +163,7 @@ def unnamed_channels(ctm: Ctm, recording: str) -> Iterator[Problem]:
     """Lines about a recording of which several channels are used that do not say which."""
     for line in ctm.timed[recording]:
         if channel_called(line.channel) is None:
-            what = f"{line.channel!r} is no channel of {recording!r}, of which several are used"
+            what = f"{line.channel!r} is no channel of {recording!r}, which has several"
             yield Problem("error", str(ctm.path), line.line, what, "write A or B, or 1 or 2")
 
 
