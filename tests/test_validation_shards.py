@@ -155,8 +155,8 @@ def test_a_killed_shard_is_completed(utterances, opened, tmp_path, monkeypatch):
 
 def test_the_rate_of_most_does_not_depend_on_the_shard(utterances, tmp_path, monkeypatch):
     """A shard may have none but the odd ones; of many files without a rate some headers say it."""
-    for odd in utterances[::3]:
-        soundfile.write(odd.path, 0.1 * np.random.default_rng(9).standard_normal(4000), 8000)
+    for seed, odd in enumerate(utterances[::3], start=9):
+        soundfile.write(odd.path, 0.1 * np.random.default_rng(seed).standard_normal(4000), 8000)
     monkeypatch.setattr(validation, "HEADERS", 5)
     write_manifest(tmp_path / "c.jsonl", [replace(each, rate=None) for each in utterances])
     found = in_shards(tmp_path / "c.jsonl", 3)

@@ -65,7 +65,7 @@ class Utterance:
     """A stretch of a recording (or a line image) by one speaker.
 
     Raises CorpusError if the id cannot name a file, if the stretch starts or ends before it can, or if an interval
-    is empty, out of order or outside of the utterance.
+    is empty, out of order or outside of the utterance, or if a channel is negative or that of an image.
     """
 
     id: str
@@ -78,9 +78,10 @@ class Utterance:
     text: str | None = None
     alignment: dict[str, list[Interval]] = field(default_factory=dict)  # tier name -> intervals, in order
     height: int | None = None  # rows of pixels of a line image; None for recordings
+    channel: int | None = None  # of the recording, counted from 0; None: the average of all that it has
 
     def __post_init__(self):
-        refuse_stretch(self.id, self.ticks, self.start, self.rate, self.height)
+        refuse_stretch(self.id, self.ticks, self.start, self.rate, self.height, self.channel)
         if self.alignment:
             refuse_alignment(self.id, self.alignment, self.ticks)
 
@@ -96,7 +97,9 @@ class Utterance:
         return max(1, round(self.ticks * height / self.height))
 
 
-def refuse_stretch(id: str, ticks: int, start: int, rate: int | None, height: int | None) -> None:
+def refuse_stretch(
+    id: str, ticks: int, start: int, rate: int | None, height: int | None, channel: int | None = None
+) -> None:
     """Raises CorpusError if the id cannot be one, or if such a stretch cannot be."""
     if not is_id(id):
         raise CorpusError(f"the id is {id!r}, but ids name files and begin lines: no spaces, no slashes")
@@ -106,6 +109,9 @@ def refuse_stretch(id: str, ticks: int, start: int, rate: int | None, height: in
     if height is not None and (height < 1 or rate is not None):
         what = f"height is {height} and rate {rate}"
         raise CorpusError(f"{id}: {what}; a line image has a positive height, a recording a rate, none both")
+    if channel is not None and (channel < 0 or height is not None):
+        what = f"channel is {channel} and height {height}"
+        raise CorpusError(f"{id}: {what}; the channels of a recording count from 0, and a line image has none")
 
 
 def refuse_alignment(id: str, alignment: Mapping[str, Iterable[Interval]], ticks: int) -> None:
@@ -189,12 +195,13 @@ def labels_at(intervals: Iterable[Interval], centres: np.ndarray, default: str =
 def corpus_checksum(utterances: Iterable[Utterance]) -> str:
     """Names what was scored: SHA-256 of ids, speakers, genders, ticks, rates, heights and alignments, in any order.
 
-    Where the recordings lie does not count, so a corpus that was moved stays the same.
+    Channels count where they are given. Where the recordings lie does not, so a corpus that was moved stays the same.
     """
     checksum = hashlib.sha256()
     for utterance in sorted(utterances, key=lambda utterance: utterance.id):
         facts = [utterance.id, utterance.speaker, utterance.gender, utterance.ticks, utterance.rate]
         facts += [utterance.height] if utterance.is_image else []
+        facts += [] if utterance.channel is None else [{"channel": utterance.channel}]
         line = json.dumps([*facts, utterance.alignment], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         checksum.update(line.encode() + b"\n")
     return checksum.hexdigest()

@@ -23,6 +23,7 @@ from unitdisc.model import PROBE_POINTS, UnitModel
 from unitdisc.sharding import WHOLE, Shard
 
 FRAMES_IN_A_BATCH = 20_000
+MANY = 20  # utterances, and nothing but NaN: it is the model, and nobody need wait for the others
 S, T = TypeVar("S"), TypeVar("T")
 
 
@@ -43,14 +44,14 @@ def encode(
     shard: the share of the batches that is encoded. Utterances that are there already are left alone, unless their
     recording has changed since; batches are the same however often the run was interrupted and however many shards
     there are, so the result is too. While a batch is encoded, the next is read and the one before written.
-    Raises CorpusError if nothing of the share could be read, unless `refuse` is off, and FloatingPointError if the
-    model makes anything of an utterance that is no number.
+    An utterance of which the model makes anything that is no number is left out. Raises CorpusError if nothing of the
+    share could be read, unless `refuse` is off, and FloatingPointError if the model makes no numbers of anything.
     """
     stride = model.encoder.stride
     grid = signals.features.grid(stride, model.encoder.offset)
     writers = {point: EncodingsWriter(folder / point, {"point": point, **grid, **source}, shard) for point in points}
     device = next(model.parameters()).device
-    problems = []
+    problems, astray, written = [], [], [0]
 
     def read(group: Sequence[int]) -> tuple[list[np.ndarray], list[Utterance], list[str]]:
         wanted = [utterances[i] for i in group]
@@ -60,7 +61,11 @@ def encode(
 
     def write_all(outputs: tuple, there: Sequence[Utterance]) -> None:
         for row, utterance in enumerate(there):
-            write(writers, outputs, row, utterance, grid, signals.features.scale(utterance))
+            wrong = write(writers, outputs, row, utterance, grid, signals.features.scale(utterance))
+            astray.extend([wrong] if wrong else [])
+            written[0] += not wrong
+        if len(astray) >= MANY and not written[0]:
+            raise FloatingPointError(astray[0])
 
     groups = shares_of(utterances, signals, shard)
     with Behind() as behind:
@@ -69,6 +74,9 @@ def encode(
             if there:
                 behind.do(partial(write_all, encode_batch(model, features, device, points), there))
             behind.do(partial(advance, len(group)))
+    if refuse and astray and len(problems) + len(astray) == sum(map(len, groups)):
+        raise FloatingPointError(astray[0])
+    problems += astray
     if refuse:
         refuse_nothing(problems, sum(map(len, groups)))
     divided = checksum_of(utterances, shard)
@@ -163,18 +171,21 @@ def encode_batch(
 
 def write(
     writers: dict[str, EncodingsWriter], outputs: tuple, row: int, utterance: Utterance, grid: dict, scale: float
-) -> None:
+) -> str | None:
+    """Writes what the model makes of an utterance at every point; at none, but says so, if it is not all numbers."""
     arrays, codes, lengths = outputs
     size = lengths[row]
     centres = centres_in_ticks(size, grid, scale)
-    for point, writer in writers.items():
+    for point in writers:
         if not np.isfinite(arrays[point][row, :size]).all():
-            raise FloatingPointError(
-                f"the model makes NaN or infinity of {utterance.id} at {point}; its training went astray: train again "
-                "with a smaller training.learning_rate"
+            return (
+                f"{utterance.path}: the model makes NaN or infinity of {utterance.id} at {point}; listen to it; if "
+                "there are many, training went astray: train again with a smaller training.learning_rate"
             )
+    for point, writer in writers.items():
         own_codes = None if codes is None else codes[row, :size]
         writer.write(Encoding(utterance.id, centres, arrays[point][row, :size], own_codes), scale == 1)
+    return None
 
 
 def encode_features(

@@ -15,8 +15,8 @@ from unitdisc.files import write_text
 T = TypeVar("T")
 LINES_AT_ONCE = 64  # that are parsed together
 REQUIRED = {"id", "path", "ticks"}
-OPTIONAL = ("speaker", "rate", "height", "gender", "text")  # may be null
-NO_STRINGS = {"ticks": int, "rate": int, "height": int, "start": int, "alignment": dict}
+OPTIONAL = ("speaker", "rate", "height", "channel", "gender", "text")  # may be null
+NO_STRINGS = {"ticks": int, "rate": int, "height": int, "channel": int, "start": int, "alignment": dict}
 TYPES = {known.name: NO_STRINGS.get(known.name, str) for known in fields(Utterance)}
 SHAPES: set[tuple] = set()  # names and kinds of fields of lines that were found to be right
 MOST_SHAPES = 1000
@@ -53,7 +53,8 @@ def read_manifest(path: Path) -> Iterator[Utterance]:
 
 def checked(values: dict) -> dict:
     """The arguments of an Utterance, which could be made of them."""
-    refuse_stretch(values["id"], values["ticks"], values.get("start", 0), values.get("rate"), values.get("height"))
+    shape = (values.get(name) for name in ("rate", "height", "channel"))
+    refuse_stretch(values["id"], values["ticks"], values.get("start", 0), *shape)
     if alignment := values.get("alignment"):
         refuse_alignment(values["id"], alignment, values["ticks"])
     return values

@@ -6,7 +6,8 @@ On a CPU a resumed run ends in the same bits; on a GPU it does not, for there su
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +39,8 @@ from unitdisc.precision import PRECISIONS, deterministic, has_tf32, multiply_in
 from unitdisc.stopping import interruptible
 from unitdisc.weights import weights
 
+LOOKED_BACK = 10_000  # steps in which the one is looked for whose loss was not finite first
+LARGE = 1e3  # features beyond it are worth a look: normalised ones are around 1
 ORDERS = ("auto", "random", "shards")
 
 
@@ -124,6 +127,8 @@ class Trainer:
         self.optimiser = adam(self.model, options.learning_rate)
         self.step = 0
         self.symptoms: set[str] = set()  # of collapse, at the last validation
+        self.recent: deque[tuple[Tensor, Tensor]] = deque(maxlen=LOOKED_BACK)  # loss and gradient norm, step by step
+        self.magnitudes: Callable[[int], dict[str, float]] = lambda step: {}
         torch.manual_seed(options.seed + 1)  # every process draws from this stream; see unitdisc.distributed
         self.resume()
 
@@ -141,8 +146,13 @@ class Trainer:
         batches: Callable[[int], Sequence[Batch]],
         valid: Sequence[Batch],
         save_weights: Callable[[nn.Module], None],
+        magnitudes: Callable[[int], dict[str, float]] = lambda step: {},
     ) -> None:
-        """Trains to the last step. batches(step): the batches from a step on; save_weights: keeps a model for use."""
+        """Trains to the last step. batches(step): the batches from a step on; save_weights: keeps a model for use.
+
+        magnitudes(step): the utterances in the batch of a step, and how large their features are; for error messages.
+        """
+        self.magnitudes = magnitudes
         self.log = Log(self.folder / "log.jsonl", self.step)
         stepwise = self.model
         if world_size() > 1:
@@ -178,6 +188,7 @@ class Trainer:
         self.step += 1
         self.average.update(self.step)
         self.loss, self.norm = output.loss, norm
+        self.recent.append((self.loss, norm))  # looked at only if something is wrong
         if logged:
             self.check_finite()
             losses = means(output.losses)
@@ -228,10 +239,21 @@ class Trainer:
         Every process must ask, and all get the same answer.
         """
         if not mean_over_processes(self.loss + self.norm).isfinite():  # a norm that is not has spoilt the weights
+            step = self.first_not_finite()
+            found = {}
+            for of_process in Agreement().of_all(self.magnitudes(step - 1)):
+                found |= of_process
+            batch = f", in the batch of {in_words(found)}; look at their recordings, or" if found else ";"
             raise FloatingPointError(
-                f"the loss is not finite at step {self.step}; train into another folder with a smaller "
+                f"the loss is not finite at step {step}{batch} train into another folder with a smaller "
                 "training.learning_rate or training.clip"
             )
+
+    def first_not_finite(self) -> int:
+        """The step, counted from 1, of the first loss or gradient that is not finite, in any process."""
+        first = self.step - len(self.recent) + 1
+        bad = (step for step, pair in enumerate(self.recent, first) if not all(value.isfinite() for value in pair))
+        return min(Agreement().of_all(next(bad, self.step)))
 
     def validate(self, batches: Sequence[Batch]) -> None:
         """Losses of the averaged model on held-out utterances, and alarms if the units are collapsing.
@@ -273,6 +295,13 @@ class Trainer:
         checkpoints.restore_random_state(state["random"], self.device)
         self.step = state["step"]
         self.progress.say(f"Resuming at step {self.step}.")
+
+
+def in_words(magnitudes: Mapping[str, float]) -> str:
+    """The utterances of a batch, those first whose features are large."""
+    large = {id: size for id, size in magnitudes.items() if not size <= LARGE}
+    said = [f"{id} (features up to {large[id]:.3g})" for id in sorted(large, key=large.__getitem__, reverse=True)]
+    return ", ".join([*said, *sorted(magnitudes.keys() - large.keys())])
 
 
 def detached(output: ModelOutput) -> ModelOutput:

@@ -173,6 +173,11 @@ def write_km(path: Path, units: Iterable[Units]) -> None:
                 f"{entry.utterance.id}: begins at sample {entry.utterance.start} of {entry.utterance.path}, "
                 "but fairseq reads whole files; choose the format jsonl, or cut the recording into files"
             )
+        if entry.utterance.channel is not None:
+            raise ExportError(
+                f"{entry.utterance.id}: is channel {entry.utterance.channel} of {entry.utterance.path}, "
+                "but fairseq averages channels; choose the format jsonl, or write the channel to a file of its own"
+            )
         if set(entry.utterance.path) & set("\t\n\r"):
             raise ExportError(f"{entry.utterance.path!r}: fairseq cannot read this file name; rename the file")
     paths = [os.path.abspath(entry.utterance.path) for entry in units]  # noqa: PTH100 - resolve() follows links

@@ -159,8 +159,10 @@ class Training:
             targets = [torch.tensor(self.aligner.alphabet.codes(spelled(utterance.text))) for utterance in batch]
             loss = prior_ctc(log_probs, writer.prior, weight, targets, lengths)
             if not loss.isfinite():
+                whose = ", ".join(utterance.id for utterance in batch)
                 raise AlignerError(
-                    f"training went astray in epoch {epoch + 1}; begin anew with a smaller learning rate"
+                    f"training went astray in epoch {epoch + 1}, at the batch of {whose}; look at what they are, or "
+                    "begin anew with a smaller learning rate"
                 )
             self.optimiser.zero_grad()
             loss.backward()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unitdisc.cli.options import AllowPipes, Cache, CorpusPath, ShardOption, Strict
+from unitdisc.cli.options import CORPUS, AllowPipes, Cache, CorpusPath, ShardOption, Strict
 
 
 def doctor() -> None:
@@ -22,7 +22,7 @@ def doctor() -> None:
 
 
 def validate(
-    corpus: CorpusPath,
+    corpora: Annotated[list[Path], typer.Argument(metavar="CORPUS", help=CORPUS)],
     rate: Annotated[int | None, typer.Option(help="samples per second every recording must have")] = None,
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
@@ -30,10 +30,12 @@ def validate(
 ) -> None:
     """List everything that is wrong with a corpus, with file, line and cure.
 
+    Of several, also what one of them has in common with another: in a test set it would have been learned.
+
     With --cache, recordings found good are kept in mind there: training with the same --cache does not listen to them
     again, unless a file changes, nor does this command, if the corpus is a manifest.
 
-    Example: `unitdisc validate data/mini_speech/train.jsonl --rate 16000`
+    Example: `unitdisc validate data/mini_speech/train.jsonl data/mini_speech/test.jsonl --rate 16000`
 
     Shared by four processes, on one machine or several: the same with `--cache FOLDER --shard 1/4` to `--shard 4/4`.
     Each reads every fourth file and says what is wrong with it; what is wrong with the list itself, the first one says.
@@ -41,8 +43,8 @@ def validate(
     from unitdisc.sharding import Shard
     from unitdisc.verbs.validate import validate
 
-    errors, warnings = validate(corpus, rate, allow_pipes, cache, Shard.parse(shard))
-    typer.echo(f"{corpus}: {errors} errors, {warnings} warnings")
+    errors, warnings = validate(corpora, rate, allow_pipes, cache, Shard.parse(shard))
+    typer.echo(f"{', '.join(map(str, corpora))}: {errors} errors, {warnings} warnings")
     raise typer.Exit(1 if errors else 0)
 
 

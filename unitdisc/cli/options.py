@@ -16,7 +16,8 @@ def folder_of_cache(path: Path | None) -> Path | None:
         raise ValueError(f"--cache {error}") from error
 
 
-CorpusPath = Annotated[Path, typer.Argument(help="manifest (.jsonl) or Kaldi data directory", metavar="CORPUS")]
+CORPUS = "manifest (.jsonl) or Kaldi data directory"
+CorpusPath = Annotated[Path, typer.Argument(help=CORPUS, metavar="CORPUS")]
 ExperimentPath = Annotated[Path, typer.Argument(help="folder made by `unitdisc train`", metavar="EXPERIMENT")]
 EncodingsPath = Annotated[
     Path, typer.Argument(help="folder of one probe point, or any tool's .npy files", metavar="ENCODINGS")

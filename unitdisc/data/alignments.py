@@ -57,7 +57,7 @@ def add_ctms(utterances: list[Utterance], folder: Path) -> list[Utterance]:
 
     Raises CorpusError as `unitdisc.kaldi.ctm.read_ctm` does.
     """
-    stretches = {u.id: Stretch(Path(u.path).stem, u.start, u.ticks, u.rate) for u in utterances}
+    stretches = {u.id: Stretch(Path(u.path).stem, u.start, u.ticks, u.rate, channel=u.channel) for u in utterances}
     for path in sorted(folder.glob("*.ctm")):
         if tier := TIERS.get(path.stem.lower()):
             found = read_ctm(path, stretches)

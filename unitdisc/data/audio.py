@@ -13,6 +13,11 @@ from unitdisc.data.sources import AudioError, open_audio
 from unitdisc.files import written_aside
 
 SILENCE = 1e-4  # a recording that never leaves its mean by this much (-80 dB of full scale) says nothing
+LOUDEST = 32.0  # 30 dB beyond full scale: more than floating-point recordings have to spare
+DAMAGE = 0.01  # of the samples beyond full scale: if there are more, all are in another unit
+NAME_A_CHANNEL = (  # the cure where channels cannot just be averaged
+    "name a channel in the manifest (`channel`; the first is 0), or in Kaldi's reco2file_and_channel or segments"
+)
 FORMATS = {".wav": "WAV", ".flac": "FLAC"}
 
 
@@ -27,27 +32,33 @@ def audio_info(path: str | Path, allow_pipes: bool = False) -> AudioInfo:
     Raises AudioError if it is missing, empty, not audio, or truncated as far as the header tells.
     """
     with open_audio(path, allow_pipes) as file:
-        return AudioInfo(file.frames, file.samplerate)
+        return info_of(file)
+
+
+def info_of(file: soundfile.SoundFile) -> AudioInfo:
+    return AudioInfo(file.frames, file.samplerate)
 
 
 def read_audio(
     utterance: Utterance, rate: int | None = None, resample: bool = False, allow_pipes: bool = False
 ) -> np.ndarray:
-    """The samples of an utterance in [-1, 1]: float32 [ticks], several channels averaged into one.
+    """The samples of an utterance in [-1, 1]: float32 [ticks], of its channel; if it names none, all are averaged.
 
     Only the utterance's part of the file is read. With `resample`, the file may have any rate: the result is
     brought to `rate` (default: the utterance's own), and its length is that of the utterance at that rate.
 
-    Raises AudioError if the file is missing, unreadable, truncated or shorter than listed, if the utterance is
-    empty, silent or not finite, if a rate disagrees without `resample`, and for a pipe without `allow_pipes`.
+    Raises AudioError if the file is missing, unreadable, truncated or shorter than listed, if it lacks the channel, if
+    the utterance is empty, silent, not finite or louder than any recording, if its channels cancel each other, if a
+    rate disagrees without `resample`, and for a pipe without `allow_pipes`.
     """
     with open_audio(utterance.path, allow_pipes) as file:
         if not resample:
             check_rate(utterance, file.samplerate, rate)
         source = file.samplerate
         first, last = span(utterance, file.frames, source)
-        wave = read_span(file, utterance, first, last)
-    check_samples(utterance, wave)
+        samples = read_span(file, utterance, first, last)
+    check_samples(utterance, samples)
+    wave = averaged(samples)
     listed = utterance.rate or source
     target = rate or listed
     if target != source:
@@ -64,9 +75,9 @@ def read_stretch(utterance: Utterance, first: int, last: int, rate: int) -> np.n
     with open_audio(utterance.path) as file:
         check_rate(utterance, file.samplerate, rate)
         begin, _ = span(utterance, file.frames, file.samplerate)
-        wave = read_span(file, utterance, begin + first, begin + last)
-    check_finite(utterance, wave)
-    return wave
+        samples = read_span(file, utterance, begin + first, begin + last)
+    check_values(utterance, samples)
+    return averaged(samples)
 
 
 def check_rate(utterance: Utterance, source: int, rate: int | None) -> None:
@@ -101,26 +112,66 @@ def shorter(utterance: Utterance, frames: int, last: int) -> AudioError:
 
 
 def read_span(file: soundfile.SoundFile, utterance: Utterance, first: int, last: int) -> np.ndarray:
-    """The samples [first, last) of a file, channels averaged: float32 [last - first]."""
+    """The samples [first, last) of a file, of the utterance's channel or of all: float32 [last - first, channels]."""
     file.seek(first)
     wave = file.read(last - first, dtype="float32", always_2d=True)
     if len(wave) < last - first:  # some formats only find out on the way that they are truncated
         raise shorter(utterance, first + len(wave), last)
-    return wave[:, 0] if wave.shape[1] == 1 else wave.mean(1)
+    return chosen(utterance, wave)
 
 
-def check_samples(utterance: Utterance, wave: np.ndarray) -> None:
-    check_finite(utterance, wave)
-    if np.ptp(wave) < 2 * SILENCE:
-        raise AudioError.at(utterance.path, f"{utterance.id} is silent", "take it off the list")
+def chosen(utterance: Utterance, samples: np.ndarray) -> np.ndarray:
+    """The channel that an utterance names, or all: [ticks, channels]. Raises AudioError if it is not there."""
+    check_channel(utterance, samples.shape[1])
+    return samples if utterance.channel is None else samples[:, utterance.channel : utterance.channel + 1]
 
 
-def check_finite(utterance: Utterance, wave: np.ndarray) -> None:
-    if not np.isfinite(wave).all():
-        count = int((~np.isfinite(wave)).sum())
+def check_channel(utterance: Utterance, there: int) -> None:
+    """Raises AudioError if the channel that an utterance names is not one of so many."""
+    if utterance.channel is not None and utterance.channel >= there:
+        which = "one channel, 0" if there == 1 else f"the channels 0 to {there - 1}"
+        what = f"has {which}, but {utterance.id} is listed with channel {utterance.channel}"
+        raise AudioError.at(utterance.path, what, "correct the channel in the list; the first is 0")
+
+
+def averaged(samples: np.ndarray) -> np.ndarray:
+    """[ticks, channels] -> [ticks]"""
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(1)
+
+
+def check_samples(utterance: Utterance, samples: np.ndarray) -> None:
+    """Raises AudioError for samples [ticks, channels] that cannot be, and for those of which nothing can be heard."""
+    check_values(utterance, samples)
+    if np.ptp(averaged(samples)) < 2 * SILENCE:
+        raise AudioError.at(utterance.path, *unheard(utterance.id, float(np.ptp(samples, axis=0).max())))
+
+
+def check_values(utterance: Utterance, samples: np.ndarray) -> None:
+    peak = float(np.maximum(samples.max(), -samples.min()))  # NaN if any is
+    if not np.isfinite(peak):
+        count = int((~np.isfinite(samples)).any(1).sum())
         raise AudioError.at(
             utterance.path, f"{utterance.id} holds NaN or infinity ({count} samples)", "convert the original again"
         )
+    if peak > LOUDEST:
+        raise AudioError.at(utterance.path, *too_loud(utterance.id, peak, float((np.abs(samples) > 1).mean())))
+
+
+def too_loud(id: str, peak: float, beyond: float) -> tuple[str, str]:
+    """What is wrong where the loudest sample is beyond LOUDEST, and the cure. beyond: the share beyond full scale."""
+    bits = next((bits for bits in (16, 24, 32) if peak <= 2 ** (bits - 1)), None)
+    if bits and beyond > DAMAGE:
+        what = f"{id} holds floats in the range of {bits}-bit integers (up to {peak:g}), where [-1, 1] is full scale"
+        return what, f"divide them by {2 ** (bits - 1)}, or convert the original again"
+    what = f"{id} holds samples up to {peak:g}, where [-1, 1] is full scale: the file is damaged"
+    return what, "convert the original again"
+
+
+def unheard(id: str, widest: float) -> tuple[str, str]:
+    """What is wrong where the average of the channels is silent, and the cure. widest: range of the loudest channel."""
+    if widest < 2 * SILENCE:
+        return f"{id} is silent", "take it off the list"
+    return f"{id} cannot be heard: its channels cancel each other", NAME_A_CHANNEL
 
 
 def write_audio(path: Path, wave: np.ndarray, rate: int) -> None:

@@ -18,7 +18,7 @@ from unitdisc.manifests import (
     parse_tier,
 )
 
-COLUMNS = ("id", "path", "speaker", "gender", "ticks", "rate", "start", "height")
+COLUMNS = ("id", "path", "speaker", "gender", "ticks", "rate", "start", "height", "channel")
 LINES_AT_ONCE = 256
 ABSENT = {"start": 0, "alignment": {}}  # what a field is where it is not given; else None
 UNUSUAL = ("|", "//", "/.", "\n.", "/\n", "\n\n")  # in paths between line ends: pipes, and what may be written shorter
@@ -52,12 +52,12 @@ def columns_of(objects: Sequence[dict], home: Callable[[str], str]) -> dict[str,
     """COLUMNS of what the lines of a manifest hold. Raises ValueError if there may be something wrong with any."""
     found = columns_in(objects)
     columns = {name: found.get(name) or [ABSENT.get(name)] * len(objects) for name in COLUMNS}
-    ids, ticks, rates, heights = (columns[name] for name in ("id", "ticks", "rate", "height"))
+    ids, ticks, rates, heights, channels = (columns[name] for name in ("id", "ticks", "rate", "height", "channel"))
     if min(ticks) < 0 or min(columns["start"]) < 0 or min({*rates} - {None}, default=1) < 1 or not are_ids(ids):
         raise ValueError
-    if {*heights} != {None}:
-        for id, height, rate in zip(ids, heights, rates):
-            refuse_stretch(id, 0, 0, rate, height)
+    if {*heights, *channels} != {None}:
+        for id, height, rate, channel in zip(ids, heights, rates, channels):
+            refuse_stretch(id, 0, 0, rate, height, channel)
     for id, length, tiers in zip(ids, ticks, found.get("alignment", ())):
         refuse_alignment(id, {tier: parse_tier(tier, intervals) for tier, intervals in tiers.items()}, length)
     return columns | {"path": located(columns["path"], home)}

@@ -31,6 +31,7 @@ def key(utterance: Utterance, options: Any) -> str:
     file = state_of(utterance.path)
     state = (file.st_mtime_ns, file.st_size) if file else None
     stretch = [utterance.start, utterance.ticks, utterance.rate]
+    stretch += [] if utterance.channel is None else [utterance.channel]
     path = Path(utterance.path)
     resolved = str(path.resolve()) if path.is_symlink() else f"{resolved_folder(path.parent)}/{path.name}"
     identity = f"{named(options)[:-1]}, {json.dumps([resolved, state, stretch])[1:]}"

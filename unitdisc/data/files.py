@@ -1,6 +1,6 @@
 """The files that utterances lie in, each with all that is used of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from unitdisc.corpus import Utterance
 from unitdisc.data.heard import key
 from unitdisc.data.listening import Recording
 from unitdisc.data.looking import Picture
-from unitdisc.data.table import NUMBERS, UtteranceTable
+from unitdisc.data.table import NUMBERS, UtteranceTable, as_numbers
 from unitdisc.sharding import Shard
 
 
@@ -32,6 +32,10 @@ class Files:
     def path(self, number: int) -> str:
         return self.utterances[int(self.order[self.edges[number]])].path
 
+    def paths(self) -> Iterator[str]:
+        """The path of every file, in order."""
+        return self.utterances.take(self.order[self.edges[:-1]]).paths()
+
     def share(self, shard: Shard) -> np.ndarray:
         """The places of the utterances of every file that a shard has: [N], in order."""
         numbers = np.repeat(np.arange(len(self)), np.diff(self.edges))
@@ -43,7 +47,7 @@ class Files:
 
     def recording(self, number: int) -> Recording:
         within = [self.utterances[place] for place in self.places(number)]
-        return Recording(within[0].path, lambda info: within)
+        return Recording(within[0].path, lambda info, channels: within)
 
     def __len__(self) -> int:
         return len(self.edges) - 1
@@ -71,5 +75,6 @@ class Files:
 
 def heard_key(path: str, utterances: Iterable[Utterance]) -> bytes:
     """The same name of one recording, of which these utterances are used."""
-    numbers = sorted([getattr(utterance, name) or 0 for name in NUMBERS] for utterance in utterances)
+    listed = list(utterances)
+    numbers = sorted(zip(*(as_numbers(name, [getattr(each, name) for each in listed]) for name in NUMBERS)))
     return key(path, np.array(numbers, dtype=np.int64).tobytes())

@@ -12,7 +12,6 @@ import numpy as np
 from unitdisc.data.sources import ARCHIVE
 from unitdisc.files import written_aside
 
-NAMES = "heard*.npy"
 SAVE_EVERY = 20_000  # recordings; an interrupted run has them again
 UNKNOWN = bytes(16)
 HEADER = 128  # bytes of a file that holds nothing
@@ -47,6 +46,8 @@ class GoodRecordings:
     nothing kept. A file that is damaged counts as none.
     """
 
+    name = "heard"
+
     def __init__(self, folder: Path | None):
         self.folder = None if folder is None else Path(folder)
         self.known = self.read()
@@ -60,7 +61,7 @@ class GoodRecordings:
         return nothing()  # so all recordings are heard again
 
     def files(self) -> list[Path]:
-        return [] if self.folder is None else sorted(self.folder.glob(NAMES))
+        return [] if self.folder is None else sorted(self.folder.glob(f"{self.name}*.npy"))
 
     def rates(self, keys: np.ndarray) -> np.ndarray:
         """The rate of every recording that is known to be good, 0 for others: keys [N, 2] uint64 -> [N] int64."""
@@ -88,10 +89,16 @@ class GoodRecordings:
             with suppress(FileNotFoundError):  # another process was quicker
                 rows = merged([rows, rows_in(path)])
                 put_in.append(path)
-        with written_aside(self.folder / f"heard.{os.urandom(8).hex()}.npy") as aside, aside.open("wb") as file:
+        with written_aside(self.folder / f"{self.name}.{os.urandom(8).hex()}.npy") as aside, aside.open("wb") as file:
             np.save(file, rows)
         for path in put_in:
             path.unlink(missing_ok=True)
+
+
+class Digests(GoodRecordings):
+    """The same of what files hold: a digest of 63 bits in the place of a rate."""
+
+    name = "digests"
 
 
 def rows_in(path: Path) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Listening to recordings for what is wrong with them: unreadable, cut off, silent, NaN, clipped."""
+"""Listening to recordings for what is wrong with them: unreadable, cut off, silent, NaN, too loud, of two speakers."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,25 @@ import soundfile
 from joblib import Parallel, cpu_count, delayed
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.audio import SILENCE, AudioInfo, shorter, span
+from unitdisc.data.audio import (
+    LOUDEST,
+    NAME_A_CHANNEL,
+    SILENCE,
+    AudioInfo,
+    averaged,
+    chosen,
+    info_of,
+    shorter,
+    span,
+    too_loud,
+    unheard,
+)
 from unitdisc.data.sources import AudioError, open_audio, unreadable
 
 FULL_SCALE = 32767 / 32768
+ALIKE = 0.8  # channels with at least this correlation are of one sound; noise at 6 dB below it leaves as much
+FAINT = 1e-3  # a channel of less than this share of the power of another (-30 dB) changes little where it is added
+AVERAGED = f"{NAME_A_CHANNEL}, unless the average is wanted"
 CLIPPED = 1e-3  # the share of samples at full scale from which clipping is worth a warning
 BLOCK = 1 << 18  # samples in memory at a time
 GLANCE = 1 << 13  # samples a glance reads at a time
@@ -33,10 +48,10 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording to listen to, and its utterances as its length and rate make them."""
+    """A recording to listen to, and its utterances as its length, its rate and the number of its channels make them."""
 
     path: str
-    within: Callable[[AudioInfo], Iterable[Utterance]]
+    within: Callable[[AudioInfo, int], Iterable[Utterance]]
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,7 @@ class Heard:
 
     info: AudioInfo | None  # None if it cannot be opened
     faults: list[Fault]
+    channels: int = 1
 
 
 def listen_to_all(recordings: Iterable[Recording], how: Listening) -> Iterator[Heard]:
@@ -92,17 +108,18 @@ def listen(recording: Recording, how: Listening) -> Heard:
     """Listens to the utterances of one recording.
 
     Not `thorough` is a glance: at the header, at the beginning until something can be heard, and at the last sample.
-    That finds whatever a whole reading does, except clipping and damage in the middle of a compressed file.
+    That finds whatever a whole reading does, except clipping and damage in the middle of a compressed file. Samples
+    that may be no numbers are read to the end even so, and several channels that are to be averaged.
     """
-    info, faults = None, []
+    info, faults, channels = None, [], 1
     try:
         with open_audio(recording.path, how.allow_pipes) as file:
-            info = AudioInfo(file.frames, file.samplerate)
-            for utterance in sorted(recording.within(info), key=lambda utterance: utterance.start):
+            info, channels = info_of(file), file.channels
+            for utterance in sorted(recording.within(info, channels), key=lambda utterance: utterance.start):
                 faults += faults_of(file, utterance, how)
     except AudioError as error:
         faults.append(Fault(None, "error", error.what, error.cure))
-    return Heard(info, faults)
+    return Heard(info, faults, channels)
 
 
 def faults_of(file: soundfile.SoundFile, utterance: Utterance, how: Listening) -> Iterator[Fault]:
@@ -119,39 +136,86 @@ def faults_of(file: soundfile.SoundFile, utterance: Utterance, how: Listening) -
         fault = unreadable(utterance.path, error)
         yield Fault(utterance.id, "error", fault.what, fault.cure)
         return
-    if not np.isfinite(levels.low + levels.high):
-        yield Fault(utterance.id, "error", f"{utterance.id} holds NaN or infinity", "convert the original again")
-    elif levels.high - levels.low < 2 * SILENCE:
-        yield Fault(utterance.id, "error", f"{utterance.id} is silent", "take it off the list")
-    elif levels.clipped > CLIPPED:
-        what = f"{utterance.id} is clipped: {levels.clipped:.1%} of the samples are at full scale or beyond"
-        yield Fault(utterance.id, "warning", what, "if the original is cleaner, convert it again at a lower volume")
+    yield from (Fault(utterance.id, *fault) for fault in levels.faults(utterance.id))
 
 
-class Levels(NamedTuple):
-    low: float
-    high: float
-    clipped: float  # share of the samples
+class Levels:
+    """What the samples of an utterance show, as they are read."""
+
+    def __init__(self, size: int):
+        self.size = size  # of the utterance, in samples
+        self.low, self.high = np.inf, -np.inf  # of the average of the channels
+        self.lows = self.highs = self.sums = self.products = 0.0  # of the channels: [C], of the last [C, C]
+        self.read = self.clipped = self.beyond = 0  # samples
+
+    def add(self, samples: np.ndarray) -> None:
+        """Samples [ticks, channels] that come next."""
+        wave, loudness = averaged(samples), np.abs(samples)
+        self.low, self.high = np.minimum(self.low, wave.min()), np.maximum(self.high, wave.max())
+        first = not self.read
+        self.lows = samples.min(0) if first else np.minimum(self.lows, samples.min(0))
+        self.highs = samples.max(0) if first else np.maximum(self.highs, samples.max(0))
+        self.clipped += np.count_nonzero((loudness >= FULL_SCALE).any(1))
+        self.beyond += np.count_nonzero((loudness > 1).any(1))
+        self.read += len(samples)
+        if samples.shape[1] > 1:
+            with np.errstate(invalid="ignore", over="ignore"):
+                self.sums = self.sums + samples.sum(0, dtype=np.float64)
+                self.products = self.products + samples.T.astype(np.float64) @ samples.astype(np.float64)
+
+    @property
+    def can_be_heard(self) -> bool:
+        return bool(self.high - self.low >= 2 * SILENCE)
+
+    def faults(self, id: str) -> Iterator[tuple[str, str, str]]:
+        """Severity, what and cure of all that is wrong."""
+        peak = float(np.maximum(self.highs, -self.lows).max())  # NaN if any is
+        if not np.isfinite(peak):
+            yield "error", f"{id} holds NaN or infinity", "convert the original again"
+        elif peak > LOUDEST:
+            yield "error", *too_loud(id, peak, self.beyond / self.read)
+        elif not self.can_be_heard:
+            yield "error", *unheard(id, float((self.highs - self.lows).max()))
+        else:
+            yield from self.warnings(id)
+
+    def warnings(self, id: str) -> Iterator[tuple[str, str, str]]:
+        if (alike := self.least_alike()) < ALIKE:
+            how = "nearly cancel each other" if alike < -ALIKE else "differ, as those of two speakers would,"
+            what = f"the channels of {id} {how} and are averaged (correlation {round(alike, 2) + 0:.2f})"
+            yield "warning", what, AVERAGED
+        if (share := self.clipped / self.size) > CLIPPED:
+            what = f"{id} is clipped: {share:.1%} of the samples are at full scale or beyond"
+            yield "warning", what, "if the original is cleaner, convert it again at a lower volume"
+
+    def least_alike(self) -> float:
+        """The smallest correlation of two channels of which none is faint; 1 if there are no two."""
+        if np.ndim(self.sums) == 0:
+            return 1.0
+        mean = self.sums / self.read
+        powers = self.products / self.read - np.outer(mean, mean)
+        own = np.diag(powers)
+        loud = own > FAINT * own.max()
+        some = powers[np.ix_(loud, loud)] / np.sqrt(np.outer(own[loud], own[loud]))
+        return float(np.clip(some, -1, 1).min())
 
 
 def read_levels(file: soundfile.SoundFile, utterance: Utterance, thorough: bool) -> Levels:
-    """The range of the samples of an utterance, channels averaged; NaN if any is.
+    """What the samples of an utterance show, of its channel or of all.
 
-    Raises AudioError if the file is shorter than listed.
+    Raises AudioError if the file is shorter than listed, or lacks the channel.
     """
     position, last = span(utterance, file.frames, file.samplerate)
-    size = last - position
-    glance = not thorough and file.subtype not in FLOATS
-    low, high, clipped = np.inf, -np.inf, 0.0
+    levels = Levels(last - position)
+    in_one = file.channels == 1 or utterance.channel is not None
+    glance = not thorough and file.subtype not in FLOATS and in_one
     file.seek(position)
     while position < last:
         block = file.read(min(GLANCE if glance else BLOCK, last - position), dtype="float32", always_2d=True)
         if not len(block):
             raise shorter(utterance, position, last)
         position += len(block)
-        wave = block.mean(1)
-        low, high = np.minimum(low, wave.min()), np.maximum(high, wave.max())
-        clipped += np.count_nonzero(np.abs(wave) >= FULL_SCALE) / size
-        if glance and high - low >= 2 * SILENCE and position < last - 1:
+        levels.add(chosen(utterance, block))
+        if glance and levels.can_be_heard and position < last - 1:
             position = file.seek(last - 1)  # what lies between can be neither silent nor NaN
-    return Levels(float(low), float(high), clipped)
+    return levels

@@ -16,10 +16,12 @@ from unitdisc.data.audio import AudioInfo
 from unitdisc.data.image import ImageInfo
 from unitdisc.data.listening import Recording
 from unitdisc.data.looking import Picture
+from unitdisc.data.repetitions import Named
 from unitdisc.data.table import UtteranceTable, fields_of
 from unitdisc.kaldi.checks import Tables
-from unitdisc.kaldi.ctm import ctm_problems, open_ctm
-from unitdisc.kaldi.reading import PIPE, locate, parse_segment, stretch_of
+from unitdisc.kaldi.ctm import channel_called, ctm_problems, open_ctm
+from unitdisc.kaldi.reading import CHANNELS, PIPE, channel_of, locate, parse_segment, stretch_of, unit_of
+from unitdisc.kaldi.tables import Row
 from unitdisc.manifests import (
     LINES_AT_ONCE,
     checked,
@@ -33,6 +35,8 @@ from unitdisc.manifests import (
 
 error, warning = partial(Problem, "error"), partial(Problem, "warning")
 Place = tuple[str, int]  # file and line
+MICROSECONDS = 1_000_000  # in a second
+TO_THE_END = 10**15  # ticks
 
 
 @dataclass(frozen=True)
@@ -182,9 +186,11 @@ def list_tables(tables: Tables, allow_pipes: bool) -> Listed:
     def source(key: str) -> Recording | Picture:
         path = locate(paths[key], tables.folder)
 
-        def within(info: AudioInfo | ImageInfo) -> Iterator[Utterance]:
-            for utterance, start, end in segments[key]:
-                yield stretch_of(key, info, start, end).utterance(utterance, path)
+        def within(info: AudioInfo | ImageInfo, channels: int = 1) -> Iterator[Utterance]:
+            for stated in segments[key]:
+                channel = stated.channel_of(tables, channels)
+                named = stated.channel if isinstance(channel, Problem) else channel
+                yield stretch_of(key, info, stated.start, stated.end).utterance(stated.id, path, channel=named)
 
         return kind(path, within)
 
@@ -198,28 +204,90 @@ def list_tables(tables: Tables, allow_pipes: bool) -> Listed:
     )
 
 
-def segments_of(tables: Tables) -> dict[str, list[tuple[str, float, float | None]]]:
-    """Recording -> utterance, start and end in seconds (image: in columns), of each readable line of `segments`."""
-    segments = defaultdict(list)
+@dataclass(frozen=True)
+class Segment:
+    """A line of `segments`; without that table, of the one that names the recordings."""
+
+    id: str
+    start: float  # seconds, or columns
+    end: float | None
+    channel: int | None  # as the line says
+    line: int
+    of_recording: Row | None  # the line of reco2file_and_channel
+
+    def channel_of(self, tables: Tables, there: int) -> int | Problem | None:
+        """As `kaldi.reading.channel_of`, of a recording with so many channels."""
+        row = Row(self.line, self.id, "")
+        return channel_of(Path(tables.file("segments")), row, self.channel, self.of_recording, there)
+
+
+def segments_of(tables: Tables) -> dict[str, list[Segment]]:
+    """Recording -> its utterances, of each readable line of `segments`."""
+    segments, channels = defaultdict(list), {row.key: row for row in reversed(tables[CHANNELS])}
+    unit = unit_of(tables.folder)
     if "segments" not in tables:
-        return {key: [(key, 0, None)] if is_id(key) else [] for key in tables.lines(tables.scp)}
+        return {
+            key: [Segment(key, 0, None, None, line, channels.get(key))] if is_id(key) else []
+            for key, line in tables.lines(tables.scp).items()
+        }
     for row in tables["segments"]:
         try:
-            recording, start, end = parse_segment(row.value)
+            recording, start, end, channel = parse_segment(row.value, unit)
         except ValueError:
             continue
         if is_id(row.key):
-            segments[recording].append((row.key, start, end))
+            segments[recording].append(Segment(row.key, start, end, channel, row.line, channels.get(recording)))
     return segments
 
 
-def timing_problems(tables: Tables, infos: Mapping[str, AudioInfo | ImageInfo | None]) -> Iterator[Problem]:
-    """What segments and alignments say of times that the recordings do not have, or of columns."""
+def channel_problems(tables: Tables, channels: Mapping[str, int]) -> Iterator[Problem]:
+    """What the tables say of channels, where it cannot be. channels: how many a recording has, where it is known."""
+    said = set()
+    for key, segments in segments_of(tables).items():
+        for segment in segments:
+            found = segment.channel_of(tables, channels.get(key, 1))
+            if isinstance(found, Problem) and found not in said:
+                said.add(found)
+                yield found
+
+
+def named_in(tables: Tables, allow_pipes: bool) -> Named:
+    """The utterances as the tables have them, of files that nobody needs to open: in microseconds, or columns."""
+    images = tables.scp == "images.scp"
+    scale, size = (1, {"height": 1}) if images else (MICROSECONDS, {"rate": MICROSECONDS})
+    segments, utterances, lines, seen = segments_of(tables), [], [], set()
+    for row in tables[tables.scp]:
+        if not row.value or (is_pipe(row.value) and (images or not allow_pipes)):
+            continue
+        path = locate(row.value, tables.folder)
+        for segment in segments.pop(row.key, []):
+            if segment.id in seen:
+                continue
+            seen.add(segment.id)
+            name = segment.of_recording.value.rpartition(" ")[2] if segment.of_recording else ""
+            channel = channel_called(name) if segment.channel is None else segment.channel
+            start = round(segment.start * scale)
+            ticks = TO_THE_END if segment.end is None else max(round(segment.end * scale) - start, 0)
+            channel = None if images else channel
+            utterances.append(Utterance(segment.id, path, None, ticks, start=start, channel=channel, **size))
+            lines.append(segment.line)
+    return Named(tables.file(tables.utterances), UtteranceTable.of(utterances), np.array(lines, dtype=np.int64))
+
+
+def timing_problems(
+    tables: Tables, infos: Mapping[str, AudioInfo | ImageInfo | None], channels: Mapping[str, int]
+) -> Iterator[Problem]:
+    """What segments and alignments say of times that the recordings do not have, or of columns.
+
+    channels: how many a recording has, where it is known.
+    """
     stretches, lines = {}, tables.lines("segments")
     for key, segments in segments_of(tables).items():
         whole = stretch_of(key, infos.get(key), 0, None)
-        for utterance, start, end in segments:
-            stretches[utterance] = stretch = stretch_of(key, infos.get(key), start, end)
+        for segment in segments:
+            utterance, end, channel = segment.id, segment.end, segment.channel_of(tables, channels.get(key, 1))
+            stretch = stretch_of(key, infos.get(key), segment.start, end)
+            stretches[utterance] = stretch._replace(channel=None if isinstance(channel, Problem) else channel)
             cut = stretch.start + stretch.ticks == whole.ticks
             if whole.rate and end and cut and end * whole.rate > whole.ticks + 1:
                 what = f"{utterance!r} ends at {end:g} {whole.unit}, after the recording ({whole.seconds:g} s)"

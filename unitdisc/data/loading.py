@@ -39,10 +39,14 @@ class CropBatches(Dataset):
 
     def __getitem__(self, step: int) -> Batch:
         crops = self.plan.batch(step)
+        frames = self.plan.crop or max(crop.frames for crop in crops)  # the same for every process
+        return self.collate(self.own(crops), -(-frames // self.plan.stride) * self.plan.stride)
+
+    def own(self, crops: Sequence[Crop]) -> Sequence[Crop]:
+        """The crops of a batch that are for this process."""
         rank, processes = self.share
         size = len(crops) // processes
-        frames = self.plan.crop or max(crop.frames for crop in crops)  # the same for every process
-        return self.collate(crops[rank * size : (rank + 1) * size], -(-frames // self.plan.stride) * self.plan.stride)
+        return crops[rank * size : (rank + 1) * size]
 
     def collate(self, crops: Sequence[Crop], target_frames: int) -> Batch:
         pieces = [self.cut(crop) for crop in crops]
@@ -55,6 +59,14 @@ class CropBatches(Dataset):
             target_frames=target_frames,
             speakers=torch.tensor([self.speakers.get(self.utterances[crop.index].speaker, -1) for crop in crops]),
         )
+
+    def magnitudes(self, step: int) -> dict[str, float]:
+        """The ids of the utterances in a batch, and how large the features that are read of each become."""
+        found: dict[str, float] = {}
+        for crop in self.own(self.plan.batch(step)):
+            id, size = self.utterances[crop.index].id, float(np.abs(self.cut(crop)[0]).max(initial=0))
+            found[id] = max(size, found.get(id, 0.0))
+        return found
 
     def cut(self, crop: Crop) -> tuple[np.ndarray, int, np.ndarray]:
         """The features of a crop and its surroundings, the frame where the crop begins in them, and its target."""

@@ -25,6 +25,10 @@ class Moments:
     def apply(self, frames: np.ndarray) -> np.ndarray:
         return ((frames - self.mean) / self.deviation).astype(np.float32)
 
+    @property
+    def is_finite(self) -> bool:
+        return bool(np.isfinite(self.mean).all() and np.isfinite(self.deviation).all())
+
     def undo(self, frames: np.ndarray) -> np.ndarray:
         return (frames * self.deviation + self.mean).astype(np.float32)
 
@@ -71,6 +75,8 @@ class Normaliser:
             name: Moments(np.array(group["mean"]), np.array(group["deviation"]))
             for name, group in fields["groups"].items()
         }
+        if wrong := sorted(name for name, group in groups.items() if not group.is_finite):
+            raise ValueError(f"the moments of {wrong[0] or 'the corpus'} are not finite")
         return cls(fields["kind"], groups)
 
 

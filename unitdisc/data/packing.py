@@ -14,7 +14,7 @@ from PIL import Image
 
 from unitdisc.corpus import Utterance
 from unitdisc.data import image as images
-from unitdisc.data.audio import check_rate, check_samples, shorter, span
+from unitdisc.data.audio import check_channel, check_rate, check_samples, chosen, shorter, span
 from unitdisc.data.sources import AudioError, open_audio
 from unitdisc.data.sources import source as open_source
 from unitdisc.data.tars import BLOCK, in_tar
@@ -99,14 +99,16 @@ def pack(item: Item, form: str, whole: bool, allow_pipes: bool = False) -> Packe
 
 
 def pack_recording(utterances: Sequence[Utterance], form: str, whole: bool, allow_pipes: bool) -> Packed:
-    """Samples are kept as they are, all channels; of floating-point ones FLAC keeps 24 bits, of lossy ones 16 are kept.
+    """Samples are kept as they are; of floating-point ones FLAC keeps 24 bits, of lossy ones 16 are kept.
 
-    What a lossy file has beyond full scale is clipped. Whole ones are copied.
+    So are all channels, unless an utterance that is cut out names one. What a lossy file has beyond full scale is
+    clipped. Whole ones are copied.
     """
     path = utterances[0].path
     with open_audio(path, allow_pipes) as file:
         for utterance in utterances:
             check_rate(utterance, file.samplerate, None)
+            check_channel(utterance, file.channels)
         spans = [span(utterance, file.frames, file.samplerate) for utterance in utterances]
         rated = [replace(utterance, rate=file.samplerate) for utterance in utterances]
         if whole and file.format in COMPRESSED and (in_tar(path) or Path(path).is_file()):
@@ -118,9 +120,10 @@ def pack_recording(utterances: Sequence[Utterance], form: str, whole: bool, allo
             raise shorter(utterances[0], first + len(samples), last)
         rate, subtype = file.samplerate, file.subtype
     if not whole:
-        check_samples(utterances[0], as_floats(samples).mean(1))
+        samples = chosen(utterances[0], samples)
+        check_samples(utterances[0], as_floats(samples))
     content = encoded(path, samples, rate, subtype, form)
-    return Packed(form, content, rated if whole else [replace(rated[0], start=0)])
+    return Packed(form, content, rated if whole else [replace(rated[0], start=0, channel=None)])
 
 
 def as_floats(samples: np.ndarray) -> np.ndarray:
@@ -130,6 +133,8 @@ def as_floats(samples: np.ndarray) -> np.ndarray:
 def encoded(path: str, samples: np.ndarray, rate: int, subtype: str, form: str) -> bytes:
     """Samples [ticks, channels] as a FLAC or WAV file of the depth they came with."""
     if form == "flac":
+        if not np.isfinite(samples).all():
+            raise AudioError.at(path, "holds NaN or infinity, which FLAC cannot hold", "convert the original again")
         if samples.dtype.kind == "f" and np.abs(samples).max(initial=0) > 1 and subtype in DEPTHS:
             raise AudioError.at(path, "is louder than full scale, which FLAC cannot hold", "pack as WAV (--format wav)")
         subtype = DEPTHS.get(subtype, "PCM_16")

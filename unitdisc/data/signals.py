@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.corpus import CorpusError, Utterance, is_pipe
+from unitdisc.corpus import CorpusError, FileError, Utterance, is_pipe
 from unitdisc.data.audio import read_stretch
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
@@ -81,8 +81,8 @@ class Signals:
             yield utterance.speaker, features
 
     def features_of(self, utterance: Utterance) -> np.ndarray:
-        """[T, C] float32, normalised."""
-        return self.feature_normaliser(self.raw_features(utterance), utterance.speaker)
+        """[T, C] float32, normalised. Raises FileError if they are no numbers, be it that they were kept so."""
+        return self.numbers(utterance, self.feature_normaliser(self.raw_features(utterance), utterance.speaker))
 
     def raw_features(self, utterance: Utterance) -> np.ndarray:
         """[T, C], not normalised."""
@@ -93,7 +93,7 @@ class Signals:
         if isinstance(self.target, GreyTarget):
             return self.target(self.raw_features(utterance))
         target = self.cache.get(utterance, self.target, lambda: self.target(self.signal(utterance)))
-        return self.normalised_target(target, utterance.speaker)
+        return self.numbers(utterance, self.normalised_target(target, utterance.speaker), "target")
 
     def both_of(self, utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
         """Features and target as above; the file is read once."""
@@ -110,8 +110,21 @@ class Signals:
     def normalised(
         self, utterance: Utterance, features: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        speaker = utterance.speaker
-        return self.feature_normaliser(features, speaker), self.normalised_target(target, speaker)
+        features = self.feature_normaliser(features, utterance.speaker)
+        target = self.normalised_target(target, utterance.speaker)
+        return self.numbers(utterance, features), self.numbers(utterance, target, "target")
+
+    def numbers(self, utterance: Utterance, frames: np.ndarray, what: str = "features") -> np.ndarray:
+        """The same frames. Raises FileError if any is NaN or infinite."""
+        if frames.dtype.kind == "f" and not np.isfinite(frames).all():
+            count = int((~np.isfinite(frames)).reshape(len(frames), -1).any(1).sum())
+            cure = "look at the file, and take it off the list"
+            if self.cache.folder is not None:
+                cure += f"; if it is good, remove {self.cache.folder}, which keeps what an older version made of it"
+            raise FileError.at(
+                utterance.path, f"the {what} of {utterance.id} hold NaN or infinity ({count} frames)", cure
+            )
+        return frames
 
     def normalised_target(self, target: np.ndarray, speaker: str | None) -> np.ndarray:
         return target if self.target_normaliser.kind == "none" else self.target_normaliser(target, speaker)

@@ -18,7 +18,14 @@ from unitdisc.data.bulk import COLUMNS, by_column, read_columns
 AT_ONCE = 1024  # rows that are made into objects together
 MOST = 1 << 62  # ticks; no recording is so long
 CODING = ("utf-8", "surrogatepass")  # JSON may hold halves of characters
-NUMBERS = ("ticks", "rate", "start", "height")  # 0 stands for none
+NUMBERS = ("ticks", "rate", "start", "height", "channel")  # 0 stands for none; channels count from 1 here
+
+
+def as_numbers(name: str, values: Iterable[int | None]) -> list[int]:
+    """A field of utterances as one of NUMBERS."""
+    if name == "channel":
+        return [0 if value is None else value + 1 for value in values]
+    return [value or 0 for value in values]
 
 
 def fields_of(utterance: Utterance) -> dict:
@@ -119,7 +126,7 @@ class UtteranceTable(Sequence[Utterance]):
         return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
 
     def column(self, name: str) -> np.ndarray:
-        """ticks, rate, start or height of every utterance, 0 where there is none: [N] int64."""
+        """ticks, rate, start, height or 1 + channel of every utterance, 0 where there is none: [N] int64."""
         return np.frombuffer(self.columns.numbers[name], np.int64)[self.rows]
 
     def identities(self) -> Iterator[tuple[str, str | None, int]]:
@@ -131,13 +138,15 @@ class UtteranceTable(Sequence[Utterance]):
             yield from zip(columns.ids(rows), map(names.__getitem__, speakers[rows].tolist()), ticks[rows].tolist())
 
     def checksum(self) -> str:
-        """SHA-256 of the JSON list of every id, speaker and length."""
+        """SHA-256 of the JSON list of every id, speaker and length, and of the channels, where any are given."""
         found, before = hashlib.sha256(b"["), b""
         for first in range(0, len(self), AT_ONCE):
             some = list(self[first : first + AT_ONCE].identities())
             found.update(before + json.dumps(some)[1:-1].encode())
             before = b", "
         found.update(b"]")
+        if (channels := self.column("channel")).any():
+            found.update(channels.tobytes())
         return found.hexdigest()
 
     def speakers(self) -> list[str | None]:
@@ -216,7 +225,7 @@ class Columns:
         self.text += text.encode(*CODING)
         self.path_hashes.extend(map(hash, part["path"]))
         for name, column in self.numbers.items():
-            values = [value or 0 for value in part[name]]
+            values = as_numbers(name, part[name])
             column.extend(values if max(values) <= MOST else [min(value, MOST) for value in values])
         for name, column, places in (
             ("speaker", self.speakers, self.speaker_places),
@@ -236,8 +245,7 @@ class Columns:
         return self.text[self.ends[2 * row] : self.ends[2 * row + 1]].decode(*CODING)
 
     def utterance(self, row: int) -> Utterance:
-        ticks, rate, start, height = (column[row] for column in self.numbers.values())
+        ticks, rate, start, height, channel = (column[row] for column in self.numbers.values())
         speaker, gender = self.speaker_names[self.speakers[row]], self.gender_names[self.genders[row]]
-        return Utterance(
-            self.id(row), self.path(row), speaker, ticks, rate or None, start, gender, height=height or None
-        )
+        shape = {"height": height or None, "channel": channel - 1 if channel else None}
+        return Utterance(self.id(row), self.path(row), speaker, ticks, rate or None, start, gender, **shape)

@@ -11,42 +11,50 @@ from unitdisc.data.checking import add_faults_of_rate, hear, look, rate_of_most
 from unitdisc.data.files import Files, heard_key
 from unitdisc.data.heard import GoodRecordings
 from unitdisc.data.listening import Fault, Heard, Listening, listen_to_all
-from unitdisc.data.listing import list_manifest, list_tables, timing_problems
+from unitdisc.data.listing import channel_problems, list_manifest, list_tables, named_in, timing_problems
 from unitdisc.data.looking import look_at_all
+from unitdisc.data.repetitions import Named, repetitions
 from unitdisc.kaldi.checks import check_tables
-from unitdisc.kaldi.reading import is_kaldi, not_a_corpus
+from unitdisc.kaldi.reading import is_kaldi, is_manifest, not_a_corpus
 from unitdisc.sharding import WHOLE, Shard
 
 HEADERS = 1000  # of a list without rates that say which rate most have
 
 
 def validate(
-    path: str | Path,
+    *paths: str | Path,
     rate: int | None = None,
     allow_pipes: bool = False,
     workers: int | None = None,
     cache: Path | None = None,
     shard: Shard = WHOLE,
 ) -> list[Problem]:
-    """Everything wrong with a manifest or a Kaldi data directory, and with every recording or image it lists.
+    """Everything wrong with manifests or Kaldi data directories, and with every recording or image they list.
 
     All of them are read to the end, `workers` at a time (default: one per core), but for those that the folder `cache`
-    knows to be good and unchanged. The rate of recordings should be `rate` (default: that of most). Sorted by file and
-    line. Raises CorpusError if there is no corpus at `path`.
-    shard: the share of the files that are read. What is wrong with the list itself is for the first shard to say; most
+    knows to be good and unchanged. The rate of recordings should be `rate` (default: that of most of a corpus). What
+    is listed more than once, be it in two of the corpora, is found, too. Sorted by file and line. Raises CorpusError if
+    there is no corpus at a path.
+    shard: the share of the files that are read. What is wrong with a list itself is for the first shard to say; most
     have the rate that most are listed with, or, where the list leaves out any, most of a thousand files.
     """
-    path, how = Path(path), Listening(rate, allow_pipes=allow_pipes, workers=workers)
-    if is_kaldi(path):
-        problems = validate_tables(path, how, GoodRecordings(cache), shard)
-    elif path.suffix == ".jsonl" and path.is_file():
-        problems = validate_manifest(path, how, GoodRecordings(cache), shard)
-    else:
-        raise CorpusError(f"{path}: {not_a_corpus(path)}")
+    corpora, how = [Path(path) for path in paths], Listening(rate, allow_pipes=allow_pipes, workers=workers)
+    for path in corpora:
+        if not (is_kaldi(path) or is_manifest(path)):
+            raise CorpusError(f"{path}: {not_a_corpus(path)}")
+    problems, named = [], []
+    for path in corpora:
+        validate_one = validate_tables if is_kaldi(path) else validate_manifest
+        found, listed = validate_one(path, how, GoodRecordings(cache), shard)
+        problems += found
+        named.append(listed)
+    problems += repetitions(named, cache, shard, workers)
     return sorted(problems, key=lambda problem: (problem.file, problem.line or 0))
 
 
-def validate_manifest(path: Path, how: Listening, heard_before: GoodRecordings, shard: Shard) -> list[Problem]:
+def validate_manifest(
+    path: Path, how: Listening, heard_before: GoodRecordings, shard: Shard
+) -> tuple[list[Problem], Named]:
     listed = list_manifest(path, how.allow_pipes)
     images = listed.utterances.images()
     everything = Files(listed.utterances.take(np.flatnonzero(~images)))
@@ -60,7 +68,8 @@ def validate_manifest(path: Path, how: Listening, heard_before: GoodRecordings, 
     files, lines = Files(listed.utterances.take(np.flatnonzero(images))), listed.lines[images]
     own = files.share(shard)
     files, lines = Files(files.utterances.take(own)), lines[own]
-    return problems + as_problems(path, files, look(files, how.workers), lines)
+    problems += as_problems(path, files, look(files, how.workers), lines)
+    return problems, Named(str(path), listed.utterances, listed.lines)
 
 
 def rate_listed(rates: np.ndarray, path_of: Callable[[int], str], allow_pipes: bool) -> int | None:
@@ -95,7 +104,9 @@ def as_problems(path: Path, files: Files, faults: Mapping[int, list[Fault]], lin
     return problems
 
 
-def validate_tables(path: Path, how: Listening, heard_before: GoodRecordings, shard: Shard) -> list[Problem]:
+def validate_tables(
+    path: Path, how: Listening, heard_before: GoodRecordings, shard: Shard
+) -> tuple[list[Problem], Named]:
     tables, problems = check_tables(path, how.allow_pipes)
     listed = list_tables(tables, how.allow_pipes)
     recordings, pictures = (dict(shard.of(list(all.items()))) for all in (listed.recordings, listed.pictures))
@@ -106,13 +117,15 @@ def validate_tables(path: Path, how: Listening, heard_before: GoodRecordings, sh
     heard = dict(zip(recordings, listen_to_all(recordings.values(), how)))
     for key, recording in recordings.items():
         if not heard[key].faults:
-            name = heard_key(recording.path, recording.within(heard[key].info))
+            name = heard_key(recording.path, recording.within(heard[key].info, heard[key].channels))
             heard_before.add(np.frombuffer(name, np.uint64), heard[key].info.rate)
     heard_before.save()
     seen = look_at_all(pictures, how.workers)
-    late = list(timing_problems(tables, {key: source.info for key, source in {**heard, **seen}.items()}))
+    infos = {key: source.info for key, source in {**heard, **seen}.items()}
+    channels = {key: recording.channels for key, recording in heard.items()}
+    late = [*timing_problems(tables, infos, channels), *channel_problems(tables, channels)]
     if shard.index > 1:
-        said = {*problems, *timing_problems(tables, {})}  # by the first: what can be known without the files
+        said = {*problems, *timing_problems(tables, {}, {})}  # by the first: what can be known without the files
         problems, late = [], [problem for problem in late if problem not in said]
     sources = {**recordings, **pictures}
     faults_of_rate = all_faults(heard, how, usual)
@@ -121,7 +134,7 @@ def validate_tables(path: Path, how: Listening, heard_before: GoodRecordings, sh
             file, line = listed.places.get(fault.utterance, listed.sources[key])
             what = f"{sources[key].path}: {fault.what}"
             problems.append(Problem(fault.severity, file, line, what, fault.cure))
-    return problems + late
+    return problems + late, named_in(tables, allow_pipes=how.allow_pipes)
 
 
 def all_faults(heard: Mapping[str, Heard], how: Listening, usual: int | None) -> dict[str, list[Fault]]:

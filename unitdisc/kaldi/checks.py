@@ -1,7 +1,7 @@
 """What is wrong with the tables of a Kaldi data directory: all that Kaldi's validate_data_dir.sh would stop at.
 
 Texts and features may be absent, and utterances need not sort like their speakers (--no-text --no-feats
---no-spk-sort).
+--no-spk-sort). Lines of `segments` may name a channel, which extract-segments reads, but that script does not know.
 """
 
 import re
@@ -34,7 +34,7 @@ class Form:
 FORMS = {
     "wav.scp": Form("recording", r"[^~].*", "RECORDING PATH, the path without ~"),
     "images.scp": Form("recording", r"[^~].*", "IMAGE PATH, the path without ~"),
-    "segments": Form("utterance", r".+", "UTTERANCE RECORDING START END"),
+    "segments": Form("utterance", r".+", "UTTERANCE RECORDING START END, or UTTERANCE RECORDING START END CHANNEL"),
     "utt2spk": Form("utterance", r"\S+", "UTTERANCE SPEAKER"),
     "spk2utt": Form("speaker", r".+", "SPEAKER UTTERANCE UTTERANCE ..."),
     "spk2gender": Form("speaker", r"[fm]", "SPEAKER f, or SPEAKER m"),
@@ -49,7 +49,7 @@ FORMS = {
     "utt2warp": Form("utterance", WARP, "UTTERANCE FACTOR, between 0.5 and 1.5"),
     "spk2warp": Form("speaker", WARP, "SPEAKER FACTOR, between 0.5 and 1.5"),
     "reco2dur": Form("recording", POSITIVE, "RECORDING SECONDS"),
-    "reco2file_and_channel": Form("recording", r"\S+ [AB1]", "RECORDING FILE A, or RECORDING FILE B"),
+    "reco2file_and_channel": Form("recording", r"\S+ [AB12]", "RECORDING FILE A, or RECORDING FILE B"),
 }
 
 

@@ -5,14 +5,16 @@
 Every file is an alignment tier called like the file: phone.ctm is the tier "phone". Times count from the start of the
 utterance if lines begin with utterance ids, and from the start of the recording if they begin with recording ids,
 or with the file and channel that reco2file_and_channel gives to a recording. Where the two kinds of id overlap,
-the kind that more ids of the file belong to is meant.
+the kind that more ids of the file belong to is meant. Channels are called A, B, ... or 1, 2, ...; where a recording has
+utterances of several, a line belongs to those of its own.
 """
 
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +23,7 @@ from unitdisc.kaldi.tables import Row, parse_row, read_map
 
 ROUNDING = 0.02  # seconds an interval may overlap the one before or the end: a frame or two, counted differently
 NO_LABEL = "<eps>"  # how an empty label is written
+CHANNELS = re.compile(r"[A-Za-z]|[1-9]\d*")  # how they are called here, and in reco2file_and_channel
 
 
 class Stretch(NamedTuple):
@@ -31,6 +34,7 @@ class Stretch(NamedTuple):
     ticks: int
     rate: int | None  # 1 for images; None if the recording or image cannot be opened
     height: int | None = None  # of images
+    channel: int | None = None  # of the recording, if one is named; the first is 0
 
     @property
     def unit(self) -> str:
@@ -45,7 +49,7 @@ class Stretch(NamedTuple):
         rate = self.rate if self.height is None else None
         return Utterance(
             **{"id": id, "path": path, "speaker": None, "ticks": self.ticks, "rate": rate, "height": self.height}
-            | {"start": self.start, **known}
+            | {"start": self.start, "channel": self.channel, **known}
         )
 
 
@@ -56,6 +60,7 @@ class Timed(NamedTuple):
     end: float
     label: str
     line: int
+    channel: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,40 @@ def read_ctm(path: Path, stretches: Mapping[str, Stretch]) -> dict[str, list[Int
             raise CorpusError.of(problem)
     known = {key: stretch for key, stretch in stretches.items() if stretch.rate is not None}
     if counts_from_recordings(ctm.timed, stretches):
-        tier = {key: in_ticks(centred_in(ctm.timed.get(s.recording, []), s), s) for key, s in known.items()}
+        several = of_several_channels(ctm, stretches)
+        tier = {key: in_ticks(centred_in(lines_of(ctm, s, several), s), s) for key, s in known.items()}
     else:
         tier = {key: in_ticks(ctm.timed.get(key, []), s._replace(start=0)) for key, s in known.items()}
     return {key: intervals for key, intervals in tier.items() if intervals}
+
+
+def of_several_channels(ctm: Ctm, stretches: Mapping[str, Stretch]) -> set[str]:
+    """The recordings of which utterances name channels, and more than one is used, or spoken of in the lines.
+
+    Where all lines say the same, as most tools write 1 without meaning it, and one channel is used, they are about it.
+    """
+    used, told = defaultdict(set), defaultdict(set)
+    for stretch in stretches.values():
+        if stretch.channel is not None:
+            used[stretch.recording].add(stretch.channel)
+    for recording in used.keys() & ctm.timed.keys():
+        told[recording] = {plain_channel(line.channel) for line in ctm.timed[recording]}
+    return {recording for recording, channels in used.items() if len(channels) > 1 or len(told[recording]) > 1}
+
+
+def lines_of(ctm: Ctm, stretch: Stretch, several: set[str]) -> list[Timed]:
+    """The lines about the recording of a stretch, and, where several channels of it are used, about its own."""
+    lines = ctm.timed.get(stretch.recording, [])
+    if stretch.channel is None or stretch.recording not in several:
+        return lines
+    return [line for line in lines if channel_called(line.channel) == stretch.channel]
+
+
+def channel_called(name: str) -> int | None:
+    """The number of a channel, from 0, that is called A, B, ... or 1, 2, ...; None if it is called otherwise."""
+    if not CHANNELS.fullmatch(name):
+        return None
+    return int(name) - 1 if name.isdigit() else ord(name.upper()) - ord("A")
 
 
 def counts_from_recordings(keys: Iterable[str], stretches: Mapping[str, Stretch]) -> bool:
@@ -96,12 +131,16 @@ def ctm_problems(ctm: Ctm, stretches: Mapping[str, Stretch]) -> Iterator[Problem
     """Lines that overlap, that end after their utterance, or that are about none."""
     images = any(stretch.height is not None for stretch in stretches.values())
     unit = "" if images else " s"
-    for lines in ctm.timed.values():
-        for line, following in pairwise(lines):
+    from_recordings, several = counts_from_recordings(ctm.timed, stretches), of_several_channels(ctm, stretches)
+    for key, lines in ctm.timed.items():
+        apart = from_recordings and key in several
+        if apart:
+            yield from unnamed_channels(ctm, key)
+        for line, following in chain.from_iterable(map(pairwise, by_channel(lines) if apart else [lines])):
             if following.start < line.end - ROUNDING:
                 what = f"starts at {following.start:g}{unit}, before line {line.line} ends at {line.end:g}{unit}"
                 yield Problem("error", str(ctm.path), following.line, what, "correct the times")
-    if counts_from_recordings(ctm.timed, stretches):
+    if from_recordings:
         about, ids = "recording", {stretch.recording for stretch in stretches.values()}
     else:
         about, ids = "utterance", stretches.keys()
@@ -111,6 +150,21 @@ def ctm_problems(ctm: Ctm, stretches: Mapping[str, Stretch]) -> Iterator[Problem
         what = f"there is no {about} {unknown[0]!r} ({len(unknown)} such ids)"
         severity = "error" if len(unknown) == len(ctm.timed) else "warning"
         yield Problem(severity, str(ctm.path), line, what, f"begin lines with an {about}, or remove them")
+
+
+def by_channel(lines: Iterable[Timed]) -> list[list[Timed]]:
+    found = defaultdict(list)
+    for line in lines:
+        found[channel_called(line.channel)].append(line)
+    return list(found.values())
+
+
+def unnamed_channels(ctm: Ctm, recording: str) -> Iterator[Problem]:
+    """Lines about a recording of which several channels are used that do not say which."""
+    for line in ctm.timed[recording]:
+        if channel_called(line.channel) is None:
+            what = f"{line.channel!r} is no channel of {recording!r}, which has several"
+            yield Problem("error", str(ctm.path), line.line, what, "write A or B, or 1 or 2")
 
 
 def overlong(ctm: Ctm, stretches: Mapping[str, Stretch]) -> Iterator[Problem]:
@@ -129,7 +183,10 @@ def open_ctm(path: Path) -> Ctm:
 
     Raises CorpusError if there is no such file, or if reco2file_and_channel beside it is wrong.
     """
-    channels = {value: key for key, value in read_map(path.parent / "reco2file_and_channel").items()}
+    channels = {}
+    for key, value in read_map(path.parent / "reco2file_and_channel").items():
+        file, _, name = value.rpartition(" ")
+        channels[file.strip(), plain_channel(name)] = key
     timed, problems = defaultdict(list), []
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -144,8 +201,14 @@ def open_ctm(path: Path) -> Ctm:
     return Ctm(path, {key: sorted(lines) for key, lines in timed.items()}, problems)
 
 
-def parse_timed(row: Row, channels: Mapping[str, str]) -> tuple[str, Timed]:
-    """The utterance or recording of a line, and the line.
+def plain_channel(name: str) -> int | str:
+    """The number of a channel, or its name, where that stands for none."""
+    number = channel_called(name)
+    return name if number is None else number
+
+
+def parse_timed(row: Row, channels: Mapping[tuple[str, int | str], str]) -> tuple[str, Timed]:
+    """The utterance or recording of a line, and the line. channels: file and channel -> recording.
 
     Raises ValueError if it is no line of a CTM.
     """
@@ -156,8 +219,8 @@ def parse_timed(row: Row, channels: Mapping[str, str]) -> tuple[str, Timed]:
     start, duration = float(start), float(duration)
     if not (start >= 0 and 0 <= duration < float("inf")):
         raise ValueError("times must be finite, and not negative")
-    key = channels.get(f"{row.key} {channel}", row.key)
-    return key, Timed(start, start + duration, "" if label == NO_LABEL else label, row.line)
+    key = channels.get((row.key, plain_channel(channel)), row.key)
+    return key, Timed(start, start + duration, "" if label == NO_LABEL else label, row.line, channel)
 
 
 def centred_in(timed: list[Timed], stretch: Stretch) -> list[Timed]:

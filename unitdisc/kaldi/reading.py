@@ -1,5 +1,6 @@
 """Reading corpora: a manifest or a Kaldi data directory becomes a list of utterances."""
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -7,19 +8,20 @@ from typing import NamedTuple
 
 from joblib import Parallel, delayed
 
-from unitdisc.corpus import CorpusError, Utterance, is_id, is_pipe
-from unitdisc.data.audio import AudioInfo, audio_info
+from unitdisc.corpus import CorpusError, Problem, Utterance, is_id, is_pipe
+from unitdisc.data.audio import AudioInfo, info_of
 from unitdisc.data.image import ImageError, ImageInfo, image_info
-from unitdisc.data.sources import ARCHIVE, AudioError
-from unitdisc.kaldi.ctm import Stretch, read_ctm, to_ticks
-from unitdisc.kaldi.tables import read_map, read_table
+from unitdisc.data.sources import ARCHIVE, AudioError, open_audio
+from unitdisc.kaldi.ctm import Stretch, channel_called, read_ctm, to_ticks
+from unitdisc.kaldi.tables import Row, read_map, read_table
 from unitdisc.manifests import read_manifest
 
 OVERSHOOT = 0.5  # seconds a segment may end after its recording and still be cut to it, as in extract-segments
 PIPE = "is a pipe, which runs a command on this computer; if you trust its author, allow pipes (--allow-pipes)"
 NO_PIPE = "is a pipe, but images are read from files; run the command and give the file it writes"
 BOTH = "has wav.scp and images.scp; keep recordings and images in folders of their own"
-SEGMENT = "write UTTERANCE RECORDING START END, in seconds (images: in columns)"
+SEGMENT = "write UTTERANCE RECORDING START END, in seconds (images: in columns), and perhaps the channel, from 0"
+CHANNELS = "reco2file_and_channel"
 
 
 class Source(NamedTuple):
@@ -28,6 +30,7 @@ class Source(NamedTuple):
     path: str
     info: AudioInfo | ImageInfo | None  # None if it cannot be opened
     image: bool
+    channels: int = 1  # that it has
 
 
 def read_corpus(path: str | Path, allow_pipes: bool = False) -> list[Utterance]:
@@ -76,8 +79,10 @@ def read_kaldi(folder: str | Path, allow_pipes: bool = False) -> list[Utterance]
     With images.scp instead of wav.scp, it is a corpus of line images, and all times are pixel columns.
 
     Relative paths start at the working directory, as in Kaldi, or else at the folder. A speaker called like the
-    utterance is Kaldi's way to say that the speaker is not known. The utterances of a recording that cannot be
-    opened have 0 ticks, so that one bad file does not hide the others: `data.validation` says what is wrong with it.
+    utterance is Kaldi's way to say that the speaker is not known. Which channel of a recording is read says the fifth
+    column of `segments` (from 0), or else reco2file_and_channel; see `channel_of`. The utterances of a recording that
+    cannot be opened have 0 ticks, so that one bad file does not hide the others: `data.validation` says what is wrong
+    with it.
 
     Raises CorpusError naming the file, and where there is one the line, that is wrong.
     """
@@ -122,7 +127,7 @@ def read_recordings(folder: Path, allow_pipes: bool) -> dict[str, Source]:
     paths = [locate(row.value, folder) for row in rows.values()]
     info = image_info_or_none if images else partial(info_or_none, allow_pipes=allow_pipes)
     infos = Parallel(n_jobs=8, backend="threading")(delayed(info)(path) for path in paths)
-    return {key: Source(path, info, images) for key, path, info in zip(rows, paths, infos)}
+    return {key: Source(path, info, images, count) for key, path, (info, count) in zip(rows, paths, infos)}
 
 
 def scp_of(folder: Path) -> Path:
@@ -144,31 +149,42 @@ def locate(path: str, folder: Path) -> str:
     return str(folder / path)
 
 
-def info_or_none(path: str, allow_pipes: bool) -> AudioInfo | None:
+def info_or_none(path: str, allow_pipes: bool) -> tuple[AudioInfo | None, int]:
+    """Length and rate of a recording, and how many channels it has."""
     try:
-        return audio_info(path, allow_pipes)
+        with open_audio(path, allow_pipes) as file:
+            return info_of(file), file.channels
     except AudioError:
-        return None
+        return None, 1
 
 
-def image_info_or_none(path: str) -> ImageInfo | None:
+def image_info_or_none(path: str) -> tuple[ImageInfo | None, int]:
     try:
-        return image_info(path)
+        return image_info(path), 1
     except ImageError:
-        return None
+        return None, 1
 
 
 def read_stretches(folder: Path, recordings: Mapping[str, Source]) -> dict[str, Stretch]:
     """Where every utterance is: by `segments`, or the whole of each recording if there is none."""
-    path = folder / "segments"
+    path, rows = folder / "segments", channel_rows(folder)
+
+    def stretch(row: Row, recording: str, start: float, end: float | None, named: int | None) -> Stretch:
+        source = recordings[recording]
+        channel = channel_of(path, row, named, rows.get(recording), source.channels)
+        if isinstance(channel, Problem):
+            raise CorpusError.of(channel)
+        return stretch_of(recording, source.info, start, end, source.image)._replace(channel=channel)
+
     if not path.exists():
-        return {key: stretch_of(key, source.info, 0, None, source.image) for key, source in recordings.items()}
+        return {key: stretch(Row(0, key, ""), key, 0, None, None) for key in recordings}
     stretches = {}
     for row in read_table(path).values():
         try:
-            recording, start, end = parse_segment(row.value, unit_of(path.parent))
-            source = recordings[recording]
-            stretches[row.key] = stretch_of(recording, source.info, start, end, source.image)
+            recording, *place = parse_segment(row.value, unit_of(path.parent))
+            stretches[row.key] = stretch(row, recording, *place)
+        except CorpusError:
+            raise
         except ValueError as error:
             raise CorpusError(f"{path}:{row.line}: {error}; {SEGMENT}") from error
         except KeyError:
@@ -177,22 +193,60 @@ def read_stretches(folder: Path, recordings: Mapping[str, Source]) -> dict[str, 
     return stretches
 
 
-def parse_segment(value: str, unit: str = "s") -> tuple[str, float, float | None]:
-    """Recording, start and end of a line of `segments`, in seconds or columns; the end is None for -1: "to the end".
+def channel_rows(folder: Path) -> dict[str, Row]:
+    """The lines of reco2file_and_channel, by recording. Raises CorpusError as `read_table` does."""
+    path = folder / CHANNELS
+    return read_table(path) if path.exists() else {}
 
+
+def channel_of(
+    segments: Path, row: Row, named: int | None, of_recording: Row | None, there: int
+) -> int | Problem | None:
+    """Which channel an utterance is of, or what is wrong with what is said of it.
+
+    named: in its line of `segments`. of_recording: the line of reco2file_and_channel, which calls channels A and B, or
+    1 and 2. That counts for nothing where the recording has but one channel: there, it has been taken out already, as
+    by `sph2pipe -c`, and the table says for scoring which one it was.
+    """
+    if of_recording is None or there < 2:
+        return named
+    name = of_recording.value.rpartition(" ")[2]
+    channel, file = channel_called(name), str(segments.parent / CHANNELS)
+    if channel is None:
+        what = f"{name!r} is no channel of {of_recording.key!r}, which has {there}"
+        return Problem("error", file, of_recording.line, what, "write RECORDING FILE A, or RECORDING FILE B")
+    if named not in (None, channel):
+        what = f"{row.key!r} is of channel {named}, but line {of_recording.line} of {CHANNELS} says {name} ({channel})"
+        return Problem("error", str(segments), row.line, what, "correct one of them; the first channel is 0, or A")
+    return channel
+
+
+def parse_segment(value: str, unit: str = "s") -> tuple[str, float, float | None, int | None]:
+    """Recording, start and end of a line of `segments`, in seconds or columns, and its channel, if one is named.
+
+    The end is None for -1: "to the end". Channels count from 0, as in Kaldi's extract-segments; A and B are read, too.
     Raises ValueError if the line is anything else.
     """
     parts = value.split()
-    if len(parts) != 3:
-        raise ValueError(f"has {len(parts) + 1} fields, not 4")
+    most = 3 if unit == "columns" else 4
+    if not 3 <= len(parts) <= most:
+        raise ValueError(f"has {len(parts) + 1} fields, not 4{' or 5' if 3 < most < len(parts) else ''}")
+    channel = parse_channel(parts[3]) if len(parts) > 3 else None
     recording, start, end = parts[0], float(parts[1]), float(parts[2])
     if not 0 <= start < float("inf"):
         raise ValueError(f"cannot start at {start:g} {unit}")
     if end == -1:
-        return recording, start, None
+        return recording, start, None, channel
     if not start < end < float("inf"):
         raise ValueError(f"ends at {end:g} {unit}, but starts at {start:g} {unit}")
-    return recording, start, end
+    return recording, start, end, channel
+
+
+def parse_channel(name: str) -> int:
+    channel = int(name) if re.fullmatch("[0-9]+", name) else channel_called(name)
+    if channel is None:
+        raise ValueError(f"names the channel {name!r}, but channels count from 0")
+    return channel
 
 
 def stretch_of(

@@ -14,7 +14,8 @@ from unitdisc.kaldi.ctm import clock, ctm_lines
 def write_kaldi(folder: str | Path, utterances: Iterable[Utterance]) -> None:
     """Writes a Kaldi data directory, sorted as Kaldi wants it (LC_ALL=C); paths become absolute.
 
-    There are no segments if every utterance is the whole of its file. A speaker that is not known is called like
+    There are no segments if every utterance is the whole of its file. A channel is the fifth column of its line there,
+    as extract-segments wants it. A speaker that is not known is called like
     the utterance, as Kaldi has it. Ids are kept: where they do not begin with the speaker, Kaldi's own validation
     has to be run with --no-spk-sort. Line images are listed in images.scp, and their times are pixel columns.
 
@@ -95,7 +96,7 @@ def text_lines(utterances: list[Utterance]) -> list[str]:
 
 def is_whole(utterance: Utterance) -> bool:
     """Whether the utterance is all of its file; where that is not known, no."""
-    if utterance.start or is_pipe(utterance.path):
+    if utterance.start or utterance.channel is not None or is_pipe(utterance.path):
         return False
     try:
         if utterance.is_image:
@@ -127,4 +128,5 @@ def candidates(utterance: Utterance) -> Iterator[str]:
 
 def segment(utterance: Utterance, recording: str) -> str:
     start, end = (clock(utterance, tick) for tick in (utterance.start, utterance.start + utterance.ticks))
-    return f"{utterance.id} {recording} {start} {end}"
+    channel = "" if utterance.channel is None else f" {utterance.channel}"
+    return f"{utterance.id} {recording} {start} {end}{channel}"

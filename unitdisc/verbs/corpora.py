@@ -1,6 +1,6 @@
 """Reading a corpus for a command: what can be used of it, and a word about the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from unitdisc.data.checking import Found, Outcome, check_images, check_recording
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.data.heard import GoodRecordings
-from unitdisc.data.listening import Listening
+from unitdisc.data.listening import AVERAGED, Listening
 from unitdisc.data.table import UtteranceTable
 from unitdisc.distributed import Agreement, rank, world_size
 from unitdisc.kaldi import read_corpus
@@ -104,9 +104,19 @@ def usable_places(
         raise CorpusError(f"{corpus}: {len(problems)} problems ({listing}), the first: {problems[0]}")
     if rank() == 0:
         console.say_problems(map(str, shard.of(problems)), len(good), len(listed) - len(good))
+        if shard.index == 1:
+            say_averaged(corpus, found.problems)
     if not len(good):
         raise CorpusError(f"{corpus}: nothing in it can be used; `unitdisc validate {corpus}` says why")
     return Found(good, found.rates, problems)
+
+
+def say_averaged(corpus: Path, problems: Sequence[Problem]) -> None:
+    """Says once that there are channels which differ and are averaged."""
+    differing = [problem for problem in problems if problem.severity == "warning" and problem.cure == AVERAGED]
+    if differing:
+        of_all = f"channels differ in {len(differing)} utterances and are averaged, the first in {differing[0].file}"
+        console.say(f"{corpus}: {of_all} ({differing[0].what}); {AVERAGED}")
 
 
 def heard(

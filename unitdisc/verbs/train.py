@@ -122,6 +122,7 @@ def train_together(
             lambda step: batches(examples, step, training.steps, training.workers, pinned=device.startswith("cuda")),
             valid,
             keep,
+            examples.magnitudes,
         )
         if rank() == 0 and not (folder / WEIGHTS).exists():  # removed, and no step was left to train
             keep(trainer.average.copy)
