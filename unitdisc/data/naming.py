@@ -23,7 +23,7 @@ def split_by(args: argparse.Namespace, lines: list[Utterance]) -> dict[str, list
     if args.test_writers is not None and args.test_share is not None:
         raise CorpusError("--test-writers and --test-share exclude each other; give one")
     if args.test_writers is not None:
-        return hold_out(lines, args.test_writers, args.seed)
+        return hold_out(lines, args.test_writers, args.seed, "writer")
     return None if args.test_share is None else share_out(lines, args.test_share, args.seed)
 
 
