@@ -178,7 +178,9 @@ def main(argv: list[str] | None = None) -> None:
     kept = [one for one in listed if one.segmented or not args.leave_out_errors]
     for one in listed:
         if not one.segmented:
-            notes.add(f"lines segmented with errors, {'left out' if args.leave_out_errors else 'without words'}", one.name)
+            notes.add(
+                f"lines segmented with errors, {'left out' if args.leave_out_errors else 'without words'}", one.name
+            )
     kept = [one for one in kept if writers.get(one.form) in chosen or one.form not in writers]
     lines = collect(kept, make, args.strict, args.raw)
     sets = read_sets(args.raw)

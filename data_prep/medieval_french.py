@@ -60,7 +60,10 @@ def read_alignments(path: Path) -> dict[str, list[Interval]]:
 
 
 def aligned(line: Utterance, intervals: list[Interval], where: Path, notes: Notes) -> Utterance:
-    """The line with its tiers, as far as it has them; the others are noted. Raises CorpusError if the alignment outlasts the image or runs backwards."""
+    """The line with its tiers, as far as it has them; what it lacks is noted.
+
+    Raises CorpusError if the alignment outlasts the image or runs backwards.
+    """
     if intervals and intervals[-1].end > line.ticks + SLACK:
         what = f"{line.id}: ends in column {intervals[-1].end}, but the image has {line.ticks}"
         raise CorpusError(f"{where}: {what}; copy both again")

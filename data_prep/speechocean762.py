@@ -17,7 +17,6 @@ python data_prep/speechocean762.py ../shared/data/so762_dev data/speechocean762 
 
 from unitdisc.data.preparing import add_speaker_options, hold_out, read_aligned, run, script_parser, write_corpus
 
-
 TEST_SHARE = "0.25"  # of the speakers
 
 

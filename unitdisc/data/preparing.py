@@ -25,7 +25,9 @@ from unitdisc.manifests import write_manifest
 Source = TypeVar("Source")
 Made = TypeVar("Made")
 SLACK = 0.02  # seconds by which a label may outlast its recording: rounding, and frames that reach past the end
-WOMEN = "f female feminine fem w woman women girl weiblich frau femme féminin femenino mujer feminino mulher donna vrouw"
+WOMEN = (
+    "f female feminine fem w woman women girl weiblich frau femme féminin femenino mujer feminino mulher donna vrouw"
+)
 MEN = "m male masculine masc man men boy männlich mann homme masculin masculino hombre homem maschio uomo maschile"
 GENDERS = dict.fromkeys(WOMEN.split(), "f") | dict.fromkeys(MEN.split(), "m")
 TIMES = ("utt", "start", "end")  # columns of a table of labels
@@ -104,7 +106,7 @@ def some_of(names: list[str], count: int = 12) -> str:
 
 
 def gender_of(value: object, name: str, notes: Notes) -> str | None:
-    """"f" or "m", whatever a table calls it; None, and a note about `name`, for everything else."""
+    """ "f" or "m", whatever a table calls it; None, and a note about `name`, for everything else."""
     words = re.findall(r"[^\W\d_]+", str(value or "").casefold())
     found = {GENDERS.get(word) for word in words}
     if len(found) == 1 and None not in found:
