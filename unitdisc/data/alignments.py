@@ -12,8 +12,9 @@ from unitdisc.data.notes import Notes
 from unitdisc.kaldi.ctm import Stretch, read_ctm
 
 NAMES = {  # tier -> what aligners and people call it
-    "phone": """phone phones phn phns ph phon phons phoneme phonemes phonem segment segments seg segs sound sounds mau sampa
-        x-sampa xsampa ipa phonetic phonetics phonalign laut laute fon fone fones fonema fonemas phonème phonèmes""",
+    "phone": """phone phones phn phns ph phon phons phoneme phonemes phonem segment segments seg segs sound sounds mau
+        sampa x-sampa xsampa ipa phonetic phonetics phonalign laut laute fon fone fones fonema fonemas phonème
+        phonèmes""",
     "word": """word words wrd wrds ort ort-mau token tokens tokensalign wort wörter woerter mot mots palabra palabras
         palavra palavras parola parole woord woorden""",
     "syllable": """syllable syllables syll sylls syl syls syllalign mas silbe silben syllabe syllabes sílaba sílabas
