@@ -13,8 +13,9 @@ Files     RAW/**/NAME.xml   ALTO (1 to 4) or PAGE XML (2010 to 2019), one page e
 Lines     are cut out along their baselines, which become straight and level; what is outside of their polygons becomes
           paper. They are written to images/<page>/<line>.png beside the manifests.
 Tiers     word, character: where the XML says for all words or glyphs of a line where they are, in columns of its image.
-Writers   the folder a page is in (of folders called page, alto or xml, the one above); or --writer-from name:REGEX,
-          the first group of a pattern found in the path of the XML below RAW; or --writer-from none.
+Writers   the folder a page is in (of folders called page, alto or xml, and of those in a workspace of OCR-D, the one
+          above); or --writer-from name:REGEX, the first group of a pattern found in the path of the XML below RAW; or
+          --writer-from none.
 Splits    all.jsonl with all lines. --test-writers 2 holds out writers, and --test-share 0.1 a tenth of the lines, by
           whole pages: train.jsonl and test.jsonl. Images that show the same stay together.
 
@@ -46,6 +47,7 @@ from unitdisc.data.pages import (
     crop,
     find_image,
     in_pixels,
+    is_workspace,
     read_page,
     scaled_to,
     stays_in,
@@ -54,6 +56,7 @@ from unitdisc.data.preparing import collect, run, script_parser, write_corpus
 
 OVERVIEWS = ("mets.xml", "metadata.xml")  # tables of contents that come with pages
 CONTAINERS = ("page", "alto", "xml")  # folders that say what is in them, and not who wrote it
+BAG = "data"  # the folder of a BagIt archive that holds what it is about
 
 
 def find_pages(raw: Path, pattern: str) -> list[Path]:
@@ -127,11 +130,18 @@ def cut(
     page = scaled_to(page, ImageInfo(grey.shape[1], grey.shape[0]))
     for problem in page.problems:
         report(problem, args.strict)
-    home = path.parent if path.parent.name.lower() in CONTAINERS else path
-    writer = writer_of(path if args.writer_from.startswith("name:") else home)
+    writer = writer_of(path if args.writer_from.startswith("name:") else home_of(path))
     name = name_of(path, args.raw)
     lines = list(lines_of(page, grey, args, name, writer))
     return pictures.earlier(image, grey) or image, lines
+
+
+def home_of(path: Path) -> Path:
+    """What lies in the folder that tells the writer: the page file, or the folder above that says what is in it."""
+    home = path
+    if path.parent.name.lower() in CONTAINERS or is_workspace(path.parent.parent):
+        home = path.parent
+    return home.parent if home.parent.name == BAG and is_workspace(home.parent) else home
 
 
 def lines_of(

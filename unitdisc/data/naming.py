@@ -77,9 +77,9 @@ def share_out(lines: list[Utterance], share: float, seed: int, shown: Mapping[st
 
 
 def pictures_of(images: Mapping[str, Path]) -> dict[str, str]:
-    """Id of a line -> what it is a picture of: lines share it if their files are equal, or differ in how they were made.
+    """Id of a line -> what it is a picture of: shared by files that are equal, and by pictures made in several ways.
 
-    That is, where they are called alike but for .bin, .nrm and the like, as OCRopus calls them.
+    Those are called alike but for .bin, .nrm and the like, as OCRopus calls them.
     """
     sizes = Counter(path.stat().st_size for path in images.values())
     keys: dict[str, int] = {}
@@ -131,7 +131,12 @@ def writer_finder(rule: str, raw: Path) -> Callable[[Path], str | None]:
 
 def name_of(image: Path, raw: Path) -> str:
     """The path below the folder as an id: "ann/page 1/3.png" is "ann-page_1-3"."""
-    return "-".join("_".join(part.split()) for part in below(image, raw).with_suffix("").parts)
+    return id_of(below(image, raw).with_suffix("").as_posix())
+
+
+def id_of(key: str) -> str:
+    """A name as an id: "train/ann 1" is "train-ann_1"."""
+    return "-".join("_".join(part.split()) for part in key.split("/"))
 
 
 def below(image: Path, raw: Path) -> Path:

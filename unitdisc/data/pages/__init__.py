@@ -6,6 +6,7 @@ from unitdisc.data.pages.images import find_image, scaled_to, stays_in
 from unitdisc.data.pages.layout import Line, LineError, Page, Part
 from unitdisc.data.pages.twins import Pictures
 from unitdisc.data.pages.units import in_pixels
+from unitdisc.data.pages.workspace import is_workspace
 
 __all__ = [
     "Line",
@@ -16,6 +17,7 @@ __all__ = [
     "crop",
     "find_image",
     "in_pixels",
+    "is_workspace",
     "read_page",
     "scaled_to",
     "stays_in",

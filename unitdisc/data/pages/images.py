@@ -11,7 +11,7 @@ import numpy as np
 from unitdisc.corpus import CorpusError, Problem
 from unitdisc.data.image import SUFFIXES, ImageError, ImageInfo, image_info
 from unitdisc.data.pages.layout import Line, Page, Part
-from unitdisc.data.pages.workspace import METS, images_of
+from unitdisc.data.pages.workspace import images_of, is_workspace
 
 SLACK = 0.01  # by how much of its length a side may differ after scaling: whoever scaled it rounded
 
@@ -57,7 +57,7 @@ def candidates(page: Page, roots: Sequence[Path]) -> Iterator[Path]:
     """Where the image may be, the likeliest first; what is not below the folders is for others to refuse."""
     home = Path(os.path.normpath(page.path.parent))
     above = [folder for folder in (home, *home.parents) if folder.is_relative_to(roots[0])]
-    workspaces = [folder for folder in above if any(named(folder, METS))]
+    workspaces = [folder for folder in above if is_workspace(folder)]
     name = PureWindowsPath(page.image).name  # either slash ends a folder
     beside = [*[folder for folder in (home, home.parent) if folder in above], *roots[1:]]
     if page.image:

@@ -29,12 +29,23 @@ class Workspace(NamedTuple):
     pages: list[list[str]]  # the ids of the files of every page
 
 
+def is_workspace(folder: Path) -> bool:
+    return mets_in(folder) is not None
+
+
+def mets_in(folder: Path) -> Path | None:
+    """The METS file of a folder, if it has one."""
+    if (folder / METS).is_file():
+        return folder / METS
+    return next((path for path in sorted(folder.iterdir()) if path.name.casefold() == METS and path.is_file()), None)
+
+
 def images_of(path: Path, workspace: Path, name: str) -> Iterator[Path]:
     """Where the images of the page that a page file is about may be, those called `name` first.
 
     Raises CorpusError if the METS file cannot be read.
     """
-    mets = next(each for each in sorted(workspace.iterdir()) if each.name.casefold() == METS)
+    mets = mets_in(workspace)
     known = read_mets(mets, mets.stat().st_mtime_ns)
     wanted = os.path.normpath(path)
     found = []
