@@ -5,11 +5,12 @@ python data_prep/webdataset.py shards data/corpus
 Origin     any; WebDataset (`webdataset.ShardWriter`), lhotse (`CutSet.to_shar`), `unitdisc shards`, or just `tar`
 Licence    that of the corpus
 Files      *.tar anywhere in the folder. Files of one name up to its first dot are a sample: KEY.flac with KEY.json and
-           KEY.txt. Names with dots of their own (talk 1.0 intro.flac) are told apart as far as recordings have them. Texts
-           come from KEY.txt, or from a field of KEY.json called text, transcript, transcription or sentence; speakers
-           from one called speaker, speaker_id, spk_id or client_id (other names: --text-field, --speaker-field;
-           "meta.reader" is `reader` in `meta`). Shar of lhotse: recording.000000.tar beside cuts.000000.jsonl.gz, whose
-           supervisions have the texts and speakers: each is an utterance, of its stretch of the recording
+           KEY.txt. Names with dots of their own (talk 1.0 intro.flac) are told apart as far as recordings have them.
+           Texts come from KEY.txt, or from a field of KEY.json called text, transcript, transcription or sentence;
+           speakers from one called speaker, speaker_id, spk_id or client_id (other names: --text-field,
+           --speaker-field; "meta.reader" is `reader` in `meta`). Shar of lhotse: recording.000000.tar beside
+           cuts.000000.jsonl.gz, whose supervisions have the texts and speakers: each is an utterance, of its stretch of
+           the recording
 Tiers      those of KEY.json, if `unitdisc shards` packed it; those that are aligned in supervisions; otherwise none
 """
 
@@ -83,10 +84,9 @@ def each(tars: list[Path], extension: str | None, notes: Notes) -> Iterator[tupl
             for sample in samples(path, bool(cuts), (*SOUNDS, *PICTURES), extension):
                 if contents_of(sample):
                     yield path, sample, cuts
-                for member in sample.members.values() if not contents_of(sample) else ():
-                    notes.add(
-                        "files of no recording or image that is read here, left out", f"{path.name}: {member.name}"
-                    )
+                    continue
+                for member in sample.members.values():
+                    notes.add("files without a recording or an image of their name, left out", member.name)
         except CorpusError as error:
             yield path, error, cuts
 
@@ -99,7 +99,7 @@ def contents_of(sample: Sample) -> list[str]:
 def utterances_of(
     path: Path, sample: Sample | CorpusError, cuts: Mapping[str, Cut], args: argparse.Namespace, notes: Notes
 ) -> list[Supervised]:
-    """The utterances in a sample: one, those that `unitdisc shards` lists in it, or one for each supervision of a cut."""
+    """The utterances in a sample: one, those that `unitdisc shards` lists in it, or those of a cut."""
     if isinstance(sample, CorpusError):
         raise sample
     if sample.again:
@@ -178,10 +178,8 @@ def text_of(path: Path, sample: Sample) -> str | None:
 
 def beside(sample: Sample, suffix: str) -> Member | None:
     """KEY.suffix of a sample, or else the first KEY.something.suffix."""
-    kinds = sorted(
-        (kind for kind in sample.members if kind.rpartition(".")[2] == suffix), key=lambda kind: kind != suffix
-    )
-    return sample.members[kinds[0]] if kinds else None
+    kinds = [kind for kind in sample.members if kind.rpartition(".")[2] == suffix]
+    return sample.members[min(kinds, key=lambda kind: kind != suffix)] if kinds else None
 
 
 def first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
