@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.data.notes import Notes
 from unitdisc.data.preparing import (
     add_only_option,
     add_speaker_options,
@@ -84,14 +85,16 @@ def read_lines(path: Path) -> list[Listed]:
     return found
 
 
-def read_words(path: Path) -> dict[str, list[Box]]:
-    """Line -> its words, in order of their numbers. Those whose place is not known (-1) are left out."""
+def read_words(path: Path, notes: Notes) -> dict[str, list[Box]]:
+    """Line -> its words, in order of their numbers. Those whose place is not known (-1) are left out, and noted."""
     found: dict[str, list[tuple[int, Box]]] = defaultdict(list)
     for number, (name, _, _, x, _, width, _, _, text) in rows(path, 9):
         line, _, place = name.rpartition("-")
         word = box(x, width, text, path, number)
         if word.x >= 0 and word.width > 0 and place.isdigit():
             found[line].append((int(place), word))
+        else:
+            notes.add("words whose place is not known, left out of the tier word", name)
     return {line: [word for _, word in sorted(words, key=lambda each: each[0])] for line, words in found.items()}
 
 
@@ -128,7 +131,7 @@ def table(raw: Path, name: str) -> Path:
     return found
 
 
-def with_words(line: Utterance, listed: Listed, words: list[Box]) -> Utterance:
+def with_words(line: Utterance, listed: Listed, words: list[Box], notes: Notes) -> Utterance:
     """The line with its words, from columns of the page to columns of the image."""
     if abs(listed.box.width - line.ticks) > SLACK:
         what = f"has {line.ticks} columns, but its box {listed.box.width}"
@@ -140,6 +143,8 @@ def with_words(line: Utterance, listed: Listed, words: list[Box]) -> Utterance:
         if start < end:
             intervals.append(Interval(start, end, word.text))
             position = end
+        else:
+            notes.add("words that lie within others or beyond their line, left out of the tier word", line.id)
     return replace(line, alignment={"word": intervals} if intervals else {})
 
 
@@ -156,8 +161,9 @@ def main(argv: list[str] | None = None) -> None:
     add_only_option(parser)
     args = parser.parse_args(argv)
 
+    notes = Notes()
     listed = read_lines(table(args.raw, "lines.txt"))
-    words = read_words(table(args.raw, "words.txt"))
+    words = read_words(table(args.raw, "words.txt"), notes)
     writers = read_writers(table(args.raw, "forms.txt"))
     chosen = set(only(writers.values(), args.writers))
     home = next((path for path in (args.raw / "lines", args.raw / "data" / "lines") if path.is_dir()), args.raw)
@@ -167,16 +173,22 @@ def main(argv: list[str] | None = None) -> None:
             raise CorpusError(f"{args.raw}: forms.txt does not say who wrote {one.form}; copy it again")
         path = home / one.form.split("-")[0] / one.form / f"{one.name}.png"
         line = line_image(path, speaker=writers[one.form], text=one.box.text)
-        return with_words(line, one, words.get(one.name, [])) if one.segmented else line
+        return with_words(line, one, words.get(one.name, []), notes) if one.segmented else line
 
     kept = [one for one in listed if one.segmented or not args.leave_out_errors]
+    for one in listed:
+        if not one.segmented:
+            notes.add(
+                f"lines segmented with errors, {'left out' if args.leave_out_errors else 'without words'}", one.name
+            )
     kept = [one for one in kept if writers.get(one.form) in chosen or one.form not in writers]
     lines = collect(kept, make, args.strict, args.raw)
     sets = read_sets(args.raw)
     if args.test_writers or not sets:
-        write_corpus(args.output, hold_out(lines, args.test_writers or TEST_SHARE, args.seed))
+        which = args.test_writers or TEST_SHARE
+        write_corpus(args.output, hold_out(lines, which, args.seed, "writer", TEST_SHARE), notes)
     else:
-        write_corpus(args.output, in_splits(lines, sets))
+        write_corpus(args.output, in_splits(lines, sets), notes)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ Files     LibriSpeech/<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.
           LibriSpeech/SPEAKERS.TXT                                                    id | sex | subset | minutes | name
           Subsets are train-clean-100, dev-other and so on: which speakers, how hard to recognise, how many hours.
           Alignments are not part of it; those of the Montreal Forced Aligner (<utterance>.TextGrid anywhere in a
-          folder) and CTM files (phones.ctm, words.ctm) can be given with --alignments.
-Tiers     phone and word, where alignments are given; phones without the digits of stress unless --stress.
+          folder) and CTM files (phones.ctm, words.ctm) can be given with --alignments. A TextGrid of several speakers
+          has tiers called after them: "84 - phones".
+Tiers     phone and word, where alignments are given, and syllable, tone, ... where they have these; phones without the
+          digits of stress unless --stress.
 Splits    a manifest for every subset found (dev-clean.jsonl ...), and train, dev and test with all of each.
           Recordings stay where they are.
 
@@ -23,8 +25,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.alignments import add_ctms, find_textgrids, read_textgrid
-from unitdisc.data.preparing import collect, recording, run, script_parser, with_tier, write_corpus
+from unitdisc.data.alignments import add_ctms, find_textgrids, read_textgrid, the_textgrid
+from unitdisc.data.notes import Notes
+from unitdisc.data.preparing import collect, gender_of, recording, run, script_parser, with_tier, write_corpus
 
 AUDIO = (".flac", ".wav")
 
@@ -94,13 +97,19 @@ def main(argv: list[str] | None = None) -> None:
         raise CorpusError(f"{args.alignments}: no such folder of alignments; correct the path")
     genders = genders_in(next(iter(found.values())).parent)
     textgrids = find_textgrids(args.alignments) if args.alignments else {}
+    notes, unused = Notes(), {*textgrids}
 
     def make(source: Source) -> Utterance:
         speaker = source.path.stem.split("-")[0]
-        utterance = recording(source.path, speaker=speaker, gender=genders.get(speaker), text=source.text)
-        if path := textgrids.get(utterance.id):
-            for tier, timed in read_textgrid(path).items():
-                utterance = with_tier(utterance, tier, timed, path)
+        known = {"speaker": speaker, "gender": gender_of(genders.get(speaker), speaker, notes), "text": source.text}
+        utterance = recording(source.path, **known)
+        if source.text is None:
+            notes.add("recordings without a transcript, so without a text", utterance.id)
+        if paths := textgrids.get(utterance.id):
+            unused.discard(utterance.id)
+            path = the_textgrid(paths)
+            for tier, timed in read_textgrid(path, speaker, notes).items():
+                utterance = with_tier(utterance, tier, timed, path, notes)
         return utterance
 
     splits: dict[str, list[Utterance]] = {}
@@ -114,7 +123,9 @@ def main(argv: list[str] | None = None) -> None:
             utterances = [without_stress(u) if "phone" in u.alignment else u for u in utterances]
         splits[name] = utterances
         splits[name.split("-")[0]] = splits.get(name.split("-")[0], []) + utterances
-    write_corpus(args.output, splits)
+    for name in sorted(unused):
+        notes.add("TextGrids of no utterance of these subsets, left out", name)
+    write_corpus(args.output, splits, notes)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ Tiers     none.
 Writers   the folder an image is in; or --writer-from name:REGEX, the first group of a pattern found in the path below
           RAW, such as name:'^([a-z]+)-'; or --writer-from none. A column writer comes before these.
 Splits    all.jsonl with all lines, or what the column split says. --test-writers 2 holds out writers, and
-          --test-share 0.1 lines by chance: train.jsonl and test.jsonl. Images stay where they are.
+          --test-share 0.1 lines by chance: train.jsonl and test.jsonl. Equal images stay together, and so do 1.bin.png
+          and 1.nrm.png. Images stay where they are.
 
 python data_prep/line_images.py scans/lines data/archive --test-share 0.1
 """
@@ -23,7 +24,15 @@ from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.image import SUFFIXES
-from unitdisc.data.naming import add_naming_options, name_of, split_by, writer_finder
+from unitdisc.data.naming import (
+    add_naming_options,
+    linked_folders,
+    name_of,
+    pictures_of,
+    split_by,
+    whole,
+    writer_finder,
+)
 from unitdisc.data.preparing import (
     collect,
     line_image,
@@ -100,7 +109,8 @@ def main(argv: list[str] | None = None) -> None:
     add_naming_options(parser)
     args = parser.parse_args(argv)
     writer_of = writer_finder(args.writer_from, args.raw)
-    splits, taken = {}, {}
+    splits, taken, files = {}, {}, {}
+    linked_folders(args.raw)
 
     def make(line: Line) -> Utterance:
         name = name_of(line.image, args.raw)
@@ -109,12 +119,19 @@ def main(argv: list[str] | None = None) -> None:
         text = line.text or text_beside(line.image)
         text = unicodedata.normalize("NFC", text) if text else None
         utterance = line_image(line.image, name, speaker=line.writer or writer_of(line.image), text=text)
+        status = line.image.stat()
+        if (twin := files.setdefault((status.st_dev, status.st_ino), line.image)) != line.image:
+            raise CorpusError(f"{line.image}: is the same file as {twin}; list one of them")
         splits[name], taken[name] = line.split, line.image
         return utterance
 
     lines = collect(find_lines(args.raw), make, args.strict, args.raw)
     listed = {split: [line for line in lines if splits[line.id] == split] for split in sorted(set(splits.values()))}
-    write_corpus(args.output, split_by(args, lines) or listed)
+    if len(listed) == 1 and args.test_writers is None and args.test_share is None:
+        write_corpus(args.output, listed)
+        return
+    shown = pictures_of({line.id: taken[line.id] for line in lines})
+    write_corpus(args.output, split_by(args, lines, shown) or whole(listed, shown))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ Files     lines.tsv             image, writer (the manuscript), page, width, spl
                                 character being in the columns x0 to x1, and " " a blank
           images/<writer>/*.jpg
 Tiers     character: as transcribed (abbreviations are kept, marks above a letter belong to it), from an automatic
-          alignment which is right to a few pixels on most lines. word: as the text has them. Blanks belong to no
-          interval. Lines without an alignment have neither tier.
+          alignment which is right to a few pixels on most lines. word: as the text has them, where the characters
+          spell it, marks and capitals aside. Blanks belong to no interval. Lines without an alignment have neither
+          tier.
 Split     that of lines.tsv: other pages of the same hands to test, or with --test-writers 2 these hands to test and
           nothing of them to train. Images stay where they are.
 
@@ -17,12 +18,14 @@ python data_prep/medieval_french.py ../shared/data/hw_medieval_fro data/medieval
 """
 
 import json
-from collections.abc import Iterator
+from bisect import bisect_right
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
+from unicodedata import category, normalize
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.data.notes import Notes
 from unitdisc.data.preparing import (
     add_only_option,
     add_speaker_options,
@@ -56,32 +59,45 @@ def read_alignments(path: Path) -> dict[str, list[Interval]]:
     return found
 
 
-def aligned(line: Utterance, intervals: list[Interval], where: Path) -> Utterance:
-    """The line with its tiers. Raises CorpusError if the alignment outlasts the image or runs backwards."""
+def aligned(line: Utterance, intervals: list[Interval], where: Path, notes: Notes) -> Utterance:
+    """The line with its tiers, as far as it has them; what it lacks is noted.
+
+    Raises CorpusError if the alignment outlasts the image or runs backwards.
+    """
     if intervals and intervals[-1].end > line.ticks + SLACK:
         what = f"{line.id}: ends in column {intervals[-1].end}, but the image has {line.ticks}"
         raise CorpusError(f"{where}: {what}; copy both again")
     clipped = [each._replace(end=min(each.end, line.ticks)) for each in intervals]
     characters = [each for each in clipped if each.label != BLANK]
-    alignment = {"character": characters, "word": list(words(characters, line.text.split()))}
+    alignment = {"character": characters, "word": words(characters, line.text.split())}
+    if not characters:
+        notes.add("lines without an alignment, so without characters and words", line.id)
+    elif not alignment["word"]:
+        notes.add("lines whose characters spell something else than the text, so without words", line.id)
     try:
         return replace(line, alignment={tier: found for tier, found in alignment.items() if found})
     except CorpusError as error:
         raise CorpusError(f"{where}: {error}; copy it again") from error
 
 
-def words(characters: list[Interval], text: list[str]) -> Iterator[Interval]:
-    """The words of a text over its characters; none where these spell something else."""
-    if "".join(each.label for each in characters) != "".join(text):
-        return
-    rest = iter(characters)
-    for word in text:
-        first = last = next(rest)
-        spelt = first.label
-        while len(spelt) < len(word):
-            last = next(rest)
-            spelt += last.label
-        yield Interval(first.start, last.end, word)
+def words(characters: list[Interval], text: list[str]) -> list[Interval]:
+    """The words of a text over its characters; none where these spell something else, marks and capitals aside."""
+    lasts = list(accumulate(len(bare(each.label)) for each in characters))  # letters up to the end of each character
+    if "".join(bare(each.label) for each in characters) != "".join(map(bare, text)):
+        return []
+    found, position = [], 0
+    for word, last in zip(text, accumulate(len(bare(word)) for word in text)):
+        end = bisect_right(lasts, last)
+        if end == position or lasts[end - 1] != last:  # a word of marks alone, or one that ends within a character
+            return []
+        found.append(Interval(characters[position].start, characters[end - 1].end, word))
+        position = end
+    return found
+
+
+def bare(text: str) -> str:
+    """The letters of a text, small and without the marks on them."""
+    return "".join(letter for letter in normalize("NFKD", text).casefold() if not category(letter).startswith("M"))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -94,16 +110,19 @@ def main(argv: list[str] | None = None) -> None:
     writers = only((row["writer"] for row in rows), args.writers)
     table = args.raw / "char_alignment.jsonl"
     alignments = read_alignments(table) if table.exists() else {}
+    notes = Notes()
     splits: dict[str, list[Utterance]] = {split: [] for split in sorted({row["split"] for row in rows})}
 
     def make(row: dict[str, str]) -> Utterance:
         line = line_image(args.raw / row["image"], speaker=row["writer"], text=row["text"])
-        line = aligned(line, alignments.get(row["image"], []), table)
+        line = aligned(line, alignments.get(row["image"], []), table, notes)
         splits[row["split"]].append(line)
         return line
 
     lines = collect((row for row in rows if row["writer"] in writers), make, args.strict, args.raw)
-    write_corpus(args.output, hold_out(lines, args.test_writers, args.seed) if args.test_writers else splits)
+    if args.test_writers:
+        splits = hold_out(lines, args.test_writers, args.seed, "writer")
+    write_corpus(args.output, splits, notes)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def main(argv: list[str] | None = None) -> None:
 
     digits = load_digits()
     writers = only(WRITERS, args.writers)
-    test = held_out(dict.fromkeys(writers, ""), args.test_writers, args.seed) if args.test_writers else set()
+    test = held_out(dict.fromkeys(writers, ""), args.test_writers, args.seed, "writer") if args.test_writers else set()
     sides = {"train": [w for w in writers if w not in test], "test": [w for w in writers if w in test or not test]}
     counts = {"train": args.train_lines, "test": args.test_lines}
     made = {}

@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
 
     digits = read_digits(args.raw, args.strict)
     writers = only(digits, args.writers)
-    test = held_out(dict.fromkeys(writers, ""), args.test_writers, args.seed) if args.test_writers else None
+    test = held_out(dict.fromkeys(writers, ""), args.test_writers, args.seed, "writer") if args.test_writers else None
     made: dict[str, list[Utterance]] = {"train": [], "test": []}
     for writer in writers:
         rng = np.random.default_rng([args.seed, *writer.encode()])

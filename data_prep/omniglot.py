@@ -123,7 +123,7 @@ def main(argv: list[str] | None = None) -> None:
             by_writer[drawing.writer].append(drawing)
     writers = only(by_writer, args.writers)
     kinds = {writer: by_writer[writer][0].alphabet for writer in writers}  # drawn by turns, as women and men are
-    test = held_out(kinds, args.test_writers, args.seed) if args.test_writers else None
+    test = held_out(kinds, args.test_writers, args.seed, "writer") if args.test_writers else None
 
     made: dict[str, list[Utterance]] = {"train": [], "test": []}
     for writer in writers:

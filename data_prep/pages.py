@@ -2,16 +2,22 @@
 
 Origin    exports of eScriptorium, kraken and Transkribus, corpora of HTR-United, what libraries offer.
 Licence   that of the pages.
-Files     RAW/**/NAME.xml   ALTO (1 to 4) or PAGE XML (2010 to 2019), one page each
+Files     RAW/**/NAME.xml   ALTO (1 to 4) or PAGE XML (2010 to 2019), one page each; --pages '*.chocomufin.xml' reads
+                            those alone
           RAW/**/NAME.png   its image, by the path or the name that the XML gives, or called like the XML; beside it,
-                            or in the folder above. Nothing outside of RAW is read, whatever an XML file says.
+                            or in the folder above; in a workspace of OCR-D, by the path from there or as mets.xml says.
+                            Nothing outside of RAW is read, whatever an XML file says and wherever a link leads, but for
+                            the folder that --images names.
+          An image is one page: of several XML files about it, one with texts, called like the image, in PAGE XML is
+          taken, as far as there is one; the others are left out, by name.
 Lines     are cut out along their baselines, which become straight and level; what is outside of their polygons becomes
           paper. They are written to images/<page>/<line>.png beside the manifests.
 Tiers     word, character: where the XML says for all words or glyphs of a line where they are, in columns of its image.
-Writers   the folder a page is in (of folders called page, alto or xml, the one above); or --writer-from name:REGEX,
-          the first group of a pattern found in the path of the XML below RAW; or --writer-from none.
-Splits    all.jsonl with all lines. --test-writers 2 holds out writers, and --test-share 0.1 lines by chance:
-          train.jsonl and test.jsonl.
+Writers   the folder a page is in (of folders called page, alto or xml, and of those in a workspace of OCR-D, the one
+          above); or --writer-from name:REGEX, the first group of a pattern found in the path of the XML below RAW; or
+          --writer-from none.
+Splits    all.jsonl with all lines. --test-writers 2 holds out writers, and --test-share 0.1 a tenth of the lines, by
+          whole pages: train.jsonl and test.jsonl. Images that show the same stay together.
 
 Bad lines, and bad pages, are reported and left out. What was repaired is reported too.
 
@@ -19,44 +25,123 @@ python data_prep/pages.py archive data/archive --test-share 0.1
 """
 
 import argparse
+import os
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Problem, Utterance
-from unitdisc.data.image import ImageInfo, read_image, write_image
-from unitdisc.data.naming import add_naming_options, name_of, split_by, writer_finder
-from unitdisc.data.pages import Line, LineError, Page, crop, find_image, read_page, scaled_to
+from unitdisc.data.image import ImageInfo, dots_per_inch, read_image, write_image
+from unitdisc.data.naming import add_naming_options, below, linked_folders, name_of, split_by, writer_finder
+from unitdisc.data.pages import (
+    Line,
+    LineError,
+    Page,
+    Pictures,
+    crop,
+    find_image,
+    in_pixels,
+    is_workspace,
+    read_page,
+    scaled_to,
+    stays_in,
+)
 from unitdisc.data.preparing import collect, run, script_parser, write_corpus
 
 OVERVIEWS = ("mets.xml", "metadata.xml")  # tables of contents that come with pages
 CONTAINERS = ("page", "alto", "xml")  # folders that say what is in them, and not who wrote it
+BAG = "data"  # the folder of a BagIt archive that holds what it is about
 
 
-def find_pages(raw: Path) -> list[Path]:
-    """Raises CorpusError if there are none."""
+def find_pages(raw: Path, pattern: str) -> list[Path]:
+    """The page files whose path below the folder fits. Raises CorpusError if there are none."""
     found = [path for path in sorted(raw.rglob("*")) if path.suffix.lower() == ".xml" and not path.name.startswith(".")]
     pages = [path for path in found if path.name.lower() not in OVERVIEWS]
     if not pages:
         raise CorpusError(f"{raw}: no page files in it (.xml); give the folder that holds them")
-    return pages
+    chosen = [path for path in pages if fnmatch(below(path, raw).as_posix(), pattern)]
+    if not chosen:
+        raise CorpusError(
+            f"{raw}: --pages {pattern} fits none of {len(pages)} page files, such as {pages[0]}; correct it"
+        )
+    return chosen
 
 
-def cut(path: Path, args: argparse.Namespace, writer_of: Callable[[Path], str | None]) -> list[Utterance]:
-    """Cuts a page into lines. Raises CorpusError for a page that cannot be used and, if strict, for a bad line."""
+class Seen(NamedTuple):
+    """A page file that can be read, in the order in which those about one image are preferred."""
+
+    bare: bool  # without any text
+    renamed: bool  # not called like its image
+    alto: bool
+    path: Path
+
+
+def one_per_image(pages: list[Path], args: argparse.Namespace) -> Iterator[Path]:
+    """The page files to read: of those about one image the best, in the same order; of the others, what is wrong.
+
+    Raises CorpusError for a second one if `strict`.
+    """
+    about: dict[tuple[int, int], list[Seen]] = defaultdict(list)
+    images = {}
+    for path in pages:
+        try:
+            page = read_page(path)
+            image = images[path] = image_of(page, args)
+        except (CorpusError, OSError):
+            continue  # it is said when it is read for its lines
+        status = image.stat()
+        seen = Seen(not page.is_transcribed, path.stem != image.stem, page.is_alto, path)
+        about[status.st_dev, status.st_ino].append(seen)
+    chosen = {path: min(seen).path for seen in about.values() for *_, path in seen}
+    for path in pages:
+        if chosen.get(path, path) == path:
+            yield path
+        else:
+            what = f"is about the image {images[path]}, as {chosen[path]} is"
+            report(Problem("error", str(path), None, what, "choose with --pages which files are meant"), args.strict)
+
+
+def image_of(page: Page, args: argparse.Namespace) -> Path:
+    """Raises CorpusError if there is none, or if a link leads elsewhere."""
+    folders = [args.images] if args.images else []
+    if not stays_in(page.path, [args.raw, *folders]):
+        what = f"is a link that leads out of {args.raw}, to {os.path.realpath(page.path)}"
+        raise CorpusError(f"{page.path}: {what}; copy the file there")
+    return find_image(page, args.raw, *folders)
+
+
+def cut(
+    path: Path, args: argparse.Namespace, writer_of: Callable[[Path], str | None], pictures: Pictures
+) -> tuple[Path, list[Utterance]]:
+    """Cuts a page into lines; and its image, or the first one that shows the same.
+
+    Raises CorpusError for a page that cannot be used and, if strict, for a bad line.
+    """
     page = read_page(path)
-    image = find_image(page, args.raw)
+    image = image_of(page, args)
     grey = read_image(image)
+    page = in_pixels(page, grey, None if page.pixels else dots_per_inch(image))
     page = scaled_to(page, ImageInfo(grey.shape[1], grey.shape[0]))
     for problem in page.problems:
         report(problem, args.strict)
-    home = path.parent if path.parent.name.lower() in CONTAINERS else path
-    writer = writer_of(path if args.writer_from.startswith("name:") else home)
+    writer = writer_of(path if args.writer_from.startswith("name:") else home_of(path))
     name = name_of(path, args.raw)
-    return list(lines_of(page, grey, args, name, writer))
+    lines = list(lines_of(page, grey, args, name, writer))
+    return pictures.earlier(image, grey) or image, lines
+
+
+def home_of(path: Path) -> Path:
+    """What lies in the folder that tells the writer: the page file, or the folder above that says what is in it."""
+    home = path
+    if path.parent.name.lower() in CONTAINERS or is_workspace(path.parent.parent):
+        home = path.parent
+    return home.parent if home.parent.name == BAG and is_workspace(home.parent) else home
 
 
 def lines_of(
@@ -99,14 +184,19 @@ def report(problem: Problem, strict: bool) -> None:
 def main(argv: list[str] | None = None) -> None:
     parser = script_parser(__doc__)
     add_naming_options(parser)
+    parser.add_argument("--pages", default="*", metavar="GLOB", help="page files to read, by their path below RAW")
+    parser.add_argument("--images", type=Path, metavar="FOLDER", help="another folder that images may be in")
     parser.add_argument("--text", action=argparse.BooleanOptionalAction, default=True, help="with transcripts")
     args = parser.parse_args(argv)
     writer_of = writer_finder(args.writer_from, args.raw)
-    pages = collect(find_pages(args.raw), lambda path: cut(path, args, writer_of), args.strict, args.raw)
-    lines = [line for page in pages for line in page]
+    linked_folders(args.raw)
+    pages, pictures = one_per_image(find_pages(args.raw, args.pages), args), Pictures()
+    found = collect(pages, lambda path: cut(path, args, writer_of, pictures), args.strict, args.raw)
+    lines = [line for _, page in found for line in page]
     if not lines:
         raise CorpusError(f"{args.raw}: not one of its lines can be used; correct what is said above")
-    write_corpus(args.output, split_by(args, lines) or {"all": lines})
+    shown = {line.id: str(image) for image, page in found for line in page}
+    write_corpus(args.output, split_by(args, lines, shown) or {"all": lines})
 
 
 if __name__ == "__main__":

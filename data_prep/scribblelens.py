@@ -34,6 +34,7 @@ from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.archives import Archive, inside
+from unitdisc.data.notes import Notes
 from unitdisc.data.preparing import collect, line_image, run, script_parser, write_corpus
 from unitdisc.files import written_aside
 
@@ -183,10 +184,16 @@ def runs_of(symbols: Iterable[str]) -> list[Run]:
     return [run for run in runs if run.symbol != BACKGROUND]
 
 
+def agree(runs: list[Run], text: str) -> bool:
+    """Whether an alignment spells a text, double letters being one."""
+    spelt = [" " if run.symbol in BLANKS else run.symbol for run in runs]
+    return spelt == [symbol for symbol, _ in groupby(" ".join(text.split()))]
+
+
 def doubled(runs: list[Run], text: str) -> Iterator[Run]:
     """Cuts runs where the text has the same letter several times; none where text and alignment do not agree."""
     times = [(symbol, len(list(same))) for symbol, same in groupby(" ".join(text.split()))]
-    if [" " if run.symbol in BLANKS else run.symbol for run in runs] != [symbol for symbol, _ in times]:
+    if not agree(runs, text):
         yield from runs
         return
     for (symbol, start, end), (_, count) in zip(runs, times, strict=True):
@@ -210,7 +217,7 @@ def tiers(symbols: list[str], text: str, columns: int) -> dict[str, list[Interva
     return {"character": [each for word in words for each in word], "word": whole}
 
 
-def aligned(line: Utterance, alignments: Archive, name: PurePosixPath) -> Utterance:
+def aligned(line: Utterance, alignments: Archive, name: PurePosixPath, notes: Notes) -> Utterance:
     """The line with its tiers. Raises CorpusError if the alignment is of an image of another size."""
     where = f"{alignments.path}: {name}"
     symbols, text = read_alignment(alignments.text(name, TEXT), where)
@@ -218,6 +225,8 @@ def aligned(line: Utterance, alignments: Archive, name: PurePosixPath) -> Uttera
     if abs(wide - len(symbols)) > 1:
         what = f"has {len(symbols)} columns, but the image, scaled to {ROWS} rows, has {wide}"
         raise CorpusError(f"{where}: {what}; download both files again")
+    if not agree(runs_of(symbols), text):
+        notes.add("lines whose alignment spells something else than its text, so that double letters are one", line.id)
     return replace(line, alignment=tiers(symbols, text, line.ticks))
 
 
@@ -248,6 +257,7 @@ def main(argv: list[str] | None = None) -> None:
     paths = newest(args.raw, "scribblelens.paths*.zip")
     alignments = Archive(paths) if paths else None
     scribes = read_scribes(archive)
+    notes = Notes()
 
     def make(row: tuple[str, str]) -> Utterance:
         listed = parsed(*row)
@@ -260,7 +270,7 @@ def main(argv: list[str] | None = None) -> None:
                 line = replace(line, text=text if args.punctuation else text.translate(NOISE))
             alignment = listed.image.with_suffix(".ali")
             if alignments is not None and str(alignment) in alignments.names:
-                line = aligned(line, alignments, alignment)
+                line = aligned(line, alignments, alignment, notes)
             return line
         except CorpusError:
             path.unlink()  # nothing lists it
@@ -273,7 +283,7 @@ def main(argv: list[str] | None = None) -> None:
     if missing := sum(map(unaligned, splits.values())):
         said = "no scribblelens.paths*.zip beside the corpus" if alignments is None else f"not in {paths}"
         print(f"{missing} transcribed lines have no alignment, so no characters: {said}", file=sys.stderr)
-    write_corpus(args.output, splits)
+    write_corpus(args.output, splits, notes)
 
 
 if __name__ == "__main__":

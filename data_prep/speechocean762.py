@@ -8,7 +8,7 @@ Files     utts.tsv      utt, file, speaker, gender, split, duration, text, age, 
           words.tsv     utt, start, end, word
           audio/<speaker>/<utt>.flac: so0036/so000360013 is utterance 13 of speaker 36
           The boundaries are automatic: four out of five lie within 20 ms of where a person would put them.
-Tiers     phone, word.
+Tiers     phone, word; and any other table of utt, start, end and one column more, which names the tier.
 Split     a quarter of the speakers are held out, as many women as men. The split of utts.tsv, which has all speakers on
           both sides, is to be had with --given-split. Recordings stay where they are.
 
@@ -17,16 +17,19 @@ python data_prep/speechocean762.py ../shared/data/so762_dev data/speechocean762 
 
 from unitdisc.data.preparing import add_speaker_options, hold_out, read_aligned, run, script_parser, write_corpus
 
+TEST_SHARE = "0.25"  # of the speakers
+
 
 def main(argv: list[str] | None = None) -> None:
     parser = script_parser(__doc__)
-    add_speaker_options(parser, default="0.25")
+    add_speaker_options(parser, default=TEST_SHARE)
     parser.add_argument("--given-split", action="store_true", help="the split of utts.tsv: the same speakers in both")
     args = parser.parse_args(argv)
 
     splits = read_aligned(args.raw, args.strict)
     if not args.given_split:
-        splits = hold_out([each for split in splits.values() for each in split], args.test_speakers, args.seed)
+        everyone = [each for split in splits.values() for each in split]
+        splits = hold_out(everyone, args.test_speakers, args.seed, default=TEST_SHARE)
     write_corpus(args.output, splits)
 
 

@@ -14,10 +14,12 @@ python data_prep/timit.py TIMIT data/timit --fold
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.preparing import collect, recording, run, script_parser, write_corpus
+from unitdisc.data.notes import Notes
+from unitdisc.data.preparing import collect, gender_of, recording, run, script_parser, write_corpus
 
 CORE_TEST = """mdab0 mwbt0 felc0 mtas1 mwew0 fpas0 mjmp0 mlnt0 fpkt0 mlll0 mtls0 fjlm0
     mbpm0 mklt0 fnlp0 mcmj0 mjdh0 fmgd0 mgrt0 mnjm0 fdhc0 mjln0 mpam0 fmld0"""
@@ -62,13 +64,16 @@ def folded(intervals: list[Interval]) -> list[Interval]:
     return found
 
 
-def apart(intervals: list[Interval], ticks: int) -> list[Interval]:
+def apart(intervals: list[Interval], utterance: Utterance, tier: str, notes: Notes) -> list[Interval]:
     """Some intervals of TIMIT overlap by some samples, end before they start, or outlast their recording."""
     found: list[Interval] = []
-    for start, end, label in intervals:
-        start, end = max(start, found[-1].end if found else 0), min(end, ticks)
+    for given in intervals:
+        start, end = max(given.start, found[-1].end if found else 0), min(given.end, utterance.ticks)
         if start < end:
-            found.append(Interval(start, end, label))
+            found.append(Interval(start, end, given.label))
+        if (start, end) != given[:2]:
+            how = "cut" if start < end else "left out"
+            notes.add(f"labels of the tier {tier} that overlap or outlast their recording, {how}", utterance.id)
     return found
 
 
@@ -78,17 +83,18 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--sa", action="store_true", help="keep the two sentences all speakers say")
     args = parser.parse_args(argv)
 
+    notes = Notes()
+
     def make(path: Path) -> Utterance:
         speaker = path.parent.name.lower()
         phones = labels(path, "phn")
-        whole = recording(path)
+        whole = recording(path, f"{speaker}-{path.name.split('.')[0].lower()}", speaker=speaker)
         alignment = {
-            "phone": apart(folded(phones) if args.fold else phones, whole.ticks),
-            "word": apart(labels(path, "wrd"), whole.ticks),
+            "phone": apart(folded(phones) if args.fold else phones, whole, "phone", notes),
+            "word": apart(labels(path, "wrd"), whole, "word", notes),
         }
         text = " ".join(interval.label for interval in alignment["word"])
-        name = f"{speaker}-{path.name.split('.')[0].lower()}"
-        return Utterance(name, str(path), speaker, whole.ticks, whole.rate, 0, speaker[0], text, alignment)
+        return replace(whole, gender=gender_of(speaker[0], whole.id, notes), text=text, alignment=alignment)
 
     splits = {}
     for half in ("train", "test"):
@@ -98,7 +104,7 @@ def main(argv: list[str] | None = None) -> None:
         paths = [path for path in sentences(home) if args.sa or not path.name.lower().startswith("sa")]
         splits[half] = collect(paths, make, args.strict, home)
     core = set(CORE_TEST.split())
-    write_corpus(args.output, splits | {"core-test": [u for u in splits["test"] if u.speaker in core]})
+    write_corpus(args.output, splits | {"core-test": [u for u in splits["test"] if u.speaker in core]}, notes)
 
 
 if __name__ == "__main__":

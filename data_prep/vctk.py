@@ -7,7 +7,7 @@ Files     utts.tsv      utt, file, speaker, gender, split, duration, text, agree
           phones.tsv    utt, start, end, phone: 39 phones of ARPAbet and SIL, in seconds, without gaps
           audio/<speaker>/<utt>.flac: p225/p225_001 is sentence 1 of speaker 225
           The boundaries are automatic: four out of five lie within 20 ms of where a person would put them.
-Tiers     phone.
+Tiers     phone; and any other table of utt, start, end and one column more, which names the tier.
 Split     that of utts.tsv: 85 % of p239 to train, the rest of her and all others to test. Speakers of your choice
           can be held out with --test-speakers. Recordings stay where they are.
 

@@ -5,18 +5,19 @@ python data_prep/webdataset.py shards data/corpus
 Origin     any; WebDataset (`webdataset.ShardWriter`), lhotse (`CutSet.to_shar`), `unitdisc shards`, or just `tar`
 Licence    that of the corpus
 Files      *.tar anywhere in the folder. Files of one name up to its first dot are a sample: KEY.flac with KEY.json and
-           KEY.txt. Texts come from KEY.txt, or from a field of KEY.json called text, transcript, transcription or
-           sentence; speakers from one called speaker, speaker_id, spk_id or client_id (other names: --text-field,
+           KEY.txt. Names with dots of their own (talk 1.0 intro.flac) are told apart as far as recordings have them.
+           Texts come from KEY.txt, or from a field of KEY.json called text, transcript, transcription or sentence;
+           speakers from one called speaker, speaker_id, spk_id or client_id (other names: --text-field,
            --speaker-field; "meta.reader" is `reader` in `meta`). Shar of lhotse: recording.000000.tar beside
-           cuts.000000.jsonl.gz, whose supervisions have the texts and speakers
-Tiers      those of KEY.json, if `unitdisc shards` packed it; otherwise none
+           cuts.000000.jsonl.gz, whose supervisions have the texts and speakers: each is an utterance, of its stretch of
+           the recording
+Tiers      those of KEY.json, if `unitdisc shards` packed it; those that are aligned in supervisions; otherwise none
 """
 
 import argparse
-import gzip
 import json
 import os
-import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -25,17 +26,26 @@ from typing import Any
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.audio import audio_info
 from unitdisc.data.image import SUFFIXES, image_info
-from unitdisc.data.preparing import add_speaker_options, collect, hold_out, run, script_parser, write_corpus
-from unitdisc.data.tars import Sample, TarError, read_member, samples
+from unitdisc.data.naming import id_of, linked_folders
+from unitdisc.data.notes import Notes
+from unitdisc.data.preparing import (
+    add_speaker_options,
+    collect,
+    gender_of,
+    hold_out,
+    run,
+    script_parser,
+    write_corpus,
+)
+from unitdisc.data.shar import Cut, Supervised, cuts_beside, is_of_another_field, read_cuts, supervised
+from unitdisc.data.tars import Member, Sample, read_member, samples
 from unitdisc.manifests import parse_utterance
 
 SOUNDS = ("flac", "wav", "ogg", "opus", "mp3", "aiff", "aif", "au")
 PICTURES = tuple(suffix[1:] for suffix in SUFFIXES)
 TEXTS = ("text", "transcript", "transcription", "sentence")
 SPEAKERS = ("speaker", "speaker_id", "spk_id", "client_id")
-GENDERS = {"f": "f", "female": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
 LIMIT = 1 << 24  # bytes of a text, or of the description of a sample
-LONGEST = 1 << 30  # bytes of the cuts of a shard
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -49,24 +59,35 @@ def main(argv: list[str] | None = None) -> None:
     tars = sorted(args.raw.rglob("*.tar"))
     if not tars:
         raise CorpusError(f"{args.raw}: no .tar files in it; give the folder of the shards, .tar and not .tar.gz")
-    found = collect(each(tars), lambda sample: utterances_of(*sample, args), args.strict, args.raw)
+    notes, args.extension = Notes(), args.extension.lower().lstrip(".") if args.extension else None
+    linked_folders(args.raw)
+    groups = each(tars, args.extension, notes)
+    found = collect(groups, lambda sample: utterances_of(*sample, args, notes), args.strict, args.raw)
     found = unique([utterance for group in found for utterance in group])
     splits = {args.name: found} if args.test_speakers is None else hold_out(found, args.test_speakers, args.seed)
-    write_corpus(args.output, splits)
+    write_corpus(args.output, splits, notes)
 
 
-def each(tars: list[Path]) -> Iterator[tuple[Path, Sample | TarError, Mapping[str, dict]]]:
+def each(tars: list[Path], extension: str | None, notes: Notes) -> Iterator[tuple[Path, Sample | CorpusError, Mapping]]:
     """Every sample of every tar, with what the cuts beside it say; and what is wrong with a tar, in place of the rest.
 
-    Samples without a recording or an image are left out, such as lists of labels.
+    Samples without a recording or an image are left out, such as lists of labels, and noted.
     """
     for path in tars:
-        cuts = read_cuts(path)
+        if is_of_another_field(path):
+            notes.add("tars of other fields of the cuts than `recording`, left out", path.name)
+            continue
+        cuts: Mapping[str, Cut] = {}
         try:
-            for sample in samples(path, last_dot=bool(cuts)):
+            if beside := cuts_beside(path):
+                cuts = read_cuts(beside)
+            for sample in samples(path, bool(cuts), (*SOUNDS, *PICTURES), extension):
                 if contents_of(sample):
                     yield path, sample, cuts
-        except TarError as error:
+                    continue
+                for member in sample.members.values():
+                    notes.add("files without a recording or an image of their name, left out", member.name)
+        except CorpusError as error:
             yield path, error, cuts
 
 
@@ -76,36 +97,49 @@ def contents_of(sample: Sample) -> list[str]:
 
 
 def utterances_of(
-    path: Path, sample: Sample | TarError, cuts: Mapping[str, dict], args: argparse.Namespace
-) -> list[Utterance]:
-    """The utterances in a sample: one, or those that are listed in what `unitdisc shards` packed."""
-    if isinstance(sample, TarError):
+    path: Path, sample: Sample | CorpusError, cuts: Mapping[str, Cut], args: argparse.Namespace, notes: Notes
+) -> list[Supervised]:
+    """The utterances in a sample: one, those that `unitdisc shards` lists in it, or those of a cut."""
+    if isinstance(sample, CorpusError):
         raise sample
     if sample.again:
         what = f"{path}: there is a second {sample.again[0]!r} beside the first, as of two samples of one name"
         raise CorpusError(f"{what}; pack them under names of their own")
-    kinds = contents_of(sample)
-    kind = args.extension.lower() if args.extension else kinds[0]
-    if kind not in kinds or (len(kinds) > 1 and not args.extension):
-        what = f"{path}: {sample.key} has the recordings or images {kinds}"
-        raise CorpusError(f"{what}; say with --extension which is meant, such as {kinds[0]}")
-    place = f"{path.resolve()}:{sample.members[kind].offset}"
+    place = f"{path.resolve()}:{sample.members[kind := kind_of(path, sample, args)].offset}"
     told = description(path, sample)
     listed = told["utterances"] if isinstance(told.get("utterances"), list) else [told]
     if all(isinstance(values, dict) and is_ours(values) for values in listed):
-        return [parsed(path, sample.key, {**values, "path": place}) for values in listed]
-    known = {**told, **cuts.get(sample.key, {})}
+        return [Supervised(parsed(path, sample.key, {**values, "path": place}), "") for values in listed]
+    name = id_of(sample.key)
     values = {
-        "id": name_of(sample.key),
+        "id": name,
         "path": place,
-        "speaker": as_text(first(known, (args.speaker_field,) if args.speaker_field else SPEAKERS)),
-        "text": text_of(path, sample) or as_text(first(known, (args.text_field,) if args.text_field else TEXTS)),
-        "gender": GENDERS.get(str(first(known, ("gender", "sex"))).lower()),
+        "speaker": as_text(first(told, (args.speaker_field,) if args.speaker_field else SPEAKERS)),
+        "text": text_of(path, sample) or as_text(first(told, (args.text_field,) if args.text_field else TEXTS)),
+        "gender": gender_of(first(told, ("gender", "sex")), name, notes),
     }
     if kind.rpartition(".")[2] in PICTURES:
         info = image_info(place)
-        return [Utterance(**values, ticks=info.width, height=info.height)]
-    return [Utterance(**values, **audio_info(place)._asdict())]
+        return [Supervised(Utterance(**values, ticks=info.width, height=info.height), "")]
+    whole = Utterance(**values, **audio_info(place)._asdict())
+    if cuts and sample.key not in cuts:
+        notes.add("recordings of which the cuts beside them say nothing", name)
+    return list(supervised(whole, cuts[sample.key], notes)) if sample.key in cuts else [Supervised(whole, "")]
+
+
+def kind_of(path: Path, sample: Sample, args: argparse.Namespace) -> str:
+    """Which of its recordings and images a sample is of. Raises CorpusError if that is not known."""
+    kinds = contents_of(sample)
+    wanted = args.extension or ""
+    kind = next((kind for kind in kinds if kind == wanted), kinds[0])
+    if (wanted and kind != wanted) or (len(kinds) > 1 and not wanted):
+        what = f"{path}: {sample.key} has the recordings or images {kinds}"
+        cure = f"say with --extension which is meant, such as {kinds[0]}"
+        each = kinds[0].rpartition(".")[2]
+        if len(kinds) > 1 and all(kind.endswith(f".{each}") for kind in kinds):
+            cure += f", or {each} if each is of a sample of its own"
+        raise CorpusError(f"{what}; {cure}")
+    return kind
 
 
 def is_ours(values: dict) -> bool:
@@ -122,23 +156,30 @@ def parsed(path: Path, key: str, values: dict) -> Utterance:
 
 def description(path: Path, sample: Sample) -> dict:
     """What KEY.json says; nothing if there is none."""
-    if "json" not in sample.members:
+    member = beside(sample, "json")
+    if member is None:
         return {}
     try:
-        value = json.loads(read_member(path, sample.members["json"], LIMIT))
+        value = json.loads(read_member(path, member, LIMIT))
     except (ValueError, RecursionError) as error:
         if isinstance(error, CorpusError):
             raise
-        raise CorpusError(f"{path}: {sample.key}.json: not JSON ({error}); pack it again") from error
+        raise CorpusError(f"{path}: {member.name}: not JSON ({error}); pack it again") from error
     return value if isinstance(value, dict) else {}
 
 
 def text_of(path: Path, sample: Sample) -> str | None:
     """What KEY.txt says, or KEY.transcript.txt."""
-    kind = next((kind for kind in sample.members if kind.rpartition(".")[2] == "txt"), None)
-    if kind is None:
+    member = beside(sample, "txt")
+    if member is None:
         return None
-    return read_member(path, sample.members[kind], LIMIT).decode("utf-8", errors="replace").strip() or None
+    return read_member(path, member, LIMIT).decode("utf-8", errors="replace").strip() or None
+
+
+def beside(sample: Sample, suffix: str) -> Member | None:
+    """KEY.suffix of a sample, or else the first KEY.something.suffix."""
+    kinds = [kind for kind in sample.members if kind.rpartition(".")[2] == suffix]
+    return sample.members[min(kinds, key=lambda kind: kind != suffix)] if kinds else None
 
 
 def first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
@@ -156,13 +197,13 @@ def as_text(value: Any) -> str | None:
     return str(value) if isinstance(value, (str, int, float)) and str(value).strip() else None
 
 
-def name_of(key: str) -> str:
-    """A key as an id: "train/ann 1" is "train-ann_1"."""
-    return "-".join("_".join(part.split()) for part in key.split("/"))
+def unique(found: list[Supervised]) -> list[Utterance]:
+    """All utterances; where shards count their keys anew, ids begin with the name of the shard, or with its folders.
 
-
-def unique(listed: list[Utterance]) -> list[Utterance]:
-    """All utterances; where shards count their keys anew, ids begin with the name of the shard, or with its folders."""
+    A supervision whose id is not its own is called after its cut, and numbered.
+    """
+    counts = Counter(utterance.id for utterance, _ in found)
+    listed = [replace(u, id=other) if other and counts[u.id] > 1 else u for u, other in found]
     if len({utterance.id for utterance in listed}) == len(listed):
         return listed
     tars = [Path(utterance.path.rpartition(":")[0]).with_suffix("") for utterance in listed]
@@ -170,25 +211,7 @@ def unique(listed: list[Utterance]) -> list[Utterance]:
     if len({*names}) < len({*tars}):
         above = os.path.commonpath([tar.parent for tar in tars])
         names = [str(tar.relative_to(above)) for tar in tars]
-    return [replace(u, id=f"{name_of(name)}-{u.id}") for u, name in zip(listed, names)]
-
-
-def read_cuts(tar: Path) -> dict[str, dict]:
-    """Cut -> text, speaker and gender, of cuts.000000.jsonl.gz beside recording.000000.tar, if it is there."""
-    number = re.search(r"\.(\d+)$", tar.stem)
-    path = tar.with_name(f"cuts{number[0]}.jsonl.gz") if number else None
-    if path is None or not path.exists():
-        return {}
-    cuts = {}
-    try:
-        with gzip.open(path) as file:
-            for line in file.read(LONGEST).splitlines():
-                cut = json.loads(line)
-                told = next(iter(cut.get("supervisions") or []), {})
-                cuts[cut["id"]] = {name: told.get(name) for name in ("text", "speaker", "gender") if told.get(name)}
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorpusError(f"{path}: no cuts of lhotse ({error}); copy it again, or move it away") from error
-    return cuts
+    return [replace(u, id=f"{id_of(name)}-{u.id}") for u, name in zip(listed, names)]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.preparing import collect, recording, run, script_parser, write_corpus
+from unitdisc.data.notes import Notes
+from unitdisc.data.preparing import SLACK, collect, recording, run, script_parser, write_corpus
 
 DURATIONS = ("1s", "10s", "120s")
 SHORTEST = 0.1  # seconds: what is left of a file after the last whole chunk, and stretches of speech
@@ -75,12 +76,23 @@ def read_vad(path: Path, unit: float) -> dict[str, list[tuple[float, float]]]:
 
 def training(parent: Path, args: argparse.Namespace) -> Iterator[Utterance]:
     """The recordings of the speakers, in stretches."""
-    speech = read_vad(args.vad, args.vad_unit) if args.vad else None
-    for whole in collect(recordings(parent), lambda p: recording(p, speaker=p.stem), args.strict, parent):
+    speech, notes = read_vad(args.vad, args.vad_unit) if args.vad else None, Notes()
+    found = collect(recordings(parent), lambda p: recording(p, speaker=p.stem), args.strict, parent)
+    for whole in found:
         stretches = chunks(whole, args.chunk) if speech is None else speech.get(whole.id, [])
+        if speech is not None and not stretches:
+            notes.add(f"recordings of which {args.vad.name} has no stretch of speech, left out", whole.id)
         for start, end in stretches:
-            if min(end, whole.ticks / whole.rate) - start > SHORTEST:
+            length = whole.ticks / whole.rate
+            if end > length + SLACK:
+                notes.add(f"stretches of {args.vad.name} that outlast their recording, cut to it", whole.id)
+            if min(end, length) - start > SHORTEST:
                 yield stretch(whole, start, end)
+            elif speech is not None:
+                notes.add(f"stretches of {args.vad.name} of less than {SHORTEST} s, left out", whole.id)
+    for name in sorted((speech or {}).keys() - {whole.id for whole in found}):
+        notes.add(f"names in {args.vad.name} of which {parent.name} has no recording, left out", name)
+    notes.say()
 
 
 def main(argv: list[str] | None = None) -> None:

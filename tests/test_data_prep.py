@@ -12,7 +12,9 @@ import soundfile
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.alignments import read_textgrid
 from unitdisc.data.audio import audio_info, read_audio
+from unitdisc.data.notes import Notes
 from unitdisc.data.preparing import hold_out, read_table, recording, with_tier
+from unitdisc.data.validation import validate
 from unitdisc.manifests import read_manifest
 
 FOLDER = Path(__file__).parent.parent / "data_prep"
@@ -195,7 +197,7 @@ SHORT = """File type = "ooTextFile short"
 """
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le"])
 def test_a_long_textgrid(tmp_path, encoding):
     tiers = read_textgrid(write(tmp_path / "a.TextGrid", LONG, encoding))
     assert tiers == {
@@ -214,6 +216,123 @@ def test_a_short_textgrid(tmp_path, first):
 def test_what_is_no_textgrid_is_named(tmp_path, text):
     with pytest.raises(CorpusError, match=r"a\.TextGrid: is no TextGrid .*; copy it again"):
         read_textgrid(write(tmp_path / "a.TextGrid", text))
+
+
+def grid(*tiers: tuple[str, str], kind: str = "IntervalTier") -> str:
+    """A short TextGrid of tiers with one interval each: name and label."""
+    body = "".join(f'"{kind}"\n"{name}"\n0\n1\n1\n0\n1\n"{label}"\n' for name, label in tiers)
+    return f'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n1\n<exists>\n{len(tiers)}\n{body}'
+
+
+@pytest.mark.parametrize(
+    "tiers,speaker,expected",
+    [
+        ([("ann - phones", "a"), ("bob - phones", "b")], "bob", {"phone": "b"}),
+        ([("Ann - phones", "a"), ("Ann - words", "x"), ("bob - phones", "b"), ("bob - words", "y")], "ann", "ax"),
+        ([("phones (s-1)", "a"), ("phones (s-2)", "b")], "s 2", {"phone": "b"}),
+        ([("phones", "a"), ("phones_old", "b")], "ann", {"phone": "a"}),
+        ([("MAU", "a"), ("ORT-MAU", "x"), ("KAN-MAU", "y")], None, {"phone": "a", "word": "x", "canonical": "y"}),
+        ([("Wörter", "x"), ("Silben", "y"), ("phn", "a")], None, {"word": "x", "syllable": "y", "phone": "a"}),
+        ([("ann - ORT-MAU", "x"), ("segments", "a")], None, {"word": "x", "phone": "a"}),
+        ([("WRD", "x"), ("phoneme", "a"), ("syllables", "y")], None, {"word": "x", "phone": "a", "syllable": "y"}),
+        ([("Mary", "x"), ("phones", "a"), ("keywords", "k")], None, {"phone": "a"}),
+    ],
+)
+def test_tiers_are_known_by_name_and_chosen_by_speaker(tmp_path, tiers, speaker, expected):
+    found = read_textgrid(write(tmp_path / "a.TextGrid", grid(*tiers)), speaker)
+    expected = dict(zip(("phone", "word"), expected)) if isinstance(expected, str) else expected
+    assert {tier: [label for *_, label in timed] for tier, timed in found.items()} == {
+        tier: [label] for tier, label in expected.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "tiers,speaker",
+    [
+        ([("ann - phones", "a"), ("bob - phones", "b")], None),
+        ([("ann - phones", "a"), ("bob - phones", "b")], "eve"),
+        ([("phones", "a"), ("phones", "b")], "ann"),
+        ([("MAU", "a"), ("phones", "b")], "ann"),
+    ],
+)
+def test_two_tiers_of_a_kind_are_refused_by_name(tmp_path, tiers, speaker):
+    (one, _), (other, _) = tiers
+    message = rf"a\.TextGrid: has 2 tiers of phones, '{one}' and '{other}', .*; begin the name of each with that of"
+    with pytest.raises(CorpusError, match=message):
+        read_textgrid(write(tmp_path / "a.TextGrid", grid(*tiers)), speaker)
+
+
+def test_tiers_that_are_left_out_are_said_once_with_their_names(tmp_path, capsys):
+    notes = Notes()
+    for name in "abcde":
+        path = write(tmp_path / f"{name}.TextGrid", grid(("Mary", "x")) if name < "e" else grid(("phones", "a")))
+        read_textgrid(path, "ann", notes)
+    points = grid(("phones", "x"), kind="TextTier").replace('\n0\n1\n"x', '\n0\n"x')
+    read_textgrid(write(tmp_path / "p.TextGrid", points), None, notes)
+    notes.say()
+    assert capsys.readouterr().err.splitlines() == [
+        "TextGrids whose tier 'Mary' is called like none that is known, left out: 4 (a, b, c, ...)",
+        "TextGrids without a tier of phones, words or syllables; call one of theirs `phones`: 5 (a, b, c, ...)",
+        "TextGrids whose tier 'phones' has points and no intervals, left out: 1 (p)",
+    ]
+    read_textgrid(tmp_path / "a.TextGrid")
+    assert "'Mary'" in capsys.readouterr().err
+
+
+def test_numbers_and_remarks_as_textgrids_may_have_them(tmp_path):
+    text = grid(("phones", 'say ""5 ! 6"" 7')).replace('\n0\n1\n"say', '\n-0 1e-05\n! a remark 3\n"say')
+    [(start, end, label)] = read_textgrid(write(tmp_path / "a.TextGrid", text))["phone"]
+    assert (start, end, label) == (0, 1e-5, 'say "5 ! 6" 7')
+
+
+def test_textgrids_are_read_as_praatio_reads_them(tmp_path):
+    textgrid = pytest.importorskip("praatio.textgrid")
+    marks = [(0.0, 0.25, 'a "b"'), (0.25, 0.5, ""), (0.5, 1.0, "é ʃ\n2")]
+    made = textgrid.Textgrid()
+    made.addTier(textgrid.IntervalTier("ann - phones", marks, 0, 1))
+    made.addTier(textgrid.PointTier("words", [(0.3, "x")], 0, 1))
+    for form in ("short_textgrid", "long_textgrid"):
+        made.save(str(tmp_path / "a.TextGrid"), form, includeBlankSpaces=True)
+        assert read_textgrid(tmp_path / "a.TextGrid") == {
+            "phone": [(0, 0.25, 'a "b"'), (0.25, 0.5, "SIL"), (0.5, 1, "é ʃ 2")]
+        }
+
+
+@pytest.mark.parametrize(
+    "content,reason",
+    [
+        (b"ooBinaryFile\x08TextGrid", "Praat's binary format; in Praat, save it as a text file"),
+        (b'"Praat chronological TextGrid text file"\n0 1', "in chronological order; in Praat, save"),
+        (grid(("phones", "é")).encode("latin-1"), "'utf-8' codec can't decode"),
+    ],
+)
+def test_other_kinds_of_textgrids_are_named(tmp_path, content, reason):
+    (tmp_path / "a.TextGrid").write_bytes(content)
+    with pytest.raises(CorpusError, match=rf"a\.TextGrid: is no TextGrid of Praat \(.*{reason}"):
+        read_textgrid(tmp_path / "a.TextGrid")
+
+
+def test_the_tiers_of_the_speaker_are_put_on_an_utterance(librispeech, tmp_path, capsys):
+    folder = tmp_path / "aligned"
+    write(folder / "84-121-0000.TextGrid", grid(("7 - phones", "IY1"), ("84 - phones", "AA1"), ("Mary", "x")))
+    write(folder / "84-121-0001.TextGrid", grid(("7 - phones", "IY1"), ("9 - phones", "AA1")))
+    write(folder / "nobody.TextGrid", grid(("phones", "x")))
+    for name in ("x", "y"):
+        write(folder / name / "7-9-0000.TextGrid", grid(("phones", "x")))
+    write(folder / "tones.ctm", "84-121-0000 1 0.0 0.5 4\n")
+    prepare("librispeech", librispeech, tmp_path / "out", "--alignments", folder, "--subsets", "train-clean-5")
+    one = utterances(tmp_path / "out" / "train.jsonl")["84-121-0000"]
+    assert one.alignment == {"phone": [(0, 16000, "AA")], "tone": [(0, 8000, "4")]}
+    said = capsys.readouterr().err
+    assert "84-121-0001.TextGrid: has 2 tiers of phones, '7 - phones' and '9 - phones', none of '84'" in said
+    assert "TextGrids whose tier '7 - phones' is another's than '84 - phones', left out: 1 (84-121-0000)" in said
+    assert "TextGrids of no utterance of these subsets, left out: 2 (7-9-0000, nobody)" in said
+    with pytest.raises(CorpusError, match="nothing in it can be used"):
+        prepare("librispeech", librispeech, tmp_path / "b", "--alignments", folder, "--subsets", "train-other-5")
+    assert "y/7-9-0000.TextGrid: is called like " in capsys.readouterr().err
+    write(folder / "phones.ctm", "84-121-0000 1 0.0 0.5 AY\n")
+    with pytest.raises(CorpusError, match=r"phones\.ctm: is a second tier phone of 84-121-0000"):
+        prepare("librispeech", librispeech, tmp_path / "c", "--alignments", folder, "--subsets", "train-clean-5")
 
 
 def test_textgrids_become_tiers_without_stress(librispeech, tmp_path, capsys):
@@ -276,12 +395,17 @@ def test_zerospeech(zerospeech, tmp_path):
         assert len(read_audio(utterance)) == utterance.ticks
 
 
-def test_zerospeech_in_stretches_of_speech(zerospeech, tmp_path):
+def test_zerospeech_in_stretches_of_speech(zerospeech, tmp_path, capsys):
     vad = write(tmp_path / "english_vad", "f_id,start,end\ns0019,50,150\ns0019,160,165\ns0019,400,900\n")
     options = ["--languages", "english", "--vad", vad, "--vad-unit", "0.01"]
     prepare("zerospeech2017", zerospeech.parent, tmp_path / "out", *options)  # found in data/ too
     train = utterances(tmp_path / "out" / "english" / "train.jsonl").values()
     assert [(u.start, u.ticks) for u in train] == [(8000, 16000), (64000, 5 * 16000 + 7 - 64000)]
+    assert capsys.readouterr().err.splitlines() == [
+        "stretches of english_vad of less than 0.1 s, left out: 1 (s0019)",
+        "stretches of english_vad that outlast their recording, cut to it: 1 (s0019)",
+        "recordings of which english_vad has no stretch of speech, left out: 1 (s0023)",
+    ]
     with pytest.raises(CorpusError, match=r"english_vad:2: 's0019;1' is not file,start,end"):
         prepare("zerospeech2017", zerospeech, tmp_path / "b", "--vad", write(vad, "f_id,start,end\ns0019;1\n"))
 
@@ -313,9 +437,10 @@ def timit(request, tmp_path) -> Path:
     return tmp_path / case("timit")
 
 
-def test_timit(timit, tmp_path):
+def test_timit(timit, tmp_path, capsys):
     for raw in (timit, timit.parent):  # as well from the folder above
         prepare("timit", raw, tmp_path / "out")
+        assert "labels of the tier word that overlap or outlast their recording, cut: 4 (" in capsys.readouterr().err
         train, test, core = (utterances(tmp_path / "out" / f"{n}.jsonl") for n in ("train", "test", "core-test"))
         assert list(train) == ["fcjf0-sx37", "mabc0-sx37"]
         assert list(test) == ["fxyz0-sx37", "mdab0-sx37"]
@@ -409,6 +534,63 @@ def test_speechocean762_holds_out_as_many_women_as_men(tables, tmp_path):
     assert one.alignment == {"phone": [(0, 5333, "SIL"), (5333, 16000, "AY")], "word": [(5333, 16000, "HI")]}
     assert one.text == 'SAY "HI'
     assert Path(one.path).resolve().is_relative_to(tables)  # not copied
+
+
+def test_genders_of_any_spelling_make_a_manifest_that_is_valid(tables, tmp_path, capsys):
+    genders = ["unknown", "F", "female", "Weiblich", "male_masculine", "MAN", "", "non-binary"]
+    table = (tables / "utts.tsv").read_text().splitlines()
+    for number, gender in enumerate(genders):
+        table = [row.replace(f"\ts{number}\t{'fm'[number % 2]}\t", f"\ts{number}\t{gender}\t") for row in table]
+    write(tables / "utts.tsv", "\n".join(table) + "\n")
+    prepare("vctk", tables, tmp_path / "out")
+    made = utterances(tmp_path / "out" / "train.jsonl")
+    assert [made[f"s{n}-train"].gender for n in range(8)] == [None, "f", "f", "f", "m", "m", None, None]
+    said = capsys.readouterr().err
+    assert "the gender 'unknown' is neither that of women nor of men, and is left out: 2 (s0-train, s0-test)" in said
+    assert "'non-binary'" in said
+    assert "the gender ''" not in said
+    assert "gender" not in " ".join(problem.what for problem in validate(tmp_path / "out" / "train.jsonl"))
+
+
+def test_a_speaker_of_two_genders_has_none(tables, tmp_path, capsys):
+    table = (tables / "utts.tsv").read_text()
+    write(tables / "utts.tsv", table.replace("\ts3\tm\ttrain", "\ts3\tf\ttrain"))
+    prepare("vctk", tables, tmp_path / "out")
+    assert utterances(tmp_path / "out" / "train.jsonl")["s3-train"].gender is None
+    assert utterances(tmp_path / "out" / "test.jsonl")["s3-test"].gender is None
+    assert "a speaker of both genders, which are left out: 1 (s3)" in capsys.readouterr().err
+
+
+def test_every_table_of_labels_is_a_tier(tables, tmp_path, capsys):
+    write(tables / "syllables.tsv", "utt\tstart\tend\tsyllable\ns0-train\t0.5\t1.0\thi\nnobody\t0\t1\tx\n")
+    tones = "s0-train\t0.3\t0.30001\t2\ns0-train\t0.5\t1.015\t4\n"
+    write(tables / "pitch.tsv", f"utt\tstart\tend\ttone\n{tones}")
+    write(tables / "sessions.tsv", "utt\troom\ns0-train\t12\n")
+    text = "".join(row for row in (tables / "words.tsv").read_text().splitlines(True) if not row.startswith("s1-train"))
+    write(tables / "words.tsv", text)
+    prepare("vctk", tables, tmp_path / "out")
+    made = utterances(tmp_path / "out" / "train.jsonl")
+    assert made["s0-train"].alignment == {
+        "phone": [(0, 5333, "SIL"), (5333, 16000, "AY")],
+        "word": [(5333, 16000, "HI")],
+        "syllable": [(8000, 16000, "hi")],
+        "tone": [(8000, 16000, "4")],
+    }
+    assert list(made["s1-train"].alignment) == ["phone"]
+    said = capsys.readouterr().err
+    for line in (
+        "tables without the columns utt, start, end and one of labels, left out: 1 (sessions.tsv)",
+        "utterances of syllables.tsv that utts.tsv does not have, left out: 1 (nobody)",
+        "utterances of which syllables.tsv says nothing, without the tier syllable: 15 (s0-test, s1-train, s1-test, "
+        "...)",
+        "utterances of which words.tsv says nothing, without the tier word: 1 (s1-train)",
+        "labels of the tier tone that outlast their recording, cut to it: 1 (s0-train)",
+        "labels of the tier tone without length, left out: 1 (s0-train)",
+    ):
+        assert line in said.splitlines(), line
+    write(tables / "syllables2.tsv", "utt\tstart\tend\tsyllable\n")
+    with pytest.raises(CorpusError, match=r"syllables2\.tsv: is of the tier syllable, as syllables\.tsv is; take one"):
+        prepare("vctk", tables, tmp_path / "out")
 
 
 @pytest.mark.parametrize("script,option", [("speechocean762", ["--given-split"]), ("vctk", [])])
@@ -552,8 +734,36 @@ def test_the_seed_draws_the_speakers():
 
 @pytest.mark.parametrize("which", ["0", "8", "9", "-1", ",", "s0,s1,s2,s3,s4,s5,s6,s7"])
 def test_neither_side_may_be_empty(which):
-    with pytest.raises(CorpusError, match="both sides need at least one"):
+    with pytest.raises(
+        CorpusError, match=rf"--test-speakers {which} would hold out \d of 8 .*both sides need at least one"
+    ):
         hold_out(listed("ffffmmmm"), which, 0)
+
+
+def test_what_nobody_asked_for_is_called_a_default(tables, tmp_path):
+    table = (tables / "utts.tsv").read_text().splitlines(True)
+    write(tables / "utts.tsv", "".join(row for row in table if row[:2] in ("ut", "s0")))
+    said = (
+        r"--test-speakers 0.25, which is its default, would hold out 0 of 1 speakers, but both sides .*; give a number"
+    )
+    with pytest.raises(CorpusError, match=said):
+        prepare("speechocean762", tables, tmp_path / "out")
+    with pytest.raises(CorpusError, match=r"--test-speakers 1 would hold out 1 of 1 speakers"):
+        prepare("speechocean762", tables, tmp_path / "out", "--test-speakers", "1")
+
+
+@pytest.mark.parametrize("which", ["nan", "inf", "1.5"])
+def test_what_is_no_number_of_speakers_is_a_name(which):
+    with pytest.raises(CorpusError, match=rf"--test-speakers {which}: no speakers \['{which}'\] to hold out"):
+        hold_out(listed("fm"), which, 0)
+
+
+def test_who_is_not_known_stays_in_train_and_is_said(capsys):
+    lines = [*listed("fm"), Utterance("x", "x.wav", None, 10)]
+    assert [u.id for u in hold_out(lines, "s0", 0, "writer")["train"]] == ["u1", "x"]
+    assert "without a writer, so in train, though it may be one of those held out: 1 (x)" in capsys.readouterr().err
+    with pytest.raises(CorpusError, match="--test-writers 1 holds out writers, but none is known"):
+        hold_out(lines[2:], "1", 0, "writer")
 
 
 def test_unknown_speakers_cannot_be_held_out():
@@ -568,6 +778,8 @@ def test_tiers_are_clipped_by_a_frame_and_no_more(tmp_path):
     assert clipped.alignment["phone"] == [(0, 8000, "A"), (8000, 16000, "B")]
     for rows, what in (
         ([(0, 1.1, "A")], "after the recording"),
+        ([(0.5, 0.4, "A")], "from 0.5 to 0.4 s"),
+        ([(0, float("nan"), "A")], "from 0 to nan s"),
         ([(0, 0.5, "A"), (0.4, 1, "B")], "must start at 8000"),
     ):
         with pytest.raises(CorpusError, match=rf"/t: a: .*{what}"):

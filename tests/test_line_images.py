@@ -95,6 +95,37 @@ def test_held_out_lines(raw, tmp_path):
         prepare(raw, tmp_path / "a", "--test-share", "0.1", "--test-writers", "1")
 
 
+def test_equal_images_and_those_made_of_one_line_stay_together(raw, tmp_path, capsys):
+    """Whatever the seed; and a file is one line, however many links to it there are."""
+    shutil.copy(raw / "bob/3.PNG", raw / "ann/page 1/again.png")
+    shutil.copy(raw / "bob/4.png", raw / "ann/page 1/3.png")
+    draw(raw / "ann/page 1/2.nrm.png", 51 + 20)
+    shutil.copy(raw / "ann/page 1/2.nrm.png", raw / "seven.png")
+    (raw / "link.png").symlink_to(raw / "5.png")
+    (raw / "linked").symlink_to(raw / "bob")
+    pairs = ("bob-3", "ann-page_1-again"), ("bob-4", "ann-page_1-3"), ("ann-page_1-2.bin", "ann-page_1-2.nrm", "seven")
+    for seed in range(8):
+        prepare(raw, tmp_path / "out", "--test-share", "0.4", "--seed", str(seed))
+        train, test = corpus(tmp_path / "out", "train"), corpus(tmp_path / "out", "test")
+        assert len(train) + len(test) == 9
+        assert 2 <= len(test) <= 5
+        for names in pairs:
+            assert len({name in test for name in names}) == 1
+    said = capsys.readouterr().err
+    assert f"{raw}/link.png: is the same file as {raw}/5.png; list one of them" in said
+    assert f"links to folders, not followed; copy these there, or give them by themselves: 1 ({raw}/linked)" in said
+    prepare(raw, tmp_path / "out", "--test-writers", "bob")
+    assert "pictures with lines in test and train, by writers of each: 2 (" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("share", ["nan", "0", "1", "-0.5", "7"])
+def test_a_share_that_is_none_is_refused(raw, tmp_path, share):
+    with pytest.raises(
+        CorpusError, match=f"--test-share {float(share)} is no share of the lines; give a number between"
+    ):
+        prepare(raw, tmp_path / "out", f"--test-share={share}")
+
+
 SPOIL = {
     "not an image": (lambda raw: (raw / "5.png").write_text("x"), "5.png: cannot be read"),
     "not UTF-8": (lambda raw: (raw / "5.txt").write_bytes(b"\xe9"), "5.txt: not UTF-8"),

@@ -78,6 +78,17 @@ def read_image(path: str | Path) -> np.ndarray:
     return np.asarray(grey if turn is None or image.format == "TIFF" else turned(grey, turn))
 
 
+def dots_per_inch(path: str | Path) -> float | None:
+    """How finely an image was scanned, if it says so; programs that do not know write 72 or 96.
+
+    Raises ImageError as `image_info` does.
+    """
+    with opened(path) as image:
+        across, down = image.info.get("dpi") or (0, 0)
+    known = across == down and 100 <= across < 10_000
+    return float(across) if known else None
+
+
 def read_line(utterance: Utterance) -> np.ndarray:
     """The ink of a line image, 1 = black: float32 [columns, rows] in [0, 1].
 

@@ -2,10 +2,13 @@
 
 import argparse
 import csv
+import math
+import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -16,11 +19,18 @@ import numpy as np
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.audio import audio_info
 from unitdisc.data.image import image_info
+from unitdisc.data.notes import Notes
 from unitdisc.manifests import write_manifest
 
 Source = TypeVar("Source")
 Made = TypeVar("Made")
 SLACK = 0.02  # seconds by which a label may outlast its recording: rounding, and frames that reach past the end
+WOMEN = (
+    "f female feminine fem w woman women girl weiblich frau femme féminin femenino mujer feminino mulher donna vrouw"
+)
+MEN = "m male masculine masc man men boy männlich mann homme masculin masculino hombre homem maschio uomo maschile"
+GENDERS = dict.fromkeys(WOMEN.split(), "f") | dict.fromkeys(MEN.split(), "m")
+TIMES = ("utt", "start", "end")  # columns of a table of labels
 
 
 def run(main: Callable[[], None]) -> None:
@@ -95,37 +105,64 @@ def some_of(names: list[str], count: int = 12) -> str:
     return f"{names}" if len(names) <= count else f"{names[:count]} and {len(names) - count} more"
 
 
-def hold_out(utterances: list[Utterance], which: str, seed: int) -> dict[str, list[Utterance]]:
+def gender_of(value: object, name: str, notes: Notes) -> str | None:
+    """ "f" or "m", whatever a table calls it; None, and a note about `name`, for everything else."""
+    words = re.findall(r"[^\W\d_]+", str(value or "").casefold())
+    found = {GENDERS.get(word) for word in words}
+    if len(found) == 1 and None not in found:
+        return found.pop()
+    if value is not None and str(value).strip():
+        notes.add(f"the gender {str(value)[:40]!r} is neither that of women nor of men, and is left out", name)
+    return None
+
+
+def hold_out(
+    utterances: list[Utterance], which: str, seed: int, who: str = "speaker", default: str | None = None
+) -> dict[str, list[Utterance]]:
     """A split into "train" and "test" without common speakers.
 
     `which` is a number of speakers, a share of them, or their names with commas between. Drawn speakers are women and
-    men by turns, as long as there are both.
+    men by turns, as long as there are both. Who is not known stays in "train", which is said. who, default: as in
+    `add_speaker_options`, for messages.
 
     Raises CorpusError for unknown names, and if either side would be empty.
     """
-    chosen = held_out({u.speaker: u.gender or "" for u in utterances if u.speaker is not None}, which, seed)
+    genders = {u.speaker: u.gender or "" for u in utterances if u.speaker is not None}
+    chosen = held_out(genders, which, seed, who, default)
+    notes = Notes()
+    for utterance in utterances:
+        if utterance.speaker is None:
+            notes.add(f"without a {who}, so in train, though it may be one of those held out", utterance.id)
+    notes.say()
     return {
         "train": [u for u in utterances if u.speaker not in chosen],
         "test": [u for u in utterances if u.speaker in chosen],
     }
 
 
-def held_out(genders: Mapping[str, str], which: str, seed: int) -> set[str]:
+def held_out(
+    genders: Mapping[str, str], which: str, seed: int, who: str = "speaker", default: str | None = None
+) -> set[str]:
     """The speakers to hold out, of speaker -> gender ("" where it is not known); drawn and refused as in `hold_out`."""
+    asked = f"--test-{who}s {which}" + (", which is its default," if which == default else "")
+    if not genders:
+        raise CorpusError(f"{asked} holds out {who}s, but none is known; say who they are, or leave the option out")
     chosen = draw_speakers(genders, which, seed)
+    there = some_of(sorted(genders))
     if unknown := sorted(chosen - genders.keys()):
-        raise CorpusError(f"no speakers {unknown} to hold out: choose from {some_of(sorted(genders))}")
+        raise CorpusError(f"{asked}: no {who}s {unknown} to hold out: choose from {there}")
     if not chosen or chosen == genders.keys():
-        raise CorpusError(f"cannot hold out {which} of {len(genders)} speakers: both sides need at least one")
+        what = f"{asked} would hold out {len(chosen)} of {len(genders)} {who}s, but both sides need at least one"
+        raise CorpusError(f"{what}; give a number below {len(genders)}, or names from {there}")
     return chosen
 
 
 def draw_speakers(genders: Mapping[str, str], which: str, seed: int) -> set[str]:
     try:
         number = float(which)
+        number = round(number * len(genders)) if 0 < number < 1 else int(which)
     except ValueError:
         return {name.strip() for name in which.split(",") if name.strip()}
-    number = round(number * len(genders)) if 0 < number < 1 else int(number)
     rng = np.random.default_rng(seed)
     pools = [
         rng.permutation(sorted(name for name in genders if genders[name] == gender)).tolist()
@@ -135,14 +172,31 @@ def draw_speakers(genders: Mapping[str, str], which: str, seed: int) -> set[str]
     return set([name for name in by_turns if name is not None][: max(number, 0)])
 
 
-def write_corpus(folder: Path, splits: Mapping[str, Iterable[Utterance]]) -> None:
-    """Writes one manifest per split that is not empty, and says what is in it."""
-    for name, utterances in splits.items():
-        listed = list(utterances)
-        if not listed:
+def write_corpus(folder: Path, splits: Mapping[str, Iterable[Utterance]], notes: Notes | None = None) -> None:
+    """Writes one manifest per split that is not empty, and says what is in it, and what was noted before.
+
+    Where a speaker is a woman here and a man there, neither is written, which is said too.
+    """
+    notes = notes or Notes()
+    listed = {name: list(utterances) for name, utterances in splits.items()}
+    doubtful = of_two_genders(chain.from_iterable(listed.values()))
+    for speaker in doubtful:
+        notes.add("a speaker of both genders, which are left out", speaker)
+    notes.say()
+    for name, utterances in listed.items():
+        if not utterances:
             continue
-        write_manifest(folder / f"{name}.jsonl", listed)
-        print(f"{folder / name}.jsonl: {summary(listed)}")
+        known = [replace(u, gender=None) if u.gender and u.speaker in doubtful else u for u in utterances]
+        write_manifest(folder / f"{name}.jsonl", known)
+        print(f"{folder / name}.jsonl: {summary(known)}")
+
+
+def of_two_genders(utterances: Iterable[Utterance]) -> list[str]:
+    genders = defaultdict(set)
+    for utterance in utterances:
+        if utterance.gender and utterance.speaker is not None:
+            genders[utterance.speaker].add(utterance.gender)
+    return sorted(speaker for speaker, found in genders.items() if len(found) > 1)
 
 
 def summary(listed: list[Utterance]) -> str:
@@ -167,17 +221,30 @@ def line_image(path: Path, name: str | None = None, **known) -> Utterance:
     return Utterance(**{"id": name or path.stem, "path": str(path), "speaker": None, **size, **known})
 
 
-def with_tier(utterance: Utterance, tier: str, rows: Iterable[tuple[float, float, str]], where: Path) -> Utterance:
+def with_tier(
+    utterance: Utterance,
+    tier: str,
+    rows: Iterable[tuple[float, float, str]],
+    where: Path,
+    notes: Notes | None = None,
+) -> Utterance:
     """The utterance with a tier more, of (start, end, label) in seconds.
 
-    Intervals shorter than a tick disappear. Raises CorpusError if the labels outlast the recording or overlap.
+    Intervals shorter than a tick disappear, and the last may outlast the recording by 20 ms, which is cut; both are
+    noted. Raises CorpusError if the labels outlast the recording or overlap.
     """
-    intervals = []
+    intervals, notes = [], notes or Notes()
     for start, end, label in rows:
+        if not 0 <= start <= end < math.inf:
+            raise CorpusError(f"{where}: {utterance.id}: {label!r} is from {start} to {end} s; correct the times")
         first, last = round(start * utterance.rate), round(end * utterance.rate)
         if last > utterance.ticks + SLACK * utterance.rate:
             length = utterance.ticks / utterance.rate
             raise CorpusError(f"{where}: {utterance.id}: {label!r} ends at {end} s, after the recording ({length} s)")
+        if last > utterance.ticks + 1:
+            notes.add(f"labels of the tier {tier} that outlast their recording, cut to it", utterance.id)
+        if first == last or first >= utterance.ticks:
+            notes.add(f"labels of the tier {tier} without length, left out", utterance.id)
         intervals.append(Interval(first, min(last, utterance.ticks), label))
     kept = [interval for interval in intervals if interval.start < interval.end]
     try:
@@ -219,31 +286,71 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 def read_aligned(raw: Path, strict: bool) -> dict[str, list[Utterance]]:
-    """The corpora with tables `utts.tsv`, `phones.tsv` and perhaps `words.tsv`: split of utts.tsv -> utterances.
+    """The corpora with a table `utts.tsv` and tables of labels, phones.tsv and the like: split -> utterances.
 
-    Recordings stay where they are. Raises CorpusError as `read_table` and `collect` do.
+    Every other .tsv with the columns utt, start and end is a tier; it is called like the fourth column. Recordings
+    stay where they are. What is left out is said. Raises CorpusError as `read_table` and `collect` do.
     """
-    tiers = {
-        tier: read_tier(raw / f"{tier}s.tsv", tier) for tier in ("phone", "word") if (raw / f"{tier}s.tsv").exists()
-    }
+    notes = Notes()
+    rows = list(read_table(raw / "utts.tsv", ("utt", "file", "speaker", "gender", "split", "text")))
+    tiers = read_tiers(raw, {row["utt"] for row in rows}, notes)
 
     def make(row: Mapping[str, str]) -> Utterance:
-        known = {"speaker": row["speaker"], "gender": row["gender"] or None, "text": row["text"]}
+        known = {"speaker": row["speaker"] or None, "gender": gender_of(row["gender"], row["utt"], notes)}
+        known["text"] = row["text"] or None
         utterance = recording(raw / row["file"], row["utt"], **known)
-        for tier, intervals in tiers.items():
-            utterance = with_tier(utterance, tier, intervals.get(row["utt"], []), raw / f"{tier}s.tsv")
+        for tier, (path, intervals) in tiers.items():
+            if row["utt"] in intervals:
+                utterance = with_tier(utterance, tier, intervals[row["utt"]], path, notes)
+            else:
+                notes.add(f"utterances of which {path.name} says nothing, without the tier {tier}", row["utt"])
         return utterance
 
-    rows = list(read_table(raw / "utts.tsv", ("utt", "file", "speaker", "gender", "split", "text")))
     splits = {row["utt"]: row["split"] for row in rows}
     found = collect(rows, make, strict, raw)
+    notes.say()
     return {split: [u for u in found if splits[u.id] == split] for split in sorted(set(splits.values()))}
 
 
-def read_tier(path: Path, tier: str) -> dict[str, list[tuple[float, float, str]]]:
-    """Utterance -> (start, end, label) in seconds, of a table of them."""
-    found: dict[str, list[tuple[float, float, str]]] = {}
-    for number, row in enumerate(read_table(path, ("utt", "start", "end", tier)), start=2):
+Tier = dict[str, list[tuple[float, float, str]]]  # utterance -> (start, end, label) in seconds
+
+
+def read_tiers(raw: Path, known: Set[str], notes: Notes) -> dict[str, tuple[Path, Tier]]:
+    """Tier -> the table it is in and its labels, of all tables of labels in a folder; the others are noted.
+
+    Raises CorpusError for two tables of one tier.
+    """
+    found: dict[str, tuple[Path, Tier]] = {}
+    for path in sorted(raw.glob("*.tsv")):
+        if path.name == "utts.tsv":
+            continue
+        tier = tier_of_table(path)
+        if tier is None:
+            notes.add("tables without the columns utt, start, end and one of labels, left out", path.name)
+            continue
+        if tier in found:
+            raise CorpusError(f"{path}: is of the tier {tier}, as {found[tier][0].name} is; take one of them out")
+        found[tier] = path, read_tier(path, tier)
+        for name in sorted(found[tier][1].keys() - known):
+            notes.add(f"utterances of {path.name} that utts.tsv does not have, left out", name)
+    return found
+
+
+def tier_of_table(path: Path) -> str | None:
+    """The column of labels: the one the table is called after, `phone` in phones.tsv, or else the only one left."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        columns = file.readline().rstrip("\n").split("\t")
+    own = path.stem.removesuffix("s")
+    others = [column for column in columns if column not in TIMES]
+    if own in ("phone", "word") or (own in others and {*TIMES} <= {*columns}):
+        return own  # where columns are missing, reading it says which
+    return others[0] or None if len(others) == 1 and {*TIMES} <= {*columns} else None
+
+
+def read_tier(path: Path, tier: str) -> Tier:
+    """The labels of a table of them."""
+    found: Tier = {}
+    for number, row in enumerate(read_table(path, (*TIMES, tier)), start=2):
         try:
             found.setdefault(row["utt"], []).append((float(row["start"]), float(row["end"]), row[tier]))
         except ValueError as error:

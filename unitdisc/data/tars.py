@@ -8,10 +8,11 @@ import io
 import os
 import re
 import tarfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -170,23 +171,100 @@ def members(path: Path) -> Iterator[Member]:
         raise TarError.at(path, what, AGAIN)
 
 
-def samples(path: Path, last_dot: bool = False) -> Iterator[Sample]:
-    """What belongs together in a tar: neighbours of one name up to its first dot, by WebDataset's convention.
+def samples(
+    path: Path, last_dot: bool = False, media: Container[str] = (), extension: str | None = None
+) -> Iterator[Sample]:
+    """What belongs together in a tar: files of one name up to its first dot, by WebDataset's convention.
 
-    last_dot: names end at their last dot, as in lhotse's Shar. Raises TarError as `members` does.
+    media: suffixes of recordings and images. Files of one name with several of these are parted where the names have
+    dots of their own: see `parted`. extension: what follows the name of these, "clean.wav", where that is known.
+    last_dot: names end at their last dot, as in lhotse's Shar. Raises TarError, as `members` does, after all samples.
     """
-    named = ((*split_name(member.name, last_dot), member) for member in members(path))
-    for key, group in groupby(((key, kind, member) for key, kind, member in named if key), key=lambda each: each[0]):
-        found, again = {}, []
-        for _, kind, member in group:
-            if found.setdefault(kind, member) is not member:
-                again.append(member.name)
-        yield Sample(key, found, tuple(again))
+    groups: dict[str, list[Member]] = defaultdict(list)
+    fault = None
+    try:
+        for member in members(path):
+            if not (base := base_of(member.name)).startswith("."):
+                groups[split_name(member.name, last_dot)[0] or base].append(member)
+    except TarError as error:
+        fault = error
+    for key, group in groups.items():
+        yield from [sample_of(key, group)] if last_dot else parted(key, group, media, extension)
+    if fault:
+        raise fault
+
+
+def base_of(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def clean_name(name: str) -> str:
+    """The name of a file without what tells nothing of its folder: "./a//b.flac" is "a/b.flac"."""
+    return "/".join(filter(None, name.removeprefix("./").split("/")))
+
+
+def sample_of(key: str, group: Iterable[Member]) -> Sample:
+    """A sample of files whose names begin with its key; of others, what follows their first dot is their kind."""
+    found, again = {}, []
+    for member in group:
+        name = clean_name(member.name)
+        kind = name[len(key) + 1 :].lower() if name.startswith(f"{key}.") else split_name(name)[1]
+        if found.setdefault(kind, member) is not member:
+            again.append(member.name)
+    return Sample(key, found, tuple(again))
+
+
+def parted(key: str, group: list[Member], media: Container[str], extension: str | None) -> Iterator[Sample]:
+    """The samples of files of one name up to its first dot.
+
+    "talk 1.0 intro.flac" and "talk 1.5 outro.flac" are two, each with the files whose names begin with its own; so are
+    "ann.1.flac" and "ann.2.flac". "a.clean.wav" and "a.noisy.wav" are one, and so is all that shares "a.json".
+    """
+    stems = list(dict.fromkeys(filter(None, (stem_of(member.name, media, extension) for member in group))))
+    if not stems:
+        yield sample_of(key, group)
+    elif len(stems) == 1:
+        yield sample_of(stems[0] if extension else common_stem(group), group)
+    else:
+        owners = [max((s for s in stems if is_under(member.name, s)), key=len, default=None) for member in group]
+        shared = [member for member, owner in zip(group, owners) if owner is None]
+        own = {stem: [member for member, owner in zip(group, owners) if owner == stem] for stem in stems}
+        separate = not shared and (len(group) > len(stems) or not all(is_kind(stem[len(key) + 1 :]) for stem in stems))
+        if extension or separate:
+            yield from (sample_of(stem, [*own[stem], *shared]) for stem in stems)
+        else:
+            yield sample_of(key, group)
+
+
+def stem_of(name: str, media: Container[str], extension: str | None) -> str | None:
+    """The name of a recording or an image without its suffix; None for other files."""
+    name = clean_name(name)
+    stem, _, suffix = name.rpartition(".")
+    if extension:
+        return name[: -len(extension) - 1] if name.lower().endswith(f".{extension}") else None
+    return stem if suffix.lower() in media else None
+
+
+def common_stem(group: Iterable[Member]) -> str:
+    """What all names have in common, up to a dot."""
+    folders = [clean_name(member.name).rpartition("/") for member in group]
+    parts = [base.split(".")[:-1] for _, _, base in folders]
+    same = list(takewhile(lambda column: len({*column}) == 1, zip(*parts)))
+    return "".join(folders[0][:2]) + ".".join(column[0] for column in same)
+
+
+def is_under(name: str, stem: str) -> bool:
+    return clean_name(name).startswith(f"{stem}.")
+
+
+def is_kind(text: str) -> bool:
+    """Whether what is between the first dot and the suffix can be a kind of file: "clean", but not "0 intro"."""
+    return all(re.fullmatch(r"[^\W\d][\w-]*", part) for part in text.split("."))
 
 
 def split_name(name: str, last_dot: bool = False) -> tuple[str, str]:
     """Key and extension of a file: "a/b.seg.JSON" is ("a/b", "seg.json"); both empty where there is no extension."""
-    folder, _, base = name.removeprefix("./").rpartition("/")
+    folder, _, base = clean_name(name).rpartition("/")
     stem, dot, kind = base.rpartition(".") if last_dot else base.partition(".")
     return ("/".join(filter(None, (folder, stem))), kind.lower()) if stem and dot else ("", "")
 

@@ -22,6 +22,8 @@ from unitdisc.data.pages.layout import (
     parse_points,
 )
 
+PIXELS = ("", "pixel", "pixels", "px")  # what MeasurementUnit may say for them
+
 
 def read_alto(root: Element, path: Path) -> Page:
     """Raises CorpusError if the file holds several pages, or none."""
@@ -35,9 +37,11 @@ def read_alto(root: Element, path: Path) -> Page:
         path=path,
         image=next((element.text or "" for element in descendants(root, "fileName")), "").strip(),
         size=size if all(size) and min(size) > 0 else None,
-        pixels=unit.strip().lower() == "pixel",
+        pixels=unit.strip().lower() in PIXELS,
         lines=lines,
         problems=problems,
+        unit=unit.strip(),
+        is_alto=True,
     )
 
 

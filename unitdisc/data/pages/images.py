@@ -1,31 +1,49 @@
 """The image of a page: where it is, and how its size compares with what the page file says."""
 
 import os.path
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
+from urllib.parse import unquote
 
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Problem
-from unitdisc.data.image import SUFFIXES, ImageInfo
+from unitdisc.data.image import SUFFIXES, ImageError, ImageInfo, image_info
 from unitdisc.data.pages.layout import Line, Page, Part
+from unitdisc.data.pages.workspace import images_of, is_workspace
 
 SLACK = 0.01  # by how much of its length a side may differ after scaling: whoever scaled it rounded
 
 
-def find_image(page: Page, root: str | Path) -> Path:
-    """The image of a page, which is looked for below the folder `root` alone, whatever the page file says.
+def find_image(page: Page, root: str | Path, *others: str | Path) -> Path:
+    """The image of a page, looked for below the folder `root`, and `others`, alone, whatever the page file says.
 
-    That is the path it gives from where it is itself; or else a file of this name beside it or in the folder above
-    it; or one with another suffix; or one called like the page file. Raises CorpusError if there is none.
+    That is the path it gives, from where it is itself or from a folder above it, as in workspaces of OCR-D; or else a
+    file of this name beside it, in the folder above or in one of `others`, capitals aside; or what a METS file says is
+    the image of this page; or one with another suffix; or one called like the page file. No link leads out of these
+    folders, which may be links themselves. Raises CorpusError if there is none.
     """
-    root = Path(os.path.normpath(root))
-    for path in candidates(page, root):
-        if Path(os.path.normpath(path)).is_relative_to(root) and is_file(path):
+    roots = [Path(os.path.normpath(folder)) for folder in (root, *others)]
+    out = None
+    for path in candidates(page, roots):
+        if not is_file(path) or not any(Path(os.path.normpath(path)).is_relative_to(each) for each in roots):
+            continue
+        if stays_in(path, roots):
             return path
+        out = out or path
+    if out:
+        what = f"its image {out} is a link that leads out of {roots[0]}, to {os.path.realpath(out)}"
+        raise CorpusError(f"{page.path}: {what}; copy the image there, or give its folder with --images")
     named = f"its image {page.image[-80:]!r}" if page.image else "its image, which it does not name,"
-    raise CorpusError(f"{page.path}: {named} is not below {root}; copy the image beside it")
+    where = " and ".join(map(str, roots))
+    raise CorpusError(f"{page.path}: {named} is not below {where}; copy the image beside it")
+
+
+def stays_in(path: Path, roots: Sequence[Path]) -> bool:
+    """Whether a path, once all links are followed, is in one of some folders."""
+    real = Path(os.path.realpath(path))
+    return any(real.is_relative_to(os.path.realpath(root)) for root in roots)
 
 
 def is_file(path: Path) -> bool:
@@ -35,15 +53,52 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def candidates(page: Page, root: Path) -> Iterator[Path]:
-    home = page.path.parent
+def candidates(page: Page, roots: Sequence[Path]) -> Iterator[Path]:
+    """Where the image may be, the likeliest first; what is not below the folders is for others to refuse."""
+    home = Path(os.path.normpath(page.path.parent))
+    above = [folder for folder in (home, *home.parents) if folder.is_relative_to(roots[0])]
+    workspaces = [folder for folder in above if is_workspace(folder)]
     name = PureWindowsPath(page.image).name  # either slash ends a folder
+    beside = [*[folder for folder in (home, home.parent) if folder in above], *roots[1:]]
     if page.image:
-        yield home / page.image
-    for folder in (home, home.parent):
-        for wanted in filter(None, (name, Path(name).stem, page.path.stem)):
-            yield folder / wanted
-            yield from (folder / f"{wanted}{suffix}" for suffix in SUFFIXES)
+        yield from (folder / path for folder in (home, *workspaces, *above) for path in spellings(page.image))
+        yield from (path for folder in beside for each in spellings(name) for path in named(folder, each))
+    for workspace in workspaces:
+        yield from (path for path in images_of(page.path, workspace, name) if is_of_size(path, page, roots))
+    for folder in beside:
+        for wanted in filter(None, (Path(name).stem, page.path.stem)):
+            yield from pictures(folder, wanted)
+
+
+def spellings(image: str) -> list[str]:
+    """A path as it is, with slashes for backslashes, and with what URLs quote."""
+    return [*dict.fromkeys([image, PureWindowsPath(image).as_posix(), unquote(image)])]
+
+
+def named(folder: Path, name: str) -> Iterator[Path]:
+    """The file of a name in a folder; or, if there is none, those that are called so but for capitals."""
+    if is_file(folder / name):
+        yield folder / name
+    elif name and folder.is_dir():
+        wanted = name.casefold()
+        yield from sorted(path for path in folder.iterdir() if path.name.casefold() == wanted)
+
+
+def pictures(folder: Path, stem: str) -> list[Path]:
+    """The images of a folder that are called so, whatever their suffix; in order of SUFFIXES."""
+    found = [path for path in folder.iterdir() if path.stem.casefold() == stem.casefold()] if folder.is_dir() else []
+    found = [path for path in found if path.suffix.lower() in SUFFIXES]
+    return sorted(found, key=lambda path: (SUFFIXES.index(path.suffix.lower()), path))
+
+
+def is_of_size(path: Path, page: Page, roots: Sequence[Path]) -> bool:
+    """Whether an image that the page file does not name has the size that it tells; other images of a page have not."""
+    if not is_file(path) or not stays_in(path, roots):
+        return False
+    try:
+        return page.size is None or not page.pixels or image_info(path) == page.size
+    except ImageError:
+        return False
 
 
 def scaled_to(page: Page, info: ImageInfo) -> Page:

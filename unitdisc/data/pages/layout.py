@@ -43,6 +43,12 @@ class Page:
     pixels: bool  # whether that is in pixels, and not in tenths of a millimetre or the like
     lines: list[Line]
     problems: list[Problem]  # the lines that cannot be used, and what was repaired
+    unit: str = "pixel"  # as the file calls it
+    is_alto: bool = False  # and not PAGE XML
+
+    @property
+    def is_transcribed(self) -> bool:
+        return any(line.text for line in self.lines)
 
 
 class LineError(ValueError):
