@@ -6,12 +6,13 @@ from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
-import soundfile
 from joblib import Parallel, cpu_count, delayed
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.audio import SILENCE, AudioInfo, shorter, span
-from unitdisc.data.sources import AudioError, open_audio, unreadable
+from unitdisc.data.audio import SILENCE, AudioInfo, span
+from unitdisc.data.decoding import Decoder, open_audio
+from unitdisc.data.sources import AudioError
+from unitdisc.data.undecodable import Undecodable
 
 FULL_SCALE = 32767 / 32768
 CLIPPED = 1e-3  # the share of samples at full scale from which clipping is worth a warning
@@ -105,19 +106,15 @@ def listen(recording: Recording, how: Listening) -> Heard:
     return Heard(info, faults)
 
 
-def faults_of(file: soundfile.SoundFile, utterance: Utterance, how: Listening) -> Iterator[Fault]:
+def faults_of(file: Decoder, utterance: Utterance, how: Listening) -> Iterator[Fault]:
     if not how.resample and utterance.rate not in (None, file.samplerate):
         what = f"has {file.samplerate} samples per second, but {utterance.id} is listed with {utterance.rate}"
         yield Fault(utterance.id, "error", what, MISLISTED)
         return
     try:
         levels = read_levels(file, utterance, how.thorough)
-    except AudioError as error:
+    except (AudioError, Undecodable) as error:
         yield Fault(utterance.id, "error", error.what, error.cure)
-        return
-    except soundfile.SoundFileError as error:
-        fault = unreadable(utterance.path, error)
-        yield Fault(utterance.id, "error", fault.what, fault.cure)
         return
     if not np.isfinite(levels.low + levels.high):
         yield Fault(utterance.id, "error", f"{utterance.id} holds NaN or infinity", "convert the original again")
@@ -134,7 +131,7 @@ class Levels(NamedTuple):
     clipped: float  # share of the samples
 
 
-def read_levels(file: soundfile.SoundFile, utterance: Utterance, thorough: bool) -> Levels:
+def read_levels(file: Decoder, utterance: Utterance, thorough: bool) -> Levels:
     """The range of the samples of an utterance, channels averaged; NaN if any is.
 
     Raises AudioError if the file is shorter than listed.
@@ -143,15 +140,12 @@ def read_levels(file: soundfile.SoundFile, utterance: Utterance, thorough: bool)
     size = last - position
     glance = not thorough and file.subtype not in FLOATS
     low, high, clipped = np.inf, -np.inf, 0.0
-    file.seek(position)
     while position < last:
-        block = file.read(min(GLANCE if glance else BLOCK, last - position), dtype="float32", always_2d=True)
-        if not len(block):
-            raise shorter(utterance, position, last)
+        block = file.read(position, min(position + (GLANCE if glance else BLOCK), last))
         position += len(block)
         wave = block.mean(1)
         low, high = np.minimum(low, wave.min()), np.maximum(high, wave.max())
         clipped += np.count_nonzero(np.abs(wave) >= FULL_SCALE) / size
         if glance and high - low >= 2 * SILENCE and position < last - 1:
-            position = file.seek(last - 1)  # what lies between can be neither silent nor NaN
+            position = last - 1  # what lies between can be neither silent nor NaN
     return Levels(float(low), float(high), clipped)
