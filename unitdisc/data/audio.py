@@ -9,7 +9,8 @@ import soundfile
 import soxr
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.sources import AudioError, open_audio
+from unitdisc.data.decoding import Decoder, open_audio
+from unitdisc.data.sources import AudioError
 from unitdisc.files import written_aside
 
 SILENCE = 1e-4  # a recording that never leaves its mean by this much (-80 dB of full scale) says nothing
@@ -27,15 +28,15 @@ class AudioInfo(NamedTuple):
 
 
 def audio_info(path: str | Path, allow_pipes: bool = False) -> AudioInfo:
-    """Length and rate of a recording, from its header (but a pipe is run).
+    """Length and rate of a recording: how many samples can be decoded (a pipe is run).
 
-    Raises AudioError if it is missing, empty, not audio, or truncated as far as the header tells.
+    Raises AudioError if it is missing, empty, not audio, or truncated as far as can be told without decoding.
     """
     with open_audio(path, allow_pipes) as file:
         return info_of(file)
 
 
-def info_of(file: soundfile.SoundFile) -> AudioInfo:
+def info_of(file: Decoder) -> AudioInfo:
     return AudioInfo(file.frames, file.samplerate)
 
 
@@ -111,13 +112,9 @@ def shorter(utterance: Utterance, frames: int, last: int) -> AudioError:
     )
 
 
-def read_span(file: soundfile.SoundFile, utterance: Utterance, first: int, last: int) -> np.ndarray:
+def read_span(file: Decoder, utterance: Utterance, first: int, last: int) -> np.ndarray:
     """The samples [first, last) of a file, of the utterance's channel or of all: float32 [last - first, channels]."""
-    file.seek(first)
-    wave = file.read(last - first, dtype="float32", always_2d=True)
-    if len(wave) < last - first:  # some formats only find out on the way that they are truncated
-        raise shorter(utterance, first + len(wave), last)
-    return chosen(utterance, wave)
+    return chosen(utterance, file.read(first, last))
 
 
 def chosen(utterance: Utterance, samples: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
-import soundfile
 from joblib import Parallel, cpu_count, delayed
 
 from unitdisc.corpus import Utterance
@@ -18,12 +17,13 @@ from unitdisc.data.audio import (
     averaged,
     chosen,
     info_of,
-    shorter,
     span,
     too_loud,
     unheard,
 )
-from unitdisc.data.sources import AudioError, open_audio, unreadable
+from unitdisc.data.decoding import Decoder, open_audio
+from unitdisc.data.sources import AudioError
+from unitdisc.data.undecodable import Undecodable
 
 FULL_SCALE = 32767 / 32768
 ALIKE = 0.8  # channels with at least this correlation are of one sound; noise at 6 dB below it leaves as much
@@ -122,19 +122,15 @@ def listen(recording: Recording, how: Listening) -> Heard:
     return Heard(info, faults, channels)
 
 
-def faults_of(file: soundfile.SoundFile, utterance: Utterance, how: Listening) -> Iterator[Fault]:
+def faults_of(file: Decoder, utterance: Utterance, how: Listening) -> Iterator[Fault]:
     if not how.resample and utterance.rate not in (None, file.samplerate):
         what = f"has {file.samplerate} samples per second, but {utterance.id} is listed with {utterance.rate}"
         yield Fault(utterance.id, "error", what, MISLISTED)
         return
     try:
         levels = read_levels(file, utterance, how.thorough)
-    except AudioError as error:
+    except (AudioError, Undecodable) as error:
         yield Fault(utterance.id, "error", error.what, error.cure)
-        return
-    except soundfile.SoundFileError as error:
-        fault = unreadable(utterance.path, error)
-        yield Fault(utterance.id, "error", fault.what, fault.cure)
         return
     yield from (Fault(utterance.id, *fault) for fault in levels.faults(utterance.id))
 
@@ -200,7 +196,7 @@ class Levels:
         return float(np.clip(some, -1, 1).min())
 
 
-def read_levels(file: soundfile.SoundFile, utterance: Utterance, thorough: bool) -> Levels:
+def read_levels(file: Decoder, utterance: Utterance, thorough: bool) -> Levels:
     """What the samples of an utterance show, of its channel or of all.
 
     Raises AudioError if the file is shorter than listed, or lacks the channel.
@@ -209,13 +205,10 @@ def read_levels(file: soundfile.SoundFile, utterance: Utterance, thorough: bool)
     levels = Levels(last - position)
     in_one = file.channels == 1 or utterance.channel is not None
     glance = not thorough and file.subtype not in FLOATS and in_one
-    file.seek(position)
     while position < last:
-        block = file.read(min(GLANCE if glance else BLOCK, last - position), dtype="float32", always_2d=True)
-        if not len(block):
-            raise shorter(utterance, position, last)
+        block = file.read(position, min(position + (GLANCE if glance else BLOCK), last))
         position += len(block)
         levels.add(chosen(utterance, block))
         if glance and levels.can_be_heard and position < last - 1:
-            position = file.seek(last - 1)  # what lies between can be neither silent nor NaN
+            position = last - 1  # what lies between can be neither silent nor NaN
     return levels

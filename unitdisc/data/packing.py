@@ -14,8 +14,9 @@ from PIL import Image
 
 from unitdisc.corpus import Utterance
 from unitdisc.data import image as images
-from unitdisc.data.audio import check_channel, check_rate, check_samples, chosen, shorter, span
-from unitdisc.data.sources import AudioError, open_audio
+from unitdisc.data.audio import check_channel, check_rate, check_samples, chosen, span
+from unitdisc.data.decoding import open_audio
+from unitdisc.data.sources import AudioError
 from unitdisc.data.sources import source as open_source
 from unitdisc.data.tars import BLOCK, in_tar
 
@@ -114,10 +115,7 @@ def pack_recording(utterances: Sequence[Utterance], form: str, whole: bool, allo
         if whole and file.format in COMPRESSED and (in_tar(path) or Path(path).is_file()):
             return Packed(COMPRESSED[file.format], content_of(path), rated)
         first, last = (0, file.frames) if whole else spans[0]
-        file.seek(first)
-        samples = file.read(last - first, dtype=EXACT.get(file.subtype, "float64"), always_2d=True)
-        if len(samples) < last - first:
-            raise shorter(utterances[0], first + len(samples), last)
+        samples = file.read(first, last, EXACT.get(file.subtype, "float64"))
         rate, subtype = file.samplerate, file.subtype
     if not whole:
         samples = chosen(utterances[0], samples)

@@ -11,7 +11,7 @@ import soundfile
 
 from unitdisc.corpus import FileError, is_pipe
 from unitdisc.data.image import SUFFIXES
-from unitdisc.data.tars import TarError, Window, in_tar, open_member
+from unitdisc.data.tars import Window, in_tar, open_member
 
 ARCHIVE = re.compile(r"(.+):(\d+)")  # an entry of a Kaldi archive, or of a tar: file and offset
 STREAMED = 0x7FFF0000  # headers written into a pipe claim about this many bytes or more, not knowing better
@@ -21,38 +21,12 @@ class AudioError(FileError):
     """A recording cannot be used: the message says which file, what is wrong with it, and the cure."""
 
 
-@contextmanager
-def open_audio(path: str | Path, allow_pipes: bool = False) -> Iterator[soundfile.SoundFile]:
-    """Opens a file, an entry of an archive (`x.ark:123`, `x.tar:512`) or, if allowed, a command's output (`cmd |`).
-
-    Raises AudioError as `audio_info` does, also for what goes wrong while the file is open.
-    """
-    try:
-        with source(str(path), allow_pipes) as stream, opened(stream) as file:
-            if not file.frames:
-                raise AudioError.at(path, "holds no samples", "record it again, or take it off the list")
-            if missing := bytes_missing(file):
-                raise AudioError.at(path, f"is truncated: its last {missing} bytes are missing", "copy it again")
-            yield file
-    except TarError as error:
-        raise AudioError.at(error.file, error.what, error.cure) from error
-    except (soundfile.SoundFileError, OSError) as error:
-        raise unreadable(path, error) from error
-
-
 def unreadable(path: str | Path, error: Exception) -> AudioError:
     reason = getattr(error, "error_string", str(error)).removeprefix("Error : ").rstrip(".")
     cure = "copy it again, or convert it to WAV, FLAC, OGG or MP3"
     if Path(path).suffix.lower() in SUFFIXES:
         cure = "if it is a line of handwriting, add its height in pixels to the list"
     return AudioError.at(path, f"cannot be read ({reason})", cure)
-
-
-def opened(stream: str | io.IOBase) -> soundfile.SoundFile:
-    try:
-        return soundfile.SoundFile(stream)
-    except TypeError as error:  # soundfile's way to say so
-        raise OSError("raw samples without a header") from error
 
 
 @contextmanager
