@@ -28,6 +28,7 @@ from unitdisc.data.image import SUFFIXES, image_info
 from unitdisc.data.preparing import add_speaker_options, collect, hold_out, run, script_parser, write_corpus
 from unitdisc.data.tars import Sample, TarError, read_member, samples
 from unitdisc.manifests import parse_utterance
+from unitdisc.text import lines_of
 
 SOUNDS = ("flac", "wav", "ogg", "opus", "mp3", "aiff", "aif", "au")
 PICTURES = tuple(suffix[1:] for suffix in SUFFIXES)
@@ -138,7 +139,8 @@ def text_of(path: Path, sample: Sample) -> str | None:
     kind = next((kind for kind in sample.members if kind.rpartition(".")[2] == "txt"), None)
     if kind is None:
         return None
-    return read_member(path, sample.members[kind], LIMIT).decode("utf-8", errors="replace").strip() or None
+    lines = lines_of(read_member(path, sample.members[kind], LIMIT), f"{path}: {sample.key}.{kind}", CorpusError)
+    return "\n".join(line for _, line in lines).strip() or None
 
 
 def first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
@@ -182,7 +184,7 @@ def read_cuts(tar: Path) -> dict[str, dict]:
     cuts = {}
     try:
         with gzip.open(path) as file:
-            for line in file.read(LONGEST).splitlines():
+            for _, line in lines_of(file.read(LONGEST), str(path)):
                 cut = json.loads(line)
                 told = next(iter(cut.get("supervisions") or []), {})
                 cuts[cut["id"]] = {name: told.get(name) for name in ("text", "speaker", "gender") if told.get(name)}

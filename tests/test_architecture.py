@@ -13,29 +13,30 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "files": set(),
     "distributed": set(),
-    "config": set(),
+    "config": {"text"},
     "console": set(),
     "alarms": set(),
-    "corpus": set(),
-    "manifests": {"corpus", "files"},
+    "text": set(),
+    "corpus": {"text"},
+    "manifests": {"corpus", "files", "text"},
     "sharding": set(),
-    "encodings": {"files", "sharding"},
+    "encodings": {"files", "sharding", "text"},
     "batch": {"distributed"},
-    "kaldi": {"corpus", "data", "files", "manifests"},  # data.audio alone: how long a recording is
+    "kaldi": {"corpus", "data", "files", "manifests", "text"},  # data.audio alone: how long a recording is
     "units": {"corpus", "encodings", "files"},
-    "data": {"batch", "corpus", "files", "kaldi", "manifests", "sharding"},
+    "data": {"batch", "corpus", "files", "kaldi", "manifests", "sharding", "text"},
     "encoders": {"batch", "distributed"},
     "bottlenecks": {"batch", "distributed"},
     "conditioning": {"distributed"},
     "decoders": {"distributed"},
     "model": {"batch"} | FAMILIES,
-    "experiment": {"config", "data", "files", "model", "weights"} | FAMILIES,
+    "experiment": {"config", "data", "files", "model", "text", "weights"} | FAMILIES,
     "checkpoints": {"files", "weights"},
     "compiling": {"decoders"},
     "weights": set(),
     "memory": set(),
     "optimiser": set(),
-    "log": {"distributed", "files"},
+    "log": {"distributed", "files", "text"},
     "stopping": {"distributed"},
     "held_out": {"batch", "bottlenecks", "model"},
     "training": {
@@ -54,12 +55,12 @@ MAY_IMPORT = {
     "calibration": {"batch", "corpus", "data", "encoding", "model"},
     "likelihood": {"batch", "corpus", "data", "held_out", "model"},
     "encoding": {"corpus", "data", "encodings", "model", "sharding"},
-    "kmeans": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
+    "kmeans": {"encodings", "evaluation", "files", "text"},  # evaluation reads and checks other systems' frames
     "segmenting": {"bottlenecks", "corpus", "encodings", "evaluation", "kmeans", "units"},
     "finding": {"corpus", "encodings", "evaluation", "kmeans"},
-    "evaluation": {"corpus", "encodings", "files", "sharding"},
-    "aligning": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files"},
-    "report": {"corpus", "data", "encodings", "evaluation", "files", "units"},
+    "evaluation": {"corpus", "encodings", "files", "sharding", "text"},
+    "aligning": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "text"},
+    "report": {"corpus", "data", "encodings", "evaluation", "files", "text", "units"},
     "cli": {"console", "model", "sharding", "verbs"},
 }
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
@@ -142,8 +143,8 @@ def test_nothing_but_the_command_line_imports_verbs():
 @pytest.mark.parametrize(
     "folder,allowed",
     [
-        ("eval", {"corpus", "encodings", "evaluation", "files", "finding", "kaldi", "report"}),
-        ("data_prep", {"corpus", "data", "files", "manifests"}),
+        ("eval", {"corpus", "encodings", "evaluation", "files", "finding", "kaldi", "report", "text"}),
+        ("data_prep", {"corpus", "data", "files", "manifests", "text"}),
     ],
 )
 def test_scripts(folder: str, allowed: set[str]):

@@ -9,12 +9,14 @@ from pathlib import Path
 from sys import intern
 from typing import Any, TypeVar
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, is_pipe, refuse_alignment, refuse_stretch
+from unitdisc.corpus import CorpusError, Interval, Utterance, is_pipe, refuse_alignment, refuse_names, refuse_stretch
 from unitdisc.files import write_text
+from unitdisc.text import byte_lines
 
 T = TypeVar("T")
 LINES_AT_ONCE = 64  # that are parsed together
 REQUIRED = {"id", "path", "ticks"}
+NAMES = ("id", "path", "speaker", "gender", "text")
 OPTIONAL = ("speaker", "rate", "height", "gender", "text")  # may be null
 NO_STRINGS = {"ticks": int, "rate": int, "height": int, "start": int, "alignment": dict}
 TYPES = {known.name: NO_STRINGS.get(known.name, str) for known in fields(Utterance)}
@@ -54,6 +56,7 @@ def read_manifest(path: Path) -> Iterator[Utterance]:
 def checked(values: dict) -> dict:
     """The arguments of an Utterance, which could be made of them."""
     refuse_stretch(values["id"], values["ticks"], values.get("start", 0), values.get("rate"), values.get("height"))
+    refuse_names(*(values.get(name) for name in NAMES))
     if alignment := values.get("alignment"):
         refuse_alignment(values["id"], alignment, values["ticks"])
     return values
@@ -153,13 +156,7 @@ def parse_apart(
 
 def manifest_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, numbered from 1."""
-    try:
-        with path.open("rb") as file:  # JSON may hold what str.splitlines takes for the end of a line
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the path of a manifest") from error
+    return (each for each in byte_lines(path, CorpusError, "give the path of a manifest") if each[1].strip())
 
 
 def parse_utterance(values: Any, home: Path) -> Utterance:

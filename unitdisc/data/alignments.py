@@ -8,6 +8,7 @@ from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.kaldi.ctm import Stretch, read_ctm
+from unitdisc.text import read_text
 
 TIERS = {"phones": "phone", "phone": "phone", "words": "word", "word": "word"}  # as aligners call them -> as we do
 SILENCE = "SIL"
@@ -46,9 +47,8 @@ def read_textgrid(path: Path) -> dict[str, list[Timed]]:
 
 def textgrid_values(path: Path) -> Iterator[str]:
     """The strings and numbers of a TextGrid, in order; the names of keys, which the short format lacks, are skipped."""
-    content = path.read_bytes()
-    text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="replace")
-    for match in re.finditer(r'"((?:[^"]|"")*)"|(?<![^\s])(-?\d+(?:\.\d+)?(?:[eE]-?\d+)?)(?![^\s])', text):
+    content = read_text(path, CorpusError, wide=True)
+    for match in re.finditer(r'"((?:[^"]|"")*)"|(?<![^\s])(-?\d+(?:\.\d+)?(?:[eE]-?\d+)?)(?![^\s])', content):
         yield match[2] if match[1] is None else match[1].replace('""', '"')
 
 

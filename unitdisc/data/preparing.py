@@ -1,7 +1,6 @@
 """What the scripts of data_prep/ share: bad recordings reported and left out, speakers held out, manifests written."""
 
 import argparse
-import csv
 import sys
 import zipfile
 import zlib
@@ -17,6 +16,7 @@ from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.audio import audio_info
 from unitdisc.data.image import image_info
 from unitdisc.manifests import write_manifest
+from unitdisc.text import Row, mark_warning, read_csv, read_tsv
 
 Source = TypeVar("Source")
 Made = TypeVar("Made")
@@ -189,19 +189,17 @@ def with_tier(utterance: Utterance, tier: str, rows: Iterable[tuple[float, float
 def read_table(path: Path, columns: Iterable[str]) -> Iterator[dict[str, str]]:
     """The rows of a table with tabs between columns, names of columns in the first line and no quotes.
 
-    Raises CorpusError for a missing file or column, and for a line with too few columns.
+    Raises CorpusError for a missing file or column, and for a line with too few columns, or too many.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the folder that holds it") from error
-    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    if missing := sorted(set(columns) - set(rows.fieldnames or ())):
-        raise CorpusError(f"{path}:1: has no columns {missing}; its first line must name them, with tabs between")
-    for number, row in enumerate(rows, start=2):
-        if None in row.values():
-            raise CorpusError(f"{path}:{number}: has too few columns; there must be {len(rows.fieldnames)}")
-        yield row
+    return (row.cells for row in table_rows(path, columns))
+
+
+def table_rows(path: Path, columns: Iterable[str]) -> Iterator[Row]:
+    """The same with their lines; of comma-separated values where the name ends in .csv."""
+    if warning := mark_warning(path):
+        print(warning, file=sys.stderr)
+    read = read_csv if path.suffix.lower() == ".csv" else read_tsv
+    return read(path, columns, CorpusError, "give the folder that holds it")
 
 
 def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
@@ -243,7 +241,7 @@ def read_aligned(raw: Path, strict: bool) -> dict[str, list[Utterance]]:
 def read_tier(path: Path, tier: str) -> dict[str, list[tuple[float, float, str]]]:
     """Utterance -> (start, end, label) in seconds, of a table of them."""
     found: dict[str, list[tuple[float, float, str]]] = {}
-    for number, row in enumerate(read_table(path, ("utt", "start", "end", tier)), start=2):
+    for number, row in table_rows(path, ("utt", "start", "end", tier)):
         try:
             found.setdefault(row["utt"], []).append((float(row["start"]), float(row["end"]), row[tier]))
         except ValueError as error:
