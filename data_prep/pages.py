@@ -26,11 +26,11 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.corpus import CorpusError, Problem, Utterance
+from unitdisc.corpus import CorpusError, Problem, Utterance, short_name
 from unitdisc.data.image import ImageInfo, read_image, write_image
 from unitdisc.data.naming import add_naming_options, name_of, split_by, writer_finder
 from unitdisc.data.pages import Line, LineError, Page, crop, find_image, read_page, scaled_to
-from unitdisc.data.preparing import collect, run, script_parser, write_corpus
+from unitdisc.data.preparing import collect, refuse_path, run, script_parser, write_corpus
 
 OVERVIEWS = ("mets.xml", "metadata.xml")  # tables of contents that come with pages
 CONTAINERS = ("page", "alto", "xml")  # folders that say what is in them, and not who wrote it
@@ -47,6 +47,7 @@ def find_pages(raw: Path) -> list[Path]:
 
 def cut(path: Path, args: argparse.Namespace, writer_of: Callable[[Path], str | None]) -> list[Utterance]:
     """Cuts a page into lines. Raises CorpusError for a page that cannot be used and, if strict, for a bad line."""
+    refuse_path(path)
     page = read_page(path)
     image = find_image(page, args.raw)
     grey = read_image(image)
@@ -76,14 +77,16 @@ def lines_of(
         write_image(path, found.ink)
         columns, rows = found.ink.shape
         text = line.text if args.text else None
-        yield Utterance(f"{name}-{file}", str(path), writer, columns, height=rows, text=text, alignment=found.alignment)
+        yield Utterance(
+            short_name(f"{name}-{file}"), str(path), writer, columns, height=rows, text=text, alignment=found.alignment
+        )
 
 
 def file_names(lines: list[Line]) -> list[str]:
     """The ids of the lines of a page, as far as they can name files, each another."""
     names = []
     for number, line in enumerate(lines, start=1):
-        name = re.sub(r"[^\w-]+", "_", line.id)[:80]
+        name = short_name(re.sub(r"[^\w-]+", "_", line.id), 80)
         while name in names:
             name = f"{name}-line{number}"
         names.append(name)

@@ -22,10 +22,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import CorpusError, Utterance, short_name
 from unitdisc.data.audio import audio_info
 from unitdisc.data.image import SUFFIXES, image_info
-from unitdisc.data.preparing import add_speaker_options, collect, hold_out, run, script_parser, write_corpus
+from unitdisc.data.preparing import add_speaker_options, collect, hold_out, run, script_parser, shortened, write_corpus
 from unitdisc.data.tars import Sample, TarError, read_member, samples
 from unitdisc.manifests import parse_utterance
 from unitdisc.text import lines_of
@@ -160,7 +160,7 @@ def as_text(value: Any) -> str | None:
 
 def name_of(key: str) -> str:
     """A key as an id: "train/ann 1" is "train-ann_1"."""
-    return "-".join("_".join(part.split()) for part in key.split("/"))
+    return shortened("-".join("_".join(part.split()) for part in key.split("/")), key)
 
 
 def unique(listed: list[Utterance]) -> list[Utterance]:
@@ -172,7 +172,7 @@ def unique(listed: list[Utterance]) -> list[Utterance]:
     if len({*names}) < len({*tars}):
         above = os.path.commonpath([tar.parent for tar in tars])
         names = [str(tar.relative_to(above)) for tar in tars]
-    return [replace(u, id=f"{name_of(name)}-{u.id}") for u, name in zip(listed, names)]
+    return [replace(u, id=short_name(f"{name_of(name)}-{u.id}")) for u, name in zip(listed, names)]
 
 
 def read_cuts(tar: Path) -> dict[str, dict]:

@@ -6,6 +6,7 @@ recording, pixel columns of a line image. Seconds appear only in reports.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,9 @@ import numpy as np
 
 from unitdisc.text import name_fault, printable
 
-LONGEST_ID = 200  # bytes: names of files have up to 255, and ids come with endings, voices and temporary names
+DOUBTFUL = re.compile(r'^[.-]|[\\:*?"<>|]|\.$')
+LONGEST_NAME = 255  # bytes of UTF-8 in the name of a file
+LONGEST_ID = 200  # which leaves room for endings and for the names of voices
 
 
 class CorpusError(ValueError):
@@ -145,11 +148,18 @@ def id_fault(name: str) -> str | None:
 
 def id_doubt(name: str) -> str | None:
     """What other programs, or Windows, may stumble over in an id that is one."""
-    if name[0] in ".-":
+    odd = DOUBTFUL.search(name)
+    if odd is None:
+        return None
+    if odd.start() == 0 and name[0] in ".-":
         return f"begins with {name[0]!r}, as hidden files and options of programs do"
-    if name[-1] == "." or (odd := [c for c in name if c in '\\:*?"<>|']):
-        return f"has {'a dot at its end' if name[-1] == '.' else repr(odd[0])}, which files on Windows cannot have"
-    return None
+    return f"has {'a dot at its end' if odd[0] == '.' else repr(odd[0])}, which files on Windows cannot have"
+
+
+def doubt_said(id: str, count: int) -> tuple[str, str]:
+    """A warning of one of so many doubtful ids, what and cure."""
+    cure = "rename it, if other programs are to use files of that name"
+    return f"the id {id!r} {id_doubt(id)} ({count} such ids)", cure
 
 
 def short_name(name: str, longest: int = LONGEST_ID) -> str:

@@ -27,7 +27,7 @@ MOST_SHAPES = 1000
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
     """Writes one JSON line per utterance, sorted by id; paths below the manifest's folder become relative to it.
 
-    Raises CorpusError if two utterances share an id.
+    Raises CorpusError if two utterances share an id, or if a path is not UTF-8.
     """
     home = path.parent.resolve()
 
@@ -36,7 +36,11 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
         if not is_pipe(utterance.path):
             source = Path(utterance.path).resolve()
             values["path"] = str(source.relative_to(home)) if source.is_relative_to(home) else str(source)
-        return json.dumps({key: value for key, value in values.items() if value is not None}, ensure_ascii=False) + "\n"
+        text = json.dumps({key: value for key, value in values.items() if value is not None}, ensure_ascii=False) + "\n"
+        if fault := name_fault(text):
+            what = f"what is to be said of {utterance.id} is {fault}: {printable(values['path'])}"
+            raise CorpusError(f"{printable(path)}: {what}; rename the file, or the folder it is in")
+        return text
 
     ordered = sorted(utterances, key=lambda utterance: utterance.id)
     for utterance, following in pairwise(ordered):

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -204,7 +205,7 @@ def csv_cells(path: Path, line: Line, delimiter: str, error: type[Exception]) ->
             what = "a quotation mark opens a cell here and does not close it on this line"
         elif "expected after" in str(fault):
             what = "a cell goes on after the quotation mark that closes it"
-        cure = 'write a quotation mark in a cell twice, and the cell in quotation marks (""""tis") or use a .tsv'
+        cure = "write it twice, in a cell within quotation marks, or make a .tsv, where they are part of the text"
         raise error(f"{path}:{line.number}: {what}; {cure}") from fault
 
 
@@ -239,7 +240,7 @@ def cells_in(path: Path, line: Line, names: list[str], cells: list[str], error: 
     if len(cells) < len(names):
         raise error(f"{path}:{line.number}: has too few columns; there must be {len(names)}")
     if any(cells[len(names) :]):
-        raise error(f"{path}:{line.number}: has more columns than the first line names; there must be {len(names)}")
+        raise error(f"{path}:{line.number}: has more columns than the first line names; correct the line")
     return dict(zip(names, cells))
 
 
@@ -265,6 +266,13 @@ def printable(name: str | Path) -> str:
         return os.fsencode(name).decode("utf-8", errors="backslashreplace")
     except UnicodeEncodeError:  # other halves of characters
         return str(name).encode("utf-8", errors="backslashreplace").decode("utf-8")
+
+
+def escape_output() -> None:
+    """From now on, what a terminal or a pipe cannot show, such as accents in ASCII, is printed as `\\xe9`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class Lookalikes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.preparing import add_speaker_options, hold_out
+from unitdisc.data.preparing import add_speaker_options, hold_out, shortened
 
 
 def add_naming_options(parser: argparse.ArgumentParser) -> None:
@@ -66,8 +66,12 @@ def writer_finder(rule: str, raw: Path) -> Callable[[Path], str | None]:
 
 
 def name_of(image: Path, raw: Path) -> str:
-    """The path below the folder as an id: "ann/page 1/3.png" is "ann-page_1-3"."""
-    return "-".join("_".join(part.split()) for part in below(image, raw).with_suffix("").parts)
+    """The path below the folder as an id: "ann/page 1/3.png" is "ann-page_1-3".
+
+    One that is too long for names of files is shortened, which is said; the same path has always the same id.
+    """
+    name = "-".join("_".join(part.split()) for part in below(image, raw).with_suffix("").parts)
+    return shortened(name, image)
 
 
 def below(image: Path, raw: Path) -> Path:

@@ -7,16 +7,17 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, zip_longest
+from os.path import abspath
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.corpus import CorpusError, Interval, Utterance, short_name
 from unitdisc.data.audio import audio_info
 from unitdisc.data.image import image_info
 from unitdisc.manifests import write_manifest
-from unitdisc.text import Row, mark_warning, read_csv, read_tsv
+from unitdisc.text import Row, escape_output, mark_warning, name_fault, printable, read_csv, read_tsv
 
 Source = TypeVar("Source")
 Made = TypeVar("Made")
@@ -25,6 +26,7 @@ SLACK = 0.02  # seconds by which a label may outlast its recording: rounding, an
 
 def run(main: Callable[[], None]) -> None:
     """Runs a script; what is wrong with a corpus is said in a line and not in a traceback."""
+    escape_output()
     try:
         main()
     except CorpusError as error:
@@ -154,17 +156,35 @@ def summary(listed: list[Utterance]) -> str:
     return f"{len(listed)} utterances, {minutes:.1f} minutes, {speakers} speakers"
 
 
+def shortened(name: str, where: Path | str) -> str:
+    """A name that a script makes, as an id: what is too long ends in a hash, which is said."""
+    short = short_name(name)
+    if short != name:
+        what = f"its name is too long for an id, so it is called {printable(short)}"
+        print(f"{printable(where)}: {what}", file=sys.stderr)
+    return short
+
+
+def refuse_path(path: Path) -> None:
+    """Raises CorpusError if a manifest cannot name a file."""
+    if fault := name_fault(abspath(path)):
+        raise CorpusError(f"{printable(path)}: its name is {fault}; rename the file, or the folder it is in")
+
+
 def recording(path: Path, name: str | None = None, **known) -> Utterance:
     """A whole recording as an utterance, its length and rate read from its header; named like the file by default."""
+    refuse_path(path)
     info = audio_info(path)
-    return Utterance(**{"id": name or path.stem, "path": str(path), "speaker": None, **info._asdict(), **known})
+    own = {"id": name or shortened(path.stem, path), "path": str(path), "speaker": None}
+    return Utterance(**{**own, **info._asdict(), **known})
 
 
 def line_image(path: Path, name: str | None = None, **known) -> Utterance:
     """A whole image of a line as an utterance, its size read from its header; named like the file by default."""
+    refuse_path(path)
     info = image_info(path)
     size = {"ticks": info.width, "height": info.height}
-    return Utterance(**{"id": name or path.stem, "path": str(path), "speaker": None, **size, **known})
+    return Utterance(**{"id": name or shortened(path.stem, path), "path": str(path), "speaker": None, **size, **known})
 
 
 def with_tier(utterance: Utterance, tier: str, rows: Iterable[tuple[float, float, str]], where: Path) -> Utterance:
