@@ -77,16 +77,15 @@ def lines_of(
         write_image(path, found.ink)
         columns, rows = found.ink.shape
         text = line.text if args.text else None
-        yield Utterance(
-            short_name(f"{name}-{file}"), str(path), writer, columns, height=rows, text=text, alignment=found.alignment
-        )
+        id = short_name(f"{name}-{file}")
+        yield Utterance(id, str(path), writer, columns, height=rows, text=text, alignment=found.alignment)
 
 
 def file_names(lines: list[Line]) -> list[str]:
     """The ids of the lines of a page, as far as they can name files, each another."""
     names = []
     for number, line in enumerate(lines, start=1):
-        name = short_name(re.sub(r"[^\w-]+", "_", line.id), 80)
+        name = short_name(re.sub(r"[^\w-]+", "_", line.id)[:80], 160)
         while name in names:
             name = f"{name}-line{number}"
         names.append(name)

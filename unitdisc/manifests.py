@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from unitdisc.corpus import CorpusError, Interval, Utterance, is_pipe, refuse_alignment, refuse_names, refuse_stretch
 from unitdisc.files import write_text
-from unitdisc.text import byte_lines
+from unitdisc.text import byte_lines, name_fault, printable
 
 T = TypeVar("T")
 LINES_AT_ONCE = 64  # that are parsed together

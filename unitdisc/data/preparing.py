@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, zip_longest
-from os.path import abspath
 from pathlib import Path
 from typing import TypeVar
 
@@ -167,7 +166,7 @@ def shortened(name: str, where: Path | str) -> str:
 
 def refuse_path(path: Path) -> None:
     """Raises CorpusError if a manifest cannot name a file."""
-    if fault := name_fault(abspath(path)):
+    if fault := name_fault(str(path.absolute())):
         raise CorpusError(f"{printable(path)}: its name is {fault}; rename the file, or the folder it is in")
 
 
