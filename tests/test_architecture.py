@@ -161,3 +161,40 @@ def test_no_helper_of_tests_hides_a_script():
     """Tests import both by their names."""
     scripts = {path.name for folder in ("benchmarks", "eval", "data_prep") for path in (ROOT / folder).rglob("*.py")}
     assert not scripts & {path.name for path in (ROOT / "tests").glob("*.py")}
+
+
+OWN_TEXT = {"encodings", "data/table.py"}  # decode what unitdisc wrote itself, many times a second
+
+
+def reads_text(call: ast.Call) -> bool:
+    """Whether a call makes text, lines or rows of what is in a file: which ends lines wherever Unicode has an end."""
+    named = ast.unparse(call.func)
+    owner, _, name = named.rpartition(".")
+    given = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+    keywords = {keyword.arg for keyword in call.keywords}
+    if name == "splitlines":
+        return owner not in ("str(error)", "message", "text")  # of messages, and of labels that are written
+    if name == "open" and not {"w", "a", "x"} & {str(mode)[:1] for mode in given}:
+        return not owner or "encoding" in keywords or (owner.endswith("path") and not any("b" in str(m) for m in given))
+    if name == "decode":
+        return any(str(coding).startswith(("utf", "latin")) for coding in given)
+    return named in ("csv.reader", "csv.DictReader") or (name == "read_text" and owner not in ("", "text", "texts"))
+
+
+def test_text_is_read_by_the_module_for_it():
+    for planted in (
+        "path.read_text()",
+        "x.splitlines()",
+        "open(p)",
+        "path.open()",
+        "csv.reader(f)",
+        "b.decode('utf-8')",
+    ):
+        assert reads_text(ast.parse(planted, mode="eval").body), planted
+    for path in (*PACKAGE, *SCRIPTS):
+        if path.parent.name == "tests" or path == ROOT / "unitdisc/text.py":
+            continue
+        own = any(path.is_relative_to(ROOT / "unitdisc" / place) for place in OWN_TEXT)
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call) and reads_text(node):
+                assert own and "decode" in ast.unparse(node), f"{path}:{node.lineno}: use unitdisc.text"
