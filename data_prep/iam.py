@@ -26,6 +26,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from unitdisc import text as texts
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.notes import Notes
 from unitdisc.data.preparing import (
@@ -70,7 +71,7 @@ class Listed:
 
 def rows(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
     """The rows of one of the tables, numbered; the last column may hold spaces."""
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in texts.read_lines(path, CorpusError):
         if line.strip() and not line.startswith("#"):
             row = line.split(maxsplit=columns - 1)
             if len(row) < columns:
@@ -118,7 +119,7 @@ def read_sets(raw: Path) -> dict[str, str]:
     for name, split in SETS.items():
         for path in [raw / f"{name}.txt", *sorted(raw.glob(f"*/{name}.txt")), *sorted(raw.glob(f"*/*/{name}.txt"))]:
             if path.exists():
-                found |= dict.fromkeys(path.read_text(encoding="utf-8").split(), split)
+                found |= dict.fromkeys(texts.read_text(path, CorpusError).split(), split)
     return found
 
 

@@ -28,6 +28,7 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.alignments import add_ctms, find_textgrids, read_textgrid, the_textgrid
 from unitdisc.data.notes import Notes
 from unitdisc.data.preparing import collect, gender_of, recording, run, script_parser, with_tier, write_corpus
+from unitdisc.text import read_lines
 
 AUDIO = (".flac", ".wav")
 
@@ -35,6 +36,7 @@ AUDIO = (".flac", ".wav")
 class Source(NamedTuple):
     path: Path
     text: str | None
+    fault: CorpusError | None = None  # of what its chapter transcribes
 
 
 def subsets_in(raw: Path) -> dict[str, Path]:
@@ -54,20 +56,28 @@ def sources(subset: Path) -> Iterator[Source]:
     """The recordings of a subset and what is transcribed without having a recording."""
     for chapter in sorted(path for path in subset.glob("*/*") if path.is_dir()):
         files = sorted(chapter.iterdir())
-        texts = {}
+        texts, fault = {}, None
         for path in files:
             if path.name.lower().endswith(".trans.txt"):
-                texts |= dict(line.split(maxsplit=1) for line in path.read_text().splitlines() if " " in line.strip())
+                try:
+                    texts |= texts_in(path)
+                except CorpusError as error:
+                    fault = error
         recordings = {path.stem: path for path in files if path.suffix.lower() in AUDIO}
         for name in sorted(texts.keys() | recordings.keys()):
-            yield Source(recordings.get(name, chapter / f"{name}.flac"), texts.get(name))
+            yield Source(recordings.get(name, chapter / f"{name}.flac"), texts.get(name), fault)
+
+
+def texts_in(path: Path) -> dict[str, str]:
+    """Utterance -> text. Raises CorpusError as `read_lines` does."""
+    return dict(line.split(maxsplit=1) for _, line in read_lines(path, CorpusError) if " " in line.strip())
 
 
 def genders_in(root: Path) -> dict[str, str]:
     """Speaker -> "f" or "m", as SPEAKERS.TXT has it."""
     for path in sorted(root.iterdir()):
         if path.name.lower() == "speakers.txt":
-            lines = [line.split("|") for line in path.read_text(errors="replace").splitlines()]
+            lines = [line.split("|") for _, line in read_lines(path, loose=True)]
             return {
                 cells[0].strip(): cells[1].strip().lower()
                 for cells in lines
@@ -100,6 +110,8 @@ def main(argv: list[str] | None = None) -> None:
     notes, unused = Notes(), {*textgrids}
 
     def make(source: Source) -> Utterance:
+        if source.fault is not None and source.text is None:
+            raise source.fault
         speaker = source.path.stem.split("-")[0]
         known = {"speaker": speaker, "gender": gender_of(genders.get(speaker), speaker, notes), "text": source.text}
         utterance = recording(source.path, **known)

@@ -5,7 +5,7 @@ Licence   that of the images.
 Files     RAW/**/NAME.png     one line of writing each; also jpg, tif, webp, bmp, pgm and the like
           RAW/**/NAME.txt     what is written there, one line in UTF-8; also NAME.gt.txt. For NAME.bin.png too.
           or, instead of text files, one table RAW/lines.tsv (tabs, no quotes) or RAW/lines.csv, whose first line names
-          its columns: image (path from RAW), and if known text, writer, split
+          its columns: image (path from RAW), and if known text, writer, split. Every row is one line of the table.
 Tiers     none.
 Writers   the folder an image is in; or --writer-from name:REGEX, the first group of a pattern found in the path below
           RAW, such as name:'^([a-z]+)-'; or --writer-from none. A column writer comes before these.
@@ -16,11 +16,12 @@ Splits    all.jsonl with all lines, or what the column split says. --test-writer
 python data_prep/line_images.py scans/lines data/archive --test-share 0.1
 """
 
-import csv
-import unicodedata
+import sys
 from collections.abc import Iterator
+from os.path import normpath, relpath
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.image import SUFFIXES
@@ -36,11 +37,14 @@ from unitdisc.data.naming import (
 from unitdisc.data.preparing import (
     collect,
     line_image,
-    read_table,
     run,
     script_parser,
+    table_rows,
     write_corpus,
 )
+from unitdisc.text import printable, read_text
+
+COLUMNS = ("text", "writer", "split")  # that a table may have beside `image`
 
 
 class Line(NamedTuple):
@@ -53,36 +57,38 @@ class Line(NamedTuple):
 
 
 def find_lines(raw: Path) -> Iterator[Line]:
-    """The lines of the table, or all images below a folder. Raises CorpusError if there are none."""
+    """The lines of the table, or all images below a folder. Raises CorpusError if there are none, or two tables."""
     tables = [path for path in (raw / "lines.tsv", raw / "lines.csv") if path.is_file()]
     if len(tables) > 1:
         raise CorpusError(f"{raw}: has lines.tsv and lines.csv; remove one of them")
-    if tables:
-        for row in read_table(tables[0], ["image"]) if tables[0].suffix == ".tsv" else read_csv(tables[0]):
-            known = {key: row[key].strip() for key in ("text", "writer", "split") if (row.get(key) or "").strip()}
-            yield Line(raw / row["image"], **known)
-        return
-    found = False
-    for path in sorted(raw.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
-            found = True
-            yield Line(path)
-    if not found:
+    images = [path for path in sorted(raw.rglob("*")) if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+    images = [path for path in images if path.is_file()]
+    if not images and not tables:
         raise CorpusError(f"{raw}: no images in it ({' '.join(sorted(SUFFIXES))}); give the folder that holds them")
+    yield from lines_in(tables[0], raw, [normpath(path) for path in images]) if tables else map(Line, images)
 
 
-def read_csv(path: Path) -> Iterator[dict[str, str]]:
-    try:
-        rows = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(keepends=True))
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}: not UTF-8 ({error.reason}); convert it to UTF-8") from error
-    if "image" not in (rows.fieldnames or ()):
-        raise CorpusError(f"{path}:1: has no column image; its first line must name the columns")
-    for row in rows:
-        if None in row or not row["image"]:
-            what = "has more columns than the first line names" if None in row else "names no image"
-            raise CorpusError(f"{path}:{rows.line_num}: {what}; correct the line")
-        yield row
+def lines_in(table: Path, raw: Path, images: list[str]) -> Iterator[Line]:
+    """The lines of a table; images of the folder that it does not name are said.
+
+    An accent is the same however the table and the file system encode it. Raises CorpusError for a row without image.
+    """
+    named, unused, there, spelt = set(), set(), {*images}, {normalize("NFC", path): path for path in images}
+    for number, row in table_rows(table, ["image"]):
+        if not row["image"]:
+            raise CorpusError(f"{table}:{number}: names no image; correct the line")
+        path = normpath(raw / row["image"])
+        if path not in there:
+            path = spelt.get(normalize("NFC", path), path)
+        named.add(path)
+        unused |= row.keys() - {"image", *COLUMNS}
+        yield Line(Path(path), **{key: row[key] for key in COLUMNS if row.get(key)})
+    if unused:
+        what = f"the columns {sorted(unused)} are not read"
+        print(f"{table}:1: {what}; those that are known are image, {', '.join(COLUMNS)}", file=sys.stderr)
+    if others := sorted(there - named):
+        names = ", ".join(printable(relpath(path, raw)) for path in others[:5]) + ", ..." * (len(others) > 5)
+        print(f"left out: {len(others)} images below {raw} that no row of {table.name} names: {names}", file=sys.stderr)
 
 
 def text_beside(image: Path) -> str | None:
@@ -95,13 +101,10 @@ def text_beside(image: Path) -> str | None:
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
         return None
-    try:
-        lines = path.read_text(encoding="utf-8-sig").strip().splitlines()
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}: not UTF-8 ({error.reason}); convert it to UTF-8") from error
+    lines = read_text(path, CorpusError, wide=True).strip().split("\n")
     if len(lines) > 1:
         raise CorpusError(f"{path}: holds {len(lines)} lines of text; cut {image.name} into lines, each with its own")
-    return " ".join(lines[0].split()) if lines else None
+    return " ".join(lines[0].split()) or None
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -117,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
         if name in taken:
             raise CorpusError(f"{line.image}: would be called {name!r} like {taken[name]}; rename one of them")
         text = line.text or text_beside(line.image)
-        text = unicodedata.normalize("NFC", text) if text else None
+        text = normalize("NFC", text) if text else None
         utterance = line_image(line.image, name, speaker=line.writer or writer_of(line.image), text=text)
         status = line.image.stat()
         if (twin := files.setdefault((status.st_dev, status.st_ino), line.image)) != line.image:

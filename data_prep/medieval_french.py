@@ -38,6 +38,7 @@ from unitdisc.data.preparing import (
     script_parser,
     write_corpus,
 )
+from unitdisc.text import read_lines
 
 COLUMNS = ("image", "writer", "split", "text")
 BLANK = " "
@@ -47,7 +48,7 @@ SLACK = 2  # columns by which the last character may outlast its image: the alig
 def read_alignments(path: Path) -> dict[str, list[Interval]]:
     """Image -> characters and blanks, one after the other."""
     found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in read_lines(path, CorpusError):
         try:
             row = json.loads(line)
             edges = list(pairwise(map(int, row["x"])))

@@ -46,6 +46,7 @@ import soxr
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.data.audio import write_audio
 from unitdisc.data.preparing import run, write_corpus
+from unitdisc.text import read_text
 
 RATE = 16_000
 ESPEAK_RATE = 22_050
@@ -273,7 +274,7 @@ def variant_settings(voice: str) -> dict[str, str]:
     path = Path(installed().get_data_path(), "voices", "!v", voice)
     if not path.is_file():
         sys.exit(f"{path}: no such voice: install espeakng-loader again")
-    lines = (line.strip().partition(" ") for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+    lines = (line.strip().partition(" ") for line in read_text(path, loose=True).split("\n"))
     return {key: value.strip() for key, _, value in lines if key and not key.startswith(("#", "/"))}
 
 
@@ -416,7 +417,7 @@ def main(argv: list[str] | None = None) -> None:
     if not 0 < args.test_voices <= len(TEST_VOICES.split()):
         parser.error(f"--test-voices must be 1 to {len(TEST_VOICES.split())}")
 
-    words = Path(__file__).with_suffix("").joinpath(f"{args.language}.txt").read_text(encoding="utf-8").split()
+    words = read_text(Path(__file__).with_suffix("").joinpath(f"{args.language}.txt")).split()
     made = {}
     for split, voices, minutes in (
         ("train", TRAIN_VOICES.split(), args.train_minutes),

@@ -36,7 +36,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unitdisc.corpus import CorpusError, Problem, Utterance
+from unitdisc.corpus import CorpusError, Problem, Utterance, short_name
 from unitdisc.data.image import ImageInfo, dots_per_inch, read_image, write_image
 from unitdisc.data.naming import add_naming_options, below, linked_folders, name_of, split_by, writer_finder
 from unitdisc.data.pages import (
@@ -52,7 +52,7 @@ from unitdisc.data.pages import (
     scaled_to,
     stays_in,
 )
-from unitdisc.data.preparing import collect, run, script_parser, write_corpus
+from unitdisc.data.preparing import collect, refuse_path, run, script_parser, write_corpus
 
 OVERVIEWS = ("mets.xml", "metadata.xml")  # tables of contents that come with pages
 CONTAINERS = ("page", "alto", "xml")  # folders that say what is in them, and not who wrote it
@@ -123,6 +123,7 @@ def cut(
 
     Raises CorpusError for a page that cannot be used and, if strict, for a bad line.
     """
+    refuse_path(path)
     page = read_page(path)
     image = image_of(page, args)
     grey = read_image(image)
@@ -161,14 +162,15 @@ def lines_of(
         write_image(path, found.ink)
         columns, rows = found.ink.shape
         text = line.text if args.text else None
-        yield Utterance(f"{name}-{file}", str(path), writer, columns, height=rows, text=text, alignment=found.alignment)
+        id = short_name(f"{name}-{file}")
+        yield Utterance(id, str(path), writer, columns, height=rows, text=text, alignment=found.alignment)
 
 
 def file_names(lines: list[Line]) -> list[str]:
     """The ids of the lines of a page, as far as they can name files, each another."""
     names = []
     for number, line in enumerate(lines, start=1):
-        name = re.sub(r"[^\w-]+", "_", line.id)[:80]
+        name = short_name(re.sub(r"[^\w-]+", "_", line.id)[:80], 160)
         while name in names:
             name = f"{name}-line{number}"
         names.append(name)

@@ -85,7 +85,7 @@ def lists(archive: Archive, colour: str, part: str | None, unsupervised: bool) -
 
 def listed_in(archive: Archive, path: PurePosixPath) -> list[tuple[str, str]]:
     """The lines of a list, with where they stand."""
-    rows = enumerate(archive.text(path, TEXT).splitlines(), start=1)
+    rows = archive.lines(path, TEXT)
     return [(f"{archive.path}: {path}:{number}", line) for number, line in rows if line.strip()]
 
 
@@ -112,7 +112,7 @@ def read_scribes(archive: Archive) -> dict[str, dict[str, str]]:
         name for name in archive.names if re.fullmatch(rf"{ROOT}/corpora/nl\.writers\.scribes.*\.txt", name)
     )
     found: dict[str, dict[str, str]] = defaultdict(dict)
-    for line in archive.text(PurePosixPath(tables[-1]), TEXT).splitlines() if tables else []:
+    for _, line in archive.lines(PurePosixPath(tables[-1]), TEXT) if tables else []:
         row = line.split()
         if len(row) < 3 or not row[1].isdigit():
             continue  # the heading
@@ -151,7 +151,7 @@ def scribe_of(parts: tuple[str, ...], scribes: Mapping[str, Mapping[str, str]]) 
 
 def read_alignment(text: str, where: str) -> tuple[list[str], str]:
     """The symbol of every column, and the text they spell. Raises CorpusError naming the line that is wrong."""
-    head, *rows = text.splitlines() or [""]
+    head, *rows = text.removesuffix("\n").split("\n")
     match = re.match(r"\S+\s+(\d+)\b", head)
     if match is None or len(rows) < int(match[1]) or int(match[1]) == 0:
         what = f"begins with {head[:100]!r} and has {len(rows)} lines more"

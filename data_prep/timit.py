@@ -20,6 +20,7 @@ from pathlib import Path
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.notes import Notes
 from unitdisc.data.preparing import collect, gender_of, recording, run, script_parser, write_corpus
+from unitdisc.text import read_lines
 
 CORE_TEST = """mdab0 mwbt0 felc0 mtas1 mwew0 fpas0 mjmp0 mlnt0 fpkt0 mlll0 mtls0 fjlm0
     mbpm0 mklt0 fnlp0 mcmj0 mjdh0 fmgd0 mgrt0 mnjm0 fdhc0 mjln0 mpam0 fmld0"""
@@ -43,7 +44,7 @@ def labels(path: Path, suffix: str) -> list[Interval]:
     if table is None:
         raise CorpusError(f"{path}: has no .{suffix} beside it; copy it from the corpus")
     found = []
-    for number, line in enumerate(table.read_text().splitlines(), start=1):
+    for number, line in read_lines(table, CorpusError):
         try:
             start, end, label = line.split(maxsplit=2)
             found.append(Interval(int(start), int(end), label.strip()))

@@ -23,7 +23,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import CorpusError, Utterance, short_name
 from unitdisc.data.audio import audio_info
 from unitdisc.data.image import SUFFIXES, image_info
 from unitdisc.data.naming import id_of, linked_folders
@@ -40,6 +40,7 @@ from unitdisc.data.preparing import (
 from unitdisc.data.shar import Cut, Supervised, cuts_beside, is_of_another_field, read_cuts, supervised
 from unitdisc.data.tars import Member, Sample, read_member, samples
 from unitdisc.manifests import parse_utterance
+from unitdisc.text import lines_of
 
 SOUNDS = ("flac", "wav", "ogg", "opus", "mp3", "aiff", "aif", "au")
 PICTURES = tuple(suffix[1:] for suffix in SUFFIXES)
@@ -173,7 +174,8 @@ def text_of(path: Path, sample: Sample) -> str | None:
     member = beside(sample, "txt")
     if member is None:
         return None
-    return read_member(path, member, LIMIT).decode("utf-8", errors="replace").strip() or None
+    lines = lines_of(read_member(path, member, LIMIT), f"{path}: {sample.key}.txt", CorpusError)
+    return "\n".join(line for _, line in lines).strip() or None
 
 
 def beside(sample: Sample, suffix: str) -> Member | None:
@@ -211,7 +213,7 @@ def unique(found: list[Supervised]) -> list[Utterance]:
     if len({*names}) < len({*tars}):
         above = os.path.commonpath([tar.parent for tar in tars])
         names = [str(tar.relative_to(above)) for tar in tars]
-    return [replace(u, id=f"{id_of(name)}-{u.id}") for u, name in zip(listed, names)]
+    return [replace(u, id=short_name(f"{id_of(name)}-{u.id}")) for u, name in zip(listed, names)]
 
 
 if __name__ == "__main__":

@@ -20,11 +20,13 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.notes import Notes
 from unitdisc.data.preparing import SLACK, collect, recording, run, script_parser, write_corpus
+from unitdisc.text import read_lines
 
 DURATIONS = ("1s", "10s", "120s")
 SHORTEST = 0.1  # seconds: what is left of a file after the last whole chunk, and stretches of speech
@@ -65,7 +67,7 @@ def stretch(whole: Utterance, start: float, end: float) -> Utterance:
 def read_vad(path: Path, unit: float) -> dict[str, list[tuple[float, float]]]:
     """File -> stretches of speech in seconds."""
     found = defaultdict(list)
-    for number, line in enumerate(path.read_text().splitlines()[1:], start=2):
+    for number, line in islice(read_lines(path, CorpusError), 1, None):
         try:
             name, start, end = line.split(",")
             found[Path(name.strip()).stem].append((float(start) * unit, float(end) * unit))

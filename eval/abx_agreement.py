@@ -7,7 +7,6 @@ The tools: fastabx 0.9.0, libriabx 1.0.5 (Libri-Light, ZeroSpeech 2021), libriab
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.abx import AbxProtocol, abx, read_items
+from unitdisc.text import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))
@@ -85,9 +85,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def scores(golden: Path) -> Iterator[tuple[Mode, float, dict[str, float]]]:
     """Every mode, our error, and theirs."""
-    for key, theirs in json.loads((golden / "expected.json").read_text()).items():
+    for key, theirs in read_json(golden / "expected.json").items():
         mode = Mode.of(key)
-        rate = json.loads((golden / mode.data / "meta.json").read_text())["rate"]
+        rate = read_json(golden / mode.data / "meta.json")["rate"]
         encodings = Encodings.open(golden / mode.data / "npy", stride=RATE / rate)
         encodings.settings["rate"] = RATE
         by = () if mode.context == "any" else ("prev-phone", "next-phone")

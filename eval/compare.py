@@ -6,7 +6,6 @@ Experiments named NAME-seed0, NAME-seed1, ... are one row. Prints Markdown, read
 """
 
 import argparse
-import json
 import re
 import statistics
 import sys
@@ -14,6 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from pathlib import Path
+
+from unitdisc.text import read_json
 
 POINTS = ("mfcc", "columns", "encoder", "projection", "bottleneck", "condition")
 DASH = "–"
@@ -96,7 +97,7 @@ def read(folders: Iterable[Path]) -> dict[str, list[Scores]]:
 
 
 def scores_of(folder: Path) -> Scores:
-    return json.loads((folder / "report" / "scores.json").read_text(encoding="utf-8"))
+    return read_json(folder / "report" / "scores.json")
 
 
 def by_name(folders: Iterable[Path]) -> dict[str, list[Path]]:

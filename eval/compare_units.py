@@ -7,10 +7,11 @@ NAME. Prints Markdown, in the order of names.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from unitdisc.text import read_json
 
 
 def boundaries(name: str) -> Callable[[dict, dict], float | None]:
@@ -75,7 +76,7 @@ def part(path: Path, name: str) -> dict:
     if not path.exists():
         return {}
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))[name])
+        return dict(read_json(path)[name])
     except (ValueError, KeyError, TypeError):
         sys.exit(f"error: {path}: damaged, or without {name}; write it again with `unitdisc {name_of_command(name)}`")
 

@@ -7,10 +7,11 @@ python eval/likelihoods.py exp/likelihoods/*.json
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from unitdisc.text import read_json
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, dict]]:
@@ -40,7 +41,7 @@ def cell(result: dict | None) -> str:
 def read(path: Path) -> dict:
     """A result. Exits with a sentence if the file holds none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         return {name: found[name] for name in ("bits", "bits_with_wrong_latents", "per", "utterances")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         sys.exit(f"{path}: no result of `unitdisc likelihood --output` ({error}); run it again")

@@ -15,30 +15,31 @@ MAY_IMPORT = {
     "caches": set(),
     "files": set(),
     "distributed": set(),
-    "config": set(),
+    "config": {"text"},
     "console": set(),
     "alarms": set(),
-    "corpus": set(),
-    "manifests": {"corpus", "files"},
+    "text": set(),
+    "corpus": {"text"},
+    "manifests": {"corpus", "files", "text"},
     "sharding": set(),
-    "encodings": {"files", "sharding"},
+    "encodings": {"files", "sharding", "text"},
     "batch": {"distributed"},
-    "kaldi": {"corpus", "data", "files", "manifests"},  # data.audio alone: how long a recording is
+    "kaldi": {"corpus", "data", "files", "manifests", "text"},  # data.audio alone: how long a recording is
     "units": {"corpus", "encodings", "files"},
-    "data": {"batch", "corpus", "files", "kaldi", "manifests", "sharding"},
+    "data": {"batch", "corpus", "files", "kaldi", "manifests", "sharding", "text"},
     "encoders": {"batch", "distributed"},
     "bottlenecks": {"batch", "distributed"},
     "conditioning": {"distributed"},
     "decoders": {"distributed"},
     "model": {"batch", "precision"} | FAMILIES,
-    "experiment": {"config", "data", "files", "model", "weights"} | FAMILIES,
+    "experiment": {"config", "data", "files", "model", "text", "weights"} | FAMILIES,
     "checkpoints": {"files", "weights"},
     "compiling": {"decoders"},
     "weights": set(),
     "memory": set(),
     "optimiser": set(),
     "precision": set(),
-    "log": {"distributed", "files"},
+    "log": {"distributed", "files", "text"},
     "stopping": {"distributed"},
     "held_out": {"batch", "bottlenecks", "model"},
     "training": {
@@ -58,13 +59,13 @@ MAY_IMPORT = {
     "calibration": {"batch", "corpus", "data", "encoding", "model"},
     "likelihood": {"batch", "corpus", "data", "held_out", "model"},
     "encoding": {"corpus", "data", "encodings", "model", "sharding"},
-    "kmeans": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
+    "kmeans": {"encodings", "evaluation", "files", "text"},  # evaluation reads and checks other systems' frames
     "segmenting": {"bottlenecks", "corpus", "encodings", "evaluation", "kmeans", "units"},
     "finding": {"corpus", "encodings", "evaluation", "kmeans"},
-    "evaluation": {"corpus", "encodings", "files", "sharding"},
-    "aligning": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files"},
-    "report": {"corpus", "data", "encodings", "evaluation", "files", "units"},
-    "cli": {"console", "model", "sharding", "verbs"},
+    "evaluation": {"corpus", "encodings", "files", "sharding", "text"},
+    "aligning": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "text"},
+    "report": {"corpus", "data", "encodings", "evaluation", "files", "text", "units"},
+    "cli": {"console", "model", "sharding", "text", "verbs"},
 }
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
     "torchaudio": {"aligning", "data", "verbs"},
@@ -82,12 +83,33 @@ class Source(NamedTuple):
 
     imports: list[ast.Import | ast.ImportFrom]
     defined: set[str]
+    reads: list[tuple[int, str]]  # where it makes text of what is in a file: line and call
+
+
+def reads_text(call: ast.Call) -> bool:
+    """Whether a call makes text, lines or rows of what is in a file: which ends lines wherever Unicode has an end."""
+    named = ast.unparse(call.func)
+    owner, _, name = named.rpartition(".")
+    given = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+    keywords = {keyword.arg for keyword in call.keywords}
+    if name == "splitlines":
+        return owner not in ("str(error)", "message", "text")  # of messages, and of labels that are written
+    if name == "open" and not {"w", "a", "x"} & {str(mode)[:1] for mode in given}:
+        in_bytes = any("b" in str(mode) for mode in given[not owner :])
+        return not in_bytes and (not owner or owner.endswith("path") or "encoding" in keywords)
+    if name == "decode":
+        return any(str(coding).startswith(("utf", "latin")) for coding in given)
+    return named in ("csv.reader", "csv.DictReader") or (name == "read_text" and owner not in ("", "text", "texts"))
 
 
 @cache
 def source(path: Path) -> Source:
     tree = ast.parse(path.read_text())
-    return Source([node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)], defined_by(tree))
+    nodes = list(ast.walk(tree))
+    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    reads = [(call.lineno, ast.unparse(call)) for call in calls if reads_text(call)]
+    return Source(imports, defined_by(tree), reads)
 
 
 def defined_by(tree: ast.Module) -> set[str]:
@@ -170,8 +192,8 @@ def test_nothing_but_the_command_line_imports_verbs():
 @pytest.mark.parametrize(
     "folder,allowed",
     [
-        ("eval", {"corpus", "encodings", "evaluation", "files", "finding", "kaldi", "report"}),
-        ("data_prep", {"corpus", "data", "files", "manifests"}),
+        ("eval", {"corpus", "encodings", "evaluation", "files", "finding", "kaldi", "report", "text"}),
+        ("data_prep", {"corpus", "data", "files", "manifests", "text"}),
     ],
 )
 def test_scripts(folder: str, allowed: set[str]):
@@ -188,3 +210,24 @@ def test_no_helper_of_tests_hides_a_script():
     """Tests import both by their names."""
     scripts = {path.name for folder in ("benchmarks", "eval", "data_prep") for path in (ROOT / folder).rglob("*.py")}
     assert not scripts & {path.name for path in (ROOT / "tests").glob("*.py")}
+
+
+OWN_TEXT = {"encodings", "data/table.py"}  # decode what unitdisc wrote itself, many times a second
+
+
+def test_text_is_read_by_the_module_for_it():
+    for planted in (
+        "path.read_text()",
+        "x.splitlines()",
+        "open(p)",
+        "path.open()",
+        "csv.reader(f)",
+        "b.decode('utf-8')",
+    ):
+        assert reads_text(ast.parse(planted, mode="eval").body), planted
+    for path in (*PACKAGE, *SCRIPTS):
+        if path.parent.name == "tests" or path == ROOT / "unitdisc/text.py":
+            continue
+        own = any(path.is_relative_to(ROOT / "unitdisc" / place) for place in OWN_TEXT)
+        for line, call in source(path).reads:
+            assert own and "decode" in call, f"{path}:{line}: use unitdisc.text"

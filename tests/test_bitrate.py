@@ -64,7 +64,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(EncodingsError, match=r"no\.txt: cannot be read"):
         submission_bitrate(folder, folder / "no.txt")
     (folder / "list.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(EncodingsError, match=r"list\.txt: not text in UTF-8"):
+    with pytest.raises(EncodingsError, match=r"list\.txt: is UTF-16, not UTF-8; save"):
         submission_bitrate(folder, durations)
 
 

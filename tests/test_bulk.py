@@ -20,7 +20,7 @@ GOOD = {
     "an alignment": {**PLAIN, "alignment": {"phone": [[0, 5, "x"], [5, 100, "y"]], "word": []}},
     "a text": {**PLAIN, "text": "a b", "gender": "f"},
     "a large number": {**PLAIN, "ticks": 2**70},
-    "half a character": {**PLAIN, "id": "\ud800", "path": "\ud800.wav"},
+    "accents": {**PLAIN, "id": "\u00e9", "path": "\u00e9.wav", "speaker": "\u00e9"},
     **{
         f"the path {path!r}": {**PLAIN, "path": path}
         for path in ("/a/b.wav", "./a.wav", "a/../b", "a//b", "a/", "x.", "")
@@ -36,6 +36,14 @@ BAD = {
     "an id with a slash": {**PLAIN, "id": "a/b"},
     "an id with a slash at its end": {**PLAIN, "id": "a/"},
     "an id with a zero": {**PLAIN, "id": "a\0b"},
+    "an id of half a character": {**PLAIN, "id": "\ud800"},
+    "an id with a byte order mark": {**PLAIN, "id": "\ufeffa"},
+    "an id with a control character": {**PLAIN, "id": "a\x07b"},
+    "an id of 201 bytes": {**PLAIN, "id": 67 * "\u8a9e"},
+    "a long id": {**PLAIN, "id": 201 * "a"},
+    "a path that is not UTF-8": {**PLAIN, "path": "caf\udce9.wav"},
+    "a text with half a character": {**PLAIN, "text": "\ud83d"},
+    "a label with half a character": {**PLAIN, "alignment": {"phone": [[0, 5, "\ud83d"]]}},
     "an empty id": {**PLAIN, "id": ""},
     "no ticks": {"id": "a", "path": "a.wav"},
     "a field nobody knows": {**PLAIN, "colour": "red"},

@@ -163,7 +163,7 @@ BAD_FILES = {  # file, content, options -> what the message must say
     "NaN in text": ("u.txt", "1 2\n\n3 nan\n", {}, r"u\.txt:3: value 2 is nan; only finite"),
     "infinity in text": ("u.txt", "inf 2\n", {}, r"u\.txt:1: value 1 is inf"),
     "empty text": ("u.txt", " \n\n", {}, r"u\.txt: is empty; write one frame per line"),
-    "binary text": ("u.txt", b"\xff\xfe\x00", {}, r"u\.txt: cannot be read as text"),
+    "binary text": ("u.txt", b"\xff\xfe\x00", {}, r"u\.txt: is UTF-16, not UTF-8; save the file as UTF-8"),
     "times fall": ("u.txt", "0.1 5\n0.2 5\n0.15 5\n", {"times": "column"}, r"u\.txt:3: time 0.15 after 0.2.*sort"),
     "times stand": ("u.txt", "0.1 5\n0.1 5\n", {"times": "column"}, r"u\.txt:2: time 0.1 after 0.1"),
     "times alone": ("u.txt", "0.1\n0.2\n", {"times": "column"}, r"u\.txt:1: one number.*is there a time column"),

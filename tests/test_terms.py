@@ -250,7 +250,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(CorpusError, match=r"no\.phn: cannot be read \(No such file"):
         read_alignment(tmp_path / "no.phn")
     (tmp_path / "x.class").write_bytes(b"Class \xff\n")
-    with pytest.raises(CorpusError, match=r"x\.class: not text in UTF-8"):
+    with pytest.raises(CorpusError, match=r"x\.class:1: not UTF-8 \(byte 0xff\); save"):
         read_classes(tmp_path / "x.class")
 
 

@@ -183,7 +183,7 @@ def test_a_fault_of_a_table_is_found(folder, fault):
 
 def test_a_table_that_is_not_utf8_is_found(folder):
     (folder / "text").write_bytes((folder / "text").read_bytes().replace(b"word s1-b", b"caf\xe9"))
-    assert said(validate(folder)) == ["error text:2 is not UTF-8 (invalid continuation byte)"]
+    assert said(validate(folder)) == ["error text:2 is not UTF-8 (byte 0xe9)"]
 
 
 SEGMENT_FAULTS = {

@@ -6,12 +6,20 @@ recording, pixel columns of a line image. Seconds appear only in reports.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Self
+from unicodedata import category
 
 import numpy as np
+
+from unitdisc.text import name_fault, printable
+
+DOUBTFUL = re.compile(r'^[.-]|[\\:*?"<>|]|\.$')
+LONGEST_NAME = 255  # bytes of UTF-8 in the name of a file
+LONGEST_ID = 200  # which leaves room for endings and for the names of voices
 
 
 class CorpusError(ValueError):
@@ -82,6 +90,7 @@ class Utterance:
 
     def __post_init__(self):
         refuse_stretch(self.id, self.ticks, self.start, self.rate, self.height, self.channel)
+        refuse_names(self.id, self.path, self.speaker, self.gender, self.text)
         if self.alignment:
             refuse_alignment(self.id, self.alignment, self.ticks)
 
@@ -101,8 +110,8 @@ def refuse_stretch(
     id: str, ticks: int, start: int, rate: int | None, height: int | None, channel: int | None = None
 ) -> None:
     """Raises CorpusError if the id cannot be one, or if such a stretch cannot be."""
-    if not is_id(id):
-        raise CorpusError(f"the id is {id!r}, but ids name files and begin lines: no spaces, no slashes")
+    if fault := id_fault(id):
+        raise CorpusError(f"the id is {printable(id)[:240]!r}, but ids name files and begin lines: {fault}")
     if ticks < 0 or start < 0 or (rate is not None and rate <= 0):
         what = f"start is {start}, ticks {ticks} and rate {rate}"
         raise CorpusError(f"{id}: {what}; a rate must be positive, and nothing can be negative")
@@ -114,6 +123,14 @@ def refuse_stretch(
         raise CorpusError(f"{id}: {what}; the channels of a recording count from 0, and a line image has none")
 
 
+def refuse_names(id: str, path: str, speaker: str | None, gender: str | None, text: str | None) -> None:
+    """Raises CorpusError if a name or a text could not be written."""
+    for what, name in (("path", path), ("speaker", speaker), ("gender", gender), ("text", text)):
+        if name and (fault := name_fault(name)):
+            cure = "rename the file, or the folder it is in" if what == "path" else "correct it"
+            raise CorpusError(f"{id}: the {what} {printable(name)[:240]!r} is {fault}; {cure}")
+
+
 def refuse_alignment(id: str, alignment: Mapping[str, Iterable[Interval]], ticks: int) -> None:
     for fault in alignment_faults(alignment, ticks):
         raise CorpusError(f"{id}: {fault}")
@@ -121,7 +138,43 @@ def refuse_alignment(id: str, alignment: Mapping[str, Iterable[Interval]], ticks
 
 def is_id(name: str) -> bool:
     """Whether a name can be that of an utterance: it names files, and begins lines of tables."""
-    return name.split() == [name] and "/" not in name and "\0" not in name
+    return id_fault(name) is None
+
+
+def id_fault(name: str) -> str | None:
+    """How a name must be to be that of an utterance, if it is not so."""
+    if name.split() != [name] or "/" in name:
+        return "no spaces, no slashes"
+    if not name.isprintable() and (odd := [c for c in name if c in "\ufeff" or category(c) in ("Cc", "Cs")]):
+        return name_fault(name) or f"no control characters, no byte order marks (U+{ord(odd[0]):04X})"
+    if len(name) * 4 > LONGEST_ID and (size := len(name.encode())) > LONGEST_ID:
+        return f"no more than {LONGEST_ID} bytes of UTF-8, for names of files have no room for {size}"
+    return None
+
+
+def id_doubt(name: str) -> str | None:
+    """What other programs, or Windows, may stumble over in an id that is one."""
+    odd = DOUBTFUL.search(name)
+    if odd is None:
+        return None
+    if odd.start() == 0 and name[0] in ".-":
+        return f"begins with {name[0]!r}, as hidden files and options of programs do"
+    return f"has {'a dot at its end' if odd[0] == '.' else repr(odd[0])}, which files on Windows cannot have"
+
+
+def doubt_said(id: str, count: int) -> tuple[str, str]:
+    """A warning of one of so many doubtful ids, what and cure."""
+    cure = "rename it, if other programs are to use files of that name"
+    return f"the id {id!r} {id_doubt(id)} ({count} such ids)", cure
+
+
+def short_name(name: str, longest: int = LONGEST_ID) -> str:
+    """The name, or where it has more bytes of UTF-8, its beginning and a hash of all of it: always the same one."""
+    content = name.encode(errors="surrogateescape")
+    if len(content) <= longest:
+        return name
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return content[: longest - len(digest) - 1].decode(errors="ignore") + "~" + digest
 
 
 def alignment_faults(alignment: Mapping[str, Iterable[Interval]], ticks: int) -> Iterator[str]:
@@ -129,6 +182,8 @@ def alignment_faults(alignment: Mapping[str, Iterable[Interval]], ticks: int) ->
     for tier, intervals in alignment.items():
         position = 0
         for start, end, label in intervals:
+            if not label.isascii() and (fault := name_fault(label)):
+                yield f"the {tier} label {printable(label)!r} is {fault}; correct it"
             if not position <= start < end <= ticks:
                 yield (
                     f"{tier} interval {label!r} is [{start}, {end}), "

@@ -9,7 +9,6 @@ log.jsonl           every loss and metric by name
 """
 
 import hashlib
-import json
 import platform
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from unitdisc.decoders import DECODERS
 from unitdisc.encoders import ENCODERS
 from unitdisc.files import write_json, written_aside
 from unitdisc.model import UnitModel
+from unitdisc.text import read_json
 from unitdisc.weights import weights
 
 TABLES = ("features", "target", "encoder", "bottleneck", "jitter", "conditioner", "decoder", "training")
@@ -193,7 +193,7 @@ def read_part(folder: Path, name: str, kind: type, cure: str = RESTORE):
     if not path.exists():
         raise ExperimentError(f"{path}: not there; is {folder} a folder made by `unitdisc train`?")
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
     except ValueError as error:
         raise damaged(path, error, cure) from error
     if not isinstance(value, kind):

@@ -1,11 +1,14 @@
 """Writing files so that a killed run leaves the old file or the new one, never half of one."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+MOST_KEPT = 128  # bytes of a name, of the 255 that a name may have
 
 
 @contextmanager
@@ -14,7 +17,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 
     Raises OSError naming `path` where that goes wrong, as on a full disk; what was there before stays.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(3).hex()}.tmp")  # of several machines, too
+    aside = path.with_name(f".{kept(path.name)}.{os.getpid()}-{os.urandom(3).hex()}.tmp")  # of several machines, too
     try:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,6 +26,13 @@ def written_aside(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # the folder may not be there
             aside.unlink(missing_ok=True)
+
+
+def kept(name: str) -> str:
+    """What the temporary name of a file keeps of its own: all, or where that is too long, a hash and the ending."""
+    if len(os.fsencode(name)) <= MOST_KEPT:
+        return name
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16] + Path(name).suffix[:16]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from unitdisc.distributed import rank
 from unitdisc.files import write_text
+from unitdisc.text import read_lines
 
 
 class Log:
@@ -26,7 +27,7 @@ class Log:
             self.curves = SummaryWriter(path.parent / "tensorboard", purge_step=step + 1)
         kept = []
         if path.exists():
-            kept = [line for line in path.read_text(encoding="utf-8").splitlines() if is_before(line, step)]
+            kept = [line for _, line in read_lines(path, loose=True) if is_before(line, step)]
         write_text(path, "".join(f"{line}\n" for line in kept))
         self.file = path.open("a", encoding="utf-8")
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from sys import intern
 from typing import Any, TypeVar
 
-from unitdisc.corpus import CorpusError, Interval, Utterance, is_pipe, refuse_alignment, refuse_stretch
+from unitdisc.corpus import CorpusError, Interval, Utterance, is_pipe, refuse_alignment, refuse_names, refuse_stretch
 from unitdisc.files import write_text
+from unitdisc.text import byte_lines, name_fault, printable
 
 T = TypeVar("T")
 LINES_AT_ONCE = 64  # that are parsed together
 REQUIRED = {"id", "path", "ticks"}
+NAMES = ("id", "path", "speaker", "gender", "text")
 OPTIONAL = ("speaker", "rate", "height", "channel", "gender", "text")  # may be null
 NO_STRINGS = {"ticks": int, "rate": int, "height": int, "channel": int, "start": int, "alignment": dict}
 TYPES = {known.name: NO_STRINGS.get(known.name, str) for known in fields(Utterance)}
@@ -25,7 +27,7 @@ MOST_SHAPES = 1000
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
     """Writes one JSON line per utterance, sorted by id; paths below the manifest's folder become relative to it.
 
-    Raises CorpusError if two utterances share an id.
+    Raises CorpusError if two utterances share an id, or if a path is not UTF-8.
     """
     home = path.parent.resolve()
 
@@ -34,7 +36,11 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
         if not is_pipe(utterance.path):
             source = Path(utterance.path).resolve()
             values["path"] = str(source.relative_to(home)) if source.is_relative_to(home) else str(source)
-        return json.dumps({key: value for key, value in values.items() if value is not None}, ensure_ascii=False) + "\n"
+        text = json.dumps({key: value for key, value in values.items() if value is not None}, ensure_ascii=False) + "\n"
+        if fault := name_fault(text):
+            what = f"what is to be said of {utterance.id} is {fault}: {printable(values['path'])}"
+            raise CorpusError(f"{printable(path)}: {what}; rename the file, or the folder it is in")
+        return text
 
     ordered = sorted(utterances, key=lambda utterance: utterance.id)
     for utterance, following in pairwise(ordered):
@@ -55,6 +61,7 @@ def checked(values: dict) -> dict:
     """The arguments of an Utterance, which could be made of them."""
     shape = (values.get(name) for name in ("rate", "height", "channel"))
     refuse_stretch(values["id"], values["ticks"], values.get("start", 0), *shape)
+    refuse_names(*(values.get(name) for name in NAMES))
     if alignment := values.get("alignment"):
         refuse_alignment(values["id"], alignment, values["ticks"])
     return values
@@ -154,13 +161,7 @@ def parse_apart(
 
 def manifest_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, numbered from 1."""
-    try:
-        with path.open("rb") as file:  # JSON may hold what str.splitlines takes for the end of a line
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the path of a manifest") from error
+    return (each for each in byte_lines(path, CorpusError, "give the path of a manifest") if each[1].strip())
 
 
 def parse_utterance(values: Any, home: Path) -> Utterance:

@@ -4,7 +4,6 @@ aligner.json         features, encoder, symbols, options and versions
 aligner.safetensors  the weights
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.encodings import centres_in_ticks
 from unitdisc.files import write_json, written_aside
+from unitdisc.text import read_json
 
 WHOLE = 1.0  # weight of priors in alignment, as in hybrid systems: borders come nearer than with that of training
 SETTINGS, WEIGHTS = "aligner.json", "aligner.safetensors"
@@ -121,7 +121,7 @@ def load(folder: Path) -> Aligner:
     if not path.exists():
         raise AlignerError(f"{path}: not there; is {folder} the `aligner` folder that `unitdisc align` made?")
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = read_json(path)
         kind = Columns if settings["features"]["kind"] == "columns" else Features
         alphabet = Alphabet(tuple(map(str, settings["symbols"])))
         options = settings["options"] | {"prior": float(settings["options"]["prior"])}

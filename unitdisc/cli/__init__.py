@@ -6,6 +6,7 @@ COMMANDS says which file declares a command; options.py has the arguments and op
 import typer
 
 from unitdisc.cli import corpora, evaluation, models, units
+from unitdisc.text import escape_output
 
 __all__ = ["app", "main"]
 
@@ -43,6 +44,7 @@ for command in COMMANDS:
 
 def main() -> None:
     """Runs a command; what can go wrong in the field ends in one sentence, not in a traceback."""
+    escape_output()
     try:
         app()
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from pathlib import Path
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.notes import Notes
 from unitdisc.kaldi.ctm import Stretch, read_ctm
+from unitdisc.text import read_text
 
 NAMES = {  # tier -> what aligners and people call it
     "phone": """phone phones phn phns ph phon phons phoneme phonemes phonem segment segments seg segs sound sounds mau
@@ -163,25 +164,15 @@ def next_tier(values: Iterator[str]) -> GridTier:
 def textgrid_values(path: Path) -> Iterator[str]:
     """The strings and numbers of a TextGrid, in order; the names of keys, which the short format lacks, are skipped.
 
-    Raises ValueError if it is no text.
+    Raises CorpusError if it is no text.
     """
-    for match in TOKEN.finditer(textgrid_text(path)):
+    if path.read_bytes()[:12] == b"ooBinaryFile":
+        raise ValueError("it is in Praat's binary format; in Praat, save it as a text file")
+    for match in TOKEN.finditer(read_text(path, CorpusError, wide=True)):
         if match[1] is not None:
             yield match[1].replace('""', '"')
         elif match[2] is not None:
             yield match[2]
-
-
-def textgrid_text(path: Path) -> str:
-    """Praat writes UTF-8 or, by default, UTF-16 where a label is not ASCII."""
-    content = path.read_bytes()
-    if content.startswith(b"ooBinaryFile"):
-        raise ValueError("it is in Praat's binary format; in Praat, save it as a text file")
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16")
-    if b"\0" in content[:2]:
-        return content.decode("utf-16-be" if content[0] == 0 else "utf-16-le")
-    return content.decode("utf-8-sig")
 
 
 def add_ctms(utterances: list[Utterance], folder: Path) -> list[Utterance]:

@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from unitdisc.corpus import CorpusError
+from unitdisc.text import Line, lines_of
 
 
 class Archive:
@@ -33,10 +34,11 @@ class Archive:
 
     def text(self, name: PurePosixPath, limit: int) -> str:
         """The same of a text in UTF-8."""
-        try:
-            return self.read(name, limit).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise CorpusError(f"{self.path}: {name} is not UTF-8 ({error}); download the file again") from error
+        return "\n".join(line for _, line in self.lines(name, limit))
+
+    def lines(self, name: PurePosixPath, limit: int) -> list[Line]:
+        """The lines of the same, numbered from 1."""
+        return lines_of(self.read(name, limit), f"{self.path}: {name}", CorpusError, "download the file again")
 
 
 def inside(name: str) -> PurePosixPath:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from unitdisc.corpus import refuse_alignment, refuse_stretch
+from unitdisc.corpus import LONGEST_ID, is_id, refuse_alignment, refuse_stretch
 from unitdisc.manifests import (
+    NAMES,
     OPTIONAL,
     REQUIRED,
     TYPES,
@@ -17,6 +18,7 @@ from unitdisc.manifests import (
     parse,
     parse_tier,
 )
+from unitdisc.text import name_fault
 
 COLUMNS = ("id", "path", "speaker", "gender", "ticks", "rate", "start", "height", "channel")
 LINES_AT_ONCE = 256
@@ -55,6 +57,8 @@ def columns_of(objects: Sequence[dict], home: Callable[[str], str]) -> dict[str,
     ids, ticks, rates, heights, channels = (columns[name] for name in ("id", "ticks", "rate", "height", "channel"))
     if min(ticks) < 0 or min(columns["start"]) < 0 or min({*rates} - {None}, default=1) < 1 or not are_ids(ids):
         raise ValueError
+    if any(map(name_fault, ("".join(filter(None, found.get(name, ()))) for name in NAMES))):
+        raise ValueError
     if {*heights, *channels} != {None}:
         for id, height, rate, channel in zip(ids, heights, rates, channels):
             refuse_stretch(id, 0, 0, rate, height, channel)
@@ -84,7 +88,9 @@ def are_ids(names: Sequence[str]) -> bool:
     """Whether `is_id` holds for each."""
     joined = "/".join(names)
     between = joined.count("/") == len(names) - 1 and "//" not in f"/{joined}/"  # none has a slash, or is empty
-    return between and "\0" not in joined and joined.split() == [joined]
+    if not joined.isascii() or not joined.isprintable() or max(map(len, names)) > LONGEST_ID:
+        return all(map(is_id, names))
+    return between and joined.split() == [joined]
 
 
 def located(paths: Sequence[str], home: Callable[[str], str]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.corpus import CorpusError, Problem, Utterance, alignment_faults, is_id, is_pipe
+from unitdisc.corpus import CorpusError, Problem, Utterance, alignment_faults, doubt_said, id_doubt, is_id, is_pipe
 from unitdisc.data.audio import AudioInfo
 from unitdisc.data.image import ImageInfo
 from unitdisc.data.listening import Recording
@@ -21,7 +21,7 @@ from unitdisc.data.table import UtteranceTable, fields_of
 from unitdisc.kaldi.checks import Tables
 from unitdisc.kaldi.ctm import channel_called, ctm_problems, open_ctm
 from unitdisc.kaldi.reading import CHANNELS, PIPE, channel_of, locate, parse_segment, stretch_of, unit_of
-from unitdisc.kaldi.tables import Row
+from unitdisc.kaldi.tables import Row, mark_problems
 from unitdisc.manifests import (
     LINES_AT_ONCE,
     checked,
@@ -79,6 +79,8 @@ def list_manifest(path: Path, allow_pipes: bool) -> ListedManifest:
     if not named:
         problems.append(error(str(path), None, "no utterances in it", "prepare the corpus again"))
     listed = ListedManifest(utterances, np.frombuffer(lines, np.int64), problems)
+    problems += mark_problems(path)
+    problems += name_problems(listed, str(path))
     problems += speaker_problems(listed, str(path))
     problems += mixture_problems(listed, str(path))
     return listed
@@ -119,6 +121,15 @@ def loose_entries(path: Path) -> Iterator[tuple[int, dict | None, list[str]]]:
                 yield number, None if utterance is None else fields_of(utterance), faults
         else:
             yield from ((number, entry, []) for (number, _), (_, entry) in zip(some, together))
+
+
+def name_problems(listed: ListedManifest, path: str) -> Iterator[Problem]:
+    """Ids that other programs may stumble over."""
+    doubtful = [place for place, (id, _, _) in enumerate(listed.utterances.identities()) if id_doubt(id)]
+    if doubtful:
+        first = doubtful[0]
+        what, cure = doubt_said(listed.utterances[first].id, len(doubtful))
+        yield warning(path, int(listed.lines[first]), what, cure)
 
 
 def mixture_problems(listed: ListedManifest, path: str) -> Iterator[Problem]:

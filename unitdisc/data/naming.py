@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.notes import Notes
-from unitdisc.data.preparing import add_speaker_options, hold_out
+from unitdisc.data.preparing import add_speaker_options, hold_out, shortened
 
 VARIANT = re.compile(r"\.(bin|nrm|raw|dew|gr[ae]y|colou?r)$", re.IGNORECASE)  # how a picture of a line was made
 
@@ -130,13 +130,13 @@ def writer_finder(rule: str, raw: Path) -> Callable[[Path], str | None]:
 
 
 def name_of(image: Path, raw: Path) -> str:
-    """The path below the folder as an id: "ann/page 1/3.png" is "ann-page_1-3"."""
+    """The path below the folder as an id: "ann/page 1/3.png" is "ann-page_1-3"; the same path has always the same."""
     return id_of(below(image, raw).with_suffix("").as_posix())
 
 
 def id_of(key: str) -> str:
-    """A name as an id: "train/ann 1" is "train-ann_1"."""
-    return "-".join("_".join(part.split()) for part in key.split("/"))
+    """A name as an id: "train/ann 1" is "train-ann_1". One too long for names of files is shortened, which is said."""
+    return shortened("-".join("_".join(part.split()) for part in key.split("/")), key)
 
 
 def below(image: Path, raw: Path) -> Path:

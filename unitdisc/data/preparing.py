@@ -1,7 +1,6 @@
 """What the scripts of data_prep/ share: bad recordings reported and left out, speakers held out, manifests written."""
 
 import argparse
-import csv
 import math
 import re
 import sys
@@ -16,11 +15,23 @@ from typing import TypeVar
 
 import numpy as np
 
-from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.corpus import CorpusError, Interval, Utterance, short_name
 from unitdisc.data.audio import audio_info
 from unitdisc.data.image import image_info
 from unitdisc.data.notes import Notes
 from unitdisc.manifests import write_manifest
+from unitdisc.text import (
+    Line,
+    Row,
+    escape_output,
+    mark_warning,
+    name_fault,
+    names_in,
+    printable,
+    read_csv,
+    read_lines,
+    read_tsv,
+)
 
 Source = TypeVar("Source")
 Made = TypeVar("Made")
@@ -35,6 +46,7 @@ TIMES = ("utt", "start", "end")  # columns of a table of labels
 
 def run(main: Callable[[], None]) -> None:
     """Runs a script; what is wrong with a corpus is said in a line and not in a traceback."""
+    escape_output()
     try:
         main()
     except CorpusError as error:
@@ -208,17 +220,35 @@ def summary(listed: list[Utterance]) -> str:
     return f"{len(listed)} utterances, {minutes:.1f} minutes, {speakers} speakers"
 
 
+def shortened(name: str, where: Path | str) -> str:
+    """A name that a script makes, as an id: what is too long ends in a hash, which is said."""
+    short = short_name(name)
+    if short != name:
+        what = f"its name is too long for an id, so it is called {printable(short)}"
+        print(f"{printable(where)}: {what}", file=sys.stderr)
+    return short
+
+
+def refuse_path(path: Path) -> None:
+    """Raises CorpusError if a manifest cannot name a file."""
+    if fault := name_fault(str(path.absolute())):
+        raise CorpusError(f"{printable(path)}: its name is {fault}; rename the file, or the folder it is in")
+
+
 def recording(path: Path, name: str | None = None, **known) -> Utterance:
     """A whole recording as an utterance, its length and rate read from its header; named like the file by default."""
+    refuse_path(path)
     info = audio_info(path)
-    return Utterance(**{"id": name or path.stem, "path": str(path), "speaker": None, **info._asdict(), **known})
+    own = {"id": name or shortened(path.stem, path), "path": str(path), "speaker": None}
+    return Utterance(**{**own, **info._asdict(), **known})
 
 
 def line_image(path: Path, name: str | None = None, **known) -> Utterance:
     """A whole image of a line as an utterance, its size read from its header; named like the file by default."""
+    refuse_path(path)
     info = image_info(path)
     size = {"ticks": info.width, "height": info.height}
-    return Utterance(**{"id": name or path.stem, "path": str(path), "speaker": None, **size, **known})
+    return Utterance(**{"id": name or shortened(path.stem, path), "path": str(path), "speaker": None, **size, **known})
 
 
 def with_tier(
@@ -256,19 +286,17 @@ def with_tier(
 def read_table(path: Path, columns: Iterable[str]) -> Iterator[dict[str, str]]:
     """The rows of a table with tabs between columns, names of columns in the first line and no quotes.
 
-    Raises CorpusError for a missing file or column, and for a line with too few columns.
+    Raises CorpusError for a missing file or column, and for a line with too few columns, or too many.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the folder that holds it") from error
-    rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    if missing := sorted(set(columns) - set(rows.fieldnames or ())):
-        raise CorpusError(f"{path}:1: has no columns {missing}; its first line must name them, with tabs between")
-    for number, row in enumerate(rows, start=2):
-        if None in row.values():
-            raise CorpusError(f"{path}:{number}: has too few columns; there must be {len(rows.fieldnames)}")
-        yield row
+    return (row.cells for row in table_rows(path, columns))
+
+
+def table_rows(path: Path, columns: Iterable[str]) -> Iterator[Row]:
+    """The same with their lines; of comma-separated values where the name ends in .csv."""
+    if warning := mark_warning(path):
+        print(warning, file=sys.stderr)
+    read = read_csv if path.suffix.lower() == ".csv" else read_tsv
+    return read(path, columns, CorpusError, "give the folder that holds it")
 
 
 def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
@@ -338,8 +366,8 @@ def read_tiers(raw: Path, known: Set[str], notes: Notes) -> dict[str, tuple[Path
 
 def tier_of_table(path: Path) -> str | None:
     """The column of labels: the one the table is called after, `phone` in phones.tsv, or else the only one left."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        columns = file.readline().rstrip("\n").split("\t")
+    first = next(read_lines(path, CorpusError, wide=True, loose=True), Line(1, ""))
+    columns = names_in(first.text.split("\t"))
     own = path.stem.removesuffix("s")
     others = [column for column in columns if column not in TIMES]
     if own in ("phone", "word") or (own in others and {*TIMES} <= {*columns}):
@@ -350,7 +378,7 @@ def tier_of_table(path: Path) -> str | None:
 def read_tier(path: Path, tier: str) -> Tier:
     """The labels of a table of them."""
     found: Tier = {}
-    for number, row in enumerate(read_table(path, (*TIMES, tier)), start=2):
+    for number, row in table_rows(path, (*TIMES, tier)):
         try:
             found.setdefault(row["utt"], []).append((float(row["start"]), float(row["end"]), row[tier]))
         except ValueError as error:

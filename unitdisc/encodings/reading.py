@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from unitdisc.encodings.unit_lists import finished_lists, what_is_missing
+from unitdisc.text import read_json, read_lines
 
 MOST = 1e15  # ticks: all whole numbers below are floating-point numbers too
 MAGIC = b"\x93NUMPY"  # every .npy file begins so
@@ -136,7 +137,7 @@ def read_settings(folder: Path) -> dict | None:
     if not path.exists():
         return None
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(read_json(path))
     except (ValueError, TypeError, OSError, RecursionError) as error:
         raise EncodingsError(f"{path}: damaged ({error}); {AGAIN}") from error
 
@@ -168,14 +169,13 @@ def read_codes(path: Path) -> dict[str, array | None]:
 
 def entries_in(path: Path) -> Iterator[tuple[int, Any]]:
     """What the lines of units.jsonl say, and their numbers. Raises EncodingsError naming one that is not JSON."""
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    entry = json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    raise damaged(path, number) from error
-                yield number, entry
+    for number, line in read_lines(path, EncodingsError, AGAIN, loose=True):
+        if line.strip():
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise damaged(path, number) from error
+            yield number, entry
 
 
 def damaged(path: Path, line: int) -> EncodingsError:

@@ -59,10 +59,10 @@ def mark_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.of")
 
 
-def divided(path: Path) -> str | None:
+def divided(path: Path) -> bytes | None:
     """The checksum of what a shard took its share of; None if its list does not say."""
     with suppress(FileNotFoundError):
-        return mark_of(path).read_text("utf-8")
+        return mark_of(path).read_bytes()
     return None
 
 

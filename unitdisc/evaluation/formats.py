@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unitdisc import text
 from unitdisc.encodings import EncodingsError, load_array
 
 FORMATS = (".npy", ".pt", ".txt")
@@ -94,10 +95,7 @@ def read_text(path: Path, times: str) -> Read:
 
 def read_rows(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
     """The numbers [T, C] of a text file, the line of each row, from 1, and how many lines there are."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise EncodingsError(f"{path}: cannot be read as text ({error}); write one frame per line") from error
+    lines = read_lines(path)
     numbers = np.array([number for number, line in enumerate(lines, start=1) if line.strip()])
     if not len(numbers):
         raise EncodingsError(f"{path}: is empty; write one frame per line")
@@ -180,10 +178,7 @@ UNIT_FILES = {".km": read_km, ".jsonl": read_units}
 
 
 def read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise EncodingsError(f"{path}: cannot be read as text ({error}); write it again") from error
+    return [line for _, line in text.read_lines(path, EncodingsError)]
 
 
 def add_codes(codes: dict[str, list[int]], name: str, values: list[int], place: str) -> None:

@@ -12,9 +12,10 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from unitdisc.corpus import Problem, is_id, is_pipe
+from unitdisc.corpus import CorpusError, Problem, doubt_said, id_doubt, id_fault, is_id, is_pipe
 from unitdisc.kaldi.reading import BOTH, NO_PIPE, PIPE, SEGMENT, parse_segment, unit_of
-from unitdisc.kaldi.tables import Row, parse_row
+from unitdisc.kaldi.tables import Row, mark_problems, parse_row
+from unitdisc.text import SAVE, Lookalikes, byte_lines, decoded, loosely_decoded
 
 POSITIVE = r"(?=[\d.]*[1-9])\d*\.?\d*(?:e[-+]?\d+)?"
 WARP = r"0\.5\d*[1-9]\d*|0\.[6-9]\d*|1(?:\.[0-4]\d*)?"
@@ -90,11 +91,15 @@ def check_tables(folder: Path, allow_pipes: bool = False) -> tuple[Tables, list[
     for name in FORMS:
         if (folder / name).is_file():
             rows[name] = []
-            with (folder / name).open("rb") as file:
-                for number, line in enumerate(file, start=1):
-                    row = parse_row(number, line.decode("utf-8", errors="replace"))
+            problems += mark_problems(folder / name)
+            try:
+                for number, line in byte_lines(folder / name, CorpusError):
+                    row = parse_row(number, loosely_decoded(line))
                     problems += line_problems(folder / name, line, row)
                     rows[name] += [row] if row.key else []
+            except CorpusError as fault:
+                what, cure = str(fault).removeprefix(f"{folder / name}: ").rsplit("; ", 1)
+                problems.append(error(str(folder / name), None, what, cure))
     tables = Tables(folder, rows)
     for check in (presence, names, order, coverage, speakers, segments):
         problems += check(tables)
@@ -107,9 +112,9 @@ def line_problems(path: Path, line: bytes, row: Row) -> Iterator[Problem]:
     """What is wrong with a line by itself."""
     found, form = partial(error, str(path), row.line), FORMS[path.name]
     try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError as fault:
-        yield found(f"is not UTF-8 ({fault.reason})", "convert the file to UTF-8")
+        text = decoded(line)
+    except ValueError as fault:
+        yield found(f"is {fault}", SAVE)
         return
     if not text.endswith("\n"):
         yield found("the last line has no end", "add a newline")
@@ -136,8 +141,12 @@ def presence(tables: Tables) -> Iterator[Problem]:
 
 def names(tables: Tables) -> Iterator[Problem]:
     for row in tables[tables.utterances]:
-        if not is_id(row.key):
-            yield error(tables.file(tables.utterances), row.line, f"{row.key!r} cannot name a file", "use no slashes")
+        if fault := id_fault(row.key):
+            yield error(tables.file(tables.utterances), row.line, f"{row.key!r} cannot name a file", f"use {fault}")
+    doubtful = [row for row in tables[tables.utterances] if is_id(row.key) and id_doubt(row.key)]
+    if doubtful:
+        row = doubtful[0]
+        yield warning(tables.file(tables.utterances), row.line, *doubt_said(row.key, len(doubtful)))
 
 
 def order(tables: Tables) -> Iterator[Problem]:
@@ -168,11 +177,12 @@ def coverage(tables: Tables) -> Iterator[Problem]:
         lines = tables.lines(name)
         if name == source or source not in tables:
             continue
+        there, asked = Lookalikes(lines), Lookalikes(wanted)
         for id in sorted(wanted.keys() - lines.keys()):
-            what = f"lacks the {about} {id!r} of {source}:{wanted[id]}"
+            what = f"lacks the {about} {id!r} of {source}:{wanted[id]}{there.hint(id)}"
             yield error(tables.file(name), None, what, f"add it, or remove it from {source}")
         for id in sorted(lines.keys() - wanted.keys()):
-            what = f"{source} has no {about} {id!r}"
+            what = f"{source} has no {about} {id!r}{asked.hint(id)}"
             yield error(tables.file(name), lines[id], what, f"remove the line, or add {id!r} to {source}")
 
 

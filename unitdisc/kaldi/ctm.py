@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Interval, Problem, Utterance
-from unitdisc.kaldi.tables import Row, parse_row, read_map
+from unitdisc.kaldi.tables import Row, mark_problems, parse_row, read_map
+from unitdisc.text import SAVE, Lookalikes, byte_lines, decoded
 
 ROUNDING = 0.02  # seconds an interval may overlap the one before or the end: a frame or two, counted differently
 NO_LABEL = "<eps>"  # how an empty label is written
@@ -147,7 +148,7 @@ def ctm_problems(ctm: Ctm, stretches: Mapping[str, Stretch]) -> Iterator[Problem
         yield from overlong(ctm, stretches)
     if unknown := sorted(ctm.timed.keys() - ids):
         line = min(ctm.timed[unknown[0]], key=lambda timed: timed.line).line
-        what = f"there is no {about} {unknown[0]!r} ({len(unknown)} such ids)"
+        what = f"there is no {about} {unknown[0]!r}{Lookalikes(ids).hint(unknown[0])} ({len(unknown)} such ids)"
         severity = "error" if len(unknown) == len(ctm.timed) else "warning"
         yield Problem(severity, str(ctm.path), line, what, f"begin lines with an {about}, or remove them")
 
@@ -187,17 +188,17 @@ def open_ctm(path: Path) -> Ctm:
     for key, value in read_map(path.parent / "reco2file_and_channel").items():
         file, _, name = value.rpartition(" ")
         channels[file.strip(), plain_channel(name)] = key
-    timed, problems = defaultdict(list), []
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                row = parse_row(number, line.decode("utf-8"))
-                if row.key and not row.key.startswith(";;"):
-                    key, interval = parse_timed(row, channels)
-                    timed[key].append(interval)
-            except ValueError as error:
-                cure = "write UTTERANCE CHANNEL START DURATION LABEL, in seconds (images: in columns)"
-                problems.append(Problem("error", str(path), number, str(error), cure))
+    timed, problems = defaultdict(list), mark_problems(path)
+    for number, line in byte_lines(path, CorpusError):
+        cure = SAVE
+        try:
+            row = parse_row(number, decoded(line))
+            cure = "write UTTERANCE CHANNEL START DURATION LABEL, in seconds (images: in columns)"
+            if row.key and not row.key.startswith(";;"):
+                key, interval = parse_timed(row, channels)
+                timed[key].append(interval)
+        except ValueError as error:
+            problems.append(Problem("error", str(path), number, str(error), cure))
     return Ctm(path, {key: sorted(lines) for key, lines in timed.items()}, problems)
 
 

@@ -8,13 +8,15 @@ from typing import NamedTuple
 
 from joblib import Parallel, delayed
 
-from unitdisc.corpus import CorpusError, Problem, Utterance, is_id, is_pipe
+from unitdisc.corpus import CorpusError, Problem, Utterance, id_fault, is_pipe
 from unitdisc.data.audio import AudioInfo, info_of
+from unitdisc.data.decoding import open_audio
 from unitdisc.data.image import ImageError, ImageInfo, image_info
-from unitdisc.data.sources import ARCHIVE, AudioError, open_audio
+from unitdisc.data.sources import ARCHIVE, AudioError
 from unitdisc.kaldi.ctm import Stretch, channel_called, read_ctm, to_ticks
 from unitdisc.kaldi.tables import Row, read_map, read_table
 from unitdisc.manifests import read_manifest
+from unitdisc.text import Lookalikes
 
 OVERSHOOT = 0.5  # seconds a segment may end after its recording and still be cut to it, as in extract-segments
 PIPE = "is a pipe, which runs a command on this computer; if you trust its author, allow pipes (--allow-pipes)"
@@ -91,14 +93,15 @@ def read_kaldi(folder: str | Path, allow_pipes: bool = False) -> list[Utterance]
     stretches = read_stretches(folder, recordings)
     speakers, genders, texts = (read_map(folder / name) for name in ("utt2spk", "spk2gender", "text"))
     if speakers and (unknown := sorted(stretches.keys() - speakers.keys())):
-        raise CorpusError(f"{folder / 'utt2spk'}: lacks {unknown[0]} ({len(unknown)} in all); add a line for each")
+        what = f"lacks {unknown[0]}{Lookalikes(speakers).hint(unknown[0])} ({len(unknown)} in all)"
+        raise CorpusError(f"{folder / 'utt2spk'}: {what}; add a line for each")
     if unknown := sorted(set(genders.values()) - {"f", "m"}):
         raise CorpusError(f"{folder / 'spk2gender'}: {unknown[0]!r} is not a gender; write f or m")
     tiers = {file.stem: read_ctm(file, stretches) for file in sorted(folder.glob("*.ctm"))}
     utterances = []
     for id, stretch in sorted(stretches.items()):
-        if not is_id(id):
-            raise CorpusError(f"{folder}: the utterance {id!r} cannot name a file; use no slashes in ids")
+        if fault := id_fault(id):
+            raise CorpusError(f"{folder}: the utterance {id!r} cannot name a file; use {fault} in ids")
         utterance = stretch.utterance(
             id,
             recordings[stretch.recording].path,
@@ -188,7 +191,7 @@ def read_stretches(folder: Path, recordings: Mapping[str, Source]) -> dict[str, 
         except ValueError as error:
             raise CorpusError(f"{path}:{row.line}: {error}; {SEGMENT}") from error
         except KeyError:
-            what = f"{scp_of(folder).name} has no recording {recording!r}"
+            what = f"{scp_of(folder).name} has no recording {recording!r}{Lookalikes(recordings).hint(recording)}"
             raise CorpusError(f"{path}:{row.line}: {what}; add it, or remove this line") from None
     return stretches
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from unitdisc.corpus import CorpusError
+from unitdisc.corpus import CorpusError, Problem
+from unitdisc.text import SAVE, marked_lines, read_lines
 
 BLANK = " \t\r\n"
 
@@ -22,16 +23,18 @@ def read_rows(path: Path) -> Iterator[Row]:
 
     Raises CorpusError if the file is missing or not UTF-8.
     """
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                row = parse_row(number, line.decode("utf-8"))
-                if row.key and not row.key.startswith(";;"):
-                    yield row
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}:{number}: not UTF-8 ({error.reason}); convert the file to UTF-8") from error
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}); a Kaldi directory needs it") from error
+    for number, line in read_lines(path, CorpusError, "a Kaldi directory needs it"):
+        row = parse_row(number, line)
+        if row.key and not row.key.startswith(";;"):
+            yield row
+
+
+def mark_problems(path: Path) -> list[Problem]:
+    """A warning, if any line of a table begins with a byte order mark, which is not taken for a part of its id."""
+    if lines := marked_lines(path):
+        what = "saved with a byte order mark; stripped here, but others take it for a part of the text"
+        return [Problem("warning", str(path), lines[0], what, f"{SAVE} without one")]
+    return []
 
 
 def parse_row(number: int, line: str) -> Row:

@@ -14,6 +14,7 @@ import numpy as np
 from unitdisc.encodings import load_array
 from unitdisc.files import write_json, written_aside
 from unitdisc.kmeans.frames import LARGEST
+from unitdisc.text import read_json
 
 
 class CodebookError(ValueError):
@@ -75,7 +76,7 @@ def read_card(path: Path) -> dict:
     if not path.exists():
         return {}
     try:
-        card = dict(json.loads(path.read_text(encoding="utf-8")))
+        card = dict(read_json(path))
         if not isinstance(card.get("frames_of", {}), dict):
             raise ValueError("frames_of is no table")
     except (ValueError, TypeError, OSError, RecursionError) as error:

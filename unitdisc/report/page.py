@@ -21,6 +21,7 @@ from unitdisc.report.resyntheses import Made, resyntheses
 from unitdisc.report.scores import POINTS, UNLEARNED, curves
 from unitdisc.report.units import units
 from unitdisc.report.wording import words_of
+from unitdisc.text import read_text
 
 HOME = Path(__file__).parent
 CAPTION = 22  # pixels above a version of a line, for what it is
@@ -100,7 +101,7 @@ def hue(code: int | str) -> int:
 
 def sources() -> dict[str, Markup]:
     """The style and the script of the page, and the hash by which a browser knows the one script it may run."""
-    style, script = ((HOME / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    style, script = (read_text(HOME / name) for name in ("page.css", "page.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return {"style": Markup(style), "script": Markup(script), "script_hash": f"sha256-{digest}"}
 

@@ -12,6 +12,7 @@ from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.report.scores import POINTS, UNLEARNED, abx_rows, baseline, measure, tier_of, training_seconds
 from unitdisc.report.wording import Words, words_of
+from unitdisc.text import byte_lines, read_json
 
 
 class ReportError(ValueError):
@@ -35,7 +36,7 @@ def read_experiment(folder: Path) -> dict:
     if not path.exists():
         return {}
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(read_json(path))
     except (ValueError, TypeError) as error:
         raise ReportError(f"{path}: damaged ({error}); restore it or train again") from error
 
@@ -43,7 +44,7 @@ def read_experiment(folder: Path) -> dict:
 def read_log(path: Path) -> list[dict]:
     """The entries of log.jsonl that can be read: a killed run leaves half a line."""
     entries = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
+    for _, line in byte_lines(path) if path.exists() else ():
         try:
             entry = json.loads(line)
         except ValueError:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from unitdisc.experiment import Experiment, load, weights_checksum
+from unitdisc.text import byte_lines
 
 
 def inspect(folder: Path) -> dict:
@@ -36,7 +37,7 @@ def inspect(folder: Path) -> dict:
 def last_lines(path: Path) -> dict:
     """The newest line of each split of log.jsonl; what a kill tore is left out."""
     newest = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
+    for _, line in byte_lines(path) if path.exists() else ():
         try:
             entry = json.loads(line)
             newest[entry["split"]] = entry

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from unitdisc import console
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import LONGEST_NAME, CorpusError, Utterance, short_name
 from unitdisc.data.audio import write_audio
 from unitdisc.data.image import write_image
 from unitdisc.data.loading import whole_utterances
@@ -159,7 +159,9 @@ def part_given(share: float, leftwards: bool) -> str:
 
 
 def file_name(utterance: Utterance, voice: str, part: str) -> str:
-    return f"{utterance.id}--{voice.replace('/', '_')}{part}.{'png' if utterance.is_image else 'wav'}"
+    beginning, ending = f"{utterance.id}--", f"{part}.{'png' if utterance.is_image else 'wav'}"
+    room = LONGEST_NAME - len(f"{beginning}{ending}".encode())
+    return beginning + short_name(voice.replace("/", "_"), room) + ending
 
 
 def write(path: Path, signals: Signals, utterance: Utterance, target: np.ndarray) -> Path:

@@ -1,6 +1,5 @@
 """unitdisc shards: a corpus packed into tars, and the manifest of what is in them."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import inf
@@ -17,6 +16,7 @@ from unitdisc.files import write_json, write_text
 from unitdisc.kaldi import read_corpus
 from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.sharding import WHOLE, Shard
+from unitdisc.text import read_json, read_lines
 from unitdisc.verbs.folders import folder_for_results
 
 SETTINGS = "shards.json"
@@ -91,7 +91,7 @@ def claim(folder: Path, settings: dict) -> None:
     path, taken = folder / SETTINGS, (folder / "shards").exists()  # in this order: others may be starting, too
     if path.exists():
         try:
-            found = dict(json.loads(path.read_text(encoding="utf-8")))
+            found = dict(read_json(path))
         except (ValueError, TypeError) as error:
             raise CorpusError(f"{path}: damaged ({error}); remove the folder and pack again") from error
         if different := sorted(key for key in found.keys() | settings.keys() if found.get(key) != settings.get(key)):
@@ -163,7 +163,7 @@ def finish(folder: Path, manifest: Path, number: int) -> Path:
         line
         for shard in range(number)
         if left_out_of(folder, shard).exists()
-        for line in left_out_of(folder, shard).read_text(encoding="utf-8").splitlines()
+        for _, line in read_lines(left_out_of(folder, shard))
     ]
     if not utterances:
         raise CorpusError(f"{folder}: nothing could be packed, the first problem: {problems[0]}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.evaluation import silences_of
+from unitdisc.text import read_lines
 
 COLUMNS = ("file", "onset", "offset", "phone", "prev-phone", "next-phone", "speaker")  # of a ZeroSpeech item file
 NANOSECONDS = 1e9
@@ -209,15 +210,7 @@ def read_items(
 
 def item_lines(path: Path) -> list[str]:
     """The lines of an item file. Raises CorpusError if it is none, or has no heading."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the path of an item file") from error
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}: not text in UTF-8 (see byte {error.start + 1}); save it as UTF-8") from error
-    if "\0" in text:
-        raise CorpusError(f"{path}: not text, for it has null bytes; give the path of an item file, saved as UTF-8")
-    lines = text.splitlines()
+    lines = [line for _, line in read_lines(path, CorpusError, "give the path of an item file")]
     if not lines:
         raise CorpusError(f"{path}: is empty; the first line must be {' '.join(COLUMNS)}, and each other line an item")
     if len(words := lines[0].split()) > 2 and all(number_in(word) >= 0 for word in words[1:3]):

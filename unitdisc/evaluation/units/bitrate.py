@@ -23,6 +23,7 @@ from unitdisc.corpus import Utterance
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation import UnscorableError, labelled
 from unitdisc.evaluation.units.codes import CodedUtterance, runs
+from unitdisc.text import read_fields
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def submission_bitrate(folder: Path, durations: Path) -> SubmissionBitrate:
 def read_durations(path: Path) -> dict[str, float]:
     """File name -> seconds. Raises EncodingsError naming the line that is wrong."""
     durations = {}
-    for number, fields in numbered_rows(path):
+    for number, fields in read_fields(path, EncodingsError):
         place = f"{path}:{number}"
         try:
             name, seconds = fields[0], float(fields[1])
@@ -174,7 +175,7 @@ def read_durations(path: Path) -> dict[str, float]:
 def read_symbols(path: Path) -> list[tuple[float, ...]]:
     """One symbol per line that is not blank. Raises EncodingsError naming the line that is wrong."""
     symbols = []
-    for number, fields in numbered_rows(path):
+    for number, fields in read_fields(path, EncodingsError):
         try:
             symbols.append(tuple(map(float, fields)))
         except ValueError:
@@ -187,17 +188,6 @@ def read_symbols(path: Path) -> list[tuple[float, ...]]:
                 "every row must have as many"
             )
     return symbols
-
-
-def numbered_rows(path: Path) -> Iterable[tuple[int, list[str]]]:
-    """The fields of every line that is not blank, numbered from 1."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise EncodingsError(f"{path}: cannot be read ({error.strerror}); give the path of a text file") from error
-    except UnicodeDecodeError as error:
-        raise EncodingsError(f"{path}: not text in UTF-8 ({error.reason}); give a text file") from error
-    return ((number, fields) for number, line in enumerate(text.split("\n"), 1) if (fields := line.split()))
 
 
 def entropy_in_bits(counts: Sequence[int]) -> float:

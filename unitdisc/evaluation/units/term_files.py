@@ -13,7 +13,6 @@ Classes are, as the ZeroSpeech challenges of 2015, 2017 and 2020 ask for them,
 with an empty line after every class, the last one too: it shows that the file is whole.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError
+from unitdisc.text import read_lines
 
 SILENCE = "SIL"
 
@@ -63,7 +63,7 @@ def without_silence(aligned: Aligned) -> Aligned:
 def read_alignment(path: Path) -> dict[str, Aligned]:
     """File -> its symbols, sorted by time. Raises CorpusError naming the line that is wrong."""
     found: dict[str, list[tuple[float, float, str, int]]] = {}
-    for number, line in numbered_lines(path):
+    for number, line in read_lines(path, CorpusError):
         fields = line.split()
         if len(fields) == 4:
             file, start, end = stretch(fields[:3], f"{path}:{number}")
@@ -94,7 +94,7 @@ def read_classes(path: Path, gold: Gold | None = None) -> dict[str, list[Fragmen
     classes: dict[str, list[Fragment]] = {}
     begun: dict[str, int] = {}
     current = None
-    for number, line in numbered_lines(path):
+    for number, line in read_lines(path, CorpusError):
         place, fields = f"{path}:{number}", line.split()
         if not fields:
             current = None
@@ -142,14 +142,3 @@ def stretch(fields: list[str], place: str) -> Fragment:
     if not (isfinite(start) and isfinite(end) and 0 <= start < end):
         raise CorpusError(f"{place}: from {fields[1]} to {fields[2]} s is no stretch of time; the end must be later")
     return Fragment(fields[0], start, end)
-
-
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a text file, numbered from 1."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}); give the path of a text file") from error
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}: not text in UTF-8 ({error.reason}); save it as UTF-8") from error
-    return enumerate(text.removesuffix("\n").split("\n") if text else [], start=1)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from unitdisc.corpus import CorpusError
+from unitdisc.text import read_text
 
 KEY = re.compile(r"""(?P<key>[\w .()-]+?|"[^"\\]*"|'[^']*')\s*:(?:\s+(?P<value>.*))?$""")
 INTEGER = re.compile(r"[-+]?\d+$")
@@ -36,10 +37,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     Raises CorpusError naming the line that is not understood.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"{path}: cannot be read as text ({error}); write it as UTF-8") from error
+    text = read_text(path, CorpusError)
     if text.lstrip().startswith("{"):  # JSON is YAML
         try:
             return json.loads(text)
@@ -49,7 +47,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def numbered(text: str) -> tuple[range, list[str]]:
-    lines = text.splitlines()
+    lines = text.split("\n")
     return range(1, len(lines) + 1), lines
 
 
