@@ -44,6 +44,17 @@ def draw_page(path: Path, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
     (image if size == (WIDTH, HEIGHT) else image.resize(size)).save(path)
 
 
+def draw_other_page(path: Path, seed: int, size: tuple[int, int] = (WIDTH, HEIGHT), **how) -> None:
+    """Strokes of other heights and places, as the seed has them; `how` it is written is for Pillow."""
+    rng = np.random.default_rng(seed)
+    grey = np.full((HEIGHT, WIDTH), PAPER)
+    for base in (70, 150, 230):
+        for left in rng.choice(np.arange(44, 356, 4), 50, replace=False):
+            grey[base - rng.integers(6, 24) : base, left : left + 3] = INK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((grey * 255).round().astype(np.uint8)).resize(size).save(path, **how)
+
+
 def alto(lines: Iterable[Written] = LINES, image: str = "p.png", size=(WIDTH, HEIGHT), **options: str) -> str:
     namespace, unit = options.get("namespace", ALTO), options.get("unit", "pixel")
     declared = f' xmlns="{namespace}"' if namespace else ""

@@ -5,12 +5,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from manuscripts import HEIGHT, INK, LINES, PAGE, PAPER, WIDTH, Written, alto, corners, draw_page, page_xml, with_line
+from manuscripts import (
+    HEIGHT,
+    INK,
+    LINES,
+    PAGE,
+    PAPER,
+    WIDTH,
+    Written,
+    alto,
+    corners,
+    draw_other_page,
+    draw_page,
+    page_xml,
+    with_line,
+)
 from PIL import Image
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.image import ImageInfo, read_image, read_line
-from unitdisc.data.pages import Line, LineError, Part, crop, find_image, read_page, scaled_to
+from unitdisc.data.pages import Line, LineError, Part, Pictures, crop, find_image, read_page, scaled_to
 from unitdisc.manifests import read_manifest
 
 SCRIPT = Path(__file__).parent.parent / "data_prep" / "pages.py"
@@ -141,6 +155,100 @@ def test_nothing_outside_of_the_folder_is_read(page_file, tmp_path, write, image
         find_image(read_page(path), tmp_path / "raw")
 
 
+METS = """<mets:mets xmlns:mets="http://www.loc.gov/METS/" xmlns:x="http://www.w3.org/1999/xlink"><mets:fileSec>
+<mets:fileGrp USE="IMG"><mets:file ID="i1" MIMETYPE="image/png"><mets:FLocat x:href="IMG/one.png"/></mets:file>
+<mets:file ID="i2" MIMETYPE="image/png"><mets:FLocat x:href="https://library/iiif/scan%202.png"/></mets:file></mets:fileGrp>
+<mets:fileGrp USE="CUT"><mets:file ID="c1" MIMETYPE="image/png"><mets:FLocat x:href="CUT/one.png"/></mets:file>
+</mets:fileGrp><mets:fileGrp USE="GT"><mets:file ID="p1" MIMETYPE="application/vnd.prima.page+xml">
+<mets:FLocat x:href="GT/one_page.xml"/></mets:file><mets:file ID="p2" MIMETYPE="application/vnd.prima.page+xml">
+<mets:FLocat x:href="GT/two_page.xml"/></mets:file></mets:fileGrp></mets:fileSec><mets:structMap TYPE="PHYSICAL">
+<mets:div TYPE="physSequence"><mets:div TYPE="page"><mets:fptr FILEID="c1"/><mets:fptr FILEID="i1"/>
+<mets:fptr FILEID="p1"/></mets:div><mets:div TYPE="page"><mets:fptr FILEID="i2"/><mets:fptr FILEID="p2"/></mets:div></mets:div></mets:structMap>
+</mets:mets>"""
+
+
+def test_workspaces_of_ocr_d_count_from_the_mets_file(page_file, tmp_path):
+    """With the path from there, as it should be; or with the names of METS alone, where files were moved."""
+    raw = tmp_path / "raw"
+    for place in ("work", "work/data"):
+        for image, of in (
+            ("OCR-D-IMG/page1.png", "OCR-D-IMG/page1.png"),
+            ("lost.png", "IMG/one.png"),
+            ("", "IMG/one.png"),
+        ):
+            path = page_file(page_xml(image=image), f"{place}/GT/one_page.xml")
+            (raw / place / "mets.xml").write_text(METS)
+            draw_page(raw / place / of)
+            draw_page(raw / place / "CUT/one.png", (200, 150))  # made of it, and of another size
+            draw_page(raw / "one.png")
+            assert find_image(read_page(path), raw) == raw / place / of
+            (raw / place / of).unlink()
+        path = page_file(page_xml(image="lost.png"), f"{place}/GT/two_page.xml")
+        draw_page(raw / place / "IMG" / "scan 2.png")
+        assert find_image(read_page(path), raw) == raw / place / "IMG" / "scan 2.png"
+        (raw / place / "IMG" / "scan 2.png").unlink()
+        with pytest.raises(CorpusError, match=r"its image 'lost.png' is not below .*raw; copy"):
+            find_image(read_page(path), raw)
+    (raw / "work/mets.xml").write_text("<mets")
+    path = page_file(page_xml(image="lost.png"), "work/GT/two_page.xml")
+    with pytest.raises(CorpusError, match=r"work/mets.xml: is no XML, or cut off"):
+        find_image(read_page(path), raw)
+
+
+def test_names_that_differ_in_capitals_suffix_or_quoting_are_found(page_file, tmp_path):
+    raw = tmp_path / "raw"
+    for image, place in [
+        ("38R.JPG", "38r.jpg"),
+        ("38r.jpg", "38R.TIF"),
+        ("scan%201.png", "scan 1.png"),
+        ("img\\scan 1.png", "img/scan 1.png"),
+        ("f.157r.jpg", "f.157r.PNG"),
+        ("", "p.q.Png"),
+    ]:
+        path = page_file(alto(image=image), "p.q.xml")
+        draw_page(raw / Path(place).with_suffix(".png"))
+        (raw / Path(place).with_suffix(".png")).rename(raw / place)
+        assert find_image(read_page(path), raw) == raw / place, image
+        (raw / place).unlink()
+
+
+def test_no_link_leads_out_of_the_folder(page_file, tmp_path, capsys):
+    """Neither one to the image, nor one to its folder, nor links to links; but the folder may be a link itself."""
+    disk = tmp_path / "disk"
+    draw_page(disk / "secret.png")
+    page_file(alto(image="p.png"))
+    (tmp_path / "raw/img").symlink_to(disk)
+    (tmp_path / "raw/again.png").symlink_to(disk / "secret.png")
+    (tmp_path / "raw/p.png").symlink_to("again.png")
+    linked = r"is a link that leads out of .*raw, to .*disk/secret.png; copy the image there, or give .* --images"
+    for image in ("p.png", "again.png", "img/secret.png", "img/../img/secret.png"):
+        path = page_file(alto(image=image))
+        with pytest.raises(CorpusError, match=linked):
+            find_image(read_page(path), tmp_path / "raw")
+        assert find_image(read_page(path), tmp_path / "raw", disk).samefile(disk / "secret.png")
+    with pytest.raises(CorpusError, match="nothing in it can be used"):
+        prepare(tmp_path / "raw", tmp_path / "out")
+    said = capsys.readouterr().err
+    assert "leads out of" in said
+    assert (
+        f"links to folders, not followed; copy these there, or give them by themselves: 1 ({tmp_path}/raw/img)" in said
+    )
+    prepare(tmp_path / "raw", tmp_path / "out", "--images", disk)
+    assert len(corpus(tmp_path / "out")) == 3
+    (tmp_path / "link").symlink_to(tmp_path / "raw")
+    (tmp_path / "raw/p.png").unlink()
+    draw_page(tmp_path / "raw/real/x.png")
+    (tmp_path / "raw/p.png").symlink_to("real/x.png")  # within the folder
+    page_file(alto(image="p.png"))
+    prepare(tmp_path / "link", tmp_path / "out2")
+    assert len(corpus(tmp_path / "out2")) == 3
+    (disk / "other.xml").write_text(alto(image="p.png"))
+    (tmp_path / "raw/other.xml").symlink_to(disk / "other.xml")
+    capsys.readouterr()
+    prepare(tmp_path / "raw", tmp_path / "out3")
+    assert "raw/other.xml: is a link that leads out of" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("unit,size", [("pixel", (800, 600)), ("pixel", (200, 150)), ("mm10", (1234, 925.5))])
 def test_pages_of_other_sizes_are_scaled(page_file, unit, size):
     factor = size[0] / WIDTH
@@ -155,6 +263,38 @@ def test_pages_of_other_sizes_are_scaled(page_file, unit, size):
     np.testing.assert_allclose(page.lines[0].outline, [[40, 40], [360, 40], [360, 80], [40, 80]])
     np.testing.assert_allclose(page.lines[0].baseline, [[40, 70], [360, 70]])
     assert len(page.problems) == (unit == "pixel")
+
+
+def in_unit(factor: float) -> list[Written]:
+    """LINES, in a unit of which `factor` are a pixel."""
+    boxes = [[round(value * factor, 2) for value in line.box] for line in LINES]
+    return [Written(line.id, corners(*box), box, text=line.text) for line, box in zip(LINES, boxes)]
+
+
+@pytest.mark.parametrize(
+    "unit,dots", [("mm10", 300), ("mm10", 150), ("mm10", 600), ("inch1200", 300), ("inch1200", 400)]
+)
+def test_pages_in_other_units_that_are_as_large_as_their_image_in_pixels(page_file, tmp_path, capsys, unit, dots):
+    """The lines are where the ink is: in pixels, or in the unit if the image says how many pixels are an inch."""
+    factor = {"mm10": 254, "inch1200": 1200}[unit] / dots
+    what = f"says that it measures in {unit}, but is as large as its image in pixels"
+    draw_other_page(tmp_path / "raw/p.png", 0, dpi=(dots, dots))
+    expected = 1 - read_image(tmp_path / "raw/p.png")[40:80, 40:360].T
+    for lines, how in (
+        (in_unit(1), "all of it is taken to be in pixels"),
+        (in_unit(factor), f"its lines are taken to be in {unit}, of an image of {dots} dots per inch"),
+    ):
+        page_file(alto(lines, unit=unit))
+        prepare(tmp_path / "raw", tmp_path / "out")
+        found = read_line(corpus(tmp_path / "out")["p-l1"])
+        assert abs(found.shape[0] - 320) <= 1 and abs(found.shape[1] - 40) <= 1
+        assert np.abs(found[:300, :38] - expected[:300, :38]).mean() < 0.1
+        assert capsys.readouterr().err == f"repaired: {tmp_path}/raw/p.xml: {what}; {how}\n"
+    draw_other_page(tmp_path / "raw/p.png", 0)
+    with pytest.raises(CorpusError, match="nothing in it can be used"):
+        prepare(tmp_path / "raw", tmp_path / "out")
+    cure = f"and its lines are not where they would be in pixels; give WIDTH and HEIGHT in {unit}, too"
+    assert f"left out: {tmp_path}/raw/p.xml: {what}, {cure}" in capsys.readouterr().err
 
 
 def test_pages_that_are_cut_or_turned_are_refused(page_file, write):
@@ -358,6 +498,74 @@ def test_pages_become_a_corpus(page_file, tmp_path, write, capsys):
     prepare(raw, out, "--no-text", "--test-writers", "b", "--writer-from", "name:^(.)")
     assert {line.text for line in corpus(out, "test").values()} == {None}
     assert {line.speaker for line in corpus(out, "train").values()} == {"a"}
+
+
+def test_an_image_is_one_page_however_many_files_are_about_it(page_file, tmp_path, capsys):
+    raw = tmp_path / "raw"
+    draw_other_page(raw / "ms/38r.png", 0)
+    draw_other_page(raw / "ms/39r.png", 1)
+    (raw / "ms/link.png").symlink_to("38r.png")
+    bare = [Written(line.id, line.points, text=None) for line in LINES]
+    page_file(alto(image="38r.png"), "ms/38r.xml")
+    page_file(alto(image="38r.png"), "ms/38r.chocomufin.xml")
+    page_file(page_xml(image="ms/link.png"), "a.xml")
+    page_file(page_xml(bare, image="39r.png"), "ms/39r.xml")
+    page_file(alto(image="39r.png"), "ms/alto/39r.xml")
+    page_file(page_xml(image="39r.png"), "ms/page/39r.xml")
+    prepare(raw, tmp_path / "out")
+    assert sorted(corpus(tmp_path / "out")) == [f"ms-38r-l{n}" for n in (1, 2, 3)] + [
+        f"ms-page-39r-l{n}" for n in (1, 2, 3)
+    ]
+    cure = "choose with --pages which files are meant"
+    assert sorted(capsys.readouterr().err.splitlines()) == [
+        f"left out: {raw}/a.xml: is about the image {raw}/ms/link.png, as {raw}/ms/38r.xml is; {cure}",
+        f"left out: {raw}/ms/38r.chocomufin.xml: is about the image {raw}/ms/38r.png, as {raw}/ms/38r.xml is; {cure}",
+        f"left out: {raw}/ms/39r.xml: is about the image {raw}/ms/39r.png, as {raw}/ms/page/39r.xml is; {cure}",
+        f"left out: {raw}/ms/alto/39r.xml: is about the image {raw}/ms/39r.png, as {raw}/ms/page/39r.xml is; {cure}",
+    ]
+    prepare(raw, tmp_path / "chosen", "--pages", "*.chocomufin.xml")
+    assert list(corpus(tmp_path / "chosen")) == [f"ms-38r_chocomufin-l{n}".replace("_", ".") for n in (1, 2, 3)]
+    with pytest.raises(CorpusError, match=r"--pages \*.txt fits none of 6 page files, such as .*a.xml; correct it"):
+        prepare(raw, tmp_path / "none", "--pages", "*.txt")
+    with pytest.raises(CorpusError, match=r"a.xml: is about the image .*link.png, as .*38r.xml is; choose"):
+        prepare(raw, tmp_path / "strict", "--strict")
+
+
+def test_lines_of_a_page_are_on_one_side(page_file, tmp_path):
+    """Whatever the seed, and under whatever name, format and size its picture comes."""
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    for seed in range(4):
+        draw_other_page(raw / f"{seed}.png", seed)
+        page_file(page_xml(image=f"{seed}.png"), f"{seed}.xml")
+    draw_other_page(raw / "x/a.jpg", 0, quality=40)
+    draw_other_page(raw / "x/b.tif", 1)
+    draw_other_page(raw / "x/c.png", 2, (200, 150))
+    for name in ("a.jpg", "b.tif", "c.png"):
+        page_file(page_xml(image=name), f"x/{name[0]}.xml")
+    drawn = set()
+    for seed in range(6):
+        prepare(raw, out, "--test-share", "0.3", "--seed", seed)
+        sides = {split: {id.rpartition("-")[0] for id in corpus(out, split)} for split in ("train", "test")}
+        assert not sides["train"] & sides["test"]
+        assert len(sides["train"] | sides["test"]) == 7
+        for same in ({"0", "x-a"}, {"1", "x-b"}, {"2", "x-c"}):
+            assert same <= sides["train"] or same <= sides["test"]
+        assert 1 <= len(sides["test"]) <= 3
+        drawn.add(frozenset(sides["test"]))
+    assert len(drawn) > 1
+    with pytest.raises(CorpusError, match=r"of 3 lines of 1 page, which are not parted: both sides need at least one"):
+        prepare(raw, out, "--pages", "0.xml", "--test-share", "0.3")
+
+
+def test_pictures_that_show_the_same_are_known(tmp_path):
+    pictures = Pictures()
+    for seed in range(20):
+        path = tmp_path / f"{seed}.png"
+        draw_other_page(path, seed)
+        assert pictures.earlier(path, read_image(path)) is None
+    shade = np.linspace(0.5, 1, WIDTH)
+    assert pictures.earlier(tmp_path / "x", read_image(tmp_path / "17.png") * shade) == tmp_path / "17.png"
+    assert pictures.earlier(tmp_path / "y", np.full((HEIGHT, WIDTH), 0.5)) is None
 
 
 def test_ids_that_cannot_name_files_are_changed(page_file, tmp_path):

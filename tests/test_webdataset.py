@@ -15,6 +15,7 @@ from tiny import listed, make_corpus, make_lines
 
 from unitdisc.corpus import CorpusError
 from unitdisc.data.audio import read_audio
+from unitdisc.manifests import write_manifest
 from unitdisc.verbs.shards import PackingOptions, shards
 
 SCRIPT = Path(__file__).parent.parent / "data_prep" / "webdataset.py"
@@ -106,6 +107,169 @@ def test_shar_of_lhotse_is_read(tmp_path):
     prepare(tmp_path / "raw", tmp_path / "out")
     found = [(u.id, u.text, u.speaker, u.ticks) for u in listed(tmp_path / "out" / "all.jsonl")]
     assert found == [("a-0.5", "text 5", "ann", 8000), ("a-0.7", "text 7", "ann", 9)]
+
+
+def write_shar(folder: Path, *cuts: dict, ticks: int = 48_000) -> None:
+    """Recordings of three seconds, and what the cuts beside them say."""
+    write_tar(folder / "recording.000000.tar", {f"{cut['id']}.flac": sound(ticks) for cut in cuts})
+    with gzip.open(folder / "cuts.000000.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps({"start": 0.0, "duration": 3.0, **cut}) + "\n" for cut in cuts)
+
+
+def supervision(id: str, start: float, duration: float, speaker: str, text: str, **more) -> dict:
+    return {"id": id, "start": start, "duration": duration, "speaker": speaker, "text": text, **more}
+
+
+def test_every_supervision_is_an_utterance_of_its_own(tmp_path, capsys):
+    aligned = {
+        "word": [["how", 1.2, 0.3, None], ["now", 1.5, 0.25, 0.9]],
+        "phoneme": [{"symbol": "h", "start": 9, "duration": 1}],
+    }
+    said = [
+        supervision("a", 0, 1, "ann", "good morning", gender="F"),
+        supervision("b", 1, 1, "bob", "how now", gender="unknown", alignment=aligned),
+        supervision("c", 1.75, 1.5, "ann", "fine"),
+        supervision("d", 3.5, 1, "eve", "outside"),
+    ]
+    one = [supervision("e", 0.5, 2, "eve", "alone")]
+    write_shar(
+        tmp_path / "raw",
+        {"id": "conv-1", "supervisions": said},
+        {"id": "conv-2", "supervisions": one},
+        {"id": "conv-3"},
+    )
+    prepare(tmp_path / "raw", tmp_path / "out")
+    found = {u.id: u for u in listed(tmp_path / "out" / "all.jsonl")}
+    assert {id: (u.start, u.ticks, u.speaker, u.text, u.gender) for id, u in found.items()} == {
+        "a": (0, 16_000, "ann", "good morning", "f"),
+        "b": (16_000, 16_000, "bob", "how now", None),
+        "c": (28_000, 20_000, "ann", "fine", None),
+        "conv-2": (8000, 32_000, "eve", "alone", None),
+        "conv-3": (0, 48_000, None, None, None),
+    }
+    assert found["b"].alignment == {"word": [(3200, 8000, "how"), (8000, 12_000, "now")]}
+    whole, _ = soundfile.read(io.BytesIO(sound(48_000)), dtype="float32")
+    np.testing.assert_array_equal(read_audio(found["b"]), whole[16_000:32_000])
+    assert capsys.readouterr().err.splitlines() == [
+        "the gender 'unknown' is neither that of women nor of men, and is left out: 1 (b)",
+        "supervisions whose alignment 'phoneme' does not fit them, left out: 1 (b)",
+        "supervisions beyond their cut, cut to it: 1 (c)",
+        "supervisions beyond their cut, left out: 1 (d)",
+        "supervisions that overlap the one before, so that both are heard: 1 (c)",
+        "cuts without supervisions, of which nobody knows who speaks: 1 (conv-3)",
+    ]
+    prepare(tmp_path / "raw", tmp_path / "out", "--test-speakers", "bob")
+    assert [u.id for u in listed(tmp_path / "out" / "test.jsonl")] == ["b"]
+
+
+def test_supervisions_that_share_an_id_are_called_after_their_cuts(tmp_path):
+    """As where a long recording is cut into windows, and a supervision is in two of them."""
+    same = [supervision("a/1", 0, 1, "ann", "x"), supervision("b", 1, 1, "bob", "y")]
+    write_shar(tmp_path / "raw", {"id": "w-1", "supervisions": same}, {"id": "w-2", "supervisions": same[:1] * 2})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    found = [(u.id, u.speaker) for u in listed(tmp_path / "out" / "all.jsonl")]
+    assert found == [("b", "bob"), ("w-1-1", "ann"), ("w-2-1", "ann"), ("w-2-2", "ann")]
+
+
+def test_a_cut_may_be_a_part_of_what_is_in_the_tar(tmp_path, capsys):
+    said = [supervision("a", 0, 1, "ann", "x"), supervision("b", 1, 1, "bob", "y")]
+    part = {"id": "c", "start": 0.5, "duration": 2.0, "supervisions": said}
+    write_shar(tmp_path / "raw", part, {"id": "d", "start": 7.0, "duration": 3.5, "supervisions": said[:1]})
+    write_tar(tmp_path / "raw" / "target_recording.000000.tar", {"c.flac": sound()})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    found = [(u.id, u.start, u.ticks) for u in listed(tmp_path / "out" / "all.jsonl")]
+    assert found == [("a", 8000, 16_000), ("b", 24_000, 16_000), ("d", 0, 16_000)]
+    said = capsys.readouterr().err
+    assert "recordings that are shorter than their cut: 1 (d)" in said
+    assert "tars of other fields of the cuts than `recording`, left out: 1 (target_recording.000000.tar)" in said
+
+
+@pytest.mark.parametrize(
+    "line", ["{", '{"id": "a", "supervisions": [{"start": "x"}]}', '{"id": "a", "duration": "y"}', "[]"]
+)
+def test_cuts_that_are_none_are_named(tmp_path, capsys, line):
+    write_tar(tmp_path / "raw/recording.000000.tar", {"a.flac": sound()})
+    (tmp_path / "raw/cuts.000000.jsonl").write_text(line)
+    write_tar(tmp_path / "raw/x.tar", {"b.flac": sound()})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    assert "cuts.000000.jsonl: no cuts of lhotse (" in capsys.readouterr().err
+
+
+DOTS = {  # names in a tar, the texts that are found, and the samples that are left out
+    "dots, digits and blanks": (
+        "talk 1.0 intro.flac, talk 1.0 intro.txt, talk 1.0 intro.json, talk 1.5 outro.flac, talk 1.5 outro.json",
+        {"talk_1.0_intro": "talk 1.0 intro.txt", "talk_1.5_outro": "talk 1.5 outro.json"},
+    ),
+    "one of them alone": ("talk 1.0 intro.json, talk 1.0 intro.flac", {"talk_1.0_intro": "talk 1.0 intro.json"}),
+    "apart in the tar": (
+        "v1.2/b.1.flac, v1.2/b.2.flac, v1.2/b.2.txt, v1.2/b.1.txt",
+        {"v1.2-b.1": "v1.2/b.1.txt", "v1.2-b.2": "v1.2/b.2.txt"},
+    ),
+    "numbers without texts": ("utt.1.flac, utt.2.flac", {"utt.1": None, "utt.2": None}),
+    "speaker and sentence": (
+        "ann.x.flac, ann.x.txt, ann.y.flac, ann.y.en.txt",
+        {"ann.x": "ann.x.txt", "ann.y": "ann.y.en.txt"},
+    ),
+    "and what all sentences share": (
+        "ann.x.flac, ann.x.txt, ann.y.flac, ann.json",
+        {"ann.x": "ann.x.txt", "ann.y": "ann.json"},
+    ),
+    "a name that begins another": (
+        "a.1.flac, a.1.txt, a.1.2.flac, a.1.2.txt",
+        {"a.1": "a.1.txt", "a.1.2": "a.1.2.txt"},
+    ),
+    "kinds, as is usual": ("a.audio.flac, a.json, b.audio.flac, b.text.txt", {"a": "a.json", "b": "b.text.txt"}),
+    "all files in a row": ("a.flac, b.flac, a.txt, b.json", {"a": "a.txt", "b": "b.json"}),
+}
+
+
+@pytest.mark.parametrize("case", DOTS)
+def test_names_with_dots_keep_their_samples_texts_and_speakers(tmp_path, capsys, case):
+    names, expected = DOTS[case]
+    kinds = {
+        "flac": lambda name: sound(),
+        "txt": lambda name: name,
+        "json": lambda name: {"text": name, "speaker": f"speaker of {name}"},
+    }
+    write_tar(tmp_path / "raw/x.tar", {name: kinds[name.rpartition(".")[2]](name) for name in names.split(", ")})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    found = {u.id: u for u in listed(tmp_path / "out" / "all.jsonl")}
+    assert {id: u.text for id, u in found.items()} == expected
+    for id, text in expected.items():
+        if text and text.endswith(".json"):
+            assert found[id].speaker == f"speaker of {text}"
+    assert capsys.readouterr().err == ""
+
+
+def test_samples_that_may_be_one_or_several_are_said(tmp_path, capsys):
+    files = {
+        "a.clean.wav": sound(kind="WAV"),
+        "a.noisy.wav": sound(kind="WAV"),
+        "a.json": {"text": "x"},
+        "b.flac": sound(),
+    }
+    write_tar(tmp_path / "raw/x.tar", files | {"list.txt": "x", "README": "y", "c.m4a": "z"})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    assert [u.id for u in listed(tmp_path / "out" / "all.jsonl")] == ["b"]
+    said = capsys.readouterr().err
+    cure = "say with --extension which is meant, such as clean.wav, or wav if each is of a sample of its own"
+    assert f"x.tar: a has the recordings or images ['clean.wav', 'noisy.wav']; {cure}" in said
+    files = "files without a recording or an image of their name, left out: 3 (list.txt, README, c.m4a)"
+    assert files in said.splitlines()
+    for extension, expected in (("wav", {"a.clean": "x", "a.noisy": "x"}), ("Noisy.wav", {"a": "x"})):
+        prepare(tmp_path / "raw", tmp_path / "out", "--extension", extension)
+        assert {u.id: u.text for u in listed(tmp_path / "out" / "all.jsonl")} == expected
+
+
+def test_ids_with_dots_survive_packing(tmp_path):
+    corpus = listed(make_corpus(tmp_path / "corpus", 3))
+    names = ["talk 1.0".replace(" ", "_"), "talk_1.5", "..x.flac"]
+    write_manifest(tmp_path / "c.jsonl", [replace(u, id=name, text=name) for u, name in zip(corpus, names)])
+    packed = listed(shards(tmp_path / "c.jsonl", tmp_path / "packed", PackingOptions()))
+    prepare(tmp_path / "packed", tmp_path / "out")
+    assert [(u.id, u.text) for u in listed(tmp_path / "out" / "all.jsonl")] == [(name, name) for name in sorted(names)]
+    with tarfile.open(Path(packed[0].path.rpartition(":")[0])) as tar:
+        assert all(member.name.count(".") == 1 for member in tar)  # so that WebDataset cuts them where they end
 
 
 def test_what_is_bad_is_said_and_left_out(tmp_path, capsys):

@@ -229,7 +229,8 @@ def parted(key: str, group: list[Member], media: Container[str], extension: str 
         owners = [max((s for s in stems if is_under(member.name, s)), key=len, default=None) for member in group]
         shared = [member for member, owner in zip(group, owners) if owner is None]
         own = {stem: [member for member, owner in zip(group, owners) if owner == stem] for stem in stems}
-        separate = not shared and (len(group) > len(stems) or not all(is_kind(stem[len(key) + 1 :]) for stem in stems))
+        kinds = all(is_kind(stem[len(key) + 1 :]) for stem in stems)
+        separate = len(group) - len(shared) > len(stems) or not (kinds or shared)
         if extension or separate:
             yield from (sample_of(stem, [*own[stem], *shared]) for stem in stems)
         else:

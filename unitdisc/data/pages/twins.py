@@ -6,8 +6,8 @@ import numpy as np
 
 from unitdisc.data.image import read_image, resized
 
-SIDE = 64  # pixels that are compared with all pictures
-LARGE = 512  # pixels that are compared where those are alike
+SIDE = 64  # pixels of a side that are compared with all pictures
+LARGE = 512  # pixels of a side that are compared where those are alike
 ALIKE = 0.9  # correlation of what is on a picture, its shades aside
 SHADES = 8  # of the side: what is lighter or darker over so much is shade
 
@@ -23,15 +23,20 @@ class Pictures:
         """The first file that shows what this one shows, if any does. grey: [rows, columns]."""
         count, own = len(self.paths), features(grey, SIDE)
         alike = np.flatnonzero(self.seen[:count] @ own > ALIKE)
-        large = features(grey, LARGE) if len(alike) else None
         for index in alike.tolist():
-            if features(read_image(self.paths[index]), LARGE) @ large > ALIKE:
+            if show_the_same(read_image(self.paths[index]), grey):
                 return self.paths[index]
         if count == len(self.seen):
             self.seen = np.concatenate([self.seen, np.zeros_like(self.seen)])
         self.seen[count] = own
         self.paths.append(path)
         return None
+
+
+def show_the_same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two pictures do, as far as both are fine enough to tell."""
+    side = max(SIDE, min(LARGE, *one.shape, *other.shape) // SHADES * SHADES)
+    return bool(features(one, side) @ features(other, side) > ALIKE)
 
 
 def features(grey: np.ndarray, side: int) -> np.ndarray:

@@ -42,7 +42,7 @@ def in_pixels(page: Page, grey: np.ndarray, dots: float | None) -> Page:
         if not dots:
             cure = f"give WIDTH and HEIGHT in {page.unit}, too"
             raise CorpusError(f"{page.path}: {what}, and its lines are not where they would be in pixels; {cure}")
-        how = f"its lines are taken to be in {page.unit}, of an image of {dots:g} dots per inch"
+        how = f"its lines are taken to be in {page.unit}, of an image of {dots:.0f} dots per inch"
         page = replace(page, lines=[scaled(line, best) for line in page.lines])
     problem = Problem("warning", str(page.path), None, what, how)
     return replace(page, pixels=True, problems=[*page.problems, problem])
