@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "config": set(),
     "console": set(),
     "alarms": set(),
+    "bidi": set(),
     "corpus": set(),
     "manifests": {"corpus", "files"},
     "sharding": set(),
@@ -23,7 +24,7 @@ MAY_IMPORT = {
     "batch": {"distributed"},
     "kaldi": {"corpus", "data", "files", "manifests"},  # data.audio alone: how long a recording is
     "units": {"corpus", "encodings", "files"},
-    "data": {"batch", "corpus", "files", "kaldi", "manifests", "sharding"},
+    "data": {"batch", "bidi", "corpus", "files", "kaldi", "manifests", "sharding"},
     "encoders": {"batch", "distributed"},
     "bottlenecks": {"batch", "distributed"},
     "conditioning": {"distributed"},
@@ -56,8 +57,8 @@ MAY_IMPORT = {
     "encoding": {"corpus", "data", "encodings", "model", "sharding"},
     "kmeans": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "segmenting": {"bottlenecks", "corpus", "encodings", "evaluation", "kmeans", "units"},
-    "finding": {"corpus", "encodings", "evaluation", "kmeans"},
-    "evaluation": {"corpus", "encodings", "files", "sharding"},
+    "finding": {"bidi", "corpus", "encodings", "evaluation", "kmeans"},
+    "evaluation": {"bidi", "corpus", "encodings", "files", "sharding"},
     "aligning": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files"},
     "report": {"corpus", "data", "encodings", "evaluation", "files", "units"},
     "cli": {"console", "model", "sharding", "verbs"},
