@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "console": set(),
     "alarms": set(),
     "bidi": set(),
+    "locks": {"console", "files", "sharding"},
     "corpus": set(),
     "manifests": {"corpus", "files"},
     "sharding": set(),

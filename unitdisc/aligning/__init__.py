@@ -12,11 +12,11 @@ from unitdisc.aligning.worth import LEAST, Worth, worth_of
 from unitdisc.evaluation.texts import characters
 
 __all__ = [
+    "LEAST",
     "AlignOptions",
     "Aligner",
     "AlignerError",
     "Alphabet",
-    "LEAST",
     "Worth",
     "characters",
     "compare_tiers",

@@ -90,7 +90,9 @@ class Aligner:
             )
         spans = best_spans(self.scores(features, WHOLE), self.alphabet.codes(symbols))
         return Aligned(
-            intervals(spans, labels(utterance), self.centres(utterance, self.frames_of(len(features))), utterance.ticks),
+            intervals(
+                spans, labels(utterance), self.centres(utterance, self.frames_of(len(features))), utterance.ticks
+            ),
             float(spans.scores.mean()),
         )
 

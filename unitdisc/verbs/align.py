@@ -34,7 +34,7 @@ from unitdisc.kaldi import read_corpus
 from unitdisc.kaldi.ctm import ctm_lines
 from unitdisc.manifests import write_manifest
 from unitdisc.verbs.corpora import usable_utterances
-from unitdisc.verbs.folders import folder_for_results
+from unitdisc.verbs.folders import filling, folder_for_results
 
 ALIGNER = "aligner"  # folder of the model in that of the results
 STATE = "training.pt"  # of a training that goes on
@@ -50,6 +50,7 @@ class Wanted:
     model: Path | None = None  # an aligner that was trained before
 
 
+@filling(lambda given: [given["wanted"].folder])
 def align(
     corpora: Sequence[Path],
     wanted: Wanted,
@@ -104,7 +105,9 @@ def align(
 def why_worthless(name: str, judged: Worth) -> str:
     """What is wrong with an alignment that is written, but should not be used."""
     beside = f"in {100 * judged.forwards:.0f} % of comparisons (by chance: 50 %, {judged.utterances} utterances)"
-    what = f"{name}: its alignment is worthless: texts are more probable than their characters in another order {beside}"
+    what = (
+        f"{name}: its alignment is worthless: texts are more probable than their characters in another order {beside}"
+    )
     if judged.backwards > 0.5:
         return (
             f"{what}, and most are more probable from their end to their beginning; are they written down as they are "

@@ -126,7 +126,10 @@ def sequence_probe(task: SequenceTask, point: PointFrames, options: ProbeOptions
         split=split.value,
         too_short=sum(bool(least_frames(sequences[u]) > point.lengths()[u]) for u in chosen),
         examples=[
-            [point.utterances[u].id, *(spelled(task, point.utterances[u], labels) for labels in (sequences[u], written[u]))]
+            [
+                point.utterances[u].id,
+                *(spelled(task, point.utterances[u], labels) for labels in (sequences[u], written[u])),
+            ]
             for u in np.sort(scored)[:EXAMPLES]
         ],
         **noise,
