@@ -52,7 +52,7 @@ def test_marks_belong_to_the_character_before_and_white_space_is_one_blank():
 
 
 def test_capitals_are_kept_and_texts_have_margins():
-    assert spelled("Ab") == [SPACE, "A", "b", SPACE]
+    assert spelled(Utterance("u", "u.wav", None, 9, 9, text="Ab")) == [SPACE, "A", "b", SPACE]
     assert Alphabet.of([["b", "A"]]).symbols == (SPACE, "A", "b")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
 from unitdisc.files import write_text
 
 SLACK = 2  # frames by which the frames of an utterance may miss its end
@@ -62,17 +62,14 @@ def runs(codes: Iterable[int], centres: np.ndarray, ticks: int) -> list[Interval
 def read_units(encodings: Encodings, utterance: Utterance) -> Units:
     """The units of one utterance of a folder of encodings.
 
-    Raises EncodingsError if the folder has no such utterance, no codes (a continuous bottleneck), or frames that
+    Raises EncodingsError if the folder has no such utterance, no codes (which says why), or frames that
     do not span the utterance.
     """
     if utterance.id not in encodings:
         raise EncodingsError(f"{encodings.folder}: nothing of utterance {utterance.id}; encode the corpus again")
     codes = encodings.codes[utterance.id]
     if codes is None:
-        raise EncodingsError(
-            f"{encodings.folder}: {utterance.id} has no codes, for its bottleneck is continuous; "
-            "units come from a bottleneck with a codebook, such as vq, at the point `bottleneck`"
-        )
+        raise EncodingsError(f"{encodings.folder}: {utterance.id} has no codes, {why_no_codes(encodings.settings)}")
     centres = encodings.centres(utterance.id, len(codes))
     if len(centres) != len(codes) or not codes:
         raise EncodingsError(

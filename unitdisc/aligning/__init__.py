@@ -8,16 +8,20 @@ from unitdisc.aligning.aligner import Aligner, AlignerError, load, save
 from unitdisc.aligning.alphabet import Alphabet
 from unitdisc.aligning.checking import compare_tiers
 from unitdisc.aligning.training import AlignOptions, trained
+from unitdisc.aligning.worth import LEAST, Worth, worth_of
 from unitdisc.evaluation.texts import characters
 
 __all__ = [
+    "LEAST",
     "AlignOptions",
     "Aligner",
     "AlignerError",
     "Alphabet",
+    "Worth",
     "characters",
     "compare_tiers",
     "load",
     "save",
     "trained",
+    "worth_of",
 ]

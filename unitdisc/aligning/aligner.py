@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 from unitdisc import __version__
-from unitdisc.aligning.alphabet import Alphabet, spelled
+from unitdisc.aligning.alphabet import Alphabet, labels, spelled
 from unitdisc.aligning.losses import scaled
 from unitdisc.aligning.network import Writer
 from unitdisc.aligning.paths import best_spans, intervals, least_frames
@@ -80,7 +80,7 @@ class Aligner:
 
         Raises AlignerError if there is no text, or one too long for its frames.
         """
-        symbols = spelled(utterance.text)
+        symbols = spelled(utterance)
         if len(symbols) == 2:
             raise AlignerError(f"{utterance.id}: has no text to align; give it one, or leave it out")
         if not self.can_write(symbols, len(features)):
@@ -90,7 +90,9 @@ class Aligner:
             )
         spans = best_spans(self.scores(features, WHOLE), self.alphabet.codes(symbols))
         return Aligned(
-            intervals(spans, symbols, self.centres(utterance, self.frames_of(len(features))), utterance.ticks),
+            intervals(
+                spans, labels(utterance), self.centres(utterance, self.frames_of(len(features))), utterance.ticks
+            ),
             float(spans.scores.mean()),
         )
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from unitdisc.evaluation.texts import SPACE, characters
+from unitdisc.corpus import Utterance
+from unitdisc.evaluation.texts import SPACE, met, met_as_read
 
 BLANK = 0  # of CTC
 
@@ -31,6 +32,14 @@ class Alphabet:
         return [self.symbols[code - 1] for code in codes]
 
 
-def spelled(text: str | None) -> list[str]:
-    """What a network writes of a text: its characters between two blanks, as lines and recordings have margins."""
-    return [SPACE, *characters(text), SPACE]
+def spelled(utterance: Utterance) -> list[str]:
+    """What a network writes of a text: its characters between two blanks, as lines and recordings have margins.
+
+    In the order of time, or of columns from left to right, in which texts in Hebrew or Arabic are read backwards.
+    """
+    return [SPACE, *met(utterance), SPACE]
+
+
+def labels(utterance: Utterance) -> list[str]:
+    """What each symbol of `spelled` is in the text."""
+    return [SPACE, *met_as_read(utterance), SPACE]

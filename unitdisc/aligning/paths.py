@@ -33,15 +33,20 @@ def best_spans(scores: Tensor, codes: Sequence[int]) -> Spans:
 
     A code K stands for a symbol that is not known, of which every frame says as much as of the likeliest symbol.
     """
-    anything = scores.detach().clone()
-    anything[:, BLANK] = -torch.inf
-    emission = torch.cat([scores.detach(), anything.max(1, keepdim=True).values], dim=1)
+    emission = with_unknown(scores.detach())
     path, found = forced_align(emission[None].float(), torch.tensor([list(codes)], dtype=torch.int32), blank=BLANK)
     path, found = path[0].numpy(), found[0].numpy()
     first = np.flatnonzero((path != BLANK) & (np.append(BLANK, path[:-1]) != path))
     last = np.flatnonzero((path != BLANK) & (np.append(path[1:], BLANK) != path))
     means = np.array([found[start : end + 1].mean() for start, end in zip(first, last)])
     return Spans(first, last, means)
+
+
+def with_unknown(scores: Tensor) -> Tensor:
+    """Scores with those of a symbol that is not known, as good as the best one's in every frame: [T, K] -> [T, K+1]."""
+    anything = scores.clone()
+    anything[:, BLANK] = -torch.inf
+    return torch.cat([scores, anything.max(1, keepdim=True).values], dim=1)
 
 
 def intervals(spans: Spans, symbols: Sequence[str], centres: np.ndarray, ticks: int) -> list[Interval]:

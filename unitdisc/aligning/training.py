@@ -58,6 +58,7 @@ class Learned:
     aligner: Aligner
     error_rate: float | None  # of characters written of held-out utterances; None where none are held out
     too_long: list[str]  # utterances whose text has too many characters for their frames: not learned from
+    unseen: list[Utterance]  # that were held out
 
 
 def trained(
@@ -75,10 +76,10 @@ def trained(
     Raises AlignerError if there is no text to learn, or if the file is of another training.
     """
     utterances = sorted((u for u in utterances if (u.text or "").strip()), key=lambda utterance: utterance.id)
-    alphabet = Alphabet.of(spelled(utterance.text) for utterance in utterances)
+    alphabet = Alphabet.of(spelled(utterance) for utterance in utterances)
     torch.manual_seed(options.seed)
     aligner = Aligner.new(features, alphabet, asdict(options), options.recurrent)
-    fits = [aligner.can_write(spelled(u.text), features.frames_in(u)) for u in utterances]
+    fits = [aligner.can_write(spelled(u), features.frames_in(u)) for u in utterances]
     too_long = [u.id for u, fit in zip(utterances, fits) if not fit]
     usable = [u for u, fit in zip(utterances, fits) if fit]
     if not usable:
@@ -93,7 +94,7 @@ def trained(
     error = error_rate(aligner, unseen, read)
     if tell:
         tell(options.epochs - 1, 0, training.loss, error)
-    return Learned(aligner, error, too_long)
+    return Learned(aligner, error, too_long, list(unseen))
 
 
 def corpus_of(utterances: Sequence[Utterance]) -> str:
@@ -156,7 +157,7 @@ class Training:
             features = [read(utterance) for utterance in batch]
             lengths = torch.tensor([len(frames) for frames in features])
             log_probs, lengths = writer(stacked(features), lengths)
-            targets = [torch.tensor(self.aligner.alphabet.codes(spelled(utterance.text))) for utterance in batch]
+            targets = [torch.tensor(self.aligner.alphabet.codes(spelled(utterance))) for utterance in batch]
             loss = prior_ctc(log_probs, writer.prior, weight, targets, lengths)
             if not loss.isfinite():
                 whose = ", ".join(utterance.id for utterance in batch)
@@ -200,7 +201,7 @@ def error_rate(aligner: Aligner, utterances: Sequence[Utterance], read: Read) ->
     """
     edits = symbols = 0
     for utterance in utterances:
-        reference, written = spelled(utterance.text)[1:-1], without_margins(aligner.write(read(utterance)))
+        reference, written = spelled(utterance)[1:-1], without_margins(aligner.write(read(utterance)))
         edits += Levenshtein.distance(reference, written)
         symbols += len(reference)
     return edits / symbols if symbols else None

@@ -104,6 +104,20 @@ class Quantiser(OnHost):
         self.codebook.start(of_first(found.centroids), of_first(sizes))
 
 
+def codebook_waits(bottleneck: nn.Module) -> tuple[int, int] | None:
+    """Training steps so far, and after how many codes are given to frames; None once they are, or without a codebook.
+
+    Before, frames pass as they are: there are no units.
+    """
+    quantisers = [module for module in bottleneck.modules() if isinstance(module, Quantiser)]
+    left = [max(0, each.options.warmup_steps - int(each.steps)) for each in quantisers]
+    if not any(left):
+        return None
+    in_turn = any(getattr(module, "in_turn", False) for module in bottleneck.modules())
+    trained = max(int(each.steps) for each in quantisers)
+    return trained, trained + (sum(left) if in_turn else max(left))
+
+
 def next_kmeans(step: int, warmup_steps: int, reestimations: int) -> int | None:
     """The first step, from this one on, after which k-means places the codes; None if it never does again.
 

@@ -38,6 +38,8 @@ class ResidualVQ(VQ):
 class ResidualQuantiser(nn.Module):
     """Quantisers in a row, each for the residual of those before; called as one is."""
 
+    in_turn = True  # one warms up after the other
+
     def __init__(self, dim: int, stages: int, options: CodebookOptions):
         super().__init__()
         self.options = options

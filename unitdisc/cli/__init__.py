@@ -3,8 +3,11 @@
 COMMANDS says which file declares a command; options.py has the arguments and options that several share.
 """
 
+from typing import Annotated
+
 import typer
 
+from unitdisc import __version__
 from unitdisc.cli import corpora, evaluation, models, units
 from unitdisc.text import escape_output
 
@@ -32,12 +35,32 @@ COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
 )
 
 app = typer.Typer(
-    help="Discovers the units of a language nobody transcribed, from recordings or handwriting alone.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+
+
+def say_version(wanted: bool) -> None:
+    """Prints versions, and ends."""
+    if wanted:
+        import platform
+        from importlib.metadata import version
+
+        typer.echo(f"unitdisc {__version__} (Python {platform.python_version()}, torch {version('torch')})")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=say_version, is_eager=True, help="say which version this is, and end")
+    ] = False,
+) -> None:
+    """Discovers the units of a language nobody transcribed, from recordings or handwriting alone."""
+
+
 for command in COMMANDS:
     app.command()(command)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unitdisc.bidi import visual_order
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.data.image import write_image
 
@@ -39,15 +40,13 @@ class Line:
     ink: np.ndarray  # [columns, rows] in [0, 1], 1 being ink
     characters: list[Interval]  # exactly the columns a character was put into
     words: list[Interval]  # from the first character to the last; none where there are no words
-
-    @property
-    def text(self) -> str:
-        return " ".join(interval.label for interval in self.words or self.characters)
+    text: str  # in the order of reading; intervals are in that of columns
 
 
 def composed(glyphs: Sequence[Glyph], layout: Layout, rng: np.random.Generator) -> Line:
-    """Puts the characters of one hand beside one another, from left to right.
+    """Puts the characters of one hand, given in the order of reading, beside one another.
 
+    From left to right, but for labels that are letters of scripts that run leftwards.
     Raises CorpusError for no characters at all, and for one without ink or higher than the line.
     """
     if not glyphs:
@@ -58,25 +57,45 @@ def composed(glyphs: Sequence[Glyph], layout: Layout, rng: np.random.Generator) 
             what = f"has {len(ink)} columns of ink and {ink.shape[1]} rows"
             raise CorpusError(f"character {glyph.label!r} {what}; it needs ink, and {layout.height} rows at most")
     firsts = word_starts(len(glyphs), layout.word, rng)
-    position = start = between(layout.margin, rng)
-    characters, words = [], []
-    for number, (ink, glyph) in enumerate(zip(inks, glyphs, strict=True)):
-        if number:
-            position += between(layout.blank if number in firsts else layout.gap, rng)
-        if number in firsts:
-            start = position
-            words.append(Interval(start, start, ""))
-        characters.append(Interval(position, position + len(ink), glyph.label))
-        position += len(ink)
-        if words:
-            words[-1] = Interval(start, position, words[-1].label + glyph.label)
+    position = between(layout.margin, rng)
+    characters: dict[int, Interval] = {}  # by number, from left to right
+    blank, apart = False, firsts or set(range(len(glyphs)))  # in the text, where characters may be apart without words
+    for number in placed([glyph.label for glyph in glyphs], apart):
+        blank |= number is None and bool(firsts)
+        if number is None:
+            continue
+        if characters:
+            position += between(layout.blank if blank else layout.gap, rng)
+        characters[number] = Interval(position, position + len(inks[number]), glyphs[number].label)
+        position, blank = position + len(inks[number]), False
     line = np.zeros((position + between(layout.margin, rng), layout.height), np.float32)
-    for ink, (first, end, _) in zip(inks, characters, strict=True):
+    for number, (first, end, _) in characters.items():
+        ink = inks[number]
         slack = layout.height - ink.shape[1]
         top = slack // 2 + int(rng.integers(-layout.wobble, layout.wobble + 1))
         top = min(max(top, 0), slack)
         line[first:end, top : top + ink.shape[1]] = ink
-    return Line(line, characters, words)
+    numbers = range(len(glyphs))
+    words = [numbers[start:end] for start, end in zip(sorted(firsts), [*sorted(firsts)[1:], len(glyphs)])]
+    read = [[characters[number] for number in word] for word in words or [[each] for each in numbers]]
+    text = " ".join("".join(each.label for each in word) for word in read)
+    return Line(line, list(characters.values()), sorted(map(joined, read)) if words else [], text)
+
+
+def placed(labels: Sequence[str], firsts: set[int]) -> list[int | None]:
+    """The numbers of labels as they stand from left to right, and None where there is a blank between words."""
+    symbols: list[tuple[str, int | None]] = []
+    for number, label in enumerate(labels):
+        symbols += [(" ", None)] * (number > 0 and number in firsts)
+        symbols.append((label, number))
+    return [symbols[place][1] for place in visual_order([symbol for symbol, _ in symbols])]
+
+
+def joined(word: Sequence[Interval]) -> Interval:
+    """A word from its first column to its last, labelled as it is read."""
+    return Interval(
+        min(each.start for each in word), max(each.end for each in word), "".join(each.label for each in word)
+    )
 
 
 def word_starts(count: int, sizes: tuple[int, int] | None, rng: np.random.Generator) -> set[int]:

@@ -9,6 +9,7 @@ from unitdisc.encodings.reading import (
     is_regular,
     load_array,
     read_settings,
+    why_no_codes,
 )
 from unitdisc.encodings.writing import EncodingsWriter
 
@@ -22,4 +23,5 @@ __all__ = [
     "is_regular",
     "load_array",
     "read_settings",
+    "why_no_codes",
 ]

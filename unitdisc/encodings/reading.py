@@ -118,6 +118,26 @@ def is_regular(settings: dict) -> bool:
     return settings.get("stride") is not None and settings.get("offset") is not None
 
 
+def why_no_codes(settings: dict) -> str:
+    """Why encodings with such settings have no codes, and the cure."""
+    waits = settings.get("codebook_waits")
+    if isinstance(waits, dict) and {"trained", "begins"} <= waits.keys():
+        return (
+            f"for its codebook has not been started yet: the model was trained for {waits['trained']} steps, and codes "
+            f"are placed after {waits['begins']} (bottleneck.warmup_steps); train on, and encode again into an empty "
+            "folder"
+        )
+    if settings.get("num_codes") and settings.get("model"):
+        return (
+            "for its codebook had not been started when it was encoded; train on beyond bottleneck.warmup_steps, and "
+            "encode again into an empty folder"
+        )
+    return (
+        "for its bottleneck is continuous; units come from a bottleneck with a codebook, such as vq, at the point "
+        "`bottleneck`"
+    )
+
+
 def refuse_settings(path: Path, settings: dict) -> None:
     """Raises EncodingsError if stride, offset or rate is there, but cannot be one."""
     for name, unit in (("stride", "ticks"), ("offset", "ticks"), ("rate", "ticks per second")):

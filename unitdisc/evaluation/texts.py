@@ -2,6 +2,9 @@
 
 import unicodedata
 
+from unitdisc.bidi import visual, visual_order
+from unitdisc.corpus import Utterance
+
 SPACE = " "
 
 
@@ -17,3 +20,19 @@ def characters(text: str | None) -> list[str]:
         else:
             found.append(symbol)
     return found
+
+
+def met(utterance: Utterance) -> list[str]:
+    """The characters of the text of an utterance in the order in which time meets them.
+
+    That of speech is the order of reading; columns of a line image are met from left to right, in whatever script, and
+    brackets as they are drawn there.
+    """
+    read = characters(utterance.text)
+    return visual(read) if utterance.is_image else read
+
+
+def met_as_read(utterance: Utterance) -> list[str]:
+    """The same, but each character as the text has it: "(" where a line that runs leftwards has what looks like ")"."""
+    read = characters(utterance.text)
+    return [read[place] for place in visual_order(read)] if utterance.is_image else read

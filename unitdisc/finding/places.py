@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
+from unitdisc.bidi import reading_order
 from unitdisc.corpus import Interval, Utterance
 
 
@@ -31,11 +33,23 @@ def occurrences(utterances: Iterable[Utterance], tier: str, text: str) -> Iterat
     """
     words = text.split()
     for utterance in utterances:
-        intervals = utterance.alignment.get(tier, [])
+        intervals = as_read(utterance, utterance.alignment.get(tier, []))
         for first in range(len(intervals)):
             last = spelled(intervals, first, text, words)
             if last is not None:
-                yield utterance, Interval(intervals[first].start, intervals[last].end, text)
+                found = intervals[first : last + 1]
+                yield utterance, Interval(min(each.start for each in found), max(each.end for each in found), text)
+
+
+def as_read(utterance: Utterance, intervals: Sequence[Interval]) -> Sequence[Interval]:
+    """Intervals in the order of reading: on lines in Hebrew or Arabic not that of columns."""
+    if not utterance.is_image:
+        return intervals
+    return [intervals[place] for place in reading_order([each.label for each in intervals])]
+
+
+def touch(one: Interval, other: Interval) -> bool:
+    return one.end == other.start or other.end == one.start
 
 
 def spelled(intervals: Sequence[Interval], place: int, text: str, words: Sequence[str]) -> int | None:
@@ -47,7 +61,7 @@ def spelled(intervals: Sequence[Interval], place: int, text: str, words: Sequenc
         read = ""
         while len(read) < len(word):
             place += 1
-            if place == len(intervals) or (read and intervals[place].start != intervals[place - 1].end):
+            if place == len(intervals) or (read and not touch(intervals[place - 1], intervals[place])):
                 return None
             read += intervals[place].label
             if not word.startswith(read) or not intervals[place].label:
@@ -63,7 +77,8 @@ def label_under(utterance: Utterance, tier: str | None, start: int, end: int) ->
     intervals = utterance.alignment.get(tier, []) if tier else []
     inside = [each for each in intervals if start <= (each.start + each.end) / 2 < end]
     inside = inside or [each for each in intervals if each.start <= (start + end) / 2 < each.end]
-    gaps = [inside[i].end < inside[i + 1].start for i in range(len(inside) - 1)] + [False]
+    inside = as_read(utterance, inside)
+    gaps = [not touch(*pair) for pair in pairwise(inside)] + [False]
     blanks = [" " if gap or tier != "character" else "" for gap in gaps]
     return "".join(each.label + blank for each, blank in zip(inside, blanks)).strip()
 

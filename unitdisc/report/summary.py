@@ -176,6 +176,12 @@ def on_units(units: Encodings | None, words: Words) -> str:
     if units is None:
         return ""
     sequences = [codes for codes in units.codes.values() if codes]
+    if not sequences and "codebook_waits" in units.settings:
+        waits = units.settings["codebook_waits"]
+        return (
+            f"There are no units yet: the codebook starts after {waits['begins']} steps of training, and the model was "
+            f"trained for {waits['trained']}."
+        )
     if not sequences:
         return (
             "The bottleneck is continuous: it gives vectors, not units, so there are no units to list or to "

@@ -62,7 +62,9 @@ def units(
     if not utterances:
         return Units(f"{encodings.folder} holds none of the utterances")
     if any(encodings.codes[utterance.id] is None for utterance in utterances):
-        return Units("the bottleneck is continuous: it gives vectors, not units")
+        waits = encodings.settings.get("codebook_waits")
+        not_yet = "the codebook has not been started: the model was trained for too few steps"
+        return Units(not_yet if waits else "the bottleneck is continuous: it gives vectors, not units")
     tier = tier_of(scores, words)
     labelled = any(tier in utterance.alignment for utterance in utterances)
     found, rows = labels_in_units(utterances, encodings, tier), encodings.settings.get("height")

@@ -9,7 +9,18 @@ import numpy as np
 import typer
 
 from unitdisc import __version__, console
-from unitdisc.aligning import Aligner, AlignerError, AlignOptions, compare_tiers, load, save, trained
+from unitdisc.aligning import (
+    LEAST,
+    Aligner,
+    AlignerError,
+    AlignOptions,
+    Worth,
+    compare_tiers,
+    load,
+    save,
+    trained,
+    worth_of,
+)
 from unitdisc.aligning.checking import TierCheck
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.data.cache import DiskCache
@@ -23,7 +34,7 @@ from unitdisc.kaldi import read_corpus
 from unitdisc.kaldi.ctm import ctm_lines
 from unitdisc.manifests import write_manifest
 from unitdisc.verbs.corpora import usable_utterances
-from unitdisc.verbs.folders import folder_for_results
+from unitdisc.verbs.folders import filling, folder_for_results
 
 ALIGNER = "aligner"  # folder of the model in that of the results
 STATE = "training.pt"  # of a training that goes on
@@ -39,6 +50,7 @@ class Wanted:
     model: Path | None = None  # an aligner that was trained before
 
 
+@filling(lambda given: [given["wanted"].folder])
 def align(
     corpora: Sequence[Path],
     wanted: Wanted,
@@ -51,7 +63,7 @@ def align(
     """Trains on the first corpus (or takes `model`), aligns all, writes manifests, CTM and JSON lines; what was found.
 
     Raises ValueError for options that cannot be, CorpusError for corpora that cannot be used, AlignerError where
-    there is nothing to learn or to align.
+    there is nothing to learn or to align, and, after all is written, where an alignment is worthless.
     """
     folder = folder_for_results(wanted.folder)
     names = names_of(corpora, folder)
@@ -62,15 +74,22 @@ def align(
         refuse_tiers(path, utterances[name], wanted)
     signals = signals_of(features, cache, allow_pipes)
     result: dict = {"corpora": {}, "settings": {"tier": wanted.tier, "check": wanted.check, "model": str(wanted.model)}}
+    unseen, worthless = [], []
     if model is None:
-        model, result["training"] = learned(features, utterances[next(iter(names))], signals, options, folder)
+        first = utterances[next(iter(names))]
+        model, result["training"], unseen = learned(features, first, signals, options, folder)
     for name, path in names.items():
+        judged = worth_of(model, unseen if len(unseen) >= LEAST else utterances[name], Remembered(signals))
+        unseen = []
         aligned = aligned_corpus(model, utterances[name], signals, wanted.tier, name)
         write_manifest(folder / f"{name}.jsonl", [utterance for utterance, _ in aligned])
         write_timings(folder / name, aligned, wanted.tier)
         made = [utterance for utterance, score in aligned if score is not None]
         found = {"corpus": str(path), "checksum": corpus_checksum(utterances[name]), "aligned": len(made)}
         found["not_aligned"] = len(aligned) - len(made)
+        found["order"] = None if judged is None else asdict(judged)
+        if judged is not None and judged.is_worthless:
+            worthless.append(why_worthless(name, judged))
         if wanted.check:
             found["check"] = asdict(check := compare_tiers(made, wanted.tier, wanted.check))
             typer.echo("\n".join(lines(name, check, wanted)))
@@ -78,7 +97,23 @@ def align(
         typer.echo(folder / f"{name}.jsonl")
     result["aligner"] = model.options
     write_json(folder / "alignment.json", result | {"versions": {"unitdisc": __version__, "numpy": np.__version__}})
+    if worthless:
+        raise AlignerError(" ".join(worthless))
     return result
+
+
+def why_worthless(name: str, judged: Worth) -> str:
+    """What is wrong with an alignment that is written, but should not be used."""
+    beside = f"in {100 * judged.forwards:.0f} % of comparisons (by chance: 50 %, {judged.utterances} utterances)"
+    what = (
+        f"{name}: its alignment is worthless: texts are more probable than their characters in another order {beside}"
+    )
+    if judged.backwards > 0.5:
+        return (
+            f"{what}, and most are more probable from their end to their beginning; are they written down as they are "
+            "shown, not as they are read, or are the images mirrored?"
+        )
+    return f"{what}; are these the texts of these utterances? Learn from more of them, or for more --epochs."
 
 
 def names_of(corpora: Sequence[Path], folder: Path) -> dict[str, Path]:
@@ -147,8 +182,8 @@ def learned(
     signals: Signals,
     options: AlignOptions,
     folder: Path,
-) -> tuple[Aligner, dict]:
-    """A trained aligner, saved in the folder, and how well it writes."""
+) -> tuple[Aligner, dict, list[Utterance]]:
+    """A trained aligner, saved in the folder, how well it writes, and what it did not learn from."""
     console.say(f"learning to write the texts of {len(utterances)} utterances")
     state = folder / ALIGNER / STATE
     try:
@@ -165,7 +200,7 @@ def learned(
     state.unlink(missing_ok=True)
     if found.error_rate is not None:
         typer.echo(f"characters wrong in held-out texts: {100 * found.error_rate:.1f} %")
-    return found.aligner, {"held_out_error_rate": found.error_rate, "too_long": len(found.too_long)}
+    return found.aligner, {"held_out_error_rate": found.error_rate, "too_long": len(found.too_long)}, found.unseen
 
 
 class Told:

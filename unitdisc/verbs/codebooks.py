@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
+from unitdisc.bottlenecks.quantiser import codebook_waits
 from unitdisc.encodings import is_number
 from unitdisc.evaluation.foreign import AnyEncodings
-from unitdisc.experiment import WEIGHTS, weights_checksum
+from unitdisc.experiment import WEIGHTS, load, weights_checksum
 from unitdisc.kmeans import KMeansOptions, kmeans
 from unitdisc.kmeans.codebook import Codebook, CodebookError, codebook_of_model, read_codebook
 from unitdisc.kmeans.frames import StoredFrames
@@ -55,7 +56,18 @@ def chosen_codebook(codes: Codes) -> Codebook | None:
     except SafetensorError as error:
         raise CodebookError(f"{path}: damaged ({error}); train again, or give another --experiment") from error
     card = {"frames_of": {"model": weights_checksum(codes.experiment), "point": "projection"}}
-    return codebook_of_model(weights, card, str(codes.experiment))
+    found = codebook_of_model(weights, card, str(codes.experiment))
+    refuse_waiting(codes.experiment)
+    return found
+
+
+def refuse_waiting(experiment: Path) -> None:
+    """Raises CodebookError if the codes of an experiment are still those by lot that it began with."""
+    if waits := codebook_waits(load(experiment)[1].bottleneck):
+        raise CodebookError(
+            f"{experiment}: its codebook has not been started yet: it was trained for {waits[0]} steps, and codes are "
+            f"placed after {waits[1]} (bottleneck.warmup_steps); train on"
+        )
 
 
 def codebook_of(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
+from unitdisc.bottlenecks.quantiser import codebook_waits
 from unitdisc.corpus import CorpusError
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
@@ -24,9 +25,10 @@ from unitdisc.sharding import WHOLE, Shard
 from unitdisc.verbs.cluster import Cluster, done_on
 from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device
-from unitdisc.verbs.folders import folder_for_results
+from unitdisc.verbs.folders import filling, folder_for_results
 
 
+@filling(lambda given: [Path(given["folder"]) / point for point in given["points"]])
 def encode(
     experiment_folder: Path,
     corpus: Path,
@@ -96,6 +98,12 @@ def write_points(
     signals = signals.with_speakers_of(all_by_speakers_of(own, utterances))
     source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
     source |= {"num_codes": getattr(model.bottleneck, "num_codes", None)}
+    if waits := codebook_waits(model.bottleneck):
+        source["codebook_waits"] = dict(zip(("trained", "begins"), waits))
+        console.say(
+            f"{experiment_folder}: its codebook has not been started: it was trained for {waits[0]} steps, and codes "
+            f"are placed after {waits[1]}. There will be no units; train on."
+        )
     with console.progress("encoding", len(own)) as advance:
         return encode_utterances(model, signals, utterances, folder, points, source, advance, shard, refuse)
 
@@ -112,6 +120,7 @@ def features_of_kind(kind: str, rate: int, hop: int, height: int, normalise: str
     return Features(kind, rate, hop, normalise=normalise, resample=resample)
 
 
+@filling(lambda given: [Path(given["folder"])])
 def features(
     corpus: Path,
     folder: Path,

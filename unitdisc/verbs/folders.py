@@ -1,11 +1,42 @@
 """Where a command puts what it makes."""
 
+import inspect
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import wraps
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 from unitdisc.encodings import EncodingsError, read_settings
+from unitdisc.locks import locked
+from unitdisc.sharding import WHOLE
+
+P, R = ParamSpec("P"), TypeVar("R")
+
+
+def filling(places: Callable[[dict[str, Any]], Iterable[Path]]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Makes a command keep other runs out of the folders that it fills: raises LockedError if one is in there.
+
+    places: gives the folders by the arguments of the command; a `shard`, or `share`, among them has its own lock.
+    """
+
+    def decorated(command: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(command)
+
+        @wraps(command)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            given = signature.bind(*args, **kwargs)
+            given.apply_defaults()
+            shard = given.arguments.get("shard", given.arguments.get("share", WHOLE))
+            with ExitStack() as locks:
+                for place in places(given.arguments):
+                    locks.enter_context(locked(folder_for_results(place), shard))
+                return command(*args, **kwargs)
+
+        return run
+
+    return decorated
 
 
 def folder_for_results(path: Path) -> Path:

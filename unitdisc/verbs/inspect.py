@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from unitdisc.bottlenecks.quantiser import codebook_waits
 from unitdisc.experiment import Experiment, load, weights_checksum
 from unitdisc.text import byte_lines
 
@@ -31,6 +32,8 @@ def inspect(folder: Path) -> dict:
     }
     if hasattr(model.bottleneck, "num_codes"):
         summary["codes"] = model.bottleneck.num_codes
+    if waits := codebook_waits(model.bottleneck):
+        summary["codebook"] = f"not started: trained for {waits[0]} steps, codes are placed after {waits[1]}"
     return summary
 
 

@@ -13,6 +13,7 @@ from unitdisc.kmeans import KMeansOptions
 from unitdisc.kmeans import kmeans as find_codes
 from unitdisc.kmeans.codebook import write_codebook
 from unitdisc.kmeans.frames import StoredFrames
+from unitdisc.locks import locked_file
 from unitdisc.verbs.folders import file_for_results, refuse_among
 
 ANY_RATE = 50.0  # of frames, whose time does not matter
@@ -36,6 +37,14 @@ def kmeans(
         raise ValueError(f"--threads must be 1 or more, not {threads}")
     file_for_results(codebook, "CODEBOOK")
     refuse_among(codebook, encodings)
+    with locked_file(codebook):
+        make(encodings, codebook, options, memory, threads, times)
+
+
+def make(
+    encodings: Path, codebook: Path, options: KMeansOptions, memory: float, threads: int | None, times: str | None
+) -> None:
+    """As `kmeans`, where no other run makes this codebook."""
     opened = open_encodings(encodings, frame_rate=None if times == "column" else ANY_RATE, times=times)
     frames = StoredFrames(opened, opened.codes, options.spherical)
     unfinished = codebook.with_name(codebook.name + ".part")

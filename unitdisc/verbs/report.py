@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from unitdisc import console
 from unitdisc.data.columns import Columns
@@ -16,8 +17,23 @@ from unitdisc.report import made_in, write_report
 from unitdisc.verbs.corpora import usable_utterances
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.encode import say_left_out, write_features, write_points
+from unitdisc.verbs.folders import filling
+
+PLAIN = ("mfcc", "log-mel", "columns")  # kinds of features, some of which a report encodes too
 
 
+def places(given: dict[str, Any]) -> list[Path]:
+    """The folders that a report fills."""
+    experiment = Path(given["experiment_folder"])
+    encoded = encodings_in(experiment, given["corpus"])
+    return [experiment / "report", *(encoded / point for point in (*PROBE_POINTS, *PLAIN))]
+
+
+def encodings_in(experiment: Path, corpus: Path) -> Path:
+    return experiment / "encodings" / (corpus.stem if corpus.suffix == ".jsonl" else corpus.resolve().name)
+
+
+@filling(places)
 def report(
     experiment_folder: Path,
     corpus: Path,
@@ -39,7 +55,7 @@ def report(
     loaded = load(experiment_folder, usable_device(device))
     kept = loaded[0].features()
     usable = usable_utterances(corpus, kept, allow_pipes)
-    folder = experiment_folder / "encodings" / (corpus.stem if corpus.suffix == ".jsonl" else corpus.resolve().name)
+    folder = encodings_in(experiment_folder, corpus)
     table = UtteranceTable.of(usable)
     problems = write_points(experiment_folder, loaded, table, folder, PROBE_POINTS, cache, allow_pipes)
     say_left_out(problems, len(usable))

@@ -21,7 +21,7 @@ from unitdisc.model import UnitModel
 from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.encode import say_left_out
-from unitdisc.verbs.folders import folder_for_results
+from unitdisc.verbs.folders import filling, folder_for_results
 
 ITEMS_IN_A_GROUP = 64  # drawn together: more would not be faster, and each has its queues, megabytes of them
 FRAMES_IN_A_GROUP = 64_000  # their steps, at 16 kHz, are 160 MB of codes and random numbers
@@ -42,6 +42,7 @@ class Drawing:
             raise ValueError(f"--seed must be below 2^63, not {self.seed}")
 
 
+@filling(lambda given: [Path(given["folder"])])
 def resynthesise(
     experiment_folder: Path,
     corpus: Path,

@@ -34,7 +34,7 @@ from unitdisc.segmenting.solving import units_in
 from unitdisc.segmenting.timing import Timing, survey
 from unitdisc.units import export
 from unitdisc.verbs.codebooks import Codes, chosen_codebook, codebook_of, far_away, unit_codes
-from unitdisc.verbs.folders import folder_for_results, refuse_among, refuse_folder, tidied
+from unitdisc.verbs.folders import filling, folder_for_results, refuse_among, refuse_folder, tidied
 
 PASSES = 30  # over the corpus that it takes, at most as a rule, to find the price of a change
 PROBLEMS = "{count} of {total} utterances cannot be segmented, the first: {first}"
@@ -58,6 +58,7 @@ def rate_of(units_per_second: float | None, units_per_100_columns: float | None)
     return units_per_100_columns if units_per_second is None else units_per_second
 
 
+@filling(lambda given: [given["folder"]])
 def segment(
     encodings: Path,
     corpus: Path,

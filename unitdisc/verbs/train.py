@@ -2,8 +2,8 @@
 
 import json
 import random
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from unitdisc.data.signals import Signals, fitted_of
 from unitdisc.data.table import UtteranceTable
 from unitdisc.distributed import Agreement, processes, rank, together, world_size
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
+from unitdisc.locks import LockedError, locked
 from unitdisc.memory import keep_freed_memory
 from unitdisc.model import UnitModel
 from unitdisc.training import Progress, Trainer, TrainingOptions
@@ -52,8 +53,24 @@ def train(
 
     Raises LostProcessError where several processes train, and another one goes away.
     """
-    with processes(device) as own, together():
+    with processes(device) as own, together(), locked_by_first(folder_for_results(folder)):
         train_together(config_source, corpus, folder, overrides, cache, allow_pipes, strict, usable_device(own), trust)
+
+
+@contextmanager
+def locked_by_first(folder: Path) -> Iterator[None]:
+    """Keeps other runs out of an experiment, by the first process for all. Raises LockedError on the first alone."""
+    with ExitStack() as stack:
+        refusal = None
+        if rank() == 0:
+            try:
+                stack.enter_context(locked(folder))
+            except (LockedError, OSError) as error:
+                refusal = str(error)
+        refusal = Agreement().of_all(refusal)[0]
+        if refusal is not None:
+            raise LockedError(refusal) if rank() == 0 else SystemExit(1)
+        yield
 
 
 def train_together(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from unitdisc.evaluation.abx.distances import lattice
+from unitdisc.evaluation.abx.distances import lattice, steps_for
 from unitdisc.evaluation.abx.warping import LANES, SHORT, STATE, advance, arrived
 
 KERNELS = ("blocks", "distances", "products", "warping")  # files that are compiled into one
@@ -97,9 +97,10 @@ def distances_in_block(
     tallest = lengths[top:bottom].max()
     height, width = min(tallest, HEIGHT), max(min(WIDTH, longest.sum() * LANES), longest[-1] * LANES)
     panel, null = np.empty((frames.shape[1], width), frames.dtype), np.empty(width, np.bool_)
-    products, steps = np.empty((height, width), frames.dtype), np.empty((height, width), np.int32)
+    products, steps = np.empty((height, width), frames.dtype), steps_for(frames, height, width)
+    shortest = 0 if edits or steps.itemsize == 8 else SHORT  # two items of fewer frames fit into 32 bits
     narrow = np.empty((width // LANES, STATE), np.int32)
-    wide = np.empty((width // LANES if edits or tallest + longest[-1] >= SHORT else 0, STATE), np.int64)
+    wide = np.empty((width // LANES if tallest + longest[-1] >= shortest else 0, STATE), np.int64)
     distances = np.empty((bottom - top, high - low))
     begin = 0
     while begin < len(longest):
@@ -114,12 +115,12 @@ def distances_in_block(
                 lattice(kind, scale, frames[rows], nulls[rows], panel, null, start, width, products, steps)
                 column = start
                 for p in range(new, end):
-                    short = lengths[x] + longest[p] < SHORT
+                    short = lengths[x] + longest[p] < shortest
                     advance(edits, short, steps, column, rows.stop - rows.start, longest[p], narrow, wide, done)
                     column += longest[p] * LANES
             m = start // LANES
             for p in range(new, end):
-                short = lengths[x] + longest[p] < SHORT and not edits
+                short = lengths[x] + longest[p] < shortest
                 for lane in range(min(LANES, len(order) - p * LANES)):
                     y = order[p * LANES + lane]
                     last = m + lengths_y[y] - 1

@@ -2,7 +2,8 @@
 
 A distance is a whole number of steps, so that sums of distances are exact: whatever their order, paths of equal cost
 are equally long, and frames from one codebook tie as they should. Every element of a row is computed by the same
-operations in the same order wherever it stands, so that batches and threads change no bit.
+operations in the same order wherever it stands, so that batches and threads change no bit. docs/exactness.md says how
+near the steps are to real numbers.
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from numba.extending import overload
 
 from unitdisc.evaluation.abx.products import multiply
 
-STEPS = 2**24  # of a distance of 1
+STEPS = 2**24  # of a distance of 1: of angles in single precision, and of codes
+FINE = 2**40  # of the largest distance, in double precision: sums over 8192 frames are exact as floating-point numbers
 NEAR = 2**16  # steps, 0.7 degrees: below, a cosine in single precision says little about the angle
-ANGULAR, EUCLIDEAN, KL, KL_SYMMETRIC, IDENTITY = range(5)
+ANGULAR, EUCLIDEAN, KL, KL_SYMMETRIC, IDENTITY, TURN = range(6)
 EPSILON = 1e-6  # added to probabilities before their logarithm, as Libri-Light does
 
 
@@ -109,7 +111,9 @@ def other_lattice(
 ) -> None:
     """Distances of the other kinds, and angles of pooled frames, in double precision; `scale` steps to a distance of 1.
 
-    For KL, frames are probabilities and, after them, their logarithms.
+    For KL, frames are probabilities and, after them, their logarithms; for TURN, directions in a plane (`turns`).
+    Where distances add up, on a line and around a circle, places are rounded and not distances: their sums are exact,
+    too, and every way along the line costs the same.
     """
     half = xs.shape[1] // 2
     total = np.empty(stop - start)
@@ -125,6 +129,15 @@ def other_lattice(
             p = panel[0, start:stop]
             for j in range(len(total)):
                 total[j] = xs[i, 0] != p[j]
+        elif kind == TURN:
+            for j in range(len(total)):
+                apart = abs(xs[i, 0] - panel[0, start + j])
+                total[j] = min(apart, 2 - apart)
+                if np.isnan(xs[i, 0]) or np.isnan(panel[0, start + j]):  # null frames
+                    total[j] = not (np.isnan(xs[i, 0]) and np.isnan(panel[0, start + j]))
+        elif kind == EUCLIDEAN and xs.shape[1] == 1:
+            for j in range(len(total)):
+                total[j] = abs(np.rint(xs[i, 0] * scale) - np.rint(panel[0, start + j] * scale)) / scale
         elif kind == EUCLIDEAN:
             for d in range(xs.shape[1]):
                 x, p = xs[i, d], panel[d, start:stop]
@@ -140,7 +153,7 @@ def other_lattice(
             for j in range(len(total)):
                 total[j] = np.arccos(min(1.0, max(-1.0, total[j]))) / np.pi
         for j in range(len(total)):
-            lattice[i, start + j] = np.int32(np.rint(total[j] * scale))
+            lattice[i, start + j] = np.int64(np.rint(total[j] * scale))
 
 
 def lattice(kind, scale, xs, null_xs, panel, nulls, start, stop, rows, steps):
@@ -159,3 +172,15 @@ def lattice_of(kind, scale, xs, null_xs, panel, nulls, start, stop, rows, steps)
         other_lattice(kind, scale, xs, panel, start, stop, steps)
 
     return angular if xs.dtype == types.float32 else other
+
+
+def steps_for(frames, height, width):
+    """A lattice for distances between such frames: [height, width]; in kernels."""
+    raise NotImplementedError
+
+
+@overload(steps_for)
+def steps_for_dtype(frames, height, width):
+    """Angles in single precision fit into 32 bits with room for their sums; all else has FINE steps."""
+    number = np.int32 if frames.dtype == types.float32 else np.int64
+    return lambda frames, height, width: np.empty((height, width), number)

@@ -12,10 +12,12 @@ from unitdisc.evaluation.abx.distances import (
     DISTANCES,
     EPSILON,
     EUCLIDEAN,
+    FINE,
     IDENTITY,
     KL,
     KL_SYMMETRIC,
     STEPS,
+    TURN,
 )
 from unitdisc.evaluation.abx.items import AbxItems
 from unitdisc.evaluation.abx.slicing import Slices, sliced
@@ -33,9 +35,11 @@ class Preparation:
     symbols: dict[bytes, int] = field(default_factory=dict)  # rows seen, where encodings have no codes
     coded: str | None = None  # an utterance that has codes
 
+    flat: bool = False  # frames of two dimensions, of which only the direction counts
+
     @property
     def kind(self) -> int:
-        return DISTANCES[self.distance].kind
+        return TURN if self.flat else DISTANCES[self.distance].kind
 
     def __call__(self, encoding: Encoding) -> tuple[np.ndarray, np.ndarray]:
         """Frames, [T, D], and which of them are null, [T]."""
@@ -43,6 +47,9 @@ class Preparation:
         if self.kind == IDENTITY:
             return self.codes(encoding)[:, None].astype(np.float64), nulls
         frames = encoding.frames
+        self.flat = DISTANCES[self.distance].kind == ANGULAR and self.pooling == "none" and frames.shape[1] == 2
+        if self.flat:
+            return turns(frames)
         if self.kind == ANGULAR or self.l2_normalise:
             frames, nulls = unit_frames(frames)
         if self.kind == ANGULAR:
@@ -83,14 +90,19 @@ class Preparation:
         return np.stack([frames.min(0, initial=np.inf), frames.max(0, initial=-np.inf)])
 
     def scale(self, extent: np.ndarray) -> float:
-        """Steps to a distance of 1, a power of two: the largest distance there can be has at most STEPS."""
+        """Steps to a distance of 1, a power of two: the largest distance there can be has at most FINE.
+
+        Codes, and angles in single precision, are counted in STEPS.
+        """
+        if self.kind == IDENTITY or (self.kind == ANGULAR and self.pooling == "none"):
+            return float(STEPS)
         low, high = extent
         bound = 1.0
         if self.kind == EUCLIDEAN:
             bound = float(np.linalg.norm(high - low))
         elif self.kind in (KL, KL_SYMMETRIC):
             bound = float(high[0] * (high[1:].max() - low[1:].min()))
-        return float(2.0 ** np.floor(np.log2(STEPS / bound))) if 0 < bound < np.inf else float(STEPS)
+        return float(2.0 ** np.floor(np.log2(FINE / bound))) if 0 < bound < np.inf else float(FINE)
 
 
 def unit_frames(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,6 +110,17 @@ def unit_frames(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     norms = np.sqrt(np.einsum("fd,fd->f", frames, frames, dtype=np.float64, casting="same_kind"))
     nulls = norms == 0
     return frames / np.where(nulls, 1, norms)[:, None], nulls
+
+
+def turns(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Directions of frames in a plane, [T, 1] in half turns, whole numbers of FINE steps; and which are null: [T].
+
+    Between them angles add up, so that many paths cost the same: rounded one by one, chance would choose among them.
+    """
+    x, y = frames.astype(np.float64).T
+    nulls = (x == 0) & (y == 0)
+    steps = np.rint(np.arctan2(y, x) / np.pi * FINE) / FINE
+    return np.where(nulls, np.nan, steps)[:, None], nulls
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 
+from unitdisc.bidi import logical
 from unitdisc.corpus import Utterance
 from unitdisc.evaluation import UnscorableError, labelled, silences_of
 from unitdisc.evaluation.probes.intervals import intervals
@@ -21,7 +22,7 @@ from unitdisc.evaluation.probes.reading import shuffled, tensor
 from unitdisc.evaluation.probes.results import SequenceScore
 from unitdisc.evaluation.probes.splits import Folds, given, other_groups
 from unitdisc.evaluation.probes.tasks import can_be_grouped, labels_split
-from unitdisc.evaluation.texts import characters
+from unitdisc.evaluation.texts import met
 
 HIDDEN = 128
 KERNEL = 5  # frames that the convolution sees
@@ -40,7 +41,8 @@ FLAT = 0.2  # of the steps begin with labels spread evenly, as in Kaldi: else re
 class SequenceTask:
     """The labels of a tier, pauses left out, or the characters of the text.
 
-    A label of recordings that lasts counts once; of line images every interval is a character of its own.
+    A label of recordings that lasts counts once; of line images every interval is a character of its own. Characters
+    of line images come from left to right, as columns do, also where they are read the other way.
     Raises ValueError for a reader that there is none of.
     """
 
@@ -57,7 +59,7 @@ class SequenceTask:
 
     def sequence(self, utterance: Utterance) -> list[str]:
         if self.tier is None:
-            return characters(utterance.text)
+            return met(utterance)
         if utterance.is_image:
             there = self.tier in utterance.alignment
             return [interval.label for interval in labelled(utterance, self.tier)] if there else []
@@ -124,15 +126,19 @@ def sequence_probe(task: SequenceTask, point: PointFrames, options: ProbeOptions
         split=split.value,
         too_short=sum(bool(least_frames(sequences[u]) > point.lengths()[u]) for u in chosen),
         examples=[
-            [point.utterances[u].id, *(spelled(task, labels) for labels in (sequences[u], written[u]))]
+            [
+                point.utterances[u].id,
+                *(spelled(task, point.utterances[u], labels) for labels in (sequences[u], written[u])),
+            ]
             for u in np.sort(scored)[:EXAMPLES]
         ],
         **noise,
     )
 
 
-def spelled(task: SequenceTask, labels: Sequence[str]) -> str:
-    return ("" if task.tier is None else " ").join(labels)
+def spelled(task: SequenceTask, utterance: Utterance, labels: Sequence[str]) -> str:
+    """Labels to be read: those of line images from right to left, too, where the script is read so."""
+    return ("" if task.tier is None else " ").join(logical(labels) if utterance.is_image else labels)
 
 
 def least_frames(sequence: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unitdisc.corpus import Utterance
-from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.frames import usable
 
@@ -45,7 +45,9 @@ def coded(encodings: Encodings, utterances: Iterable[Utterance]) -> list[CodedUt
 def coded_utterance(encodings: Encodings, utterance: Utterance) -> CodedUtterance:
     encoding = usable(encodings, utterance.id)
     if encoding.codes is None:
-        raise UnscorableError(f"{encodings.folder}: has no codes; only a bottleneck with a codebook gives units")
+        waits = "codebook_waits" in encodings.settings
+        why = why_no_codes(encodings.settings) if waits else "only a bottleneck with a codebook gives units"
+        raise UnscorableError(f"{encodings.folder}: has no codes{', ' if waits else '; '}{why}")
     codes, centres = encoding.codes, np.asarray(encoding.centres, dtype=np.float64)
     if len(codes) and codes.dtype.kind not in "iu":
         listed = encodings.folder / "units.jsonl"
