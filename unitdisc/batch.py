@@ -1,12 +1,12 @@
 """One padded minibatch: everything the models know about the data."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 from torch import Tensor
 
-from unitdisc.distributed import mean_count
+from unitdisc.distributed import share_of_count
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Batch:
     target_lengths: Tensor  # [B]       target steps before padding
     target_frames: int  # F             feature frames the padded target spans; S is a multiple of it
     speakers: Tensor  # [B]             speaker (or writer) index; -1 if unknown
+    counts: Mapping[str, Tensor] = field(default_factory=dict)  # of a part of a step: what its losses divide by
 
     @property
     def target_mask(self) -> Tensor:
@@ -54,9 +55,14 @@ def padding_mask(lengths: Tensor, size: int) -> Tensor:
     return torch.arange(size, device=lengths.device) < lengths[:, None]
 
 
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """The mean of the values inside the mask; over several processes or parts, their results average to it."""
-    return values[mask].sum() / mean_count(mask, values.dtype).clamp(min=1)
+def masked_mean(values: Tensor, mask: Tensor, count: Tensor | None = None) -> Tensor:
+    """The mean of the values inside the mask, both [B, T]; what several processes or parts find averages to it.
+
+    count: the share of one part, see `share_of_count`, of the places that all masks of the step let through. None: of
+    the places that the masks of all processes let through, which is right where a step is not computed in parts.
+    """
+    divisor = share_of_count(mask.sum()) if count is None else count
+    return torch.where(mask, values, 0).sum() / divisor  # not values[mask], for whose size a GPU would have to wait
 
 
 def cut(frames: Tensor, starts: Tensor, size: int) -> Tensor:

@@ -8,9 +8,9 @@ draws the numbers of the whole batch again and keeps its rows, and what a step l
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +27,6 @@ class Part:
 
     index: int = 0
     parts: int = 1
-    counts: Mapping[int, Tensor] = field(default_factory=dict)  # width of a mask -> its mean count over the parts
 
     @property
     def is_last(self) -> bool:
@@ -113,19 +112,26 @@ def normal(batch: int, *shape: int, device: torch.device) -> Tensor:
     return own_rows(torch.randn(shares() * batch, *shape, device=device))
 
 
-def mean_count(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """How many places of a mask [B, T] are true, on average over processes and the parts of the batch."""
-    known = part().counts.get(mask.shape[1])
-    return mean_over_processes(mask.sum().to(dtype) if known is None else known.to(dtype))
+def share_of_count(count: Tensor, parts: int = 1) -> Tensor:
+    """What the sums over the frames of a share are divided by, so that the results of all shares average to a mean.
+
+    count: the frames of this process, in all its parts; at least one of all processes is taken to be there.
+    """
+    return sum_over_processes(count).clamp(min=1) / (world_size() * parts)
 
 
 def mean_over_processes(value: Tensor) -> Tensor:
     """The mean of a tensor over processes, without gradient."""
+    return value.detach() if world_size() == 1 else sum_over_processes(value) / world_size()
+
+
+def sum_over_processes(value: Tensor) -> Tensor:
+    """The sum of a tensor over processes, without gradient."""
     if world_size() == 1:
         return value.detach()
     total = value.detach().clone()
     dist.all_reduce(total)
-    return total / world_size()
+    return total
 
 
 def sum_with_gradient(value: Tensor) -> Tensor:

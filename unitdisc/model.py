@@ -10,6 +10,7 @@ from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
+from unitdisc.precision import full_products
 
 PROBE_POINTS = ("encoder", "projection", "bottleneck", "condition")
 
@@ -52,20 +53,21 @@ class UnitModel(nn.Module):
         starts = batch.starts // self.encoder.stride
         size = -(-batch.target_frames // self.encoder.stride)
         lengths = (lengths - starts).clamp(max=size)
-        with torch.autocast(encoded.device.type, enabled=False):  # codes and their distances need all digits
-            return self.bottleneck(cut(in_full(encoded), starts, size), padding_mask(lengths, size)), lengths
+        with torch.autocast(encoded.device.type, enabled=False), full_products():  # codes, distances need all digits
+            latents = cut(in_full(encoded), starts, size)
+            return self.bottleneck(latents, padding_mask(lengths, size), batch.counts.get("latents")), lengths
 
-    def counts(self, batch: Batch) -> dict[int, Tensor]:
-        """How many latents and how many target steps of a batch are no padding, by the width of their masks."""
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """How many places of a batch each mask of a loss lets through: "latents" and "target" steps, no padding."""
         stride = self.encoder.stride
         size = -(-batch.target_frames // stride)
         latents = (-(-batch.lengths // stride) - batch.starts // stride).clamp(0, size)
-        return {size: latents.sum(), batch.target.shape[1]: batch.target_lengths.sum()}
+        return {"latents": latents.sum(), "target": batch.target_lengths.sum()}
 
     def reconstruction(self, batch: Batch, condition: Tensor) -> Tensor:
         """Negative log-likelihood in nats per value of the target (a sample, a mel bin, a pixel)."""
         log_prob = self.decoder.log_prob(batch.target, condition, batch.target_lengths)
-        return -masked_mean(log_prob, batch.target_mask) / batch.target[0, 0].numel()
+        return -masked_mean(log_prob, batch.target_mask, batch.counts.get("target")) / batch.target[0, 0].numel()
 
     def encode(self, features: Tensor, lengths: Tensor) -> tuple[BottleneckOutput, Tensor]:
         """features: [B, T, F], lengths: [B] -> the units, and how many each item has: [B]."""

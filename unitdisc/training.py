@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -20,7 +20,16 @@ from unitdisc.alarms import alarms
 from unitdisc.batch import Batch
 from unitdisc.checkpoints import RunningAverage
 from unitdisc.compiling import compile_log_prob
-from unitdisc.distributed import Agreement, Part, computing, mean_over_processes, measuring, rank, world_size
+from unitdisc.distributed import (
+    Agreement,
+    Part,
+    computing,
+    mean_over_processes,
+    measuring,
+    rank,
+    share_of_count,
+    world_size,
+)
 from unitdisc.held_out import evaluate
 from unitdisc.log import Log
 from unitdisc.model import ModelOutput, UnitModel
@@ -168,7 +177,7 @@ class Trainer:
         self.optimiser.step()
         self.step += 1
         self.average.update(self.step)
-        self.loss = output.loss
+        self.loss, self.norm = output.loss, norm
         if logged:
             self.check_finite()
             losses = means(output.losses)
@@ -187,13 +196,12 @@ class Trainer:
     def gradients(self, model: nn.Module, batch: Batch) -> ModelOutput:
         """Leaves the gradients of a step's batch, computed whole or in parts; gives its losses and metrics."""
         parts = self.options.gradient_accumulation
-        counts = {size: count / parts for size, count in self.model.counts(batch).items()} if parts > 1 else {}
         state, outputs = checkpoints.random_state(self.device) if parts > 1 else None, []
-        for index, piece in enumerate(batch.split(parts) if parts > 1 else [batch]):
+        for index, piece in enumerate(self.parts_of(batch)):
             if index:
                 checkpoints.restore_random_state(state, self.device)
             alone = index < parts - 1 and world_size() > 1
-            with computing(Part(index, parts, counts)), model.no_sync() if alone else nullcontext():
+            with computing(Part(index, parts)), model.no_sync() if alone else nullcontext():
                 with self.precision():
                     output = model(piece)
                 (output.loss / parts if parts > 1 else output.loss).backward()
@@ -201,6 +209,14 @@ class Trainer:
         if parts == 1:
             return outputs[0]
         return ModelOutput(mean_of([part.losses for part in outputs]), mean_of([part.metrics for part in outputs]))
+
+    def parts_of(self, batch: Batch) -> list[Batch]:
+        """The parts of a step's batch, which that know the counts by which their losses average to the whole's."""
+        parts = self.options.gradient_accumulation
+        if parts == 1:
+            return [batch]
+        counts = {kind: share_of_count(count, parts) for kind, count in self.model.counts(batch).items()}
+        return [replace(piece, counts=counts) for piece in batch.split(parts)]
 
     def precision(self) -> torch.autocast:
         """Around the forward pass, not the way back, which takes the types it finds."""
@@ -211,7 +227,7 @@ class Trainer:
 
         Every process must ask, and all get the same answer.
         """
-        if not mean_over_processes(self.loss).isfinite():
+        if not mean_over_processes(self.loss + self.norm).isfinite():  # a norm that is not has spoilt the weights
             raise FloatingPointError(
                 f"the loss is not finite at step {self.step}; train into another folder with a smaller "
                 "training.learning_rate or training.clip"
@@ -224,6 +240,7 @@ class Trainer:
         """
         if not batches:
             return
+        self.check_finite()
         held_out = evaluate(self.average.copy, (batch.to(self.device) for batch in batches))
         self.log.write(step=self.step, split="valid", losses=held_out.losses, metrics=held_out.metrics)
         found = alarms(held_out.metrics, held_out.num_codes)

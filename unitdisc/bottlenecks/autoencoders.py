@@ -25,7 +25,7 @@ class Sparse(OnHost):
         self.project = nn.Linear(in_dim, dim)
         self.register_buffer("steps", torch.tensor(0))
 
-    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+    def forward(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
         frames = self.project(encoded)
         kept = frames.topk(self.kept(), dim=-1).indices
         chosen = torch.zeros_like(frames, dtype=torch.bool).scatter(-1, kept, True)
@@ -68,7 +68,7 @@ class Denoising(nn.Module):
         self.amount = amount
         self.project = nn.Linear(in_dim, dim)
 
-    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+    def forward(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
         frames = self.project(self.corrupted(encoded) if self.training else encoded)
         return BottleneckOutput(latents=frames.sigmoid(), projected=frames)
 

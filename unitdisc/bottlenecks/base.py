@@ -22,8 +22,8 @@ class BottleneckOutput:
 class Bottleneck(Protocol):
     dim: int  # D, the width of the latents
 
-    def __call__(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
-        """encoded: [B, T, C]; mask: [B, T], False in the padding."""
+    def __call__(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
+        """encoded: [B, T, C]; mask: [B, T], False in the padding; count: as of `masked_mean`."""
 
 
 class OnHost(nn.Module):

@@ -17,7 +17,7 @@ class Linear(nn.Module):
         self.dim = dim
         self.project = nn.Linear(in_dim, dim)
 
-    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+    def forward(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
         frames = self.project(encoded)
         return BottleneckOutput(latents=frames, projected=frames)
 
@@ -41,7 +41,7 @@ class Gaussian(nn.Module):
         self.kl_weight = kl_weight
         self.project = nn.Linear(in_dim, 2 * dim)
 
-    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+    def forward(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
         mean, log_variance = self.project(encoded).chunk(2, dim=-1)
         kl = divergence_from_unit_normal(mean, log_variance)  # [B, T]
         latents = mean
@@ -50,8 +50,8 @@ class Gaussian(nn.Module):
         return BottleneckOutput(
             latents=latents,
             projected=mean,
-            losses={"kl": self.kl_weight * masked_mean(kl.clamp(min=self.free_nats) - self.free_nats, mask)},
-            metrics=measured(lambda: {"bits_per_latent": masked_mean(kl.detach(), mask) / math.log(2)}),
+            losses={"kl": self.kl_weight * masked_mean(kl.clamp(min=self.free_nats) - self.free_nats, mask, count)},
+            metrics=measured(lambda: {"bits_per_latent": masked_mean(kl.detach(), mask, count) / math.log(2)}),
         )
 
 

@@ -28,7 +28,7 @@ class FSQ(nn.Module):
         self.project = nn.Linear(in_dim, self.dim)
         self.register_buffer("sizes", torch.tensor(self.levels), persistent=False)
 
-    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+    def forward(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
         frames = self.project(encoded)
         bounded = self.bound(frames)
         rounded = bounded.round()

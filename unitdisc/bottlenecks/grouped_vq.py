@@ -43,9 +43,11 @@ class GroupedQuantiser(nn.Module):
         self.options = options
         self.groups = nn.ModuleList([Quantiser(dim // groups, options) for _ in range(groups)])
 
-    def forward(self, frames: Tensor, mask: Tensor, assign: Callable[[Tensor, Tensor], Tensor]) -> Quantised:
+    def forward(
+        self, frames: Tensor, mask: Tensor, assign: Callable[[Tensor, Tensor], Tensor], count: Tensor | None = None
+    ) -> Quantised:
         """frames: [B, T, D]; mask: [B, T]; assign: costs [B, T, K], mask -> codes [B, T], asked by every group."""
         pieces = frames.chunk(len(self.groups), dim=-1)
-        parts = [group(piece, mask, assign) for group, piece in zip(self.groups, pieces, strict=True)]
+        parts = [group(piece, mask, assign, count) for group, piece in zip(self.groups, pieces, strict=True)]
         quantised = torch.cat([part.quantised for part in parts], dim=-1)
         return joined(parts, quantised, mask, self.options.num_codes)

@@ -29,10 +29,10 @@ class KMeans(nn.Module):
             in_dim, CodebookOptions(num_codes=num_codes, warmup_steps=warmup_steps, reservoir=reservoir)
         )
 
-    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+    def forward(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
         warm = int(self.quantiser.steps) < self.quantiser.options.warmup_steps
         self.quantiser.train(self.training and warm)  # from then on it learns no more
-        found = self.quantiser(encoded, mask, nearest)
+        found = self.quantiser(encoded, mask, nearest, count)
         return BottleneckOutput(
             latents=encoded if found.warm else straight_through(encoded, found.quantised),
             projected=encoded,

@@ -12,6 +12,6 @@ class Nothing(nn.Module):
         super().__init__()
         self.dim = 1
 
-    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+    def forward(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
         latents = 0 * encoded[..., :1]  # of the graph, so that every weight has a gradient, if only of zero
         return BottleneckOutput(latents=latents, projected=latents)

@@ -38,7 +38,7 @@ class PCA(OnHost):
         self.register_buffer("variances", torch.ones(dim))
         self.register_buffer("explained", torch.tensor(0.0))  # share of the variance
 
-    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+    def forward(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
         if self.training and self.steps < self.warmup_steps:
             self.learn(encoded[mask])
         frames = (encoded - self.mean.to(encoded.dtype)) @ self.directions.T

@@ -87,8 +87,8 @@ class PiecewiseVQ(OnHost, VQ):
         self.register_buffer("switch_cost", torch.zeros((), dtype=torch.float64))
         self.register_buffer("calibrations", torch.tensor(0))
 
-    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
-        output = super().forward(encoded, mask)
+    def forward(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
+        output = super().forward(encoded, mask, count)
         if output.codes is None:
             return output
         return replace(output, metrics={**output.metrics, **measured(lambda: self.metrics(output.codes, mask))})

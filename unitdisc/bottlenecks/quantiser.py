@@ -41,7 +41,9 @@ class Quantiser(OnHost):
         self.reservoir = Reservoir(options.reservoir * options.num_codes, dim)
         self.waiting: list[tuple[Tensor, Tensor | None]] = []  # frames and codes of the parts of a step so far
 
-    def forward(self, frames: Tensor, mask: Tensor, assign: Callable[[Tensor, Tensor], Tensor]) -> Quantised:
+    def forward(
+        self, frames: Tensor, mask: Tensor, assign: Callable[[Tensor, Tensor], Tensor], count: Tensor | None = None
+    ) -> Quantised:
         """frames: [B, T, D]; mask: [B, T], False in the padding; assign: costs [B, T, K], mask -> codes [B, T]."""
         if int(self.steps) < self.options.warmup_steps:
             if self.training:
@@ -54,7 +56,7 @@ class Quantiser(OnHost):
         losses = {}
         to_frames = self.codebook.loss(frames, quantised)
         if to_frames is not None:
-            losses["codebook"] = masked_mean(to_frames.mean(-1), mask)
+            losses["codebook"] = masked_mean(to_frames.mean(-1), mask, count)
         if self.training:
             self.learn(*rows_inside(mask, frames.detach(), codes))
         metrics = measured(

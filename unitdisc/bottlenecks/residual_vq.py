@@ -43,11 +43,13 @@ class ResidualQuantiser(nn.Module):
         self.options = options
         self.stages = nn.ModuleList([Quantiser(dim, options) for _ in range(stages)])
 
-    def forward(self, frames: Tensor, mask: Tensor, assign: Callable[[Tensor, Tensor], Tensor]) -> Quantised:
+    def forward(
+        self, frames: Tensor, mask: Tensor, assign: Callable[[Tensor, Tensor], Tensor], count: Tensor | None = None
+    ) -> Quantised:
         """frames: [B, T, D]; mask: [B, T]; assign: costs [B, T, K], mask -> codes [B, T], asked by every stage."""
         parts, residual, warm = [], frames, False
         for stage in self.stages:
-            parts.append(waiting(stage, residual) if warm else stage(residual, mask, assign))
+            parts.append(waiting(stage, residual) if warm else stage(residual, mask, assign, count))
             residual = residual - parts[-1].quantised.detach()
             warm = parts[-1].warm
         total = frames if warm else sum(part.quantised for part in parts)

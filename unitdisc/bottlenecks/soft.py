@@ -43,7 +43,7 @@ class Soft(nn.Module):
         self.codebook = nn.Parameter(torch.randn(num_codes, dim))  # [K, D]
         self.choose = None if tied else nn.Linear(dim, num_codes)
 
-    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+    def forward(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
         frames = self.project(encoded)
         logits = self.logits(frames)
         temperature = self.temperature()

@@ -36,16 +36,16 @@ class VQ(nn.Module):
         self.project = nn.Linear(in_dim, dim)
         self.quantiser = Quantiser(dim, codes)
 
-    def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
+    def forward(self, encoded: Tensor, mask: Tensor, count: Tensor | None = None) -> BottleneckOutput:
         frames = self.projected(encoded, mask)
-        found = self.quantiser(frames, mask, self.assign)
+        found = self.quantiser(frames, mask, self.assign, count)
         settled = frames if found.warm else self.pool(frames, found.codes, mask)
         to_codes = (settled - found.quantised.detach()).square().mean(-1)  # [B, T]
         return BottleneckOutput(
             latents=frames if found.warm else straight_through(settled, found.quantised),
             projected=frames,
             codes=found.codes,
-            losses={"commitment": self.commitment * masked_mean(to_codes, mask), **found.losses},
+            losses={"commitment": self.commitment * masked_mean(to_codes, mask, count), **found.losses},
             metrics=found.metrics,
         )
 
