@@ -10,6 +10,7 @@ from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
+from unitdisc.precision import full_products
 
 PROBE_POINTS = ("encoder", "projection", "bottleneck", "condition")
 
@@ -53,7 +54,7 @@ class UnitModel(nn.Module):
         size = -(-batch.target_frames // self.encoder.stride)
         lengths = (lengths - starts).clamp(max=size)
         mask = padding_mask(lengths, size)
-        with torch.autocast(encoded.device.type, enabled=False):  # codes and their distances need all digits
+        with torch.autocast(encoded.device.type, enabled=False), full_products():  # codes, distances need all digits
             units = self.bottleneck(cut(in_full(encoded), starts, size), mask)
             return units.averaged(mask, batch.counts.get("latents")), lengths
 

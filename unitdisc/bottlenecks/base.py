@@ -57,7 +57,7 @@ def measured(metrics: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def rows_inside(mask: Tensor, *frames: Tensor | None) -> list[Tensor | None]:
-    """The rows of several [B, T, ...] that are inside a mask [B, T]: [N, ...] of each, and one wait for a GPU in all."""
+    """The rows of several [B, T, ...] that are inside a mask [B, T]: [N, ...] of each, with one wait for a GPU."""
     index = mask.flatten().nonzero().squeeze(1)
     return [None if each is None else each.flatten(0, 1).index_select(0, index) for each in frames]
 

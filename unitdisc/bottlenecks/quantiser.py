@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import OnHost, measured, perplexity, rows_inside
 from unitdisc.bottlenecks.centroids import kmeans, kmeans_again
