@@ -97,7 +97,7 @@ def reads_text(call: ast.Call) -> bool:
     if name == "splitlines":
         return owner not in ("str(error)", "message", "text")  # of messages, and of labels that are written
     if name == "open" and not {"w", "a", "x"} & {str(mode)[:1] for mode in given}:
-        in_bytes = any("b" in str(mode) for mode in given[not owner :])
+        in_bytes = any("b" in str(mode) for mode in given)
         return not in_bytes and (not owner or owner.endswith("path") or "encoding" in keywords)
     if name == "decode":
         return any(str(coding).startswith(("utf", "latin")) for coding in given)
