@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "text": set(),
     "bidi": set(),
     "corpus": {"text"},
-    "locks": {"console", "files", "sharding"},
+    "locks": {"console", "files", "sharding", "text"},
     "manifests": {"corpus", "files", "text"},
     "sharding": set(),
     "encodings": {"files", "sharding", "text"},

@@ -301,14 +301,14 @@ def test_textgrids_are_read_as_praatio_reads_them(tmp_path):
 @pytest.mark.parametrize(
     "content,reason",
     [
-        (b"ooBinaryFile\x08TextGrid", "Praat's binary format; in Praat, save it as a text file"),
-        (b'"Praat chronological TextGrid text file"\n0 1', "in chronological order; in Praat, save"),
-        (grid(("phones", "é")).encode("latin-1"), "'utf-8' codec can't decode"),
+        (b"ooBinaryFile\x08TextGrid", r": is no TextGrid of Praat \(it is in Praat's binary format; in Praat, save it as a text file"),
+        (b'"Praat chronological TextGrid text file"\n0 1', r": is no TextGrid of Praat \(it is in chronological order"),
+        (grid(("phones", "é")).encode("latin-1"), r":\d+: not UTF-8 \(byte 0xe9\); save the file as UTF-8$"),
     ],
 )
 def test_other_kinds_of_textgrids_are_named(tmp_path, content, reason):
     (tmp_path / "a.TextGrid").write_bytes(content)
-    with pytest.raises(CorpusError, match=rf"a\.TextGrid: is no TextGrid of Praat \(.*{reason}"):
+    with pytest.raises(CorpusError, match=rf"a\.TextGrid{reason}"):
         read_textgrid(tmp_path / "a.TextGrid")
 
 
@@ -549,7 +549,7 @@ def test_genders_of_any_spelling_make_a_manifest_that_is_valid(tables, tmp_path,
     assert "the gender 'unknown' is neither that of women nor of men, and is left out: 2 (s0-train, s0-test)" in said
     assert "'non-binary'" in said
     assert "the gender ''" not in said
-    assert "gender" not in " ".join(problem.what for problem in validate(tmp_path / "out" / "train.jsonl"))
+    assert not [problem for problem in validate(tmp_path / "out" / "train.jsonl") if problem.severity == "error"]
 
 
 def test_a_speaker_of_two_genders_has_none(tables, tmp_path, capsys):

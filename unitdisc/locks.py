@@ -21,6 +21,7 @@ from pathlib import Path
 from unitdisc import console
 from unitdisc.files import writing
 from unitdisc.sharding import WHOLE, Shard
+from unitdisc.text import read_text
 
 NAME = ".lock"
 PATIENCE = 2.0  # seconds in which a lock that is just being written is complete
@@ -69,14 +70,14 @@ class Holder:
 def boot() -> str:
     """What tells one start of this machine from the next; "" where that is not to be known."""
     with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return read_text(Path("/proc/sys/kernel/random/boot_id"), OSError).strip()
     return ""
 
 
 def started(process: int) -> str:
     """When a process began, in clock ticks since the machine did; "" where that is not to be known."""
     with suppress(OSError, IndexError):
-        facts = Path(f"/proc/{process}/stat").read_text("utf-8", errors="replace").rpartition(")")[2].split()
+        facts = read_text(Path(f"/proc/{process}/stat"), OSError, loose=True).rpartition(")")[2].split()
         return "ended" if facts[0] in "ZX" else facts[19]  # dead, but nobody has asked how it ended
     return ""
 

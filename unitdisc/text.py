@@ -62,7 +62,7 @@ def byte_lines(
 
 
 def as_utf8(path: Path, file: io.BufferedReader, error: type[Exception], wide: bool) -> Iterable[bytes]:
-    coding = coding_of(file.peek(4))
+    coding = coding_of(file.peek(4)) or (unmarked_coding(file.peek(2)) if wide else None)
     if coding is None:
         return file
     if not wide:
@@ -76,6 +76,12 @@ def as_utf8(path: Path, file: io.BufferedReader, error: type[Exception], wide: b
 def coding_of(beginning: bytes) -> str | None:
     """UTF-16 or UTF-32, if the first bytes of a file say so."""
     return next((coding for mark, coding in WIDE.items() if beginning.startswith(mark)), None)
+
+
+def unmarked_coding(beginning: bytes) -> str | None:
+    """UTF-16 without a mark, if every other byte at the beginning of a file is null."""
+    nulls = [byte == 0 for byte in beginning[:2]]
+    return {(False, True): "UTF-16-LE", (True, False): "UTF-16-BE"}.get(tuple(nulls))
 
 
 def numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -135,6 +135,8 @@ def grid_tiers(path: Path) -> list[GridTier]:
             raise ValueError("its first lines do not say so")
         _, _, count = take(values, 3)  # from, to
         return [next_tier(values) for _ in range(int(count))]
+    except CorpusError:
+        raise
     except (ValueError, StopIteration) as error:
         reason = str(error) or "it ends too early"
         raise CorpusError(f"{path}: is no TextGrid of Praat ({reason}); copy it again or leave it out") from error
