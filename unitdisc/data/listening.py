@@ -12,13 +12,14 @@ from unitdisc.corpus import Utterance
 from unitdisc.data.audio import SILENCE, AudioInfo, span
 from unitdisc.data.decoding import Decoder, open_audio
 from unitdisc.data.sources import AudioError
-from unitdisc.data.undecodable import Undecodable
+from unitdisc.data.undecodable import DecodingError
 
 FULL_SCALE = 32767 / 32768
 CLIPPED = 1e-3  # the share of samples at full scale from which clipping is worth a warning
 BLOCK = 1 << 18  # samples in memory at a time
 GLANCE = 1 << 13  # samples a glance reads at a time
 MOST_AT_ONCE = 32  # recordings a thread listens to, one after another
+UNUSED_SECONDS, UNUSED_SHARE = 1, 0.05  # of a file after its one utterance, both of which make it worth a warning
 FLOATS = ("FLOAT", "DOUBLE")  # the kinds of samples that can be NaN
 MISLISTED = "correct the rate in the list, or allow resampling"
 
@@ -99,8 +100,10 @@ def listen(recording: Recording, how: Listening) -> Heard:
     try:
         with open_audio(recording.path, how.allow_pipes) as file:
             info = AudioInfo(file.frames, file.samplerate)
-            for utterance in sorted(recording.within(info), key=lambda utterance: utterance.start):
+            utterances = sorted(recording.within(info), key=lambda utterance: utterance.start)
+            for utterance in utterances:
                 faults += faults_of(file, utterance, how)
+            faults += faults_of_the_rest(file, utterances)
     except AudioError as error:
         faults.append(Fault(None, "error", error.what, error.cure))
     return Heard(info, faults)
@@ -113,7 +116,7 @@ def faults_of(file: Decoder, utterance: Utterance, how: Listening) -> Iterator[F
         return
     try:
         levels = read_levels(file, utterance, how.thorough)
-    except (AudioError, Undecodable) as error:
+    except (AudioError, DecodingError) as error:
         yield Fault(utterance.id, "error", error.what, error.cure)
         return
     if not np.isfinite(levels.low + levels.high):
@@ -123,6 +126,20 @@ def faults_of(file: Decoder, utterance: Utterance, how: Listening) -> Iterator[F
     elif levels.clipped > CLIPPED:
         what = f"{utterance.id} is clipped: {levels.clipped:.1%} of the samples are at full scale or beyond"
         yield Fault(utterance.id, "warning", what, "if the original is cleaner, convert it again at a lower volume")
+
+
+def faults_of_the_rest(file: Decoder, utterances: Sequence[Utterance]) -> Iterator[Fault]:
+    """What a list says of a file by saying nothing: that most of it is not used, as if it were longer than listed."""
+    if file.is_cut:
+        what = f"is cut off within a frame after its last sample, {file.frames}"
+        yield Fault(None, "warning", what, "copy it again, if it was longer")
+    if len(utterances) != 1 or utterances[0].start:
+        return
+    rate = utterances[0].rate or file.samplerate
+    used, all = utterances[0].ticks / rate, file.frames / file.samplerate
+    if all - used > max(UNUSED_SECONDS, UNUSED_SHARE * all):
+        what = f"{utterances[0].id} is listed as its first {used:.2f} s, but it lasts {all:.2f} s: the rest is not used"
+        yield Fault(utterances[0].id, "warning", what, "correct the length in the list, unless it is meant")
 
 
 class Levels(NamedTuple):
