@@ -6,25 +6,27 @@ end. What was found out about a file is remembered, so that it need not be found
 """
 
 import io
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import soundfile
 
-from unitdisc.data import mpeg, ogg
+from unitdisc.data import headers, mpeg, ogg
 from unitdisc.data.heard import state_of
 from unitdisc.data.sources import AudioError, bytes_missing, source, unreadable
 from unitdisc.data.spliced import Bytes, Piece, Spliced
 from unitdisc.data.stderr import silence
 from unitdisc.data.tars import TarError
-from unitdisc.data.undecodable import AGAIN, Undecodable
+from unitdisc.data.undecodable import AGAIN, DecodingError
 
 BLOCK = 1 << 18  # samples in memory at a time where they are only passed by
 NEAR = 1 << 13  # samples that are decoded in vain rather than beginning anew
@@ -34,8 +36,9 @@ EXACT = {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "U
 EXACT |= {"ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32", "IMA_ADPCM", "MS_ADPCM"}  # but for
 INEXACT = {"SDS"}  # this format
 OPUS_SETTLES = 2  # seconds after which a decoder of Opus is in the state in which it would be from the beginning
-TOTAL = slice(18, 26)  # bytes of a FLAC file that end in 36 bits for its length
-Facts = tuple["Part", ...]
+WALKED = ("OGG", "MP3")  # formats that are gone through
+LENGTH = re.compile(r"^Length : (\d+)", re.MULTILINE)  # libsndfile on the bytes of a file
+TOTAL = 18  # where a FLAC file has 8 bytes of which the last 36 bits are its length
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Part:
     skip: int = 0  # samples before the first of the part
     landing: Callable[[int], int] | None = None  # where to begin, so that from `first` on all is as from 0; None: there
     spliced: Callable[[int], Sequence[Piece]] | None = None  # what to decode from there; default: seek there
+    is_cut: bool = False  # whether something that cannot be decoded follows its last sample
 
 
 def from_the_beginning(first: int) -> int:
@@ -136,7 +140,9 @@ class Opened:
 class Decoder:
     """A recording that is open: it knows how many samples can be decoded, and reads any of them exactly.
 
-    frames: samples of each channel. The attributes `samplerate`, `channels`, `subtype` and `format` are soundfile's.
+    frames: samples of each channel.
+    is_cut: whether something follows them that looks like more, but is not all there.
+    The attributes `samplerate`, `channels`, `subtype` and `format` are soundfile's.
     """
 
     def __init__(self, parts: Sequence[Opened], facts: "Known"):
@@ -146,11 +152,12 @@ class Decoder:
         first = parts[0].part
         self.samplerate, self.channels = first.samplerate, first.channels
         self.subtype, self.format = first.subtype, first.format
+        self.is_cut = parts[-1].part.is_cut
 
     def read(self, first: int, last: int, dtype: str = "float32") -> np.ndarray:
         """The samples [first, last), of which there must be so many: [last - first, channels].
 
-        They are those that a reading from the beginning gives, whatever was read before. Raises Undecodable if they
+        They are those that a reading from the beginning gives, whatever was read before. Raises DecodingError if they
         cannot be decoded.
         """
         found = []
@@ -170,7 +177,7 @@ class Decoder:
         if samples is None:
             there, promised = self.facts.of(f"count {number}", each.count), self.edges[number + 1]
             what = f"can be decoded up to sample {self.edges[number] + min(there, last - 1)}"
-            raise Undecodable(f"{what}, though its header promises {promised}", AGAIN)
+            raise DecodingError(f"{what}, though its header promises {promised}", AGAIN)
         return samples
 
     def close(self) -> None:
@@ -184,17 +191,23 @@ class Known:
     The facts about the last files are kept for the whole process.
     """
 
-    kept: OrderedDict[tuple, Any] = OrderedDict()
-    lock = Lock()
+    kept: ClassVar[OrderedDict[tuple, Any]] = OrderedDict()
+    lock: ClassVar[Lock] = Lock()
 
     def __init__(self, path: str):
-        state = state_of(path)
-        self.key = None if state is None else (str(Path.cwd()), path, state.st_ino, state.st_size, state.st_mtime_ns)
+        self.path = path
+
+    @cached_property
+    def file(self) -> tuple | None:
+        state = state_of(self.path)
+        if state is None:
+            return None
+        return self.path, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
 
     def of(self, what: str, find_out: Callable[[], Any]) -> Any:
-        if self.key is None:
+        if self.file is None:
             return find_out()
-        key = (*self.key, what)
+        key = (*self.file, what)
         with self.lock:
             if key in self.kept:
                 self.kept.move_to_end(key)
@@ -221,30 +234,34 @@ def open_audio(path: str | Path, allow_pipes: bool = False) -> Iterator[Decoder]
             yield decoder
     except TarError as error:
         raise AudioError.at(error.file, error.what, error.cure) from error
-    except Undecodable as error:
+    except DecodingError as error:
         raise AudioError.at(path, error.what, error.cure) from error
     except (soundfile.SoundFileError, OSError) as error:
         raise unreadable(path, error) from error
 
 
 def decoder_of(stream: str | io.IOBase, facts: Known, stack: ExitStack) -> Decoder:
-    """Raises Undecodable if it cannot be decoded as it should, and soundfile's errors."""
-    refused: Exception | None = None
-    opened = None
+    """Raises DecodingError if it cannot be decoded as it should, and soundfile's errors."""
+    opened = refused = None
     try:
         opened = stack.enter_context(open_again(stream))
     except soundfile.SoundFileError as error:
         refused = error
-    if opened is not None and opened.format not in ("OGG", "MP3"):
-        return plain(stream, opened, facts, stack)
-    file = stack.enter_context(Path(stream).open("rb")) if isinstance(stream, str) else stream
+    part = None if opened is None else plain(opened)
+    if part is not None:
+        return decoder(stack, facts, [Opened(part, stream, None, opened)])
+    file = stack.enter_context(open(stream, "rb")) if isinstance(stream, str) else stream  # noqa: PTH123, SIM115
     parts = facts.of("parts", lambda: parts_of(file, opened))
     if not parts:
-        raise refused or Undecodable("cannot be read", AGAIN)
+        raise refused
     whole = opened if parts[0].pieces is None else None
-    decoder = Decoder([Opened(part, stream, file, whole) for part in parts], facts)
-    stack.callback(decoder.close)
-    return decoder
+    return decoder(stack, facts, [Opened(part, stream, file, whole) for part in parts])
+
+
+def decoder(stack: ExitStack, facts: Known, parts: Sequence[Opened]) -> Decoder:
+    found = Decoder(parts, facts)
+    stack.callback(found.close)
+    return found
 
 
 def open_again(stream: str | io.IOBase) -> Sequential:
@@ -262,23 +279,35 @@ def open_pieces(file: io.IOBase, pieces: Sequence[Piece]) -> Sequential:
         return Sequential(Spliced(file, pieces))
 
 
-def plain(stream: str | io.IOBase, opened: Sequential, facts: Known, stack: ExitStack) -> Decoder:
-    """What a header tells all about."""
-    if missing := bytes_missing(opened):
-        raise Undecodable(f"is truncated: its last {missing} bytes are missing", "copy it again")
-    exact = opened.subtype in EXACT and opened.format not in INEXACT and soundfile.SoundFile.seekable(opened)
-    facts_of = (opened.samplerate, opened.channels, opened.subtype, opened.format)
-    part = Part(opened.frames, *facts_of, landing=None if exact else from_the_beginning)
-    reading = Opened(part, stream, None, opened)
-    if opened.frames >= UNKNOWN:
-        reading.part = Part(facts.of("count 0", reading.count), *facts_of, landing=part.landing)
-    decoder = Decoder([reading], facts)
-    stack.callback(decoder.close)
-    return decoder
+def plain(opened: Sequential) -> Part | None:
+    """A file of which the header tells all; None where it is worth a closer look.
+
+    Raises DecodingError if the header promises more than there is.
+    """
+    part = part_of(opened)
+    if part.format in WALKED or part.frames >= UNKNOWN:
+        return None
+    if part.format != "FLAC":
+        said = opened.extra_info
+        if missing := bytes_missing(said):
+            raise DecodingError(f"is truncated: its last {missing} bytes are missing", AGAIN)
+        length = LENGTH.search(said)
+        samples = part.frames * part.channels
+        if headers.is_suspicious(part.format, part.subtype, samples, int(length[1]) if length else 0):
+            return None
+    return part
+
+
+def part_of(opened: Sequential, pieces: tuple[Piece, ...] | None = None) -> Part:
+    """All of a file, as its header tells."""
+    subtype, format = opened.subtype, opened.format
+    exact = subtype in EXACT and format not in INEXACT and soundfile.SoundFile.seekable(opened)
+    landing = None if exact else from_the_beginning
+    return Part(opened.frames, opened.samplerate, opened.channels, subtype, format, pieces, landing=landing)
 
 
 def parts_of(file: io.IOBase, opened: Sequential | None) -> list[Part]:
-    """The streams of a file of Ogg or MPEG audio, one after another; none if it is neither.
+    """The streams of a file, one after another; none if it is nothing that is known here.
 
     opened: the file as soundfile reads it, or None if it cannot.
     """
@@ -286,11 +315,30 @@ def parts_of(file: io.IOBase, opened: Sequential | None) -> list[Part]:
     if content.at(0, 4) == ogg.CAPTURE or (opened and opened.format == "OGG"):
         links = ogg.links(content)
         parts = [ogg_part(file, link, opened if len(links) == 1 else None) for link in links]
-    else:
-        streams = mpeg.streams(content)
+    elif streams := mpeg.streams(content) if opened is None or opened.format == "MP3" else []:
         parts = [mpeg_part(file, stream, opened if len(streams) == 1 else None) for stream in streams]
+    else:
+        parts = odd_parts(file, content, opened)
     refuse_different(parts)
     return parts
+
+
+def odd_parts(file: io.IOBase, content: Bytes, opened: Sequential | None) -> list[Part]:
+    """A file whose header is wrong about its length, or does not know it."""
+    pieces = headers.mended(content)
+    if pieces is not None:
+        opened = open_pieces(file, pieces)
+    if opened is None:
+        return []
+    part = part_of(opened, pieces)
+    if part.frames < UNKNOWN:
+        return [part]
+    pieces = ((0, content.size()),)
+    frames = Opened(replace(part, pieces=pieces), "", file, None).count()
+    if content.at(0, 4) == b"fLaC":  # which is sought in by its length
+        total = int.from_bytes(content.at(TOTAL, 8)) | frames
+        pieces = ((0, TOTAL), total.to_bytes(8), (TOTAL + 8, content.size()))
+    return [replace(part, frames=frames, pieces=pieces)]
 
 
 def refuse_different(parts: Sequence[Part]) -> None:
@@ -298,7 +346,7 @@ def refuse_different(parts: Sequence[Part]) -> None:
     if len(kinds) > 1:
         listed = ", then ".join(f"{rate} samples per second in {channels} channel(s)" for rate, channels in kinds)
         what = f"holds {len(parts)} recordings one after another that differ: {listed}"
-        raise Undecodable(what, "split it, or bring them to one rate and number of channels")
+        raise DecodingError(what, "split it, or bring them to one rate and number of channels")
 
 
 def ogg_part(file: io.IOBase, link: ogg.Link, opened: Sequential | None) -> Part:
@@ -335,4 +383,4 @@ def mpeg_part(file: io.IOBase, stream: mpeg.Stream, opened: Sequential | None) -
         return stream.from_frame((start + lead) // samples)
 
     facts = (stream.kind.rate, opened.channels, opened.subtype, opened.format)
-    return Part(stream.samples, *facts, pieces, skip, landing, spliced)
+    return Part(stream.samples, *facts, pieces, skip, landing, spliced, stream.is_cut)

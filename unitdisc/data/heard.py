@@ -15,6 +15,7 @@ from unitdisc.files import written_aside
 SAVE_EVERY = 20_000  # recordings; an interrupted run has them again
 UNKNOWN = bytes(16)
 HEADER = 128  # bytes of a file that holds nothing
+RULES = 2  # by which a recording is good: another number whenever they change, so that all are heard again
 ATTEMPTS = 100  # at reading files while others put them together
 
 
@@ -24,7 +25,7 @@ def key(path: str, stretches: bytes) -> bytes:
     if state is None:
         return UNKNOWN
     absolute = path if path.startswith("/") else f"{Path.cwd()}/{path}"
-    facts = f"{state.st_size} {state.st_mtime_ns} {absolute}\0".encode("utf-8", "surrogatepass")
+    facts = f"{RULES} {state.st_size} {state.st_mtime_ns} {absolute}\0".encode("utf-8", "surrogatepass")
     return blake2b(facts + stretches, digest_size=16).digest()
 
 

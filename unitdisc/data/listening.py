@@ -23,7 +23,7 @@ from unitdisc.data.audio import (
 )
 from unitdisc.data.decoding import Decoder, open_audio
 from unitdisc.data.sources import AudioError
-from unitdisc.data.undecodable import Undecodable
+from unitdisc.data.undecodable import DecodingError
 
 FULL_SCALE = 32767 / 32768
 ALIKE = 0.8  # channels with at least this correlation are of one sound; noise at 6 dB below it leaves as much
@@ -33,6 +33,7 @@ CLIPPED = 1e-3  # the share of samples at full scale from which clipping is wort
 BLOCK = 1 << 18  # samples in memory at a time
 GLANCE = 1 << 13  # samples a glance reads at a time
 MOST_AT_ONCE = 32  # recordings a thread listens to, one after another
+UNUSED_SECONDS, UNUSED_SHARE = 1, 0.05  # of a file after its one utterance, both of which make it worth a warning
 FLOATS = ("FLOAT", "DOUBLE")  # the kinds of samples that can be NaN
 MISLISTED = "correct the rate in the list, or allow resampling"
 
@@ -115,8 +116,10 @@ def listen(recording: Recording, how: Listening) -> Heard:
     try:
         with open_audio(recording.path, how.allow_pipes) as file:
             info, channels = info_of(file), file.channels
-            for utterance in sorted(recording.within(info, channels), key=lambda utterance: utterance.start):
+            utterances = sorted(recording.within(info, channels), key=lambda utterance: utterance.start)
+            for utterance in utterances:
                 faults += faults_of(file, utterance, how)
+            faults += faults_of_the_rest(file, utterances)
     except AudioError as error:
         faults.append(Fault(None, "error", error.what, error.cure))
     return Heard(info, faults, channels)
@@ -129,10 +132,24 @@ def faults_of(file: Decoder, utterance: Utterance, how: Listening) -> Iterator[F
         return
     try:
         levels = read_levels(file, utterance, how.thorough)
-    except (AudioError, Undecodable) as error:
+    except (AudioError, DecodingError) as error:
         yield Fault(utterance.id, "error", error.what, error.cure)
         return
     yield from (Fault(utterance.id, *fault) for fault in levels.faults(utterance.id))
+
+
+def faults_of_the_rest(file: Decoder, utterances: Sequence[Utterance]) -> Iterator[Fault]:
+    """What a list says of a file by saying nothing: that most of it is not used, as if it were longer than listed."""
+    if file.is_cut:
+        what = f"is cut off within a frame after its last sample, {file.frames}"
+        yield Fault(None, "warning", what, "copy it again, if it was longer")
+    if len(utterances) != 1 or utterances[0].start:
+        return
+    rate = utterances[0].rate or file.samplerate
+    used, all = utterances[0].ticks / rate, file.frames / file.samplerate
+    if all - used > max(UNUSED_SECONDS, UNUSED_SHARE * all):
+        what = f"{utterances[0].id} is listed as its first {used:.2f} s, but it lasts {all:.2f} s: the rest is not used"
+        yield Fault(utterances[0].id, "warning", what, "correct the length in the list, unless it is meant")
 
 
 class Levels:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from unitdisc.data.spliced import Bytes, Piece
-from unitdisc.data.undecodable import AGAIN, Undecodable
+from unitdisc.data.undecodable import AGAIN, DecodingError
 
 BITRATES = {  # (MPEG 1, layer) -> kbit/s by their index, from 1 on
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -75,6 +75,7 @@ class Stream:
     stop: int
     frames: int = 0  # without the tag's
     largest: int = 0  # bytes
+    is_cut: bool = False  # whether another frame begins after the last one, but does not end
     steps: array = field(default_factory=lambda: array("q"))  # where every `STEP`th frame begins
 
     def add(self, position: int, size: int) -> None:
@@ -182,7 +183,7 @@ class Frame(NamedTuple):
 def streams(file: Bytes) -> list[Stream]:
     """The streams of a file, one after another: none if there are no frames at its beginning.
 
-    Raises Undecodable if there is something else between two frames, and if frames are missing that a tag promises.
+    Raises DecodingError if there is something else between two frames, and if frames are missing that a tag promises.
     """
     return Walk(file).streams()
 
@@ -202,7 +203,7 @@ class Walk:
         for stream in self.found:
             if missing := stream.missing():
                 what = f"is truncated after sample {self.samples}: its last {missing} frames are missing"
-                raise Undecodable(what, AGAIN)
+                raise DecodingError(what, AGAIN)
         return [stream for stream in self.found if stream.frames]
 
     @property
@@ -282,9 +283,11 @@ class Walk:
         after = self.after_tags(position)
         following = self.search(after, self.end, self.found[-1].kind)
         if following is None:
+            header = header_of(self.file.at(position, 4))
+            self.found[-1].is_cut = header is not None and header.kind == self.found[-1].kind
             return None
         frame = self.frame_at(following)
         if after == position and frame and not frame.tag:  # no recording begins there
             where = f"bytes {position} to {following - 1} are no MPEG frames"
-            raise Undecodable(f"is damaged after sample {self.samples}: {where}", AGAIN)
+            raise DecodingError(f"is damaged after sample {self.samples}: {where}", AGAIN)
         return following

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from unitdisc.data.spliced import Bytes
-from unitdisc.data.undecodable import AGAIN, CONVERT, Undecodable
+from unitdisc.data.undecodable import AGAIN, CONVERT, DecodingError
 
 CAPTURE = b"OggS"
 HEADER = struct.Struct("<4sBBqIIIB")
@@ -47,10 +47,10 @@ class Link:
     ended: bool = False
 
     def add(self, page: Page, samples: int) -> None:
-        """Raises Undecodable if pages before this one, after so many samples, are missing."""
+        """Raises DecodingError if pages before this one, after so many samples, are missing."""
         if self.ranges and page.sequence != self.sequence:
             what = f"pages are missing before byte {page.start}"
-            raise Undecodable(f"is damaged after sample {samples}: {what}", AGAIN)
+            raise DecodingError(f"is damaged after sample {samples}: {what}", AGAIN)
         if self.ranges and self.ranges[-1][1] == page.start:
             self.ranges[-1] = (self.ranges[-1][0], page.stop)
         else:
@@ -108,7 +108,7 @@ def pages(file: Bytes) -> Iterator[Page | tuple[int, int]]:
 def links(file: Bytes) -> list[Link]:
     """The streams of sound of a file, one after another.
 
-    Raises Undecodable if one is damaged or cut off, if none is there, and if some run side by side.
+    Raises DecodingError if one is damaged or cut off, if none is there, and if some run side by side.
     """
     walk = Walk()
     for part in pages(file):
@@ -132,10 +132,10 @@ class Walk:
         self.gap: tuple[int, int] | None = None  # the bytes after it, if they are no page
 
     def add(self, page: Page) -> None:
-        """Raises Undecodable where pages are missing or damaged, and where sound runs beside other sound."""
+        """Raises DecodingError where pages are missing or damaged, and where sound runs beside other sound."""
         if self.gap and self.found:
             where = f"bytes {self.gap[0]} to {self.gap[1] - 1} are no whole Ogg page"
-            raise Undecodable(f"is damaged after sample {self.samples}: {where}", AGAIN)
+            raise DecodingError(f"is damaged after sample {self.samples}: {where}", AGAIN)
         self.gap, self.stop = None, page.stop
         if page.flags & BEGINS:
             self.begin(page)
@@ -143,7 +143,9 @@ class Walk:
         if page.serial in self.others:
             return
         if not self.found or page.serial != self.found[-1].first.serial:
-            raise Undecodable(f"is damaged: its Ogg page at byte {page.start} is of a stream without beginning", AGAIN)
+            raise DecodingError(
+                f"is damaged: its Ogg page at byte {page.start} is of a stream without beginning", AGAIN
+            )
         self.found[-1].add(page, self.samples)
 
     def begin(self, page: Page) -> None:
@@ -156,7 +158,7 @@ class Walk:
             return
         if self.beside:
             what = f"holds two streams of sound side by side ({self.beside} and {codec})"
-            raise Undecodable(what, "write each into a file of its own")
+            raise DecodingError(what, "write each into a file of its own")
         self.beside = codec
         self.found.append(Link(codec, page))
 
@@ -169,14 +171,14 @@ class Walk:
         return sum(link.samples for link in self.found)
 
     def finish(self, cut: bool) -> None:
-        """Raises Undecodable if nothing was found, or if it does not end as it should."""
+        """Raises DecodingError if nothing was found, or if it does not end as it should."""
         if not self.found:
-            raise Undecodable("holds no Ogg stream of sound", CONVERT)
+            raise DecodingError("holds no Ogg stream of sound", CONVERT)
         if self.gap and cut:
             what = f"its Ogg page at byte {self.gap[0]} is not all there"
-            raise Undecodable(f"is truncated or damaged after sample {self.samples}: {what}", AGAIN)
+            raise DecodingError(f"is truncated or damaged after sample {self.samples}: {what}", AGAIN)
         self.refuse_open_end()
 
     def refuse_open_end(self) -> None:
         if self.found and not self.found[-1].ended:
-            raise Undecodable(f"is truncated after sample {self.samples}: its Ogg stream has no last page", ANEW)
+            raise DecodingError(f"is truncated after sample {self.samples}: its Ogg stream has no last page", ANEW)

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import soundfile
-
 from unitdisc.corpus import FileError, is_pipe
 from unitdisc.data.image import SUFFIXES
 from unitdisc.data.tars import Window, in_tar, open_member
 
 ARCHIVE = re.compile(r"(.+):(\d+)")  # an entry of a Kaldi archive, or of a tar: file and offset
+PROMISED = re.compile(
+    r"^ *(?:data|SSND|BODY|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
+)  # libsndfile on WAV, AIFF, SVX, AU, W64 and RF64
 STREAMED = 0x7FFF0000  # headers written into a pipe claim about this many bytes or more, not knowing better
 
 
@@ -90,9 +91,9 @@ def archive_entry(file: io.BufferedReader, path: str, offset: int) -> Window:
     raise AudioError.at(path, "no recording starts there", "point to a WAV or FLAC in the archive, not to features")
 
 
-def bytes_missing(file: soundfile.SoundFile) -> int:
-    """How many bytes of samples the header promises beyond those there are."""
-    listed = re.search(r"^\s*(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+def bytes_missing(said: str) -> int:
+    """How many bytes of samples the header promises beyond those there are, by what libsndfile says of a file."""
+    listed = PROMISED.search(said)
     if listed is None or int(listed[1]) >= STREAMED:
         return 0
     return max(int(listed[1]) - int(listed[2]), 0)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 AT_ONCE = 1 << 18  # bytes
-Piece = tuple[int, int] | int  # bytes [start, stop) of a file, or so many zeros
+Piece = tuple[int, int] | int | bytes  # bytes [start, stop) of a file, so many zeros, or bytes
 
 
 class Bytes:
@@ -49,7 +49,7 @@ class Spliced(io.RawIOBase):
 
     def __init__(self, file: io.IOBase, pieces: Sequence[Piece]):
         self.file, self.pieces, self.position = file, pieces, 0
-        sizes = [piece if isinstance(piece, int) else piece[1] - piece[0] for piece in pieces]
+        sizes = [size_of(piece) for piece in pieces]
         self.edges = [0, *accumulate(sizes)]
 
     def readable(self) -> bool:
@@ -83,5 +83,13 @@ class Spliced(io.RawIOBase):
         within, piece = self.position - self.edges[number], self.pieces[number]
         if isinstance(piece, int):
             return bytes(min(size, piece - within))
+        if isinstance(piece, bytes):
+            return piece[within : within + size]
         self.file.seek(piece[0] + within)
         return self.file.read(min(size, piece[1] - piece[0] - within))
+
+
+def size_of(piece: Piece) -> int:
+    if isinstance(piece, int):
+        return piece
+    return len(piece) if isinstance(piece, bytes) else piece[1] - piece[0]

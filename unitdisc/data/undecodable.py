@@ -4,7 +4,7 @@ AGAIN = "copy it again, for it was cut off or damaged"
 CONVERT = "convert it to WAV, FLAC, OGG or MP3"
 
 
-class Undecodable(Exception):
+class DecodingError(Exception):
     """A recording cannot be decoded, or not all of it: what is wrong, and the cure."""
 
     def __init__(self, what: str, cure: str):
