@@ -40,7 +40,7 @@ from unitdisc.stopping import interruptible
 from unitdisc.weights import weights
 
 LOOKED_BACK = 10_000  # steps in which the one is looked for whose loss was not finite first
-LARGE = 1e3  # features beyond it are worth a look: normalised ones are around 1
+LARGE = 1e3  # what is beyond it is worth a look: features and targets are around 1, or levels up to 255
 ORDERS = ("auto", "random", "shards")
 
 
@@ -150,7 +150,7 @@ class Trainer:
     ) -> None:
         """Trains to the last step. batches(step): the batches from a step on; save_weights: keeps a model for use.
 
-        magnitudes(step): the utterances in the batch of a step, and how large their features are; for error messages.
+        magnitudes(step): the utterances in the batch of a step, and how large their numbers are; for error messages.
         """
         self.magnitudes = magnitudes
         self.log = Log(self.folder / "log.jsonl", self.step)
@@ -298,9 +298,9 @@ class Trainer:
 
 
 def in_words(magnitudes: Mapping[str, float]) -> str:
-    """The utterances of a batch, those first whose features are large."""
+    """The utterances of a batch, those first whose numbers are large."""
     large = {id: size for id, size in magnitudes.items() if not size <= LARGE}
-    said = [f"{id} (features up to {large[id]:.3g})" for id in sorted(large, key=large.__getitem__, reverse=True)]
+    said = [f"{id} (numbers up to {large[id]:.3g})" for id in sorted(large, key=large.__getitem__, reverse=True)]
     return ", ".join([*said, *sorted(magnitudes.keys() - large.keys())])
 
 

@@ -61,11 +61,11 @@ class CropBatches(Dataset):
         )
 
     def magnitudes(self, step: int) -> dict[str, float]:
-        """The ids of the utterances in a batch, and how large the features that are read of each become."""
+        """The ids of the utterances in a batch, and how large the features and the target of each become."""
         found: dict[str, float] = {}
         for crop in self.own(self.plan.batch(step)):
-            id, size = self.utterances[crop.index].id, float(np.abs(self.cut(crop)[0]).max(initial=0))
-            found[id] = max(size, found.get(id, 0.0))
+            id, (features, _, target) = self.utterances[crop.index].id, self.cut(crop)
+            found[id] = max(found.get(id, 0.0), *(float(np.abs(part).max(initial=0)) for part in (features, target)))
         return found
 
     def cut(self, crop: Crop) -> tuple[np.ndarray, int, np.ndarray]:
