@@ -1,7 +1,10 @@
 """A folder of line images becomes a corpus, whatever says what is written on them and who wrote it."""
 
+import os
 import runpy
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +174,55 @@ def test_other_wrong_tables(raw, tmp_path):
 def test_a_folder_without_images_is_refused(tmp_path):
     with pytest.raises(CorpusError, match="no images in it"):
         prepare(tmp_path, tmp_path / "out")
+
+
+def test_tables_of_spreadsheets_are_strict(raw, tmp_path, capsys):
+    """A quotation mark, other line ends of Unicode, accents of other systems, images and columns nobody asks for."""
+    table = raw / "lines.csv"
+    table.write_text('image,text\n5.png,"tis the season\nbob/4.png,and "the" word\nbob/3.PNG,a "b"\n')
+    with pytest.raises(CorpusError, match=r"lines\.csv:2: a quotation mark opens a cell here and does not close it"):
+        prepare(raw, tmp_path / "out")
+    draw(raw / "e\u0301.png")
+    rows = "5.png;x\u2028y;ann;1\n\u00e9.png;was\x0bthe;eve;\nno.png;;;\n"
+    table.write_text(f"\ufeffImage;text; Writer ;page\r\n{rows}", encoding="utf-8")
+    prepare(raw, tmp_path / "out")
+    found = corpus(tmp_path / "out")
+    assert {name: (line.text, line.speaker) for name, line in found.items()} == {
+        "5": ("x\u2028y", "ann"),
+        "e\u0301": ("was\x0bthe", "eve"),
+    }
+    said = capsys.readouterr().err
+    assert "lines.csv: saved with a byte order mark" in said and "the columns ['page'] are not read" in said
+    assert "left out: 4 images below" in said and "names: ann/page 1/1.png, ann/page 1/2.bin.png, bob/3.PNG" in said
+    assert "no.png: no such file" in said
+    table.rename(raw / "lines.tsv").write_bytes(b"image\ttext\n5.png\tfr\xe8re\n")
+    with pytest.raises(CorpusError, match=r"lines\.tsv:2: not UTF-8 \(byte 0xe8\); save the file as UTF-8"):
+        prepare(raw, tmp_path / "out")
+
+
+def test_names_that_are_not_utf8_or_too_long(raw, tmp_path, capsys):
+    latin = raw / os.fsdecode(b"caf\xe9")
+    latin.mkdir()
+    for name in (b"gut.png", b"sch\xf6n.png"):
+        shutil.copy(raw / "5.png", latin / os.fsdecode(name))
+    folder = raw / ("\u8a9e" * 60)
+    draw(folder / ("\u8a9e" * 60 + ".png"))
+    draw(folder / ("\u8a9e" * 61 + ".png"))
+    prepare(raw, tmp_path / "out")
+    found, said = corpus(tmp_path / "out"), capsys.readouterr().err
+    assert len(found) == 7 and all(len(name.encode()) <= 200 for name in found)
+    assert len([name for name in found if name.startswith("\u8a9e" * 60 + "-") and "~" in name]) == 2
+    assert said.count("its name is too long for an id, so it is called") == 2
+    assert r"caf\xe9/gut.png: its name is not UTF-8 (byte 0xe9); rename the file, or the folder it is in" in said
+    assert r"caf\xe9/sch\xf6n.png: its name is not UTF-8 (byte 0xe9)" in said
+    prepare(raw, tmp_path / "again")
+    assert corpus(tmp_path / "again").keys() == found.keys()
+    with pytest.raises(CorpusError, match="its name is not UTF-8"):
+        prepare(raw, tmp_path / "out", "--strict")
+
+
+def test_a_folder_that_a_terminal_cannot_show(raw, tmp_path):
+    out = tmp_path / "caf\u00e9"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, SCRIPT, raw, out], env=environment, capture_output=True, check=True)
+    assert rb"caf\xe9/all.jsonl: 5 lines" in done.stdout and len(corpus(out)) == 5

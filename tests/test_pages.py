@@ -1,6 +1,8 @@
 """Pages in ALTO and PAGE XML are cut into straight lines, each without its neighbours."""
 
+import os
 import runpy
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -607,3 +609,14 @@ def test_bad_lines_and_pages_are_left_out(page_file, tmp_path, capsys):
     assert len(corpus(tmp_path / "out")) == 2
     with pytest.raises(CorpusError, match="line 'l2' has a polygon with 2 points"):
         prepare(tmp_path / "raw", tmp_path / "out", "--strict")
+
+
+def test_pages_whose_names_are_not_utf8_are_left_out(page_file, tmp_path, capsys):
+    draw_page(tmp_path / "raw/p.png")
+    path = page_file(page_xml(LINES))
+    shutil.copy(path, path.with_name(os.fsdecode(b"caf\xe9.xml")))
+    page_file(page_xml(LINES), "\u8a9e" * 80 + ".xml")
+    prepare(tmp_path / "raw", tmp_path / "out")
+    found = corpus(tmp_path / "out")
+    assert len(found) == 2 * len(LINES) and all(len(name.encode()) <= 200 for name in found)
+    assert r"caf\xe9.xml: its name is not UTF-8 (byte 0xe9)" in capsys.readouterr().err

@@ -7,11 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from unitdisc.corpus import LONGEST_ID, CorpusError, Utterance, id_doubt, is_id, short_name
+from unitdisc.data.alignments import read_textgrid
+from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
+from unitdisc.encodings.reading import read_codes
+from unitdisc.evaluation.abx.items import read_items
+from unitdisc.evaluation.formats import read_units
+from unitdisc.evaluation.units.term_files import read_alignment
+from unitdisc.evaluation.zerospeech.plain_yaml import read_yaml
 from unitdisc.files import write_text
+from unitdisc.kaldi.ctm import open_ctm
 from unitdisc.manifests import read_manifest, write_manifest
+from unitdisc.report.summary import read_log
 from unitdisc.text import (
     Lookalikes,
     TextError,
@@ -27,6 +37,7 @@ from unitdisc.text import (
     read_text,
     read_tsv,
 )
+from unitdisc.verbs.inspect import last_lines
 
 ROOT = Path(__file__).parent.parent
 MARK = b"\xef\xbb\xbf"
@@ -112,7 +123,7 @@ def test_json_and_fields(file):
     for content in (b'{"a": "\xe9"}', b"{", '{"a": 1}'.encode("utf-16")):
         with pytest.raises(ValueError):
             read_json(file(content))
-    assert list(read_fields(file("a  b\u00a0c\n\n \td\n"))) == [(1, ["a", "b", "c"]), (3, ["d"])]
+    assert list(read_fields(file("a  b\u00a0c\t\n\n \td\n"))) == [(1, ["a", "b\u00a0c"]), (3, ["d"])]
 
 
 ROWS = [(2, {"image": "0.png", "text": "In the", "writer": "ann"})]
@@ -233,3 +244,38 @@ def test_output_that_cannot_be_shown_is_escaped():
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
     assert said.stdout.strip() == rb"caf\xe9 \udce9"
     assert isinstance(sys.stdout, io.TextIOBase)
+
+
+def test_every_reader_keeps_lines_and_fields_whole(file):
+    """U+2028, U+0085 and the like are text, whoever reads it; a byte order mark is none."""
+    odd = "a\u2028b\x85c\u00a0d"
+    units = "".join(json.dumps({"id": id, "text": odd, "codes": [1]}, ensure_ascii=False) + "\n" for id in "ab")
+    assert read_units(file(f"\ufeff{units}", "u.jsonl")) == {"a": [1], "b": [1]}
+    folder = file(units.replace('"id"', '"utterance"'), "units.jsonl")
+    assert {id: list(codes) for id, codes in read_codes(folder).items()} == {"a": [1], "b": [1]}
+    heading = "#file onset offset #phone prev-phone next-phone speaker\n"
+    items = read_items(file(f"\ufeff{heading}f 0 1 {odd} x y s\r\n"), 100)
+    assert [(item.label, item.speaker, item.context) for item in items] == [(odd, "s", ("x", "y"))]
+    assert read_alignment(file(f"\ufefff 0 1 {odd}\n"))["f"].labels == [odd]
+    ctm = open_ctm(file(f"\ufefff 1 0 1 {odd} 0.9\nf 1 1 1 b\n"))
+    assert [timed.label for timed in ctm.timed["f"]] == [odd, "b"] and len(ctm.problems) == 1
+    assert read_yaml(file(f'\ufeffa: "{odd}"\nb: 1\n')) == {"a": odd, "b": 1}
+    log = [{"step": step, "split": "train", "note": odd} for step in (1, 2)]
+    lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in log)
+    torn = file(lines.encode() + b'{"step": 3, "\xe9')
+    assert read_log(torn) == log and last_lines(torn) == {"train": log[1]}
+    grid = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n1\n<exists>\n1\n"IntervalTier"\n"phones"\n'
+    for coding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-be"):
+        mark = "\ufeff" if coding == "utf-16-be" else ""
+        content = f'{mark}{grid}0\n1\n1\n0\n1\n"{odd}"\n'.replace("\n", "\r\n")
+        assert read_textgrid(file(content.encode(coding), "a.TextGrid"))["phone"] == [(0, 1, odd)], coding
+    with pytest.raises(CorpusError, match=r"a\.TextGrid:1[0-9]: not UTF-8 \(byte 0xe9\)"):
+        read_textgrid(file(f'{grid}0\n1\n1\n0\n1\n"é"\n'.encode("latin-1"), "a.TextGrid"))
+
+
+def test_encodings_of_the_longest_id(tmp_path):
+    name = "語" * 66 + "ab"
+    writer = EncodingsWriter(tmp_path, {"stride": 10.0, "offset": 5.0})
+    writer.write(Encoding(name, np.array([1.0, 7.0]), np.zeros((2, 3)), np.array([1, 2])), regular=False)
+    writer.finish()
+    assert is_id(name) and Encodings.open(tmp_path)[name].codes.tolist() == [1, 2]

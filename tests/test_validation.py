@@ -12,7 +12,7 @@ from unitdisc.corpus import CorpusError, Interval, Utterance, at_rate
 from unitdisc.data.audio import read_audio, write_audio
 from unitdisc.data.listening import Listening
 from unitdisc.data.validation import validate
-from unitdisc.kaldi import write_kaldi
+from unitdisc.kaldi import read_kaldi, write_kaldi
 from unitdisc.manifests import read_manifest, write_manifest
 
 RATE = 16000
@@ -475,3 +475,54 @@ def test_what_passes_validation_can_be_read(manifest):
     assert validate(manifest) == []
     for utterance in read_manifest(manifest):
         assert len(read_audio(utterance, RATE)) == utterance.ticks
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+def test_byte_order_marks_are_stripped_with_a_warning_each(folder):
+    (folder / "phone.ctm").write_text("s1-a 1 0.0 0.1 a\ns1-b 1 0.0 0.2 b\n")
+    expected = read_kaldi(folder)
+    assert expected[0].alignment["phone"][0].label == "a" and expected[0].text
+    for name in ("wav.scp", "utt2spk", "spk2utt", "spk2gender", "text", "phone.ctm"):
+        content = (folder / name).read_bytes()
+        for marked, line in ((MARK + content, 1), (content.replace(b"\n", b"\n" + MARK, 1), 2)):
+            (folder / name).write_bytes(marked)
+            assert read_kaldi(folder) == expected, name
+            [problem] = said(validate(folder))
+            assert problem.startswith(f"warning {name}:{line} saved with a byte order mark; stripped here"), name
+        (folder / name).write_bytes(content)
+    (folder / "text").write_bytes((folder / "text").read_text().encode("utf-16"))
+    assert "error text:None is UTF-16, not UTF-8" in said(validate(folder))
+
+
+def test_ids_that_look_alike_are_said_to(folder):
+    def renamed(name: str, old: str, new: str) -> None:
+        path = folder / name
+        path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+    for name in ("wav.scp", "spk2utt", "text"):
+        renamed(name, "s2-c", "s2-\u00e9")
+    renamed("utt2spk", "s2-c", "s2-e\u0301")
+    found = [problem for problem in said(validate(folder)) if "differ only in how accents are encoded" in problem]
+    assert [problem.split(" ")[1] for problem in found] == ["utt2spk:None", "utt2spk:3"]
+    with pytest.raises(CorpusError, match=r"utt2spk: lacks s2-\u00e9 .*differ only in how accents are encoded"):
+        read_kaldi(folder)
+    renamed("utt2spk", "s2-e\u0301", "s2-\u00e9\u00a0")
+    assert any("differ only in what cannot be seen" in problem for problem in said(validate(folder)))
+
+
+def test_ids_that_cannot_name_files_or_hardly(folder):
+    long = "s2-" + 66 * "\u8a9e"
+    for name in ("wav.scp", "utt2spk", "spk2utt", "text"):
+        path = folder / name
+        path.write_text(path.read_text().replace("s2-c", long), encoding="utf-8")
+    found = [each for each in said(validate(folder)) if "cannot name a file" in each]
+    assert len(found) == 1 and found[0].startswith("error wav.scp:3 ")
+    with pytest.raises(CorpusError, match="no more than 200 bytes of UTF-8, for names of files have no room for 201"):
+        read_kaldi(folder)
+    for name in ("wav.scp", "utt2spk", "spk2utt", "text"):
+        path = folder / name
+        path.write_text(path.read_text(encoding="utf-8").replace(long, "s2:c"))
+    what = "warning wav.scp:3 the id 's2:c' has ':', which files on Windows cannot have (1 such ids)"
+    assert what in said(validate(folder))

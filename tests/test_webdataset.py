@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import runpy
 import tarfile
 from dataclasses import replace
@@ -306,3 +307,19 @@ def test_two_samples_of_one_name_in_a_tar_are_not_taken_for_one(tmp_path, capsys
 def test_a_folder_without_tars_is_refused(tmp_path):
     with pytest.raises(CorpusError, match=r"no \.tar files in it; give the folder"):
         prepare(tmp_path, tmp_path / "out")
+
+
+def test_names_and_texts_of_other_systems(tmp_path, capsys):
+    """What is not UTF-8, in names or texts, leaves out its sample; ids that are too long are shortened."""
+    latin, long = os.fsdecode(b"sch\xf6n"), "a" * 120 + "/" + "b" * 120
+    files = {f"{name}.flac": sound() for name in ("good", latin, "text", "json", long)}
+    files |= {"good.txt": "\ufeffx\u2028y\r\n", "text.txt": b"fr\xe8re", "json.json": '{"text": "\\ud83d"}'}
+    write_tar(tmp_path / "raw" / "x.tar", dict(sorted(files.items())))
+    write_tar(tmp_path / "raw" / os.fsdecode(b"\xf6.tar"), {"other.flac": sound()})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    found, said = listed(tmp_path / "out" / "all.jsonl"), capsys.readouterr().err
+    assert {each.id[:5]: each.text for each in found} == {"aaaaa": None, "good": "x\u2028y"}
+    assert all(len(each.id.encode()) <= 200 for each in found) and "its name is too long for an id" in said
+    assert "text.txt:1: not UTF-8 (byte 0xe8)" in said and "is half a character (U+D83D)" in said
+    assert r"the id is 'sch\\xf6n', but ids name files and begin lines: not UTF-8 (byte 0xf6)" in said
+    assert r"\\xf6.tar:" in said and said.count("left out: ") == 4

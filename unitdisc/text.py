@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -167,8 +168,13 @@ def read_json(path: Path) -> Any:
 
 
 def read_fields(path: Path, error: type[Exception] = TextError, cure: str = GIVE) -> Iterator[tuple[int, list[str]]]:
-    """The fields of every line that is not blank, with white space of any kind between them; numbered from 1."""
-    return ((number, fields) for number, text in read_lines(path, error, cure) if (fields := text.split()))
+    """The fields of every line that is not blank, numbered from 1."""
+    return ((number, fields) for number, text in read_lines(path, error, cure) if (fields := fields_of(text)))
+
+
+def fields_of(text: str) -> list[str]:
+    """What stands between blanks and tabs; other white space of Unicode is part of a field, and parts none."""
+    return text.split() if text.isascii() else [field for field in re.split(r"[ \t]+", text) if field]
 
 
 def read_tsv(path: Path, columns: Iterable[str], error: type[Exception] = TextError, cure: str = GIVE) -> Iterator[Row]:

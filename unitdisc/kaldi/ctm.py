@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Interval, Problem, Utterance
 from unitdisc.kaldi.tables import Row, mark_problems, parse_row, read_map
-from unitdisc.text import SAVE, Lookalikes, byte_lines, decoded
+from unitdisc.text import SAVE, Lookalikes, byte_lines, decoded, fields_of
 
 ROUNDING = 0.02  # seconds an interval may overlap the one before or the end: a frame or two, counted differently
 NO_LABEL = "<eps>"  # how an empty label is written
@@ -213,7 +213,7 @@ def parse_timed(row: Row, channels: Mapping[tuple[str, int | str], str]) -> tupl
 
     Raises ValueError if it is no line of a CTM.
     """
-    parts = row.value.split()
+    parts = fields_of(row.value)
     if len(parts) not in (4, 5):
         raise ValueError(f"has {len(parts) + 1} fields, not 5 or 6")
     channel, start, duration, label = parts[:4]

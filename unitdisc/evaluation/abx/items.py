@@ -11,7 +11,7 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.evaluation import silences_of
-from unitdisc.text import read_lines
+from unitdisc.text import fields_of, read_lines
 
 COLUMNS = ("file", "onset", "offset", "phone", "prev-phone", "next-phone", "speaker")  # of a ZeroSpeech item file
 NANOSECONDS = 1e9
@@ -177,9 +177,9 @@ def read_items(
     Raises CorpusError naming the line that is not an item, or the column that is not there.
     """
     lines = item_lines(Path(path))
-    columns = positions(path, lines[0].split() if lines else [], (on, *by, across))
+    columns = positions(path, fields_of(lines[0]) if lines else [], (on, *by, across))
     numbers = [number for number, line in enumerate(lines[1:], start=2) if line.strip()]
-    rows = [line.split() for line in lines[1:] if line.strip()]
+    rows = [fields_of(line) for line in lines[1:] if line.strip()]
     if not rows:
         raise CorpusError(f"{path}: no items in it; the first line of an item file is a line of headings")
     width = max(*columns, len(COLUMNS) - 1) + 1

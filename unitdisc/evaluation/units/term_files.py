@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError
-from unitdisc.text import read_lines
+from unitdisc.text import fields_of, read_lines
 
 SILENCE = "SIL"
 
@@ -64,7 +64,7 @@ def read_alignment(path: Path) -> dict[str, Aligned]:
     """File -> its symbols, sorted by time. Raises CorpusError naming the line that is wrong."""
     found: dict[str, list[tuple[float, float, str, int]]] = {}
     for number, line in read_lines(path, CorpusError):
-        fields = line.split()
+        fields = fields_of(line)
         if len(fields) == 4:
             file, start, end = stretch(fields[:3], f"{path}:{number}")
             found.setdefault(file, []).append((start, end, fields[3], number))
@@ -95,7 +95,7 @@ def read_classes(path: Path, gold: Gold | None = None) -> dict[str, list[Fragmen
     begun: dict[str, int] = {}
     current = None
     for number, line in read_lines(path, CorpusError):
-        place, fields = f"{path}:{number}", line.split()
+        place, fields = f"{path}:{number}", fields_of(line)
         if not fields:
             current = None
         elif fields[0] == "Class" or (current is None and fields[0].startswith("Class")):
