@@ -98,9 +98,9 @@ def test_shards_share_a_folder_but_not_with_a_run_of_everything(tmp_path):
 
 
 def test_files_in_one_folder_have_locks_of_their_own(tmp_path):
-    with locked_file(tmp_path / "a.npy"), locked_file(tmp_path / "b.npy"):
-        with pytest.raises(LockedError), locked_file(tmp_path / "a.npy"):
-            pass
+    a, b = (tmp_path / name for name in ("a.npy", "b.npy"))
+    with locked_file(a), locked_file(b), pytest.raises(LockedError), locked_file(a):
+        pass
     assert not list(tmp_path.iterdir())
 
 
