@@ -50,6 +50,23 @@ def test_features_are_the_same_every_time():
     np.testing.assert_array_equal(Features()(NOISE), Features()(NOISE))
 
 
+def test_dither_is_noise_of_one_16_bit_step_and_the_same_every_time():
+    """Whatever is heard, and wherever a stretch begins; digital silence is this noise to all features."""
+    plain = Features("waveform")
+    silence = np.zeros(70_400, np.float32)  # more than are drawn at once
+    noise = 32768 * plain(silence).ravel()
+    assert noise.std() == pytest.approx(1, abs=0.02)
+    assert noise.mean() == pytest.approx(0, abs=0.02)
+    assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < 0.02
+    np.testing.assert_allclose(32768 * (plain(NOISE).ravel() - NOISE), noise[:16_000], atol=0.01)
+    for first in (160, 65_600):
+        np.testing.assert_array_equal(plain(silence[first:], first), plain(silence)[first // 160 :])
+    for kind in ("log-mel", "mfcc"):
+        bins = {"log-mel": 80, "mfcc": 23}[kind]
+        expected = FEATURES[kind](torch.from_numpy(noise[:1600]), 16_000, 160, bins)
+        np.testing.assert_allclose(Features(kind)(silence[:1600]), expected, atol=1e-4)
+
+
 def test_digital_silence_has_a_floor():
     assert np.abs(Features("log-mel")(np.zeros(1600, np.float32))).max() < 30
 

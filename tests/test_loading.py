@@ -92,6 +92,9 @@ def test_an_epoch_covers_every_utterance_by_its_length():
     counts = np.bincount(np.asarray(plan.epoch(0))[..., 0].flat, minlength=4)
     assert plan.batches_per_epoch == 32 // 3
     assert (np.abs(counts - [10, 1, 20, 1]) <= 2).all()
+    between = CropPlan(np.array([15, 17, 47, 49, 80]), 1, 32, 2, seed=0)
+    counts = np.bincount(np.asarray(between.epoch(0))[..., 0].flat)
+    assert counts.tolist() == [1, 1, 1, 2, 2]  # as many as the length comes nearest to (of two and a half, the even)
     indices, starts = np.moveaxis(np.asarray(plan.epoch(1)), -1, 0)
     assert (starts + 32 <= np.maximum(32, frames[indices])).all()
 
