@@ -93,6 +93,16 @@ def test_normalisation_by_group():
     np.testing.assert_allclose(together.groups[""].undo(together(said["ann"], "ann")), said["ann"], rtol=1e-5)
 
 
+def test_channels_that_never_change_and_speakers_that_are_known_keep_their_statistics():
+    constant = np.full((50, 4), 3.0)
+    for kind in ("speaker", "utterance", "global"):
+        np.testing.assert_allclose(fit(kind, [("ann", constant)])(constant, "ann"), 0, atol=1e-6)
+    first, second = (fit("speaker", [(name, RNG.normal(mean, 2, (50, 4)))]) for name, mean in (("ann", 3), ("bob", 9)))
+    again = fit("speaker", [("ann", RNG.normal(-7, 1, (50, 4)))])
+    together = first.with_groups_of(second).with_groups_of(again)
+    assert together.groups == {"ann": first.groups["ann"], "bob": second.groups["bob"]}
+
+
 def test_statistics_survive_saving():
     normaliser = fit("speaker", [("ann", RNG.normal(3, 2, (50, 4)))])
     copy = Normaliser.from_json(normaliser.to_json())

@@ -1,5 +1,6 @@
 """Batches follow from seed and step alone, and every crop is the stretch of signal it says."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -142,6 +143,22 @@ def test_the_cache_depends_on_options_file_and_stretch(utterances):
     assert len(names) == 4
 
 
+def test_the_cache_knows_a_file_that_was_written_again(tmp_path):
+    """Be it of the same size."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.full(8000, 0.5), 16_000)
+    recording, cache = Utterance("a", str(path), "ann", 8000, 16_000), DiskCache(tmp_path / "cache")
+
+    def first() -> float:
+        return float(cache.get(recording, Features(), lambda: soundfile.read(path)[0][:1])[0])
+
+    assert first() == first() == 0.5
+    later = path.stat().st_mtime_ns + 1_000_000
+    soundfile.write(path, np.full(8000, 0.25), 16_000)
+    os.utime(path, ns=(later, later))
+    assert first() == 0.25
+
+
 def test_a_damaged_cache_file_is_replaced(utterances, tmp_path):
     cache = DiskCache(tmp_path)
     cache.get(utterances[0], Features(), lambda: np.arange(3))
@@ -248,6 +265,10 @@ def test_memory_stays_within_its_bound(utterances):
         made[step]
         assert memory.used <= 100_000 or len(memory.values) == 1
         assert memory.used == sum(array.nbytes for arrays in memory.values.values() for array in arrays)
+    small = MemoryCache(24)
+    for index in (0, 1, 2, 0, 3):
+        small.get(index, lambda: (np.zeros(1),))
+    assert list(small.values) == [2, 0, 3]  # what was asked for longest ago has gone
 
 
 @pytest.mark.parametrize("kind,expected", [("global", 20), ("speaker", 10), ("utterance", 50), ("none", 50)])
