@@ -48,7 +48,7 @@ def measured(metrics: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def rows_inside(mask: Tensor, *frames: Tensor | None) -> list[Tensor | None]:
-    """Of several [B, T, ...] the rows inside a mask [B, T]: [N, ...] of each. A GPU is waited for once, not each time."""
+    """Of several [B, T, ...] the rows inside a mask [B, T]: [N, ...] of each. A GPU is waited for once for all."""
     index = mask.flatten().nonzero().squeeze(1)
     return [None if each is None else each.flatten(0, 1).index_select(0, index) for each in frames]
 
