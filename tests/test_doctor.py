@@ -104,3 +104,54 @@ def test_the_torch_that_the_cure_installs_is_the_one_that_is_required():
     for requirement in setup_argument("install_requires"):
         if requirement.startswith("torch"):
             assert f"'{requirement}'" in text
+
+
+def test_a_device_is_compared_with_the_cpu(unitdisc):
+    from unitdisc.bottlenecks import BOTTLENECKS
+    from unitdisc.decoders import DECODERS
+    from unitdisc.encoders import ENCODERS
+
+    result = unitdisc("doctor", "--device", "cpu")
+    assert result.code == 0
+    table = result.out.partition("cpu beside the CPU")[2]
+    for part, family in (("bottleneck", BOTTLENECKS), ("encoder", ENCODERS), ("decoder", DECODERS)):
+        for kind in family:
+            assert re.search(rf"^{part} {kind} +agrees .*loss 0e\+00  gradient 0e\+00  encodings 0e\+00", table, re.M)
+    for precision in ("tf32", "bfloat16"):
+        assert re.search(rf"^conv2d in {precision} +agrees", table, re.M)
+    assert re.search(r"^samples of a WaveNet +agrees +[34] of 4 streams of 1280 steps", table, re.M)
+    assert re.search(r"^(\d+) of \1 agree$", table, re.M)
+
+
+def test_a_device_that_computes_something_else_is_told(unitdisc, monkeypatch):
+    from unitdisc.verbs import agreement
+
+    def fail(*_):
+        raise RuntimeError("CUDA error: no kernel image\nmore about it")
+
+    made = agreement.step
+    options = agreement.AUDIO | {"bottleneck": {"kind": "linear"}}
+    monkeypatch.setattr(agreement, "kinds", lambda: {"linear": options})
+    monkeypatch.setattr(agreement, "samples", fail)
+    steps = []
+
+    def off(model, batch, precision):
+        """The third step, the device's, is off by a percent."""
+        steps.append(made(model, batch, precision))
+        loss = steps[-1].loss
+        return agreement.Step(loss * 1.01 if len(steps) == 3 else loss, steps[-1].gradient)
+
+    monkeypatch.setattr(agreement, "step", off)
+    monkeypatch.setattr(agreement, "PRECISIONS", ("float32",))
+    result = unitdisc("doctor", "--device", "cpu")
+    assert result.code == 1
+    assert re.search(r"^linear +DIFFERS  loss 1e-02  gradient 0e\+00", result.out, re.M)
+    said = "fails: RuntimeError: CUDA error: no kernel image"
+    assert re.search(f"^samples of a WaveNet +DIFFERS  {said}$", result.out, re.M)
+    assert "0 of 2 agree" in result.out
+
+
+def test_a_device_that_is_not_there_is_refused(unitdisc):
+    result = unitdisc("doctor", "--device", "cuda:77")
+    assert result.code == 1
+    assert "--device cuda:77: cannot be used" in result.err

@@ -35,7 +35,7 @@ def test_the_kernel_interpreted_draws_what_torch_draws():
 
 
 def compiled(decoder, folder, monkeypatch, capability=90):
-    """For a GPU, such as an H100, with the sizes of a decoder, as a launch compiles it: addresses and steps are multiples of 16."""
+    """For a GPU, such as an H100, with the sizes of a decoder; addresses and steps, as in a launch, divide by 16."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(folder))
     packed = persistent.pack(decoder)
     layers, taps, channels, _ = packed.gates.shape

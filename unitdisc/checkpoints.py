@@ -82,7 +82,7 @@ def random_state(device: torch.device) -> dict:
 
 
 def restore_random_state(state: dict, device: torch.device) -> None:
-    """What `random_state` gave; of a run that goes on elsewhere the device's numbers begin anew, as its seed has them."""
+    """What `random_state` gave; where a run goes on elsewhere, the device's numbers begin anew, as by its seed."""
     torch.set_rng_state(state["cpu"])
     if "cuda" in state and device.type == "cuda":
         torch.cuda.set_rng_state(state["cuda"], device)

@@ -254,7 +254,7 @@ def own_gpu(device: str) -> torch.device:
     Raises ValueError if there is none, or if all are told to use the same.
     """
     if device != "cuda":
-        raise ValueError(f"--device {device}: under torchrun every process has a GPU of its own; give cuda, or no device")
+        raise ValueError(f"--device {device}: under torchrun every process has a GPU of its own; give --device cuda")
     place, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
     if place >= there:
         processes = os.environ.get("LOCAL_WORLD_SIZE", "?")

@@ -51,8 +51,8 @@ class TrainingOptions:
     gradient_accumulation takes less memory and changes the result by rounding alone; but batch norm, the constraint and
     pooled units of `piecewise-vq`, the warm-up of `pca` and `diversity` see one part at a time.
 
-    precision: "bfloat16" multiplies in 16 bits (autocast); "tf32" lets a GPU round factors to 10 bits of mantissa, and on
-    a CPU, or a GPU from before NVIDIA's Ampere, is "float32". The bottleneck, losses and weights have 32 bits in each.
+    precision: "bfloat16" multiplies in 16 bits (autocast); "tf32" lets a GPU round factors to 10 bits of mantissa, and
+    is "float32" on a CPU, or a GPU from before NVIDIA's Ampere. Bottleneck, losses and weights have 32 bits in each.
 
     On a CPU a run that was stopped and resumed gives the same bits as one that was not. On a GPU it does not: sums are
     made by atomic additions, in any order. `deterministic` asks torch for kernels that add in one order, which are

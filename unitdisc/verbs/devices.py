@@ -11,7 +11,7 @@ LESS_MEMORY = (
 )
 CURES = {  # what CUDA says: what is to be done
     "no kernel image": "this torch was not built for this GPU; install one that was, or give --device cpu",
-    "driver version is insufficient": "the NVIDIA driver is older than this torch needs; update it, or give --device cpu",
+    "driver version is insufficient": "the NVIDIA driver is too old for this torch; update it, or give --device cpu",
     "NVIDIA driver on your system is too old": "update it, or give --device cpu",
     "devices are busy or unavailable": "another process has this GPU to itself; end it, or choose another by --device",
     "does not have a deterministic implementation": "leave training.deterministic out",

@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import warnings
 from collections.abc import Iterator
 
 from unitdisc import __version__
@@ -41,6 +42,25 @@ def doctor() -> tuple[list[tuple[str, str]], bool]:
     """What was found, as (part, finding) pairs, and whether unitdisc can run."""
     findings = list(examine())
     return findings, not any(finding.startswith("missing") or "cannot" in finding for _, finding in findings)
+
+
+def same_as_cpu(device: str) -> Iterator[tuple[str, bool]]:
+    """Lines of a table that compares a device with the CPU, and whether what each is about agrees.
+
+    Raises ValueError for a device that this machine does not have.
+    """
+    import torch
+
+    from unitdisc.verbs.agreement import agreement
+    from unitdisc.verbs.devices import usable_device
+
+    place = torch.device(usable_device(device))
+    yield f"\n{device} beside the CPU: one step of training, relative differences", True
+    found = []
+    for one in agreement(place):
+        found.append(one.agrees)
+        yield f"{one.name:28} {'agrees ' if one.agrees else 'DIFFERS'}  {one.finding}", one.agrees
+    yield f"{sum(found)} of {len(found)} agree", all(found)
 
 
 def examine() -> Iterator[tuple[str, str]]:
@@ -82,7 +102,11 @@ def gpu() -> str:
         torch = importlib.import_module("torch")
     except (ImportError, OSError) as error:
         return f"unknown, for torch cannot be loaded: {error}. Cure: pip install --force-reinstall 'torch>=2.11,<2.15'"
-    if not torch.cuda.is_available():
-        return "none: everything runs on the CPU"
+    with warnings.catch_warnings(record=True) as said:  # such as that the driver is too old for this torch
+        warnings.simplefilter("always")
+        there = torch.cuda.is_available()
+    if not there:
+        why = f" ({str(said[0].message).splitlines()[0]})" if said else ""
+        return f"none: everything runs on the CPU{why}"
     properties = torch.cuda.get_device_properties(0)
     return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, {torch.cuda.device_count()} of them"

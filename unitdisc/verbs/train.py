@@ -33,9 +33,16 @@ from unitdisc.verbs.folders import folder_for_results
 MOST_VALIDATION = 64  # utterances
 VALIDATION_BATCHES = 8
 MAY_CHANGE = {  # between a stop and a resume
-    f"training.{name}"
-    for name in ("steps", "gradient_accumulation", "valid_every", "checkpoint_every", "log_every", "workers", "compile", "deterministic")
-} | {"decoder.checkpoint"}
+    "decoder.checkpoint",
+    "training.checkpoint_every",
+    "training.compile",
+    "training.deterministic",
+    "training.gradient_accumulation",
+    "training.log_every",
+    "training.steps",
+    "training.valid_every",
+    "training.workers",
+}
 
 
 def train(
