@@ -4,9 +4,12 @@ import gc
 import os
 from pathlib import Path
 
+from threads import THREADS
+
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(THREADS))
+
 import pytest
 import torch
-from threads import THREADS
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))
@@ -22,7 +25,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Files one after the other to whichever process is free; those of ABX to one, as its kernels take long to compile."""
+    """Files one by one to whichever process is free; those of ABX to one, as its kernels take long to compile."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
