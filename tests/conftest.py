@@ -15,11 +15,14 @@ ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))
 
 torch.set_num_threads(THREADS)
-gc.disable()  # while modules are imported and tests found, all of which stay
 
 
-def pytest_collection_finish() -> None:
-    gc.freeze()  # not to be looked through again and again
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection():
+    """Modules and tests stay: they need not be looked through for garbage, neither now nor again and again later."""
+    gc.disable()
+    yield
+    gc.freeze()
     gc.enable()
 
 
