@@ -4,25 +4,31 @@ import gc
 import os
 from pathlib import Path
 
+from threads import THREADS
+
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(THREADS))
+
 import pytest
 import torch
-from threads import THREADS
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))
 
 torch.set_num_threads(THREADS)
-gc.disable()  # while modules are imported and tests found, all of which stay
 
 
-def pytest_collection_finish() -> None:
-    gc.freeze()  # not to be looked through again and again
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection():
+    """Modules and tests stay: they need not be looked through for garbage, neither now nor again and again later."""
+    gc.disable()
+    yield
+    gc.freeze()
     gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Files one after the other to whichever process is free; those of ABX to one, as its kernels take long to compile."""
+    """Files one by one to whichever process is free; those of ABX to one, as its kernels take long to compile."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -37,7 +43,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(autouse=True)
 def seed():
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)  # torch.manual_seed keeps a traceback each time, for GPUs not begun yet
 
 
 @pytest.fixture(scope="session")

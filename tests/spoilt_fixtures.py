@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 from spoilt import write_everything
-from threadpoolctl import threadpool_limits
-from threads import THREADS
 from tiny_fixtures import Finished
 
 EVAL = Path(__file__).parent.parent / "eval"
@@ -50,8 +48,7 @@ def run(unitdisc, monkeypatch, capsys) -> Callable:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         try:
-            with threadpool_limits(THREADS):
-                runpy.run_path(str(EVAL / name), run_name="__main__")
+            runpy.run_path(str(EVAL / name), run_name="__main__")
             code, message = 0, ""
         except SystemExit as end:  # as Python itself ends
             code, message = (1, f"{end.code}\n") if isinstance(end.code, str) else (end.code or 0, "")

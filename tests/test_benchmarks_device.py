@@ -47,6 +47,7 @@ def test_every_way_is_timed_and_bounded(script, name, tmp_path, capsys):
     assert "| bound: " in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_way_has_the_same_loss(script, name):
     module, device_training = script(name), script("device_training")
@@ -58,6 +59,7 @@ def test_every_way_has_the_same_loss(script, name):
         torch.testing.assert_close(loss.float(), first, rtol=0.01, atol=0, msg=way)
 
 
+@pytest.mark.slow
 def test_products_are_those_that_the_other_tables_count(script):
     wavenet, pixelcnn = script("wavenet_training"), script("pixelcnn_training")
 
@@ -69,6 +71,7 @@ def test_products_are_those_that_the_other_tables_count(script):
         assert counted(pixelcnn, size) == pytest.approx(pixelcnn.operations(**size), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_fit_is_halved(script, monkeypatch):
     module, device_training = script("wavenet_training"), script("device_training")
     step_of, tried = device_training.step_of, []

@@ -46,6 +46,7 @@ def test_batches_are_counted_from_every_source(benchmark, tiny_corpus, tmp_path,
     assert "| soundfile alone, whole files |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_batches_of_line_images_are_counted_too(benchmark, tiny_lines, monkeypatch, capsys):
     loading = benchmark("loading")
     monkeypatch.setattr(loading, "training_rate", lambda *_: {"rate": 1.0, "cpu": 1.0})

@@ -52,6 +52,7 @@ def test_every_weight_is_taken_over(plain_pixelcnn):
     assert sum(part.numel() for part in plain_pixelcnn.parts(ours)) == sum(p.numel() for p in ours.parameters())
 
 
+@pytest.mark.slow
 def test_every_way_has_the_same_loss_and_gradients(pixelcnn_training):
     sizes, found = pixelcnn_training.TINY | {"channels": 64}, []
     names = [pixelcnn_training.PLAIN, *pixelcnn_training.PARTS, pixelcnn_training.OURS, pixelcnn_training.CHECKPOINT]
@@ -60,6 +61,7 @@ def test_every_way_has_the_same_loss_and_gradients(pixelcnn_training):
     torch.testing.assert_close(found, found[:1] * len(found))
 
 
+@pytest.mark.slow
 def test_a_way_does_without_its_parts(pixelcnn_training, monkeypatch):
     called = []
     original = pixelcnn_training.pixels.gated
@@ -70,6 +72,7 @@ def test_a_way_does_without_its_parts(pixelcnn_training, monkeypatch):
     assert len(called) == 3
 
 
+@pytest.mark.slow
 def test_products_are_counted_as_torch_counts_them(pixelcnn_training):
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -80,6 +83,7 @@ def test_products_are_counted_as_torch_counts_them(pixelcnn_training):
     assert pixelcnn_training.operations(**sizes) == pytest.approx(counter.get_total_flops(), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_child_has_the_environment_it_is_given(pixelcnn_training):
     assert pixelcnn_training.in_child(pixelcnn_training.KEEPS, os.getenv, "MALLOC_TOP_PAD_") == str(2**28)
 

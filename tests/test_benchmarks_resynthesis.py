@@ -11,7 +11,7 @@ pytest_plugins = ["tiny_fixtures"]
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
-@pytest.mark.parametrize("corpus", ["tiny_corpus", "tiny_lines"])
+@pytest.mark.parametrize("corpus", ["tiny_corpus", pytest.param("tiny_lines", marks=pytest.mark.slow)])
 def test_both_ways_are_timed(corpus, request, tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     resynthesis = importlib.import_module("resynthesis")

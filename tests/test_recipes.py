@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 import soundfile
 import typer
-from threadpoolctl import threadpool_limits
-from threads import THREADS
 from tiny import listed, settings
 from typer.testing import CliRunner
 
@@ -53,8 +51,7 @@ def run(chain):
     """Runs a command of unitdisc that must succeed; what it prints."""
 
     def invoke(*arguments: str | Path) -> str:
-        with threadpool_limits(THREADS):
-            result = CliRunner().invoke(cli.app, list(map(str, arguments)), catch_exceptions=False)
+        result = CliRunner().invoke(cli.app, list(map(str, arguments)), catch_exceptions=False)
         assert result.exit_code == 0, result.output
         return result.stdout
 

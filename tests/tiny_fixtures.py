@@ -6,11 +6,11 @@ Test files that use them say `pytest_plugins = ["tiny_fixtures"]`.
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
-from threadpoolctl import threadpool_limits
-from threads import THREADS
+import typer
 from tiny import line_settings, make_corpus, make_lines, settings
 
 from unitdisc import cli
@@ -20,6 +20,8 @@ from unitdisc.data.features import Features
 from unitdisc.model import PROBE_POINTS
 from unitdisc.verbs.encode import encode, features
 from unitdisc.verbs.train import train
+
+command_of = cache(typer.main.get_command)  # else made anew for every run, which takes as long as many a run
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ def unitdisc(monkeypatch, capsys) -> Callable[..., Finished]:
     def run(*arguments: str | Path) -> Finished:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["unitdisc", *map(str, arguments)])
+        monkeypatch.setattr(typer.main, "get_command", command_of)
         try:
-            with threadpool_limits(THREADS):
-                cli.main()
+            cli.main()
             code = 0
         except SystemExit as end:
             code = end.code or 0
