@@ -109,6 +109,10 @@ TOGETHER = {  # channels, and what is said where they are averaged
         [ONE, OTHER],
         "warning the channels of u differ, as those of two speakers would, and are averaged",
     ),
+    "the other speaks later": (
+        [ONE, np.concatenate([SILENT[: RATE * 3 // 4], OTHER[: RATE // 4]])],
+        "warning the channels of u differ",
+    ),
     "three": ([ONE, ONE, OTHER], "warning the channels of u differ"),
     "one within the other": ([ONE, 0.4 * ONE + OTHER], "warning the channels of u differ"),
     "nearly upside down": ([ONE, 0.1 * OTHER - 0.9 * ONE], "warning the channels of u nearly cancel each other"),
