@@ -85,8 +85,10 @@ def test_what_is_no_text_in_utf8_is_named_with_its_line(file):
         b"ok\ncaf\xe9\n": r"t\.txt:2: not UTF-8 \(byte 0xe9\); save the file as UTF-8",
         "x\n\u0109u\n".encode("gb18030") + b"\xff": r"t\.txt:\d: not UTF-8 \(byte 0x[89a-f].\)",
         "a’b".encode("cp1252"): r"t\.txt:1: not UTF-8 \(byte 0x92\); save the file as UTF-8",
-        b"a\nb\0c\n": r"t\.txt:2: has a null byte",
-        "a\n".encode("utf-16-le"): r"t\.txt:1: has a null byte",  # without a mark
+        b"a\nb\0c\n": r"t\.txt:2: no text, for it has a null byte; save the file as UTF-8",
+        "a\n".encode(
+            "utf-16-le"
+        ): r"t\.txt:1: no text, for it has a null byte; save the file as UTF-8",  # without a mark
         "a\n".encode("utf-16"): r"t\.txt: is UTF-16, not UTF-8; save the file as UTF-8",
         "\ufeffa\n".encode("utf-16-be"): r"t\.txt: is UTF-16",
         "a\n".encode("utf-32"): r"t\.txt: is UTF-32",
