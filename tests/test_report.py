@@ -461,3 +461,10 @@ def test_nothing_is_wider_than_the_screen(browser):
     for width in (1200, 360):
         browser.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
         assert browser.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_logs_keep_their_lines_whole(tmp_path):
+    entries = [{"step": step, "note": "a\u2028b\x85c"} for step in (1, 2)]
+    lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+    (tmp_path / "log.jsonl").write_bytes(lines.encode() + b'{"step": 3, "\xe9')  # torn by a kill
+    assert read_log(tmp_path / "log.jsonl") == entries

@@ -21,7 +21,6 @@ from unitdisc.evaluation.zerospeech.plain_yaml import read_yaml
 from unitdisc.files import write_text
 from unitdisc.kaldi.ctm import open_ctm
 from unitdisc.manifests import read_manifest, write_manifest
-from unitdisc.report.summary import read_log
 from unitdisc.text import (
     Lookalikes,
     TextError,
@@ -37,7 +36,6 @@ from unitdisc.text import (
     read_text,
     read_tsv,
 )
-from unitdisc.verbs.inspect import last_lines
 
 ROOT = Path(__file__).parent.parent
 MARK = b"\xef\xbb\xbf"
@@ -87,8 +85,10 @@ def test_what_is_no_text_in_utf8_is_named_with_its_line(file):
         b"ok\ncaf\xe9\n": r"t\.txt:2: not UTF-8 \(byte 0xe9\); save the file as UTF-8",
         "x\n\u0109u\n".encode("gb18030") + b"\xff": r"t\.txt:\d: not UTF-8 \(byte 0x[89a-f].\)",
         "a’b".encode("cp1252"): r"t\.txt:1: not UTF-8 \(byte 0x92\); save the file as UTF-8",
-        b"a\nb\0c\n": r"t\.txt:2: has a null byte",
-        "a\n".encode("utf-16-le"): r"t\.txt:1: has a null byte",  # without a mark
+        b"a\nb\0c\n": r"t\.txt:2: no text, for it has a null byte; save the file as UTF-8",
+        "a\n".encode(
+            "utf-16-le"
+        ): r"t\.txt:1: no text, for it has a null byte; save the file as UTF-8",  # without a mark
         "a\n".encode("utf-16"): r"t\.txt: is UTF-16, not UTF-8; save the file as UTF-8",
         "\ufeffa\n".encode("utf-16-be"): r"t\.txt: is UTF-16",
         "a\n".encode("utf-32"): r"t\.txt: is UTF-32",
@@ -260,10 +260,6 @@ def test_every_reader_keeps_lines_and_fields_whole(file):
     ctm = open_ctm(file(f"\ufefff 1 0 1 {odd} 0.9\nf 1 1 1 b\n"))
     assert [timed.label for timed in ctm.timed["f"]] == [odd, "b"] and len(ctm.problems) == 1
     assert read_yaml(file(f'\ufeffa: "{odd}"\nb: 1\n')) == {"a": odd, "b": 1}
-    log = [{"step": step, "split": "train", "note": odd} for step in (1, 2)]
-    lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in log)
-    torn = file(lines.encode() + b'{"step": 3, "\xe9')
-    assert read_log(torn) == log and last_lines(torn) == {"train": log[1]}
     grid = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n1\n<exists>\n1\n"IntervalTier"\n"phones"\n'
     for coding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-be"):
         mark = "\ufeff" if coding == "utf-16-be" else ""

@@ -494,6 +494,8 @@ def test_byte_order_marks_are_stripped_with_a_warning_each(folder):
         (folder / name).write_bytes(content)
     (folder / "text").write_bytes((folder / "text").read_text().encode("utf-16"))
     assert "error text:None is UTF-16, not UTF-8" in said(validate(folder))
+    (folder / "text").write_bytes(b"s1-a a\ns1-b a\0b\ns2-c c\n")
+    assert said(validate(folder)) == ["error text:2 is no text, for it has a null byte"]
 
 
 def test_ids_that_look_alike_are_said_to(folder):

@@ -111,11 +111,14 @@ def mark_warning(path: Path) -> str | None:
 
 
 def decoded(line: bytes) -> str:
-    """A line of bytes as text. Raises ValueError, with a reason in few words, if it is not UTF-8."""
+    """A line of bytes as text. Raises ValueError, with a reason in few words, if it is none in UTF-8."""
     try:
-        return line.decode("utf-8")
+        text = line.decode("utf-8")
     except UnicodeDecodeError as fault:
         raise ValueError(f"not UTF-8 (byte 0x{line[fault.start]:02x})") from fault
+    if "\0" in text:
+        raise ValueError("no text, for it has a null byte")
+    return text
 
 
 def loosely_decoded(line: bytes) -> str:
@@ -141,12 +144,9 @@ def ended(text: str) -> str:
 
 def strictly_decoded(place: str | Path, number: int, line: bytes, error: type[Exception], cure: str = SAVE) -> str:
     try:
-        text = decoded(line)
+        return decoded(line)
     except ValueError as fault:
         raise error(f"{place}:{number}: {fault}; {cure}") from fault
-    if "\0" in text:
-        raise error(f"{place}:{number}: has a null byte, so it is no text in UTF-8; {cure}")
-    return text
 
 
 def read_text(
