@@ -133,7 +133,7 @@ def cut(
     page = scaled_to(page, ImageInfo(grey.shape[1], grey.shape[0]))
     for problem in page.problems:
         report(problem, args.strict)
-    writer = writer_of(path if args.writer_from.startswith("name:") else home_of(path))
+    writer = writer_of(path if args.writer_from.startswith("name:") else home_of(path, args.raw))
     name = name_of(path, args.raw)
     lines = list(lines_of(page, grey, args, name, writer))
     earlier = pictures.earlier(image, grey)
@@ -142,12 +142,12 @@ def cut(
     return earlier or image, lines
 
 
-def home_of(path: Path) -> Path:
+def home_of(path: Path, raw: Path) -> Path:
     """What lies in the folder that tells the writer: the page file, or the folder above that says what is in it."""
     home = path
-    if path.parent.name.lower() in CONTAINERS or is_workspace(path.parent.parent):
+    if path.parent.name.lower() in CONTAINERS or (path.parent != raw and is_workspace(path.parent.parent)):
         home = path.parent
-    return home.parent if home.parent.name == BAG and is_workspace(home.parent) else home
+    return home.parent if home.parent != raw and home.parent.name == BAG and is_workspace(home.parent) else home
 
 
 def lines_of(

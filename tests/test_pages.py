@@ -195,6 +195,19 @@ def test_workspaces_of_ocr_d_count_from_the_mets_file(page_file, tmp_path):
         find_image(read_page(path), raw)
 
 
+def test_a_workspace_tells_the_writer_and_its_groups_of_files_do_not(page_file, tmp_path):
+    for folder in ("ann", "bob/data"):
+        draw_page(tmp_path / "raw" / folder / "IMG/p.png")
+        page_file(page_xml(image="IMG/p.png"), f"{folder}/GT/p.xml")
+        (tmp_path / "raw" / folder / "METS.xml").write_text(METS)
+    prepare(tmp_path / "raw", tmp_path / "out")
+    writers = {id: line.speaker for id, line in corpus(tmp_path / "out").items()}
+    assert writers == {f"{page}-GT-p-l{n}": page[:3] for page in ("ann", "bob-data") for n in (1, 2, 3)}
+    for folder in ("ann", "bob", "bob/data"):
+        prepare(tmp_path / "raw" / folder, tmp_path / "out")
+        assert {line.speaker for line in corpus(tmp_path / "out").values()} == {None}
+
+
 def test_names_that_differ_in_capitals_suffix_or_quoting_are_found(page_file, tmp_path):
     raw = tmp_path / "raw"
     for image, place in [
