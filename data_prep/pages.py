@@ -39,6 +39,7 @@ import numpy as np
 from unitdisc.corpus import CorpusError, Problem, Utterance, short_name
 from unitdisc.data.image import ImageInfo, dots_per_inch, read_image, write_image
 from unitdisc.data.naming import add_naming_options, below, linked_folders, name_of, split_by, writer_finder
+from unitdisc.data.notes import Notes
 from unitdisc.data.pages import (
     Line,
     LineError,
@@ -85,10 +86,11 @@ class Seen(NamedTuple):
 def one_per_image(pages: list[Path], args: argparse.Namespace) -> Iterator[Path]:
     """The page files to read: of those about one image the best, in the same order; of the others, what is wrong.
 
+    An image is one in all its formats, 38r.jpg and 38r.tif beside it.
     Raises CorpusError for a second one if `strict`.
     """
-    about: dict[tuple[int, int], list[Seen]] = defaultdict(list)
-    images = {}
+    about: dict[tuple[Path, str], list[Seen]] = defaultdict(list)
+    images, files = {}, {}
     for path in pages:
         try:
             page = read_page(path)
@@ -96,8 +98,9 @@ def one_per_image(pages: list[Path], args: argparse.Namespace) -> Iterator[Path]
         except (CorpusError, OSError):
             continue  # it is said when it is read for its lines
         status = image.stat()
+        real = files.setdefault((status.st_dev, status.st_ino), Path(os.path.realpath(image)))
         seen = Seen(not page.is_transcribed, path.stem != image.stem, page.is_alto, path)
-        about[status.st_dev, status.st_ino].append(seen)
+        about[real.parent, real.stem.casefold()].append(seen)
     chosen = {path: min(seen).path for seen in about.values() for *_, path in seen}
     for path in pages:
         if chosen.get(path, path) == path:
@@ -117,7 +120,7 @@ def image_of(page: Page, args: argparse.Namespace) -> Path:
 
 
 def cut(
-    path: Path, args: argparse.Namespace, writer_of: Callable[[Path], str | None], pictures: Pictures
+    path: Path, args: argparse.Namespace, writer_of: Callable[[Path], str | None], pictures: Pictures, notes: Notes
 ) -> tuple[Path, list[Utterance]]:
     """Cuts a page into lines; and its image, or the first one that shows the same.
 
@@ -131,18 +134,21 @@ def cut(
     page = scaled_to(page, ImageInfo(grey.shape[1], grey.shape[0]))
     for problem in page.problems:
         report(problem, args.strict)
-    writer = writer_of(path if args.writer_from.startswith("name:") else home_of(path))
+    writer = writer_of(path if args.writer_from.startswith("name:") else home_of(path, args.raw))
     name = name_of(path, args.raw)
     lines = list(lines_of(page, grey, args, name, writer))
-    return pictures.earlier(image, grey) or image, lines
+    earlier = pictures.earlier(image, grey)
+    if earlier and earlier.suffix.lower() != image.suffix.lower():
+        notes.add("pictures that come in several formats, so that their lines are listed twice", str(image))
+    return earlier or image, lines
 
 
-def home_of(path: Path) -> Path:
+def home_of(path: Path, raw: Path) -> Path:
     """What lies in the folder that tells the writer: the page file, or the folder above that says what is in it."""
     home = path
-    if path.parent.name.lower() in CONTAINERS or is_workspace(path.parent.parent):
+    if path.parent.name.lower() in CONTAINERS or (path.parent != raw and is_workspace(path.parent.parent)):
         home = path.parent
-    return home.parent if home.parent.name == BAG and is_workspace(home.parent) else home
+    return home.parent if home.parent != raw and home.parent.name == BAG and is_workspace(home.parent) else home
 
 
 def lines_of(
@@ -192,12 +198,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     writer_of = writer_finder(args.writer_from, args.raw)
     linked_folders(args.raw)
-    pages, pictures = one_per_image(find_pages(args.raw, args.pages), args), Pictures()
-    found = collect(pages, lambda path: cut(path, args, writer_of, pictures), args.strict, args.raw)
+    pages, pictures, notes = one_per_image(find_pages(args.raw, args.pages), args), Pictures(), Notes()
+    found = collect(pages, lambda path: cut(path, args, writer_of, pictures, notes), args.strict, args.raw)
     lines = [line for _, page in found for line in page]
     if not lines:
         raise CorpusError(f"{args.raw}: not one of its lines can be used; correct what is said above")
     shown = {line.id: str(image) for image, page in found for line in page}
+    notes.say()
     write_corpus(args.output, split_by(args, lines, shown) or {"all": lines})
 
 

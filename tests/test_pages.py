@@ -165,8 +165,8 @@ METS = """<mets:mets xmlns:mets="http://www.loc.gov/METS/" xmlns:x="http://www.w
 <mets:FLocat x:href="GT/one_page.xml"/></mets:file><mets:file ID="p2" MIMETYPE="application/vnd.prima.page+xml">
 <mets:FLocat x:href="GT/two_page.xml"/></mets:file></mets:fileGrp></mets:fileSec><mets:structMap TYPE="PHYSICAL">
 <mets:div TYPE="physSequence"><mets:div TYPE="page"><mets:fptr FILEID="c1"/><mets:fptr FILEID="i1"/>
-<mets:fptr FILEID="p1"/></mets:div><mets:div TYPE="page"><mets:fptr FILEID="i2"/><mets:fptr FILEID="p2"/></mets:div></mets:div></mets:structMap>
-</mets:mets>"""
+<mets:fptr FILEID="p1"/></mets:div><mets:div TYPE="page"><mets:fptr FILEID="i2"/><mets:fptr FILEID="p2"/></mets:div>
+</mets:div></mets:structMap></mets:mets>"""
 
 
 def test_workspaces_of_ocr_d_count_from_the_mets_file(page_file, tmp_path):
@@ -195,6 +195,19 @@ def test_workspaces_of_ocr_d_count_from_the_mets_file(page_file, tmp_path):
     path = page_file(page_xml(image="lost.png"), "work/GT/two_page.xml")
     with pytest.raises(CorpusError, match=r"work/mets.xml: is no XML, or cut off"):
         find_image(read_page(path), raw)
+
+
+def test_a_workspace_tells_the_writer_and_its_groups_of_files_do_not(page_file, tmp_path):
+    for folder in ("ann", "bob/data"):
+        draw_page(tmp_path / "raw" / folder / "IMG/p.png")
+        page_file(page_xml(image="IMG/p.png"), f"{folder}/GT/p.xml")
+        (tmp_path / "raw" / folder / "METS.xml").write_text(METS)
+    prepare(tmp_path / "raw", tmp_path / "out")
+    writers = {id: line.speaker for id, line in corpus(tmp_path / "out").items()}
+    assert writers == {f"{page}-GT-p-l{n}": page[:3] for page in ("ann", "bob-data") for n in (1, 2, 3)}
+    for folder in ("ann", "bob", "bob/data"):
+        prepare(tmp_path / "raw" / folder, tmp_path / "out")
+        assert {line.speaker for line in corpus(tmp_path / "out").values()} == {None}
 
 
 def test_names_that_differ_in_capitals_suffix_or_quoting_are_found(page_file, tmp_path):
@@ -506,10 +519,11 @@ def test_an_image_is_one_page_however_many_files_are_about_it(page_file, tmp_pat
     raw = tmp_path / "raw"
     draw_other_page(raw / "ms/38r.png", 0)
     draw_other_page(raw / "ms/39r.png", 1)
+    draw_other_page(raw / "ms/38R.jpg", 0)
     (raw / "ms/link.png").symlink_to("38r.png")
     bare = [Written(line.id, line.points, text=None) for line in LINES]
     page_file(alto(image="38r.png"), "ms/38r.xml")
-    page_file(alto(image="38r.png"), "ms/38r.chocomufin.xml")
+    page_file(alto(image="38R.jpg"), "ms/38r.chocomufin.xml")
     page_file(page_xml(image="ms/link.png"), "a.xml")
     page_file(page_xml(bare, image="39r.png"), "ms/39r.xml")
     page_file(alto(image="39r.png"), "ms/alto/39r.xml")
@@ -521,7 +535,7 @@ def test_an_image_is_one_page_however_many_files_are_about_it(page_file, tmp_pat
     cure = "choose with --pages which files are meant"
     assert sorted(capsys.readouterr().err.splitlines()) == [
         f"left out: {raw}/a.xml: is about the image {raw}/ms/link.png, as {raw}/ms/38r.xml is; {cure}",
-        f"left out: {raw}/ms/38r.chocomufin.xml: is about the image {raw}/ms/38r.png, as {raw}/ms/38r.xml is; {cure}",
+        f"left out: {raw}/ms/38r.chocomufin.xml: is about the image {raw}/ms/38R.jpg, as {raw}/ms/38r.xml is; {cure}",
         f"left out: {raw}/ms/39r.xml: is about the image {raw}/ms/39r.png, as {raw}/ms/page/39r.xml is; {cure}",
         f"left out: {raw}/ms/alto/39r.xml: is about the image {raw}/ms/39r.png, as {raw}/ms/page/39r.xml is; {cure}",
     ]
@@ -533,7 +547,7 @@ def test_an_image_is_one_page_however_many_files_are_about_it(page_file, tmp_pat
         prepare(raw, tmp_path / "strict", "--strict")
 
 
-def test_lines_of_a_page_are_on_one_side(page_file, tmp_path):
+def test_lines_of_a_page_are_on_one_side(page_file, tmp_path, capsys):
     """Whatever the seed, and under whatever name, format and size its picture comes."""
     raw, out = tmp_path / "raw", tmp_path / "out"
     for seed in range(4):
@@ -555,6 +569,8 @@ def test_lines_of_a_page_are_on_one_side(page_file, tmp_path):
         assert 1 <= len(sides["test"]) <= 3
         drawn.add(frozenset(sides["test"]))
     assert len(drawn) > 1
+    said = capsys.readouterr().err
+    assert f"pictures that come in several formats, so that their lines are listed twice: 2 ({raw}/x/a.jpg, " in said
     with pytest.raises(CorpusError, match=r"of 3 lines of 1 page, which are not parted: both sides need at least one"):
         prepare(raw, out, "--pages", "0.xml", "--test-share", "0.3")
 

@@ -192,7 +192,7 @@ def write_corpus(folder: Path, splits: Mapping[str, Iterable[Utterance]], notes:
     notes = notes or Notes()
     listed = {name: list(utterances) for name, utterances in splits.items()}
     doubtful = of_two_genders(chain.from_iterable(listed.values()))
-    for speaker in doubtful:
+    for speaker in sorted(doubtful):
         notes.add("a speaker of both genders, which are left out", speaker)
     notes.say()
     for name, utterances in listed.items():
@@ -203,12 +203,12 @@ def write_corpus(folder: Path, splits: Mapping[str, Iterable[Utterance]], notes:
         print(f"{folder / name}.jsonl: {summary(known)}")
 
 
-def of_two_genders(utterances: Iterable[Utterance]) -> list[str]:
+def of_two_genders(utterances: Iterable[Utterance]) -> set[str]:
     genders = defaultdict(set)
     for utterance in utterances:
         if utterance.gender and utterance.speaker is not None:
             genders[utterance.speaker].add(utterance.gender)
-    return sorted(speaker for speaker, found in genders.items() if len(found) > 1)
+    return {speaker for speaker, found in genders.items() if len(found) > 1}
 
 
 def summary(listed: list[Utterance]) -> str:

@@ -1,6 +1,6 @@
 """Workspaces of OCR-D: a METS file says which files are of one page (https://ocr-d.de/en/spec/mets)."""
 
-import os.path
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -37,7 +37,8 @@ def mets_in(folder: Path) -> Path | None:
     """The METS file of a folder, if it has one."""
     if (folder / METS).is_file():
         return folder / METS
-    return next((path for path in sorted(folder.iterdir()) if path.name.casefold() == METS and path.is_file()), None)
+    named = (folder / name for name in os.listdir(folder) if name.casefold() == METS)  # noqa: PTH208 - far quicker
+    return next((path for path in sorted(named) if path.is_file()), None)
 
 
 def images_of(path: Path, workspace: Path, name: str) -> Iterator[Path]:
