@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from unitdisc.corpus import CorpusError
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.evaluation.foreign import open_encodings, require
 from unitdisc.evaluation.frames import open_for
@@ -132,7 +132,6 @@ def test_units_of_fairseq_have_their_names_in_the_tsv(tmp_path: Path):
 
 
 def test_what_unitdisc_exports_as_km_is_read(tmp_path: Path):
-    from unitdisc.corpus import Utterance
     from unitdisc.units import export
 
     encodings = ours(tmp_path / "encodings")
@@ -154,7 +153,6 @@ def corpus_of(*known: tuple[str, str]) -> list[Utterance]:
         ("x", "copy/of/p226/001.wav"),  # the ends of both paths
         ("p226-001", "000000.tar:512"),  # the id is made of the path
         ("p226_001", "a.wav"),
-        ("p226/001", "a.wav"),
     ],
 )
 def test_files_of_one_name_are_told_apart_by_their_folders(id: str, path: str, tmp_path: Path):
@@ -173,7 +171,7 @@ def test_files_of_one_name_alone_go_by_it_and_stretches_of_a_file_by_their_ids(t
     (tmp_path / "u.jsonl").write_text('{"file": "a/one.wav", "codes": [1]}\n{"id": "s-2", "codes": [2]}\n')
     parts = [Utterance(f"s-{n}", "long.wav", None, 320, 16_000, start=320 * n) for n in range(3)]
     opened = open_for(tmp_path / "u.jsonl", [*corpus_of(("x", "b/one.flac")), *parts], 50)
-    assert {name: codes for name, codes in opened.codes.items()} == {"s-2": [2], "x": [1]}
+    assert dict(opened.codes) == {"s-2": [2], "x": [1]}
     with pytest.raises(EncodingsError, match=r"holds none of the 1 utterances, .*it names one, s-2, .*corpus has y"):
         open_for(tmp_path / "u.jsonl", corpus_of(("y", "two.wav")), 50)
 
