@@ -83,9 +83,8 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 found = differences(distance, range(int(sys.argv[1])), dims, Path(folder))
             exact, plain = (np.array(column) for column in zip(*found))
-            print(
-                f"| {distance} | {dims} | {len(exact)} | {(exact <= 1e-9).sum()} | {exact.max():.1e} | {plain.max():.1e} |"
-            )
+            agree = f"{(exact <= 1e-9).sum()} | {exact.max():.1e} | {plain.max():.1e}"
+            print(f"| {distance} | {dims} | {len(exact)} | {agree} |")
             sys.stdout.flush()
 
 
