@@ -110,3 +110,17 @@ def test_a_written_line_is_listed_as_it_lies_on_disk(tmp_path):
     assert (utterance.id, utterance.speaker, utterance.rate) == ("ann-1", "ann", None)
     assert (utterance.ticks, utterance.height) == line.ink.shape
     assert utterance.alignment == {"character": line.characters, "word": line.words}
+
+
+def test_characters_of_scripts_that_run_leftwards_stand_so_and_are_read_so():
+    marks = [Glyph(np.full((width, 9), 1.0), label) for width, label in zip((3, 4, 5, 6, 7), "אבגדה")]
+    line = composed(marks, Layout(word=(2, 2)), np.random.default_rng(0))
+    assert [interval.label for interval in line.characters] == ["ה", "ד", "ג", "ב", "א"]
+    assert [interval.end - interval.start for interval in line.characters] == [7, 6, 5, 4, 3]
+    assert [interval.label for interval in line.words] == ["ה", "גד", "אב"]
+    assert line.text == "אב גד ה"
+    assert (line.words[2].start, line.words[2].end) == (line.characters[3].start, line.characters[4].end)
+    alone = composed(
+        [Glyph(mark.ink, label) for mark, label in zip(marks, "א12")], Layout(word=None), np.random.default_rng(0)
+    )
+    assert [interval.label for interval in alone.characters] == ["2", "1", "א"] and alone.text == "א 1 2"

@@ -210,6 +210,13 @@ def test_labels_in_a_row_are_found_by_their_text(text, expected):
     assert [interval[:2] for _, interval in occurrences([utterance], "character", text)] == expected
 
 
+def test_labels_of_scripts_that_run_leftwards_are_found_as_they_are_read():
+    utterance = spelled("ג", "ב", "א")
+    assert [interval[:2] for _, interval in occurrences([utterance], "character", "אב")] == [(10, 30)]
+    assert not list(occurrences([utterance], "character", "בא"))
+    assert label_under(utterance, "character", 0, 30) == "אבג"
+
+
 def test_what_lies_under_a_stretch_is_read_in_words():
     utterance = spelled("q", "u", "e", "l", gaps=(1,))
     assert label_under(utterance, "character", 0, 30) == "qu"

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from unitdisc.corpus import CorpusError
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.evaluation.foreign import open_encodings, require
+from unitdisc.evaluation.frames import open_for
 from unitdisc.evaluation.zerospeech.checks import check_2021
 from unitdisc.evaluation.zerospeech.plain_yaml import as_yaml, read_yaml
 from unitdisc.evaluation.zerospeech.submissions import PARTS, abxls_table, phonetic_table, write_2021, write_abxls
@@ -131,7 +132,6 @@ def test_units_of_fairseq_have_their_names_in_the_tsv(tmp_path: Path):
 
 
 def test_what_unitdisc_exports_as_km_is_read(tmp_path: Path):
-    from unitdisc.corpus import Utterance
     from unitdisc.units import export
 
     encodings = ours(tmp_path / "encodings")
@@ -140,6 +140,85 @@ def test_what_unitdisc_exports_as_km_is_read(tmp_path: Path):
     read = open_encodings(tmp_path / "units" / "units.km", frame_rate=50)
     assert read["u2"].codes.tolist() == list(range(12))
     np.testing.assert_array_equal(read["u2"].centres, encodings["u2"].centres)
+
+
+def corpus_of(*known: tuple[str, str]) -> list[Utterance]:
+    return [Utterance(id, path, None, 960, 16_000) for id, path in known]
+
+
+@pytest.mark.parametrize(
+    ("id", "path"),
+    [
+        ("x", "/audio/p226/001.flac"),  # the recording that the .tsv names
+        ("x", "copy/of/p226/001.wav"),  # the ends of both paths
+        ("p226-001", "000000.tar:512"),  # the id is made of the path
+        ("p226_001", "a.wav"),
+    ],
+)
+def test_files_of_one_name_are_told_apart_by_their_folders(id: str, path: str, tmp_path: Path):
+    (tmp_path / "u.km").write_text("1 1 1\n2 2 2\n")
+    (tmp_path / "u.tsv").write_text("/audio\np225/001.flac\t960\np226/001.flac\t960\n")
+    opened = open_for(tmp_path / "u.km", corpus_of((id, path), ("other", "001.flac")), 50)
+    assert list(opened.codes) == [id] and opened[id].codes.tolist() == [2, 2, 2]
+    (tmp_path / "u.jsonl").write_text(
+        '{"audio": "p225/001.flac", "hubert": "1 1 1"}\n{"audio": "p226/001.flac", "units": "2 2 2"}\n'
+    )
+    if path != "/audio/p226/001.flac":
+        assert open_for(tmp_path / "u.jsonl", corpus_of((id, path)), 50)[id].codes.tolist() == [2, 2, 2]
+
+
+def test_files_of_one_name_alone_go_by_it_and_stretches_of_a_file_by_their_ids(tmp_path: Path):
+    (tmp_path / "u.jsonl").write_text('{"file": "a/one.wav", "codes": [1]}\n{"id": "s-2", "codes": [2]}\n')
+    parts = [Utterance(f"s-{n}", "long.wav", None, 320, 16_000, start=320 * n) for n in range(3)]
+    opened = open_for(tmp_path / "u.jsonl", [*corpus_of(("x", "b/one.flac")), *parts], 50)
+    assert dict(opened.codes) == {"s-2": [2], "x": [1]}
+    with pytest.raises(EncodingsError, match=r"holds none of the 1 utterances, .*it names one, s-2, .*corpus has y"):
+        open_for(tmp_path / "u.jsonl", corpus_of(("y", "two.wav")), 50)
+
+
+def test_a_blank_line_is_an_utterance_without_codes_and_counts(tmp_path: Path):
+    (tmp_path / "u.km").write_text("1 1\n\n3 3\n")
+    (tmp_path / "u.tsv").write_text("/\na.wav\t9\nb.wav\t9\nc.wav\t9\n")
+    opened = open_encodings(tmp_path / "u.km", frame_rate=50)
+    assert list(opened.codes.values()) == [[1, 1], [3, 3]] and "b" not in opened
+    assert opened.why_missing("b") == f"b has no codes: {tmp_path / 'u.km'}:2 is empty"
+    of_ids = opened.of_corpus(corpus_of(("y", "x/b.wav"), ("z", "x/c.wav")))
+    assert of_ids["z"].codes.tolist() == [3, 3] and "y has no codes" in of_ids.why_missing("y")
+
+
+def test_the_lines_of_one_process_of_fairseq_are_its_share_of_the_tsv(tmp_path: Path):
+    (tmp_path / "dev.tsv").write_text("/\n" + "".join(f"{name}.wav\t9\n" for name in "abcde"))
+    for rank, lines in enumerate(("1\n2\n", "3\n4\n5\n")):  # round(5 / 2) is 2
+        (tmp_path / f"dev_{rank}_2.km").write_text(lines)
+    assert list(open_encodings(tmp_path / "dev_0_2.km", frame_rate=50).codes) == ["a", "b"]
+    assert open_encodings(tmp_path / "dev_1_2.km", frame_rate=50)["e"].codes.tolist() == [5]
+    (tmp_path / "x_0_1.km").write_text("1\n")
+    with pytest.raises(EncodingsError, match=r"x_0_1\.tsv: missing.*; or put x\.tsv there, .* part 0 of 1"):
+        open_encodings(tmp_path / "x_0_1.km", frame_rate=50)
+
+
+def test_units_without_repetitions_have_no_times(tmp_path: Path):
+    lines = [" ".join(str(place % 7) for place in range(count)) for count in (30, 37)]
+    (tmp_path / "u.km").write_text("\n".join(lines) + "\n")
+    (tmp_path / "u.tsv").write_text("/\na.wav\t16000\nb.wav\t16000\n")
+    with pytest.raises(EncodingsError, match="repetitions seem to be removed, so that nothing says when units begin"):
+        open_encodings(tmp_path / "u.km", frame_rate=50)
+    (tmp_path / "u.tsv").write_text("/\na.wav\t9600\nb.wav\t11840\n")  # 50 a second: by chance none is repeated
+    assert len(open_encodings(tmp_path / "u.km", frame_rate=50)) == 2
+    longer = [Utterance(name, f"{name}.wav", None, 32_000, 16_000) for name in "ab"]
+    with pytest.raises(EncodingsError, match="repetitions seem to be removed"):
+        open_for(tmp_path / "u.km", longer, 50)
+
+
+def test_what_is_neither_is_said_truly(tmp_path: Path):
+    (tmp_path / "u.tsv").write_text("/\na.wav\t9\n")
+    with pytest.raises(EncodingsError, match=r"u\.tsv: is no \.km or \.jsonl file"):
+        open_encodings(tmp_path / "u.tsv", frame_rate=50)
+    with pytest.raises(EncodingsError, match="is a file, where a folder of encodings is needed"):
+        Encodings.open(tmp_path / "u.tsv")
+    (tmp_path / "u.km").write_text("1\n")
+    with pytest.raises(EncodingsError, match="nothing says when its frames happen; give --frame-rate"):
+        open_for(tmp_path / "u.km", corpus_of(("a", "a.wav")), None)
 
 
 def test_integers_in_arrays_are_codes(tmp_path: Path):
@@ -218,7 +297,7 @@ BAD_UNITS = {
     "halves": ("u.jsonl", '{"utterance": "a", "codes": [1, 1.5]}\n', r"u\.jsonl:1: codes must be whole numbers"),
     "truths": ("u.jsonl", '{"utterance": "a", "codes": [true]}\n', r"u\.jsonl:1: codes must be whole numbers"),
     "twice": ("u.jsonl", '{"id": "a", "codes": [1]}\n' * 2, r"u\.jsonl:2: a has come before"),
-    "none": ("u.jsonl", '{"id": "a", "codes": []}\n', r"u\.jsonl:1: no codes of a"),
+    "none": ("u.jsonl", '{"id": "a", "codes": []}\n', r"u\.jsonl: is empty; write the units of every utterance"),
     "empty": ("u.jsonl", "\n", r"u\.jsonl: is empty"),
     "no names": ("u.km", "1 2\n", r"u\.tsv: missing, but it says which utterance"),
 }
@@ -249,12 +328,17 @@ def test_formats_do_not_mix_in_a_folder(tmp_path: Path):
         open_encodings(tmp_path, frame_rate=100)
 
 
-def test_one_name_in_two_folders_is_refused(tmp_path: Path):
-    for folder in ("x", "y"):
+def test_one_name_in_two_folders_is_told_apart_by_the_folder(tmp_path: Path):
+    for number, folder in enumerate(("x", "y")):
         (tmp_path / folder).mkdir()
-        np.save(tmp_path / folder / "a.npy", FRAMES)
-    with pytest.raises(EncodingsError, match=r"y/a\.npy: .*x/a\.npy is of the same utterance"):
-        open_encodings(tmp_path, frame_rate=100)
+        np.save(tmp_path / folder / "a.npy", FRAMES + number)
+    np.save(tmp_path / "y" / "b.npy", FRAMES)
+    encodings = open_encodings(tmp_path, frame_rate=100)
+    assert list(encodings.codes) == ["b", "x/a", "y/a"]
+    assert encodings["y-a"].frames[0, 0] == encodings["y/a"].frames[0, 0] == FRAMES[0, 0] + 1
+    assert "a" not in encodings and "y/b" in encodings
+    with pytest.raises(EncodingsError, match=r"a could be any of x/a, y/a; name files with their folders in i.item"):
+        require(["a"], encodings, "i.item")
 
 
 def test_another_dimension_is_refused(tmp_path: Path):

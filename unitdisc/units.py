@@ -6,13 +6,14 @@ to halfway between its last frame and the frame after, so that the units of an u
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from unitdisc.corpus import Interval, Utterance
+from unitdisc.corpus import Interval, Utterance, is_pipe
 from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
 from unitdisc.files import write_text
 
@@ -154,6 +155,22 @@ def write_textgrid(path: Path, units: Units) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
+WHOLE_FILES = "choose the format jsonl, or write recordings to files of their own"
+
+
+def why_no_file(utterance: Utterance) -> str | None:
+    """Why the recording of an utterance is no file of its own, as far as the list tells; None if it may be one."""
+    if is_pipe(utterance.path):
+        return f"is what the command {utterance.path!r} writes"
+    if re.search(r":\d+$", utterance.path) and not os.path.exists(utterance.path):  # noqa: PTH110
+        return f"is a part of {utterance.path.rpartition(':')[0]}"
+    if utterance.start:
+        return f"begins at sample {utterance.start} of {utterance.path}"
+    if utterance.channel is not None:
+        return f"is channel {utterance.channel} of {utterance.path}"
+    return None
+
+
 def write_km(path: Path, units: Iterable[Units]) -> None:
     """Writes what fairseq's HuBERT and unit language models read: NAME.km and beside it, line for line, NAME.tsv.
 
@@ -165,17 +182,9 @@ def write_km(path: Path, units: Iterable[Units]) -> None:
     """
     units = list(units)
     for entry in units:
-        if entry.utterance.start:
-            raise ExportError(
-                f"{entry.utterance.id}: begins at sample {entry.utterance.start} of {entry.utterance.path}, "
-                "but fairseq reads whole files; choose the format jsonl, or cut the recording into files"
-            )
-        if entry.utterance.channel is not None:
-            raise ExportError(
-                f"{entry.utterance.id}: is channel {entry.utterance.channel} of {entry.utterance.path}, "
-                "but fairseq averages channels; choose the format jsonl, or write the channel to a file of its own"
-            )
-        if set(entry.utterance.path) & set("\t\n\r"):
+        if why := why_no_file(entry.utterance):
+            raise ExportError(f"{entry.utterance.id}: {why}, but fairseq reads whole files; {WHOLE_FILES}")
+        if set(entry.utterance.path) & set("\t\n\r") or entry.utterance.path != entry.utterance.path.strip():
             raise ExportError(f"{entry.utterance.path!r}: fairseq cannot read this file name; rename the file")
     paths = [os.path.abspath(entry.utterance.path) for entry in units]  # noqa: PTH100 - resolve() follows links
     root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""  # noqa: PTH120

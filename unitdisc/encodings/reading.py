@@ -55,6 +55,8 @@ class Encodings:
         Raises EncodingsError if there is nothing to read, if it is damaged, or if nothing says when frames happen.
         """
         folder = Path(folder)
+        if folder.is_file():
+            raise EncodingsError(f"{folder}: is a file, where a folder of encodings is needed; give the folder")
         if not folder.is_dir():
             raise EncodingsError(f"{folder}: no such folder; `unitdisc encode` or `unitdisc features` makes one")
         settings = read_settings(folder) or {"point": folder.name}
@@ -99,6 +101,14 @@ class Encodings:
                 "frames and every one needs a centre; encode the corpus again"
             )
         return Encoding(utterance, centres, frames, None if codes is None else np.asarray(codes, dtype=np.int64))
+
+    def file_of(self, utterance: str) -> Path:
+        """The file that the frames of an utterance are, or should be, in."""
+        return self.folder / f"{utterance}.npy"
+
+    def why_missing(self, utterance: str) -> str:
+        """Why an utterance has no encoding."""
+        return f"{utterance} has no encoding in {self.folder}"
 
     def centres(self, utterance: str, frames: int) -> np.ndarray:
         """The tick in the middle of each frame, counted in the utterance's own ticks: [T]."""

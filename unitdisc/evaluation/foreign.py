@@ -4,21 +4,37 @@
     FOLDER/**/UTTERANCE.pt   the same, as a torch tensor
     FOLDER/**/UTTERANCE.txt  one frame per line, perhaps with the time in front of it (ZeroSpeech 2017)
     NAME.km, NAME.tsv        codes as fairseq writes them, one line per utterance, and the names of the lines
-    NAME.jsonl               {"utterance" | "id" | "file" | "audio": ..., "codes" | "units": [T]} on every line
+    NAME.jsonl               {"utterance" | "id" | "file" | "audio": ..., "codes" | "units": [T]} on every line; the
+                             codes may also be a string, as textless-lib, S3PRL and fairseq have it ("hubert": "3 3 5")
 
-h5features files are not read: convert them to .npy.
+Utterances are called like their files; where several are called alike, with their folders (p225/001). See `names` for
+how they are found in a corpus. h5features files are not read: convert them to .npy.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, is_regular, read_settings
-from unitdisc.evaluation.formats import FORMATS, TIMES, UNIT_FILES, Read, read_frames, read_rows, timed
+from unitdisc.evaluation.formats import (
+    FORMATS,
+    TIMES,
+    UNIT_FILES,
+    Read,
+    Units,
+    distinct,
+    is_collapsed,
+    read_frames,
+    read_rows,
+    timed,
+)
+from unitdisc.evaluation.names import Names
 
 LONG = 8  # frames by which numbers that only grow cannot be chance
 SHOWN = 5  # names in a message, of however many there are
@@ -43,19 +59,62 @@ class ForeignEncodings:
     settings: dict  # "point", "format", "times" and "rate"; "stride" and "offset" in ticks where frames are regular
     codes: dict[str, list[int] | None]  # utterance -> codes where one file holds all; in order of utterance id
     files: dict[str, Path]
+    names: Names | None = None  # by which utterances are asked for; None: by theirs in a corpus
+    empty: dict[str, str] = field(default_factory=dict)  # utterance -> where it stands that it has no codes
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def __contains__(self, utterance: str) -> bool:
-        return utterance in self.codes
+        return self.key(utterance) in self.codes
+
+    def key(self, utterance: str) -> str:
+        """What an utterance is called here."""
+        return utterance if self.names is None else self.names.alias(utterance) or utterance
+
+    def why_missing(self, utterance: str) -> str:
+        """Why an utterance has no encoding."""
+        place = self.empty.get(self.key(utterance))
+        return (
+            f"{utterance} has no codes: {place} is empty" if place else f"{utterance} has no encoding in {self.folder}"
+        )
+
+    def file_of(self, utterance: str) -> Path:
+        """The file that an utterance is read from."""
+        return self.files.get(self.key(utterance), self.folder)
+
+    def names_like(self, utterance: str) -> list[str]:
+        """What is called so but for the folder."""
+        return [] if self.names is None else self.names.like(utterance)
+
+    def of_corpus(self, utterances: Sequence[Utterance]) -> "ForeignEncodings":
+        """The same by the ids of utterances. Raises EncodingsError if none of them is there."""
+        keys = self.names.matched(utterances)
+        if not keys and utterances:
+            raise EncodingsError(
+                f"{self.folder}: holds none of the {len(utterances)} utterances, neither by id nor by file: it names "
+                f"{shortened([*self.codes])}, where the corpus has {shortened([u.id for u in utterances])}"
+            )
+        there = {id: key for id, key in sorted(keys.items()) if key in self.codes}
+        return replace(
+            self,
+            codes={id: self.codes[key] for id, key in there.items()},
+            files={id: self.files[key] for id, key in there.items()},
+            names=None,
+            empty={id: self.empty[key] for id, key in keys.items() if key in self.empty},
+        )
+
+    @cached_property
+    def collapsed(self) -> bool:
+        """Whether repetitions of codes seem to be removed."""
+        return is_collapsed(codes for codes in self.codes.values() if codes)
 
     def __iter__(self) -> Iterator[Encoding]:
         return (self[utterance] for utterance in self.codes)
 
     def __getitem__(self, utterance: str) -> Encoding:
         """Raises EncodingsError naming file, line and cure if the file is not what it should be."""
-        path, codes = self.files[utterance], self.codes[utterance]
+        path, codes = self.files[self.key(utterance)], self.codes[self.key(utterance)]
         times = self.settings["times"]
         read = read_frames(path, times) if codes is None else timed(np.asarray(codes), times)
         width = read.values.shape[1] if read.values.ndim == 2 else None
@@ -101,7 +160,7 @@ def open_encodings(
         said = read_settings(source) or {}
         known = frame_rate is None or is_regular(said) or (source / "centres").is_dir()
         return Encodings.open(source, None if known else rate / frame_rate)  # ours say themselves when frames happen
-    files, codes = found(source)
+    files, units = found(source)
     first = next(iter(files.values()))
     text = first.suffix == ".txt"
     if times == "column" and not text:
@@ -115,15 +174,31 @@ def open_encodings(
     settings |= {"times": times or "regular", "dim": None}
     if settings["times"] == "regular":
         settings |= {"stride": rate / frame_rate, "offset": rate / frame_rate / 2}
-    if codes is None:
+    if units is None:
         values = read_frames(first, settings["times"]).values
         settings["dim"] = values.shape[1] if values.ndim == 2 else None
-    return ForeignEncodings(source, settings, codes or dict.fromkeys(files), files)
+        paths = {name: path.relative_to(source) for name, path in files.items()}
+        return ForeignEncodings(source, settings, dict.fromkeys(files), files, Names(paths, source.absolute()))
+    units.refuse_collapsed(source)
+    entries = dict(sorted(units.entries.items()))
+    return ForeignEncodings(
+        source,
+        settings,
+        {name: entry.codes for name, entry in entries.items() if entry.codes},
+        {name: path for name, path in files.items() if entries[name].codes},
+        Names({name: entry.path for name, entry in entries.items()}, units.root),
+        {name: entry.place for name, entry in entries.items() if not entry.codes},
+    )
 
 
 def require(utterances: Iterable[str], encodings: AnyEncodings, wanted_by: str | Path) -> None:
     """Raises EncodingsError naming the first of the utterances that have no encoding, and how many there are."""
     missing = sorted({*utterances} - {name for name in utterances if name in encodings})
+    if missing and isinstance(encodings, ForeignEncodings) and (several := encodings.names_like(missing[0])):
+        raise EncodingsError(
+            f"{encodings.folder}: {missing[0]} could be any of {shortened(several)}; name files with their folders in "
+            f"{wanted_by}"
+        )
     if missing:
         raise EncodingsError(
             f"{encodings.folder}: lacks {len(missing)} of the files that {wanted_by} lists ({shortened(missing)}); "
@@ -135,28 +210,27 @@ def shortened(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
-def found(source: Path) -> tuple[dict[str, Path], dict[str, list[int]] | None]:
+def found(source: Path) -> tuple[dict[str, Path], Units | None]:
     """The file of every utterance, in order of utterance id, and, where one file holds all codes, the codes."""
     if source.is_file() and source.suffix in UNIT_FILES:
-        codes = dict(sorted(UNIT_FILES[source.suffix](source).items()))
-        if not codes:
+        units = UNIT_FILES[source.suffix](source)
+        if not any(entry.codes for entry in units.entries.values()):
             raise EncodingsError(f"{source}: is empty; write the units of every utterance into it")
-        return dict.fromkeys(codes, source), codes
+        return dict.fromkeys(sorted(units.entries), source), units
+    if source.is_file():
+        known = " or ".join(UNIT_FILES)
+        raise EncodingsError(
+            f"{source}: is no {known} file; give one, or the folder of the {', '.join(FORMATS)} files of frames"
+        )
     if not source.is_dir():
         raise EncodingsError(f"{source}: no such folder, nor a .km or .jsonl file; give where the frames or units are")
-    files: dict[str, Path] = {}
-    for path in sorted(source.rglob("*")):
-        if path.suffix not in FORMATS or path.name.startswith("."):
-            continue
-        if path.stem in files and files[path.stem].suffix == path.suffix:
-            raise EncodingsError(f"{path}: {files[path.stem]} is of the same utterance; keep one of them")
-        files.setdefault(path.stem, path)
-        if path.suffix != next(iter(files.values())).suffix:
-            other = next(iter(files.values()))
-            raise EncodingsError(f"{path}: in a folder with {other}; keep files of one format in a folder")
-    if not files:
+    paths = [path for path in sorted(source.rglob("*")) if path.suffix in FORMATS and not path.name.startswith(".")]
+    for path in paths:
+        if path.suffix != paths[0].suffix:
+            raise EncodingsError(f"{path}: in a folder with {paths[0]}; keep files of one format in a folder")
+    if not paths:
         raise EncodingsError(f"{source}: no {', '.join(FORMATS)} files in it; one per utterance is needed")
-    return dict(sorted(files.items())), None
+    return dict(sorted(zip(distinct([path.relative_to(source) for path in paths]), paths))), None
 
 
 def refuse_times(files: Iterable[Path]) -> None:

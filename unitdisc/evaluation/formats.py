@@ -1,10 +1,12 @@
 """The files of frames and units that other systems write, read strictly: whatever is wrong is said, with its line."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
+from itertools import islice, pairwise
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from unitdisc.encodings import EncodingsError, load_array
 FORMATS = (".npy", ".pt", ".txt")
 TIMES = ("regular", "column", "relative")  # when frames happen: unitdisc.evaluation.foreign says what these mean
 NAMES = ("utterance", "id", "file", "audio")  # keys of a JSON line that name its utterance; the last two are paths
-CODES = ("codes", "units")
+CODES = ("codes", "units", "hubert", "cpc", "vqvae")  # the later ones as fairseq's speech resynthesis calls them
 
 
 @dataclass(frozen=True)
@@ -133,45 +135,154 @@ def refuse_infinite(path: Path, values: np.ndarray, numbers: Iterable[int], unit
         )
 
 
-def read_km(path: Path) -> dict[str, list[int]]:
-    """Codes of a .km file, by the names in the .tsv file beside it (first line: the folder of the audio files)."""
-    table = path.with_suffix(".tsv")
-    if not table.exists():
+@dataclass(frozen=True)
+class Entry:
+    """The codes of an utterance in a file of many."""
+
+    name: str | None  # of the utterance, where it has one
+    path: PurePath | None  # of its recording, as it is written
+    codes: list[int]  # none: too short for a single frame
+    place: str  # FILE:LINE
+    length: float | None = None  # of the recording, in samples or seconds
+
+
+@dataclass(frozen=True)
+class Units:
+    """Codes of utterances, by names that tell them apart."""
+
+    entries: dict[str, Entry]
+    root: PurePath | None = None  # folder that paths count from
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], root: PurePath | None = None) -> "Units":
+        """Names utterances, those without a name like their file; those of one name by their folder, too.
+
+        Raises EncodingsError if two entries are of one utterance.
+        """
+        entries = list(entries)
+        names = distinct([entry.name if entry.path is None else entry.path for entry in entries])
+        found: dict[str, Entry] = {}
+        for name, entry in zip(names, entries):
+            if name in found:
+                first = found[name].place.rpartition(":")[2]
+                raise EncodingsError(
+                    f"{entry.place}: {name} has come before, on line {first}; keep one line per utterance"
+                )
+            found[name] = entry
+        return cls(found, root)
+
+    def refuse_collapsed(self, source: Path) -> None:
+        """Raises EncodingsError if repetitions were removed: then nothing says when a unit begins."""
+        known = [entry for entry in self.entries.values() if entry.length and entry.codes]
+        if len(known) < 2 or not is_collapsed(entry.codes for entry in known):
+            return
+        lengths = np.array([entry.length for entry in known])
+        counts = np.array([len(entry.codes) for entry in known])
+        if np.abs(counts - lengths * counts.sum() / lengths.sum()).max() > SLACK:
+            raise EncodingsError(f"{source}: {COLLAPSED}")
+
+
+SLACK = 2  # codes by which a line may be shorter or longer than its recording says
+FEW = 50  # codes, of which it may be chance that no two in a row are the same
+COLLAPSED = (
+    "no code follows itself, and lines are not as long as their recordings: repetitions seem to be removed, so that "
+    "nothing says when units begin and end; write the code of every frame"
+)
+
+
+def is_collapsed(sequences: Iterable[Sequence[int]]) -> bool:
+    """Whether no code of many follows itself."""
+    sequences = list(sequences)
+    alike = any(code == following for codes in sequences for code, following in pairwise(codes))
+    return not alike and sum(map(len, sequences)) >= FEW
+
+
+def distinct(names: Sequence[str | PurePath]) -> list[str]:
+    """Names as they are, and paths by their stems, or, where several have the same, with their folders."""
+    stems = [name if isinstance(name, str) else name.stem for name in names]
+    times = Counter(stems)
+    return [
+        stem if isinstance(name, str) or times[stem] == 1 else name.with_suffix("").as_posix()
+        for name, stem in zip(names, stems)
+    ]
+
+
+def read_km(path: Path) -> Units:
+    """Codes of a .km file, by the names in the .tsv file beside it (first line: the folder of the audio files).
+
+    A line without codes is an utterance that was too short to have any. fairseq's dump_km_label writes the lines of
+    several processes to SPLIT_RANK_PROCESSES.km; then SPLIT.tsv says which these are.
+    """
+    table, (rank, processes) = path.with_suffix(".tsv"), (0, 1)
+    share = SHARE_OF_KM.fullmatch(path.stem)
+    if not table.exists() and share:
+        table, rank, processes = path.with_name(f"{share[1]}.tsv"), int(share[2]), int(share[3])
+    if not table.exists() or not rank < processes:
+        beside = f"; or put {table.name} there, for this looks like part {rank} of {processes} of it" if share else ""
+        missing = path.with_suffix(".tsv")
         raise EncodingsError(
-            f"{table}: missing, but it says which utterance each line of {path.name} is of; put it there"
+            f"{missing}: missing, but it says which utterance each line of {path.name} is of; put it there{beside}"
         )
-    names = [Path(line.split("\t")[0]).stem for line in read_lines(table)[1:]]
-    lines = read_lines(path)
-    if len(names) != len(lines):
-        raise EncodingsError(f"{path}: {len(lines)} lines, but {table.name} names {len(names)} files; make both again")
-    codes: dict[str, list[int]] = {}
-    for number, (name, line) in enumerate(zip(names, lines), start=1):
-        try:
-            values = [int(word) for word in line.split()]
-        except ValueError as error:
-            raise EncodingsError(
-                f"{path}:{number}: must be codes, whole numbers with spaces between ({error})"
-            ) from error
-        add_codes(codes, name, values, f"{path}:{number}")
-    return codes
+    root, *rows = read_lines(table) or [""]
+    first, last = (round(len(rows) / processes * each) for each in (rank, rank + 1))
+    rows, lines = rows[first:last], read_lines(path)
+    if len(rows) != len(lines):
+        raise EncodingsError(f"{path}: {len(lines)} lines, but {table.name} names {len(rows)} files; make both again")
+    return Units.of(map(entry_of_km, rows, lines, [f"{path}:{n + 1}" for n in range(len(lines))]), PurePath(root))
 
 
-def read_units(path: Path) -> dict[str, list[int]]:
-    """Codes of a file of JSON lines."""
-    codes: dict[str, list[int]] = {}
+SHARE_OF_KM = re.compile(r"(.+)_(\d{1,6})_(\d{1,6})")
+
+
+def entry_of_km(row: str, line: str, place: str) -> Entry:
+    file, _, length = row.partition("\t")
+    return Entry(None, PurePath(file), whole_numbers(line, place), place, number_in(length))
+
+
+def number_in(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def whole_numbers(text: str, place: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split()]
+    except ValueError as error:
+        raise EncodingsError(f"{place}: must be codes, whole numbers with spaces between ({error})") from error
+
+
+def read_units(path: Path) -> Units:
+    """Codes of a file of JSON lines, in a list or in a string."""
+    entries = []
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
+        place = f"{path}:{number}"
         try:
-            entry = dict(json.loads(line))
-            key = next(key for key in NAMES if isinstance(entry.get(key), str))
-            values = next(entry[key] for key in CODES if isinstance(entry.get(key), list))
+            fields = dict(json.loads(line))
+            key = next(key for key in NAMES if isinstance(fields.get(key), str))
+            values = codes_in(fields, place)
         except (ValueError, TypeError, StopIteration) as error:
-            raise EncodingsError(f'{path}:{number}: must be {{"utterance": NAME, "codes": [whole numbers]}}') from error
-        if not all(type(value) is int for value in values):
-            raise EncodingsError(f"{path}:{number}: codes must be whole numbers, one per frame")
-        add_codes(codes, entry[key] if key in NAMES[:2] else Path(entry[key]).stem, values, f"{path}:{number}")
-    return codes
+            if isinstance(error, EncodingsError):
+                raise
+            raise EncodingsError(f'{place}: must be {{"utterance": NAME, "codes": [whole numbers]}}') from error
+        named, length = key in NAMES[:2], fields.get("duration")
+        length = float(length) if isinstance(length, (int, float)) else None
+        where = (fields[key], None) if named else (None, PurePath(fields[key]))
+        entries.append(Entry(*where, values, place, length))
+    return Units.of(entries)
+
+
+def codes_in(fields: dict, place: str) -> list[int]:
+    """The codes that a JSON line has under any of the usual names. Raises StopIteration if it has none."""
+    values = next(fields[key] for key in CODES if isinstance(fields.get(key), (list, str)))
+    if isinstance(values, str):
+        return whole_numbers(values, place)
+    if not all(type(value) is int for value in values):
+        raise EncodingsError(f"{place}: codes must be whole numbers, one per frame")
+    return values
 
 
 UNIT_FILES = {".km": read_km, ".jsonl": read_units}
@@ -179,11 +290,3 @@ UNIT_FILES = {".km": read_km, ".jsonl": read_units}
 
 def read_lines(path: Path) -> list[str]:
     return [line for _, line in text.read_lines(path, EncodingsError)]
-
-
-def add_codes(codes: dict[str, list[int]], name: str, values: list[int], place: str) -> None:
-    if name in codes:
-        raise EncodingsError(f"{place}: {name} has come before; keep one line per utterance")
-    if not values:
-        raise EncodingsError(f"{place}: no codes of {name}; leave the line out or write one code per frame")
-    codes[name] = values

@@ -7,6 +7,8 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError
+from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
+from unitdisc.evaluation.formats import COLLAPSED, FORMATS
 
 CURE = "encode the corpus again"
 FIRST = 5  # utterances by which a frame rate is judged
@@ -14,12 +16,16 @@ SLACK, FAR = 3, 0.1  # frames, or parts of an utterance, by which its frames may
 LARGEST = np.finfo(np.float32).max
 
 
-def open_for(folder: Path, utterances: Sequence[Utterance], frame_rate: float | None) -> Encodings:
-    """Opens a folder of ours, or of another tool's .npy files, whose frames come `frame_rate` times a second.
+def open_for(folder: Path, utterances: Sequence[Utterance], frame_rate: float | None) -> Encodings | ForeignEncodings:
+    """Opens a folder of ours, or frames or units of another tool, which come `frame_rate` times a second.
 
     Raises EncodingsError if the folder cannot be read, or the frames of the first utterances do not span them at this
     rate; CorpusError if utterances have no rate, or several; ValueError if the frame rate cannot be one.
     """
+    folder = Path(folder)
+    foreign = is_foreign(folder)
+    if frame_rate is None and foreign:
+        raise EncodingsError(f"{folder}: nothing says when its frames happen; give --frame-rate, so many a second")
     if frame_rate is None:
         return Encodings.open(folder)
     if not 0 < frame_rate < float("inf"):
@@ -30,12 +36,25 @@ def open_for(folder: Path, utterances: Sequence[Utterance], frame_rate: float | 
             f"--frame-rate needs recordings of one rate, not {sorted(map(str, rates))}; "
             "write an encodings.json with stride and offset into the folder"
         )
-    encodings = Encodings.open(folder, stride=rates.pop() / frame_rate)
+    rate = rates.pop()
+    if foreign:
+        encodings = open_encodings(folder, rate, frame_rate).of_corpus(utterances)
+    else:
+        encodings = Encodings.open(folder, stride=rate / frame_rate)
     refuse_rate(encodings, [utterance for utterance in utterances if utterance.id in encodings][:FIRST], frame_rate)
     return encodings
 
 
-def refuse_rate(encodings: Encodings, utterances: Sequence[Utterance], frame_rate: float) -> None:
+def is_foreign(folder: Path) -> bool:
+    """Whether something has frames or units that only other tools write: any but .npy files in the folder itself."""
+    if folder.is_file():
+        return True
+    if (folder / "encodings.json").exists() or (folder / "centres").is_dir() or any(folder.glob("*.npy")):
+        return False
+    return any(path.suffix in FORMATS for path in folder.rglob("*"))
+
+
+def refuse_rate(encodings: Encodings | ForeignEncodings, utterances: Sequence[Utterance], frame_rate: float) -> None:
     """Raises EncodingsError if not one of the utterances is about as long as its frames."""
     stride, spans = encodings.settings["stride"], []
     for utterance in utterances:
@@ -43,7 +62,9 @@ def refuse_rate(encodings: Encodings, utterances: Sequence[Utterance], frame_rat
         if abs(spans[-1] - utterance.ticks) <= max(SLACK * stride, FAR * utterance.ticks):
             return
     if utterances:
-        path, first = encodings.folder / f"{utterances[0].id}.npy", utterances[0]
+        path, first = encodings.file_of(utterances[0].id), utterances[0]
+        if getattr(encodings, "collapsed", False):
+            raise EncodingsError(f"{path}: {COLLAPSED}")
         right = spans[0] / stride * first.rate / first.ticks if first.ticks else 0
         raise EncodingsError(
             f"{path}: at --frame-rate {frame_rate:g} its {spans[0] / stride:g} frames last {spans[0] / first.rate:.2f} "
@@ -57,7 +78,7 @@ def usable(encodings: Encodings, utterance: str) -> Encoding:
     Raises EncodingsError naming the file if it is missing, has values that are not finite, or if frames, centres and
     codes do not fit each other.
     """
-    path = encodings.folder / f"{utterance}.npy"
+    path = file_of(encodings, utterance)
     if utterance not in encodings:
         raise EncodingsError(f"{path}: no such encoding, but {utterance} is to be scored; encode it as well")
     encoding = encodings[utterance]
@@ -70,6 +91,12 @@ def usable(encodings: Encodings, utterance: str) -> Encoding:
             "encode the corpus again"
         )
     return encoding
+
+
+def file_of(encodings: AnyEncodings, utterance: str) -> Path:
+    """The file to name where something is wrong with an utterance."""
+    find = getattr(encodings, "file_of", None)  # what wraps encodings need not know
+    return find(utterance) if find else encodings.folder / f"{utterance}.npy"
 
 
 def refuse_beyond(path: Path, frames: np.ndarray) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import typer
 
 from unitdisc import console
@@ -52,13 +53,14 @@ class Comparison:
         """The encodings, the items, and what tells the corpus from another."""
         if self.corpus.suffix != ".item":
             opened, utterances = open_both(self.encodings, self.corpus, self.frame_rate, self.allow_pipes)
+            refuse_codes(opened, self.protocol)
             items = items_of(self.corpus, utterances, self.columns)
             return opened, items, corpus_settings(utterances, self.columns.tier) | {"context": self.columns.context}
         opened = open_encodings(self.encodings, frame_rate=self.frame_rate)
         refuse_codes(opened, self.protocol)
         by = [name for name in self.columns.by.split(",") if name] if self.columns.context != "any" else []
         rate = opened.settings.get("rate") or RATE
-        items = read_items(self.corpus, rate, self.columns.on, by, self.columns.across)
+        items = with_codes(read_items(self.corpus, rate, self.columns.on, by, self.columns.across), opened)
         return opened, items, asdict(self.columns) | {"items_sha256": file_checksum(self.corpus)}
 
     def share(self, shard: Shard, parts: Path, opened: AnyEncodings) -> Share:
@@ -133,6 +135,18 @@ def count_share(comparison: Comparison, resources: Resources, parts: Path, shard
         with suppress(UnscorableError):  # be it that others are not there yet; what cannot be measured is said once
             measured(items, opened, speaker, comparison.protocol, alone, share)
     return []
+
+
+def with_codes(items: AbxItems, opened: AnyEncodings) -> AbxItems:
+    """The items but for those in utterances of which another tool says that they have no codes; which are said."""
+    empty = getattr(opened, "empty", {})
+    without = [name for name in items.rows_of if empty and opened.key(name) in empty]
+    if not without:
+        return items
+    rows = np.concatenate([items.rows_of[name] for name in without])
+    problems = (f"{opened.why_missing(name)}: {len(items.rows_of[name])} items" for name in without)
+    console.say_problems(problems, len(items) - len(rows), len(rows))
+    return items.only(np.setdiff1d(np.arange(len(items)), rows))
 
 
 def items_of(corpus: Path, utterances: list[Utterance], columns: ItemColumns) -> AbxItems:

@@ -7,6 +7,7 @@ from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.frames import open_for
 from unitdisc.evaluation.settings import corpus_settings, versions
 from unitdisc.files import write_json
@@ -28,8 +29,14 @@ def open_both(
         raise EncodingsError(
             f"{folder}: holds none of the {len(utterances)} utterances of {corpus}; encode that corpus"
         )
-    console.say_problems((f"{u.id} has no encoding in {folder}" for u in utterances if u.id not in opened), len(there))
+    console.say_problems((opened.why_missing(u.id) for u in utterances if u.id not in opened), len(there))
     return opened, there
+
+
+def refuse_units(opened: AnyEncodings, why: str) -> None:
+    """Raises EncodingsError if there are codes of another tool, where frames are needed."""
+    if opened.settings.get("dim", 1) is None:
+        raise EncodingsError(f"{opened.folder}: holds codes, but {why}; give the frames that they were made from")
 
 
 def usual_labels(corpus: Path, tier: str | None, context: str | None = None) -> tuple[str, str]:

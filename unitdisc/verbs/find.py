@@ -16,7 +16,7 @@ from unitdisc.finding.material import Material
 from unitdisc.finding.places import borders, label_under, to_read, unit_of
 from unitdisc.finding.searching import Collection, FindOptions, Query, materials, search
 from unitdisc.report.finds import Find, write_finds
-from unitdisc.verbs.encoded import keep, open_both
+from unitdisc.verbs.encoded import keep, open_both, refuse_units
 from unitdisc.verbs.folders import file_for_results, refuse_among
 from unitdisc.verbs.queries import Asked, Found, centres_of, place_of, refuse_other, stretch_of, tier_of
 
@@ -52,6 +52,7 @@ def find(
     """Looks for a stretch in a corpus and prints the best hits."""
     wanted.check(encodings)
     searched = Collection(*open_both(encodings, corpus, frame_rate, allow_pipes))
+    refuse_units(searched.encodings, "stretches are found by their frames")
     queried = None
     if asked.encodings:
         queried = Collection(*open_both(asked.encodings, asked.corpus, frame_rate, allow_pipes))

@@ -11,7 +11,7 @@ from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.probes import Corpus, ProbeOptions, probe_settings, probe_tasks, tasks_named, usual_names
 from unitdisc.verbs.devices import usable_device
-from unitdisc.verbs.encoded import check_tier, keep, open_both
+from unitdisc.verbs.encoded import check_tier, keep, open_both, refuse_units
 from unitdisc.verbs.folders import file_for_results
 
 
@@ -74,6 +74,7 @@ def probe(
 
 def opened(folder: Path, corpus: Path, point: str, frame_rate: float | None, allow_pipes: bool) -> Corpus:
     encodings, utterances = open_both(folder, corpus, frame_rate, allow_pipes)
+    refuse_units(encodings, "probes read frames")
     return Corpus({point: encodings}, utterances)
 
 

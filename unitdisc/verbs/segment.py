@@ -97,7 +97,7 @@ def segment(
             refuse_or_say(f"{codebook.source}: {unchecked}", strict, "make a codebook with `unitdisc kmeans`")
     with console.progress("reading frames", len(there)) as advance:
         timing = survey(opened, there, spherical, advance)
-    problems = [f"{u.id} has no encoding in {encodings}" for u in utterances if u.id not in opened] + timing.problems
+    problems = [opened.why_missing(u.id) for u in utterances if u.id not in opened] + timing.problems
     if (strict and problems) or 2 * len(timing.problems) > len(there):
         if frame_rate:
             problems[0] += " (is the frame rate right?)"
@@ -163,6 +163,8 @@ def open_for(
             "write an encodings.json with stride and offset into the folder"
         )
     opened = open_encodings(encodings, 16_000 if own else rates.pop(), frame_rate, times)
+    if isinstance(opened, ForeignEncodings):
+        opened = opened.of_corpus(utterances)
     if not own and frame_rate:
         refuse_rate(opened, [utterance for utterance in utterances if utterance.id in opened][:5], frame_rate)
     return opened

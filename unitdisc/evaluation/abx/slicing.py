@@ -8,7 +8,7 @@ import numpy as np
 
 from unitdisc.encodings import Encoding, Encodings, EncodingsError
 from unitdisc.evaluation.abx.items import AbxItems
-from unitdisc.evaluation.frames import usable
+from unitdisc.evaluation.frames import file_of, usable
 
 SLACK = 1e-6  # ticks: far below any real difference, far above what rounding does to a centre between ticks
 
@@ -66,12 +66,12 @@ def sliced(items: AbxItems, encodings: Encodings, slicing: str) -> Iterator[tupl
     if missing:
         rows = items.rows_of[missing[0]]
         raise EncodingsError(
-            f"{items.where(rows[0])}{encodings.folder / missing[0]}.npy: no such encoding, but {len(rows)} items are "
+            f"{items.where(rows[0])}{file_of(encodings, missing[0])}: no such encoding, but {len(rows)} items are "
             f"in {missing[0]}; {len(missing)} of {len(items.rows_of)} utterances are missing: encode them too"
         )
     for utterance, rows in items.rows_of.items():
         encoding = usable(encodings, utterance)
-        refuse_short(items, rows[items.ends[rows].argmax()], encodings.folder, encoding)
+        refuse_short(items, rows[items.ends[rows].argmax()], file_of(encodings, utterance), encoding)
         yield (
             rows,
             encoding,
@@ -79,19 +79,19 @@ def sliced(items: AbxItems, encodings: Encodings, slicing: str) -> Iterator[tupl
         )
 
 
-def refuse_short(items: AbxItems, last: int, folder: Path, encoding: Encoding) -> None:
+def refuse_short(items: AbxItems, last: int, path: Path, encoding: Encoding) -> None:
     """Raises EncodingsError if an encoding ends long before its last item does."""
     end, steps = items.ends[last], np.diff(encoding.centres)
     evenly = len(steps) and np.ptp(steps) <= SLACK
     if not len(encoding.frames):
         raise EncodingsError(
-            f"{items.where(last)}{folder / encoding.utterance}.npy: has no frames, but an item ends on tick {end:g}; "
+            f"{items.where(last)}{path}: has no frames, but an item ends on tick {end:g}; "
             f"encode {encoding.utterance} again, or take its items out"
         )
     if evenly and end - encoding.centres[-1] > 2 * steps[0]:  # one missing is rounding
         centre = encoding.centres[-1]
         raise EncodingsError(
-            f"{items.where(last)}{folder / encoding.utterance}.npy: the last of {len(encoding.frames)} frames is "
+            f"{items.where(last)}{path}: the last of {len(encoding.frames)} frames is "
             f"centred on tick {centre}, but an item ends on tick {end:g}; "
             f"is the frame rate right, and was all of {encoding.utterance} encoded?"
         )

@@ -21,6 +21,7 @@ from unitdisc.evaluation.abx.distances import (
 )
 from unitdisc.evaluation.abx.items import AbxItems
 from unitdisc.evaluation.abx.slicing import Slices, sliced
+from unitdisc.evaluation.frames import file_of
 
 POOLINGS: dict[str, Callable[[int], np.ndarray] | None] = {"none": None, "mean": np.ones, "hamming": np.hamming}
 
@@ -175,7 +176,7 @@ def survey(items: AbxItems, encodings: Encodings, slicing: str, prepare: Prepara
     lengths = np.zeros(len(items), np.int64)
     shelf, fits, extent, null_frames, dims = Shelf(len(items)), True, None, 0, None
     for rows, encoding, slices in sliced(items, encodings, slicing):
-        path = encodings.folder / f"{encoding.utterance}.npy"
+        path = file_of(encodings, encoding.utterance)
         dims = dims or (encoding.utterance, encoding.frames.shape[1])
         if encoding.frames.shape[1] != dims[1]:
             raise EncodingsError(
@@ -199,7 +200,7 @@ def restock(items: AbxItems, wanted: np.ndarray, encodings: Encodings, slicing: 
     """Reads the frames of some items, where all at once are too many. wanted: rows, in order."""
     shelf = Shelf(len(items))
     for rows, encoding, slices in sliced(items.only(wanted), encodings, slicing):
-        path = encodings.folder / f"{encoding.utterance}.npy"
+        path = file_of(encodings, encoding.utterance)
         frames, nulls, first = portion(encoding, slices, prepare, path)
         shelf.add(frames, nulls, wanted[rows], first)
     return shelf.joined()

@@ -8,7 +8,7 @@ import numpy as np
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
 from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.frames import usable
+from unitdisc.evaluation.frames import file_of, usable
 
 SLACK = 2  # frames by which the frames of an utterance may miss its end
 
@@ -55,7 +55,7 @@ def coded_utterance(encodings: Encodings, utterance: Utterance) -> CodedUtteranc
     step = np.diff(centres).max(initial=0) or 2 * centres[:1].sum()
     if len(codes) and abs(centres[-1] + step / 2 - utterance.ticks) > SLACK * step:
         raise EncodingsError(
-            f"{encodings.folder / utterance.id}.npy: the last frame is at tick {centres[-1]:g}, but {utterance.id} has "
+            f"{file_of(encodings, utterance.id)}: the last frame is at tick {centres[-1]:g}, but {utterance.id} has "
             f"{utterance.ticks} ticks; is the frame rate right, and the corpus the one that was encoded?"
         )
     return CodedUtterance(utterance, codes, centres)
