@@ -378,16 +378,16 @@ def test_training_stops_and_goes_on_to_the_same_weights(trained, packed, tmp_pat
 
 @pytest.mark.slow
 def test_two_processes_follow_one_through_the_shards(packed, tmp_path):
-    """Without batch norm, before which a bias has no gradient but rounding, of which Adam makes steps."""
+    """With weights that stand still, for roundings grow from step to step."""
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
     for name, launched in (("one", []), ("two", launcher)):
         line = [sys.executable, "-m", *launched, "unitdisc", "train", "small", str(packed), str(tmp_path / name)]
-        line += ["--device=cpu", *settings(bottleneck__batch_norm="false")]
+        line += ["--device=cpu", *settings(training__learning_rate=1e-12)]
         done = subprocess.run(line, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
     logs = [map(json.loads, (tmp_path / name / "log.jsonl").read_text().splitlines()) for name in ("one", "two")]
     for one, two in zip(*logs, strict=True):
-        assert two["losses"] == pytest.approx(one["losses"], rel=1e-4, abs=1e-5)
+        assert two["losses"] == pytest.approx(one["losses"], rel=1e-5, abs=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -164,6 +164,15 @@ def test_score_prints_tables_and_keeps_how(unitdisc, folder, manifest, tmp_path)
     assert kept["settings"]["spelling"] == "phone"
 
 
+def test_tier_tolerance_and_spelling_of_the_command_are_those_of_its_scores(unitdisc, folder, manifest, tmp_path):
+    more = ["--tier", "word", "--tolerance", "250", "--spelling", "word", "-o", tmp_path / "scores.json"]
+    result = unitdisc("score", folder, manifest, *more)
+    assert result.code == 0, result.err
+    found = json.loads((tmp_path / "scores.json").read_text())["units"]
+    assert found == score_units(Encodings.open(folder), CORPUS, "word", tolerance=250, spelling="word")
+    assert found["terms"] != score_units(Encodings.open(folder), CORPUS, "word", tolerance=250)["terms"]
+
+
 def test_pictures_are_scored_in_columns(unitdisc, folder, tmp_path):
     write_manifest(tmp_path / "lines.jsonl", [replace(utterance, rate=None) for utterance in CORPUS])
     result = unitdisc("score", folder, tmp_path / "lines.jsonl")
