@@ -150,7 +150,7 @@ def steady(options: dict, steps: int = 5, **special) -> tuple[list[str], list[st
 
 WAITS = {  # at most, in a step; none of them from the decoder on
     "vq": 1,
-    "piecewise-vq": 3,
+    "piecewise-vq": 4,
     "residual-vq": 2,
     "grouped-vq": 2,
 }
