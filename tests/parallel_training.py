@@ -1,10 +1,14 @@
-"""Models of every kind in training on random batches, on as many processes as there are; run by torchrun, too."""
+"""Models of every kind in training on random batches, on as many processes as there are; run by torchrun, too.
+
+In 64 bits, so that what grows of roundings from step to step is nothing beside any other difference.
+"""
 
 import os
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import safetensors.torch
@@ -15,6 +19,7 @@ from unitdisc import checkpoints, config
 from unitdisc.batch import Batch
 from unitdisc.distributed import LostProcessError, rank, start_processes, together, world_size
 from unitdisc.experiment import Experiment
+from unitdisc.model import UnitModel
 from unitdisc.training import Progress, Trainer, TrainingOptions
 
 BATCH, FRAMES, CONTEXT, STEPS = 8, 16, 4, 9
@@ -56,6 +61,10 @@ def settings(kind: str) -> dict:
     return options
 
 
+def built(experiment: Experiment) -> UnitModel:
+    return experiment.build().double()
+
+
 def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, int] | None = None) -> Batch:
     """Random crops, for every step the same, of which this process has its share; some end before the others."""
     number, shares = share or (rank(), world_size())
@@ -64,9 +73,9 @@ def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, i
     lengths = torch.randint(frames // 2, frames + CONTEXT * stride, (BATCH,), generator=draw)
     starts = torch.randint(0, 2, (BATCH,), generator=draw) * stride
     width = int(lengths.max())
-    features = torch.randn(BATCH, width, experiment.features().dim, generator=draw)
+    features = torch.randn(BATCH, width, experiment.features().dim, generator=draw).double()
     features[torch.arange(width) >= lengths[:, None]] = 0
-    target = torch.randn(BATCH, frames, experiment.target().dim, generator=draw)
+    target = torch.randn(BATCH, frames, experiment.target().dim, generator=draw).double()
     if experiment.features().images:
         target = (target > 0).long()
     target_lengths = (lengths - starts).clamp(max=frames)
@@ -106,7 +115,7 @@ def train(kind: str, folder: Path, parts: int = 1, event: str | None = None) -> 
         log_every=1,
     )
     progress = Progress(say=lambda message: print(message, file=sys.stderr))
-    trainer = Trainer(experiment.build, options, folder, "cpu", progress)
+    trainer = Trainer(partial(built, experiment), options, folder, "cpu", progress)
     stride = trainer.model.encoder.stride
     valid = [batch_of(99, experiment, stride, (0, 1))]
     trainer.run(lambda step: batches(range(step, STEPS), experiment, stride, event), valid, lambda model: None)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unitdisc.evaluation.abx import AbxCell
-from unitdisc.evaluation.abx.averaging import SpeakerErrors, averaged
+from unitdisc.evaluation.abx.averaging import SpeakerErrors, averaged, interval
 from unitdisc.evaluation.abx.cells import Groups
 from unitdisc.evaluation.abx.counting import batches
 from unitdisc.evaluation.abx.stock import Survey
@@ -57,6 +57,22 @@ def test_speakers_count_as_often_as_they_are_drawn(speaker, order):
         weights = np.bincount(drawn, minlength=4).astype(float)
         np.testing.assert_allclose(averaged(as_table(errors), order, weights).errors, plainly(errors, order, drawn))
         np.testing.assert_allclose(averaged(as_table(errors), order).errors, plainly(errors, order, range(4)))
+
+
+@pytest.mark.parametrize("order", ["librilight", "abxpy"])
+def test_the_interval_leaves_out_a_fortieth_of_the_draws_on_either_side(order):
+    errors = random_errors(np.random.default_rng(1), "across")
+    draws = np.random.default_rng(5)
+    drawn = [draws.choice(np.arange(4), 4) for _ in range(200)]
+    means = [
+        np.nanmean(found) for found in (plainly(errors, order, some) for some in drawn) if not np.isnan(found).all()
+    ]
+    means = sorted(means)
+    found = interval(as_table(errors), order, 4, 200, 5)
+    for bound, share in zip(found, (0.025, 0.975), strict=True):
+        place = share * (len(means) - 1)
+        low, high = means[int(place)], means[int(place) + 1]
+        assert bound == pytest.approx(low + (place - int(place)) * (high - low))
 
 
 def test_a_tie_is_half_an_error_in_a_cell():

@@ -195,7 +195,11 @@ def test_batch_norm_sees_valid_frames_only():
     frames = torch.randn(2, 9, 3) * 4 + 7
     expected = torch.nn.BatchNorm1d(3, affine=False)(frames[MASK])
     torch.testing.assert_close(norm(frames, MASK)[MASK], expected)
-    torch.testing.assert_close(norm.mean, 0.1 * frames[MASK].mean(0))
+    mean, variance = frames[MASK].mean(0), frames[MASK].var(0, correction=0)
+    torch.testing.assert_close(norm.mean, 0.1 * mean)
+    torch.testing.assert_close(norm.variance, 0.9 + 0.1 * variance)
+    normalised = (frames - norm.mean) / (norm.variance + 1e-5).sqrt()
+    torch.testing.assert_close(norm.eval()(frames, MASK), normalised)
 
 
 def test_perplexity_of_known_distributions():

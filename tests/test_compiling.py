@@ -5,14 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import safetensors.torch
 import soundfile
 import torch
-from parallel_training import BATCH, SPEAKERS, batch_of, settings
+from parallel_training import BATCH, SPEAKERS, batch_of, built, settings
 from tiny import OPTIONS
 
 from unitdisc import compiling, config
@@ -57,16 +57,16 @@ def by_eager_kernels(monkeypatch):
     )
 
 
-def made(case: str) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:
+def made(case: str, precision: torch.dtype) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:
     """A decoder, a target and a condition."""
     kind, options = CASES[case]
-    decoder = DECODERS[kind](3, 256 if kind == "wavenet" else ROWS, **options).train()
+    decoder = DECODERS[kind](3, 256 if kind == "wavenet" else ROWS, **options).train().to(precision)
     if kind == "frames":
-        target = torch.randn(2, SIZE, ROWS)
+        target = torch.randn(2, SIZE, ROWS, dtype=precision)
     else:
         shape = (2, SIZE) if kind == "wavenet" else (2, SIZE, ROWS)
         target = torch.randint(256 if kind == "wavenet" else decoder.levels, shape)
-    return decoder, target, torch.randn(2, 4, 3, requires_grad=True)
+    return decoder, target, torch.randn(2, 4, 3, dtype=precision, requires_grad=True)
 
 
 def step(decoder, target, condition, half: bool = False) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -82,7 +82,7 @@ def step(decoder, target, condition, half: bool = False) -> tuple[torch.Tensor, 
 
 
 def assert_the_same_compiled(case: str) -> None:
-    decoder, target, condition = made(case)
+    decoder, target, condition = made(case, torch.float64)
     names = list(decoder.state_dict())
     expected = step(decoder, target, condition)
     compiling.compile_log_prob(decoder)
@@ -95,7 +95,7 @@ def assert_the_same_compiled(case: str) -> None:
     assert list(decoder.state_dict()) == names
     torch.testing.assert_close(found[0], expected[0])
     for name, gradient in expected[1].items():
-        torch.testing.assert_close(found[1][name], gradient, rtol=1e-4, atol=1e-6, msg=name)
+        torch.testing.assert_close(found[1][name], gradient, rtol=1e-7, atol=1e-9, msg=name)
 
 
 @pytest.mark.parametrize("case", ["wavenet, three taps, checkpoint", "columns", "deconv", "pixelcnn"])
@@ -111,7 +111,7 @@ def test_loss_and_gradients_of_the_program_are_those_of_the_eager_way(case):
 
 @pytest.mark.parametrize("case", ["wavenet", "pixelcnn, wide, checkpoint"])
 def test_sixteen_bits_are_taken_from_an_autocast_around(by_eager_kernels, case):
-    decoder, target, condition = made(case)
+    decoder, target, condition = made(case, torch.float32)
     full = step(decoder, target, condition)
     compiling.compile_log_prob(decoder)
     found = step(decoder, target, condition, half=True)
@@ -166,9 +166,7 @@ def a_compiler(monkeypatch):
 def toy_trainer(folder, compiled: bool) -> Trainer:
     """In two parts a step, with hidden frames, and in 64 bits."""
     options = TrainingOptions(steps=4, batch_size=BATCH, gradient_accumulation=2, compile=compiled, halve_at=[])
-    trainer = Trainer(Experiment(settings("gaussian"), SPEAKERS, {}).build, options, folder, "cpu", Progress())
-    trainer.model.double()
-    return trainer
+    return Trainer(partial(built, Experiment(settings("gaussian"), SPEAKERS, {})), options, folder, "cpu", Progress())
 
 
 def test_every_step_of_compiled_training_is_that_of_the_eager_one_and_it_compiles_once(by_eager_kernels, tmp_path):
@@ -178,7 +176,6 @@ def test_every_step_of_compiled_training_is_that_of_the_eager_one_and_it_compile
     eager, compiled = (toy_trainer(tmp_path, compiled) for compiled in (False, True))
     for step in range(4):
         batch = batch_of(step, experiment, eager.model.encoder.stride)
-        batch = replace(batch, features=batch.features.double(), target=batch.target.double())
         compiled.model.load_state_dict(eager.model.state_dict())
         found = []
         for trainer in (eager, compiled):
@@ -187,7 +184,8 @@ def test_every_step_of_compiled_training_is_that_of_the_eager_one_and_it_compile
             output = trainer.gradients(trainer.model, batch)
             gradients = {name: weight.grad for name, weight in trainer.model.named_parameters()}
             found.append((output.losses, gradients, torch.rand(())))
-        torch.testing.assert_close(found[1], found[0], rtol=1e-9, atol=1e-11)
+        torch.testing.assert_close(found[1][0], found[0][0], rtol=1e-6, atol=0)  # which are averaged in 32 bits
+        torch.testing.assert_close(found[1][1:], found[0][1:], rtol=1e-9, atol=1e-11)
         eager.optimiser.step()
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 

@@ -78,6 +78,17 @@ def test_frames_lie_where_the_encoder_looked(tiny_corpus, tmp_path, stride):
         np.testing.assert_array_equal(encodings[utterance.id].centres, 160 * stride * (np.arange(frames) + 0.5))
 
 
+def test_frames_of_a_resampled_recording_lie_where_they_are_in_it(tmp_path):
+    utterances = []
+    for name, rate in (("a", 8000), ("b", RATE)):
+        record(tmp_path / f"{name}.wav", rate, seed=1, rate=rate)
+        utterances.append(Utterance(name, str(tmp_path / f"{name}.wav"), "s0", rate, rate))
+    model, signals = untrained(["features.resample=true"], utterances)
+    encodings = Encodings.open(into(tmp_path / "x", model, signals, utterances) / "encoder")
+    np.testing.assert_array_equal(encodings["a"].centres, 160 * (np.arange(50) + 0.5))
+    np.testing.assert_array_equal(encodings["b"].centres, 320 * (np.arange(50) + 0.5))
+
+
 def test_one_point_alone_is_the_same(tiny_corpus, tmp_path):
     utterances = listed(tiny_corpus)
     model, signals = untrained([], utterances)

@@ -50,6 +50,23 @@ def test_features_are_the_same_every_time():
     np.testing.assert_array_equal(Features()(NOISE), Features()(NOISE))
 
 
+def test_dither_is_noise_of_one_16_bit_step_and_the_same_every_time():
+    """Whatever is heard, and wherever a stretch begins; digital silence is this noise to all features."""
+    plain = Features("waveform")
+    silence = np.zeros(70_400, np.float32)  # more than are drawn at once
+    noise = 32768 * plain(silence).ravel()
+    assert noise.std() == pytest.approx(1, abs=0.02)
+    assert noise.mean() == pytest.approx(0, abs=0.02)
+    assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < 0.02
+    np.testing.assert_allclose(32768 * (plain(NOISE).ravel() - NOISE), noise[:16_000], atol=0.01)
+    for first in (160, 65_600):
+        np.testing.assert_array_equal(plain(silence[first:], first), plain(silence)[first // 160 :])
+    for kind in ("log-mel", "mfcc"):
+        bins = {"log-mel": 80, "mfcc": 23}[kind]
+        expected = FEATURES[kind](torch.from_numpy(noise[:1600]), 16_000, 160, bins)
+        np.testing.assert_allclose(Features(kind)(silence[:1600]), expected, atol=1e-4)
+
+
 def test_digital_silence_has_a_floor():
     assert np.abs(Features("log-mel")(np.zeros(1600, np.float32))).max() < 30
 
@@ -74,6 +91,16 @@ def test_normalisation_by_group():
     normal = np.concatenate([together(frames, speaker) for speaker, frames in said.items()])
     np.testing.assert_allclose([normal.mean(0), normal.std(0)], [[0] * 4, [1] * 4], atol=1e-5)
     np.testing.assert_allclose(together.groups[""].undo(together(said["ann"], "ann")), said["ann"], rtol=1e-5)
+
+
+def test_channels_that_never_change_and_speakers_that_are_known_keep_their_statistics():
+    constant = np.full((50, 4), 3.0)
+    for kind in ("speaker", "utterance", "global"):
+        np.testing.assert_allclose(fit(kind, [("ann", constant)])(constant, "ann"), 0, atol=1e-6)
+    first, second = (fit("speaker", [(name, RNG.normal(mean, 2, (50, 4)))]) for name, mean in (("ann", 3), ("bob", 9)))
+    again = fit("speaker", [("ann", RNG.normal(-7, 1, (50, 4)))])
+    together = first.with_groups_of(second).with_groups_of(again)
+    assert together.groups == {"ann": first.groups["ann"], "bob": second.groups["bob"]}
 
 
 def test_statistics_survive_saving():

@@ -1,6 +1,7 @@
 """Line images from the manifest to units, likelihoods and lines written again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -316,3 +317,21 @@ def test_a_line_that_cannot_be_read_is_left_out(tiny_line_experiment, tmp_path):
 def test_recordings_have_likelihoods_too(tiny_experiment, tiny_corpus, unitdisc):
     done = unitdisc("likelihood", tiny_experiment, tiny_corpus, "--limit", 2, "--device", "cpu")
     assert done.code == 0 and "bits per mel bin" in done.out
+
+
+def test_who_is_new_to_a_model_is_predicted_with_all_that_is_said(tiny_experiment, tiny_corpus, tmp_path, unitdisc):
+    """Features are normalised by the whole corpus of a new speaker, not by each utterance."""
+    strangers = [replace(utterance, speaker="new") for utterance in listed(tiny_corpus)[:3]]
+    write_manifest(tmp_path / "new.jsonl", strangers)
+    experiment, model = load(tiny_experiment)
+    signals = experiment.signals(tiny_experiment)
+    both = [
+        likelihood(model, some, strangers, experiment.speakers, lambda count: None)[0].bits
+        for some in (signals.with_speakers_of(strangers), signals)
+    ]
+    output = tmp_path / "bits.json"
+    done = unitdisc("likelihood", tiny_experiment, tmp_path / "new.jsonl", "--output", output, "--device", "cpu")
+    assert done.code == 0, done.err
+    found = json.loads(output.read_text())["bits"]
+    assert found == pytest.approx(both[0], rel=1e-6)
+    assert found != pytest.approx(both[1], rel=1e-6)

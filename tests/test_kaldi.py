@@ -89,7 +89,10 @@ def test_recordings_of_one_name_are_told_apart(tmp_path, wavs):
 
 def test_every_table_is_sorted_as_kaldi_sorts(tmp_path, wavs):
     ids = ["a", "B", "a-1", "a1", "Z", "é", "_", "ａ", "𝒶"]  # the last two: UTF-16 would sort them the other way
-    utterances = [Utterance(id, str(wavs["rec1"]), f"s{id}", 10, RATE, 7, "f", "x") for id in ids]
+    speakers = [f"s{id}" for id in reversed(ids)]  # whose order is another
+    utterances = [
+        Utterance(id, str(wavs["rec1"]), speaker, 10, RATE, 7, "f", "x") for id, speaker in zip(ids, speakers)
+    ]
     write_kaldi(tmp_path / "out", utterances)
     files = sorted((tmp_path / "out").iterdir())
     assert [file.name for file in files] == ["segments", "spk2gender", "spk2utt", "text", "utt2spk", "wav.scp"]

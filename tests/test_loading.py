@@ -1,5 +1,6 @@
 """Batches follow from seed and step alone, and every crop is the stretch of signal it says."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -92,6 +93,9 @@ def test_an_epoch_covers_every_utterance_by_its_length():
     counts = np.bincount(np.asarray(plan.epoch(0))[..., 0].flat, minlength=4)
     assert plan.batches_per_epoch == 32 // 3
     assert (np.abs(counts - [10, 1, 20, 1]) <= 2).all()
+    between = CropPlan(np.array([15, 17, 47, 49, 80]), 1, 32, 2, seed=0)
+    counts = np.bincount(np.asarray(between.epoch(0))[..., 0].flat)
+    assert counts.tolist() == [1, 1, 1, 2, 2]  # as many as the length comes nearest to (of two and a half, the even)
     indices, starts = np.moveaxis(np.asarray(plan.epoch(1)), -1, 0)
     assert (starts + 32 <= np.maximum(32, frames[indices])).all()
 
@@ -137,6 +141,22 @@ def test_the_cache_depends_on_options_file_and_stretch(utterances):
     shorter = Utterance(u.id, u.path, u.speaker, 5_000, 16_000)
     names = {key(u, Features()), key(u, Features("log-mel")), key(u, Features(hop=80)), key(shorter, Features())}
     assert len(names) == 4
+
+
+def test_the_cache_knows_a_file_that_was_written_again(tmp_path):
+    """Be it of the same size."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.full(8000, 0.5), 16_000)
+    recording, cache = Utterance("a", str(path), "ann", 8000, 16_000), DiskCache(tmp_path / "cache")
+
+    def first() -> float:
+        return float(cache.get(recording, Features(), lambda: soundfile.read(path)[0][:1])[0])
+
+    assert first() == first() == 0.5
+    later = path.stat().st_mtime_ns + 1_000_000
+    soundfile.write(path, np.full(8000, 0.25), 16_000)
+    os.utime(path, ns=(later, later))
+    assert first() == 0.25
 
 
 def test_a_damaged_cache_file_is_replaced(utterances, tmp_path):
@@ -245,6 +265,10 @@ def test_memory_stays_within_its_bound(utterances):
         made[step]
         assert memory.used <= 100_000 or len(memory.values) == 1
         assert memory.used == sum(array.nbytes for arrays in memory.values.values() for array in arrays)
+    small = MemoryCache(24)
+    for index in (0, 1, 2, 0, 3):
+        small.get(index, lambda: (np.zeros(1),))
+    assert list(small.values) == [2, 0, 3]  # what was asked for longest ago has gone
 
 
 @pytest.mark.parametrize("kind,expected", [("global", 20), ("speaker", 10), ("utterance", 50), ("none", 50)])

@@ -7,6 +7,7 @@ import torch
 from tiny import line_settings, listed, make_corpus, settings, tree
 
 from unitdisc.data.signals import Signals
+from unitdisc.decoders.several import sample_several
 from unitdisc.experiment import load
 from unitdisc.verbs import resynthesise as verb
 from unitdisc.verbs.resynthesise import Counted, Drawing, groups, resynthesise
@@ -100,6 +101,19 @@ def test_every_voice_is_its_own(tiny_line_experiment, tiny_lines, tmp_path):
         alone |= written(trained, tmp_path / hand, speakers=[hand], limit=2)[1]
     assert len(set(alone.values())) == 4
     assert written(trained, tmp_path / "both", speakers=["w2", "w0"], limit=2)[1] == alone
+
+
+def test_temperature_and_seed_reach_the_decoder(tiny_corpus, tiny_experiment, tmp_path, monkeypatch, unitdisc):
+    asked = []
+
+    def sample(decoder, items, temperature, finish, tick):
+        asked.append((temperature, [item.generator.initial_seed() for item in items]))
+        sample_several(decoder, items, temperature, finish, tick)
+
+    monkeypatch.setattr(verb, "sample_several", sample)
+    options = ["--limit", "1", "--temperature", "0.25", "--seed", "7", "--device", "cpu"]
+    assert unitdisc("resynthesise", tiny_experiment, tiny_corpus, tmp_path / "x", *options).code == 0
+    assert asked == [(0.25, [7])]
 
 
 def test_a_full_disk_ends_it(trained, tmp_path, monkeypatch):

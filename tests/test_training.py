@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,12 @@ from unitdisc import checkpoints
 from unitdisc.alarms import alarms
 from unitdisc.checkpoints import RunningAverage
 from unitdisc.corpus import Utterance
+from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError, load
-from unitdisc.manifests import write_manifest
+from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.training import TrainingOptions
+from unitdisc.verbs import train as verb
 from unitdisc.verbs.encode import encode
 from unitdisc.verbs.train import train
 
@@ -104,6 +107,33 @@ def test_another_seed_gives_other_weights(corpus, tmp_path, bottleneck):
         train("small", corpus, tmp_path / str(seed), [*options, *without_vq_options(bottleneck)], device="cpu")
     first, second = weights(tmp_path / "0"), weights(tmp_path / "1")
     assert not torch.equal(first["encoder.layers.0.weight"], second["encoder.layers.0.weight"])
+
+
+def test_who_is_learned_from_and_who_is_held_out(corpus, tmp_path, monkeypatch):
+    """Statistics, crops and switch cost are of the same utterances, validation of the others; context is there."""
+    seen = {}
+
+    def noting(name: str, place: int, kind: type | Callable):
+        def made(*arguments, **options):
+            seen.setdefault(name, []).append((sorted(u.id for u in arguments[place]), arguments))
+            return kind(*arguments, **options)
+
+        return made
+
+    for name, place in (("CropBatches", 0), ("WholeUtterances", 1)):
+        monkeypatch.setattr(verb, name, noting(name, place, getattr(verb, name)))
+    monkeypatch.setattr(Signals, "fitted", noting("fitted", 2, Signals.fitted))
+    batches = []
+    monkeypatch.setattr(verb.Trainer, "run", lambda self, following, valid, keep: batches.extend([following(0), valid]))
+    settings = {"bottleneck__kind": "piecewise-vq", "training__valid_share": 0.3, "training__steps": 2}
+    train("small", corpus, tmp_path, overrides(**settings), device="cpu")
+    (learned, crops), (held_out, validation) = seen["CropBatches"]
+    assert len(held_out) == 4
+    assert sorted([*learned, *held_out]) == sorted(utterance.id for utterance in read_manifest(corpus))
+    assert seen["fitted"][0][0] == seen["WholeUtterances"][0][0] == learned
+    assert crops[3] == validation[3] == 8  # frames that the encoder reads on either side
+    assert len(list(batches[0])) == 2
+    assert [len(batch.speakers) for batch in batches[1]] == [4, 4, 4]
 
 
 def without_vq_options(kind: str) -> list[str]:

@@ -80,7 +80,7 @@ class Quantiser(OnHost):
         frames, codes = (None if rows[0] is None else torch.cat(rows) for rows in zip(*self.waiting, strict=True))
         self.waiting.clear()
         self.steps += 1
-        frames = rows_of_all(frames).float()  # under autocast they are of half precision
+        frames = rows_of_all(frames).to(self.usage.dtype)  # under autocast they are of half precision
         due = next_kmeans(int(self.steps), self.options.warmup_steps, self.options.reestimations)
         if codes is None:
             self.reservoir.keep_latest(frames)  # the encoder changes fast: the first are out of date
