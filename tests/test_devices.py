@@ -212,7 +212,7 @@ def test_the_bottleneck_has_all_digits(monkeypatch, products):
     for part in (model.encoder, model.bottleneck, model.conditioner):
         part.register_forward_pre_hook(lambda *_: seen.append(products()[0]))
     precision.multiply_in("tf32")
-    model(batch_of(experiment, 0))
+    model(batch_of(experiment, model.encoder.stride, 0))
     assert seen == [True, False, True]
 
 

@@ -105,10 +105,10 @@ def one_step(options: dict, device: torch.device, precision: str = "float32") ->
     optimiser = torch.optim.Adam(here.parameters(), 1e-3)
     for seed in range(STEPS):
         optimiser.zero_grad()
-        step(here, batch_of(experiment, seed), "float32")
+        step(here, batch_of(experiment, here.encoder.stride, seed), "float32")
         optimiser.step()
     there.load_state_dict(here.state_dict())
-    batch = batch_of(experiment, STEPS)
+    batch = batch_of(experiment, here.encoder.stride, STEPS)
     multiply_in(precision)
     try:
         on_device = step(there.to(device), batch.to(device), precision)
@@ -183,10 +183,10 @@ def samples(device: torch.device) -> tuple[str, bool]:
     return f"{same} of {len(found)} streams of {SAMPLES} steps are those of torch", 2 * same >= len(found)
 
 
-def batch_of(experiment: Experiment, seed: int, items: int = 4) -> Batch:
-    """Random crops, the last of which is shorter."""
+def batch_of(experiment: Experiment, stride: int, seed: int, items: int = 4) -> Batch:
+    """Random crops for an encoder of this stride, the last of which is shorter."""
     draw = torch.Generator().manual_seed(seed)
-    features, target, stride = experiment.features(), experiment.target(), experiment.build().encoder.stride
+    features, target = experiment.features(), experiment.target()
     crop = -(-16 // stride) * stride
     frames, steps = crop + 2 * stride, crop * target.steps_per_frame
     seen = torch.randn(items, frames, features.dim, generator=draw)
