@@ -48,6 +48,15 @@ def test_a_user_without_a_home_has_none_in_the_working_directory(homeless, tmp_p
     assert kept() == [f"{homeless}/numba", f"{homeless}/matplotlib"]
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+def test_a_home_that_cannot_be_entered_is_none(homeless, tmp_path, monkeypatch):
+    """As that of root, for another who has her environment."""
+    (tmp_path / "closed").mkdir(mode=0)
+    monkeypatch.setenv("HOME", str(tmp_path / "closed" / "home"))
+    caches.keep_caches_somewhere()
+    assert kept() == [f"{homeless}/numba", f"{homeless}/matplotlib"]
+
+
 def test_a_home_and_what_a_user_sets_hold(homeless, tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", "/mine")
     caches.keep_caches_somewhere()
