@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import pwd
 import tempfile
 from pathlib import Path
 
@@ -35,6 +36,24 @@ def test_without_a_home_caches_are_in_a_folder_for_this_user_alone(homeless):
     assert kept() == [f"{homeless}/numba", f"{homeless}/matplotlib"]
     assert homeless.stat().st_mode & 0o777 == 0o700
     caches.keep_caches_somewhere()  # it is there by now
+    assert kept() == [f"{homeless}/numba", f"{homeless}/matplotlib"]
+
+
+def test_a_user_without_a_home_has_none_in_the_working_directory(homeless, tmp_path, monkeypatch):
+    """As a number without a name in a container: `~` stays what it is."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    monkeypatch.chdir(tmp_path)
+    caches.keep_caches_somewhere()
+    assert kept() == [f"{homeless}/numba", f"{homeless}/matplotlib"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+def test_a_home_that_cannot_be_entered_is_none(homeless, tmp_path, monkeypatch):
+    """As that of root, for another who has her environment."""
+    (tmp_path / "closed").mkdir(mode=0)
+    monkeypatch.setenv("HOME", str(tmp_path / "closed" / "home"))
+    caches.keep_caches_somewhere()
     assert kept() == [f"{homeless}/numba", f"{homeless}/matplotlib"]
 
 

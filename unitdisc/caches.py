@@ -30,9 +30,9 @@ def cache_home() -> Path:
 
 
 def can_be_made(folder: Path) -> bool:
-    """A folder that is there and can be written, or whose parents can."""
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    """A folder that is there and can be written, or whose parents can; not one here, of a user without a home."""
+    nearest = next((path for path in (folder, *folder.parents) if os.access(path, os.F_OK)), folder)
+    return folder.is_absolute() and nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
 def own_folder() -> Path | None:
