@@ -258,9 +258,12 @@ def test_joined_mp3_may_have_tags_between(tmp_path):
     for between in ("ID3v1", "ID3v2", "APE"):
         (tmp_path / "a.mp3").write_bytes(first + tag_like(between) + second)
         check_stretches(tmp_path / "a.mp3", expected, LAST_BIT)
-    bare = frames_alone(first) + frames_alone(second)
-    (tmp_path / "a.mp3").write_bytes(bare)
-    check_stretches(tmp_path / "a.mp3", all_frames(bare), LAST_BIT)
+    bare = frames_alone(first), frames_alone(second)
+    for between in ("nothing", "ID3v1", "ID3v2", "APE"):
+        (tmp_path / "a.mp3").write_bytes(bare[0] + tag_like(between) + bare[1])
+        assert audio_info(tmp_path / "a.mp3").ticks == len(all_frames(b"".join(bare)))
+    (tmp_path / "a.mp3").write_bytes(b"".join(bare))
+    check_stretches(tmp_path / "a.mp3", all_frames(b"".join(bare)), LAST_BIT)
 
 
 @pytest.mark.parametrize("suffix", ["ogg", "opus", "mp3"])

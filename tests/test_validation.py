@@ -304,7 +304,7 @@ AUDIO_FAULTS = {  # how the file is spoilt, what is said of it
     "missing": (Path.unlink, "no such file"),
     "empty": (written(""), "is empty (0 bytes)"),
     "text": (written("no recording"), "cannot be read (Format not recognised)"),
-    "truncated": (cut, "cannot be read ("),
+    "truncated": (cut, "can be decoded up to sample "),
     "silent": (lambda path: write_audio(path, np.zeros(RATE), RATE), "s1-b is silent"),
     "short": (lambda path: write_audio(path, noise()[:-1], RATE), "ends at sample 15999, but s1-b is listed up to"),
     "slow": (lambda path: write_audio(path, noise(), 8000), "has 8000 samples per second, but "),

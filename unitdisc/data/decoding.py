@@ -35,7 +35,7 @@ UNKNOWN = 1 << 60  # samples or more: a header that does not know
 EXACT = {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"}  # where seeking is exact,
 EXACT |= {"ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32", "IMA_ADPCM", "MS_ADPCM"}  # but for
 INEXACT = {"SDS"}  # this format
-OPUS_SETTLES = 2  # seconds after which a decoder of Opus is in the state in which it would be from the beginning
+OPUS_SETTLES = 1  # seconds that are decoded before those that are wanted, so that the decoder is as it would be
 WALKED = ("OGG", "MP3")  # formats that are gone through
 LENGTH = re.compile(r"^Length : (\d+)", re.MULTILINE)  # libsndfile on the bytes of a file
 TOTAL = 18  # where a FLAC file has 8 bytes of which the last 36 bits are its length
@@ -63,7 +63,7 @@ def from_the_beginning(first: int) -> int:
 
 
 class Sequential(soundfile.SoundFile):
-    """Reads on and on. (soundfile itself seeks after every read to where it is, at which some decoders begin anew.)"""
+    """Reads on and on: soundfile itself seeks after every read to where it is, which fails in FLAC that is cut off."""
 
     def seekable(self) -> bool:
         return False
@@ -157,8 +157,9 @@ class Decoder:
     def read(self, first: int, last: int, dtype: str = "float32") -> np.ndarray:
         """The samples [first, last), of which there must be so many: [last - first, channels].
 
-        They are those that a reading from the beginning gives, whatever was read before. Raises DecodingError if they
-        cannot be decoded.
+        They are those that a reading from the beginning gives, whatever was read before: of MP3 but for the last bit
+        of a float (2^-23), of Opus in its mode for speech (SILK), whose decoder never quite forgets where it began, in
+        most places, elsewhere to 2e-3. Raises DecodingError if they cannot be decoded.
         """
         found = []
         for number, each in enumerate(self.parts):
@@ -355,7 +356,7 @@ def ogg_part(file: io.IOBase, link: ogg.Link, opened: Sequential | None) -> Part
     pieces = None if as_it_is else tuple(link.ranges)
     read = opened if as_it_is else open_pieces(file, pieces)
     frames, rate, facts = read.frames, read.samplerate, (read.samplerate, read.channels, read.subtype, read.format)
-    landing = {"Opus": lambda first: max(first - int(OPUS_SETTLES * rate), 0), "Vorbis": vorbis_landing(link, frames)}
+    landing = {"Opus": lambda first: max(first - OPUS_SETTLES * rate, 0), "Vorbis": vorbis_landing(link, frames)}
     return Part(frames, *facts, pieces, landing=landing.get(link.codec, from_the_beginning))
 
 
