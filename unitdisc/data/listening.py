@@ -11,8 +11,8 @@ from joblib import Parallel, cpu_count, delayed
 from unitdisc.corpus import Utterance
 from unitdisc.data.audio import SILENCE, AudioInfo, span
 from unitdisc.data.decoding import Decoder, open_audio
+from unitdisc.data.decoding_errors import DecodingError
 from unitdisc.data.sources import AudioError
-from unitdisc.data.undecodable import DecodingError
 
 FULL_SCALE = 32767 / 32768
 CLIPPED = 1e-3  # the share of samples at full scale from which clipping is worth a warning
