@@ -186,6 +186,14 @@ def test_what_an_older_version_kept_is_known(corpus, opened, tmp_path):
     assert not opened
 
 
+def test_what_was_good_by_other_rules_is_heard_again(corpus, opened, tmp_path, monkeypatch):
+    check(corpus, tmp_path / "cache")
+    opened.clear()
+    monkeypatch.setattr("unitdisc.data.heard.RULES", 1)
+    check(corpus, tmp_path / "cache")
+    assert len(opened) == len(corpus)
+
+
 def test_training_does_not_listen_to_what_was_validated(corpus, opened, tmp_path, unitdisc):
     write_manifest(tmp_path / "corpus.jsonl", corpus)
     listen = ("validate", tmp_path / "corpus.jsonl", "--cache", tmp_path / "cache")

@@ -6,6 +6,7 @@ end. What was found out about a file is remembered, so that it need not be found
 """
 
 import io
+import os
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -21,12 +22,12 @@ import numpy as np
 import soundfile
 
 from unitdisc.data import headers, mpeg, ogg
+from unitdisc.data.decoding_errors import AGAIN, DecodingError
 from unitdisc.data.heard import state_of
 from unitdisc.data.sources import AudioError, bytes_missing, source, unreadable
 from unitdisc.data.spliced import Bytes, Piece, Spliced
 from unitdisc.data.stderr import silence
 from unitdisc.data.tars import TarError
-from unitdisc.data.undecodable import AGAIN, DecodingError
 
 BLOCK = 1 << 18  # samples in memory at a time where they are only passed by
 NEAR = 1 << 13  # samples that are decoded in vain rather than beginning anew
@@ -219,6 +220,15 @@ class Known:
             while len(self.kept) > REMEMBERED:
                 self.kept.popitem(last=False)
         return found
+
+
+def forget() -> None:
+    """In a child process, whose parent may have been within at that moment."""
+    Known.lock = Lock()
+    Known.kept.clear()
+
+
+os.register_at_fork(after_in_child=forget)
 
 
 @contextmanager

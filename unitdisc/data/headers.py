@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from math import prod
 from typing import NamedTuple
 
+from unitdisc.data.decoding_errors import AGAIN, DecodingError
 from unitdisc.data.sources import STREAMED
 from unitdisc.data.spliced import Bytes, Piece
-from unitdisc.data.undecodable import AGAIN, DecodingError
 
 SLACK = 4096  # bytes beside the samples that are no reason to look closer
 WIDTHS = {

@@ -22,8 +22,8 @@ from unitdisc.data.audio import (
     unheard,
 )
 from unitdisc.data.decoding import Decoder, open_audio
+from unitdisc.data.decoding_errors import DecodingError
 from unitdisc.data.sources import AudioError
-from unitdisc.data.undecodable import DecodingError
 
 FULL_SCALE = 32767 / 32768
 ALIKE = 0.8  # channels with at least this correlation are of one sound; noise at 6 dB below it leaves as much

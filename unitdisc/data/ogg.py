@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from unitdisc.data.decoding_errors import AGAIN, CONVERT, DecodingError
 from unitdisc.data.spliced import Bytes
-from unitdisc.data.undecodable import AGAIN, CONVERT, DecodingError
 
 CAPTURE = b"OggS"
 HEADER = struct.Struct("<4sBBqIIIB")
