@@ -156,11 +156,23 @@ def test_every_supervision_is_an_utterance_of_its_own(tmp_path, capsys):
         "supervisions whose alignment 'phoneme' does not fit them, left out: 1 (b)",
         "supervisions beyond their cut, cut to it: 1 (c)",
         "supervisions beyond their cut, left out: 1 (d)",
-        "supervisions that overlap the one before, so that both are heard: 1 (c)",
+        "supervisions that overlap one before, so that both are heard: 1 (c)",
         "cuts without supervisions, of which nobody knows who speaks: 1 (conv-3)",
     ]
     prepare(tmp_path / "raw", tmp_path / "out", "--test-speakers", "bob")
     assert [u.id for u in listed(tmp_path / "out" / "test.jsonl")] == ["b"]
+
+
+def test_overlaps_are_said_of_all_that_are_heard_and_what_has_no_length_is_left_out(tmp_path, capsys):
+    times = [("a", 0, 3), ("b", 0.5, 0.5), ("c", 2, 0.5), ("d", 2.5, 0)]
+    said = [supervision(id, start, duration, "ann", "x") for id, start, duration in times]
+    write_shar(tmp_path / "raw", {"id": "cut", "supervisions": said})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    assert [u.id for u in listed(tmp_path / "out" / "all.jsonl")] == ["a", "b", "c"]
+    assert capsys.readouterr().err.splitlines() == [
+        "supervisions without length, left out: 1 (d)",
+        "supervisions that overlap one before, so that both are heard: 2 (b, c)",
+    ]
 
 
 def test_supervisions_that_share_an_id_are_called_after_their_cuts(tmp_path):

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,6 +92,8 @@ def supervised(whole: Utterance, cut: Cut, notes: Notes) -> Iterator[Supervised]
     """
     begins, first, last = bounds(whole, cut, notes)
     own = replace(whole, start=first, ticks=last - first)
+    if len(cut.supervisions) > 1:  # what is said of all is said of none
+        own = replace(own, speaker=None, text=None)
     if not cut.supervisions:
         notes.add("cuts without supervisions, of which nobody knows who speaks", whole.id)
         yield Supervised(own, "")
@@ -111,9 +113,12 @@ def supervised(whole: Utterance, cut: Cut, notes: Notes) -> Iterator[Supervised]
             stretch = replace(own, id=name, start=kept[0], ticks=kept[1] - kept[0])
             told_of = described(stretch, told, begins - kept[0] / whole.rate, notes)
             yield Supervised(told_of, other_id if name != whole.id else "")
-    for one, following in pairwise(sorted(spans)):
-        if following[0] < one[1] - SLACK * whole.rate:
-            notes.add("supervisions that overlap the one before, so that both are heard", following[2])
+        elif span[0] >= span[1]:
+            notes.add("supervisions without length, left out", name)
+    ends = accumulate((end for _, end, _ in sorted(spans)), max)
+    for (start, _, name), end in zip(sorted(spans)[1:], ends):
+        if start < end - SLACK * whole.rate:
+            notes.add("supervisions that overlap one before, so that both are heard", name)
 
 
 def bounds(whole: Utterance, cut: Cut, notes: Notes) -> tuple[float, int, int]:
