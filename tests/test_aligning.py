@@ -20,8 +20,9 @@ from unitdisc.aligning import (
     load,
     save,
     trained,
+    worth_of,
 )
-from unitdisc.aligning.alphabet import spelled
+from unitdisc.aligning.alphabet import labels, spelled
 from unitdisc.aligning.losses import occupancies, prior_ctc, scaled
 from unitdisc.aligning.paths import Spans, best_spans, intervals, least_frames
 from unitdisc.aligning.training import error_rate, without_margins
@@ -168,6 +169,57 @@ def test_what_has_no_length_is_left_out_and_nothing_lies_outside():
 
 def test_least_frames_count_the_blank_between_doubles():
     assert least_frames([1, 2, 2, 2, 1]) == 7
+
+
+# Direction, and whether anything was learned
+
+
+class Told:
+    """An aligner that sees what is drawn: one column a symbol, from left to right."""
+
+    def __init__(self, letters: str, sure: float = 5.0):
+        self.alphabet, self.sure = Alphabet.of([letters]), sure
+
+    def can_write(self, text, frames):
+        return least_frames(self.alphabet.codes(text)) <= frames
+
+    def scores(self, features, weight):
+        found = torch.zeros(len(features), 1 + len(self.alphabet.symbols))
+        for frame, symbol in enumerate(features):
+            found[frame, 0 if symbol == "-" else self.alphabet.codes([symbol])[0]] = self.sure
+        return found.log_softmax(1)
+
+
+def seen(utterance: Utterance) -> np.ndarray:
+    """Columns of a line whose text is drawn from left to right, as its id says."""
+    return np.array([*"-".join(f" {utterance.id} ")])
+
+
+@pytest.mark.parametrize(
+    ("letters", "turned", "forwards", "backwards"),
+    [("abcd", False, 1.0, 0.0), ("אבגד", False, 1.0, 0.0), ("abcd", True, 0.5, 1.0), ("אבגד", True, 0.5, 1.0)],
+)
+def test_an_aligner_is_judged_by_the_order_of_characters(letters, turned, forwards, backwards):
+    rng = np.random.default_rng(0)
+    lines = []
+    for _ in range(20):
+        text = "".join(rng.permutation([*letters])) + letters[0]
+        drawn_as = text[::-1] if (letters[0] == "א") != turned else text
+        lines.append(Utterance(drawn_as, "l.png", None, 99, None, height=9, text=text))
+    judged = worth_of(Told(letters), lines, seen)
+    assert judged.forwards == pytest.approx(forwards, abs=0.25) and judged.backwards == backwards
+    assert judged.is_worthless == turned
+    assert worth_of(Told(letters, sure=0.0), lines, seen).forwards == pytest.approx(0.5, abs=0.2)
+    assert worth_of(Told(letters), lines[:7], seen) is None  # too few to tell
+    assert worth_of(Told(letters), [replace(line, text=letters[0]) for line in lines], seen) is None
+
+
+def test_boxes_of_a_line_that_runs_leftwards_are_in_the_order_of_columns():
+    line = Utterance("ב(א", "l.png", None, 50, None, height=9, text="א)ב")
+    assert spelled(line) == [SPACE, "ב", "(", "א", SPACE]  # as it is drawn
+    assert labels(line) == [SPACE, "ב", ")", "א", SPACE]  # what these are in the text
+    spoken = replace(line, path="s.wav", height=None, rate=16_000)
+    assert spelled(spoken) == labels(spoken) == [SPACE, "א", ")", "ב", SPACE]
 
 
 # Training ----------------------------------------------------------------------------------------------------------
@@ -414,12 +466,22 @@ def test_align_writes_manifests_timings_and_a_model_that_can_be_used_again(unitd
     row = json.loads((tmp_path / "out" / "test" / "character.jsonl").read_text().splitlines()[0])
     assert row["intervals"][0] == [start, end, label]
     kept = json.loads((tmp_path / "out" / "alignment.json").read_text())
+    assert "worthless" not in result.err and kept["corpora"]["test"]["order"]["forwards"] > 0.9
     assert kept["corpora"]["test"]["check"]["boundaries"].keys() == {"2", "4", "8"}
     assert kept["corpora"]["train"]["aligned"] == len(LINES)
     again = unitdisc("align", manifests[1], "--output", tmp_path / "again", "--model", tmp_path / "out" / "aligner")
     assert again.code == 0, again.err
     assert [u.alignment for u in read_manifest(tmp_path / "again" / "test.jsonl")] == [u.alignment for u in found]
     assert not (tmp_path / "out" / "aligner" / "training.pt").exists()
+
+
+def test_an_alignment_of_other_texts_is_said_to_be_worthless(unitdisc, manifests, tmp_path):
+    lines = list(read_manifest(manifests[0]))
+    write_manifest(tmp_path / "wrong.jsonl", [replace(u, text=u.text[::-1]) for u in lines])
+    command = ("align", tmp_path / "wrong.jsonl", "--output", tmp_path / "out", *FAST, "--epochs", "1")
+    result = unitdisc(*command)
+    assert result.code == 0 and "WARNING: wrong: its alignment is worthless" in result.err
+    assert (tmp_path / "out" / "wrong.jsonl").exists()
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def align(
     """Trains on the first corpus (or takes `model`), aligns all, writes manifests, CTM and JSON lines; what was found.
 
     Raises ValueError for options that cannot be, CorpusError for corpora that cannot be used, AlignerError where
-    there is nothing to learn or to align, and, after all is written, where an alignment is worthless.
+    there is nothing to learn or to align, and, after all is written, with `strict`, where an alignment is worthless.
     """
     folder = folder_for_results(wanted.folder)
     names = names_of(corpora, folder)
@@ -97,8 +97,10 @@ def align(
         typer.echo(folder / f"{name}.jsonl")
     result["aligner"] = model.options
     write_json(folder / "alignment.json", result | {"versions": {"unitdisc": __version__, "numpy": np.__version__}})
-    if worthless:
+    if worthless and strict:
         raise AlignerError(" ".join(worthless))
+    for why in worthless:
+        console.say(f"WARNING: {why}")
     return result
 
 
