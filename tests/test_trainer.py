@@ -417,6 +417,12 @@ def test_without_held_out_utterances_nothing_is_validated(tmp_path):
     assert log_of(tmp_path, "valid") == []
 
 
+def test_no_more_codes_are_missed_than_there_are_frames():
+    few = replace(VALID[0], lengths=torch.ones_like(VALID[0].lengths))
+    assert evaluate(Toy().eval(), [few]).num_codes == ITEMS
+    assert evaluate(Toy().eval(), VALID).num_codes == 16
+
+
 def test_wrong_latents_of_a_lone_item_are_of_another_time():
     toy = Toy().eval()
     batch = Batch(*(value[:1] if isinstance(value, Tensor) else value for value in list(vars(VALID[0]).values())[:7]))
@@ -424,7 +430,7 @@ def test_wrong_latents_of_a_lone_item_are_of_another_time():
     latents = toy.encoder(batch.features)
     shifted = torch.stack([latents[0, (t - FRAMES // 2) % FRAMES] for t in range(FRAMES)])[None]
     expected = toy.reconstruction(batch, shifted) - toy.reconstruction(batch, latents)
-    assert evaluate(toy, [batch]).metrics["latent_gap"] == pytest.approx(float(expected), rel=1e-5)
+    assert evaluate(toy, [batch]).metrics["latent_gap"] == pytest.approx(expected.item(), rel=1e-5)
 
 
 # When what is done
