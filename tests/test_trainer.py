@@ -556,6 +556,24 @@ def test_a_signal_stops_after_the_step_and_the_second_at_once(tmp_path, number):
         signal.signal(getattr(signal, number), previous)
 
 
+def test_a_signal_that_a_launcher_passes_on_too_is_no_second_one(tmp_path, monkeypatch):
+    """A scheduler tells all processes, and torchrun tells its one process again."""
+
+    def batches(step: int) -> Batch:
+        for _ in range(2 if step == 5 else 0):
+            signal.raise_signal(signal.SIGTERM)
+        return batch_of(step)
+
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "7")
+    previous = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("over at once"))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(trainer_of(tmp_path), batches=batches)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    assert checkpoints.latest(tmp_path / "checkpoints")["step"] == 6
+
+
 def spoilt(first: int):
     """Batches whose targets are not finite from a step on."""
 
