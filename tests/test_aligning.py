@@ -126,6 +126,13 @@ def test_without_priors_it_is_the_ctc_of_torch_and_padding_changes_nothing():
     assert not found[1, 4:].any()
 
 
+def test_a_prior_is_divided_by():
+    """To the power of its weight; one of a symbol that is hardly ever seen counts as 1e-4."""
+    log_probs, prior = torch.randn(2, 3, 4), torch.tensor([0.7, 0.2, 0.1, 1e-9])
+    expected = (log_probs.double().exp() / torch.tensor([0.7, 0.2, 0.1, 1e-4]).double() ** 0.3).log()
+    torch.testing.assert_close(scaled(log_probs, prior, 0.3).double(), expected, rtol=1e-5, atol=1e-5)
+
+
 # Paths -------------------------------------------------------------------------------------------------------------
 
 
@@ -142,6 +149,14 @@ def test_the_best_path_is_the_best_of_all(text):
         assert spans.scores[0] == pytest.approx(
             float(log_probs[spans.first[0] : spans.last[0] + 1, text[0]].mean()), rel=1e-5
         )
+
+
+def test_symbols_meet_at_the_tick_nearest_to_the_middle():
+    """Of the last frame of the one and the first of the other; the margins on either side have no intervals."""
+    spans = Spans(np.array([0, 2, 5, 7]), np.array([1, 3, 6, 7]), np.zeros(4))
+    centres = np.array([5.0, 15.0, 26.0, 35.0, 45.0, 55.0, 65.0, 76.5])
+    found = intervals(spans, [SPACE, "a", "b", SPACE], centres, 90)
+    assert found == [Interval(21, 45, "a"), Interval(45, 71, "b")]  # of 20.5, 45 and 70.75
 
 
 def test_a_symbol_that_is_not_known_is_whatever_is_there():

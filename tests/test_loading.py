@@ -79,6 +79,7 @@ def test_crops_are_what_the_plan_says(utterances, target):
             first = crop.start - start
             assert start % 2 == 0
             assert start == min(8, crop.start)
+            assert length == min(len(features), crop.start + 32 + 8) - first
             np.testing.assert_array_equal(batch.features[row, :length], features[first : first + length])
             steps = target.steps_per_frame
             expected = whole[crop.start * steps : (crop.start + 32) * steps]

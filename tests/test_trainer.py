@@ -417,6 +417,12 @@ def test_without_held_out_utterances_nothing_is_validated(tmp_path):
     assert log_of(tmp_path, "valid") == []
 
 
+def test_no_more_codes_are_missed_than_there_are_frames():
+    few = replace(VALID[0], lengths=torch.ones_like(VALID[0].lengths))
+    assert evaluate(Toy().eval(), [few]).num_codes == ITEMS
+    assert evaluate(Toy().eval(), VALID).num_codes == 16
+
+
 def test_wrong_latents_of_a_lone_item_are_of_another_time():
     toy = Toy().eval()
     batch = Batch(*(value[:1] if isinstance(value, Tensor) else value for value in list(vars(VALID[0]).values())[:7]))
@@ -424,7 +430,7 @@ def test_wrong_latents_of_a_lone_item_are_of_another_time():
     latents = toy.encoder(batch.features)
     shifted = torch.stack([latents[0, (t - FRAMES // 2) % FRAMES] for t in range(FRAMES)])[None]
     expected = toy.reconstruction(batch, shifted) - toy.reconstruction(batch, latents)
-    assert evaluate(toy, [batch]).metrics["latent_gap"] == pytest.approx(float(expected), rel=1e-5)
+    assert evaluate(toy, [batch]).metrics["latent_gap"] == pytest.approx(expected.item(), rel=1e-5)
 
 
 # When what is done
@@ -548,6 +554,24 @@ def test_a_signal_stops_after_the_step_and_the_second_at_once(tmp_path, number):
         assert signal.getsignal(getattr(signal, number)) is at_once
     finally:
         signal.signal(getattr(signal, number), previous)
+
+
+def test_a_signal_that_a_launcher_passes_on_too_is_no_second_one(tmp_path, monkeypatch):
+    """A scheduler tells all processes, and torchrun tells its one process again."""
+
+    def batches(step: int) -> Batch:
+        for _ in range(2 if step == 5 else 0):
+            signal.raise_signal(signal.SIGTERM)
+        return batch_of(step)
+
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "7")
+    previous = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("over at once"))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(trainer_of(tmp_path), batches=batches)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    assert checkpoints.latest(tmp_path / "checkpoints")["step"] == 6
 
 
 def spoilt(first: int):

@@ -18,13 +18,11 @@ from tiny import OPTIONS
 
 from unitdisc import checkpoints
 from unitdisc.alarms import alarms
-from unitdisc.checkpoints import RunningAverage
 from unitdisc.corpus import Utterance
 from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError, load
 from unitdisc.manifests import read_manifest, write_manifest
-from unitdisc.training import TrainingOptions
 from unitdisc.verbs import train as verb
 from unitdisc.verbs.encode import encode
 from unitdisc.verbs.train import train
@@ -249,38 +247,6 @@ def test_an_interrupted_step_is_finished_first(corpus, undisturbed, tmp_path, mo
     assert_identical(undisturbed, tmp_path)
 
 
-def test_a_signal_that_a_launcher_passes_on_too_is_no_second_one(corpus, tmp_path, monkeypatch):
-    """A scheduler tells all processes, and torchrun tells its one process again."""
-    backward, calls = torch.Tensor.backward, []
-
-    def interrupted(self, *args, **kwargs):
-        calls.append(self)
-        if len(calls) == 7:
-            signal.raise_signal(signal.SIGTERM)
-            signal.raise_signal(signal.SIGTERM)
-        return backward(self, *args, **kwargs)
-
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "7")
-    monkeypatch.setattr(torch.Tensor, "backward", interrupted)
-    previous = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("over at once"))
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            train("small", corpus, tmp_path, overrides(), device="cpu")
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-    assert checkpoints.latest(tmp_path / "checkpoints")["step"] == 7
-
-
-def test_losses_that_are_not_finite_are_not_saved(corpus, tmp_path):
-    with pytest.raises(FloatingPointError, match=r"smaller training\.learning_rate"):
-        train("small", corpus, tmp_path, overrides(training__learning_rate=1e30), device="cpu")
-    assert (
-        all(w.isfinite().all() for w in weights(tmp_path).values())
-        if (tmp_path / "model.safetensors").exists()
-        else True
-    )
-
-
 def test_options_at_their_default_may_be_left_out_or_written(corpus, tmp_path):
     train("small", corpus, tmp_path, overrides(training__steps=2), device="cpu")
     train("small", corpus, tmp_path, overrides(training__steps=3, jitter__probability=0.12), device="cpu")
@@ -315,23 +281,6 @@ def test_only_the_last_checkpoints_are_kept(undisturbed):
         "step-00000008.pt",
         "step-00000012.pt",
     ]
-
-
-def test_the_running_average_is_one():
-    model, copy = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
-    average = RunningAverage(model, copy, decay=0.5)
-    history = [model.weight.item()]
-    for step in range(1, 20):
-        torch.nn.init.constant_(model.weight, float(step))
-        average.update(step)
-        decay = min(0.5, (1 + step) / (10 + step))
-        history.append(decay * history[-1] + (1 - decay) * step)
-    assert copy.weight.item() == pytest.approx(history[-1])
-
-
-def test_the_learning_rate_halves():
-    options = TrainingOptions(learning_rate=1.0, halve_at=[10, 20])
-    assert [options.rate_at(step) for step in (0, 9, 10, 19, 20)] == [1.0, 1.0, 0.5, 0.5, 0.25]
 
 
 HEALTHY = {"perplexity": 90.0, "latent_gap": 0.2, "latent_deviation": 1.0}
