@@ -439,6 +439,8 @@ def test_a_stream_of_ogg_that_ends_with_a_whole_page_is_cut_off_all_the_same(tmp
             assert refusal(path).startswith(f"is truncated after sample {there}: its Ogg stream has no last page; copy")
         path.write_bytes(b"".join([*pages[:3], *pages[4:]]))
         assert "pages are missing" in refusal(path)
+        path.write_bytes(b"".join([*pages[:3], b"something else", *pages[3:]]))
+        assert re.search(r"is damaged after sample \d+: bytes \d+ to \d+ are no whole Ogg page", refusal(path))
 
 
 def test_the_samples_before_the_end_of_cut_flac_are_read(tmp_path):
