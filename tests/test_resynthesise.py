@@ -6,11 +6,12 @@ import pytest
 import torch
 from tiny import line_settings, listed, make_corpus, settings, tree
 
+from unitdisc.corpus import Utterance
 from unitdisc.data.signals import Signals
 from unitdisc.decoders.several import sample_several
 from unitdisc.experiment import load
 from unitdisc.verbs import resynthesise as verb
-from unitdisc.verbs.resynthesise import Counted, Drawing, groups, resynthesise
+from unitdisc.verbs.resynthesise import Counted, Drawing, file_name, groups, resynthesise
 from unitdisc.verbs.train import train
 
 pytest_plugins = ["tiny_fixtures"]
@@ -157,3 +158,10 @@ def test_recordings_are_read_once_for_all_voices(tiny_corpus, tiny_experiment, t
     monkeypatch.setattr(Signals, "features_of", lambda self, u: read.append(u.id) or features_of(self, u))
     resynthesise(tiny_experiment, tiny_corpus, tmp_path / "x", ["s0", "s1"], limit=2, device="cpu")
     assert read == ["u00", "u01"]
+
+
+def test_names_of_files_have_room_for_every_voice():
+    line = Utterance("語" * 66, "a.png", None, 5, height=3)
+    names = {file_name(line, voice, "--given-last-50") for voice in ("ann", "語" * 100, "語" * 101)}
+    assert len(names) == 3 and all(len(name.encode()) <= 255 for name in names)
+    assert f"{line.id}--ann--given-last-50.png" in names
