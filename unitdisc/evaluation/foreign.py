@@ -80,8 +80,10 @@ class ForeignEncodings:
         )
 
     def file_of(self, utterance: str) -> Path:
-        """The file that an utterance is read from."""
-        return self.files.get(self.key(utterance), self.folder)
+        """The file that an utterance is read from, or would be."""
+        whole = self.folder.is_file()
+        missing = self.folder if whole else self.folder / f"{utterance}{self.settings['format']}"
+        return self.files.get(self.key(utterance), missing)
 
     def names_like(self, utterance: str) -> list[str]:
         """What is called so but for the folder."""
