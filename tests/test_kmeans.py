@@ -1,6 +1,7 @@
 """k-means out of core: exact passes, the same bytes however it is run, and codebooks that say what they are of."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from unitdisc.evaluation.foreign import open_encodings
 from unitdisc.kmeans import KMeansOptions, kmeans
 from unitdisc.kmeans.codebook import CodebookError, read_codebook, refuse_unfit, write_codebook
 from unitdisc.kmeans.frames import StoredFrames
-from unitdisc.kmeans.passes import next_state
+from unitdisc.kmeans.passes import mini_batches, next_state, place_empty
 from unitdisc.kmeans.states import State
 from unitdisc.kmeans.surveying import Survey, survey
 from unitdisc.verbs.kmeans import kmeans as verb
@@ -164,6 +165,27 @@ def test_the_state_of_other_frames_or_a_torn_one_is_not_used(tmp_path):
 def test_frames_far_from_zero_are_told_apart():
     near, far = kmeans(InMemory(clouds()), SMALL), kmeans(InMemory(clouds(shift=3000)), SMALL)
     assert far.inertia == pytest.approx(near.inertia, rel=0.02)
+
+
+def test_mini_batches_move_a_code_to_the_mean_of_all_that_it_got():
+    frames = InMemory(clouds())
+    everything = np.concatenate([*frames.frames.values()]).astype(np.float64)
+    lengths = {name: len(frames[name]) for name in frames.names}
+    seen = Survey(len(everything), lengths, everything.mean(0), "", everything)
+    first = np.zeros((1, everything.shape[1]), np.float32)
+    state = State(first, first, np.zeros(1, np.int64), np.zeros(1, np.int64), phase="mini-batch")
+    found = mini_batches(frames, state, seen, KMeansOptions(1, mini_batch=100), 1, lambda count: None)
+    assert found.moved_by.tolist() == [len(everything)]
+    np.testing.assert_allclose(found.vectors, [everything.mean(0)], rtol=1e-5)
+
+
+def test_codes_without_frames_take_the_farthest_each_of_another_code(tmp_path):
+    counts, farthest = np.array([5, 0, 5, 0]), np.array([9.0, 0.0, 4.0, 0.0])
+    frames = np.array([[9.0], [0.0], [4.0], [0.0]])
+    tally = SimpleNamespace(sums=np.full((4, 1), 20.0), counts=counts, farthest=farthest, farthest_frames=frames)
+    place_empty(tally, tmp_path)
+    assert tally.counts.tolist() == [4, 1, 4, 1]
+    assert tally.sums.ravel().tolist() == [11.0, 9.0, 16.0, 4.0]
 
 
 def test_mini_batches_come_near_to_full_passes():

@@ -20,7 +20,7 @@ from unitdisc.encodings import Encodings
 from unitdisc.report import ReportError, write_report
 from unitdisc.report.boxes import Box
 from unitdisc.report.clips import RATE, Stretch, mel_power, spectrogram_uri, unit_clip, utterance_clip
-from unitdisc.report.examples import by_different_speakers, labels_in_units, most_used, typical_utterances
+from unitdisc.report.examples import Occurrence, by_different_speakers, labels_in_units, most_used, typical_utterances
 from unitdisc.report.figures import similar_rows
 from unitdisc.report.resyntheses import Made
 from unitdisc.report.scores import abx_rows, curves, measure, training_seconds
@@ -468,3 +468,12 @@ def test_logs_keep_their_lines_whole(tmp_path):
     lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
     (tmp_path / "log.jsonl").write_bytes(lines.encode() + b'{"step": 3, "\xe9')  # torn by a kill
     assert read_log(tmp_path / "log.jsonl") == entries
+
+
+def test_runs_to_listen_to_are_of_typical_length():
+    """The median, not the shortest or the longest."""
+    speaker = Utterance("u", "u.wav", "s", 16_000, 16_000)
+    lengths = [100, 900, 500, 200, 800, 490, 520]
+    runs = [Occurrence(speaker, Interval(1000, 1000 + length, "3")) for length in lengths]
+    chosen = [run.interval.end - run.interval.start for run in by_different_speakers(runs, 3, seed=1)]
+    assert chosen == [500, 490, 520]

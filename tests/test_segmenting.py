@@ -15,6 +15,7 @@ from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWri
 from unitdisc.kmeans import KMeansOptions
 from unitdisc.kmeans.codebook import CodebookError, write_codebook
 from unitdisc.manifests import write_manifest
+from unitdisc.segmenting.costs import nat
 from unitdisc.segmenting.options import SegmentOptions
 from unitdisc.segmenting.solving import Priors, price_of, with_priors
 from unitdisc.verbs import segment as verb
@@ -422,3 +423,14 @@ def test_codes_become_the_means_of_the_frames_of_their_units(place):
     frames = np.concatenate([*place.frames.values()])
     expected = [frames[codes == k].mean(0) if (codes == k).any() else place.vectors[k] for k in range(CODES)]
     np.testing.assert_allclose(np.load(again / "units" / "codebook.npy"), expected, rtol=1e-5)
+
+
+def test_a_nat_is_what_frames_around_their_codes_cost_where_they_are_e_times_as_rare():
+    """Of a normal distribution exp(-cost / (2 s^2)), of exp(-cost / scale), and of von Mises and Fisher's."""
+    dim, rng = 50, np.random.default_rng(0)
+    around = 0.3 * rng.standard_normal((20_000, dim))
+    assert nat(np.square(around).sum(1).mean(), dim, "squared") == pytest.approx(2 * 0.3**2, rel=0.02)
+    assert nat(0.7 * rng.gamma(dim, size=20_000).mean(), dim, "euclidean") == pytest.approx(0.7, rel=0.02)
+    concentration = 1e4  # so near to the pole that 1 - cos is half of the squared distance on the plane
+    cosine = np.square(rng.standard_normal((20_000, dim - 1))).sum(1) / (2 * concentration)
+    assert nat(cosine.mean(), dim, "cosine") == pytest.approx(1 / concentration, rel=0.04)
