@@ -301,7 +301,7 @@ def test_textgrids_are_read_as_praatio_reads_them(tmp_path):
 @pytest.mark.parametrize(
     "content,reason",
     [
-        (b"ooBinaryFile\x08TextGrid", r": is no TextGrid of Praat \(it is in Praat's binary format; in Praat, save it as a text file"),
+        (b"ooBinaryFile\x08TextGrid", r": is no TextGrid of Praat \(it is in Praat's binary format; in Praat, save"),
         (b'"Praat chronological TextGrid text file"\n0 1', r": is no TextGrid of Praat \(it is in chronological order"),
         (grid(("phones", "é")).encode("latin-1"), r":\d+: not UTF-8 \(byte 0xe9\); save the file as UTF-8$"),
     ],
