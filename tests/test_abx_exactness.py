@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from abx_items import as_items
 
-from unitdisc.evaluation.abx import AbxProtocol, abx
+from unitdisc.encodings import Encoding
+from unitdisc.evaluation.abx import AbxProtocol, abx, stock
+from unitdisc.evaluation.abx.distances import FINE, TURN, other_lattice
 
 literal = runpy.run_path(str(Path(__file__).parent / "reference" / "abx_float64.py"))
 DIMS = (1, 2, 3, 5, 9, 13, 32)
@@ -74,6 +76,17 @@ def test_every_way_along_a_line_or_a_circle_costs_the_same(tmp_path):
             assert ours == pytest.approx(literal["abx_error"](tokens, True, distance), abs=1e-12)
             rounded += abs(ours - literal["abx_error"](tokens, True, distance, 0.0)) > 1e-12
         assert distance == "euclidean" or rounded  # without a rule for ties, rounding decides some triplets
+
+
+def test_directions_in_a_plane_are_whole_steps_that_add_up():
+    angles = np.sort(np.random.default_rng(0).uniform(0, np.pi, 50))
+    prepare = stock.Preparation("angular", "none", False)
+    places, nulls = prepare(Encoding("u", np.arange(50.0), np.stack([np.cos(angles), np.sin(angles)], 1)))
+    assert prepare.kind == TURN and places.shape == (50, 1) and not nulls.any()
+    steps = np.empty((50, 64), np.int64)
+    other_lattice(TURN, float(FINE), places, np.pad(places.T, ((0, 0), (0, 14))), 0, 64, steps)
+    assert (steps[0, 1:50] == np.cumsum(np.diag(steps[:, 1:50]))).all()
+    np.testing.assert_allclose(steps[0, :50] / FINE, (angles - angles[0]) / np.pi, atol=1e-11)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ P, R = ParamSpec("P"), TypeVar("R")
 def filling(places: Callable[[dict[str, Any]], Iterable[Path]]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Makes a command keep other runs out of the folders that it fills: raises LockedError if one is in there.
 
-    places: gives the folders by the arguments of the command; a `shard`, or `share`, among them has its own lock.
+    places: gives the folders by the arguments of the command; a `shard` among them has a lock of its own.
     """
 
     def decorated(command: Callable[P, R]) -> Callable[P, R]:
@@ -28,7 +28,7 @@ def filling(places: Callable[[dict[str, Any]], Iterable[Path]]) -> Callable[[Cal
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             given = signature.bind(*args, **kwargs)
             given.apply_defaults()
-            shard = given.arguments.get("shard", given.arguments.get("share", WHOLE))
+            shard = given.arguments.get("shard", WHOLE)
             with ExitStack() as locks:
                 for place in places(given.arguments):
                     locks.enter_context(locked(folder_for_results(place), shard))

@@ -17,7 +17,7 @@ from unitdisc.kaldi import read_corpus
 from unitdisc.manifests import read_manifest, write_manifest
 from unitdisc.sharding import WHOLE, Shard
 from unitdisc.text import read_json, read_lines
-from unitdisc.verbs.folders import filling, folder_for_results
+from unitdisc.verbs.folders import folder_for_results
 
 SETTINGS = "shards.json"
 
@@ -41,7 +41,6 @@ class PackingOptions:
             raise ValueError(f"--seed {self.seed}: must be 0 or more")
 
 
-@filling(lambda given: [given["folder"]])
 def shards(
     corpus: Path,
     folder: Path,
