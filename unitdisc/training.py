@@ -222,7 +222,7 @@ class Trainer:
         return ModelOutput(mean_of([part.losses for part in outputs]), mean_of([part.metrics for part in outputs]))
 
     def parts_of(self, batch: Batch) -> list[Batch]:
-        """The parts of a step's batch, which that know the counts by which their losses average to the whole's."""
+        """The parts of a step's batch, which know the counts by which their losses average to the whole's."""
         parts = self.options.gradient_accumulation
         if parts == 1:
             return [batch]
