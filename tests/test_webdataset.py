@@ -163,6 +163,19 @@ def test_every_supervision_is_an_utterance_of_its_own(tmp_path, capsys):
     assert [u.id for u in listed(tmp_path / "out" / "test.jsonl")] == ["b"]
 
 
+def test_a_supervision_is_of_its_channel(tmp_path, capsys):
+    """A call of two sides that speak at once: nobody is heard in the other's utterance."""
+    times = [("a", 0, 2, 4), ("b", 1, 2, 5), ("both", 0, 1, [4, 5]), ("c", 1.5, 1, [5])]
+    said = [supervision(id, start, duration, id, "x", channel=channel) for id, start, duration, channel in times]
+    write_shar(tmp_path / "raw", {"id": "call", "channel": [4, 5], "supervisions": said})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    found = {u.id: u.channel for u in listed(tmp_path / "out" / "all.jsonl")}
+    assert found == {"a": 0, "b": 1, "both": None, "c": 1}
+    assert capsys.readouterr().err.splitlines() == [
+        "supervisions that overlap one before, so that both are heard: 1 (c)"
+    ]
+
+
 def test_overlaps_are_said_of_all_that_are_heard_and_what_has_no_length_is_left_out(tmp_path, capsys):
     times = [("a", 0, 3), ("b", 0.5, 0.5), ("c", 2, 0.5), ("d", 2.5, 0)]
     said = [supervision(id, start, duration, "ann", "x") for id, start, duration in times]

@@ -30,6 +30,7 @@ class Cut(NamedTuple):
     start: float
     duration: float | None
     supervisions: list[Mapping[str, Any]]
+    channels: list[Any]  # of the recording: those of the cut, in their order
 
 
 class Supervised(NamedTuple):
@@ -69,10 +70,22 @@ def read_cuts(path: Path) -> dict[str, Cut]:
                 if line.strip():
                     cut = json.loads(line)
                     duration = None if cut.get("duration") is None else float(cut["duration"])
-                    cuts[cut["id"]] = Cut(float(cut.get("start") or 0), duration, supervisions_of(cut))
+                    channels = as_list(cut.get("channel"))
+                    cuts[cut["id"]] = Cut(float(cut.get("start") or 0), duration, supervisions_of(cut), channels)
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{path}: no cuts of lhotse ({error}); copy it again, or move it away") from error
     return cuts
+
+
+def as_list(channels: Any) -> list[Any]:
+    """The channels of a cut or a supervision: lhotse names one by its number, several by a list."""
+    return channels if isinstance(channels, list) else [] if channels is None else [channels]
+
+
+def channel_in(cut: Cut, told: Mapping[str, Any]) -> int | None:
+    """The channel of a supervision among those of its cut; None: all, as where there is but one."""
+    own = as_list(told.get("channel"))
+    return cut.channels.index(own[0]) if len(own) == 1 and len(cut.channels) > 1 and own[0] in cut.channels else None
 
 
 def supervisions_of(cut: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -98,8 +111,6 @@ def supervised(whole: Utterance, cut: Cut, notes: Notes) -> Iterator[Supervised]
         notes.add("cuts without supervisions, of which nobody knows who speaks", whole.id)
         yield Supervised(own, "")
     spans = []
-    if len({str(told.get("channel")) for told in cut.supervisions}) > 1:
-        notes.add("cuts with supervisions of several channels, all of which are heard together", whole.id)
     for number, told in enumerate(cut.supervisions, start=1):
         other_id = f"{whole.id}-{number}"
         name = whole.id if len(cut.supervisions) == 1 else id_of(str(told.get("id") or "")) or other_id
@@ -109,16 +120,19 @@ def supervised(whole: Utterance, cut: Cut, notes: Notes) -> Iterator[Supervised]
         if max(kept[0] - span[0], span[1] - kept[1]) > SLACK * whole.rate:
             notes.add(f"supervisions beyond their cut, {'cut to it' if kept[0] < kept[1] else 'left out'}", name)
         if kept[0] < kept[1]:
-            spans.append((*kept, name))
-            stretch = replace(own, id=name, start=kept[0], ticks=kept[1] - kept[0])
+            channel = channel_in(cut, told)
+            spans.append((*kept, name, channel))
+            stretch = replace(own, id=name, start=kept[0], ticks=kept[1] - kept[0], channel=channel)
             told_of = described(stretch, told, begins - kept[0] / whole.rate, notes)
             yield Supervised(told_of, other_id if name != whole.id else "")
         elif span[0] >= span[1]:
             notes.add("supervisions without length, left out", name)
-    ends = accumulate((end for _, end, _ in sorted(spans)), max)
-    for (start, _, name), end in zip(sorted(spans)[1:], ends):
-        if start < end - SLACK * whole.rate:
-            notes.add("supervisions that overlap one before, so that both are heard", name)
+    for channel in dict.fromkeys(channel for *_, channel in spans):
+        alike = sorted(span[:3] for span in spans if span[3] == channel)
+        ends = accumulate((end for _, end, _ in alike), max)
+        for (start, _, name), end in zip(alike[1:], ends):
+            if start < end - SLACK * whole.rate:
+                notes.add("supervisions that overlap one before, so that both are heard", name)
 
 
 def bounds(whole: Utterance, cut: Cut, notes: Notes) -> tuple[float, int, int]:
