@@ -202,7 +202,8 @@ def validate(corpus: Path, folder: Path, options: dict) -> None:
     from unitdisc.data.validation import validate
 
     with until_begun():
-        assert not validate(corpus, RATE, **options)
+        found = validate(corpus, rate=RATE, **options)
+        assert not [problem for problem in found if problem.severity == "error"]  # its files are links to a few
 
 
 def table(found: dict) -> str:

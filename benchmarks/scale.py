@@ -65,7 +65,7 @@ def costs(utterances: Sequence[Utterance], repetitions: int) -> dict[str, float]
     """CPU seconds for an hour of recordings, the median, of all that is done on the way to a batch."""
     waves = [read_audio(utterance) for utterance in utterances]
     hours = sum(map(len, waves)) / RATE / 3600
-    recordings = {u.path: Recording(u.path, lambda info, u=u: [u]) for u in utterances}
+    recordings = {u.path: Recording(u.path, lambda info, channels, u=u: [u]) for u in utterances}
     mfcc, log_mel, mu_law = Features(), LogMelTarget(RATE, HOP), MuLawTarget(RATE, HOP)
     ways = {
         "listening for what is wrong": lambda: list(listen_to_all(recordings.values(), Listening(workers=1))),

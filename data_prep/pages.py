@@ -54,6 +54,7 @@ from unitdisc.data.pages import (
     stays_in,
 )
 from unitdisc.data.preparing import collect, refuse_path, run, script_parser, write_corpus
+from unitdisc.text import printable
 
 OVERVIEWS = ("mets.xml", "metadata.xml")  # tables of contents that come with pages
 CONTAINERS = ("page", "alto", "xml")  # folders that say what is in them, and not who wrote it
@@ -93,6 +94,7 @@ def one_per_image(pages: list[Path], args: argparse.Namespace) -> Iterator[Path]
     images, files = {}, {}
     for path in pages:
         try:
+            refuse_path(path)
             page = read_page(path)
             image = images[path] = image_of(page, args)
         except (CorpusError, OSError):
@@ -186,7 +188,8 @@ def file_names(lines: list[Line]) -> list[str]:
 def report(problem: Problem, strict: bool) -> None:
     if problem.severity == "error" and strict:
         raise CorpusError.of(problem)
-    print(f"{'left out' if problem.severity == 'error' else 'repaired'}: {problem}", file=sys.stderr)
+    said = f"{'left out' if problem.severity == 'error' else 'repaired'}: {problem}"
+    print(printable(said), file=sys.stderr)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -481,7 +481,7 @@ def test_align_writes_manifests_timings_and_a_model_that_can_be_used_again(unitd
     row = json.loads((tmp_path / "out" / "test" / "character.jsonl").read_text().splitlines()[0])
     assert row["intervals"][0] == [start, end, label]
     kept = json.loads((tmp_path / "out" / "alignment.json").read_text())
-    assert "worthless" not in result.err and kept["corpora"]["test"]["order"]["forwards"] > 0.9
+    assert "worthless" not in result.err and kept["corpora"]["train"]["order"]["forwards"] > 0.9
     assert kept["corpora"]["test"]["check"]["boundaries"].keys() == {"2", "4", "8"}
     assert kept["corpora"]["train"]["aligned"] == len(LINES)
     again = unitdisc("align", manifests[1], "--output", tmp_path / "again", "--model", tmp_path / "out" / "aligner")

@@ -182,7 +182,7 @@ def test_a_channel_is_packed_alone_or_kept_in_a_whole_recording(conversation, tm
 
 
 def test_fairseq_would_average_a_channel(conversation, tmp_path):
-    with pytest.raises(ExportError, match=r"u: is channel 1 of .*conv.wav, but fairseq averages channels"):
+    with pytest.raises(ExportError, match=r"u: is channel 1 of .*conv.wav, but fairseq reads whole files"):
         write_km(tmp_path / "u.km", [Units(replace(conversation, channel=1), [1], [])])
 
 

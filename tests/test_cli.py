@@ -292,7 +292,10 @@ MISTAKES: dict[str, Mistake] = {
     ),
     # evaluation
     "no encodings": (lambda p: ["abx", p.here / "no", p.corpus], r"here/no: no such folder; `unitdisc encode`"),
-    "a folder above": (lambda p: ["abx", p.encodings, p.corpus], r"encodings: no encodings\.json says .* frame rate"),
+    "a folder above": (
+        lambda p: ["abx", p.encodings, p.corpus],
+        r"encodings: nothing says when its frames happen; give --frame-rate",
+    ),
     "encodings of another corpus": (
         lambda p: ["abx", p.encodings / "mfcc", other_corpus(p)],
         r"mfcc: holds none of the 12 utterances of .*other\.jsonl; encode that corpus",

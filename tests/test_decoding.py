@@ -423,10 +423,10 @@ def test_damage_is_found_by_all_in_the_same_words(tmp_path, suffix, damage):
     good = int(says[1])
     assert 0 < good < 10 * RATE
     assert "copy it again" in caught.value.cure
-    heard = listen(Recording(str(path), lambda info: [listed]), Listening())
+    heard = listen(Recording(str(path), lambda info, channels: [listed]), Listening())
     assert [(fault.severity, fault.what) for fault in heard.faults] == [("error", caught.value.what)]
     if suffix != "flac" or damage == "cut":  # only decoding finds what is in the middle of FLAC
-        glance = listen(Recording(str(path), lambda info: [listed]), Listening(thorough=False))
+        glance = listen(Recording(str(path), lambda info, channels: [listed]), Listening(thorough=False))
         assert glance.faults == heard.faults
 
 
@@ -456,7 +456,7 @@ def test_an_mp3_that_is_cut_within_its_last_frame_is_worth_a_warning(tmp_path):
     path, whole = tmp_path / "a.mp3", frames_alone(mp3(RATE))
     path.write_bytes(whole[:-20])
     ticks = audio_info(path).ticks
-    heard = listen(Recording(str(path), lambda info: [utterance(path, ticks)]), Listening())
+    heard = listen(Recording(str(path), lambda info, channels: [utterance(path, ticks)]), Listening())
     says = f"is cut off within a frame after its last sample, {ticks}"
     assert [(fault.severity, fault.what) for fault in heard.faults] == [("warning", says)]
 
@@ -470,7 +470,7 @@ def test_a_list_that_leaves_out_most_of_a_file_is_worth_a_warning(tmp_path):
     all = audio_info(path).ticks
 
     def faults(*utterances: Utterance) -> list[str]:
-        heard = listen(Recording(str(path), lambda info: utterances), Listening(resample=True))
+        heard = listen(Recording(str(path), lambda info, channels: utterances), Listening(resample=True))
         return [f"{fault.severity}: {fault.what}" for fault in heard.faults]
 
     says = f"u is listed as its first 2.00 s, but it lasts {all / RATE:.2f} s: the rest is not used"

@@ -65,12 +65,12 @@ def launched(monkeypatch):
 
 
 @pytest.mark.parametrize("device", ["cuda", None])
-def test_a_process_touches_no_gpu_but_its_own(launched, monkeypatch, device):
+def test_a_process_touches_no_gpu_but_its_own(launched, monkeypatch, tmp_path, device):
     def begin(*arguments):
         launched.append(("train", arguments[7]))
 
     monkeypatch.setattr(train, "train_together", begin)
-    train.train("small", None, None, device=device)
+    train.train("small", None, tmp_path, device=device)
     assert launched[0] == ("set_device", "cuda:1")
     assert ("nccl", "cuda:1") in launched and ("train", "cuda:1") in launched
     assert {place for _, place in launched} == {"cuda:1"}

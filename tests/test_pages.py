@@ -629,9 +629,10 @@ def test_bad_lines_and_pages_are_left_out(page_file, tmp_path, capsys):
 
 def test_pages_whose_names_are_not_utf8_are_left_out(page_file, tmp_path, capsys):
     draw_page(tmp_path / "raw/p.png")
+    draw_page(tmp_path / "raw/q.png")
     path = page_file(page_xml(LINES))
     shutil.copy(path, path.with_name(os.fsdecode(b"caf\xe9.xml")))
-    page_file(page_xml(LINES), "\u8a9e" * 80 + ".xml")
+    page_file(page_xml(LINES, "q.png"), "\u8a9e" * 80 + ".xml")
     prepare(tmp_path / "raw", tmp_path / "out")
     found = corpus(tmp_path / "out")
     assert len(found) == 2 * len(LINES) and all(len(name.encode()) <= 200 for name in found)

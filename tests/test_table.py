@@ -16,7 +16,7 @@ ODD = [
     Utterance("a", "wav/a.wav", "s1", 100, 16_000, 7, "f", "text", {"phone": [Interval(0, 10, "x")]}),
     Utterance("b", "b.ark:15", None, 0),
     Utterance("c", "sph2pipe c.sph |", "s2", 50, 8000, gender="m"),
-    Utterance("é\ud800", "wav/a.wav", "s1", 3, 16_000),  # half a character, as JSON may hold
+    Utterance("é語", "wav/a.wav", "s1", 3, 16_000),
     Utterance("z", "line.png", "writer", 300, start=5, height=48),
 ]
 

@@ -584,11 +584,11 @@ def spoilt(first: int):
     return batches
 
 
-@pytest.mark.parametrize("log_every,valid_every,noticed", [(1, 4, 7), (99, 4, 8), (99, 99, 8)])
-def test_what_is_not_finite_is_neither_logged_nor_saved(tmp_path, log_every, valid_every, noticed):
+@pytest.mark.parametrize("log_every,valid_every", [(1, 4), (99, 4), (99, 99)])
+def test_what_is_not_finite_is_neither_logged_nor_saved(tmp_path, log_every, valid_every):
     saved = []
     trainer = trainer_of(tmp_path, log_every=log_every, valid_every=valid_every)
-    with pytest.raises(FloatingPointError, match=rf"not finite at step {noticed}; .* training\.learning_rate"):
+    with pytest.raises(FloatingPointError, match=r"not finite at step 7; .* training\.learning_rate"):
         run(trainer, lambda model: saved.append(trainer.step), spoilt(6))
     assert saved == [4]
     state = checkpoints.latest(tmp_path / "checkpoints")

@@ -122,7 +122,9 @@ def test_who_is_learned_from_and_who_is_held_out(corpus, tmp_path, monkeypatch):
         monkeypatch.setattr(verb, name, noting(name, place, getattr(verb, name)))
     monkeypatch.setattr(Signals, "fitted", noting("fitted", 2, Signals.fitted))
     batches = []
-    monkeypatch.setattr(verb.Trainer, "run", lambda self, following, valid, keep: batches.extend([following(0), valid]))
+    monkeypatch.setattr(
+        verb.Trainer, "run", lambda self, following, valid, *more: batches.extend([following(0), valid])
+    )
     settings = {"bottleneck__kind": "piecewise-vq", "training__valid_share": 0.3, "training__steps": 2}
     train("small", corpus, tmp_path, overrides(**settings), device="cpu")
     (learned, crops), (held_out, validation) = seen["CropBatches"]

@@ -106,7 +106,8 @@ def gpu() -> str:
         warnings.simplefilter("always")
         there = torch.cuda.is_available()
     if not there:
-        why = f" ({str(said[0].message).splitlines()[0]})" if said else ""
+        message = str(said[0].message) if said else ""
+        why = f" ({message.splitlines()[0]})" if message else ""
         return f"none: everything runs on the CPU{why}"
     properties = torch.cuda.get_device_properties(0)
     return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, {torch.cuda.device_count()} of them"
