@@ -27,8 +27,10 @@ encoded = torch.no_grad()(encode_batch.__wrapped__)  # not in inference mode, wh
 
 
 def trainer_of(experiment: Experiment, folder: Path, device: str, steps: int = 99, **special) -> Trainer:
+    """Its steps are small: of a gradient that is zero but for rounding, Adam takes the sign for a whole step."""
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    every = {"valid_every": steps, "checkpoint_every": steps, "log_every": 1, "halve_at": []} | special
+    every = {"valid_every": steps, "checkpoint_every": steps, "log_every": 1, "halve_at": [], "learning_rate": 1e-6}
+    every |= special
     return Trainer(
         experiment.build, TrainingOptions(steps=steps, batch_size=4, crop=16, **every), folder, device, Progress()
     )
