@@ -15,6 +15,7 @@ def benchmark(monkeypatch):
     return importlib.import_module("unit_lists")
 
 
+@pytest.mark.slow
 def test_lists_are_written_and_opened(benchmark, tmp_path, capsys):
     benchmark.main(["--quick", "--output", str(tmp_path / "found.json")])
     rows = json.loads((tmp_path / "found.json").read_text())["rows"]
