@@ -212,7 +212,9 @@ def test_a_short_textgrid(tmp_path, first):
     assert read_textgrid(path) == {"phone": [(0, 0.5, "HH"), (0.5, 1, "AY1")]}
 
 
-@pytest.mark.parametrize("text", ["", "hello", SHORT[:60], SHORT[:-12], SHORT.replace("0.5", '"?"'), LONG[:-60], SHORT + "1\n2\n"])
+@pytest.mark.parametrize(
+    "text", ["", "hello", SHORT[:60], SHORT[:-12], SHORT.replace("0.5", '"?"'), LONG[:-60], SHORT + "1\n2\n"]
+)
 def test_what_is_no_textgrid_is_named(tmp_path, text):
     with pytest.raises(CorpusError, match=r"a\.TextGrid: is no TextGrid .*; copy it again"):
         read_textgrid(write(tmp_path / "a.TextGrid", text))
@@ -287,7 +289,7 @@ def test_numbers_and_remarks_as_textgrids_may_have_them(tmp_path):
 
 @pytest.mark.parametrize(
     "old,new,reason",
-    [("0.5", "0,5", "'0,5'"), ("0.5", "--undefined--", "'--undefined--'"), ('1\n2\n0\n', '1\n1\n0\n', "on with '0.5'")],
+    [("0.5", "0,5", "'0,5'"), ("0.5", "--undefined--", "'--undefined--'"), ("1\n2\n0\n", "1\n1\n0\n", "on with '0.5'")],
 )
 def test_why_a_textgrid_is_none(tmp_path, old, new, reason):
     with pytest.raises(CorpusError, match=rf"a\.TextGrid: is no TextGrid of Praat \(.*{reason}"):
