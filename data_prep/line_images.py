@@ -117,7 +117,9 @@ def main(argv: list[str] | None = None) -> None:
 
     def make(line: Line) -> Utterance:
         name = name_of(line.image, args.raw)
-        if name in taken:
+        if taken.get(name) == line.image:
+            raise CorpusError(f"{line.image}: is listed before, too; list it once")
+        if name in taken and line.image.is_file():
             raise CorpusError(f"{line.image}: would be called {name!r} like {taken[name]}; rename one of them")
         text = line.text or text_beside(line.image)
         text = normalize("NFC", text) if text else None

@@ -63,7 +63,11 @@ def main(argv: list[str] | None = None) -> None:
     notes, args.extension = Notes(), args.extension.lower().lstrip(".") if args.extension else None
     linked_folders(args.raw)
     groups = each(tars, args.extension, notes)
-    found = collect(groups, lambda sample: utterances_of(*sample, args, notes), args.strict, args.raw)
+    try:
+        found = collect(groups, lambda sample: utterances_of(*sample, args, notes), args.strict, args.raw)
+    except CorpusError:
+        notes.say()  # why nothing is left, perhaps
+        raise
     found = unique([utterance for group in found for utterance in group])
     splits = {args.name: found} if args.test_speakers is None else hold_out(found, args.test_speakers, args.seed)
     write_corpus(args.output, splits, notes)

@@ -15,11 +15,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 import safetensors.torch
+import soundfile as sf
 import torch
 import typer
 from tiny import listed, settings
 
 from unitdisc import cli, console
+from unitdisc.corpus import Utterance
 from unitdisc.manifests import write_manifest
 
 pytest_plugins = ["tiny_fixtures"]
@@ -427,3 +429,17 @@ def test_encodings_of_another_tool_are_scored_by_their_frame_rate(unitdisc, plac
         for folder, more in ((ours, ()), (theirs, ("--frame-rate", "100")))
     ]
     assert results[0] == results[1] != ""
+
+
+def test_units_of_another_tool_are_exported_with_their_frame_rate(unitdisc, tmp_path: Path):
+    sf.write(tmp_path / "a.wav", np.zeros(1600), 16_000)
+    write_manifest(tmp_path / "m.jsonl", [Utterance("a", str(tmp_path / "a.wav"), None, 1600, 16_000)])
+    (tmp_path / "u.jsonl").write_text('{"audio": "a.wav", "units": "7 7 7 8 8"}\n')
+    given = [str(tmp_path / name) for name in ("u.jsonl", "m.jsonl", "out")]
+    assert "give --frame-rate" in unitdisc("export", *given).err
+    assert unitdisc("export", *given, "--frame-rate", "50", "--format", "km", "--format", "jsonl").code == 0
+    assert (tmp_path / "out" / "units.km").read_text() == "7 7 7 8 8\n"
+    assert (
+        '"units": [{"code": 7, "start": 0, "end": 960}, {"code": 8, "start": 960'
+        in (tmp_path / "out" / "units.jsonl").read_text()
+    )

@@ -212,7 +212,9 @@ def test_a_short_textgrid(tmp_path, first):
     assert read_textgrid(path) == {"phone": [(0, 0.5, "HH"), (0.5, 1, "AY1")]}
 
 
-@pytest.mark.parametrize("text", ["", "hello", SHORT[:60], SHORT[:-12], SHORT.replace("0.5", '"?"'), LONG[:-60]])
+@pytest.mark.parametrize(
+    "text", ["", "hello", SHORT[:60], SHORT[:-12], SHORT.replace("0.5", '"?"'), LONG[:-60], SHORT + "1\n2\n"]
+)
 def test_what_is_no_textgrid_is_named(tmp_path, text):
     with pytest.raises(CorpusError, match=r"a\.TextGrid: is no TextGrid .*; copy it again"):
         read_textgrid(write(tmp_path / "a.TextGrid", text))
@@ -283,6 +285,27 @@ def test_numbers_and_remarks_as_textgrids_may_have_them(tmp_path):
     text = grid(("phones", 'say ""5 ! 6"" 7')).replace('\n0\n1\n"say', '\n-0 1e-05\n! a remark 3\n"say')
     [(start, end, label)] = read_textgrid(write(tmp_path / "a.TextGrid", text))["phone"]
     assert (start, end, label) == (0, 1e-5, 'say "5 ! 6" 7')
+
+
+@pytest.mark.parametrize(
+    "old,new,reason",
+    [("0.5", "0,5", "'0,5'"), ("0.5", "--undefined--", "'--undefined--'"), ("1\n2\n0\n", "1\n1\n0\n", "on with '0.5'")],
+)
+def test_why_a_textgrid_is_none(tmp_path, old, new, reason):
+    with pytest.raises(CorpusError, match=rf"a\.TextGrid: is no TextGrid of Praat \(.*{reason}"):
+        read_textgrid(write(tmp_path / "a.TextGrid", SHORT.replace(old, new)))
+
+
+def test_what_another_said_is_not_taken_for_the_speakers(tmp_path, capsys):
+    """The speaker's own tier may be empty; where there is but one of another name, nobody knows what the name is."""
+    silent = grid(("ann - phones", "a"), ("bob - phones", "b")).replace('0\n1\n1\n0\n1\n"a"', "0\n1\n0")
+    path = write(tmp_path / "a.TextGrid", silent)
+    assert read_textgrid(path, "ann") == {}
+    assert "tier 'bob - phones' is another's than 'ann - phones'" in capsys.readouterr().err
+    assert read_textgrid(path, "bob") == read_textgrid(path) == {"phone": [(0, 1, "b")]}
+    capsys.readouterr()
+    assert read_textgrid(path, "eve") == {"phone": [(0, 1, "b")]}
+    assert "tier 'bob - phones' is taken, though it may be another's: 1 (a)" in capsys.readouterr().err
 
 
 def test_textgrids_are_read_as_praatio_reads_them(tmp_path):

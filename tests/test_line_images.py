@@ -30,6 +30,20 @@ def draw(path: Path, columns: int = 50, rows: int = 20) -> None:
     path.with_suffix(".png").rename(path)
 
 
+def test_a_table_cannot_lead_out_of_the_folder_nor_list_an_image_twice(tmp_path, capsys):
+    draw(tmp_path / "raw" / "1.png")
+    table = tmp_path / "raw" / "lines.csv"
+    for split in ("../x", "/x", ".hidden", "a/b"):
+        table.write_text(f"image,split\n1.png,{split}\n")
+        with pytest.raises(CorpusError, match=r"no manifest can be called after the split '.*'; call it by letters"):
+            prepare(tmp_path / "raw", tmp_path / "out" / "lines")
+    assert not (tmp_path / "out").exists()
+    table.write_text("image,text\n1.png,a\n./1.png,b\n1.PNG,c\n")
+    prepare(tmp_path / "raw", tmp_path / "out" / "lines")
+    said = capsys.readouterr().err
+    assert "1.png: is listed before, too; list it once" in said and "1.PNG: no such file" in said
+
+
 @pytest.fixture
 def raw(tmp_path) -> Path:
     """Five lines by two writers, in the three ways texts may be called."""

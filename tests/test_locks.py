@@ -134,3 +134,13 @@ def test_a_run_that_is_killed_leaves_a_lock_that_the_next_one_takes(tmp_path):
     with locked(tmp_path):
         pass
     assert not (tmp_path / ".lock").exists()
+
+
+def test_a_folder_in_place_of_a_lock_is_named_and_left_there(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with (
+        pytest.raises(LockedError, match=r"\.lock: is a folder, where the lock of a run would be; remove it"),
+        locked(tmp_path),
+    ):
+        pass
+    assert (tmp_path / ".lock").is_dir()

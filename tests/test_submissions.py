@@ -167,6 +167,24 @@ def test_files_of_one_name_are_told_apart_by_their_folders(id: str, path: str, t
         assert open_for(tmp_path / "u.jsonl", corpus_of((id, path)), 50)[id].codes.tolist() == [2, 2, 2]
 
 
+def test_units_made_on_another_machine_are_found_where_the_ends_of_paths_tell(tmp_path: Path):
+    lines = [f'{{"audio": "/there/v1/{name}.wav", "units": [{code}]}}\n' for code, name in enumerate(["a/1", "b/1"])]
+    (tmp_path / "u.jsonl").write_text("".join(lines))
+    opened = open_for(tmp_path / "u.jsonl", corpus_of(("x", "/here/b/1.wav"), ("y", "/here/a/1.wav")), 50)
+    assert dict(opened.codes) == {"x": [1], "y": [0]}
+    twice = corpus_of(("x", "/here/b/1.wav"), ("y", "/again/b/1.wav"), ("z", "/here/a/1.wav"))
+    assert dict(open_for(tmp_path / "u.jsonl", twice, 50).codes) == {"z": [0]}
+
+
+def test_numbers_that_can_be_no_codes_are_named(tmp_path: Path):
+    (tmp_path / "u.km").write_text("1 2\n1 99999999999999999999\n")
+    (tmp_path / "u.tsv").write_text("/\na.wav\t9\nb.wav\t9\n")
+    (tmp_path / "u.jsonl").write_text('{"id": "a", "codes": [1]}\n{"id": "b", "codes": [99999999999999999999]}\n')
+    for name in ("u.km", "u.jsonl"):
+        with pytest.raises(EncodingsError, match=rf"{name}:2: 99999999999999999999 is too large for a code"):
+            open_encodings(tmp_path / name, frame_rate=50)
+
+
 def test_files_of_one_name_alone_go_by_it_and_stretches_of_a_file_by_their_ids(tmp_path: Path):
     (tmp_path / "u.jsonl").write_text('{"file": "a/one.wav", "codes": [1]}\n{"id": "s-2", "codes": [2]}\n')
     parts = [Utterance(f"s-{n}", "long.wav", None, 320, 16_000, start=320 * n) for n in range(3)]

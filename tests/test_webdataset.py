@@ -174,6 +174,23 @@ def test_a_supervision_is_of_its_channel(tmp_path, capsys):
     assert capsys.readouterr().err.splitlines() == [
         "supervisions that overlap one before, so that both are heard: 1 (c)"
     ]
+    said[0]["channel"] = 6
+    write_shar(tmp_path / "raw", {"id": "call", "channel": [4, 5], "supervisions": said[:1]})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    assert capsys.readouterr().err.splitlines() == [
+        "supervisions of a channel that their cut does not have, of which all are heard: 1 (call)"
+    ]
+
+
+def test_supervisions_of_cuts_that_are_mixed_count_from_their_tracks(tmp_path):
+    tracks = [
+        {"offset": offset, "cut": {"id": name, "duration": 1, "supervisions": [supervision(name, 0.5, 1, name, name)]}}
+        for name, offset in (("ann", 0), ("bob", 1.25))
+    ]
+    write_shar(tmp_path / "raw", {"id": "mix", "type": "MixedCut", "tracks": tracks})
+    prepare(tmp_path / "raw", tmp_path / "out")
+    found = [(u.id, u.speaker, u.start, u.ticks) for u in listed(tmp_path / "out" / "all.jsonl")]
+    assert found == [("ann", "ann", 8000, 16_000), ("bob", "bob", 28_000, 16_000)]
 
 
 def test_overlaps_are_said_of_all_that_are_heard_and_what_has_no_length_is_left_out(tmp_path, capsys):
@@ -332,6 +349,13 @@ def test_two_samples_of_one_name_in_a_tar_are_not_taken_for_one(tmp_path, capsys
 def test_a_folder_without_tars_is_refused(tmp_path):
     with pytest.raises(CorpusError, match=r"no \.tar files in it; give the folder"):
         prepare(tmp_path, tmp_path / "out")
+
+
+def test_what_is_left_out_is_said_even_if_nothing_is_left(tmp_path, capsys):
+    write_tar(tmp_path / "raw" / "a.tar", {"a.mp4": "video", "a.txt": "text"})
+    with pytest.raises(CorpusError, match="nothing in it can be used"):
+        prepare(tmp_path / "raw", tmp_path / "out")
+    assert "files without a recording or an image of their name, left out: 2 (a.mp4, a.txt)" in capsys.readouterr().err
 
 
 def test_names_and_texts_of_other_systems(tmp_path, capsys):

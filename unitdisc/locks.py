@@ -170,6 +170,8 @@ def refuse_others(folder: Path, own: Path) -> None:
 
 def take_over(path: Path, mine: Holder) -> None:
     """Removes the lock of a run that is gone, and says so. Raises LockedError if it may be there still."""
+    if path.is_dir():
+        raise LockedError(f"{path}: is a folder, where the lock of a run would be; remove it")
     holder = settled(path)
     if holder is not None and not holder.is_gone(mine):
         where = "" if holder.host == mine.host else f" on {holder.host}"

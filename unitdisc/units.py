@@ -61,24 +61,26 @@ def runs(codes: Iterable[int], centres: np.ndarray, ticks: int) -> list[Interval
 
 
 def read_units(encodings: Encodings, utterance: Utterance) -> Units:
-    """The units of one utterance of a folder of encodings.
+    """The units of one utterance of a folder of encodings, or of those of another tool.
 
     Raises EncodingsError if the folder has no such utterance, no codes (which says why), or frames that
     do not span the utterance.
     """
     if utterance.id not in encodings:
         raise EncodingsError(f"{encodings.folder}: nothing of utterance {utterance.id}; encode the corpus again")
-    codes = encodings.codes[utterance.id]
+    of_others = None if isinstance(encodings, Encodings) else encodings[utterance.id]
+    codes = encodings.codes[utterance.id] if of_others is None else of_others.codes
     if codes is None:
         raise EncodingsError(f"{encodings.folder}: {utterance.id} has no codes, {why_no_codes(encodings.settings)}")
-    centres = encodings.centres(utterance.id, len(codes))
-    if len(centres) != len(codes) or not codes:
+    centres = encodings.centres(utterance.id, len(codes)) if of_others is None else of_others.centres
+    if len(centres) != len(codes) or not len(codes):
         raise EncodingsError(
             f"{encodings.folder}: {utterance.id} has {len(codes)} codes for {len(centres)} frames; "
             "encode the corpus again"
         )
     refuse_span(encodings.folder, utterance, centres)
-    return Units(utterance, list(codes), runs(codes, centres, utterance.ticks))
+    codes = list(map(int, codes))
+    return Units(utterance, codes, runs(codes, centres, utterance.ticks))
 
 
 def refuse_span(folder: Path, utterance: Utterance, centres: np.ndarray) -> None:

@@ -158,6 +158,7 @@ def export(
     format: Annotated[
         list[str] | None, typer.Option(help="jsonl, ctm, textgrid, km (default: all; of images: jsonl, ctm)")
     ] = None,
+    frame_rate: FrameRate = None,
     allow_pipes: AllowPipes = False,
 ) -> None:
     """Write units for other tools: JSON lines, CTM, Praat TextGrids, fairseq .km.
@@ -166,5 +167,5 @@ def export(
     """
     from unitdisc.verbs.export import export
 
-    for path in export(encodings, corpus, folder, format or [], allow_pipes):
+    for path in export(encodings, corpus, folder, format or [], frame_rate, allow_pipes):
         typer.echo(path)

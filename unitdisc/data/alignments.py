@@ -28,7 +28,8 @@ TIERS = {name: tier for tier, names in NAMES.items() for name in names.split()}
 BESIDE = re.compile(r"[\s\-_:/.,|()\[\]]+")  # what may part the name of a speaker from that of a tier
 SILENCE = "SIL"
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-TOKEN = re.compile(rf'"((?:[^"]|"")*)"|(?<!\S)({NUMBER})(?!\S)|(?<!\S)![^\n]*')
+NO_NUMBER = r"[+-]?\d+,\d+|--undefined--"  # but stands where one has to
+TOKEN = re.compile(rf'"((?:[^"]|"")*)"|(?<!\S)({NUMBER}|{NO_NUMBER})(?!\S)|(?<!\S)![^\n]*')
 CHRONOLOGICAL = "Praat chronological TextGrid"
 
 Timed = tuple[float, float, str]  # start and end in seconds, label
@@ -80,12 +81,16 @@ def read_textgrid(path: Path, speaker: str | None = None, notes: Notes | None = 
             noted.add(f"TextGrids whose tier {tier.name!r} has points and no intervals, left out", path.stem)
         elif tier.kind is None:
             noted.add(f"TextGrids whose tier {tier.name!r} is called like none that is known, left out", path.stem)
-        elif tier.marks:
+        else:
             usable.append(tier)
     found = {}
     for kind in dict.fromkeys(tier.kind for tier in usable):
         same = [tier for tier in usable if tier.kind == kind]
-        found[kind] = (chosen := choose(path, same, speaker)).timed()
+        chosen = choose(path, same, speaker)
+        if chosen.marks:
+            found[kind] = chosen.timed()
+        if speaker and chosen.speaker and spelt(chosen.speaker) != spelt(speaker):
+            noted.add(f"TextGrids whose tier {chosen.name!r} is taken, though it may be another's", path.stem)
         for tier in same:
             if tier is not chosen:
                 noted.add(f"TextGrids whose tier {tier.name!r} is another's than {chosen.name!r}, left out", path.stem)
@@ -99,7 +104,8 @@ def read_textgrid(path: Path, speaker: str | None = None, notes: Notes | None = 
 def choose(path: Path, tiers: list[GridTier], speaker: str | None) -> GridTier:
     """The tier of a speaker, the one that names nobody, or the only one. Raises CorpusError if several may be meant."""
     own = [tier for tier in tiers if speaker and spelt(tier.speaker) == spelt(speaker)]
-    named = own or [tier for tier in tiers if not tier.speaker] or tiers
+    filled = [tier for tier in tiers if tier.marks] or tiers[:1]
+    named = own or [tier for tier in filled if not tier.speaker] or filled
     if len(named) > 1:
         names = " and ".join(repr(tier.name) for tier in named)
         whose = f"none of {speaker!r}" if speaker and not own else "and which is meant is not known"
@@ -134,7 +140,10 @@ def grid_tiers(path: Path) -> list[GridTier]:
         if not first.startswith("ooTextFile") or not next(values).startswith("TextGrid"):
             raise ValueError("its first lines do not say so")
         _, _, count = take(values, 3)  # from, to
-        return [next_tier(values) for _ in range(int(count))]
+        tiers = [next_tier(values) for _ in range(int(count))]
+        if (more := next(values, None)) is not None:
+            raise ValueError(f"it goes on with {more[:40]!r} where it should end by the numbers in it")
+        return tiers
     except CorpusError:
         raise
     except (ValueError, StopIteration) as error:

@@ -188,8 +188,12 @@ def write_corpus(folder: Path, splits: Mapping[str, Iterable[Utterance]], notes:
     """Writes one manifest per split that is not empty, and says what is in it, and what was noted before.
 
     Where a speaker is a woman here and a man there, neither is written, which is said too.
+    Raises CorpusError, before anything is written, for the name of a split that a table has and no file can.
     """
     notes = notes or Notes()
+    for name in splits:
+        if not re.fullmatch(r"\w[\w .+-]*", name):
+            raise CorpusError(f"no manifest can be called after the split {name!r}; call it by letters, such as train")
     listed = {name: list(utterances) for name, utterances in splits.items()}
     doubtful = of_two_genders(chain.from_iterable(listed.values()))
     for speaker in sorted(doubtful):

@@ -89,8 +89,15 @@ def channel_in(cut: Cut, told: Mapping[str, Any]) -> int | None:
 
 
 def supervisions_of(cut: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Those of a cut. Raises ValueError or TypeError if they have no numbers for times."""
+    """Those of a cut, or of the cuts that are mixed in it; times are from its start.
+
+    Raises ValueError or TypeError if they have no numbers for times.
+    """
     found = list(cut.get("supervisions") or [])
+    for track in cut.get("tracks") or []:
+        begins = float(track.get("offset") or 0)
+        mixed = supervisions_of(track["cut"])
+        found += [{**each, "start": float(each.get("start") or 0) + begins} for each in mixed]
     for each in found:
         times = [float(each.get(key) or 0) for key in ("start", "duration")]
         if not max(map(abs, times)) < float("inf") or times[1] < 0:
@@ -121,6 +128,8 @@ def supervised(whole: Utterance, cut: Cut, notes: Notes) -> Iterator[Supervised]
             notes.add(f"supervisions beyond their cut, {'cut to it' if kept[0] < kept[1] else 'left out'}", name)
         if kept[0] < kept[1]:
             channel = channel_in(cut, told)
+            if any(own not in cut.channels for own in as_list(told.get("channel")) if len(cut.channels) > 1):
+                notes.add("supervisions of a channel that their cut does not have, of which all are heard", name)
             spans.append((*kept, name, channel))
             stretch = replace(own, id=name, start=kept[0], ticks=kept[1] - kept[0], channel=channel)
             told_of = described(stretch, told, begins - kept[0] / whole.rate, notes)

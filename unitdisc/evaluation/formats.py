@@ -12,6 +12,7 @@ import numpy as np
 
 from unitdisc import text
 from unitdisc.encodings import EncodingsError, load_array
+from unitdisc.encodings.reading import LARGEST
 
 FORMATS = (".npy", ".pt", ".txt")
 TIMES = ("regular", "column", "relative")  # when frames happen: unitdisc.evaluation.foreign says what these mean
@@ -248,9 +249,18 @@ def number_in(text: str) -> float | None:
 
 def whole_numbers(text: str, place: str) -> list[int]:
     try:
-        return [int(word) for word in text.split()]
+        return bounded([int(word) for word in text.split()], place)
     except ValueError as error:
+        if isinstance(error, EncodingsError):
+            raise
         raise EncodingsError(f"{place}: must be codes, whole numbers with spaces between ({error})") from error
+
+
+def bounded(codes: list[int], place: str) -> list[int]:
+    """The codes. Raises EncodingsError if one is so large that it can be none."""
+    if wild := next((code for code in codes if abs(code) > LARGEST), None):
+        raise EncodingsError(f"{place}: {str(wild)[:40]} is too large for a code; write codes from 0 to {LARGEST}")
+    return codes
 
 
 def read_units(path: Path) -> Units:
@@ -282,7 +292,7 @@ def codes_in(fields: dict, place: str) -> list[int]:
         return whole_numbers(values, place)
     if not all(type(value) is int for value in values):
         raise EncodingsError(f"{place}: codes must be whole numbers, one per frame")
-    return values
+    return bounded(values, place)
 
 
 UNIT_FILES = {".km": read_km, ".jsonl": read_units}

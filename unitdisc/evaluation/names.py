@@ -10,7 +10,7 @@ Other tools know files, a corpus has ids. Both are the same where, the first tha
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
@@ -36,8 +36,10 @@ class Names:
 
     @cached_property
     def parts(self) -> dict[Parts, str]:
-        """Names by the parts of their paths."""
-        return {parts_of(path): name for name, path in self.paths.items() if path is not None}
+        """Names by the parts of their paths, and by the ends of these that are of one path alone."""
+        whole = {parts_of(path): name for name, path in self.paths.items() if path is not None}
+        times = Counter(end for parts in whole for end in ends_of(parts))
+        return {end: name for parts, name in whole.items() for end in ends_of(parts) if times[end] == 1} | whole
 
     def alias(self, name: str) -> str | None:
         """The name of an utterance that is called so; None if there is none, or several."""
@@ -65,15 +67,15 @@ class Names:
                     taken.add(name)
 
         match((id, absolute.get(absolute_of(PurePath(), PurePath(u.path)))) for id, u in alone.items())
-        match((id, self.by_end(parts_of(PurePath(u.path)))) for id, u in alone.items())
+        times = Counter(end for u in alone.values() for end in ends_of(parts_of(PurePath(u.path))))
+        match((id, self.by_end(parts_of(PurePath(u.path)), times)) for id, u in alone.items())
         match((utterance.id, self.alias(utterance.id)) for utterance in utterances)
         match((id, self.alias(stem)) for id, u in alone.items() if stems[stem := PurePath(u.path).stem] == 1)
         return found
 
-    def by_end(self, parts: Parts) -> str | None:
-        """What has the longest path that ends another, if a folder is in it."""
-        ends = (parts[start:] for start in range(len(parts) - 1))
-        return next((self.parts[end] for end in ends if end in self.parts), None)
+    def by_end(self, parts: Parts, times: Mapping[Parts, int]) -> str | None:
+        """What shares the longest end of its path, a folder at least in it, that is of one recording alone."""
+        return next((self.parts[end] for end in ends_of(parts) if end in self.parts and times[end] == 1), None)
 
 
 def files_of_one(utterances: Sequence[Utterance]) -> dict[str, Utterance]:
@@ -92,6 +94,11 @@ def spellings(path: PurePath | None) -> list[str]:
 
 def parts_of(path: PurePath) -> Parts:
     return path.with_suffix("").parts if path.name else path.parts
+
+
+def ends_of(parts: Parts) -> Iterator[Parts]:
+    """The ends of a path with a folder at least, the longest first."""
+    return (parts[start:] for start in range(len(parts) - 1))
 
 
 def absolute_of(root: PurePath, path: PurePath) -> str:

@@ -13,12 +13,14 @@ from unitdisc.verbs.folders import filling, folder_for_results
 
 
 @filling(lambda given: [given["folder"]])
-def export(encodings: Path, corpus: Path, folder: Path, formats: list[str], allow_pipes: bool) -> list[Path]:
+def export(
+    encodings: Path, corpus: Path, folder: Path, formats: list[str], frame_rate: float | None, allow_pipes: bool
+) -> list[Path]:
     """Writes units for other tools; returns the files.
 
     Raises ExportError, before anything is written, if .km is asked for and a recording is not a file of its own.
     """
-    opened, utterances = open_both(encodings, corpus, None, allow_pipes)
+    opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes)
     usual = OF_IMAGES if any(utterance.is_image for utterance in utterances) else tuple(FORMATS)
     chosen = formats or [name for name in FORMATS if name in usual]
     if "km" in chosen and (why := next(parts_of_files(utterances), None)):
