@@ -73,7 +73,7 @@ def test_two_utterances_cannot_share_an_id(manifest, tmp_path):
     [
         (b"{", "Expecting property name"),
         (b"[]", "must be an object"),
-        (b'{"id": "\xff"}', "not UTF-8 \(byte 0xff\)"),
+        (b'{"id": "\xff"}', r"not UTF-8 \(byte 0xff\)"),
         ({"id": "a", "path": "a.wav"}, "lacks 'ticks'"),
         (line(ticks="100"), "ticks is '100', but must be int"),
         (line(ticks=1.5), "ticks is 1.5, but must be int"),
