@@ -166,9 +166,19 @@ def test_other_wrong_tables(raw, tmp_path):
     (raw / "lines.csv").write_text("image,text\n5.png,one,two\n")
     with pytest.raises(CorpusError, match=r"lines.csv:2: has more columns than the first line names; correct the line"):
         prepare(raw, tmp_path / "out")
+    (raw / "lines.csv").write_text("image,split\n5.png,../x\n")
+    with pytest.raises(CorpusError, match=r"lines.csv:2: the split '../x' cannot name a file \(no spaces, no slashes\)"):
+        prepare(raw, tmp_path / "out")
     (raw / "lines.tsv").write_text("image\n5.png\n")
     with pytest.raises(CorpusError, match=r"raw: has lines.tsv and lines.csv; remove one of them"):
         prepare(raw, tmp_path / "out")
+
+
+def test_an_image_that_two_rows_name_is_said_to_be(raw, tmp_path, capsys):
+    (raw / "lines.csv").write_text("image,text\n5.png,one\n./5.png,two\n")
+    prepare(raw, tmp_path / "out")
+    assert corpus(tmp_path / "out")["5"].text == "one"
+    assert "5.png: is named by two rows of the table, and the first is taken; remove one" in capsys.readouterr().err
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
