@@ -167,7 +167,7 @@ def test_other_wrong_tables(raw, tmp_path):
     with pytest.raises(CorpusError, match=r"lines.csv:2: has more columns than the first line names; correct the line"):
         prepare(raw, tmp_path / "out")
     (raw / "lines.csv").write_text("image,split\n5.png,../x\n")
-    with pytest.raises(CorpusError, match=r"lines.csv:2: the split '../x' cannot name a file \(no spaces, no slashes\)"):
+    with pytest.raises(CorpusError, match=r"lines.csv:2: the split '../x' cannot name a file .no spaces, no slashes"):
         prepare(raw, tmp_path / "out")
     (raw / "lines.tsv").write_text("image\n5.png\n")
     with pytest.raises(CorpusError, match=r"raw: has lines.tsv and lines.csv; remove one of them"):
