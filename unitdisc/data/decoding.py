@@ -371,7 +371,7 @@ def flac_part(file: io.IOBase, content: Bytes, start: int, stop: int) -> Part:
     part = part_of(open_pieces(file, pieces), pieces)
     frames = header.total
     if not frames or (ends and max(ends) > frames):
-        frames = Opened(part, "", file, None).count()
+        frames = max(frames, Opened(part, "", file, None).count())
     is_cut = not header.total and bool(ends) and ends[0] > frames  # the head of a last frame that is not all there
     pieces = flac.with_total(content, start, stop, frames)  # for it is sought in by its length
     return replace(part, frames=frames, pieces=pieces, is_cut=is_cut)
