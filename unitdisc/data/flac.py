@@ -8,7 +8,7 @@ from typing import NamedTuple
 from unitdisc.data.spliced import Bytes, read_all
 
 MARKER = b"fLaC"
-BEGINNINGS = (MARKER + b"\x00\x00\x00\x22", MARKER + b"\x80\x00\x00\x22")  # with the head of the block after it
+BEGINNING = re.compile(MARKER + rb"[\x00\x80]\x00\x00\x22")  # with the head of the block after it
 TOTAL = 18  # where a FLAC file has 8 bytes of which the last 36 bits are its length
 FIRST = 26  # bytes that hold it and what else is wanted of a header
 LENGTHS = (1 << 36) - 1
@@ -45,7 +45,7 @@ def ends_as_listed(file: io.IOBase) -> bool:
         return True
     header = listed(content)
     if size <= SMALL:
-        if any(content.find(beginning, 4) >= 0 for beginning in BEGINNINGS):
+        if BEGINNING.search(content, len(MARKER)):
             return False
     else:
         frames = -(-header.total // max(header.block, 1))
@@ -97,7 +97,7 @@ def checksum(head: bytes) -> int:
 def beginnings(file: Bytes, position: int = 0) -> Iterator[int]:
     """The bytes at which FLAC files begin, one after another, from a position on."""
     while (position := file.find(MARKER, position)) >= 0:
-        if file.at(position, 8) in BEGINNINGS:
+        if BEGINNING.match(file.at(position, 8)):
             yield position
         position += 1
 
