@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unicodedata import normalize
 
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import CorpusError, Utterance, id_fault
 from unitdisc.data.image import SUFFIXES
 from unitdisc.data.naming import (
     add_naming_options,
@@ -77,6 +77,8 @@ def lines_in(table: Path, raw: Path, images: list[str]) -> Iterator[Line]:
     for number, row in table_rows(table, ["image"]):
         if not row["image"]:
             raise CorpusError(f"{table}:{number}: names no image; correct the line")
+        if (split := row.get("split")) and (fault := id_fault(split)):
+            raise CorpusError(f"{table}:{number}: the split {split!r} cannot name a file ({fault}); correct it")
         path = normpath(raw / row["image"])
         if path not in there:
             path = spelt.get(normalize("NFC", path), path)
@@ -118,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
     def make(line: Line) -> Utterance:
         name = name_of(line.image, args.raw)
         if taken.get(name) == line.image:
-            raise CorpusError(f"{line.image}: is listed before, too; list it once")
+            raise CorpusError(f"{line.image}: is named by two rows of the table, and the first is taken; remove one")
         if name in taken and line.image.is_file():
             raise CorpusError(f"{line.image}: would be called {name!r} like {taken[name]}; rename one of them")
         text = line.text or text_beside(line.image)

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from unitdisc.corpus import Utterance
-from unitdisc.data import decoding, mpeg, ogg
+from unitdisc.data import decoding, flac, mpeg, ogg
 from unitdisc.data.audio import audio_info, read_audio, read_stretch
 from unitdisc.data.decoding import open_audio
 from unitdisc.data.listening import Listening, Recording, listen
@@ -237,6 +237,7 @@ JOINED = {
     "mp3": (mp3(RATE), mp3(2 * RATE, seed=1)),
     "ogg": (vorbis(RATE), vorbis(2 * RATE, seed=1)),
     "opus": (opus(RATE), opus(2 * RATE, seed=1)),
+    "flac": (content(noise(RATE), "FLAC"), content(noise(2 * RATE, seed=1), "FLAC")),
 }
 
 
@@ -335,6 +336,43 @@ def test_flac_of_unknown_length_is_counted_once(tmp_path, monkeypatch):
     (tmp_path / "a.flac").write_bytes(whole[: len(whole) // 2])  # another file, so another count
     assert audio_info(tmp_path / "a.flac").ticks < len(expected)
     assert len(counts) == 2
+
+
+def test_flac_may_hold_more_than_its_header_says(tmp_path, monkeypatch):
+    whole, path = JOINED["flac"][1], tmp_path / "a.flac"
+    path.write_bytes(whole * 2)  # parts of one length
+    check_stretches(path, np.tile(decoded(whole), 2))
+    monkeypatch.setattr(flac, "SMALL", 1000)  # as of large files, of which little is read
+    for listed in (RATE, 2 * RATE):
+        path.write_bytes(whole[:22] + struct.pack(">I", listed) + whole[26:] + b"TAG" + bytes(125))
+        check_stretches(path, decoded(whole))
+    path.write_bytes(b"".join(reversed(JOINED["flac"])))
+    check_stretches(path, np.concatenate([decoded(part) for part in reversed(JOINED["flac"])]))
+
+
+def test_flac_of_unknown_length_that_ends_within_a_frame_is_worth_a_warning(tmp_path):
+    whole = bytearray(content(noise(), "FLAC"))
+    whole[21:26] = bytes([whole[21] & 0xF0, 0, 0, 0, 0])
+    for path, cut in ((tmp_path / "a.flac", False), (tmp_path / "b.flac", True)):
+        path.write_bytes(whole[: len(whole) * 6 // 10] if cut else whole)
+        with open_audio(path) as file:
+            assert file.is_cut == cut
+
+
+def test_flac_of_an_archive_ends_where_the_next_begins(tmp_path):
+    first, second = JOINED["flac"]
+    (tmp_path / "a.ark").write_bytes(b"a " + first + b"b " + second)
+    assert audio_info(f"{tmp_path / 'a.ark'}:2") == (RATE, RATE)
+    assert audio_info(f"{tmp_path / 'a.ark'}:{len(first) + 4}") == (2 * RATE, RATE)
+
+
+@pytest.mark.parametrize("format", ["VOC", "AVR", "MPC2K"])
+def test_rarer_formats_that_are_cut_off(tmp_path, format):
+    whole, path = content(noise(), format, subtype="PCM_16"), tmp_path / "a"
+    path.write_bytes(whole)
+    assert audio_info(path).ticks == 2 * RATE
+    path.write_bytes(whole[: len(whole) // 2])
+    assert re.match(r"is truncated after sample 15\d\d\d; copy it again", refusal(path))
 
 
 SIZES = {  # where a header has the bytes of its samples, and what it says if it does not know

@@ -225,6 +225,7 @@ def test_one_bad_recording_does_not_hide_the_others(directory, wavs):
         ({"utt2spk": "rec1 s1\n"}, r"utt2spk: lacks rec2 \(1 in all\)"),
         ({"spk2gender": "s1 female\n"}, "spk2gender: 'female' is not a gender; write f or m"),
         ({"segments": "a rec1 0\n"}, "segments:1: has 3 fields, not 4; write UTTERANCE RECORDING START END"),
+        ({"segments": "a rec1 0\u00a01\n"}, "segments:1: has 3 fields, not 4"),
         ({"segments": "a rec1 0 x\n"}, "segments:1: could not convert string to float"),
         ({"segments": "a rec1 1 0.5\n"}, "segments:1: ends at 0.5 s, but starts at 1 s"),
         ({"segments": "a rec1 -1 0.5\n"}, "segments:1: cannot start at -1 s"),

@@ -35,13 +35,13 @@ def test_a_table_cannot_lead_out_of_the_folder_nor_list_an_image_twice(tmp_path,
     table = tmp_path / "raw" / "lines.csv"
     for split in ("../x", "/x", ".hidden", "a/b"):
         table.write_text(f"image,split\n1.png,{split}\n")
-        with pytest.raises(CorpusError, match=r"no manifest can be called after the split '.*'; call it by letters"):
+        with pytest.raises(CorpusError, match=r"the split '.*'(; call it by letters| cannot name a file)"):
             prepare(tmp_path / "raw", tmp_path / "out" / "lines")
     assert not (tmp_path / "out").exists()
     table.write_text("image,text\n1.png,a\n./1.png,b\n1.PNG,c\n")
     prepare(tmp_path / "raw", tmp_path / "out" / "lines")
     said = capsys.readouterr().err
-    assert "1.png: is listed before, too; list it once" in said and "1.PNG: no such file" in said
+    assert "1.png: is named by two rows of the table" in said and "1.PNG: no such file" in said
 
 
 @pytest.fixture
@@ -180,9 +180,19 @@ def test_other_wrong_tables(raw, tmp_path):
     (raw / "lines.csv").write_text("image,text\n5.png,one,two\n")
     with pytest.raises(CorpusError, match=r"lines.csv:2: has more columns than the first line names; correct the line"):
         prepare(raw, tmp_path / "out")
+    (raw / "lines.csv").write_text("image,split\n5.png,../x\n")
+    with pytest.raises(CorpusError, match=r"lines.csv:2: the split '../x' cannot name a file .no spaces, no slashes"):
+        prepare(raw, tmp_path / "out")
     (raw / "lines.tsv").write_text("image\n5.png\n")
     with pytest.raises(CorpusError, match=r"raw: has lines.tsv and lines.csv; remove one of them"):
         prepare(raw, tmp_path / "out")
+
+
+def test_an_image_that_two_rows_name_is_said_to_be(raw, tmp_path, capsys):
+    (raw / "lines.csv").write_text("image,text\n5.png,one\n./5.png,two\n")
+    prepare(raw, tmp_path / "out")
+    assert corpus(tmp_path / "out")["5"].text == "one"
+    assert "5.png: is named by two rows of the table, and the first is taken; remove one" in capsys.readouterr().err
 
 
 def test_a_folder_without_images_is_refused(tmp_path):

@@ -73,7 +73,7 @@ def test_two_utterances_cannot_share_an_id(manifest, tmp_path):
     [
         (b"{", "Expecting property name"),
         (b"[]", "must be an object"),
-        (b'{"id": "\xff"}', "can't decode byte 0xff"),
+        (b'{"id": "\xff"}', r"not UTF-8 \(byte 0xff\)"),
         ({"id": "a", "path": "a.wav"}, "lacks 'ticks'"),
         (line(ticks="100"), "ticks is '100', but must be int"),
         (line(ticks=1.5), "ticks is 1.5, but must be int"),
@@ -138,6 +138,12 @@ def test_many_lines_are_read_as_each_would_be(manifest, tmp_path):
     apart = list(read_manifest(manifest(*(json.dumps(each).encode() + b" " for each in lines))))
     assert together == apart
     assert together[7] == Utterance("u007", str(tmp_path / "wav/7.wav"), "s", 100, 16000, text="a}\n{b")
+
+
+def test_a_field_that_is_there_twice_is_an_error(manifest):
+    twice = json.dumps(line(id="b"))[:-1].encode() + b', "speaker": "t"}'
+    with pytest.raises(CorpusError, match=r"corpus\.jsonl:2: not an utterance: has 'speaker' twice"):
+        list(read_manifest(manifest(line(), twice)))
 
 
 PATHS = ["a.wav", "w/a.wav", "/w/a.wav", "./a.wav", "w/./a.wav", "w//a.wav", "//w/a", "../a.wav", "w/../a.wav", "w/"]

@@ -110,6 +110,7 @@ TABLE_FAULTS = {  # file, what is done to it, what is said
     "missing wav.scp": ("wav.scp", written(""), "error wav.scp:None is empty"),
     "missing utt2spk": ("utt2spk", Path.unlink, "error utt2spk:None is missing"),
     "missing spk2utt": ("spk2utt", Path.unlink, "error spk2utt:None is missing"),
+    "empty segments": ("segments", written(""), "error segments:None is empty"),
     "empty spk2utt": ("spk2utt", written(""), "error spk2utt:None is empty"),
     "unsorted": ("wav.scp", swapped, "error wav.scp:2 's1-a' comes after 's1-b' (1 such places in the file)"),
     "unsorted text": ("text", swapped, "error text:2 's1-a' comes after 's1-b' (1 such places in the file)"),
@@ -271,6 +272,47 @@ def test_lines_that_are_no_json_are_found(manifest):
     manifest.write_bytes(b"{\n\n[]\n" + manifest.read_bytes() + b'{"id": "\xff"}\n')
     lines = said(validate(manifest))
     assert [line[: len("error corpus.jsonl:1")] for line in lines] == [f"error corpus.jsonl:{n}" for n in (1, 3, 7)]
+
+
+def test_bytes_that_are_no_text_are_called_so(manifest):
+    good = manifest.read_bytes()
+    manifest.write_bytes(good + b'{"id": "\xff"}\n' + bytes(3))
+    assert said(validate(manifest)) == [
+        "error corpus.jsonl:4 is not UTF-8 (byte 0xff)",
+        "error corpus.jsonl:5 is no text, for it has a null byte",
+    ]
+    manifest.write_bytes(good.replace(b"{", b'{"ticks": 5, ', 1))
+    assert "error corpus.jsonl:1 has 'ticks' twice" in said(validate(manifest))
+
+
+def test_a_list_that_cannot_be_read_does_not_hide_another(manifest, tmp_path):
+    (tmp_path / "wide.jsonl").write_text(manifest.read_text(), encoding="utf-16")
+    line_of(manifest, 2, gender="x")
+    found = said(validate(tmp_path / "wide.jsonl", manifest))
+    assert found[:2] == ["error corpus.jsonl:2 'x' is not a gender", "error wide.jsonl:None is UTF-16, not UTF-8"]
+
+
+LOOK_ALIKE = {
+    "capitals": {"id": "S1-A"},
+    "an accent": {"id": "s1-e\u0301"},
+    "unseen": {"id": "s1-a\u200b"},
+    "a speaker": {"speaker": "S2 "},
+}
+
+
+@pytest.mark.parametrize("fault", LOOK_ALIKE)
+def test_names_in_a_manifest_that_look_alike_are_said(manifest, fault):
+    line_of(manifest, 3, id="s1-\u00e9", speaker="s2")
+    assert said(validate(manifest)) == []
+    line_of(manifest, 2, **LOOK_ALIKE[fault], gender=None)
+    (problem,) = said(validate(manifest))
+    assert problem.startswith("warning corpus.jsonl:")
+    assert " looks like " in problem
+
+
+def test_a_speaker_without_a_name_is_found(manifest):
+    line_of(manifest, 2, speaker="", gender=None)
+    assert said(validate(manifest)) == ["error corpus.jsonl:None the name of a speaker is empty"]
 
 
 def test_an_empty_manifest_is_found(tmp_path):

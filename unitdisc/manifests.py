@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from unitdisc.corpus import CorpusError, Interval, Utterance, is_pipe, refuse_alignment, refuse_names, refuse_stretch
 from unitdisc.files import write_text
-from unitdisc.text import byte_lines, name_fault, printable
+from unitdisc.text import byte_lines, decoded, name_fault, printable
 
 T = TypeVar("T")
 LINES_AT_ONCE = 64  # that are parsed together
@@ -142,9 +142,22 @@ def objects_in(lines: Sequence[tuple[int, bytes]]) -> list[dict]:
     """
     text = b"[" + b",".join([line for _, line in lines]) + b"]"
     whole = text.startswith(b"[{") and text.endswith((b"}\n]", b"}]")) and text.count(b"}\n,{") == len(lines) - 1
-    values = json.loads(text) if whole else []
+    values = parse_json(text) if whole else []
     if len(values) != len(lines):
         raise ValueError
+    return values
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What a text of JSON holds. Raises ValueError if it is none, and if an object has a field twice."""
+    return json.loads(text, object_pairs_hook=fields_once)
+
+
+def fields_once(pairs: list[tuple[str, Any]]) -> dict:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise CorpusError(f"has {next(name for name in names if names.count(name) > 1)!r} twice")
     return values
 
 
@@ -153,7 +166,7 @@ def parse_apart(
 ) -> Iterator[tuple[str, T]]:
     for number, line in lines:
         try:
-            values = parse_fields(json.loads(line), home)
+            values = parse_fields(parse_json(decoded(line)), home)
             yield values["id"], make(values)
         except (ValueError, RecursionError) as error:
             raise CorpusError(f"{path}:{number}: not an utterance: {error}") from error

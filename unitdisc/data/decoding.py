@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 import soundfile
 
-from unitdisc.data import headers, mpeg, ogg
+from unitdisc.data import flac, headers, mpeg, ogg
 from unitdisc.data.decoding_errors import AGAIN, DecodingError
 from unitdisc.data.heard import state_of
 from unitdisc.data.sources import AudioError, bytes_missing, source, unreadable
@@ -38,8 +38,10 @@ EXACT |= {"ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32", "IMA_ADPCM", "MS_ADPCM"}  
 INEXACT = {"SDS"}  # this format
 OPUS_SETTLES = 1  # seconds that are decoded before those that are wanted, so that the decoder is as it would be
 WALKED = ("OGG", "MP3")  # formats that are gone through
+TRUNCATED = "to be a truncated file"  # libsndfile on VOC
+COUNTED = ("AVR", "MPC2K")  # formats whose headers have the number of samples alone
+FRAMES = re.compile(r"^  Frames *: (\d+)$", re.MULTILINE)  # libsndfile on these
 LENGTH = re.compile(r"^Length : (\d+)", re.MULTILINE)  # libsndfile on the bytes of a file
-TOTAL = 18  # where a FLAC file has 8 bytes of which the last 36 bits are its length
 
 
 @dataclass(frozen=True)
@@ -259,9 +261,11 @@ def decoder_of(stream: str | io.IOBase, facts: Known, stack: ExitStack) -> Decod
     except soundfile.SoundFileError as error:
         refused = error
     part = None if opened is None else plain(opened)
-    if part is not None:
+    if part is not None and part.format != "FLAC":
         return decoder(stack, facts, [Opened(part, stream, None, opened)])
     file = stack.enter_context(open(stream, "rb")) if isinstance(stream, str) else stream  # noqa: PTH123, SIM115
+    if part is not None and facts.of("ends", lambda: flac.ends_as_listed(file)):
+        return decoder(stack, facts, [Opened(part, stream, None, opened if isinstance(stream, str) else None)])
     parts = facts.of("parts", lambda: parts_of(file, opened))
     if not parts:
         raise refused
@@ -302,6 +306,9 @@ def plain(opened: Sequential) -> Part | None:
         said = opened.extra_info
         if missing := bytes_missing(said):
             raise DecodingError(f"is truncated: its last {missing} bytes are missing", AGAIN)
+        counted = FRAMES.search(said)
+        if TRUNCATED in said or (part.format in COUNTED and counted and int(counted[1]) > part.frames):
+            raise DecodingError(f"is truncated after sample {part.frames}", AGAIN)
         length = LENGTH.search(said)
         samples = part.frames * part.channels
         if headers.is_suspicious(part.format, part.subtype, samples, int(length[1]) if length else 0):
@@ -328,6 +335,9 @@ def parts_of(file: io.IOBase, opened: Sequential | None) -> list[Part]:
         parts = [ogg_part(file, link, opened if len(links) == 1 else None) for link in links]
     elif streams := mpeg.streams(content) if opened is None or opened.format == "MP3" else []:
         parts = [mpeg_part(file, stream, opened if len(streams) == 1 else None) for stream in streams]
+    elif content.at(0, 4) == flac.MARKER:
+        edges = [*flac.beginnings(content), content.size()]
+        parts = [flac_part(file, content, *stretch) for stretch in pairwise(edges)]
     else:
         parts = odd_parts(file, content, opened)
     refuse_different(parts)
@@ -346,10 +356,25 @@ def odd_parts(file: io.IOBase, content: Bytes, opened: Sequential | None) -> lis
         return [part]
     pieces = ((0, content.size()),)
     frames = Opened(replace(part, pieces=pieces), "", file, None).count()
-    if content.at(0, 4) == b"fLaC":  # which is sought in by its length
-        total = int.from_bytes(content.at(TOTAL, 8)) | frames
-        pieces = ((0, TOTAL), total.to_bytes(8), (TOTAL + 8, content.size()))
     return [replace(part, frames=frames, pieces=pieces)]
+
+
+def flac_part(file: io.IOBase, content: Bytes, start: int, stop: int) -> Part:
+    """A FLAC file that lies between two bytes of a file, with as many samples as can be decoded.
+
+    One that promises more is left as it is: whoever reads that far finds out.
+    """
+    header = flac.listed(content.at(start, flac.FIRST))
+    last = max(start, stop - flac.END)
+    ends = [*flac.ends(content.at(last, stop - last), header.block)]
+    pieces = flac.with_total(content, start, stop, 0)
+    part = part_of(open_pieces(file, pieces), pieces)
+    frames = header.total
+    if not frames or (ends and max(ends) > frames):
+        frames = max(frames, Opened(part, "", file, None).count())
+    is_cut = not header.total and bool(ends) and ends[0] > frames  # the head of a last frame that is not all there
+    pieces = flac.with_total(content, start, stop, frames)  # for it is sought in by its length
+    return replace(part, frames=frames, pieces=pieces, is_cut=is_cut)
 
 
 def refuse_different(parts: Sequence[Part]) -> None:

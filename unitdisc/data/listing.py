@@ -1,9 +1,8 @@
 """What a corpus lists, as far as its lines can be read: recordings, images, and where they are named."""
 
-import json
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -28,10 +27,12 @@ from unitdisc.manifests import (
     field_faults,
     locator,
     manifest_lines,
+    parse_json,
     parse_tier,
     parse_together,
     parse_utterance,
 )
+from unitdisc.text import as_seen, decoded
 
 error, warning = partial(Problem, "error"), partial(Problem, "warning")
 Place = tuple[str, int]  # file and line
@@ -59,8 +60,15 @@ def list_manifest(path: Path, allow_pipes: bool) -> ListedManifest:
     problems: list[Problem] = []
     lines, named = array("q"), FirstLines()
 
+    def lines_read() -> Iterator[tuple[int, dict | None, list[str]]]:
+        try:
+            yield from loose_entries(path)
+        except CorpusError as fault:  # UTF-16 and the like: other lists are looked at all the same
+            what, cure = str(fault).removeprefix(f"{path}: ").rsplit("; ", 1)
+            problems.append(error(str(path), None, what, cure))
+
     def entries() -> Iterator[dict]:
-        for number, entry, faults in loose_entries(path):
+        for number, entry, faults in lines_read():
             found = partial(error, str(path), number)
             problems.extend(found(fault, "correct the line") for fault in faults)
             if entry is None:
@@ -124,12 +132,32 @@ def loose_entries(path: Path) -> Iterator[tuple[int, dict | None, list[str]]]:
 
 
 def name_problems(listed: ListedManifest, path: str) -> Iterator[Problem]:
-    """Ids that other programs may stumble over."""
+    """Ids that other programs may stumble over, and names that look alike."""
+    if alike := look_alike(id for id, _, _ in listed.utterances.identities()):
+        other, first = (listed.utterances[place].id for place in alike[0])
+        what = f"the id {first!a} looks like {other!a} ({len(alike)} such ids)"
+        cure = "rename one of them; disks of Macs and Windows may keep but one of their files"
+        yield warning(path, int(listed.lines[alike[0][1]]), what, cure)
+    speakers = sorted(speaker for speaker in listed.utterances.speakers() if speaker is not None)
+    if alike := look_alike(speakers):
+        other, first = (speakers[place] for place in alike[0])
+        what = f"the speaker {first!a} looks like {other!a} ({len(alike)} such speakers)"
+        yield warning(path, None, what, "give them one name, if they are one")
+    if "" in speakers:
+        yield error(path, None, "the name of a speaker is empty", "name the speaker, or write null if it is not known")
     doubtful = [place for place, (id, _, _) in enumerate(listed.utterances.identities()) if id_doubt(id)]
     if doubtful:
         first = doubtful[0]
         what, cure = doubt_said(listed.utterances[first].id, len(doubtful))
         yield warning(path, int(listed.lines[first]), what, cure)
+
+
+def look_alike(names: Iterable[str]) -> list[tuple[int, int]]:
+    """Places of names that differ only in capitals, in what cannot be seen, or in how accents are encoded."""
+    codes = np.array(array("q", (hash(as_seen(name.strip()).casefold()) for name in names)))
+    order = np.argsort(codes, kind="stable")
+    again = np.flatnonzero(np.diff(codes[order]) == 0)
+    return [(int(order[place]), int(order[place + 1])) for place in again]
 
 
 def mixture_problems(listed: ListedManifest, path: str) -> Iterator[Problem]:
@@ -149,7 +177,13 @@ def mixture_problems(listed: ListedManifest, path: str) -> Iterator[Problem]:
 def parse_loosely(line: bytes, home: Path) -> tuple[Utterance | None, list[str]]:
     """The utterance of a line of a manifest, without alignment, if it has one; and everything wrong with the line."""
     try:
-        values = json.loads(line)
+        text = decoded(line)
+    except ValueError as fault:
+        return None, [f"is {fault}"]
+    try:
+        values = parse_json(text)
+    except CorpusError as fault:
+        return None, [str(fault)]
     except (ValueError, RecursionError) as fault:
         return None, [f"is not JSON ({fault})"]
     if faults := list(field_faults(values)):

@@ -5,10 +5,13 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from unitdisc.corpus import FileError, is_pipe
+from unitdisc.data import flac
 from unitdisc.data.image import SUFFIXES
+from unitdisc.data.spliced import Bytes
 from unitdisc.data.tars import Window, in_tar, open_member
 
 ARCHIVE = re.compile(r"(.+):(\d+)")  # an entry of a Kaldi archive, or of a tar: file and offset
@@ -84,7 +87,8 @@ def archive_entry(file: io.BufferedReader, path: str, offset: int) -> Window:
         listed = 8 + int.from_bytes(head[4:8], "little")
         return Window(file, offset, size - offset if listed >= 8 + STREAMED else min(listed, size - offset))
     if head[:4] == b"fLaC":
-        return Window(file, offset, size - offset)
+        following = islice(flac.beginnings(Bytes(file), offset), 1, 2)
+        return Window(file, offset, next(following, size) - offset)
     if head[:5] == b"AUDIO":
         start = 6 + head[5]
         return Window(file, offset + start, min(int.from_bytes(head[6:start], "little"), size - offset - start))

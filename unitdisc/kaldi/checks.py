@@ -132,7 +132,7 @@ def presence(tables: Tables) -> Iterator[Problem]:
     if "wav.scp" in tables and "images.scp" in tables:
         what, cure = BOTH.split("; ")
         yield error(str(tables.folder), None, what, cure)
-    for name in (tables.scp, "utt2spk", "spk2utt"):
+    for name in (tables.scp, "utt2spk", "spk2utt", *(["segments"] if "segments" in tables else [])):
         if name not in tables:
             yield error(tables.file(name), None, "is missing", f"write it: each line {FORMS[name].shape}")
         elif not tables[name]:

@@ -16,7 +16,7 @@ from unitdisc.data.sources import ARCHIVE, AudioError
 from unitdisc.kaldi.ctm import Stretch, channel_called, read_ctm, to_ticks
 from unitdisc.kaldi.tables import Row, read_map, read_table
 from unitdisc.manifests import read_manifest
-from unitdisc.text import Lookalikes
+from unitdisc.text import Lookalikes, fields_of
 
 OVERSHOOT = 0.5  # seconds a segment may end after its recording and still be cut to it, as in extract-segments
 PIPE = "is a pipe, which runs a command on this computer; if you trust its author, allow pipes (--allow-pipes)"
@@ -230,7 +230,7 @@ def parse_segment(value: str, unit: str = "s") -> tuple[str, float, float | None
     The end is None for -1: "to the end". Channels count from 0, as in Kaldi's extract-segments; A and B are read, too.
     Raises ValueError if the line is anything else.
     """
-    parts = value.split()
+    parts = fields_of(value)
     most = 3 if unit == "columns" else 4
     if not 3 <= len(parts) <= most:
         raise ValueError(f"has {len(parts) + 1} fields, not 4{' or 5' if 3 < most < len(parts) else ''}")
