@@ -187,8 +187,7 @@ class Trainer:
         self.optimiser.step()
         self.step += 1
         self.average.update(self.step)
-        self.loss, self.norm = output.loss, norm
-        self.recent.append((self.loss, norm))  # looked at only if something is wrong
+        self.recent.append((output.loss, norm))
         if logged:
             self.check_finite()
             losses = means(output.losses)
@@ -238,7 +237,8 @@ class Trainer:
 
         Every process must ask, and all get the same answer.
         """
-        if not mean_over_processes(self.loss + self.norm).isfinite():  # a norm that is not has spoilt the weights
+        loss, norm = self.recent[-1]
+        if not mean_over_processes(loss + norm).isfinite():  # a norm that is not has spoilt the weights
             step = self.first_not_finite()
             found = {}
             for of_process in Agreement().of_all(self.magnitudes(step - 1)):

@@ -177,7 +177,9 @@ def textgrid_values(path: Path) -> Iterator[str]:
 
     Raises CorpusError if it is no text.
     """
-    if path.read_bytes()[:12] == b"ooBinaryFile":
+    with path.open("rb") as file:
+        is_binary = file.read(12) == b"ooBinaryFile"
+    if is_binary:
         raise ValueError("it is in Praat's binary format; in Praat, save it as a text file")
     for match in TOKEN.finditer(read_text(path, CorpusError, wide=True)):
         if match[1] is not None:

@@ -18,6 +18,7 @@ from unitdisc.data.alignments import TIERS
 from unitdisc.data.naming import id_of
 from unitdisc.data.notes import Notes
 from unitdisc.data.preparing import SLACK, gender_of, with_tier
+from unitdisc.text import lines_of
 
 LONGEST = 1 << 30  # bytes of the cuts of a shard
 ITEM = ("symbol", "start", "duration")  # of what is aligned
@@ -66,7 +67,7 @@ def read_cuts(path: Path) -> dict[str, Cut]:
     cuts = {}
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for line in file.read(LONGEST).split(b"\n"):
+            for _, line in lines_of(file.read(LONGEST), str(path)):
                 if line.strip():
                     cut = json.loads(line)
                     duration = None if cut.get("duration") is None else float(cut["duration"])

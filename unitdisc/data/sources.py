@@ -11,8 +11,8 @@ from pathlib import Path
 from unitdisc.corpus import FileError, is_pipe
 from unitdisc.data import flac
 from unitdisc.data.image import SUFFIXES
-from unitdisc.data.spliced import Bytes
-from unitdisc.data.tars import Window, in_tar, open_member
+from unitdisc.data.spliced import Bytes, Window
+from unitdisc.data.tars import in_tar, open_member
 
 ARCHIVE = re.compile(r"(.+):(\d+)")  # an entry of a Kaldi archive, or of a tar: file and offset
 PROMISED = re.compile(

@@ -44,13 +44,11 @@ def read_all(file: io.IOBase, size: int) -> bytes:
     return b"".join(parts)
 
 
-class Spliced(io.RawIOBase):
-    """Pieces, one after another, as a file; those of `file` are read only when they are wanted."""
+class FileView(io.RawIOBase):
+    """What lies elsewhere, in a file, as a file of its own: `size` bytes, from `position` on the next to be read."""
 
-    def __init__(self, file: io.IOBase, pieces: Sequence[Piece]):
-        self.file, self.pieces, self.position = file, pieces, 0
-        sizes = [size_of(piece) for piece in pieces]
-        self.edges = [0, *accumulate(sizes)]
+    def __init__(self, file: io.IOBase, size: int):
+        self.file, self.size, self.position = file, size, 0
 
     def readable(self) -> bool:
         return True
@@ -62,13 +60,37 @@ class Spliced(io.RawIOBase):
         return self.position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self.position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.edges[-1]}[whence]
+        self.position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
         return self.position
+
+
+class Window(FileView):
+    """The bytes [start, start + size) of a file, as a file."""
+
+    def __init__(self, file: io.BufferedReader, start: int, size: int):
+        super().__init__(file, size)
+        self.start = start
+
+    def readinto(self, buffer) -> int:
+        view = memoryview(buffer).cast("B")[: max(self.size - self.position, 0)]
+        self.file.seek(self.start + self.position)
+        count = self.file.readinto(view)
+        self.position += count
+        return count
+
+
+class Spliced(FileView):
+    """Pieces, one after another, as a file; those of `file` are read only when they are wanted."""
+
+    def __init__(self, file: io.IOBase, pieces: Sequence[Piece]):
+        self.edges = [0, *accumulate(size_of(piece) for piece in pieces)]
+        self.pieces = pieces
+        super().__init__(file, self.edges[-1])
 
     def readinto(self, buffer) -> int:
         view = memoryview(buffer).cast("B")
         count = 0
-        while count < len(view) and 0 <= self.position < self.edges[-1]:
+        while count < len(view) and 0 <= self.position < self.size:
             part = self.part(len(view) - count)
             if not part:
                 break

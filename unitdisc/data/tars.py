@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import FileError
+from unitdisc.data.spliced import Window
 
 MEMBER = re.compile(r"(.+\.tar):(\d{1,18})", re.IGNORECASE)
 BLOCK = tarfile.BLOCKSIZE
@@ -46,33 +47,6 @@ class Sample:
     key: str
     members: dict[str, Member]  # what follows the key and a dot, in lower case -> file
     again: tuple[str, ...] = ()  # files of a kind that was there already: it may be two samples of one name
-
-
-class Window(io.RawIOBase):
-    """The bytes [start, start + size) of a file, as a file."""
-
-    def __init__(self, file: io.BufferedReader, start: int, size: int):
-        self.file, self.start, self.size, self.position = file, start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self.position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
-        return self.position
-
-    def readinto(self, buffer) -> int:
-        view = memoryview(buffer).cast("B")[: max(self.size - self.position, 0)]
-        self.file.seek(self.start + self.position)
-        count = self.file.readinto(view)
-        self.position += count
-        return count
 
 
 def in_tar(path: str | Path) -> tuple[Path, int] | None:
