@@ -158,9 +158,7 @@ def drawn_for(chosen: Tensor, frames: Tensor, generator: torch.Generator) -> Ten
 
     How many are chosen need not be known: the first so many draws are the same, however many follow.
     """
-    drawn = torch.randint(len(frames), (len(chosen),), generator=generator).to(frames.device)
-    places = (chosen.cumsum(0) - 1).clamp(min=0)
-    return frames[drawn[places]]
+    return draw(frames, len(chosen), generator)[(chosen.cumsum(0) - 1).clamp(min=0)]
 
 
 def draw(frames: Tensor, number: int, generator: torch.Generator) -> Tensor:
