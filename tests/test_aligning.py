@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import asdict, replace
 from itertools import pairwise, product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -191,6 +192,8 @@ def test_least_frames_count_the_blank_between_doubles():
 
 class Told:
     """An aligner that sees what is drawn: one column a symbol, from left to right."""
+
+    features = SimpleNamespace(frames_in=lambda utterance: len(seen(utterance)))
 
     def __init__(self, letters: str, sure: float = 5.0):
         self.alphabet, self.sure = Alphabet.of([letters]), sure

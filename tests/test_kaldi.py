@@ -145,6 +145,12 @@ def test_ctm_by_utterance_counts_from_the_utterance(directory):
     assert second.alignment == {"phone": [Interval(0, RATE, "")]}
 
 
+def test_ctm_in_capitals_is_read(directory):
+    folder = directory(phone_ctm="rec1 1 0.1 0.2 x\n")
+    (folder / "phone.ctm").rename(folder / "phone.CTM")
+    assert [interval.label for interval in read_kaldi(folder)[0].alignment["phone"]] == ["x"]
+
+
 def test_ctm_by_recording_counts_from_the_recording(directory):
     lines = "rec1 1 0.3 0.1 before\nrec1 1 0.6 0.1 x\nrec1 1 0.7 0.2 y\nrec1 1 0.9 0.3 across\nrec1 1 1.5 0.25 z\n"
     first, second = read_kaldi(directory(segments=SEGMENTS, word_ctm=lines))

@@ -176,12 +176,15 @@ def test_units_made_on_another_machine_are_found_where_the_ends_of_paths_tell(tm
     assert dict(open_for(tmp_path / "u.jsonl", twice, 50).codes) == {"z": [0]}
 
 
-def test_numbers_that_can_be_no_codes_are_named(tmp_path: Path):
-    (tmp_path / "u.km").write_text("1 2\n1 99999999999999999999\n")
+@pytest.mark.parametrize(
+    ("number", "what"), [("99999999999999999999", "too large for a code"), ("-1", "negative, which no code is")]
+)
+def test_numbers_that_can_be_no_codes_are_named(tmp_path: Path, number: str, what: str):
+    (tmp_path / "u.km").write_text(f"1 2\n1 {number}\n")
     (tmp_path / "u.tsv").write_text("/\na.wav\t9\nb.wav\t9\n")
-    (tmp_path / "u.jsonl").write_text('{"id": "a", "codes": [1]}\n{"id": "b", "codes": [99999999999999999999]}\n')
+    (tmp_path / "u.jsonl").write_text('{"id": "a", "codes": [1]}\n{"id": "b", "codes": [' + number + "]}\n")
     for name in ("u.km", "u.jsonl"):
-        with pytest.raises(EncodingsError, match=rf"{name}:2: 99999999999999999999 is too large for a code"):
+        with pytest.raises(EncodingsError, match=rf"{name}:2: {number} is {what}"):
             open_encodings(tmp_path / name, frame_rate=50)
 
 

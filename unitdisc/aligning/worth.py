@@ -41,9 +41,11 @@ def worth_of(
 ) -> Worth | None:
     """Judges an aligner by some utterances, best such as it did not learn from; None if they are too few to tell.
 
-    read: gives the features of an utterance, [T, C]. Texts of one character, however often, are left out.
+    read: gives the features of an utterance, [T, C], and is asked for those of at most MOST. Texts of one character,
+    however often, are left out.
     """
-    telling = [u for u in utterances if len({*spelled(u)[1:-1]}) > 1 and aligner.can_write(spelled(u), len(read(u)))]
+    frames_in = aligner.features.frames_in
+    telling = [u for u in utterances if len({*spelled(u)[1:-1]}) > 1 and aligner.can_write(spelled(u), frames_in(u))]
     if len(telling) < LEAST:
         return None
     rng = np.random.default_rng(seed)

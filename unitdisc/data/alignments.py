@@ -9,7 +9,7 @@ from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.notes import Notes
-from unitdisc.kaldi.ctm import Stretch, read_ctm
+from unitdisc.kaldi.ctm import Stretch, ctm_files, read_ctm
 from unitdisc.text import read_text
 
 NAMES = {  # tier -> what aligners and people call it
@@ -194,7 +194,7 @@ def add_ctms(utterances: list[Utterance], folder: Path) -> list[Utterance]:
     Raises CorpusError as `unitdisc.kaldi.ctm.read_ctm` does, and for a tier that is there already.
     """
     stretches = {u.id: Stretch(Path(u.path).stem, u.start, u.ticks, u.rate, channel=u.channel) for u in utterances}
-    for path in sorted(folder.glob("*.ctm")):
+    for path in ctm_files(folder):
         tier = TIERS.get(path.stem.casefold(), path.stem)
         found = read_ctm(path, stretches)
         if twice := next((u.id for u in utterances if u.id in found and tier in u.alignment), None):

@@ -18,7 +18,7 @@ from unitdisc.data.looking import Picture
 from unitdisc.data.repetitions import Named
 from unitdisc.data.table import UtteranceTable, fields_of
 from unitdisc.kaldi.checks import Tables
-from unitdisc.kaldi.ctm import channel_called, ctm_problems, open_ctm
+from unitdisc.kaldi.ctm import channel_called, ctm_files, ctm_problems, open_ctm
 from unitdisc.kaldi.reading import CHANNELS, PIPE, channel_of, locate, parse_segment, stretch_of, unit_of
 from unitdisc.kaldi.tables import Row, mark_problems
 from unitdisc.manifests import (
@@ -337,6 +337,6 @@ def timing_problems(
             if whole.rate and end and cut and end * whole.rate > whole.ticks + 1:
                 what = f"{utterance!r} ends at {end:g} {whole.unit}, after the recording ({whole.seconds:g} s)"
                 yield warning(tables.file("segments"), lines[utterance], what, "correct the end; it is cut")
-    for path in sorted(tables.folder.glob("*.ctm")):
+    for path in ctm_files(tables.folder):
         ctm = open_ctm(path)
         yield from (*ctm.problems, *ctm_problems(ctm, stretches))

@@ -257,9 +257,10 @@ def whole_numbers(text: str, place: str) -> list[int]:
 
 
 def bounded(codes: list[int], place: str) -> list[int]:
-    """The codes. Raises EncodingsError if one is so large that it can be none."""
-    if wild := next((code for code in codes if abs(code) > LARGEST), None):
-        raise EncodingsError(f"{place}: {str(wild)[:40]} is too large for a code; write codes from 0 to {LARGEST}")
+    """The codes. Raises EncodingsError if one is negative, or so large that it can be none."""
+    if wild := next((code for code in codes if not 0 <= code <= LARGEST), None):
+        what = "negative, which no code is" if wild < 0 else "too large for a code"
+        raise EncodingsError(f"{place}: {str(wild)[:40]} is {what}; write codes from 0 to {LARGEST}")
     return codes
 
 

@@ -27,6 +27,11 @@ NO_LABEL = "<eps>"  # how an empty label is written
 CHANNELS = re.compile(r"[A-Za-z]|[1-9]\d*")  # how they are called here, and in reco2file_and_channel
 
 
+def ctm_files(folder: Path) -> list[Path]:
+    """The CTM files in a folder, whether .ctm or .CTM, by name."""
+    return sorted(file for file in folder.glob("*") if file.suffix.casefold() == ".ctm")
+
+
 class Stretch(NamedTuple):
     """An utterance: the ticks [start, start + ticks) of a recording or an image, whose columns count as seconds."""
 

@@ -13,7 +13,7 @@ from unitdisc.data.audio import AudioInfo, info_of
 from unitdisc.data.decoding import open_audio
 from unitdisc.data.image import ImageError, ImageInfo, image_info
 from unitdisc.data.sources import ARCHIVE, AudioError
-from unitdisc.kaldi.ctm import Stretch, channel_called, read_ctm, to_ticks
+from unitdisc.kaldi.ctm import Stretch, channel_called, ctm_files, read_ctm, to_ticks
 from unitdisc.kaldi.tables import Row, read_map, read_table
 from unitdisc.manifests import read_manifest
 from unitdisc.text import Lookalikes, fields_of
@@ -97,7 +97,7 @@ def read_kaldi(folder: str | Path, allow_pipes: bool = False) -> list[Utterance]
         raise CorpusError(f"{folder / 'utt2spk'}: {what}; add a line for each")
     if unknown := sorted(set(genders.values()) - {"f", "m"}):
         raise CorpusError(f"{folder / 'spk2gender'}: {unknown[0]!r} is not a gender; write f or m")
-    tiers = {file.stem: read_ctm(file, stretches) for file in sorted(folder.glob("*.ctm"))}
+    tiers = {file.stem: read_ctm(file, stretches) for file in ctm_files(folder)}
     utterances = []
     for id, stretch in sorted(stretches.items()):
         if fault := id_fault(id):

@@ -8,7 +8,7 @@ from unitdisc.corpus import CorpusError, Utterance, is_pipe
 from unitdisc.data.audio import audio_info
 from unitdisc.data.image import image_info
 from unitdisc.files import write_text
-from unitdisc.kaldi.ctm import clock, ctm_lines
+from unitdisc.kaldi.ctm import clock, ctm_files, ctm_lines
 
 
 def write_kaldi(folder: str | Path, utterances: Iterable[Utterance]) -> None:
@@ -36,7 +36,7 @@ def write_kaldi(folder: str | Path, utterances: Iterable[Utterance]) -> None:
         "spk2gender",
         "text",
         "reco2file_and_channel",
-        *(file.name for file in folder.glob("*.ctm")),
+        *(file.name for file in ctm_files(folder)),
     }
     if stale := sorted(name for name in known - tables.keys() if (folder / name).exists()):
         raise CorpusError(f"{folder}: already holds {stale} of another corpus; remove them, or choose another folder")

@@ -88,7 +88,9 @@ def align(
         found = {"corpus": str(path), "checksum": corpus_checksum(utterances[name]), "aligned": len(made)}
         found["not_aligned"] = len(aligned) - len(made)
         found["order"] = None if judged is None else asdict(judged)
-        if judged is not None and judged.is_worthless:
+        if judged is None:
+            console.say(f"{name}: fewer than {LEAST} texts that could tell whether its alignment is worth anything")
+        elif judged.is_worthless:
             worthless.append(why_worthless(name, judged))
         if wanted.check:
             found["check"] = asdict(check := compare_tiers(made, wanted.tier, wanted.check))
