@@ -366,9 +366,9 @@ def test_flac_of_an_archive_ends_where_the_next_begins(tmp_path):
     assert audio_info(f"{tmp_path / 'a.ark'}:{len(first) + 4}") == (2 * RATE, RATE)
 
 
-@pytest.mark.parametrize("format", ["VOC", "AVR", "MPC2K"])
+@pytest.mark.parametrize("format", ["VOC", "AVR", "MPC2K", "MAT4", "MAT5", "WVE"])
 def test_rarer_formats_that_are_cut_off(tmp_path, format):
-    whole, path = content(noise(), format, subtype="PCM_16"), tmp_path / "a"
+    whole, path = content(noise(), format, subtype="ALAW" if format == "WVE" else "PCM_16"), tmp_path / "a"
     path.write_bytes(whole)
     assert audio_info(path).ticks == 2 * RATE
     path.write_bytes(whole[: len(whole) // 2])

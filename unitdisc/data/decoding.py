@@ -38,9 +38,14 @@ EXACT |= {"ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32", "IMA_ADPCM", "MS_ADPCM"}  
 INEXACT = {"SDS"}  # this format
 OPUS_SETTLES = 1  # seconds that are decoded before those that are wanted, so that the decoder is as it would be
 WALKED = ("OGG", "MP3")  # formats that are gone through
-TRUNCATED = "to be a truncated file"  # libsndfile on VOC
-COUNTED = ("AVR", "MPC2K")  # formats whose headers have the number of samples alone
-FRAMES = re.compile(r"^  Frames *: (\d+)$", re.MULTILINE)  # libsndfile on these
+TRUNCATED = re.compile("to be a truncated file|seems to be truncated")  # libsndfile on VOC and MAT4
+FRAMES = re.compile(r"^  Frames *: (\d+)$", re.MULTILINE)
+PROMISED = {  # how many samples the header promises, last, by what libsndfile says of formats that it cuts in silence
+    "AVR": FRAMES,
+    "MPC2K": FRAMES,
+    "MAT5": re.compile(r"Cols : (\d+)$", re.MULTILINE),
+    "WVE": re.compile(r"^Data length (\d+) should be", re.MULTILINE),
+}
 LENGTH = re.compile(r"^Length : (\d+)", re.MULTILINE)  # libsndfile on the bytes of a file
 
 
@@ -306,8 +311,8 @@ def plain(opened: Sequential) -> Part | None:
         said = opened.extra_info
         if missing := bytes_missing(said):
             raise DecodingError(f"is truncated: its last {missing} bytes are missing", AGAIN)
-        counted = FRAMES.search(said)
-        if TRUNCATED in said or (part.format in COUNTED and counted and int(counted[1]) > part.frames):
+        promised = PROMISED[part.format].findall(said) if part.format in PROMISED else []
+        if TRUNCATED.search(said) or (promised and int(promised[-1]) > part.frames):
             raise DecodingError(f"is truncated after sample {part.frames}", AGAIN)
         length = LENGTH.search(said)
         samples = part.frames * part.channels
