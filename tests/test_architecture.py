@@ -1,6 +1,7 @@
 """The layers import downwards only, so that each can be read without the ones above it."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -233,3 +234,12 @@ def test_text_is_read_by_the_module_for_it():
         own = any(path.is_relative_to(ROOT / "unitdisc" / place) for place in OWN_TEXT)
         for line, call in source(path).reads:
             assert own and "decode" in call, f"{path}:{line}: use unitdisc.text"
+
+
+NAMED_TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")
+
+
+def test_tests_that_the_documentation_names_are_there():
+    for page in (*(ROOT / "docs").glob("*.md"), ROOT / "README.md"):
+        for file, name in NAMED_TEST.findall(page.read_text(encoding="utf-8")):
+            assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{page}: {file}::{name}"
