@@ -36,6 +36,7 @@ from unitdisc.evaluation.probes import (
     probe_tasks,
     read_point,
     readers,
+    reading,
     usual_tasks,
 )
 from unitdisc.evaluation.probes.points import PointFrames
@@ -75,6 +76,7 @@ def few_steps(monkeypatch):
     """What little there is to learn here takes few steps; how sure the figures are is asked elsewhere."""
     monkeypatch.setattr(readers, "LEAST_STEPS", 50)
     monkeypatch.setattr(readers, "ITERATIONS", 10)
+    monkeypatch.setattr(reading, "SHUFFLES", 2)
     monkeypatch.setattr(intervals, "RESAMPLES", 20)
 
 
