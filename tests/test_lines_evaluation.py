@@ -335,6 +335,7 @@ def test_the_five_columns_are_those_of_scikit_learn_on_columns_counted_by_hand(f
     assert bottleneck["labels"]["accuracy"] > (0.9 if system == "fine" else 0.5)
     assert bottleneck["labels"]["items"] == 12 * WIDE * len(TEST)
     assert bottleneck["ctc"]["items"] == len(TEST)
+    assert bottleneck["labels"]["folds"] == bottleneck["ctc"]["folds"] == 1  # learned from the other corpus
     units = coded(opened(folder, system), TEST)
     number = sum(len(runs(entry).codes) for entry in units)
     assert bottleneck["units_per_100_columns"] == pytest.approx(100 * number / found["columns"])
