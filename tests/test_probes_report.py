@@ -11,9 +11,17 @@ import pytest
 from probe_corpus import CORPUS, encode, saying, sounds
 
 from unitdisc.encodings import EncodingsError
+from unitdisc.evaluation.probes import intervals, readers
 from unitdisc.manifests import write_manifest
 
 SCRIPT = Path(__file__).parent.parent / "eval" / "probe_report.py"
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """What is read here is read soon."""
+    monkeypatch.setattr(readers, "ITERATIONS", 5)
+    monkeypatch.setattr(intervals, "RESAMPLES", 20)
 
 
 @pytest.fixture(scope="module")
