@@ -23,7 +23,7 @@ from unitdisc.data.crops import CropPlan
 from unitdisc.data.loading import CropBatches, batches
 from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encodings
-from unitdisc.evaluation.probes import readers
+from unitdisc.evaluation.probes import readers, reading
 from unitdisc.experiment import Experiment, load
 from unitdisc.files import write_text, written_aside
 from unitdisc.manifests import write_manifest
@@ -98,6 +98,7 @@ def command(verb: str, experiment: Path, corpus: Path, result: Path) -> list:
 def sketched(monkeypatch) -> None:
     """Probes search for a moment only, and figures are not drawn."""
     monkeypatch.setattr(readers, "ITERATIONS", 1)
+    monkeypatch.setattr(reading, "SHUFFLES", 1)
     monkeypatch.setattr(figures, "svg", lambda figure, description: "")
 
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from unitdisc import cli, config
 from unitdisc.data.crops import CropPlan
-from unitdisc.evaluation.probes import readers
+from unitdisc.evaluation.probes import readers, reading
 from unitdisc.experiment import Experiment
 from unitdisc.report import figures
 from unitdisc.training import TrainingOptions
@@ -81,6 +81,7 @@ def hasty() -> Iterator[None]:
     """Probes search for a moment only."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(readers, "ITERATIONS", 2)
+        patched.setattr(reading, "SHUFFLES", 1)
         yield
 
 
