@@ -113,7 +113,7 @@ def train(kind: str, folder: Path, parts: int = 1, event: str | None = None) -> 
         halve_at=[],
         average_decay=0.5,
         valid_every=4,
-        checkpoint_every=3,
+        checkpoint_every=STEPS,
         log_every=1,
     )
     progress = Progress(say=lambda message: print(message, file=sys.stderr))
