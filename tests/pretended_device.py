@@ -17,6 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 import torch
+import torch._dynamo  # the optimisers load it: with a stand-in in place it would keep that for good
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree

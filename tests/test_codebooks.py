@@ -247,7 +247,7 @@ def test_the_reservoir_is_an_even_sample():
     """Every frame is in it with the same probability, wherever in the stream, and however the stream was cut."""
     kept = np.zeros(60)
     generator = torch.Generator().manual_seed(0)
-    for _ in range(2000):
+    for _ in range(800):
         reservoir = Reservoir(capacity=9, dim=1)
         for part in torch.arange(60.0)[:, None].split([4, 1, 13, 0, 40, 2]):
             reservoir.keep_evenly(part, generator)

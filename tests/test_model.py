@@ -72,7 +72,7 @@ def test_learns(bottleneck, decoder):
     optimiser = torch.optim.Adam(model.parameters(), 3e-2)
     first = model.eval()(batch).losses["reconstruction"].item()
     model.train()
-    for _ in range(10):
+    for _ in range(15):
         optimiser.zero_grad()
         model(batch).loss.backward()
         optimiser.step()
