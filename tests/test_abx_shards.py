@@ -27,7 +27,7 @@ PROTOCOLS = {
 @pytest.fixture(scope="module")
 def things(tmp_path_factory):
     tokens = random_tokens(np.random.default_rng(0), "codes", count=60)
-    return as_items(tokens, tmp_path_factory.mktemp("encodings"))
+    return as_items(tokens, tmp_path_factory.mktemp("encodings"), together=10)
 
 
 def in_shards(items, encodings, folder: Path, order: list[int], speaker: str, protocol: AbxProtocol, **resources):
