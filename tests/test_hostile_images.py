@@ -248,6 +248,7 @@ def test_an_image_that_cannot_be_used_is_refused_in_a_sentence(unitdisc, corpus,
 
 @cache
 def script() -> dict:
+    """What data_prep/pages.py defines."""
     return runpy.run_path(str(SCRIPT), run_name="pages")
 
 
