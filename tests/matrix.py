@@ -278,7 +278,8 @@ def surrounding(row: Row) -> Iterator[tuple[Path, dict[str, str]]]:
         for folder in (place / "home", elsewhere):
             folder.mkdir(exist_ok=True)
         own(row, [elsewhere, *([place / "home"] if row.home else []), *([place / "unitdisc"] if row.checkout else [])])
-        place.chmod(0o755)
+        for folder in (place, elsewhere):  # in which another user, be it of a row within this one, finds his own
+            folder.chmod(0o755)
         if not row.home:
             (place / "home").chmod(0o555)
         if not row.checkout:
