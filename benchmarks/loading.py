@@ -28,15 +28,15 @@ import torch
 from machine import add_note_and_output, circumstances, keep_result
 from PIL import Image
 
-from unitdisc.config import construct, read
 from unitdisc.corpus import Utterance
+from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.cache import DiskCache, MemoryCache
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.loading import CropBatches, batches
-from unitdisc.data.signals import Signals
-from unitdisc.data.table import UtteranceTable
+from unitdisc.data.extractor import Signals
+from unitdisc.data.loader import CropBatches, batches
 from unitdisc.experiment import Experiment
-from unitdisc.training import TrainingOptions
+from unitdisc.experiment.config import construct, read
+from unitdisc.training.trainer import TrainingOptions
 
 PAPER_STEP = 42e12  # floating-point operations of a step of the preset `paper`
 H100_PEAK = 989e12  # a second, dense bf16

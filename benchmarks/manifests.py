@@ -103,9 +103,9 @@ def measured(case: str, corpus: Path, name: str, code: str, size: int, repeat: i
 
 def know(corpus: Path, cache: Path) -> None:
     """Leaves in the cache what a first `unitdisc validate --cache` would."""
-    from unitdisc.data.files import Files  # here, as what is measured imports what it needs by itself
-    from unitdisc.data.heard import GoodRecordings
-    from unitdisc.data.table import UtteranceTable
+    from unitdisc.corpus.table import UtteranceTable
+    from unitdisc.validation.files import Files  # here, as what is measured imports what it needs by itself
+    from unitdisc.validation.known_good import GoodRecordings
 
     if not cache.exists():
         good = GoodRecordings(cache)
@@ -157,7 +157,7 @@ def parse(corpus: Path, folder: Path, options: dict) -> None:
 def read(corpus: Path, folder: Path, options: dict) -> None:
     """The manifest alone, as a list of utterances with everything, without torch."""
     try:
-        from unitdisc.manifests import read_manifest
+        from unitdisc.corpus.manifest import read_manifest
     except ImportError:  # an older version
         from unitdisc.corpus import read_manifest
 
@@ -182,9 +182,9 @@ def encode(corpus: Path, folder: Path, options: dict) -> None:
     """Until the first batch would be encoded, by a model that was not trained."""
     import torch
 
-    from unitdisc import encoding
-    from unitdisc.config import read as read_options
     from unitdisc.experiment import Experiment, save_weights
+    from unitdisc.experiment.config import read as read_options
+    from unitdisc.inference import encoding
     from unitdisc.verbs import encode as verb
 
     experiment = Experiment(read_options("paper", OPTIONS), ["?"], {})
@@ -199,7 +199,7 @@ def encode(corpus: Path, folder: Path, options: dict) -> None:
 
 
 def validate(corpus: Path, folder: Path, options: dict) -> None:
-    from unitdisc.data.validation import validate
+    from unitdisc.validation.report import validate
 
     with until_begun():
         found = validate(corpus, rate=RATE, **options)

@@ -19,11 +19,10 @@ from pathlib import Path
 import torch
 from machine import add_note_and_output, circumstances, keep_result
 
-from unitdisc import config
 from unitdisc.corpus import Utterance
-from unitdisc.data.signals import Signals
-from unitdisc.experiment import Experiment
-from unitdisc.manifests import read_manifest
+from unitdisc.corpus.manifest import read_manifest
+from unitdisc.data.extractor import Signals
+from unitdisc.experiment import Experiment, config
 from unitdisc.model import UnitModel
 from unitdisc.verbs.resynthesise import Drawing, Wanted, draw, items_of, write
 

@@ -21,18 +21,17 @@ import numpy as np
 import torch
 from machine import add_note_and_output, circumstances, keep_result
 
-from unitdisc import config
 from unitdisc.corpus import Utterance
-from unitdisc.data.audio import read_audio
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.features import Features
-from unitdisc.data.listening import Listening, Recording, listen_to_all
-from unitdisc.data.shard_plan import ShardPlan
-from unitdisc.data.table import UtteranceTable
+from unitdisc.data.tar_crops import ShardPlan
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
-from unitdisc.experiment import Experiment
-from unitdisc.manifests import read_manifest, write_manifest
+from unitdisc.experiment import Experiment, config
+from unitdisc.media.audio import read_audio
 from unitdisc.model import PROBE_POINTS
-from unitdisc.weights import weights
+from unitdisc.training.weights import weights
+from unitdisc.validation.recordings import Listening, Recording, listen_to_all
 
 RATE, HOP = 16_000, 160
 

@@ -25,7 +25,7 @@ from segmenters import OURS, SEGMENTERS
 from sequences import CHANGE, DIMENSIONS, FRAME_RATE, Sequence, drawn, mfcc, runs, spoken
 from threadpoolctl import threadpool_limits
 
-from unitdisc.bottlenecks.segmentation import calibrated, evaluation, exact, merge_greedily
+from unitdisc.segmentation import calibrated, evaluation, exact, merge_greedily
 
 EXACT_WORK = 6e9  # T * K * segments up to which the least cost itself is found
 ENOUGH = 6.0  # seconds of repetitions of one method on one sequence

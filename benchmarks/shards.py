@@ -30,11 +30,11 @@ import soundfile
 from machine import add_note_and_output, circumstances, keep_result
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.audio import read_audio, write_audio
+from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.shard_plan import ShardPlan
-from unitdisc.data.tars import in_tar
-from unitdisc.manifests import read_manifest, write_manifest
+from unitdisc.data.tar_crops import ShardPlan
+from unitdisc.media.audio import read_audio, write_audio
+from unitdisc.media.tars import in_tar
 from unitdisc.verbs.shards import PackingOptions, shards
 
 BATCH, CROP, STRIDE = 64, 32, 2

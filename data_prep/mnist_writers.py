@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.composing import Glyph, Layout, composed, cut, trimmed, write_line
-from unitdisc.data.preparing import (
+from unitdisc.prep.composing import Glyph, Layout, composed, cut, trimmed, write_line
+from unitdisc.prep.scripts import (
     add_only_option,
     add_speaker_options,
     collect,

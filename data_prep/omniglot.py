@@ -27,9 +27,9 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.composing import Glyph, Layout, composed, cut, write_line
-from unitdisc.data.image import resized
-from unitdisc.data.preparing import (
+from unitdisc.media.image import resized
+from unitdisc.prep.composing import Glyph, Layout, composed, cut, write_line
+from unitdisc.prep.scripts import (
     add_only_option,
     add_speaker_options,
     collect,

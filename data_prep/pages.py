@@ -37,10 +37,11 @@ from typing import NamedTuple
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Problem, Utterance, short_name
-from unitdisc.data.image import ImageInfo, dots_per_inch, read_image, write_image
-from unitdisc.data.naming import add_naming_options, below, linked_folders, name_of, split_by, writer_finder
-from unitdisc.data.notes import Notes
-from unitdisc.data.pages import (
+from unitdisc.files.text import printable
+from unitdisc.media.image import ImageInfo, dots_per_inch, read_image, write_image
+from unitdisc.prep.image_folders import add_naming_options, below, linked_folders, name_of, split_by, writer_finder
+from unitdisc.prep.notes import Notes
+from unitdisc.prep.pages import (
     Line,
     LineError,
     Page,
@@ -53,8 +54,7 @@ from unitdisc.data.pages import (
     scaled_to,
     stays_in,
 )
-from unitdisc.data.preparing import collect, refuse_path, run, script_parser, write_corpus
-from unitdisc.text import printable
+from unitdisc.prep.scripts import collect, refuse_path, run, script_parser, write_corpus
 
 OVERVIEWS = ("mets.xml", "metadata.xml")  # tables of contents that come with pages
 CONTAINERS = ("page", "alto", "xml")  # folders that say what is in them, and not who wrote it

@@ -24,11 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from unitdisc.corpus import CorpusError, Utterance, short_name
-from unitdisc.data.audio import audio_info
-from unitdisc.data.image import SUFFIXES, image_info
-from unitdisc.data.naming import id_of, linked_folders
-from unitdisc.data.notes import Notes
-from unitdisc.data.preparing import (
+from unitdisc.corpus.manifest import parse_utterance
+from unitdisc.files.text import lines_of
+from unitdisc.media.audio import audio_info
+from unitdisc.media.image import SUFFIXES, image_info
+from unitdisc.media.tars import Member, Sample, read_member, samples
+from unitdisc.prep.image_folders import id_of, linked_folders
+from unitdisc.prep.lhotse_shar import Cut, Supervised, cuts_beside, is_of_another_field, read_cuts, supervised
+from unitdisc.prep.notes import Notes
+from unitdisc.prep.scripts import (
     add_speaker_options,
     collect,
     gender_of,
@@ -37,10 +41,6 @@ from unitdisc.data.preparing import (
     script_parser,
     write_corpus,
 )
-from unitdisc.data.shar import Cut, Supervised, cuts_beside, is_of_another_field, read_cuts, supervised
-from unitdisc.data.tars import Member, Sample, read_member, samples
-from unitdisc.manifests import parse_utterance
-from unitdisc.text import lines_of
 
 SOUNDS = ("flac", "wav", "ogg", "opus", "mp3", "aiff", "aif", "au")
 PICTURES = tuple(suffix[1:] for suffix in SUFFIXES)

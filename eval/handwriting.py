@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
+from unitdisc.corpus.kaldi import read_corpus
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation.lines import LineCorpus, LineOptions, score_lines
 from unitdisc.evaluation.settings import versions
 from unitdisc.files import write_json
-from unitdisc.kaldi import read_corpus
 
 POINTS = ("columns", "encoder", "projection", "bottleneck", "condition")
 PUBLISHED = {  # Chorowski, Deep Unsupervised Learning (UWr 2021), ScribbleLens; whether MI is AMI or NMI is not said

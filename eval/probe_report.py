@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from unitdisc.corpus import Utterance, corpus_checksum
+from unitdisc.corpus.kaldi import read_corpus
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation.frames import open_for
 from unitdisc.evaluation.probes import (
@@ -29,7 +30,6 @@ from unitdisc.evaluation.probes import (
     usual_names,
 )
 from unitdisc.evaluation.settings import versions
-from unitdisc.kaldi import read_corpus
 from unitdisc.report.probes import grid, label_keys, write_probe_report
 from unitdisc.report.summary import corpus_table
 

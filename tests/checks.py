@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from unitdisc.corpus import Problem, Utterance, at_rate
-from unitdisc.data.checking import Found, check_images, check_recordings
-from unitdisc.data.listening import Listening
-from unitdisc.data.table import UtteranceTable
+from unitdisc.corpus.table import UtteranceTable
+from unitdisc.validation.recordings import Listening
+from unitdisc.validation.usable import Found, check_images, check_recordings
 
 
 class Checked(NamedTuple):

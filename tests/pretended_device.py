@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from unitdisc import checkpoints
-from unitdisc.decoders import several
+from unitdisc.decoders.sampling import batched as several
 from unitdisc.encoders import normalisation
+from unitdisc.training import checkpoints
 
 DEVICE = torch.device("meta")
 PACKAGE = f"{Path(checkpoints.__file__).parent}/"

@@ -12,7 +12,7 @@ from unitdisc.evaluation.abx import AbxProtocol, Sampling, Share, UnfinishedErro
 from unitdisc.evaluation.abx.cells import PAIRS, cells_of, grouped
 from unitdisc.evaluation.abx.items import AbxItem, AbxItems
 from unitdisc.evaluation.abx.shards import cells_of_shard
-from unitdisc.sharding import Shard
+from unitdisc.jobs import Shard
 
 pytest_plugins = ["tiny_fixtures"]
 

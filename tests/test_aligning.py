@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from unitdisc.aligning import (
+from unitdisc.alignment import (
     Aligner,
     AlignerError,
     AlignOptions,
@@ -23,17 +23,17 @@ from unitdisc.aligning import (
     trained,
     worth_of,
 )
-from unitdisc.aligning.alphabet import labels, spelled
-from unitdisc.aligning.losses import occupancies, prior_ctc, scaled
-from unitdisc.aligning.paths import Spans, best_spans, intervals, least_frames
-from unitdisc.aligning.training import error_rate, without_margins
+from unitdisc.alignment.alphabet import labels, spelled
+from unitdisc.alignment.losses import occupancies, prior_ctc, scaled
+from unitdisc.alignment.paths import Spans, best_spans, intervals, least_frames
+from unitdisc.alignment.training import error_rate, without_margins
 from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.image import write_image
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.texts import SPACE
-from unitdisc.manifests import read_manifest, write_manifest
+from unitdisc.media.image import write_image
 
 pytest_plugins = ["tiny_fixtures"]
 HEIGHT = 16

@@ -215,7 +215,7 @@ def test_no_helper_of_tests_hides_a_script():
     assert not scripts & {path.name for path in (ROOT / "tests").glob("*.py")}
 
 
-OWN_TEXT = {"encodings", "data/table.py"}  # decode what unitdisc wrote itself, many times a second
+OWN_TEXT = {"encodings", "corpus/table.py"}  # decode what unitdisc wrote itself, many times a second
 
 
 def test_text_is_read_by_the_module_for_it():
@@ -229,11 +229,11 @@ def test_text_is_read_by_the_module_for_it():
     ):
         assert reads_text(ast.parse(planted, mode="eval").body), planted
     for path in (*PACKAGE, *SCRIPTS):
-        if path.parent.name == "tests" or path == ROOT / "unitdisc/text.py":
+        if path.parent.name == "tests" or path == ROOT / "unitdisc/files/text.py":
             continue
         own = any(path.is_relative_to(ROOT / "unitdisc" / place) for place in OWN_TEXT)
         for line, call in source(path).reads:
-            assert own and "decode" in call, f"{path}:{line}: use unitdisc.text"
+            assert own and "decode" in call, f"{path}:{line}: use unitdisc.files.text"
 
 
 NAMED_TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")

@@ -17,15 +17,15 @@ import soundfile
 import torch
 from tiny import RATE, listed, make_corpus, record, settings, tree
 
-from unitdisc import checkpoints
 from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.loading import CropBatches, batches
-from unitdisc.data.signals import Signals
+from unitdisc.data.extractor import Signals
+from unitdisc.data.loader import CropBatches, batches
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, load
 from unitdisc.files import write_text, written_aside
-from unitdisc.manifests import write_manifest
+from unitdisc.training import checkpoints
 
 pytest_plugins = ["tiny_fixtures"]
 

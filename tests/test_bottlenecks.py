@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from unitdisc import config
 from unitdisc.batch import padding_mask
 from unitdisc.bottlenecks import BOTTLENECKS, VQ, Gaussian
 from unitdisc.bottlenecks.base import perplexity
-from unitdisc.bottlenecks.codebooks import CodebookOptions
+from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
+from unitdisc.bottlenecks.codes.normalisation import MaskedBatchNorm
 from unitdisc.bottlenecks.continuous import divergence_from_unit_normal
-from unitdisc.bottlenecks.normalisation import MaskedBatchNorm
+from unitdisc.experiment import config
 
 LENGTHS = torch.tensor([9, 5])
 MASK = padding_mask(LENGTHS, 9)

@@ -24,7 +24,7 @@ from unitdisc.evaluation.units.boundaries import (
 )
 from unitdisc.evaluation.units.codes import CodedUtterance
 from unitdisc.evaluation.units.codes import runs as coded_runs
-from unitdisc.units import runs
+from unitdisc.export.units import runs
 
 RNG = np.random.default_rng(0)
 

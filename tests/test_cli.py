@@ -22,7 +22,7 @@ from tiny import listed, settings
 
 from unitdisc import cli, console
 from unitdisc.corpus import Utterance
-from unitdisc.manifests import write_manifest
+from unitdisc.corpus.manifest import write_manifest
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -18,7 +18,7 @@ from process_tree import descendants
 from tiny import listed, make_corpus, tree
 
 from unitdisc.data.features import Features
-from unitdisc.sharding import Shard
+from unitdisc.jobs import Shard
 from unitdisc.verbs import abx
 from unitdisc.verbs.cluster import Cluster, Work
 from unitdisc.verbs.encode import encode, features

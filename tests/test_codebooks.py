@@ -13,14 +13,14 @@ from scipy.stats import chisquare
 from torch import Tensor
 
 from unitdisc.batch import padding_mask
-from unitdisc.bottlenecks import quantiser as quantisers
-from unitdisc.bottlenecks.centroids import kmeans, kmeans_again, shortest_moves, spread
-from unitdisc.bottlenecks.codebooks import CODEBOOKS, CodebookOptions
-from unitdisc.bottlenecks.quantiser import Quantised, Quantiser, next_kmeans
-from unitdisc.bottlenecks.reservoir import Reservoir
-from unitdisc.checkpoints import RunningAverage
-from unitdisc.optimiser import adam, set_rate, settle
-from unitdisc.weights import weights
+from unitdisc.bottlenecks.codes import quantiser as quantisers
+from unitdisc.bottlenecks.codes.codebooks import CODEBOOKS, CodebookOptions
+from unitdisc.bottlenecks.codes.placement import kmeans, kmeans_again, shortest_moves, spread
+from unitdisc.bottlenecks.codes.quantiser import Quantised, Quantiser, next_kmeans
+from unitdisc.bottlenecks.codes.reservoir import Reservoir
+from unitdisc.training.checkpoints import RunningAverage
+from unitdisc.training.optimisers import adam, set_rate, settle
+from unitdisc.training.weights import weights
 
 MASK = padding_mask(torch.tensor([9, 5]), 9)
 

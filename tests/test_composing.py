@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import CorpusError
-from unitdisc.data.composing import Glyph, Layout, composed, cut, dealt, trimmed, write_line
+from unitdisc.prep.composing import Glyph, Layout, composed, cut, dealt, trimmed, write_line
 
 
 def glyphs(count: int, rows: int = 20) -> list[Glyph]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from unitdisc.bottlenecks import BOTTLENECKS
-from unitdisc.config import PRESETS, ConfigError, build, check_tables, construct, defaults, read
 from unitdisc.experiment import DERIVED, Experiment
+from unitdisc.experiment.config import PRESETS, ConfigError, build, check_tables, construct, defaults, read
 
 TOML = '[bottleneck]\nkind = "vq"\nnum_codes = 128\n'
 

@@ -8,13 +8,14 @@ import torch
 from pretended_device import DEVICE, pretended
 from torch.utils.data import DataLoader
 
-from unitdisc import checkpoints, cli, distributed, precision
+from unitdisc import cli
 from unitdisc.batch import Batch
-from unitdisc.data import loading
+from unitdisc.data import loader as loading
 from unitdisc.decoders import DECODERS
 from unitdisc.experiment import Experiment
 from unitdisc.model import UnitModel
-from unitdisc.training import Progress, Trainer, TrainingOptions
+from unitdisc.training import checkpoints, distributed, precision
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.verbs import train
 from unitdisc.verbs.agreement import AUDIO, SPEAKERS, batch_of
 from unitdisc.verbs.devices import cure_of, usable_device
@@ -218,7 +219,7 @@ def test_the_bottleneck_has_all_digits(monkeypatch, products):
 
 def test_deterministic_kernels_are_asked_for_on_a_gpu(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr("unitdisc.training.deterministic", asked.append)
+    monkeypatch.setattr("unitdisc.training.trainer.deterministic", asked.append)
     trainer(tmp_path, deterministic=True)
     assert asked == []  # on a CPU they always are
     one = SimpleNamespace(options=TrainingOptions(deterministic=True), device=SECOND, progress=Progress())

@@ -15,16 +15,16 @@ import safetensors.torch
 import torch
 from tiny import RATE, listed, record, settings, tree
 
-from unitdisc import encoding
-from unitdisc.config import read
 from unitdisc.corpus import Utterance
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.cache import DiskCache
+from unitdisc.data.extractor import Signals
 from unitdisc.data.features import Features
-from unitdisc.data.signals import Signals
-from unitdisc.encoding import encode
 from unitdisc.encodings import Encodings, EncodingsError, EncodingsWriter
 from unitdisc.experiment import Experiment
-from unitdisc.manifests import write_manifest
+from unitdisc.experiment.config import read
+from unitdisc.inference import encoding
+from unitdisc.inference.encoding import encode
 from unitdisc.model import PROBE_POINTS
 from unitdisc.verbs.encode import encode as encode_verb
 from unitdisc.verbs.encode import features as features_verb

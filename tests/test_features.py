@@ -6,7 +6,7 @@ import torch
 from torchaudio.compliance import kaldi
 
 from unitdisc.data.features import FEATURES, Features, num_frames
-from unitdisc.data.inversion import log_mel_to_audio
+from unitdisc.data.griffin_lim import log_mel_to_audio
 from unitdisc.data.normalisation import Normaliser, fit
 
 RNG = np.random.default_rng(0)

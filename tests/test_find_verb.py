@@ -9,11 +9,11 @@ import pytest
 from chromium import BINARY, Chromium
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.data.audio import write_audio
-from unitdisc.data.image import write_image
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, EncodingsWriter
 from unitdisc.evaluation import UnscorableError
-from unitdisc.manifests import write_manifest
+from unitdisc.media.audio import write_audio
+from unitdisc.media.image import write_image
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -10,20 +10,19 @@ import torch
 from PIL import Image
 from tiny import line_settings, listed, make_corpus, make_lines, settings, tree
 
-from unitdisc import config
-from unitdisc.config import ConfigError
 from unitdisc.corpus import CorpusError, Utterance, labels_at
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
+from unitdisc.data.extractor import Signals
 from unitdisc.data.features import Features
-from unitdisc.data.image import ImageError, read_image
-from unitdisc.data.signals import Signals
 from unitdisc.data.targets import GreyTarget
 from unitdisc.encodings import Encodings
-from unitdisc.experiment import Experiment, load
-from unitdisc.likelihood import likelihood
-from unitdisc.manifests import write_manifest
-from unitdisc.units import read_units
+from unitdisc.experiment import Experiment, config, load
+from unitdisc.experiment.config import ConfigError
+from unitdisc.export.units import read_units
+from unitdisc.inference.likelihood import likelihood
+from unitdisc.media.image import ImageError, read_image
 from unitdisc.verbs.resynthesise import Drawing, items_of
 from unitdisc.verbs.train import train
 

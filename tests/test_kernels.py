@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from unitdisc.decoders import compiled, compiled_pixels, kernels
 from unitdisc.decoders.likelihoods import categorical_draw
+from unitdisc.decoders.sampling import kernels
+from unitdisc.decoders.sampling import pixelcnn_cpu as compiled_pixels
+from unitdisc.decoders.sampling import wavenet_cpu as compiled
 
 
 def product(xs, weight):

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
+from unitdisc.clustering import KMeansOptions, kmeans
+from unitdisc.clustering.codebook import CodebookError, read_codebook, refuse_unfit, write_codebook
+from unitdisc.clustering.frames import StoredFrames
+from unitdisc.clustering.passes import mini_batches, next_state, place_empty
+from unitdisc.clustering.states import State
+from unitdisc.clustering.statistics import Survey, survey
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.foreign import open_encodings
-from unitdisc.kmeans import KMeansOptions, kmeans
-from unitdisc.kmeans.codebook import CodebookError, read_codebook, refuse_unfit, write_codebook
-from unitdisc.kmeans.frames import StoredFrames
-from unitdisc.kmeans.passes import mini_batches, next_state, place_empty
-from unitdisc.kmeans.states import State
-from unitdisc.kmeans.surveying import Survey, survey
 from unitdisc.verbs.kmeans import kmeans as verb
 
 SMALL = KMeansOptions(8, sample=200, starts=1)

@@ -11,6 +11,7 @@ from line_corpus import CHARACTERS, EACH, GAP, HEIGHTS, ROWS, TEST, TRAIN, WIDE,
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, normalized_mutual_info_score
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx import abx, label_items, triphone_items
@@ -35,7 +36,6 @@ from unitdisc.evaluation.units.bitrate import unit_bitrates
 from unitdisc.evaluation.units.boundaries import unit_boundaries
 from unitdisc.evaluation.units.codes import coded, runs
 from unitdisc.evaluation.units.scores import score_units
-from unitdisc.manifests import write_manifest
 
 pytest_plugins = ["tiny_fixtures"]
 PLAIN = ProbeOptions(controls=False)

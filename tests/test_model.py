@@ -5,12 +5,12 @@ import itertools
 import pytest
 import torch
 
-from unitdisc import config
 from unitdisc.batch import Batch, cut
 from unitdisc.bottlenecks import BOTTLENECKS
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import DECODERS
 from unitdisc.encoders import ENCODERS
+from unitdisc.experiment import config
 from unitdisc.model import PROBE_POINTS, UnitModel
 
 VQ = {"num_codes": 8, "warmup_steps": 0}

@@ -25,9 +25,9 @@ from manuscripts import (
 from PIL import Image
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.image import ImageInfo, read_image, read_line
-from unitdisc.data.pages import Line, LineError, Part, Pictures, crop, find_image, read_page, scaled_to
-from unitdisc.manifests import read_manifest
+from unitdisc.corpus.manifest import read_manifest
+from unitdisc.media.image import ImageInfo, read_image, read_line
+from unitdisc.prep.pages import Line, LineError, Part, Pictures, crop, find_image, read_page, scaled_to
 
 SCRIPT = Path(__file__).parent.parent / "data_prep" / "pages.py"
 FORMATS = {"alto": alto, "page": page_xml}
@@ -97,7 +97,7 @@ def test_boxes_will_do(page_file):
 def test_texts_of_alto():
     from xml.etree.ElementTree import fromstring
 
-    from unitdisc.data.pages.alto import text_of
+    from unitdisc.prep.pages.alto import text_of
 
     def said(inside: str) -> str:
         return text_of(fromstring(f"<TextLine>{inside}</TextLine>")).strip()

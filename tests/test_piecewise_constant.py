@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.piecewise_constant import costs_of, every_path, least_cost_within, segments_of
 
+from unitdisc import segmentation
 from unitdisc.batch import padding_mask
-from unitdisc.bottlenecks import segmentation
-from unitdisc.bottlenecks.segmentation import (
+from unitdisc.segmentation import (
     calibrate,
     calibrated,
     evaluation,
@@ -21,7 +21,7 @@ from unitdisc.bottlenecks.segmentation import (
     viterbi,
     viterbi_path,
 )
-from unitdisc.bottlenecks.segmentation.calibration import Bracket, bracket
+from unitdisc.segmentation.calibration import Bracket, bracket
 
 SWITCH_COSTS = (0.0, 0.3, 1.0, 2.5, np.inf)
 

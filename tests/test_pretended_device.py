@@ -11,13 +11,13 @@ from pretended_device import DEVICE, MixedDevicesError, pretended, two_pretended
 from tiny_models import LSTM, VARIANTS, cases
 
 from unitdisc.batch import Batch, padding_mask
-from unitdisc.decoders.several import Item, sample_several
+from unitdisc.decoders.sampling.batched import Item, sample_several
 from unitdisc.encoders import conv
 from unitdisc.encoders.normalisation import moments
-from unitdisc.encoding import encode_batch
 from unitdisc.experiment import Experiment, save_weights
-from unitdisc.likelihood import log_probs
-from unitdisc.training import Progress, Trainer, TrainingOptions
+from unitdisc.inference.encoding import encode_batch
+from unitdisc.inference.likelihood import log_probs
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.verbs.agreement import AUDIO, CODES, IMAGES, SPEAKERS, batch_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")

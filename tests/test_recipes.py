@@ -14,10 +14,10 @@ import typer
 from tiny import listed, settings
 from typer.testing import CliRunner
 
-from unitdisc import cli, config
+from unitdisc import cli
 from unitdisc.data.crops import CropPlan
-from unitdisc.experiment import Experiment
-from unitdisc.training import TrainingOptions
+from unitdisc.experiment import Experiment, config
+from unitdisc.training.trainer import TrainingOptions
 from unitdisc.verbs.train import geometry
 
 pytest_plugins = ["tiny_fixtures"]

@@ -15,8 +15,9 @@ from chromium import BINARY, Chromium
 from PIL import Image
 
 from unitdisc.corpus import Interval, Utterance, labels_at
-from unitdisc.data.audio import write_audio
 from unitdisc.encodings import Encodings
+from unitdisc.export.units import read_units
+from unitdisc.media.audio import write_audio
 from unitdisc.report import ReportError, write_report
 from unitdisc.report.boxes import Box
 from unitdisc.report.clips import RATE, Stretch, mel_power, spectrogram_uri, unit_clip, utterance_clip
@@ -25,7 +26,6 @@ from unitdisc.report.figures import similar_rows
 from unitdisc.report.resyntheses import Made
 from unitdisc.report.scores import abx_rows, curves, measure, training_seconds
 from unitdisc.report.summary import read_log
-from unitdisc.units import read_units
 
 HOSTILE = "<script>document.title='taken'</script>"
 PITCH = {"SIL": 0, "aa": 400, "ss": 3000, HOSTILE: 1200}

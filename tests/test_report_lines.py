@@ -17,13 +17,13 @@ from PIL import Image
 from test_report import ABX, HOSTILE, Contents, made_experiment, read
 
 from unitdisc.corpus import Interval, Utterance, labels_at
-from unitdisc.data.image import ImageError, read_line, resized, write_image
 from unitdisc.encodings import Encodings
+from unitdisc.export.units import read_units
+from unitdisc.media.image import ImageError, read_line, resized, write_image
 from unitdisc.report import Made, made_in, write_report
 from unitdisc.report.crops import HEIGHT, LEVELS, SHARPNESS, line_crop
 from unitdisc.report.examples import labels_in_units, most_used
 from unitdisc.report.lines import LEAST, PIECE, Given, Version, cuts, line_sheet, original, version_of, version_sheet
-from unitdisc.units import read_units
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -7,8 +7,8 @@ import torch
 from tiny import line_settings, listed, make_corpus, settings, tree
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.signals import Signals
-from unitdisc.decoders.several import sample_several
+from unitdisc.data.extractor import Signals
+from unitdisc.decoders.sampling.batched import sample_several
 from unitdisc.experiment import load
 from unitdisc.verbs import resynthesise as verb
 from unitdisc.verbs.resynthesise import Counted, Drawing, file_name, groups, resynthesise

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reference.runs import cheapest_price, price_of_runs
 from scipy import stats
 
-from unitdisc.bottlenecks.segmentation.durations import (
+from unitdisc.segmentation.durations import (
     bounded,
     durations_of,
     gamma,
@@ -20,12 +20,12 @@ from unitdisc.bottlenecks.segmentation.durations import (
     linear,
     poisson,
 )
-from unitdisc.bottlenecks.segmentation.paths import viterbi_path
-from unitdisc.bottlenecks.segmentation.semi_markov import semi_markov_path, semi_markov_runs
-from unitdisc.bottlenecks.segmentation.transitions import (
+from unitdisc.segmentation.semi_markov import semi_markov_path, semi_markov_runs
+from unitdisc.segmentation.transitions import (
     costs_of,
     counts_of,
 )
+from unitdisc.segmentation.viterbi import viterbi_path
 
 
 @st.composite

@@ -9,19 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.runs import expectations, price_of_steps
 
-from unitdisc.bottlenecks.segmentation.durations import (
+from unitdisc.segmentation.durations import (
     durations_of,
 )
-from unitdisc.bottlenecks.segmentation.expectations import expected_counts
-from unitdisc.bottlenecks.segmentation.paths import viterbi_path
-from unitdisc.bottlenecks.segmentation.semi_markov import semi_markov_path
-from unitdisc.bottlenecks.segmentation.transitions import (
+from unitdisc.segmentation.expectations import expected_counts
+from unitdisc.segmentation.semi_markov import semi_markov_path
+from unitdisc.segmentation.transitions import (
     costs_of,
     counts_of,
     initial_costs,
     transition_costs,
     transition_path,
 )
+from unitdisc.segmentation.viterbi import viterbi_path
 
 
 def test_an_hour_of_steps_loses_no_precision():

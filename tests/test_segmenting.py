@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unitdisc.bottlenecks.segmentation.paths import viterbi_path
+from unitdisc.clustering import KMeansOptions
+from unitdisc.clustering.codebook import CodebookError, write_codebook
 from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
-from unitdisc.kmeans import KMeansOptions
-from unitdisc.kmeans.codebook import CodebookError, write_codebook
-from unitdisc.manifests import write_manifest
-from unitdisc.segmenting.costs import nat
-from unitdisc.segmenting.options import SegmentOptions
-from unitdisc.segmenting.solving import Priors, price_of, with_priors
+from unitdisc.segmentation.corpora.costs import nat
+from unitdisc.segmentation.corpora.options import SegmentOptions
+from unitdisc.segmentation.corpora.solving import Priors, price_of, with_priors
+from unitdisc.segmentation.viterbi import viterbi_path
 from unitdisc.verbs import codebooks
 from unitdisc.verbs import segment as verb
 from unitdisc.verbs.kmeans import kmeans as make_codebook

@@ -5,8 +5,9 @@ import threading
 import pytest
 import torch
 
-from unitdisc.decoders import DECODERS, WaveNet, compiled, wavenet
-from unitdisc.decoders.several import Item, run_in_threads, sample_several
+from unitdisc.decoders import DECODERS, WaveNet, wavenet
+from unitdisc.decoders.sampling import wavenet_cpu as compiled
+from unitdisc.decoders.sampling.batched import Item, run_in_threads, sample_several
 
 DIM, HEIGHT = 5, 4
 OPTIONS = {

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from tiny import RATE, listed, make_corpus, record, tree
 
-from unitdisc import encoding
 from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.features import Features
-from unitdisc.encodings import Encodings, EncodingsError, line_index, sorted_lines, unit_list_writer
-from unitdisc.encodings.unit_list_writer import UnitListWriter
-from unitdisc.manifests import write_manifest
-from unitdisc.sharding import WHOLE, Shard
+from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.encodings.resumable import line_index, sorted_lines, unit_list_writer
+from unitdisc.encodings.resumable.unit_list_writer import UnitListWriter
+from unitdisc.inference import encoding
+from unitdisc.jobs import WHOLE, Shard
 from unitdisc.verbs.encode import encode, features
 
 pytest_plugins = ["tiny_fixtures"]

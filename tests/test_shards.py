@@ -18,21 +18,21 @@ from typer.testing import CliRunner
 
 from unitdisc.cli import app
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.audio import audio_info, read_audio
+from unitdisc.corpus.kaldi import write_kaldi
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.data.extractor import Signals
 from unitdisc.data.features import Features
-from unitdisc.data.image import read_line
-from unitdisc.data.loading import batches
-from unitdisc.data.packing import safe
-from unitdisc.data.shard_plan import ShardBatches, ShardPlan, places_of
-from unitdisc.data.signals import Signals
+from unitdisc.data.loader import batches
+from unitdisc.data.tar_crops import ShardBatches, ShardPlan, places_of
 from unitdisc.data.targets import LogMelTarget
-from unitdisc.data.tars import in_tar, members, samples
-from unitdisc.data.validation import validate
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError
-from unitdisc.kaldi import write_kaldi
-from unitdisc.manifests import read_manifest, write_manifest
-from unitdisc.sharding import Shard
+from unitdisc.jobs import Shard
+from unitdisc.media.audio import audio_info, read_audio
+from unitdisc.media.image import read_line
+from unitdisc.media.tars import in_tar, members, samples
+from unitdisc.packing.items import safe
+from unitdisc.validation.report import validate
 from unitdisc.verbs import shards as verb
 from unitdisc.verbs.encode import encode
 from unitdisc.verbs.shards import PackingOptions, shards

@@ -14,13 +14,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unitdisc import checkpoints, distributed, training
 from unitdisc.batch import Batch, masked_mean, padding_mask
 from unitdisc.bottlenecks.base import BottleneckOutput
-from unitdisc.distributed import normal
-from unitdisc.held_out import evaluate
 from unitdisc.model import ModelOutput
-from unitdisc.training import Progress, Trainer, TrainingOptions
+from unitdisc.training import checkpoints, distributed
+from unitdisc.training import trainer as training
+from unitdisc.training.distributed import normal
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
+from unitdisc.training.validation import evaluate
 
 ITEMS, FRAMES, STEPS = 8, 6, 12
 

@@ -16,13 +16,13 @@ import soundfile
 import torch
 from tiny import OPTIONS
 
-from unitdisc import checkpoints
-from unitdisc.alarms import alarms
 from unitdisc.corpus import Utterance
-from unitdisc.data.signals import Signals
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.data.extractor import Signals
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError, load
-from unitdisc.manifests import read_manifest, write_manifest
+from unitdisc.training import checkpoints
+from unitdisc.training.collapse import alarms
 from unitdisc.verbs import train as verb
 from unitdisc.verbs.encode import encode
 from unitdisc.verbs.train import train

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import Interval, Utterance, corpus_checksum
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.units.bitrate import unit_bitrates
 from unitdisc.evaluation.units.boundaries import unit_boundaries
@@ -15,7 +16,6 @@ from unitdisc.evaluation.units.clustering import labelled_codes, named_confusion
 from unitdisc.evaluation.units.codes import coded
 from unitdisc.evaluation.units.scores import BITRATES, score_units
 from unitdisc.evaluation.units.words import unit_terms
-from unitdisc.manifests import write_manifest
 from unitdisc.report.scores import measure
 from unitdisc.report.sections import UNIT_FIGURES
 

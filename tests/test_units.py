@@ -9,7 +9,7 @@ import pytest
 
 from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.units import ExportError, export, read_units, runs, tiled
+from unitdisc.export.units import ExportError, export, read_units, runs, tiled
 
 RATE = 16_000
 STRIDE = 320

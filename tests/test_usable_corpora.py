@@ -11,10 +11,10 @@ import soundfile
 import torch.distributed as dist
 
 from unitdisc.corpus import Utterance
-from unitdisc.data import listening
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.features import Features
-from unitdisc.data.heard import GoodRecordings
-from unitdisc.manifests import write_manifest
+from unitdisc.validation import recordings as listening
+from unitdisc.validation.known_good import GoodRecordings
 from unitdisc.verbs.corpora import usable_table
 
 RATE = 16_000

@@ -11,21 +11,21 @@ import soundfile
 import torch
 from tiny import RATE, listed, settings
 
-from unitdisc import encoding
-from unitdisc.config import read
 from unitdisc.corpus import CorpusError, FileError, Utterance
-from unitdisc.data.audio import read_audio, read_stretch
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.cache import DiskCache, key
+from unitdisc.data.extractor import Signals
 from unitdisc.data.features import Features
-from unitdisc.data.listening import Listening, Recording, listen
 from unitdisc.data.normalisation import Normaliser
-from unitdisc.data.signals import Signals
-from unitdisc.data.sources import AudioError
 from unitdisc.data.targets import LogMelTarget
-from unitdisc.encoding import encode
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment
-from unitdisc.manifests import write_manifest
+from unitdisc.experiment.config import read
+from unitdisc.inference import encoding
+from unitdisc.inference.encoding import encode
+from unitdisc.media.audio import read_audio, read_stretch
+from unitdisc.media.open import AudioError
+from unitdisc.validation.recordings import Listening, Recording, listen
 from unitdisc.verbs.shards import PackingOptions, shards
 from unitdisc.verbs.train import train
 

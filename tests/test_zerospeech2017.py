@@ -10,8 +10,8 @@ import soundfile
 from tiny import RATE, listed, make_corpus, record, settings
 
 from unitdisc.corpus import CorpusError
-from unitdisc.data.audio import read_audio
 from unitdisc.data.features import Features
+from unitdisc.media.audio import read_audio
 from unitdisc.model import PROBE_POINTS
 from unitdisc.verbs.encode import encode, features
 from unitdisc.verbs.train import train

@@ -14,10 +14,10 @@ import typer
 from tiny import line_settings, make_corpus, make_lines, settings
 
 from unitdisc import cli
-from unitdisc.data import listening
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.model import PROBE_POINTS
+from unitdisc.validation import recordings as listening
 from unitdisc.verbs.encode import encode, features
 from unitdisc.verbs.train import train
 

@@ -1,6 +1,6 @@
 """unitdisc: the units of a language nobody transcribed, from the signal alone."""
 
-from unitdisc.caches import keep_caches_somewhere
+from unitdisc.files.caches import keep_caches_somewhere
 
 __version__ = "0.1.0"
 

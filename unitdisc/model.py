@@ -10,7 +10,7 @@ from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
-from unitdisc.precision import full_products
+from unitdisc.training.precision import full_products
 
 PROBE_POINTS = ("encoder", "projection", "bottleneck", "condition")
 

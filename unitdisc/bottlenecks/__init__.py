@@ -6,8 +6,8 @@ from unitdisc.bottlenecks.continuous import Gaussian, Linear
 from unitdisc.bottlenecks.fsq import FSQ
 from unitdisc.bottlenecks.grouped_vq import GroupedVQ
 from unitdisc.bottlenecks.gumbel import Gumbel
-from unitdisc.bottlenecks.kmeans_units import KMeans
-from unitdisc.bottlenecks.nothing import Nothing
+from unitdisc.bottlenecks.kmeans import KMeans
+from unitdisc.bottlenecks.none import Nothing
 from unitdisc.bottlenecks.pca import PCA
 from unitdisc.bottlenecks.piecewise_vq import PiecewiseVQ
 from unitdisc.bottlenecks.residual_vq import ResidualVQ

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.batch import masked_mean
-from unitdisc.distributed import is_measured, rows_of_all
+from unitdisc.training.distributed import is_measured, rows_of_all
 
 
 @dataclass(frozen=True)

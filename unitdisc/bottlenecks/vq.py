@@ -3,10 +3,10 @@
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, straight_through
-from unitdisc.bottlenecks.codebooks import CodebookOptions
-from unitdisc.bottlenecks.normalisation import MaskedBatchNorm
-from unitdisc.bottlenecks.quantiser import Quantiser
-from unitdisc.bottlenecks.segmentation import nearest
+from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
+from unitdisc.bottlenecks.codes.normalisation import MaskedBatchNorm
+from unitdisc.bottlenecks.codes.quantiser import Quantiser
+from unitdisc.segmentation import nearest
 
 CODES = CodebookOptions()
 

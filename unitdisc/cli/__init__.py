@@ -9,7 +9,7 @@ import typer
 
 from unitdisc import __version__
 from unitdisc.cli import corpora, evaluation, models, units
-from unitdisc.text import escape_output
+from unitdisc.files.text import escape_output
 
 __all__ = ["app", "main"]
 

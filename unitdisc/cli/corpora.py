@@ -51,7 +51,7 @@ def validate(
     Shared by four processes, on one machine or several: the same with `--cache FOLDER --shard 1/4` to `--shard 4/4`.
     Each reads every fourth file and says what is wrong with it; what is wrong with the list itself, the first one says.
     """
-    from unitdisc.sharding import Shard
+    from unitdisc.jobs import Shard
     from unitdisc.verbs.validate import validate
 
     errors, warnings = validate(corpora, rate, allow_pipes, cache, Shard.parse(shard))
@@ -76,7 +76,7 @@ def shards(
 
     Example: `unitdisc shards data/train.jsonl data/packed` writes data/packed/train.jsonl, for all other commands
     """
-    from unitdisc.sharding import Shard
+    from unitdisc.jobs import Shard
     from unitdisc.verbs import shards as verb
 
     options = verb.PackingOptions(max_mb, format, whole, in_order, seed)

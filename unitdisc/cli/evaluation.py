@@ -71,7 +71,7 @@ def abx(
 
     An item file and another system's features: `unitdisc abx features/hubert dev-clean.item --frame-rate 50`
     """
-    from unitdisc.sharding import Shard
+    from unitdisc.jobs import Shard
     from unitdisc.verbs.abx import Comparison, abx
     from unitdisc.verbs.abx_options import ItemColumns, Resources, protocol_of
     from unitdisc.verbs.cluster import Cluster

@@ -75,8 +75,8 @@ def encode(
     Shared by four processes, on one machine or several: the same with `--shard 1/4` to `--shard 4/4`;
     on a Ray cluster: with `--ray auto`
     """
+    from unitdisc.jobs import Shard
     from unitdisc.model import PROBE_POINTS
-    from unitdisc.sharding import Shard
     from unitdisc.verbs.cluster import Cluster
     from unitdisc.verbs.encode import encode
 
@@ -110,7 +110,7 @@ def features(
 
     Shared by four processes: the same with `--shard 1/4` to `--shard 4/4`; on a Ray cluster: with `--ray auto`
     """
-    from unitdisc.sharding import Shard
+    from unitdisc.jobs import Shard
     from unitdisc.verbs.cluster import Cluster
     from unitdisc.verbs.encode import features, features_of_kind
 

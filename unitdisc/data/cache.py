@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.heard import state_of
-from unitdisc.data.sources import ARCHIVE
 from unitdisc.files import written_aside
+from unitdisc.media.open import ARCHIVE
+from unitdisc.validation.known_good import state_of
 
 MEMORY = 1 << 30  # bytes
 

@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.image import ImageError, read_line
-from unitdisc.data.lines import POLARITIES, normalised
+from unitdisc.data.line_cleaning import POLARITIES, normalised
 from unitdisc.data.normalisation import check_normalisation
+from unitdisc.media.image import ImageError, read_line
 
 
 @dataclass(frozen=True)

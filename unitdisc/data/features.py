@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.audio import read_audio
 from unitdisc.data.filterbank import WINDOW, cepstra, differences, log_mel_energies
 from unitdisc.data.normalisation import check_normalisation
-from unitdisc.data.sources import AudioError
+from unitdisc.media.audio import read_audio
+from unitdisc.media.open import AudioError
 
 
 def num_frames(ticks: int, hop: int) -> int:

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from unitdisc.data.audio import inverse_mulaw, mulaw
 from unitdisc.data.features import Features, num_frames
-from unitdisc.data.inversion import log_mel_to_audio
+from unitdisc.data.griffin_lim import log_mel_to_audio
+from unitdisc.media.audio import inverse_mulaw, mulaw
 
 LEVELS = 256  # of mu-law
 

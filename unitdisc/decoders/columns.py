@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import CausalStack, check_history_dropout, heard, per_step
-from unitdisc.decoders.grey import check_given, check_levels, levels_log_prob
+from unitdisc.decoders.images import check_given, check_levels, levels_log_prob
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import steps_per_condition
-from unitdisc.decoders.grey import WAVES, check_given, check_levels, levels_log_prob, waves
+from unitdisc.decoders.images import WAVES, check_given, check_levels, levels_log_prob, waves
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 
 

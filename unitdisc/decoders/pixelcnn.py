@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import check_history_dropout, steps_per_condition
-from unitdisc.decoders.grey import check_given, check_levels, levels_log_prob
+from unitdisc.decoders.images import check_given, check_levels, levels_log_prob
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
 from unitdisc.decoders.pixels import PixelStacks, backwards, reordered
-from unitdisc.distributed import uniform
+from unitdisc.training.distributed import uniform
 
 DIRECTIONS = {
     "left-to-right": ("left-to-right",),
@@ -160,7 +160,9 @@ class PixelCNN(nn.Module):
         numbers = noise(
             "uniform", len(condition), size, self.target_dim, like=self.stack.rows_past, generator=generator
         )
-        from unitdisc.decoders.compiled_pixels import ColumnSampler  # numba is slow to load; training never needs it
+        from unitdisc.decoders.sampling.pixelcnn_cpu import (
+            ColumnSampler,  # numba is slow to load; training never needs it
+        )
 
         draw_column = ColumnSampler(self.stack, self.head, self.output)
         return self.sample_columns(draw_column, condition, numbers, temperature, given)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unitdisc.distributed import sum_with_gradient
+from unitdisc.training.distributed import sum_with_gradient
 
 EPSILON = 1e-5
 

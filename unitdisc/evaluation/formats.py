@@ -10,9 +10,9 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from unitdisc import text
 from unitdisc.encodings import EncodingsError, load_array
 from unitdisc.encodings.reading import LARGEST
+from unitdisc.files import text
 
 FORMATS = (".npy", ".pt", ".txt")
 TIMES = ("regular", "column", "relative")  # when frames happen: unitdisc.evaluation.foreign says what these mean

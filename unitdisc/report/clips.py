@@ -10,7 +10,7 @@ import soundfile
 from PIL import Image
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.data.audio import read_audio
+from unitdisc.media.audio import read_audio
 from unitdisc.report.boxes import Box, boxes, data_uri
 
 RATE = 16_000  # of the sounds on the page

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.image import read_line, resized
+from unitdisc.media.image import read_line, resized
 from unitdisc.report.boxes import data_uri
 
 HEIGHT = 64  # of a line of writing on the page, in pixels

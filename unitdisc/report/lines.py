@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.data.image import read_image, read_line
+from unitdisc.media.image import read_image, read_line
 from unitdisc.report.boxes import Box, boxes
 from unitdisc.report.crops import HEIGHT, Crop, line_crop, picture_uri
 

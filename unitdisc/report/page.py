@@ -15,13 +15,13 @@ from unitdisc import __version__
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.files import write_json, write_text
+from unitdisc.files.text import read_text
 from unitdisc.report import clips, crops, figures, sections, summary
 from unitdisc.report.boxes import LANE
 from unitdisc.report.resyntheses import Made, resyntheses
 from unitdisc.report.scores import POINTS, UNLEARNED, curves
 from unitdisc.report.units import units
 from unitdisc.report.wording import words_of
-from unitdisc.text import read_text
 
 HOME = Path(__file__).parent
 CAPTION = 22  # pixels above a version of a line, for what it is

@@ -10,9 +10,9 @@ from typing import Any
 
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
+from unitdisc.files.text import byte_lines, read_json
 from unitdisc.report.scores import POINTS, UNLEARNED, abx_rows, baseline, measure, tier_of, training_seconds
 from unitdisc.report.wording import Words, words_of
-from unitdisc.text import byte_lines, read_json
 
 
 class ReportError(ValueError):

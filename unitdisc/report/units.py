@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.encodings import Encodings
+from unitdisc.export.units import read_units
 from unitdisc.report import figures
 from unitdisc.report.clips import Clip, unit_clip, utterance_clip
 from unitdisc.report.examples import Occurrence, Usage, labels_in_units, most_used, typical_utterances
@@ -14,7 +15,6 @@ from unitdisc.report.lines import Cut, Sheet, line_sheet, unit_cut
 from unitdisc.report.scores import Measure, tier_of
 from unitdisc.report.sections import unit_measures
 from unitdisc.report.wording import Words
-from unitdisc.units import read_units
 
 UNIT_PIXELS = 540  # to a second of a unit
 UTTERANCE_PIXELS = 320  # to a second of an utterance

@@ -27,7 +27,7 @@ from unitdisc.evaluation.foreign import AnyEncodings, open_encodings
 from unitdisc.evaluation.settings import corpus_settings, versions
 from unitdisc.evaluation.zerospeech.runs import file_checksum, refuse_codes
 from unitdisc.files import write_json
-from unitdisc.sharding import WHOLE, Shard
+from unitdisc.jobs import WHOLE, Shard
 from unitdisc.verbs.abx_options import ItemColumns, Resources, refuse_columns, refuse_parts, refuse_resources
 from unitdisc.verbs.cluster import Cluster, done_on
 from unitdisc.verbs.encoded import open_both

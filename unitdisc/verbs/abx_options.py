@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from unitdisc.evaluation.abx import CONTEXTS, AbxProtocol, Sampling
-from unitdisc.sharding import Shard
+from unitdisc.jobs import Shard
 from unitdisc.verbs.cluster import Cluster
 from unitdisc.verbs.folders import folder_for_results
 

@@ -14,7 +14,7 @@ from unitdisc.decoders import DECODERS, WaveNet
 from unitdisc.encoders import ENCODERS
 from unitdisc.experiment import Experiment
 from unitdisc.model import UnitModel
-from unitdisc.precision import PRECISIONS, multiply_in
+from unitdisc.training.precision import PRECISIONS, multiply_in
 
 SPEAKERS = ["a", "b"]
 AUDIO = {
@@ -175,9 +175,9 @@ def samples(device: torch.device) -> tuple[str, bool]:
         if device.type == "cuda" and find_spec("triton") is None:
             return "drawn by torch, for Triton is not installed", True
         if device.type == "cuda":
-            from unitdisc.decoders.persistent import sample_on_gpu as by_loop
+            from unitdisc.decoders.sampling.wavenet_gpu import sample_on_gpu as by_loop
         else:
-            from unitdisc.decoders.compiled import sample_codes as by_loop
+            from unitdisc.decoders.sampling.wavenet_cpu import sample_codes as by_loop
         found = by_loop(decoder, condition, uniform, 1.0)
         same = (found == decoder.sample_with_torch(condition, uniform)).all(1).sum().item()
     return f"{same} of {len(found)} streams of {SAMPLES} steps are those of torch", 2 * same >= len(found)

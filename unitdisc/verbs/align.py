@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from unitdisc import __version__, console
-from unitdisc.aligning import (
+from unitdisc.alignment import (
     LEAST,
     Aligner,
     AlignerError,
@@ -21,18 +21,18 @@ from unitdisc.aligning import (
     trained,
     worth_of,
 )
-from unitdisc.aligning.checking import TierCheck
+from unitdisc.alignment.checking import TierCheck
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
+from unitdisc.corpus.kaldi import read_corpus
+from unitdisc.corpus.kaldi.ctm import ctm_lines
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
+from unitdisc.data.extractor import Signals
 from unitdisc.data.features import Features
 from unitdisc.data.normalisation import Normaliser
-from unitdisc.data.signals import Signals
 from unitdisc.evaluation.units.boundaries import utterance_segmentation
 from unitdisc.files import write_json, write_text
-from unitdisc.kaldi import read_corpus
-from unitdisc.kaldi.ctm import ctm_lines
-from unitdisc.manifests import write_manifest
 from unitdisc.verbs.corpora import usable_utterances
 from unitdisc.verbs.folders import filling, folder_for_results
 

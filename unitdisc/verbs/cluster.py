@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unitdisc import console
-from unitdisc.sharding import Shard
+from unitdisc.jobs import Shard
 
 RETRIES = 5  # of a shard whose worker is lost; what it had done is there already
 LOCAL = "local"

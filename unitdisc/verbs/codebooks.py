@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
-from unitdisc.bottlenecks.quantiser import codebook_waits
+from unitdisc.bottlenecks.codes.quantiser import codebook_waits
+from unitdisc.clustering import KMeansOptions, kmeans
+from unitdisc.clustering.codebook import Codebook, CodebookError, codebook_of_model, read_codebook
+from unitdisc.clustering.frames import StoredFrames
 from unitdisc.encodings import is_number
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.experiment import WEIGHTS, load, weights_checksum
-from unitdisc.kmeans import KMeansOptions, kmeans
-from unitdisc.kmeans.codebook import Codebook, CodebookError, codebook_of_model, read_codebook
-from unitdisc.kmeans.frames import StoredFrames
-from unitdisc.segmenting.corpora import PooledFrames
-from unitdisc.segmenting.costs import Costs
-from unitdisc.segmenting.learning import Workplace
-from unitdisc.segmenting.options import SegmentOptions
-from unitdisc.segmenting.timing import Timing
+from unitdisc.segmentation.corpora.costs import Costs
+from unitdisc.segmentation.corpora.learning import Workplace
+from unitdisc.segmentation.corpora.options import SegmentOptions
+from unitdisc.segmentation.corpora.segmenting import PooledFrames
+from unitdisc.segmentation.corpora.timing import Timing
 
 LOOKED_AT, FAR = 20, 4.0  # utterances, and by what factor their distances to codes may be greater
 

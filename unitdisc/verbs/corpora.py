@@ -6,17 +6,17 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.corpus import CorpusError, FileError, Problem, Utterance, at_rate, is_pipe
-from unitdisc.data.audio import audio_info
-from unitdisc.data.checking import Found, Outcome, check_images, check_recordings, of_kind
+from unitdisc.corpus.kaldi import read_corpus
+from unitdisc.corpus.kaldi.reading import PIPE, is_manifest
+from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.heard import GoodRecordings
-from unitdisc.data.listening import AVERAGED, Listening
-from unitdisc.data.table import UtteranceTable
-from unitdisc.distributed import Agreement, rank, world_size
-from unitdisc.kaldi import read_corpus
-from unitdisc.kaldi.reading import PIPE, is_manifest
-from unitdisc.sharding import WHOLE, Shard
+from unitdisc.jobs import WHOLE, Shard
+from unitdisc.media.audio import audio_info
+from unitdisc.training.distributed import Agreement, rank, world_size
+from unitdisc.validation.known_good import GoodRecordings
+from unitdisc.validation.recordings import AVERAGED, Listening
+from unitdisc.validation.usable import Found, Outcome, check_images, check_recordings, of_kind
 
 WORTH_WATCHING = 1000  # files to listen to
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from unitdisc.precision import multiply_in
+from unitdisc.training.precision import multiply_in
 
 LESS_MEMORY = (
     "training takes less with more training.gradient_accumulation or decoder.checkpoint=true, in the same folder, or "

@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
-from unitdisc.bottlenecks.quantiser import codebook_waits
+from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.corpus import CorpusError
+from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
+from unitdisc.data.extractor import Signals
 from unitdisc.data.features import Features
 from unitdisc.data.normalisation import Normaliser, fit
-from unitdisc.data.signals import Signals
-from unitdisc.data.table import UtteranceTable
-from unitdisc.encoding import encode as encode_utterances
-from unitdisc.encoding import encode_features, refuse_nothing, shares_of
 from unitdisc.experiment import Experiment, load, weights_checksum
+from unitdisc.inference.encoding import encode as encode_utterances
+from unitdisc.inference.encoding import encode_features, refuse_nothing, shares_of
+from unitdisc.jobs import WHOLE, Shard
 from unitdisc.model import UnitModel
-from unitdisc.sharding import WHOLE, Shard
 from unitdisc.verbs.cluster import Cluster, done_on
 from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus.kaldi import read_corpus
+from unitdisc.corpus.manifest import read_manifest
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.frames import open_for
 from unitdisc.evaluation.settings import corpus_settings, versions
 from unitdisc.files import write_json
-from unitdisc.kaldi import read_corpus
-from unitdisc.manifests import read_manifest
 
 
 def open_both(

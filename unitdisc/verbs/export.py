@@ -5,9 +5,9 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.corpus import Utterance
-from unitdisc.data.audio import audio_info
-from unitdisc.units import FORMATS, OF_IMAGES, WHOLE_FILES, ExportError, why_no_file
-from unitdisc.units import export as export_units
+from unitdisc.export.units import FORMATS, OF_IMAGES, WHOLE_FILES, ExportError, why_no_file
+from unitdisc.export.units import export as export_units
+from unitdisc.media.audio import audio_info
 from unitdisc.verbs.encoded import open_both
 from unitdisc.verbs.folders import filling, folder_for_results
 

@@ -11,11 +11,11 @@ import typer
 from unitdisc import console
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.evaluation.settings import extent
-from unitdisc.finding.hits import Hit, Stretch, best
-from unitdisc.finding.material import Material
-from unitdisc.finding.places import borders, label_under, to_read, unit_of
-from unitdisc.finding.searching import Collection, FindOptions, Query, materials, search
 from unitdisc.report.finds import Find, write_finds
+from unitdisc.retrieval.hits import Hit, Stretch, best
+from unitdisc.retrieval.material import Material
+from unitdisc.retrieval.places import borders, label_under, to_read, unit_of
+from unitdisc.retrieval.searching import Collection, FindOptions, Query, materials, search
 from unitdisc.verbs.encoded import keep, open_both, refuse_units
 from unitdisc.verbs.folders import file_for_results, refuse_among
 from unitdisc.verbs.queries import Asked, Found, centres_of, place_of, refuse_other, stretch_of, tier_of

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from unitdisc.encodings import EncodingsError, read_settings
-from unitdisc.locks import locked
-from unitdisc.sharding import WHOLE
+from unitdisc.files.locks import locked
+from unitdisc.jobs import WHOLE
 
 P, R = ParamSpec("P"), TypeVar("R")
 

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from unitdisc.bottlenecks.quantiser import codebook_waits
+from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.experiment import Experiment, load, weights_checksum
-from unitdisc.text import byte_lines
+from unitdisc.files.text import byte_lines
 
 
 def inspect(folder: Path) -> dict:

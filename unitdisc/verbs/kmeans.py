@@ -7,13 +7,13 @@ from pathlib import Path
 import typer
 
 from unitdisc import console
+from unitdisc.clustering import KMeansOptions
+from unitdisc.clustering import kmeans as find_codes
+from unitdisc.clustering.codebook import write_codebook
+from unitdisc.clustering.frames import StoredFrames
 from unitdisc.evaluation.foreign import open_encodings
 from unitdisc.evaluation.settings import versions
-from unitdisc.kmeans import KMeansOptions
-from unitdisc.kmeans import kmeans as find_codes
-from unitdisc.kmeans.codebook import write_codebook
-from unitdisc.kmeans.frames import StoredFrames
-from unitdisc.locks import locked_file
+from unitdisc.files.locks import locked_file
 from unitdisc.verbs.folders import file_for_results, refuse_among
 
 ANY_RATE = 50.0  # of frames, whose time does not matter

@@ -7,7 +7,7 @@ from pathlib import Path
 from unitdisc import console
 from unitdisc.experiment import load, weights_checksum
 from unitdisc.files import write_json
-from unitdisc.likelihood import likelihood as measured
+from unitdisc.inference.likelihood import likelihood as measured
 from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.encode import say_left_out

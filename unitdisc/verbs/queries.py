@@ -10,9 +10,9 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.finding.hits import Stretch
-from unitdisc.finding.places import frames_within, in_ticks, label_under, occurrences, to_read, unit_of
-from unitdisc.units import refuse_span
+from unitdisc.export.units import refuse_span
+from unitdisc.retrieval.hits import Stretch
+from unitdisc.retrieval.places import frames_within, in_ticks, label_under, occurrences, to_read, unit_of
 from unitdisc.verbs.encoded import check_tier
 
 TIERS = ("character", "word", "phone")  # the first that there is tells what lies under a hit

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from unitdisc import console
+from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.table import UtteranceTable
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.scores import score
 from unitdisc.experiment import ExperimentError, load, read_part

@@ -11,12 +11,12 @@ import torch
 
 from unitdisc import console
 from unitdisc.corpus import LONGEST_NAME, CorpusError, Utterance, short_name
-from unitdisc.data.audio import write_audio
-from unitdisc.data.image import write_image
-from unitdisc.data.loading import whole_utterances
-from unitdisc.data.signals import Signals
-from unitdisc.decoders.several import Item, sample_several
+from unitdisc.data.extractor import Signals
+from unitdisc.data.loader import whole_utterances
+from unitdisc.decoders.sampling.batched import Item, sample_several
 from unitdisc.experiment import Experiment, ExperimentError, load
+from unitdisc.media.audio import write_audio
+from unitdisc.media.image import write_image
 from unitdisc.model import UnitModel
 from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device

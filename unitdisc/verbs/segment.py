@@ -9,30 +9,30 @@ import numpy as np
 import typer
 
 from unitdisc import console
-from unitdisc.bottlenecks.segmentation.durations import starts_of
-from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, is_regular
-from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
-from unitdisc.evaluation.frames import refuse_rate
-from unitdisc.evaluation.settings import versions
-from unitdisc.files import write_json
-from unitdisc.kaldi import read_corpus
-from unitdisc.kmeans.codebook import (
+from unitdisc.clustering.codebook import (
     Codebook,
     CodebookError,
     checksum,
     refuse_unfit,
     write_codebook,
 )
-from unitdisc.kmeans.frames import StoredFrames
-from unitdisc.segmenting.corpora import Segmentation
-from unitdisc.segmenting.corpora import segment as find_units
-from unitdisc.segmenting.learning import Workplace
-from unitdisc.segmenting.options import SegmentOptions, refuse_impossible
-from unitdisc.segmenting.peaks import means
-from unitdisc.segmenting.solving import units_in
-from unitdisc.segmenting.timing import Timing, survey
-from unitdisc.units import export
+from unitdisc.clustering.frames import StoredFrames
+from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus.kaldi import read_corpus
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, is_regular
+from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
+from unitdisc.evaluation.frames import refuse_rate
+from unitdisc.evaluation.settings import versions
+from unitdisc.export.units import export
+from unitdisc.files import write_json
+from unitdisc.segmentation.corpora.learning import Workplace
+from unitdisc.segmentation.corpora.options import SegmentOptions, refuse_impossible
+from unitdisc.segmentation.corpora.peaks import means
+from unitdisc.segmentation.corpora.segmenting import Segmentation
+from unitdisc.segmentation.corpora.segmenting import segment as find_units
+from unitdisc.segmentation.corpora.solving import units_in
+from unitdisc.segmentation.corpora.timing import Timing, survey
+from unitdisc.segmentation.durations import starts_of
 from unitdisc.verbs.codebooks import Codes, chosen_codebook, codebook_of, far_away, unit_codes
 from unitdisc.verbs.folders import filling, folder_for_results, refuse_among, refuse_folder, tidied
 

@@ -9,14 +9,14 @@ from joblib import Parallel, delayed
 
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
-from unitdisc.data.packing import FORMATS, Item, items_of, pack, shares
-from unitdisc.data.shard_writing import write_shard
-from unitdisc.data.tars import in_tar
+from unitdisc.corpus.kaldi import read_corpus
+from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.files import write_json, write_text
-from unitdisc.kaldi import read_corpus
-from unitdisc.manifests import read_manifest, write_manifest
-from unitdisc.sharding import WHOLE, Shard
-from unitdisc.text import read_json, read_lines
+from unitdisc.files.text import read_json, read_lines
+from unitdisc.jobs import WHOLE, Shard
+from unitdisc.media.tars import in_tar
+from unitdisc.packing.items import FORMATS, Item, items_of, pack, shares
+from unitdisc.packing.writing import write_shard
 from unitdisc.verbs.folders import folder_for_results
 
 SETTINGS = "shards.json"

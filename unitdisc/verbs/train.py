@@ -9,23 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc import config, console
-from unitdisc.calibration import WholeUtterances
-from unitdisc.compiling import check_compiler
+from unitdisc import console
 from unitdisc.corpus import held_out_places
+from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.columns import Columns
 from unitdisc.data.crops import CropPlan
+from unitdisc.data.extractor import Signals, fitted_of
 from unitdisc.data.features import Features
-from unitdisc.data.loading import CropBatches, batches
-from unitdisc.data.shard_plan import ShardBatches, ShardPlan, in_shards, places_of
-from unitdisc.data.signals import Signals, fitted_of
-from unitdisc.data.table import UtteranceTable
-from unitdisc.distributed import Agreement, processes, rank, together, world_size
-from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, save_weights
-from unitdisc.locks import LockedError, locked
-from unitdisc.memory import keep_freed_memory
+from unitdisc.data.loader import CropBatches, batches
+from unitdisc.data.tar_crops import ShardBatches, ShardPlan, in_shards, places_of
+from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, save_weights
+from unitdisc.files.locks import LockedError, locked
 from unitdisc.model import UnitModel
-from unitdisc.training import Progress, Trainer, TrainingOptions
+from unitdisc.training.calibration import WholeUtterances
+from unitdisc.training.compile import check_compiler
+from unitdisc.training.distributed import Agreement, processes, rank, together, world_size
+from unitdisc.training.memory import keep_freed_memory
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.verbs.corpora import usable_table
 from unitdisc.verbs.devices import usable_device
 from unitdisc.verbs.folders import folder_for_results

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unitdisc import console
-from unitdisc.data.validation import validate as find_problems
-from unitdisc.sharding import WHOLE, Shard
+from unitdisc.jobs import WHOLE, Shard
+from unitdisc.validation.report import validate as find_problems
 
 
 def validate(

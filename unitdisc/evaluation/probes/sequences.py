@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 
-from unitdisc.bidi import logical
 from unitdisc.corpus import Utterance
+from unitdisc.corpus.bidi import logical
 from unitdisc.evaluation import UnscorableError, labelled, silences_of
 from unitdisc.evaluation.probes.intervals import intervals
 from unitdisc.evaluation.probes.options import ProbeOptions, SequenceReader

@@ -23,7 +23,7 @@ from unitdisc.corpus import Utterance
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation import UnscorableError, labelled
 from unitdisc.evaluation.units.codes import CodedUtterance, runs
-from unitdisc.text import read_fields
+from unitdisc.files.text import read_fields
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError
-from unitdisc.text import fields_of, read_lines
+from unitdisc.files.text import fields_of, read_lines
 
 SILENCE = "SIL"
 

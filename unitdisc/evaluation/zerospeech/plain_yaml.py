@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from unitdisc.corpus import CorpusError
-from unitdisc.text import read_text
+from unitdisc.files.text import read_text
 
 KEY = re.compile(r"""(?P<key>[\w .()-]+?|"[^"\\]*"|'[^']*')\s*:(?:\s+(?P<value>.*))?$""")
 INTEGER = re.compile(r"[-+]?\d+$")

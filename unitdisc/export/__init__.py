@@ -1,0 +1,1 @@
+"""How do units leave for other tools? JSON lines, CTM, TextGrid, .km."""
