@@ -11,8 +11,8 @@ The bound: every step reads all weights once, and a sample takes two operations 
 bandwidth at which this machine reads an array of the weights' size allows, nor than the rate of a large product of
 matrices does; both are measured between the repetitions, as are the library's products of the model's own shapes.
 
-On a GPU (--device cuda) queues in torch and the persistent kernel (unitdisc/decoders/sampling/wavenet_gpu.py) are timed by the
-clock on the wall, and the first steps of the two compared. Without a kernel (--device cpu) the queues stand alone.
+On a GPU (--device cuda) queues in torch and the persistent kernel (unitdisc/decoders/sampling/wavenet_gpu.py) are timed
+by the clock on the wall, and the first steps of the two compared. Without a kernel (--device cpu) queues stand alone.
 """
 
 import argparse

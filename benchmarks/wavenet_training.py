@@ -7,7 +7,7 @@ Both have the same weights, batch and loss (tests/test_gated.py), and take turns
 benchmarks/baselines/plain_wavenet.py. Every row that follows switches one thing on:
 `gates`: gated layers forward and backward by hand (unitdisc/decoders/gated.py), with torch's cross-entropy;
 `output`: the output layer and the cross-entropy in pieces as well, which is what training does;
-`kept memory`: the allocator keeps what is freed (unitdisc/training/memory.py), in a process of its own beside the plain form;
+`kept memory`: the allocator keeps what is freed (unitdisc/training/memory.py), in a process beside the plain form;
 `checkpoint`: the gates are computed a second time instead of being kept;
 `compiled`: torch.compile of the formulas (`training.compile`), in a process of its own beside the plain form.
 The bound is the time that the matrix products alone would take at the rate of like products in the same run, for the

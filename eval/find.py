@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from unitdisc.corpus.kaldi import read_corpus
+from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.foreign import require

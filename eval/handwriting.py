@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
-from unitdisc.corpus.kaldi import read_corpus
+from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation.lines import LineCorpus, LineOptions, score_lines
 from unitdisc.evaluation.settings import versions

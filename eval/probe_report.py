@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from unitdisc.corpus import Utterance, corpus_checksum
-from unitdisc.corpus.kaldi import read_corpus
+from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation.frames import open_for
 from unitdisc.evaluation.probes import (

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
-from unitdisc.corpus.kaldi import read_corpus
+from unitdisc.corpus.read import read_corpus
 from unitdisc.evaluation.settings import versions
 from unitdisc.evaluation.units.boundaries import SegmentationScores, tier_boundaries
 from unitdisc.evaluation.units.scores import boundary_settings

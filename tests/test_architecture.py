@@ -3,6 +3,7 @@
 import ast
 import re
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,75 +11,67 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = {"encoders", "bottlenecks", "conditioning", "decoders"}
-MAY_IMPORT = {
-    "__init__": {"caches"},
+ALL_KNOW = {"training.distributed", "training.precision"}  # leaves: how many processes there are, how many bits
+MAY_IMPORT = {  # a room, or a part of one that may do more or less than the rest
+    "__init__": {"files"},
     "__main__": {"cli"},
-    "caches": set(),
-    "files": set(),
-    "distributed": set(),
-    "config": {"text"},
+    # files
     "console": set(),
-    "alarms": set(),
-    "text": set(),
-    "bidi": set(),
-    "corpus": {"text"},
-    "locks": {"console", "files", "sharding", "text"},
-    "manifests": {"corpus", "files", "text"},
-    "sharding": set(),
-    "encodings": {"files", "sharding", "text"},
-    "batch": {"distributed"},
-    "kaldi": {"corpus", "data", "files", "manifests", "text"},  # data.audio alone: how long a recording is
-    "units": {"corpus", "encodings", "files"},
-    "data": {"batch", "bidi", "corpus", "files", "kaldi", "manifests", "sharding", "text"},
-    "encoders": {"batch", "distributed"},
-    "bottlenecks": {"batch", "distributed"},
-    "conditioning": {"distributed"},
-    "decoders": {"distributed"},
-    "model": {"batch", "precision"} | FAMILIES,
-    "experiment": {"config", "data", "files", "model", "text", "weights"} | FAMILIES,
-    "checkpoints": {"files", "weights"},
-    "compiling": {"decoders"},
-    "weights": set(),
-    "memory": set(),
-    "optimiser": set(),
-    "precision": set(),
-    "log": {"distributed", "files", "text"},
-    "stopping": {"distributed"},
-    "held_out": {"batch", "bottlenecks", "model"},
-    "training": {
-        "alarms",
-        "batch",
-        "checkpoints",
-        "compiling",
-        "distributed",
-        "held_out",
-        "log",
-        "model",
-        "optimiser",
-        "precision",
-        "stopping",
-        "weights",
-    },
-    "calibration": {"batch", "corpus", "data", "encoding", "model"},
-    "likelihood": {"batch", "corpus", "data", "held_out", "model"},
-    "encoding": {"corpus", "data", "encodings", "model", "sharding"},
-    "kmeans": {"encodings", "evaluation", "files", "text"},  # evaluation reads and checks other systems' frames
-    "segmenting": {"bottlenecks", "corpus", "encodings", "evaluation", "kmeans", "units"},
-    "finding": {"bidi", "corpus", "encodings", "evaluation", "kmeans"},
-    "evaluation": {"bidi", "corpus", "encodings", "files", "sharding", "text"},
-    "aligning": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "text"},
-    "report": {"corpus", "data", "encodings", "evaluation", "files", "text", "units"},
-    "cli": {"console", "model", "sharding", "text", "verbs"},
+    "jobs": set(),
+    "files": {"console", "jobs"},
+    # the figure
+    "batch": ALL_KNOW,
+    "encoders": {"batch"} | ALL_KNOW,
+    "bottlenecks": {"batch", "segmentation"} | ALL_KNOW,
+    "conditioning": ALL_KNOW,
+    "decoders": ALL_KNOW,
+    "model": {"batch"} | ALL_KNOW | FAMILIES,
+    # learning
+    "training.distributed": set(),
+    "training.precision": set(),
+    "training.compile": {"decoders"},
+    "training": {"batch", "bottlenecks", "files", "model", "training.compile"} | ALL_KNOW,
+    "training.calibration": {"batch", "corpus", "data", "model"},
+    "experiment": {"data", "files", "model", "training"} | FAMILIES,
+    "inference": {"batch", "corpus", "data", "encodings", "jobs", "model", "training"},
+    # corpora
+    "corpus": {"files"},
+    "media": {"corpus", "files"},
+    "corpus.kaldi": {"corpus", "files", "media"},
+    "corpus.read": {"corpus", "corpus.kaldi"},
+    "validation": {"corpus", "corpus.kaldi", "corpus.read", "files", "jobs", "media"},
+    "data": {"batch", "corpus", "files", "media"},
+    "packing": {"corpus", "files", "media"},
+    "prep": {"corpus", "corpus.kaldi", "files", "media"},
+    # units
+    "encodings": {"files", "jobs"},
+    "segmentation": set(),
+    "segmentation.corpora": {"clustering", "corpus", "encodings", "evaluation", "export", "segmentation"},
+    "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
+    "retrieval": {"clustering", "corpus", "encodings", "evaluation"},
+    "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files"},
+    "export": {"corpus", "encodings", "files"},
+    # what they are worth
+    "evaluation": {"corpus", "encodings", "files", "jobs"},
+    "report": {"corpus", "encodings", "evaluation", "export", "files", "media"},
+    "cli": {"console", "files", "jobs", "model", "verbs"},
 }
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
-    "torchaudio": {"aligning", "data", "verbs"},
+    "torchaudio": {"alignment", "data", "media", "verbs"},
     "librosa": {"data", "report"},
-    "sklearn": {"evaluation", "bottlenecks", "kmeans"},
+    "sklearn": {"bottlenecks", "clustering", "evaluation"},
 }
+
+
+def room_of(module: str) -> str:
+    """The room of a module (`corpus.kaldi.ctm`), or the part of one that has rules of its own."""
+    parts = module.split(".")
+    names = [".".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+    return next((name for name in names if name in MAY_IMPORT), parts[0])
 
 
 def part_of(path: Path) -> str:
-    return path.relative_to(ROOT / "unitdisc").parts[0].removesuffix(".py")
+    return room_of(".".join(path.relative_to(ROOT / "unitdisc").with_suffix("").parts))
 
 
 class Source(NamedTuple):
@@ -132,15 +125,15 @@ def imports(path: Path) -> list[str]:
     found = []
     for node in source(path).imports:
         if isinstance(node, ast.ImportFrom) and node.module:
-            found += [f"unitdisc.{a.name}" for a in node.names] if node.module == "unitdisc" else [node.module]
+            found += [f"{node.module}.{a.name}" for a in node.names]
         elif isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
     return found
 
 
 def parts(path: Path) -> set[str]:
-    """The parts of unitdisc a file imports."""
-    return {name.split(".")[1] for name in imports(path) if name.startswith("unitdisc.")}
+    """The rooms of unitdisc a file imports from."""
+    return {room_of(name.removeprefix("unitdisc.")) for name in imports(path) if name.startswith("unitdisc.")}
 
 
 PACKAGE = sorted((ROOT / "unitdisc").rglob("*.py"))
@@ -156,6 +149,10 @@ def test_layers():
         if (above := parts(path) - {part_of(path), "__version__"} - MAY_IMPORT[part_of(path)])
     }
     assert not beyond
+
+
+def test_rooms_do_not_import_each_other_in_circles():
+    TopologicalSorter(MAY_IMPORT).prepare()  # raises CycleError
 
 
 def test_heavy_libraries_have_one_home():
@@ -195,8 +192,8 @@ def test_nothing_but_the_command_line_imports_verbs():
 @pytest.mark.parametrize(
     "folder,allowed",
     [
-        ("eval", {"corpus", "encodings", "evaluation", "files", "finding", "kaldi", "report", "text"}),
-        ("data_prep", {"corpus", "data", "files", "manifests", "text"}),
+        ("eval", {"corpus", "corpus.read", "encodings", "evaluation", "files", "report", "retrieval"}),
+        ("data_prep", {"corpus", "files", "media", "prep"}),
     ],
 )
 def test_scripts(folder: str, allowed: set[str]):

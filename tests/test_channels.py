@@ -10,9 +10,9 @@ import soundfile
 from tiny import RATE, listed
 
 from unitdisc.corpus import CorpusError, Interval, Utterance, corpus_checksum
-from unitdisc.corpus.kaldi import read_corpus
 from unitdisc.corpus.kaldi.writing import write_kaldi
 from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.corpus.read import read_corpus
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.cache import key
 from unitdisc.export.units import ExportError, Units, write_km

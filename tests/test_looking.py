@@ -10,8 +10,9 @@ from checks import checked_images, checked_recordings
 from PIL import Image
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.corpus.kaldi import read_corpus, read_kaldi, write_kaldi
+from unitdisc.corpus.kaldi import read_kaldi, write_kaldi
 from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.corpus.read import read_corpus
 from unitdisc.media.audio import write_audio
 from unitdisc.media.image import write_image
 from unitdisc.validation.recordings import Listening

@@ -13,8 +13,7 @@ import numpy as np
 
 from unitdisc.corpus import Utterance
 from unitdisc.files import written_aside
-from unitdisc.media.open import ARCHIVE
-from unitdisc.validation.known_good import state_of
+from unitdisc.media.open import ARCHIVE, state_of
 
 MEMORY = 1 << 30  # bytes
 

@@ -140,3 +140,20 @@ def whole_utterances(utterances: Iterable[Utterance], signals: Signals, frames_i
         else:
             groups.append([index])
     return groups
+
+
+FRAMES_IN_A_BATCH = 20_000
+
+
+def features_of(
+    signals: Signals, utterances: Sequence[Utterance]
+) -> tuple[list[np.ndarray], list[Utterance], list[str]]:
+    """The features of the utterances that can be read, those utterances, and what is wrong with the others."""
+    features, there, bad = [], [], []
+    for utterance in utterances:
+        try:
+            features.append(signals.features_of(utterance))
+            there.append(utterance)
+        except CorpusError as error:
+            bad.append(str(error))
+    return features, there, bad

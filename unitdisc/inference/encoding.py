@@ -17,12 +17,11 @@ from unitdisc.data.cache import file_of
 from unitdisc.data.columns import Columns
 from unitdisc.data.extractor import Signals
 from unitdisc.data.features import Features
-from unitdisc.data.loader import stacked, whole_utterances
+from unitdisc.data.loader import FRAMES_IN_A_BATCH, features_of, stacked, whole_utterances
 from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.jobs import WHOLE, Shard
 from unitdisc.model import PROBE_POINTS, UnitModel
 
-FRAMES_IN_A_BATCH = 20_000
 MANY = 20  # utterances, and nothing but NaN: it is the model, and nobody need wait for the others
 S, T = TypeVar("S"), TypeVar("T")
 
@@ -139,20 +138,6 @@ class Behind:
 
 def is_done(writers: Iterable[EncodingsWriter], utterance: Utterance, frames: int) -> bool:
     return all(writer.is_current(utterance.id, frames, file_of(utterance)) for writer in writers)
-
-
-def features_of(
-    signals: Signals, utterances: Sequence[Utterance]
-) -> tuple[list[np.ndarray], list[Utterance], list[str]]:
-    """The features of the utterances that can be read, those utterances, and what is wrong with the others."""
-    features, there, bad = [], [], []
-    for utterance in utterances:
-        try:
-            features.append(signals.features_of(utterance))
-            there.append(utterance)
-        except CorpusError as error:
-            bad.append(str(error))
-    return features, there, bad
 
 
 @torch.inference_mode()

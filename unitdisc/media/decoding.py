@@ -23,11 +23,10 @@ import soundfile
 
 from unitdisc.media import flac, headers, mpeg, ogg
 from unitdisc.media.decoding_errors import AGAIN, DecodingError
-from unitdisc.media.open import AudioError, bytes_missing, source, unreadable
+from unitdisc.media.open import AudioError, bytes_missing, source, state_of, unreadable
 from unitdisc.media.spliced import Bytes, Piece, Spliced
 from unitdisc.media.stderr import silence
 from unitdisc.media.tars import TarError
-from unitdisc.validation.known_good import state_of
 
 BLOCK = 1 << 18  # samples in memory at a time where they are only passed by
 NEAR = 1 << 13  # samples that are decoded in vain rather than beginning anew

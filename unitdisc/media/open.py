@@ -1,7 +1,9 @@
 """Where recordings come from: a file, an entry of a Kaldi archive or of a tar, or the output of a command."""
 
 import io
+import os
 import re
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,3 +103,13 @@ def bytes_missing(said: str) -> int:
     if listed is None or int(listed[1]) >= STREAMED:
         return 0
     return max(int(listed[1]) - int(listed[2]), 0)
+
+
+def state_of(path: str) -> os.stat_result | None:
+    """What the system says of the file that holds a recording, be it an archive of many; None if there is none."""
+    try:
+        state = os.stat(path)  # noqa: PTH116 (a Path takes longer to make than to ask)
+    except (OSError, ValueError):  # a zero byte
+        archive = ARCHIVE.fullmatch(path)
+        return state_of(archive[1]) if archive else None
+    return state if stat.S_ISREG(state.st_mode) else None

@@ -1,7 +1,6 @@
 """Recordings that were listened to from beginning to end and are good, kept so that they need not be heard again."""
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.files import written_aside
-from unitdisc.media.open import ARCHIVE
+from unitdisc.media.open import state_of
 
 SAVE_EVERY = 20_000  # recordings; an interrupted run has them again
 UNKNOWN = bytes(16)
@@ -27,16 +26,6 @@ def key(path: str, stretches: bytes) -> bytes:
     absolute = path if path.startswith("/") else f"{Path.cwd()}/{path}"
     facts = f"{RULES} {state.st_size} {state.st_mtime_ns} {absolute}\0".encode("utf-8", "surrogatepass")
     return blake2b(facts + stretches, digest_size=16).digest()
-
-
-def state_of(path: str) -> os.stat_result | None:
-    """What the system says of the file that holds a recording, be it an archive of many; None if there is none."""
-    try:
-        state = os.stat(path)  # noqa: PTH116 (a Path takes longer to make than to ask)
-    except (OSError, ValueError):  # a zero byte
-        archive = ARCHIVE.fullmatch(path)
-        return state_of(archive[1]) if archive else None
-    return state if stat.S_ISREG(state.st_mode) else None
 
 
 class GoodRecordings:

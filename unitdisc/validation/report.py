@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Problem
-from unitdisc.corpus.kaldi.reading import is_kaldi, is_manifest, not_a_corpus
+from unitdisc.corpus.kaldi.reading import is_kaldi
+from unitdisc.corpus.read import is_manifest, not_a_corpus
 from unitdisc.jobs import WHOLE, Shard
 from unitdisc.media.audio import audio_info
 from unitdisc.validation.duplicates import Named, repetitions

@@ -23,9 +23,9 @@ from unitdisc.alignment import (
 )
 from unitdisc.alignment.checking import TierCheck
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
-from unitdisc.corpus.kaldi import read_corpus
 from unitdisc.corpus.kaldi.ctm import ctm_lines
 from unitdisc.corpus.manifest import write_manifest
+from unitdisc.corpus.read import read_corpus
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
 from unitdisc.data.extractor import Signals

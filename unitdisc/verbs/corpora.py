@@ -6,8 +6,8 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.corpus import CorpusError, FileError, Problem, Utterance, at_rate, is_pipe
-from unitdisc.corpus.kaldi import read_corpus
-from unitdisc.corpus.kaldi.reading import PIPE, is_manifest
+from unitdisc.corpus.kaldi.reading import PIPE
+from unitdisc.corpus.read import is_manifest, read_corpus
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features

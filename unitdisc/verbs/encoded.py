@@ -5,8 +5,8 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.corpus.kaldi import read_corpus
 from unitdisc.corpus.manifest import read_manifest
+from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.foreign import AnyEncodings

@@ -18,7 +18,7 @@ from unitdisc.clustering.codebook import (
 )
 from unitdisc.clustering.frames import StoredFrames
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.corpus.kaldi import read_corpus
+from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, is_regular
 from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
 from unitdisc.evaluation.frames import refuse_rate

@@ -9,8 +9,8 @@ from joblib import Parallel, delayed
 
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
-from unitdisc.corpus.kaldi import read_corpus
 from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.corpus.read import read_corpus
 from unitdisc.files import write_json, write_text
 from unitdisc.files.text import read_json, read_lines
 from unitdisc.jobs import WHOLE, Shard

@@ -3,7 +3,7 @@
 The format: https://kaldi-asr.org/doc/data_prep.html
 """
 
-from unitdisc.corpus.kaldi.reading import read_corpus, read_kaldi
+from unitdisc.corpus.kaldi.reading import read_kaldi
 from unitdisc.corpus.kaldi.writing import write_kaldi
 
-__all__ = ["read_corpus", "read_kaldi", "write_kaldi"]
+__all__ = ["read_kaldi", "write_kaldi"]

@@ -10,7 +10,6 @@ from joblib import Parallel, delayed
 
 from unitdisc.corpus.kaldi.ctm import Stretch, channel_called, ctm_files, read_ctm, to_ticks
 from unitdisc.corpus.kaldi.tables import Row, read_map, read_table
-from unitdisc.corpus.manifest import read_manifest
 from unitdisc.corpus.utterance import CorpusError, Problem, Utterance, id_fault, is_pipe
 from unitdisc.files.text import Lookalikes, fields_of
 from unitdisc.media.audio import AudioInfo, info_of
@@ -35,44 +34,8 @@ class Source(NamedTuple):
     channels: int = 1  # that it has
 
 
-def read_corpus(path: str | Path, allow_pipes: bool = False) -> list[Utterance]:
-    """Reads a manifest (`.jsonl`) or a Kaldi data directory.
-
-    Raises CorpusError if it is neither, if a line is wrong, or if a recording is a pipe without `allow_pipes`.
-    """
-    path = Path(path)
-    if is_kaldi(path):
-        return read_kaldi(path, allow_pipes)
-    if not is_manifest(path):
-        raise CorpusError(f"{path}: {not_a_corpus(path)}")
-    utterances = list(read_manifest(path))
-    for utterance in utterances:
-        if is_pipe(utterance.path) and not allow_pipes:
-            raise CorpusError(f"{path}: the recording of {utterance.id} {PIPE}")
-    return utterances
-
-
-def is_manifest(path: Path) -> bool:
-    return path.suffix == ".jsonl" and path.is_file()
-
-
 def is_kaldi(path: Path) -> bool:
     return any((path / name).is_file() for name in ("wav.scp", "images.scp"))
-
-
-def not_a_corpus(path: Path) -> str:
-    """Says what is at `path` instead of a corpus, and where one may be."""
-    near = []
-    if not path.exists():
-        what = "no such file or folder"
-    elif path.is_dir():
-        what = "a folder without wav.scp or images.scp"
-        near = [*path.glob("*.jsonl"), *(folder for folder in path.glob("*") if is_kaldi(folder))]
-    else:
-        what = "neither a manifest nor a folder"
-        near = [path.parent] if path.name in ("wav.scp", "images.scp") else []
-    suggestion = f" (did you mean {' or '.join(sorted(map(str, near))[:3])}?)" if near else ""
-    return f"{what}; give a .jsonl manifest or a Kaldi data directory{suggestion}"
 
 
 def read_kaldi(folder: str | Path, allow_pipes: bool = False) -> list[Utterance]:
