@@ -44,9 +44,9 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "packing": {"corpus", "files", "media"},
     "prep": {"corpus", "corpus.kaldi", "files", "media"},
     # units
-    "encodings": {"files", "jobs"},
+    "encodings": {"corpus", "files", "jobs"},
     "segmentation": set(),
-    "segmentation.corpora": {"clustering", "corpus", "encodings", "evaluation", "export", "segmentation"},
+    "segmentation.corpora": {"clustering", "corpus", "encodings", "evaluation", "segmentation"},
     "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "retrieval": {"clustering", "corpus", "encodings", "evaluation"},
     "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files"},

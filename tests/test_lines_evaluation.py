@@ -34,7 +34,7 @@ from unitdisc.evaluation.probes.sequences import sequence_probe
 from unitdisc.evaluation.settings import corpus_settings
 from unitdisc.evaluation.units.bitrate import unit_bitrates
 from unitdisc.evaluation.units.boundaries import unit_boundaries
-from unitdisc.evaluation.units.codes import coded, runs
+from unitdisc.evaluation.units.codes import coded
 from unitdisc.evaluation.units.scores import score_units
 
 pytest_plugins = ["tiny_fixtures"]
@@ -102,7 +102,7 @@ def borders_and_edges(units):
     for entry in units:
         ticks = entry.utterance.ticks
         edges = sorted({e for i in entry.utterance.alignment["character"] for e in i[:2]} - {0, ticks})
-        for border in sorted({*runs(entry).intervals.ravel().tolist()} - {0, ticks}):
+        for border in sorted({*entry.runs.intervals.ravel().tolist()} - {0, ticks}):
             yield border, edges
 
 
@@ -117,7 +117,7 @@ def test_bits_are_counted_per_100_columns_and_per_character(folder):
     assert found.bitrate.bits_per_label == pytest.approx(bits / characters)
     assert found.bitrate_uniform.bits_per_label == pytest.approx(len(codes) * np.log2(found.bitrate.types) / characters)
     assert (found.bitrate.columns, found.bitrate.labels) == (columns, characters)
-    assert found.bitrate_collapsed.symbols == sum(len(runs(entry).codes) for entry in units)
+    assert found.bitrate_collapsed.symbols == sum(len(entry.runs.codes) for entry in units)
     assert unit_bitrates(units).bitrate.bits_per_label is None
 
 
@@ -328,7 +328,7 @@ def test_the_five_columns_are_those_of_scikit_learn_on_columns_counted_by_hand(f
     assert bottleneck["labels"]["items"] == 12 * WIDE * len(TEST)
     assert bottleneck["ctc"]["items"] == len(TEST)
     units = coded(opened(folder, system), TEST)
-    number = sum(len(runs(entry).codes) for entry in units)
+    number = sum(len(entry.runs.codes) for entry in units)
     assert bottleneck["units_per_100_columns"] == pytest.approx(100 * number / found["columns"])
     assert bottleneck["bitrate_collapsed"]["bits_per_100_columns"] == pytest.approx(
         100 * number * bottleneck["bitrate_collapsed"]["entropy"] / found["columns"]

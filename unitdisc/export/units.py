@@ -1,8 +1,4 @@
-"""Discovered units as stretches of time, and their export to the formats of other tools.
-
-A unit is a maximal run of one code. It reaches from halfway between its first frame and the frame before
-to halfway between its last frame and the frame after, so that the units of an utterance tile it.
-"""
+"""Discovered units, and their export to the formats of other tools."""
 
 import json
 import os
@@ -11,13 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from unitdisc.corpus import Interval, Utterance, is_pipe
 from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
+from unitdisc.encodings.runs import refuse_span, runs_of
 from unitdisc.files import write_text
-
-SLACK = 2  # frames by which the frames of an utterance may miss its end
 
 
 class ExportError(ValueError):
@@ -39,27 +32,6 @@ class Export:
     missing: list[str]  # ids of the utterances that have no encoding, and so are in none of the files
 
 
-def runs(codes: Iterable[int], centres: np.ndarray, ticks: int) -> list[Interval]:
-    """The maximal runs of one code, as intervals that tile [0, ticks).
-
-    codes: [T]; centres: [T], the tick in the middle of each frame, in order and at least one tick apart.
-    Frames that would begin at or after `ticks` (a padded last frame) are left out. Every other frame lies in the
-    interval labelled by its code, as `corpus.labels_at` looks it up.
-    Raises ValueError if there are no ticks, no frames, or not one centre for every code.
-    """
-    codes, centres = np.asarray(codes), np.asarray(centres, dtype=np.float64)
-    if ticks < 1 or len(codes) == 0 or codes.shape != centres.shape:
-        raise ValueError(f"cannot divide {ticks} ticks into {len(codes)} codes with {len(centres)} centres")
-    changes = np.flatnonzero(codes[1:] != codes[:-1]) + 1  # the first frame of every run but the first
-    borders = np.ceil((centres[changes - 1] + centres[changes]) / 2).astype(int)  # up, so start <= centre < end
-    inside = borders < ticks
-    first = [0, *changes[inside].tolist()]
-    starts = [0, *borders[inside].tolist()]
-    return [
-        Interval(start, end, str(codes[frame])) for frame, start, end in zip(first, starts, [*starts[1:], int(ticks)])
-    ]
-
-
 def read_units(encodings: Encodings, utterance: Utterance) -> Units:
     """The units of one utterance of a folder of encodings, or of those of another tool.
 
@@ -78,19 +50,9 @@ def read_units(encodings: Encodings, utterance: Utterance) -> Units:
             f"{encodings.folder}: {utterance.id} has {len(codes)} codes for {len(centres)} frames; "
             "encode the corpus again"
         )
-    refuse_span(encodings.folder, utterance, centres)
+    refuse_span(encodings.folder, utterance.id, utterance.ticks, centres)
     codes = list(map(int, codes))
-    return Units(utterance, codes, runs(codes, centres, utterance.ticks))
-
-
-def refuse_span(folder: Path, utterance: Utterance, centres: np.ndarray) -> None:
-    """Raises EncodingsError if the frames of an utterance do not end where it does."""
-    step = np.diff(centres).max(initial=0) or 2 * centres[0]
-    if abs(centres[-1] + step / 2 - utterance.ticks) > SLACK * step:
-        raise EncodingsError(
-            f"{folder}: the last frame of {utterance.id} is at tick {centres[-1]:g}, but the utterance "
-            f"has {utterance.ticks} ticks; was another version of the corpus encoded? Encode this one"
-        )
+    return Units(utterance, codes, runs_of(codes, centres, utterance.ticks).labelled())
 
 
 def write_units_jsonl(path: Path, units: Iterable[Units]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.export.units import refuse_span
+from unitdisc.encodings.runs import refuse_span
 from unitdisc.retrieval.hits import Stretch
 from unitdisc.retrieval.places import frames_within, in_ticks, label_under, occurrences, to_read, unit_of
 from unitdisc.verbs.encoded import check_tier
@@ -154,5 +154,5 @@ def centres_of(encodings: Encodings, utterance: Utterance) -> np.ndarray:
     """The tick in the middle of each frame. Raises EncodingsError if frames do not end where the utterance does."""
     centres = encodings[utterance.id].centres
     if len(centres):
-        refuse_span(encodings.folder, utterance, centres)
+        refuse_span(encodings.folder, utterance.id, utterance.ticks, centres)
     return centres

@@ -34,7 +34,7 @@ from unitdisc.evaluation.units.clustering import (
     named_rightly,
     unit_scores,
 )
-from unitdisc.evaluation.units.codes import CodedUtterance, coded, runs
+from unitdisc.evaluation.units.codes import CodedUtterance, coded
 
 UNITS = "bottleneck"  # the point that has codes
 WRITING = 4  # columns from one frame that a CTC probe reads to the next
@@ -233,7 +233,7 @@ def counted(units: Sequence[CodedUtterance], grid: Grid, tier: str) -> dict[str,
 
     bits = unit_bitrates(units, tier).bitrate_collapsed
     return {
-        "units_per_100_columns": 100 * sum(len(runs(entry).codes) for entry in units) / columns,
+        "units_per_100_columns": 100 * sum(len(entry.runs.codes) for entry in units) / columns,
         "usage": asdict(code_usage(units)),
         "bitrate_collapsed": asdict(
             replace(bits, columns=columns, bits_per_100_columns=bits.bits_per_100_columns * bits.columns / columns)

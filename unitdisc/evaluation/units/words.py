@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.evaluation import UnscorableError, silences_of
-from unitdisc.evaluation.units.codes import CodedUtterance, runs
+from unitdisc.evaluation.units.codes import CodedUtterance
 from unitdisc.evaluation.units.term_files import SILENCE, Aligned, Fragment, Gold
 from unitdisc.evaluation.units.terms import Convention, TermScores, spell, spelled_scores
 
@@ -24,7 +24,7 @@ def unit_terms(
     gold = Gold(aligned_tiers(coded, phones, silent=True), aligned_tiers(coded, words, silent=False))
     classes = defaultdict(list)
     for entry in coded:
-        utterance, units = entry.utterance, runs(entry)
+        utterance, units = entry.utterance, entry.runs
         for (start, end), code in zip(units.intervals.tolist(), units.codes.tolist(), strict=True):
             fragment = Fragment(utterance.id, start / utterance.rate, end / utterance.rate)
             member = spell(fragment, gold.phones[utterance.id])

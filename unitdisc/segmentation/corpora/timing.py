@@ -8,8 +8,8 @@ import numpy as np
 from unitdisc.clustering.frames import StoredFrames
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import EncodingsError
+from unitdisc.encodings.runs import refuse_span
 from unitdisc.evaluation.foreign import AnyEncodings
-from unitdisc.export.units import refuse_span
 
 COLUMNS = 100  # what a second is for recordings
 
@@ -57,7 +57,7 @@ def survey(
         try:
             values = frames[utterance.id]
             centres = encodings[utterance.id].centres
-            refuse_span(encodings.folder, utterance, centres)
+            refuse_span(encodings.folder, utterance.id, utterance.ticks, centres)
         except EncodingsError as error:
             problems.append(str(error))
         else:
