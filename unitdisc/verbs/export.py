@@ -5,8 +5,10 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.corpus import Utterance
-from unitdisc.export.units import FORMATS, OF_IMAGES, WHOLE_FILES, ExportError, why_no_file
-from unitdisc.export.units import export as export_units
+from unitdisc.export.formats import FORMATS
+from unitdisc.export.formats import export as export_units
+from unitdisc.export.km import WHOLE_FILES, why_no_file
+from unitdisc.export.units import OF_IMAGES, ExportError
 from unitdisc.media.audio import audio_info
 from unitdisc.verbs.encoded import open_both
 from unitdisc.verbs.folders import filling, folder_for_results

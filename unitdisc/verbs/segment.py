@@ -23,7 +23,7 @@ from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWri
 from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
 from unitdisc.evaluation.frames import refuse_rate
 from unitdisc.evaluation.settings import versions
-from unitdisc.export.units import export
+from unitdisc.export.formats import export
 from unitdisc.files import write_json
 from unitdisc.segmentation.corpora.learning import Workplace
 from unitdisc.segmentation.corpora.options import SegmentOptions, refuse_impossible
