@@ -167,7 +167,7 @@ def read(corpus: Path, folder: Path, options: dict) -> None:
 
 def train(corpus: Path, folder: Path, options: dict) -> None:
     """Until the first batch of training is there, without the model's first step."""
-    from unitdisc.verbs import train as verb
+    from unitdisc.api import train as verb
 
     def first_batch(trainer: object, batches: Callable, *_: object) -> None:
         next(iter(batches(0)))
@@ -182,10 +182,10 @@ def encode(corpus: Path, folder: Path, options: dict) -> None:
     """Until the first batch would be encoded, by a model that was not trained."""
     import torch
 
+    from unitdisc.api import encode as verb
     from unitdisc.experiment import Experiment, save_weights
     from unitdisc.experiment.config import read as read_options
     from unitdisc.inference import encoding
-    from unitdisc.verbs import encode as verb
 
     experiment = Experiment(read_options("paper", OPTIONS), ["?"], {})
     torch.manual_seed(0)

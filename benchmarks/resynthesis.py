@@ -19,12 +19,12 @@ from pathlib import Path
 import torch
 from machine import add_note_and_output, circumstances, keep_result
 
+from unitdisc.api.resynthesise import Drawing, Wanted, draw, items_of, write
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import read_manifest
 from unitdisc.data.extractor import Signals
 from unitdisc.experiment import Experiment, config
 from unitdisc.model import UnitModel
-from unitdisc.verbs.resynthesise import Drawing, Wanted, draw, items_of, write
 
 SPEECH = {
     "frames": [],

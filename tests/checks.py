@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from unitdisc.corpus import Problem, Utterance, at_rate
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.validation.checks import Found, check_images, check_recordings
 from unitdisc.validation.recordings import Listening
-from unitdisc.validation.usable import Found, check_images, check_recordings
 
 
 class Checked(NamedTuple):

@@ -545,7 +545,7 @@ def test_lines_without_a_text_stay_and_are_named(unitdisc, manifests, tmp_path):
 
 
 def test_an_interrupted_command_goes_on(unitdisc, manifests, tmp_path, monkeypatch):
-    from unitdisc.verbs import align as verb
+    from unitdisc.api import align as verb
 
     told = verb.Told.__call__
 
@@ -563,7 +563,7 @@ def test_an_interrupted_command_goes_on(unitdisc, manifests, tmp_path, monkeypat
 
 
 def test_recordings_and_lines_are_aligned_apart(manifests):
-    from unitdisc.verbs.align import features_for
+    from unitdisc.api.align import features_for
 
     spoken = Utterance("u", "u.wav", "s", 1600, 16_000, text="a")
     assert features_for([spoken], 32).kind == "log-mel"

@@ -14,10 +14,10 @@ FAMILIES = {"encoders", "bottlenecks", "conditioning", "decoders"}
 ALL_KNOW = {"training.distributed", "training.precision"}  # leaves: how many processes there are, how many bits
 MAY_IMPORT = {  # a room, or a part of one that may do more or less than the rest
     "__init__": {"files"},
-    "__main__": {"cli"},
+    "__main__": {"commands"},
     # files
     "console": set(),
-    "jobs": set(),
+    "jobs": {"console"},
     "files": {"console", "jobs"},
     # the figure
     "batch": ALL_KNOW,
@@ -32,14 +32,28 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "training.compile": {"decoders"},
     "training": {"batch", "bottlenecks", "files", "model", "training.compile"} | ALL_KNOW,
     "training.calibration": {"batch", "corpus", "data", "model"},
+    "training.devices": ALL_KNOW,
     "experiment": {"data", "files", "model", "training"} | FAMILIES,
-    "inference": {"batch", "corpus", "data", "encodings", "jobs", "model", "training"},
+    "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "training"}
+    | FAMILIES
+    | ALL_KNOW,
     # corpora
     "corpus": {"files"},
     "media": {"corpus", "files"},
     "corpus.kaldi": {"corpus", "files", "media"},
     "corpus.read": {"corpus", "corpus.kaldi"},
     "validation": {"corpus", "corpus.kaldi", "corpus.read", "files", "jobs", "media"},
+    "validation.usable_corpus": {
+        "console",
+        "corpus",
+        "corpus.kaldi",
+        "corpus.read",
+        "data",
+        "jobs",
+        "media",
+        "training.distributed",
+        "validation",
+    },
     "data": {"batch", "corpus", "files", "media"},
     "packing": {"corpus", "files", "media"},
     "prep": {"corpus", "corpus.kaldi", "files", "media"},
@@ -47,17 +61,27 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "encodings": {"corpus", "files", "jobs"},
     "segmentation": set(),
     "segmentation.corpora": {"clustering", "corpus", "encodings", "evaluation", "segmentation"},
+    "segmentation.corpora.codebooks": {
+        "bottlenecks",
+        "clustering",
+        "console",
+        "encodings",
+        "evaluation",
+        "experiment",
+        "segmentation.corpora",
+    },
     "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
-    "retrieval": {"clustering", "corpus", "encodings", "evaluation"},
+    "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs"},
     "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files"},
     "export": {"corpus", "encodings", "files"},
     # what they are worth
     "evaluation": {"corpus", "encodings", "files", "jobs"},
+    "evaluation.inputs": {"console", "corpus", "corpus.read", "encodings", "evaluation", "files"},
     "report": {"corpus", "encodings", "evaluation", "export", "files", "media"},
-    "cli": {"console", "files", "jobs", "model", "verbs"},
+    "commands": {"api", "console", "evaluation.inputs", "files", "jobs", "model", "training.devices"},
 }
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
-    "torchaudio": {"alignment", "data", "media", "verbs"},
+    "torchaudio": {"alignment", "data", "media", "api"},
     "librosa": {"data", "report"},
     "sklearn": {"bottlenecks", "clustering", "evaluation"},
 }
@@ -140,7 +164,7 @@ PACKAGE = sorted((ROOT / "unitdisc").rglob("*.py"))
 
 
 def test_layers():
-    below = [path for path in PACKAGE if part_of(path) != "verbs"]
+    below = [path for path in PACKAGE if part_of(path) != "api"]
     unknown = {part_of(path) for path in below} - MAY_IMPORT.keys()
     assert not unknown
     beyond = {
@@ -184,9 +208,9 @@ def test_names_are_imported_from_where_they_are_defined():
     assert not {str(path): names for path in [*PACKAGE, *SCRIPTS] if (names := borrowed(path))}
 
 
-def test_nothing_but_the_command_line_imports_verbs():
+def test_nothing_but_the_command_line_imports_the_interface():
     for path in PACKAGE:
-        assert "verbs" not in parts(path) or part_of(path) in ("verbs", "cli"), path
+        assert "api" not in parts(path) or part_of(path) in ("api", "commands"), path
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_a_recording_that_disappears_while_training_is_named(corpus, workers):
 
 
 def test_a_recording_that_disappears_while_training_ends_in_one_sentence(unitdisc, corpus, tmp_path, monkeypatch):
-    from unitdisc.verbs import train as verb
+    from unitdisc.api import train as verb
 
     prepare = verb.prepare
 
@@ -219,7 +219,7 @@ def test_a_recording_that_disappears_while_training_ends_in_one_sentence(unitdis
 def test_all_recordings_that_disappear_while_encoding_end_in_one_sentence(
     unitdisc, corpus, tiny_experiment, tmp_path, monkeypatch
 ):
-    from unitdisc.verbs import encode as verb
+    from unitdisc.api import encode as verb
 
     usable = verb.usable_table
 

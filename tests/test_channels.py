@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from tiny import RATE, listed
 
+from unitdisc.api.shards import PackingOptions, shards
 from unitdisc.corpus import CorpusError, Interval, Utterance, corpus_checksum
 from unitdisc.corpus.kaldi.writing import write_kaldi
 from unitdisc.corpus.manifest import read_manifest, write_manifest
@@ -22,7 +23,6 @@ from unitdisc.media.open import AudioError
 from unitdisc.validation.files import Files, heard_key
 from unitdisc.validation.recordings import Listening, Recording, listen
 from unitdisc.validation.report import validate
-from unitdisc.verbs.shards import PackingOptions, shards
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -20,7 +20,8 @@ import torch
 import typer
 from tiny import listed, settings
 
-from unitdisc import cli, console
+from unitdisc import commands as cli
+from unitdisc import console
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import write_manifest
 
@@ -34,7 +35,7 @@ def test_help_loads_nothing_heavy():
     """Neither the help of the program nor that of any command."""
     program = """
 import sys
-from unitdisc.cli import main
+from unitdisc.commands import main
 for line in sys.stdin.read().splitlines():
     sys.argv = ["unitdisc", *line.split()]
     try:
@@ -374,7 +375,7 @@ def test_a_message_is_one_line_and_shows_names_as_they_are(capsys):
 
 @pytest.mark.parametrize("device", ["cpu", None])
 def test_processes_work_together_whatever_their_device(places, monkeypatch, device):
-    from unitdisc.verbs import train as verb
+    from unitdisc.api import train as verb
 
     class JoinedError(Exception):
         pass

@@ -15,14 +15,14 @@ import torch
 from parallel_training import BATCH, SPEAKERS, batch_of, built, settings
 from tiny import OPTIONS
 
+from unitdisc.api import train as verb
+from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.decoders import DECODERS
 from unitdisc.experiment import Experiment, config
 from unitdisc.training import compile as compiling
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
-from unitdisc.verbs import train as verb
-from unitdisc.verbs.train import train
 
 SIZE, ROWS = 24, 5
 SMALL = {"channels": 8, "layers": 2}

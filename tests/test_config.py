@@ -132,7 +132,7 @@ CONFIGS = [*PRESETS.glob("*.toml"), *(Path(__file__).parent.parent / "recipes").
 
 def test_the_presets_are_installed():
     setup = (Path(__file__).parent.parent / "setup.py").read_text()
-    assert '"unitdisc": ["presets/*.toml"]' in setup
+    assert '"unitdisc.experiment": ["presets/*.toml"]' in setup
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.parent.name}/{path.name}")

@@ -8,17 +8,17 @@ import torch
 from pretended_device import DEVICE, pretended
 from torch.utils.data import DataLoader
 
-from unitdisc import cli
+from unitdisc import commands as cli
+from unitdisc.api import train
 from unitdisc.batch import Batch
 from unitdisc.data import loader as loading
 from unitdisc.decoders import DECODERS
 from unitdisc.experiment import Experiment
+from unitdisc.inference.agreement import AUDIO, SPEAKERS, batch_of
 from unitdisc.model import UnitModel
 from unitdisc.training import checkpoints, distributed, precision
+from unitdisc.training.devices import cure_of, usable_device
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
-from unitdisc.verbs import train
-from unitdisc.verbs.agreement import AUDIO, SPEAKERS, batch_of
-from unitdisc.verbs.devices import cure_of, usable_device
 
 SECOND = torch.device("cuda", 1)
 

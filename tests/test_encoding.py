@@ -15,6 +15,8 @@ import safetensors.torch
 import torch
 from tiny import RATE, listed, record, settings, tree
 
+from unitdisc.api.encode import encode as encode_verb
+from unitdisc.api.encode import features as features_verb
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.cache import DiskCache
@@ -26,8 +28,6 @@ from unitdisc.experiment.config import read
 from unitdisc.inference import encoding
 from unitdisc.inference.encoding import encode
 from unitdisc.model import PROBE_POINTS
-from unitdisc.verbs.encode import encode as encode_verb
-from unitdisc.verbs.encode import features as features_verb
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -329,7 +329,7 @@ def test_what_goes_wrong_behind_is_raised(after):
 
 
 def test_a_model_is_loaded_once(tiny_corpus, tiny_experiment, tmp_path, monkeypatch):
-    from unitdisc.verbs import encode as verb
+    from unitdisc.api import encode as verb
 
     loaded = []
     original = verb.load

@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from tiny import line_settings, listed, make_corpus, make_lines, settings, tree
 
+from unitdisc.api.resynthesise import Drawing, items_of
+from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError, Utterance, labels_at
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.cache import DiskCache
@@ -23,8 +25,6 @@ from unitdisc.experiment.config import ConfigError
 from unitdisc.export.units import read_units
 from unitdisc.inference.likelihood import likelihood
 from unitdisc.media.image import ImageError, read_image
-from unitdisc.verbs.resynthesise import Drawing, items_of
-from unitdisc.verbs.train import train
 
 pytest_plugins = ["tiny_fixtures"]
 

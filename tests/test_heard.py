@@ -14,10 +14,10 @@ from tiny import settings
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.validation.checks import check_recordings
 from unitdisc.validation.known_good import GoodRecordings
 from unitdisc.validation.recordings import Listening
 from unitdisc.validation.report import validate
-from unitdisc.validation.usable import check_recordings
 
 pytest_plugins = ["tiny_fixtures"]
 

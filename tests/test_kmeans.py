@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
+from unitdisc.api.kmeans import kmeans as verb
 from unitdisc.clustering import KMeansOptions, kmeans
 from unitdisc.clustering.codebook import CodebookError, read_codebook, refuse_unfit, write_codebook
 from unitdisc.clustering.frames import StoredFrames
@@ -15,7 +16,6 @@ from unitdisc.clustering.states import State
 from unitdisc.clustering.statistics import Survey, survey
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.foreign import open_encodings
-from unitdisc.verbs.kmeans import kmeans as verb
 
 SMALL = KMeansOptions(8, sample=200, starts=1)
 

@@ -9,12 +9,12 @@ import soundfile
 import torch
 from tiny import OPTIONS
 
+from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.experiment import config, load
 from unitdisc.model import UnitModel
 from unitdisc.training.trainer import TrainingOptions
-from unitdisc.verbs.train import train
 
 
 @pytest.fixture(scope="module")

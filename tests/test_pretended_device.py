@@ -15,10 +15,10 @@ from unitdisc.decoders.sampling.batched import Item, sample_several
 from unitdisc.encoders import conv
 from unitdisc.encoders.normalisation import moments
 from unitdisc.experiment import Experiment, save_weights
+from unitdisc.inference.agreement import AUDIO, CODES, IMAGES, SPEAKERS, batch_of
 from unitdisc.inference.encoding import encode_batch
 from unitdisc.inference.likelihood import log_probs
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
-from unitdisc.verbs.agreement import AUDIO, CODES, IMAGES, SPEAKERS, batch_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

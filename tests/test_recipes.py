@@ -14,11 +14,11 @@ import typer
 from tiny import listed, settings
 from typer.testing import CliRunner
 
-from unitdisc import cli
+from unitdisc import commands as cli
+from unitdisc.api.train import geometry
 from unitdisc.data.crops import CropPlan
 from unitdisc.experiment import Experiment, config
 from unitdisc.training.trainer import TrainingOptions
-from unitdisc.verbs.train import geometry
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -147,7 +147,7 @@ def test_a_second_report_changes_nothing(chain, trained, encoded, reported, run)
 
 
 def test_compared_experiments_of_one_name_are_kept_apart(tmp_path):
-    from unitdisc.verbs.report import read_reports
+    from unitdisc.api.report import read_reports
 
     for place in ("a/vq", "b/vq"):
         (tmp_path / place / "report").mkdir(parents=True)

@@ -6,13 +6,13 @@ import pytest
 import torch
 from tiny import line_settings, listed, make_corpus, settings, tree
 
+from unitdisc.api import resynthesise as verb
+from unitdisc.api.resynthesise import Counted, Drawing, file_name, groups, resynthesise
+from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
 from unitdisc.data.extractor import Signals
 from unitdisc.decoders.sampling.batched import sample_several
 from unitdisc.experiment import load
-from unitdisc.verbs import resynthesise as verb
-from unitdisc.verbs.resynthesise import Counted, Drawing, file_name, groups, resynthesise
-from unitdisc.verbs.train import train
 
 pytest_plugins = ["tiny_fixtures"]
 

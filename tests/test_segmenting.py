@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unitdisc.api import segment as verb
+from unitdisc.api.kmeans import kmeans as make_codebook
 from unitdisc.clustering import KMeansOptions
 from unitdisc.clustering.codebook import CodebookError, write_codebook
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
+from unitdisc.segmentation.corpora import codebooks
 from unitdisc.segmentation.corpora.costs import nat
 from unitdisc.segmentation.corpora.options import SegmentOptions
 from unitdisc.segmentation.corpora.solving import Priors, price_of, with_priors
 from unitdisc.segmentation.viterbi import viterbi_path
-from unitdisc.verbs import codebooks
-from unitdisc.verbs import segment as verb
-from unitdisc.verbs.kmeans import kmeans as make_codebook
 
 HOP, RATE = 160, 16_000
 OURS = {"point": "projection", "model": "abc", "stride": HOP, "offset": HOP / 2, "rate": RATE}

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tiny import RATE, listed, make_corpus, record, tree
 
+from unitdisc.api.encode import encode, features
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.features import Features
@@ -21,7 +22,6 @@ from unitdisc.encodings.resumable import line_index, sorted_lines, unit_list_wri
 from unitdisc.encodings.resumable.unit_list_writer import UnitListWriter
 from unitdisc.inference import encoding
 from unitdisc.jobs import WHOLE, Shard
-from unitdisc.verbs.encode import encode, features
 
 pytest_plugins = ["tiny_fixtures"]
 

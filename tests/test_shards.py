@@ -16,7 +16,11 @@ import torch
 from tiny import RATE, listed, make_corpus, make_lines, record, settings, tree
 from typer.testing import CliRunner
 
-from unitdisc.cli import app
+from unitdisc.api import shards as verb
+from unitdisc.api.encode import encode
+from unitdisc.api.shards import PackingOptions, shards
+from unitdisc.api.train import train
+from unitdisc.commands import app
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.kaldi import write_kaldi
 from unitdisc.corpus.manifest import read_manifest, write_manifest
@@ -33,10 +37,6 @@ from unitdisc.media.image import read_line
 from unitdisc.media.tars import in_tar, members, samples
 from unitdisc.packing.items import safe
 from unitdisc.validation.report import validate
-from unitdisc.verbs import shards as verb
-from unitdisc.verbs.encode import encode
-from unitdisc.verbs.shards import PackingOptions, shards
-from unitdisc.verbs.train import train
 
 pytest_plugins = ["tiny_fixtures"]
 

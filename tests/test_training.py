@@ -16,6 +16,9 @@ import soundfile
 import torch
 from tiny import OPTIONS
 
+from unitdisc.api import train as verb
+from unitdisc.api.encode import encode
+from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.data.extractor import Signals
@@ -23,9 +26,6 @@ from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError, load
 from unitdisc.training import checkpoints
 from unitdisc.training.collapse import alarms
-from unitdisc.verbs import train as verb
-from unitdisc.verbs.encode import encode
-from unitdisc.verbs.train import train
 
 TINY = OPTIONS | {
     "bottleneck.warmup_steps": 5,

@@ -15,7 +15,7 @@ from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.features import Features
 from unitdisc.validation import recordings as listening
 from unitdisc.validation.known_good import GoodRecordings
-from unitdisc.verbs.corpora import usable_table
+from unitdisc.validation.usable_corpus import usable_table
 
 RATE = 16_000
 

@@ -11,6 +11,8 @@ import soundfile
 import torch
 from tiny import RATE, listed, settings
 
+from unitdisc.api.shards import PackingOptions, shards
+from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError, FileError, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.cache import DiskCache, key
@@ -26,8 +28,6 @@ from unitdisc.inference.encoding import encode
 from unitdisc.media.audio import read_audio, read_stretch
 from unitdisc.media.open import AudioError
 from unitdisc.validation.recordings import Listening, Recording, listen
-from unitdisc.verbs.shards import PackingOptions, shards
-from unitdisc.verbs.train import train
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -9,12 +9,12 @@ import pytest
 import soundfile
 from tiny import RATE, listed, make_corpus, record, settings
 
+from unitdisc.api.encode import encode, features
+from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError
 from unitdisc.data.features import Features
 from unitdisc.media.audio import read_audio
 from unitdisc.model import PROBE_POINTS
-from unitdisc.verbs.encode import encode, features
-from unitdisc.verbs.train import train
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT.parent / "shared" / "golden" / "abx"

@@ -13,13 +13,13 @@ import pytest
 import typer
 from tiny import line_settings, make_corpus, make_lines, settings
 
-from unitdisc import cli
+from unitdisc import commands as cli
+from unitdisc.api.encode import encode, features
+from unitdisc.api.train import train
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
 from unitdisc.model import PROBE_POINTS
 from unitdisc.validation import recordings as listening
-from unitdisc.verbs.encode import encode, features
-from unitdisc.verbs.train import train
 
 command_of = cache(typer.main.get_command)  # else made anew for every run, which takes as long as many a run
 

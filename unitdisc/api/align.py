@@ -1,0 +1,272 @@
+"""unitdisc align: where the characters of texts are, on lines and in recordings that nobody put boxes on."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import typer
+
+from unitdisc import __version__, console
+from unitdisc.alignment import (
+    LEAST,
+    Aligner,
+    AlignerError,
+    AlignOptions,
+    Worth,
+    compare_tiers,
+    load,
+    save,
+    trained,
+    worth_of,
+)
+from unitdisc.alignment.checking import TierCheck
+from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
+from unitdisc.corpus.kaldi.ctm import ctm_lines
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.corpus.read import read_corpus
+from unitdisc.data.cache import DiskCache
+from unitdisc.data.columns import Columns
+from unitdisc.data.extractor import Signals
+from unitdisc.data.features import Features
+from unitdisc.data.normalisation import Normaliser
+from unitdisc.evaluation.units.boundaries import utterance_segmentation
+from unitdisc.files import write_json, write_text
+from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.validation.usable_corpus import usable_utterances
+
+ALIGNER = "aligner"  # folder of the model in that of the results
+STATE = "training.pt"  # of a training that goes on
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be made."""
+
+    folder: Path
+    tier: str = "character"
+    check: str | None = None  # a tier that is there, to compare with
+    model: Path | None = None  # an aligner that was trained before
+
+
+@filling(lambda given: [given["wanted"].folder])
+def align(
+    corpora: Sequence[Path],
+    wanted: Wanted,
+    options: AlignOptions,
+    height: int = 32,
+    cache: Path | None = None,
+    allow_pipes: bool = False,
+    strict: bool = False,
+) -> dict:
+    """Trains on the first corpus (or takes `model`), aligns all, writes manifests, CTM and JSON lines; what was found.
+
+    Raises ValueError for options that cannot be, CorpusError for corpora that cannot be used, AlignerError where
+    there is nothing to learn or to align, and, after all is written, with `strict`, where an alignment is worthless.
+    """
+    folder = folder_for_results(wanted.folder)
+    names = names_of(corpora, folder)
+    model = None if wanted.model is None else load(wanted.model)
+    features = model.features if model else features_for(read_corpus(corpora[0], allow_pipes), height)
+    utterances = {name: usable_utterances(path, features, allow_pipes, strict) for name, path in names.items()}
+    for name, path in names.items():
+        refuse_tiers(path, utterances[name], wanted)
+    signals = signals_of(features, cache, allow_pipes)
+    result: dict = {"corpora": {}, "settings": {"tier": wanted.tier, "check": wanted.check, "model": str(wanted.model)}}
+    unseen, worthless = [], []
+    if model is None:
+        first = utterances[next(iter(names))]
+        model, result["training"], unseen = learned(features, first, signals, options, folder)
+    for name, path in names.items():
+        judged = worth_of(model, unseen if len(unseen) >= LEAST else utterances[name], Remembered(signals))
+        unseen = []
+        aligned = aligned_corpus(model, utterances[name], signals, wanted.tier, name)
+        write_manifest(folder / f"{name}.jsonl", [utterance for utterance, _ in aligned])
+        write_timings(folder / name, aligned, wanted.tier)
+        made = [utterance for utterance, score in aligned if score is not None]
+        found = {"corpus": str(path), "checksum": corpus_checksum(utterances[name]), "aligned": len(made)}
+        found["not_aligned"] = len(aligned) - len(made)
+        found["order"] = None if judged is None else asdict(judged)
+        if judged is None:
+            console.say(f"{name}: fewer than {LEAST} texts that could tell whether its alignment is worth anything")
+        elif judged.is_worthless:
+            worthless.append(why_worthless(name, judged))
+        if wanted.check:
+            found["check"] = asdict(check := compare_tiers(made, wanted.tier, wanted.check))
+            typer.echo("\n".join(lines(name, check, wanted)))
+        result["corpora"][name] = found
+        typer.echo(folder / f"{name}.jsonl")
+    result["aligner"] = model.options
+    write_json(folder / "alignment.json", result | {"versions": {"unitdisc": __version__, "numpy": np.__version__}})
+    if worthless and strict:
+        raise AlignerError(" ".join(worthless))
+    for why in worthless:
+        console.say(f"WARNING: {why}")
+    return result
+
+
+def why_worthless(name: str, judged: Worth) -> str:
+    """What is wrong with an alignment that is written, but should not be used."""
+    beside = f"in {100 * judged.forwards:.0f} % of comparisons (by chance: 50 %, {judged.utterances} utterances)"
+    what = (
+        f"{name}: its alignment is worthless: texts are more probable than their characters in another order {beside}"
+    )
+    if judged.backwards > 0.5:
+        return (
+            f"{what}, and most are more probable from their end to their beginning; are they written down as they are "
+            "shown, not as they are read, or are the images mirrored?"
+        )
+    return f"{what}; are these the texts of these utterances? Learn from more of them, or for more --epochs."
+
+
+def names_of(corpora: Sequence[Path], folder: Path) -> dict[str, Path]:
+    """Corpora by the names of their new manifests. Raises ValueError if two are called alike, or would be lost."""
+    names: dict[str, Path] = {}
+    for path in corpora:
+        name = path.stem if path.suffix == ".jsonl" else path.name
+        if name in names or name == ALIGNER:
+            raise ValueError(f"{path}: its alignment would be called {name}.jsonl like another; rename one of them")
+        if (folder / f"{name}.jsonl").resolve() == path.resolve():
+            raise ValueError(f"{path}: would be overwritten by its alignment; choose another folder for --output")
+        names[name] = path
+    return names
+
+
+def features_for(utterances: Sequence[Utterance], height: int) -> Features | Columns:
+    """Columns of line images, log-mel frames of recordings. Raises CorpusError where both are mixed."""
+    kinds = {utterance.is_image for utterance in utterances}
+    if len(kinds) > 1:
+        raise CorpusError("the corpus has line images and recordings; align them apart")
+    return Columns(height=height) if kinds.pop() else Features("log-mel", normalise="utterance", resample=True)
+
+
+def refuse_tiers(path: Path, utterances: Sequence[Utterance], wanted: Wanted) -> None:
+    """Raises CorpusError if the new tier is there already, or the one to check with is not."""
+    there = {tier for utterance in utterances for tier in utterance.alignment}
+    if wanted.tier in there:
+        raise CorpusError(f"{path}: has a tier {wanted.tier!r} already; give the new one another name with --tier")
+    if wanted.check is not None and wanted.check not in there:
+        raise CorpusError(f"{path}: has no tier {wanted.check!r} to check with, only {sorted(there) or 'none'}")
+    aligned = (utterance for utterance in utterances if wanted.check in utterance.alignment)
+    if wanted.check is not None and not any(utterance_segmentation(u, wanted.check).boundaries.size for u in aligned):
+        raise CorpusError(
+            f"{path}: tier {wanted.check!r} has no boundary inside of any utterance; check with one that has"
+        )
+
+
+def signals_of(features: Features | Columns, cache: Path | None, allow_pipes: bool) -> Signals:
+    none = Normaliser("none", {})
+    return Signals(features, None, Normaliser(features.normalise, {}), none, DiskCache(cache), allow_pipes)
+
+
+class Remembered:
+    """Features of utterances, kept in memory while there is room."""
+
+    ROOM = 2**30  # bytes
+
+    def __init__(self, signals: Signals):
+        self.signals = signals
+        self.kept: dict[str, np.ndarray] = {}
+        self.bytes = 0
+
+    def __call__(self, utterance: Utterance) -> np.ndarray:
+        if utterance.id not in self.kept:
+            features = self.signals.features_of(utterance)
+            if self.bytes + features.nbytes > self.ROOM:
+                return features
+            self.kept[utterance.id] = features
+            self.bytes += features.nbytes
+        return self.kept[utterance.id]
+
+
+def learned(
+    features: Features | Columns,
+    utterances: Sequence[Utterance],
+    signals: Signals,
+    options: AlignOptions,
+    folder: Path,
+) -> tuple[Aligner, dict, list[Utterance]]:
+    """A trained aligner, saved in the folder, how well it writes, and what it did not learn from."""
+    console.say(f"learning to write the texts of {len(utterances)} utterances")
+    state = folder / ALIGNER / STATE
+    try:
+        with console.progress("training", options.epochs, "epochs") as advance:
+            told = Told(advance)
+            found = trained(features, utterances, Remembered(signals), options, state, told)
+            advance(options.epochs - told.epochs)
+    except KeyboardInterrupt:
+        console.say(f"Stopped after epoch {told.epochs}; the same command goes on from there.")
+        raise
+    for utterance in found.too_long:
+        console.say(f"not learned from: {utterance}: its text has more characters than its frames can hold")
+    save(found.aligner, folder / ALIGNER)
+    state.unlink(missing_ok=True)
+    if found.error_rate is not None:
+        typer.echo(f"characters wrong in held-out texts: {100 * found.error_rate:.1f} %")
+    return found.aligner, {"held_out_error_rate": found.error_rate, "too_long": len(found.too_long)}, found.unseen
+
+
+class Told:
+    """Moves the bar, and shows the loss and the error rate."""
+
+    def __init__(self, advance):
+        self.advance = advance
+        self.epochs = 0
+        self.error = ""
+
+    def __call__(self, epoch: int, batch: int, loss: float, error: float | None) -> None:
+        finished = batch == 0
+        if error is not None:
+            self.error = f"  {100 * error:.1f} % of held-out characters wrong"
+        count = epoch + finished - self.epochs
+        self.epochs += count
+        self.advance(count, f"loss {loss:.3f}{self.error}")
+
+
+def aligned_corpus(
+    aligner: Aligner, utterances: Sequence[Utterance], signals: Signals, tier: str, name: str
+) -> list[tuple[Utterance, float | None]]:
+    """All utterances, those that can be aligned with the new tier and a score; what is wrong with the others is said.
+
+    Raises AlignerError if not one can be aligned.
+    """
+    found, problems = [], []
+    with console.progress(f"aligning {name}", len(utterances)) as advance:
+        for utterance in utterances:
+            try:
+                aligned = aligner.align(utterance, signals.features_of(utterance))
+                tiers = {**utterance.alignment, tier: aligned.intervals}
+                found.append((replace(utterance, alignment=tiers), aligned.score))
+            except (AlignerError, CorpusError) as error:
+                problems.append(str(error))
+                found.append((utterance, None))
+            advance(1)
+    for problem in problems:
+        console.say(f"not aligned: {problem}")
+    if len(problems) == len(utterances):
+        raise AlignerError(f"{name}: not one of {len(utterances)} utterances could be aligned, see above")
+    return found
+
+
+def write_timings(folder: Path, aligned: Iterable[tuple[Utterance, float | None]], tier: str) -> None:
+    """The new tier alone: FOLDER/TIER.ctm, in seconds or pixel columns, and FOLDER/TIER.jsonl, in ticks."""
+    aligned = [(utterance, score) for utterance, score in aligned if score is not None]
+    write_text(folder / f"{tier}.ctm", "".join(f"{line}\n" for line in ctm_lines((u for u, _ in aligned), tier)))
+    rows = (
+        {"utterance": u.id, "rate": u.rate, "score": round(score, 4), "intervals": u.alignment[tier]}
+        for u, score in aligned
+    )
+    write_text(folder / f"{tier}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def lines(name: str, check: TierCheck, wanted: Wanted) -> Iterable[str]:
+    """A check as a table."""
+    counts = f"{check.utterances} utterances, {check.intervals} intervals"
+    yield f"{name}: tier {wanted.tier} against {wanted.check}, {counts}"
+    yield f"  {'labelled alike, where the reference has a label':50}{100 * check.alike:6.1f} %"
+    yield f"  {'labelled alike, gaps too':50}{100 * check.alike_everywhere:6.1f} %"
+    yield f"  {'boundaries':14}precision  recall      F1 R-value"
+    for tolerance, one in check.boundaries.items():
+        figures = "".join(f"{value:9.4f}" for value in (one.precision, one.recall, one.f1, one.r_value))
+        yield f"  within {tolerance:>2} {check.unit:8}{figures}"

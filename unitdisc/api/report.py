@@ -1,0 +1,107 @@
+"""unitdisc report: encodes what is not encoded yet, scores every probe point, and writes the page."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from unitdisc import console
+from unitdisc.api.encode import say_left_out, write_features, write_points
+from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.columns import Columns
+from unitdisc.data.features import Features
+from unitdisc.encodings import Encodings
+from unitdisc.evaluation.scores import score
+from unitdisc.experiment import ExperimentError, load, read_part
+from unitdisc.files.folders import filling
+from unitdisc.model import PROBE_POINTS
+from unitdisc.report import made_in, write_report
+from unitdisc.training.devices import usable_device
+from unitdisc.validation.usable_corpus import usable_utterances
+
+PLAIN = ("mfcc", "log-mel", "columns")  # kinds of features, some of which a report encodes too
+
+
+def places(given: dict[str, Any]) -> list[Path]:
+    """The folders that a report fills."""
+    experiment = Path(given["experiment_folder"])
+    encoded = encodings_in(experiment, given["corpus"])
+    return [experiment / "report", *(encoded / point for point in (*PROBE_POINTS, *PLAIN))]
+
+
+def encodings_in(experiment: Path, corpus: Path) -> Path:
+    return experiment / "encodings" / (corpus.stem if corpus.suffix == ".jsonl" else corpus.resolve().name)
+
+
+@filling(places)
+def report(
+    experiment_folder: Path,
+    corpus: Path,
+    resyntheses: Path | None = None,
+    compare: Sequence[Path] = (),
+    tier: str | None = None,
+    context: str | None = None,
+    seed: int = 0,
+    cache: Path | None = None,
+    allow_pipes: bool = False,
+    device: str | None = None,
+) -> Path:
+    """Writes EXPERIMENT/report/scores.json and index.html; returns the page.
+
+    tier, context: where not given, those of `evaluation.scores.score`. resyntheses: a folder that
+    `unitdisc resynthesise` made (default: EXPERIMENT/resyntheses, if there is one).
+    """
+    others = read_reports(experiment_folder, compare)
+    loaded = load(experiment_folder, usable_device(device))
+    kept = loaded[0].features()
+    usable = usable_utterances(corpus, kept, allow_pipes)
+    folder = encodings_in(experiment_folder, corpus)
+    table = UtteranceTable.of(usable)
+    problems = write_points(experiment_folder, loaded, table, folder, PROBE_POINTS, cache, allow_pipes)
+    say_left_out(problems, len(usable))
+    plain = plain_features(kept)
+    for features in plain:
+        write_features(table, folder / features.kind, features, cache, allow_pipes)
+    baseline, original = plain[0].kind, plain[-1].kind
+    points = {point: Encodings.open(folder / point) for point in (baseline, *PROBE_POINTS)}
+    there = set.intersection(*(set(encodings.codes) for encodings in points.values()))
+    utterances = [utterance for utterance in usable if utterance.id in there]
+    with console.progress("scoring", 100, "%") as advance:
+        watch = Percent(advance)
+        scores = score(points, utterances, Encodings.open(folder / original), tier, context, seed, watch)
+    made = made_in(resyntheses or experiment_folder / "resyntheses")
+    return write_report(experiment_folder, utterances, points, scores, others, made)
+
+
+def plain_features(features: Features | Columns) -> list[Features | Columns]:
+    """What is scored beside the model, and what probes reconstruct: MFCC and log-mel, or the columns of pixels."""
+    if isinstance(features, Columns):
+        return [replace(features, normalise="none")]
+    kinds = ("mfcc", "log-mel")
+    return [Features(kind, features.rate, features.hop, normalise="none", resample=features.resample) for kind in kinds]
+
+
+class Percent:
+    """Turns "so many of so many jobs" into steps of a bar."""
+
+    def __init__(self, advance):
+        self.advance = advance
+        self.done = 0
+
+    def __call__(self, done: int, jobs: int, job: str) -> None:
+        percent = round(100 * done / jobs)
+        self.advance(percent - self.done, job)
+        self.done = percent
+
+
+def read_reports(experiment: Path, others: Sequence[Path]) -> dict[str, dict]:
+    """The scores of other experiments by the names of their folders, or by the whole paths where names repeat."""
+    names = [folder.resolve().name for folder in (experiment, *others)]
+    unique = len(set(names)) == len(names)
+    return {name if unique else str(other): read_report(other) for name, other in zip(names[1:], others)}
+
+
+def read_report(experiment: Path) -> dict:
+    if not (experiment / "report" / "scores.json").exists():
+        raise ExperimentError(f"{experiment}: has no report to compare with; run `unitdisc report` on it first")
+    return read_part(experiment / "report", "scores.json", dict, "run `unitdisc report` on it again")
