@@ -55,7 +55,6 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "validation",
     },
     "data": {"batch", "corpus", "files", "media"},
-    "packing": {"corpus", "files", "media"},
     "prep": {"corpus", "corpus.kaldi", "files", "media"},
     # units
     "encodings": {"corpus", "files", "jobs"},

@@ -34,8 +34,8 @@ from unitdisc.experiment import ExperimentError
 from unitdisc.jobs import Shard
 from unitdisc.media.audio import audio_info, read_audio
 from unitdisc.media.image import read_line
+from unitdisc.media.packing import safe
 from unitdisc.media.tars import in_tar, members, samples
-from unitdisc.packing.items import safe
 from unitdisc.validation.report import validate
 
 pytest_plugins = ["tiny_fixtures"]

@@ -15,9 +15,9 @@ from unitdisc.files import write_json, write_text
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.text import read_json, read_lines
 from unitdisc.jobs import WHOLE, Shard
+from unitdisc.media.packing import FORMATS, Item, items_of, pack, shares
+from unitdisc.media.shard_writing import write_shard
 from unitdisc.media.tars import in_tar
-from unitdisc.packing.items import FORMATS, Item, items_of, pack, shares
-from unitdisc.packing.writing import write_shard
 
 SETTINGS = "shards.json"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.files import written_aside
+from unitdisc.media.packing import Item, Packed, pack
 from unitdisc.media.tars import BLOCK
-from unitdisc.packing.items import Item, Packed, pack
 
 
 def described(packed: Packed) -> bytes:
