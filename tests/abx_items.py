@@ -45,11 +45,13 @@ def random_tokens(rng: np.random.Generator, kind: str, count: int = 14, longest:
     return tokens
 
 
-def as_items(tokens: list[tuple], folder: Path) -> tuple[list[AbxItem], Encodings]:
-    """One utterance per token, its item beginning after a frame of noise and ending before another."""
+def as_items(tokens: list[tuple], folder: Path, together: int = 1) -> tuple[list[AbxItem], Encodings]:
+    """Utterances of one token, or of so many; every item begins after a frame of noise and ends before another."""
     frames, items = {}, []
     for number, (context, speaker, label, token) in enumerate(tokens):
-        noise = np.full((1, token.shape[1]), 7.0)
-        frames[f"u{number:02}"] = np.concatenate([noise, token, noise])
-        items.append(AbxItem(f"u{number:02}", 160, 160 + 160 * len(token) - 1, label, context, speaker))
-    return items, encode(folder, frames)
+        name, noise = f"u{number // together:02}", np.full((1, token.shape[1]), 7.0)
+        parts = frames.setdefault(name, [noise])
+        start = 160 * sum(map(len, parts))
+        items.append(AbxItem(name, start, start + 160 * len(token) - 1, label, context, speaker))
+        parts += [token, noise]
+    return items, encode(folder, {name: np.concatenate(parts) for name, parts in frames.items()})

@@ -1,7 +1,9 @@
 """Pages with a few lines of strokes, and what ALTO and PAGE XML say of them."""
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -35,13 +37,19 @@ LINES = (
 
 def draw_page(path: Path, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
     """Three lines of upright strokes, 10 pixels apart, from 15 above the baselines of LINES to them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture(size, path.suffix))
+
+
+@cache
+def picture(size: tuple[int, int], suffix: str) -> bytes:
     grey = np.full((HEIGHT, WIDTH), PAPER)
     for base in (70, 150, 230):
         for left in range(60, 340, 10):
             grey[base - 15 : base, left : left + 3] = INK
-    image = Image.fromarray((grey * 255).round().astype(np.uint8))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    (image if size == (WIDTH, HEIGHT) else image.resize(size)).save(path)
+    image, file = Image.fromarray((grey * 255).round().astype(np.uint8)), io.BytesIO()
+    (image if size == (WIDTH, HEIGHT) else image.resize(size)).save(file, Image.registered_extensions()[suffix])
+    return file.getvalue()
 
 
 def draw_other_page(path: Path, seed: int, size: tuple[int, int] = (WIDTH, HEIGHT), **how) -> None:

@@ -8,11 +8,13 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import safetensors.torch
 import torch
+import torch.distributed as dist
 from tiny import LINE_OPTIONS, OPTIONS
 
 from unitdisc.batch import Batch
@@ -111,7 +113,7 @@ def train(kind: str, folder: Path, parts: int = 1, event: str | None = None) -> 
         halve_at=[],
         average_decay=0.5,
         valid_every=4,
-        checkpoint_every=3,
+        checkpoint_every=STEPS,
         log_every=1,
     )
     progress = Progress(say=lambda message: print(message, file=sys.stderr))
@@ -125,15 +127,12 @@ def train(kind: str, folder: Path, parts: int = 1, event: str | None = None) -> 
         safetensors.torch.save_file({**state, **average}, folder / "state.safetensors")
 
 
-def main(arguments: Sequence[str]) -> None:
-    """FOLDER, then KIND:PARTS or KIND:PARTS:EVENT of every training; each leaves FOLDER/KIND.PARTS or .EVENT.
+def train_all(folder: Path, cases: Sequence[str]) -> None:
+    """Every training, by KIND:PARTS or KIND:PARTS:EVENT; each leaves FOLDER/KIND.PARTS or .EVENT.
 
     One that an event stops is gone on with at once, unless the event stops everything.
     """
-    torch.set_num_threads(1)
-    start_processes("cpu")
-    folder = Path(arguments[0])
-    for name in arguments[1:]:
+    for name in cases:
         kind, parts, *event = name.split(":")
         place = folder / ".".join([kind, *(event or [parts])])
         try:
@@ -147,6 +146,28 @@ def main(arguments: Sequence[str]) -> None:
                 train(kind, place, int(parts))
         except LostProcessError as error:
             raise SystemExit(f"unitdisc: {error}") from None
+
+
+def join(number: int, folder: Path, cases: Sequence[str]) -> None:
+    """Trains as one of two processes, which meet by a file in the folder."""
+    meeting, patience = f"file://{folder}/meeting", timedelta(seconds=120)
+    dist.init_process_group("gloo", init_method=meeting, rank=number, world_size=2, timeout=patience)
+    try:
+        train_all(folder, cases)
+    finally:
+        dist.destroy_process_group()
+
+
+def join_as_second(_: int, folder: Path, cases: Sequence[str]) -> None:
+    torch.set_num_threads(1)
+    join(1, folder, cases)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """FOLDER, then every training, as a launcher starts it."""
+    torch.set_num_threads(1)
+    start_processes("cpu")
+    train_all(Path(arguments[0]), arguments[1:])
 
 
 if __name__ == "__main__":

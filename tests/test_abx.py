@@ -205,8 +205,8 @@ def results(items, encodings, **options) -> list[AbxResult]:
 @pytest.mark.parametrize("kind", ["noise", "codes"])
 def test_neither_threads_nor_memory_nor_order_change_a_bit(kind, tmp_path, monkeypatch):
     rng = np.random.default_rng(5)
-    tokens = random_tokens(rng, kind, count=300, longest=30)
-    items, encodings = as_items(tokens, tmp_path)
+    tokens = random_tokens(rng, kind, count=160, longest=16)  # more of a context than a block holds at least
+    items, encodings = as_items(tokens, tmp_path, together=10)
     wanted = results(items, encodings, threads=1)
     monkeypatch.setattr(counting, "CHUNK", 1000)
     assert results(items[::-1], encodings, threads=3) == wanted
@@ -215,8 +215,8 @@ def test_neither_threads_nor_memory_nor_order_change_a_bit(kind, tmp_path, monke
 
 
 def test_little_memory_divides_the_work(tmp_path, monkeypatch):
-    tokens = [((), *token[1:]) for token in random_tokens(np.random.default_rng(5), "noise", count=400, longest=5)]
-    items, encodings = as_items(tokens, tmp_path)
+    tokens = [((), *token[1:]) for token in random_tokens(np.random.default_rng(5), "noise", count=200, longest=5)]
+    items, encodings = as_items(tokens, tmp_path, together=10)
     sizes = []
 
     def watched(*arguments, original=counting.restock):
@@ -307,7 +307,7 @@ def population(seed: int, folder: Path) -> tuple[list[AbxItem], Encodings]:
         noise = rng.uniform(0.2, 2.0)
         for label, frame in (("p", [1.0, 0]), ("q", [0, 1.0])):
             tokens += [((), f"s{speaker:02}", label, frame + noise * rng.standard_normal((1, 2))) for _ in range(4)]
-    return as_items(tokens, folder)
+    return as_items(tokens, folder, together=8)
 
 
 def test_the_interval_is_about_what_other_speakers_would_give(tmp_path):
@@ -357,7 +357,7 @@ def test_a_sample_of_everything_is_everything(speaker, tmp_path):
 
 def test_samples_are_the_same_in_any_order(tmp_path):
     tokens = random_tokens(np.random.default_rng(5), "noise", count=200)
-    items, encodings = as_items(tokens, tmp_path)
+    items, encodings = as_items(tokens, tmp_path, together=10)
     protocol = AbxProtocol(sampling=Sampling(max_size_group=2, max_x_across=1))
     sampled = results(items, encodings, protocol=protocol)
     assert results(items[::-1], encodings, protocol=protocol) == sampled

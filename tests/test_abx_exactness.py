@@ -41,7 +41,7 @@ def differences(distance: str, seeds: range, dims: int, folder: Path) -> list[tu
     found = []
     for seed in seeds:
         tokens = random_set(seed, distance, dims)
-        items, encodings = as_items(tokens, folder / f"{distance}-{dims}-{seed}")
+        items, encodings = as_items(tokens, folder / f"{distance}-{dims}-{seed}", together=18)
         for speaker in ("within", "across"):
             ours = abx(items, encodings, speaker, AbxProtocol(distance), threads=1).error
             theirs = (literal["abx_error"](tokens, speaker == "across", distance, tie) for tie in (literal["TIE"], 0.0))
@@ -52,7 +52,7 @@ def differences(distance: str, seeds: range, dims: int, folder: Path) -> list[tu
 @pytest.mark.parametrize("distance", ROOM)
 def test_scores_are_those_of_double_precision(distance, tmp_path):
     for dims in (1, 2, 3, 13):
-        worst = max(exact for exact, _ in differences(distance, range(3), dims, tmp_path))
+        worst = max(exact for exact, _ in differences(distance, range(1), dims, tmp_path))
         assert worst <= (1e-9 if dims < 3 else ROOM[distance]), dims
 
 
@@ -66,12 +66,11 @@ def test_scores_of_two_hundred_sets_are_those_of_double_precision(distance, tmp_
 
 def test_every_way_along_a_line_or_a_circle_costs_the_same(tmp_path):
     """Angles in a plane, and places on a line, add up: whichever path is taken, so that rules choose, not rounding."""
-    rng = np.random.default_rng(0)
     for distance, dims in (("angular", 2), ("euclidean", 1)):
         rounded = 0
-        for seed in range(12):
-            tokens = random_set(int(rng.integers(1000)), distance, dims)
-            items, encodings = as_items(tokens, tmp_path / f"{distance}{seed}")
+        for seed in (12, 13, 14):  # of angles, the last is one of the few where it matters
+            tokens = random_set(seed, distance, dims)
+            items, encodings = as_items(tokens, tmp_path / f"{distance}{seed}", together=18)
             ours = abx(items, encodings, "across", AbxProtocol(distance), threads=1).error
             assert ours == pytest.approx(literal["abx_error"](tokens, True, distance), abs=1e-12)
             rounded += abs(ours - literal["abx_error"](tokens, True, distance, 0.0)) > 1e-12

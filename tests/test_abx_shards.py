@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from abx_items import as_items, random_tokens
+from abx_items import as_items, encode, random_tokens
 
+from unitdisc.corpus.manifest import read_manifest
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.abx import AbxProtocol, Sampling, Share, UnfinishedError, abx
 from unitdisc.evaluation.abx.cells import PAIRS, cells_of, grouped
@@ -27,7 +28,15 @@ PROTOCOLS = {
 @pytest.fixture(scope="module")
 def things(tmp_path_factory):
     tokens = random_tokens(np.random.default_rng(0), "codes", count=60)
-    return as_items(tokens, tmp_path_factory.mktemp("encodings"))
+    return as_items(tokens, tmp_path_factory.mktemp("encodings"), together=10)
+
+
+@pytest.fixture(scope="module")
+def frames(tiny_corpus, tmp_path_factory) -> Path:
+    """Some for every utterance of the corpus, as no model need have made them."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("frames")
+    made = {line.id: rng.standard_normal((line.ticks // 160, 3)) for line in read_manifest(tiny_corpus)}
+    return encode(folder, made, rate=16_000).folder
 
 
 def in_shards(items, encodings, folder: Path, order: list[int], speaker: str, protocol: AbxProtocol, **resources):
@@ -108,8 +117,8 @@ def test_frames_of_another_layer_are_another_comparison(things, tmp_path):
         abx(items, Encodings.open(others), share=Share(Shard(2, 2), tmp_path / "parts"))
 
 
-def test_the_last_shard_says_what_one_run_says(unitdisc, tiny_corpus, tiny_encodings, tmp_path):
-    command = ["abx", tiny_encodings / "condition", tiny_corpus, "--context", "any", "--cells"]
+def test_the_last_shard_says_what_one_run_says(unitdisc, tiny_corpus, frames, tmp_path):
+    command = ["abx", frames, tiny_corpus, "--context", "any", "--cells"]
     whole = unitdisc(*command, tmp_path / "a.csv", "--output", tmp_path / "a.json")
     for index in (2, 1, 3):
         more = ["--shard", f"{index}/3", "--parts", tmp_path / "parts", "--output", tmp_path / "b.json"]
@@ -121,7 +130,7 @@ def test_the_last_shard_says_what_one_run_says(unitdisc, tiny_corpus, tiny_encod
     assert json.loads((tmp_path / "a.json").read_text()) == json.loads((tmp_path / "b.json").read_text())
 
 
-def test_shards_without_a_folder_are_refused(unitdisc, tiny_corpus, tiny_encodings, tmp_path):
-    command = ["abx", tiny_encodings / "condition", tiny_corpus]
+def test_shards_without_a_folder_are_refused(unitdisc, tiny_corpus, frames, tmp_path):
+    command = ["abx", frames, tiny_corpus]
     assert "give --parts FOLDER" in unitdisc(*command, "--shard", "1/2").err
     assert "counted from 1" in unitdisc(*command, "--parts", tmp_path, "--shard", "0/2").err

@@ -102,7 +102,7 @@ class Source(NamedTuple):
 
     imports: list[ast.Import | ast.ImportFrom]
     defined: set[str]
-    reads: list[tuple[int, str]]  # where it makes text of what is in a file: line and call
+    calls: list[ast.Call]
 
 
 def reads_text(call: ast.Call) -> bool:
@@ -126,9 +126,7 @@ def source(path: Path) -> Source:
     tree = ast.parse(path.read_text())
     nodes = list(ast.walk(tree))
     imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    calls = [node for node in nodes if isinstance(node, ast.Call)]
-    reads = [(call.lineno, ast.unparse(call)) for call in calls if reads_text(call)]
-    return Source(imports, defined_by(tree), reads)
+    return Source(imports, defined_by(tree), [node for node in nodes if isinstance(node, ast.Call)])
 
 
 def defined_by(tree: ast.Module) -> set[str]:
@@ -252,8 +250,8 @@ def test_text_is_read_by_the_module_for_it():
         if path.parent.name == "tests" or path == ROOT / "unitdisc/files/text.py":
             continue
         own = any(path.is_relative_to(ROOT / "unitdisc" / place) for place in OWN_TEXT)
-        for line, call in source(path).reads:
-            assert own and "decode" in call, f"{path}:{line}: use unitdisc.files.text"
+        for call in filter(reads_text, source(path).calls):
+            assert own and "decode" in ast.unparse(call), f"{path}:{call.lineno}: use unitdisc.files.text"
 
 
 NAMED_TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")

@@ -17,14 +17,17 @@ import soundfile
 import torch
 from tiny import RATE, listed, make_corpus, record, settings, tree
 
+from unitdisc.api.train import train as train_model
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.crops import CropPlan
 from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import CropBatches, batches
 from unitdisc.encodings import Encodings
+from unitdisc.evaluation.probes import readers, reading
 from unitdisc.experiment import Experiment, load
 from unitdisc.files import write_text, written_aside
+from unitdisc.report import figures
 from unitdisc.training import checkpoints
 
 pytest_plugins = ["tiny_fixtures"]
@@ -91,8 +94,16 @@ def command(verb: str, experiment: Path, corpus: Path, result: Path) -> list:
     return [places.get(argument, argument) for argument in COMMANDS[verb](experiment)]
 
 
+@pytest.fixture
+def sketched(monkeypatch) -> None:
+    """Probes search for a moment only, and figures are not drawn."""
+    monkeypatch.setattr(readers, "ITERATIONS", 1)
+    monkeypatch.setattr(reading, "SHUFFLES", 1)
+    monkeypatch.setattr(figures, "svg", lambda figure, description: "")
+
+
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_bad_recordings_are_named_and_the_rest_goes_on(unitdisc, mixed, tiny_experiment, tmp_path, verb):
+def test_bad_recordings_are_named_and_the_rest_goes_on(unitdisc, mixed, tiny_experiment, tmp_path, sketched, verb):
     experiment = shutil.copytree(tiny_experiment, tmp_path / "experiment")
     result = unitdisc(*command(verb, experiment, mixed, tmp_path / "result"))
     assert result.code == 0, result.err
@@ -129,7 +140,7 @@ def test_a_corpus_without_any_good_recording_is_refused(unitdisc, mixed, tiny_ex
     assert not (tmp_path / "result").exists()
 
 
-def test_what_was_left_out_is_not_missed_when_scoring(unitdisc, mixed, tiny_experiment, tmp_path):
+def test_what_was_left_out_is_not_missed_when_scoring(unitdisc, mixed, tiny_experiment, tmp_path, sketched):
     assert unitdisc("encode", tiny_experiment, mixed, tmp_path / "x", "--at", "bottleneck").code == 0
     for verb in ("abx", "probe", "score"):
         more = ["--context", "any"] if verb == "abx" else []
@@ -277,10 +288,18 @@ def test_a_full_disk_is_found_behind_what_is_said_of_it(tmp_path):
         raise RuntimeError("another matter")
 
 
+@pytest.fixture(scope="module")
+def begun(tiny_corpus, tmp_path_factory) -> Path:
+    """The first three steps of the tiny experiment."""
+    folder = tmp_path_factory.mktemp("begun") / "experiment"
+    train_model("small", tiny_corpus, folder, settings(training__steps=3)[1::2], device="cpu")
+    return folder
+
+
 @pytest.mark.parametrize("writes", range(6))
-def test_a_full_disk_while_training_loses_nothing(unitdisc, tiny_corpus, tmp_path, writes):
+def test_a_full_disk_while_training_loses_nothing(unitdisc, tiny_corpus, tiny_experiment, begun, tmp_path, writes):
     """The disk fills up, is cleared, and the same command goes on to the same weights."""
-    train(unitdisc, tiny_corpus, tmp_path / "x", training__steps=3)
+    shutil.copytree(begun, tmp_path / "x")
     before = tree(tmp_path / "x")
     with pytest.MonkeyPatch.context() as patch:
         FullDisk(patch, writes)
@@ -294,9 +313,8 @@ def test_a_full_disk_while_training_loses_nothing(unitdisc, tiny_corpus, tmp_pat
     assert after["checkpoints/step-00000003.pt"] == before["checkpoints/step-00000003.pt"]
     load(tmp_path / "x")
     assert train(unitdisc, tiny_corpus, tmp_path / "x").code == 0
-    assert train(unitdisc, tiny_corpus, tmp_path / "undisturbed").code == 0
     ended, undisturbed = (
-        safetensors.torch.load_file(tmp_path / name / "model.safetensors") for name in ("x", "undisturbed")
+        safetensors.torch.load_file(folder / "model.safetensors") for folder in (tmp_path / "x", tiny_experiment)
     )
     assert all(torch.equal(ended[name], undisturbed[name]) for name in undisturbed)
 

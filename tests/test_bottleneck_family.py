@@ -471,13 +471,13 @@ def test_two_processes_learn_what_one_does(tmp_path):
 PLAIN = {"encoder.kind": "identity"}
 LEARNT = {"encoder.dim": 16}
 EXPERIMENTS = {
-    "residual-vq": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 5, **LEARNT},
-    "grouped-vq": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 5, **LEARNT},
+    "residual-vq": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 2, **LEARNT},
+    "grouped-vq": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 2, **LEARNT},
     "gumbel": {"bottleneck.num_codes": 8, **LEARNT},
     "soft": {"bottleneck.num_codes": 8, **LEARNT},
     "fsq": {"bottleneck.levels": [8] * 10, **LEARNT},  # 2^30 codes: nothing may have a place for each
-    "pca": {"bottleneck.dim": 8, "bottleneck.warmup_steps": 5, **PLAIN},
-    "kmeans": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 5, **PLAIN},
+    "pca": {"bottleneck.dim": 8, "bottleneck.warmup_steps": 2, **PLAIN},
+    "kmeans": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 2, **PLAIN},
     "sparse": {"bottleneck.dim": 32, "bottleneck.active": 4, **PLAIN},
     "denoising": {"bottleneck.dim": 8, **PLAIN},
 }
@@ -492,7 +492,7 @@ def trained(unitdisc, tiny_corpus, tmp_path):
         options = {
             name: value for name, value in OPTIONS.items() if name.split(".")[0] not in ("encoder", "bottleneck")
         }
-        options |= {"training.steps": 30, "training.checkpoint_every": 30, "bottleneck.kind": kind, **EXPERIMENTS[kind]}
+        options |= {"training.steps": 6, "training.checkpoint_every": 6, "bottleneck.kind": kind, **EXPERIMENTS[kind]}
         chosen = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
         done = unitdisc("train", "small", tiny_corpus, tmp_path / "experiment", "--device", "cpu", *chosen)
         assert done.code == 0, done.err

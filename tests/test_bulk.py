@@ -11,6 +11,7 @@ from unitdisc.corpus import manifest_columns as bulk
 from unitdisc.corpus.manifest import read_manifest
 from unitdisc.corpus.table import UtteranceTable
 
+AT_ONCE = 16  # lines, so that few are several times as many
 PLAIN = {"id": "a", "path": "wav/a.wav", "speaker": "s", "ticks": 100, "rate": 8000, "start": 0}
 GOOD = {
     "nothing but what is needed": {"id": "b", "path": "b.wav", "ticks": 0},
@@ -61,7 +62,12 @@ BAD = {
     "a list": [1, 2],
     "a string": "x",
 }
-USUAL = [{**PLAIN, "id": f"u{number:04}", "path": f"{number}.wav"} for number in range(2 * bulk.LINES_AT_ONCE + 3)]
+USUAL = [{**PLAIN, "id": f"u{number:04}", "path": f"{number}.wav"} for number in range(2 * AT_ONCE + 3)]
+
+
+@pytest.fixture(autouse=True)
+def few_lines_at_once(monkeypatch):
+    monkeypatch.setattr(bulk, "LINES_AT_ONCE", AT_ONCE)
 
 
 @pytest.fixture
@@ -86,7 +92,7 @@ def by_line(path):
     return [replace(each, text=None, alignment={}) for each in read_manifest(path)]
 
 
-@pytest.mark.parametrize("place", [0, 1, bulk.LINES_AT_ONCE + 7])
+@pytest.mark.parametrize("place", [0, 1, AT_ONCE + 7])
 @pytest.mark.parametrize("name", GOOD)
 def test_unusual_lines_are_read_as_by_themselves(name, place, write):
     path = write(with_line(GOOD[name], place))
@@ -100,7 +106,7 @@ def test_all_unusual_lines_together_are_read(write):
     assert found == list(UtteranceTable.read(path)) and len(found) == len(GOOD)
 
 
-@pytest.mark.parametrize("place", [0, bulk.LINES_AT_ONCE + 7])
+@pytest.mark.parametrize("place", [0, AT_ONCE + 7])
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_wrong_is_said_as_for_a_line_by_itself(name, place, write):
     path = write(with_line(BAD[name], place))
@@ -144,6 +150,6 @@ def test_blank_lines_count_but_say_nothing(write):
 
 def test_an_id_that_comes_again_in_the_next_lines_read_together_is_found(write):
     lines = USUAL.copy()
-    lines[bulk.LINES_AT_ONCE] = lines[bulk.LINES_AT_ONCE - 1]
-    with pytest.raises(CorpusError, match=rf":{bulk.LINES_AT_ONCE + 1}: .* already on line {bulk.LINES_AT_ONCE}"):
+    lines[AT_ONCE] = lines[AT_ONCE - 1]
+    with pytest.raises(CorpusError, match=rf":{AT_ONCE + 1}: .* already on line {AT_ONCE}"):
         UtteranceTable.read(write(lines))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -89,8 +90,16 @@ class Places:
 
     here: Path
     corpus: Path
-    experiment: Path
-    encodings: Path
+    right_experiment: Path
+    right_encodings: Path
+
+    @cached_property
+    def experiment(self) -> Path:
+        return shutil.copytree(self.right_experiment, self.here.parent / "experiment")
+
+    @cached_property
+    def encodings(self) -> Path:
+        return shutil.copytree(self.right_encodings, self.here.parent / "encodings")
 
     def file(self, name: str, content: str | bytes = "") -> Path:
         path = self.here / name
@@ -123,8 +132,7 @@ class Places:
 @pytest.fixture
 def places(tmp_path, tiny_corpus, tiny_experiment, tiny_encodings) -> Places:
     (tmp_path / "here").mkdir()
-    experiment = shutil.copytree(tiny_experiment, tmp_path / "experiment")
-    return Places(tmp_path / "here", tiny_corpus, experiment, shutil.copytree(tiny_encodings, tmp_path / "encodings"))
+    return Places(tmp_path / "here", tiny_corpus, tiny_experiment, tiny_encodings)
 
 
 def other_corpus(places: Places) -> Path:

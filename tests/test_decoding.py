@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def content(wave: np.ndarray, format: str, rate: int = RATE, channels: int = 1, 
     return file.getvalue()
 
 
+@cache
 def mp3(ticks: int = 2 * RATE, seed: int = 0, **how) -> bytes:
     return content(noise(ticks, seed), "MP3", **how)
 
@@ -54,12 +56,22 @@ def first_frame(whole: bytes) -> bytes:
     return whole[:following]
 
 
+@cache
 def opus(ticks: int = 2 * RATE, seed: int = 0, **how) -> bytes:
     return content(noise(ticks, seed), "OGG", subtype="OPUS", **how)
 
 
+@cache
 def vorbis(ticks: int = 2 * RATE, seed: int = 0, **how) -> bytes:
     return content(noise(ticks, seed), "OGG", subtype="VORBIS", **how)
+
+
+@cache
+def lossless(ticks: int = 2 * RATE, seed: int = 0) -> bytes:
+    return content(noise(ticks, seed), "FLAC")
+
+
+MAKE = {"mp3": mp3, "ogg": vorbis, "opus": opus, "flac": lossless}
 
 
 class Unsought(soundfile.SoundFile):
@@ -116,7 +128,7 @@ FORMATS = {
     "MP3": lambda: mp3(6 * RATE),
     "MP3 of variable rate": lambda: mp3(6 * RATE, bitrate_mode="VARIABLE"),
     "MP3 without a tag": lambda: frames_alone(mp3(6 * RATE, **CONSTANT)),
-    "FLAC": lambda: content(noise(), "FLAC"),
+    "FLAC": lossless,
     "WAV": lambda: content(noise(), "WAV", subtype="FLOAT"),
     "mu-law": lambda: content(noise(), "AU", subtype="ULAW"),
     "GSM in WAV": lambda: content(noise(), "WAV", subtype="GSM610"),
@@ -233,28 +245,25 @@ def test_free_format_is_counted(tmp_path):
     check_stretches(tmp_path / "a.mp3", expected, LAST_BIT)
 
 
-JOINED = {
-    "mp3": (mp3(RATE), mp3(2 * RATE, seed=1)),
-    "ogg": (vorbis(RATE), vorbis(2 * RATE, seed=1)),
-    "opus": (opus(RATE), opus(2 * RATE, seed=1)),
-    "flac": (content(noise(RATE), "FLAC"), content(noise(2 * RATE, seed=1), "FLAC")),
-}
+def two(suffix: str) -> tuple[bytes, bytes]:
+    """What is joined."""
+    return MAKE[suffix](RATE), MAKE[suffix](2 * RATE, seed=1)
 
 
-@pytest.mark.parametrize("suffix", JOINED)
+@pytest.mark.parametrize("suffix", MAKE)
 def test_recordings_one_after_another_are_read_as_one(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
-    path.write_bytes(b"".join(JOINED[suffix]))
-    check_stretches(path, np.concatenate([decoded(part) for part in JOINED[suffix]]), LAST_BIT)
+    path.write_bytes(b"".join(two(suffix)))
+    check_stretches(path, np.concatenate([decoded(part) for part in two(suffix)]), LAST_BIT)
     wave = read_audio(utterance(path, RATE, start=RATE // 2))  # over the border
-    expected = [decoded(part) for part in JOINED[suffix]]
+    expected = [decoded(part) for part in two(suffix)]
     np.testing.assert_allclose(
         wave, np.concatenate([expected[0][RATE // 2 :], expected[1][: RATE // 2]]), atol=LAST_BIT
     )
 
 
 def test_joined_mp3_may_have_tags_between(tmp_path):
-    first, second = JOINED["mp3"]
+    first, second = two("mp3")
     expected = np.concatenate([decoded(first), decoded(second)])
     for between in ("ID3v1", "ID3v2", "APE"):
         (tmp_path / "a.mp3").write_bytes(first + tag_like(between) + second)
@@ -339,15 +348,15 @@ def test_flac_of_unknown_length_is_counted_once(tmp_path, monkeypatch):
 
 
 def test_flac_may_hold_more_than_its_header_says(tmp_path, monkeypatch):
-    whole, path = JOINED["flac"][1], tmp_path / "a.flac"
+    whole, path = two("flac")[1], tmp_path / "a.flac"
     path.write_bytes(whole * 2)  # parts of one length
     check_stretches(path, np.tile(decoded(whole), 2))
     monkeypatch.setattr(flac, "SMALL", 1000)  # as of large files, of which little is read
     for listed in (RATE, 2 * RATE):
         path.write_bytes(whole[:22] + struct.pack(">I", listed) + whole[26:] + b"TAG" + bytes(125))
         check_stretches(path, decoded(whole))
-    path.write_bytes(b"".join(reversed(JOINED["flac"])))
-    check_stretches(path, np.concatenate([decoded(part) for part in reversed(JOINED["flac"])]))
+    path.write_bytes(b"".join(reversed(two("flac"))))
+    check_stretches(path, np.concatenate([decoded(part) for part in reversed(two("flac"))]))
 
 
 def test_flac_of_unknown_length_that_ends_within_a_frame_is_worth_a_warning(tmp_path):
@@ -360,7 +369,7 @@ def test_flac_of_unknown_length_that_ends_within_a_frame_is_worth_a_warning(tmp_
 
 
 def test_flac_of_an_archive_ends_where_the_next_begins(tmp_path):
-    first, second = JOINED["flac"]
+    first, second = two("flac")
     (tmp_path / "a.ark").write_bytes(b"a " + first + b"b " + second)
     assert audio_info(f"{tmp_path / 'a.ark'}:2") == (RATE, RATE)
     assert audio_info(f"{tmp_path / 'a.ark'}:{len(first) + 4}") == (2 * RATE, RATE)
@@ -426,12 +435,6 @@ def test_sphere_that_is_cut_off(tmp_path):
 # What is damaged
 
 
-WHOLE = {
-    "ogg": vorbis(10 * RATE),
-    "opus": opus(10 * RATE),
-    "mp3": mp3(10 * RATE),
-    "flac": content(noise(10 * RATE), "FLAC"),
-}
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "cut": lambda whole: whole[: len(whole) * 6 // 10],
     "gap": lambda whole: whole[: len(whole) // 2] + bytes(2000) + whole[len(whole) // 2 + 2000 :],
@@ -448,11 +451,11 @@ SAYS = {
 }
 
 
-@pytest.mark.parametrize("suffix", WHOLE)
+@pytest.mark.parametrize("suffix", MAKE)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_found_by_all_in_the_same_words(tmp_path, suffix, damage):
     path = tmp_path / f"a.{suffix}"
-    path.write_bytes(DAMAGES[damage](WHOLE[suffix]))
+    path.write_bytes(DAMAGES[damage](MAKE[suffix](10 * RATE)))
     listed = utterance(path, 10 * RATE)
     with pytest.raises(AudioError) as caught:
         read_audio(listed)
@@ -470,7 +473,7 @@ def test_damage_is_found_by_all_in_the_same_words(tmp_path, suffix, damage):
 
 def test_a_stream_of_ogg_that_ends_with_a_whole_page_is_cut_off_all_the_same(tmp_path):
     for suffix in ("ogg", "opus"):
-        pages, path = pages_of(WHOLE[suffix]), tmp_path / f"a.{suffix}"
+        pages, path = pages_of(MAKE[suffix](10 * RATE)), tmp_path / f"a.{suffix}"
         for part in (pages[:-1], pages[:-2]):
             path.write_bytes(b"".join(part))
             there = len(decoded(path.read_bytes()))
@@ -482,7 +485,7 @@ def test_a_stream_of_ogg_that_ends_with_a_whole_page_is_cut_off_all_the_same(tmp
 
 
 def test_the_samples_before_the_end_of_cut_flac_are_read(tmp_path):
-    whole = WHOLE["flac"]
+    whole = MAKE["flac"](10 * RATE)
     (tmp_path / "a.flac").write_bytes(whole[: len(whole) // 2])
     expected = decoded(whole)
     for start, ticks in ((0, RATE), (3 * RATE, 100)):
@@ -519,7 +522,7 @@ def test_a_list_that_leaves_out_most_of_a_file_is_worth_a_warning(tmp_path):
 
 
 def test_tables_without_lengths_get_the_true_ones(tmp_path):
-    for name, whole in (("a.mp3", frames_alone(mp3(3 * RATE))), ("b.ogg", b"".join(JOINED["ogg"]))):
+    for name, whole in (("a.mp3", frames_alone(mp3(3 * RATE))), ("b.ogg", b"".join(two("ogg")))):
         (tmp_path / name).write_bytes(whole)
     (tmp_path / "wav.scp").write_text(f"a {tmp_path / 'a.mp3'}\nb {tmp_path / 'b.ogg'}\n")
     a, b = read_kaldi(tmp_path)
@@ -529,16 +532,16 @@ def test_tables_without_lengths_get_the_true_ones(tmp_path):
 
 
 def test_pipes_and_archives_are_decoded_alike(tmp_path):
-    whole = b"".join(JOINED["mp3"])
+    whole = b"".join(two("mp3"))
     (tmp_path / "a.mp3").write_bytes(whole)
     wave = read_audio(Utterance("u", f"cat {tmp_path / 'a.mp3'} |", None, 3 * RATE, RATE), allow_pipes=True)
-    np.testing.assert_array_equal(wave, np.concatenate([decoded(part) for part in JOINED["mp3"]]))
+    np.testing.assert_array_equal(wave, np.concatenate([decoded(part) for part in two("mp3")]))
 
 
 def test_nothing_is_printed_without_a_name(tmp_path):
     """libmpg123 prints what it makes of a header; of what it makes of this one, all can be decoded."""
     path = tmp_path / "a.mp3"
-    path.write_bytes(b"".join(JOINED["mp3"]))
+    path.write_bytes(b"".join(two("mp3")))
     script = (
         "import ctypes, sys, threading\n"
         "from unitdisc.media.decoding import open_audio\n"

@@ -56,7 +56,7 @@ def into(folder: Path, model, signals, utterances: list[Utterance], points=PROBE
 
 @pytest.mark.parametrize("kind", BOTTLENECKS)
 def test_neighbours_in_a_batch_change_nothing(tiny_corpus, tmp_path, monkeypatch, kind):
-    utterances = listed(tiny_corpus)
+    utterances = listed(tiny_corpus)[::3]
     model, signals = untrained(BOTTLENECKS[kind], utterances)
     together = into(tmp_path / "together", model, signals, utterances)
     monkeypatch.setattr(encoding, "FRAMES_IN_A_BATCH", 1)
@@ -147,22 +147,39 @@ def killed_at(work: Callable[[], None], function: str, call: int) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
+def encode_all(experiment: Path, corpus: Path, folder: Path) -> None:
+    """In several batches."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "FRAMES_IN_A_BATCH", 200)
+        encode_verb(experiment, corpus, folder, PROBE_POINTS, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny_corpus, tiny_experiment, tmp_path_factory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    encode_all(tiny_experiment, tiny_corpus, folder)
+    return tree(folder)
+
+
 @pytest.mark.parametrize(
-    "function,call", [("np.save", 1), ("np.save", 7), ("np.save", 24), ("np.save", 48), ("finish", 1), ("finish", 3)]
+    "function,call",
+    [
+        ("np.save", 1),
+        pytest.param("np.save", 7, marks=pytest.mark.slow),
+        ("np.save", 24),
+        pytest.param("np.save", 48, marks=pytest.mark.slow),
+        ("finish", 1),
+        ("finish", 3),
+    ],
 )
-def test_a_killed_encode_is_completed(tiny_corpus, tiny_experiment, tmp_path, monkeypatch, function, call):
-    monkeypatch.setattr(encoding, "FRAMES_IN_A_BATCH", 200)  # several batches
-
-    def work(folder: Path) -> None:
-        encode_verb(tiny_experiment, tiny_corpus, folder, PROBE_POINTS, device="cpu")
-
-    killed_at(lambda: work(tmp_path / "x"), function, call)
+def test_a_killed_encode_is_completed(tiny_corpus, tiny_experiment, undisturbed, tmp_path, function, call):
+    arguments = (tiny_experiment, tiny_corpus, tmp_path / "x")
+    killed_at(lambda: encode_all(*arguments), function, call)
     assert len(list((tmp_path / "x").rglob("*.tmp"))) == (function == "np.save")
     with pytest.raises(EncodingsError, match="encoding was interrupted; run the same `unitdisc encode` again"):
         Encodings.open(tmp_path / "x" / PROBE_POINTS[-1])
-    work(tmp_path / "x")
-    work(tmp_path / "undisturbed")
-    assert tree(tmp_path / "x") == tree(tmp_path / "undisturbed")
+    encode_all(*arguments)
+    assert tree(tmp_path / "x") == undisturbed
 
 
 def test_killed_features_are_completed(tiny_corpus, tmp_path):

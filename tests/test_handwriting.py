@@ -146,9 +146,9 @@ def test_an_experiment_says_all_of_its_options(tiny_line_experiment, tiny_lines)
 
 @pytest.mark.parametrize("decoder", ["columns", "deconv", "pixelcnn"])
 def test_training_resumes_bit_for_bit(tiny_lines, tmp_path, decoder):
-    options = line_settings(decoder__kind=decoder)
+    options = line_settings(decoder__kind=decoder, training__crop=16, training__batch_size=2)
     if decoder != "columns":
-        options += line_settings(decoder__kind=decoder, decoder__channels=4)
+        options += ["--set", "decoder.channels=4"]
     train("small-handwriting", tiny_lines, tmp_path / "once", options[1::2], device="cpu")
     for steps in (3, 6):
         train(

@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from contextlib import redirect_stderr
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -245,14 +246,18 @@ def test_an_image_that_cannot_be_used_is_refused_in_a_sentence(unitdisc, corpus,
     assert is_said(SENTENCES[case], str(problem))
 
 
+@cache
+def script() -> dict:
+    """What data_prep/pages.py defines."""
+    return runpy.run_path(str(SCRIPT), run_name="pages")
+
+
 def prepare(*options: str) -> list[str]:
     """What data_prep/pages.py says of the folder raw."""
     said = io.StringIO()
     with redirect_stderr(said):
         try:
-            runpy.run_path(str(SCRIPT), run_name="pages")["run"](
-                lambda: runpy.run_path(str(SCRIPT))["main"](["raw", "out", *options])
-            )
+            script()["run"](lambda: script()["main"](["raw", "out", *options]))
         except SystemExit as end:
             said.write(f"{end.code}\n")
     return said.getvalue().splitlines()

@@ -15,7 +15,7 @@ from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx import abx, label_items, triphone_items
-from unitdisc.evaluation.lines import Grid, GriddedEncodings, LineCorpus, LineOptions, height_of, score_lines
+from unitdisc.evaluation.lines import Grid, GriddedEncodings, LineCorpus, LineOptions, height_of, score_lines, scores
 from unitdisc.evaluation.lines.columns import GAP as GAP_LABEL
 from unitdisc.evaluation.lines.columns import ColumnLabelTask, frames_at, with_gaps
 from unitdisc.evaluation.probes import (
@@ -23,9 +23,11 @@ from unitdisc.evaluation.probes import (
     ProbeOptions,
     SequenceTask,
     SpeakerTask,
+    intervals,
     joined,
     probe,
     read_point,
+    readers,
     sequences,
     tasks_named,
 )
@@ -44,8 +46,12 @@ SCRIPT = Path(__file__).parent.parent / "eval" / "handwriting.py"
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
-    monkeypatch.setattr(sequences, "LEAST_STEPS", 150)
-    monkeypatch.setattr(sequences, "LEARNING_RATE", 0.02)
+    """What little there is to learn here takes few steps; what all of `score_lines` writes is not looked at."""
+    monkeypatch.setattr(readers, "LEAST_STEPS", 50)
+    monkeypatch.setattr(readers, "EPOCHS", 2)
+    monkeypatch.setattr(intervals, "RESAMPLES", 20)
+    monkeypatch.setattr(sequences, "LEAST_STEPS", 10)
+    monkeypatch.setattr(scores, "EPOCHS", 1)
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +240,9 @@ def test_double_characters_are_two_and_gaps_are_none():
 
 
 @pytest.mark.parametrize("tier", ["character", None])
-def test_lines_are_written_by_their_boxes_and_by_their_texts(folder, tier):
+def test_lines_are_written_by_their_boxes_and_by_their_texts(folder, tier, monkeypatch):
+    monkeypatch.setattr(sequences, "LEAST_STEPS", 150)
+    monkeypatch.setattr(sequences, "LEARNING_RATE", 0.02)
     point = joined(*(read_point(opened(folder, "fine", part), u) for part, u in (("train", TRAIN), ("test", TEST))))
     task = SequenceTask(tier, "conv", unseen_speakers=False, epochs=1)
     score = sequence_probe(task, point, PLAIN)
@@ -327,6 +335,7 @@ def test_the_five_columns_are_those_of_scikit_learn_on_columns_counted_by_hand(f
     assert bottleneck["labels"]["accuracy"] > (0.9 if system == "fine" else 0.5)
     assert bottleneck["labels"]["items"] == 12 * WIDE * len(TEST)
     assert bottleneck["ctc"]["items"] == len(TEST)
+    assert bottleneck["labels"]["folds"] == bottleneck["ctc"]["folds"] == 1  # learned from the other corpus
     units = coded(opened(folder, system), TEST)
     number = sum(len(entry.runs.codes) for entry in units)
     assert bottleneck["units_per_100_columns"] == pytest.approx(100 * number / found["columns"])

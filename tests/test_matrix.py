@@ -110,20 +110,27 @@ def test_a_row_runs_where_it_says(repository, tmp_path):
     assert not temporary.exists()
 
 
-def test_what_is_done_is_kept_in_a_table_and_not_done_again(repository, capsys):
-    open_row, slow = Row("open", data=False), ["-m", "slow", "-p", "no:xdist"]
+def test_what_is_done_is_kept_in_a_table_and_not_done_again(repository, monkeypatch, capsys):
+    def run_row(row: Row, slow: bool, options: list[str]) -> Result:
+        return Result(matrix.processor(), matrix.commit(), "2026-01-01", slow, passed=1)
+
+    monkeypatch.setattr(matrix, "run_row", run_row)
+    open_row = Row("open", data=False)
     for again, runs in ((False, 1), (False, 0), (True, 1)):
-        assert matrix.run_rows([open_row], again, False, slow) == []
+        assert matrix.run_rows([open_row], again, False, []) == []
         assert capsys.readouterr().out.count("open ...") == runs
         matrix.git("add", "--all")
         matrix.git("commit", "--quiet", "--allow-empty", "--message", "the table, which changes nothing")
     (repository / "new.py").touch()
-    matrix.run_rows([open_row], False, False, slow)
-    matrix.run_rows([open_row], False, False, slow)  # changes are not committed
+    matrix.run_rows([open_row], False, False, [])
+    matrix.run_rows([open_row], False, False, [])  # changes are not committed
     assert capsys.readouterr().out.count("open ...") == 2
     (result,) = json.loads((repository / matrix.RESULTS).read_text())["open"]
     assert result["passed"] == 1 and result["commit"].endswith("+")
-    assert matrix.run_rows([open_row], True, False, ["no-such-file.py"]) == ["open"]
+
+
+def test_a_row_without_a_test_has_failed(repository):
+    assert matrix.run_rows([Row("open", data=False)], True, False, ["-p", "no:xdist", "no-such-file.py"]) == ["open"]
 
 
 def test_what_this_machine_cannot_run_is_said_in_the_table(repository, monkeypatch):

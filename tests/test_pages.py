@@ -335,11 +335,11 @@ def level(rows: int = 30) -> np.ndarray:
 
 
 def drawn(course, size: int = 500) -> np.ndarray:
-    """A page with the strokes where `course` takes a point (x, y), drawn four times as fine: [size, size]."""
-    fine = (np.arange(4 * size) + 0.5) / 4
+    """A page with the strokes where `course` takes a point (x, y), drawn twice as fine: [size, size]."""
+    fine = (np.arange(2 * size) + 0.5) / 2
     x, y = np.meshgrid(fine, fine)
     grey = PAPER - (PAPER - INK) * strokes(*course(x, y))
-    return grey.reshape(size, 4, size, 4).mean((1, 3)).astype(np.float32)
+    return grey.reshape(size, 2, size, 2).mean((1, 3)).astype(np.float32)
 
 
 def around(place, rows: int = 30) -> np.ndarray:

@@ -47,7 +47,7 @@ def clusters(frames: int, num_codes: int, seed: int = 0, noise: float = 1.0, sta
     return ((frames[:, None] - codebook) ** 2).sum(-1)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cases(), st.sampled_from(SWITCH_COSTS))
 def test_viterbi_is_the_best_of_all_paths(case, switch_cost):
     costs, lengths = case
@@ -65,7 +65,7 @@ def test_viterbi_is_the_best_of_all_paths(case, switch_cost):
     assert price == pytest.approx(prices.min())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases(), st.data())
 def test_exact_is_the_best_of_all_paths_with_so_many_segments(case, data):
     costs, lengths = case
@@ -78,7 +78,7 @@ def test_exact_is_the_best_of_all_paths_with_so_many_segments(case, data):
     assert found.segments == segments_of(found.codes[None], lengths)[0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(cases(), st.data())
 def test_calibration_finds_a_count_as_near_as_any(case, data):
     costs, lengths = case
@@ -94,7 +94,7 @@ def test_calibration_finds_a_count_as_near_as_any(case, data):
         assert abs(found.segments - segments) <= min(abs(count - segments) for count in counts)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cases(), st.data())
 def test_greedy_merging_keeps_to_its_bounds(case, data):
     costs, lengths = case
@@ -118,7 +118,7 @@ def test_exact_is_the_textbook_programme(seed):
 def test_exact_is_needed_where_no_switch_cost_gives_the_number():
     """Some numbers of segments lie between those that Viterbi can give; the test would be empty without such."""
     skipped = 0
-    for seed in range(20):
+    for seed in range(8):
         costs = clusters(120, 4, seed)
         for segments in range(5, 40):
             found = bracket(evaluation(costs), segments)

@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -106,25 +108,32 @@ def numbers(options: dict, special: dict, device: str, folder: Path, thorough: b
     return found
 
 
-def assert_as_on_cpu(name: str, folder: Path, thorough: bool) -> None:
+def assert_as_on_cpu(name: str, folder: Path, here: dict, thorough: bool) -> None:
     options, special = cases(thorough)[name]
     with pretended():
-        there = numbers(options, special, DEVICE.type, folder / "there", thorough)
-    here = numbers(options, special, "cpu", folder / "here", thorough)
+        there = numbers(options, special, DEVICE.type, folder, thorough)
     assert there.keys() == here.keys()
     for what in here:
         np.testing.assert_allclose(there[what], here[what], rtol=1e-4, atol=1e-4, err_msg=what)
 
 
+@pytest.fixture(scope="module")
+def on_cpu(tmp_path_factory) -> Callable[[str], dict]:
+    """The numbers of a kind on the CPU, in 64 bits."""
+    folder = tmp_path_factory.mktemp("cpu")
+    return cache(lambda name: numbers(*cases(every=False)[name], "cpu", folder / name, thorough=False))
+
+
 @pytest.mark.parametrize("name", cases(every=False))
-def test_a_model_is_on_the_device_what_it_is_on_the_cpu(name, tmp_path):
-    assert_as_on_cpu(name, tmp_path, thorough=False)
+def test_a_model_is_on_the_device_what_it_is_on_the_cpu(name, on_cpu, tmp_path):
+    assert_as_on_cpu(name, tmp_path, on_cpu(name), thorough=False)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", cases(every=True))
 def test_every_variant_trains_goes_on_and_draws_there(name, tmp_path):
-    assert_as_on_cpu(name, tmp_path, thorough=True)
+    here = numbers(*cases(every=True)[name], "cpu", tmp_path / "here", thorough=True)
+    assert_as_on_cpu(name, tmp_path / "there", here, thorough=True)
 
 
 def test_a_fault_that_is_planted_is_seen(tmp_path, monkeypatch):
@@ -150,7 +159,7 @@ def test_what_a_gpu_is_waited_for_is_counted():
         assert len(record.copies) == 2
 
 
-def steady(options: dict, steps: int = 5, **special) -> tuple[list[str], list[str], list[str]]:
+def steady(options: dict, steps: int = 4, **special) -> tuple[list[str], list[str], list[str]]:
     """Of the last of some steps, of which nothing is logged: what waits before the decoder, and after it; copies."""
     experiment = Experiment(options, SPEAKERS, {})
     after = []
@@ -235,14 +244,11 @@ def test_collectives_get_tensors_of_the_device(kind, tmp_path):
 
 
 @pytest.mark.parametrize("name", cases(every=False))
-def test_every_kind_trains_in_sixteen_bits(name, tmp_path):
+def test_every_kind_trains_in_sixteen_bits(name, on_cpu, tmp_path):
     options, special = cases(every=False)[name]
     experiment = Experiment(options, SPEAKERS, {})
-    losses = {}
-    for precision in ("float32", "bfloat16"):
-        folder = tmp_path / precision
-        losses[precision] = trained(experiment, folder, "cpu", 2, special | {"precision": precision})[1]
-    np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.1, atol=0.05)
+    losses = trained(experiment, tmp_path, "cpu", 2, special | {"precision": "bfloat16"})[1]
+    np.testing.assert_allclose(losses, on_cpu(name)["losses"], rtol=0.1, atol=0.05)
 
 
 def test_the_sums_of_batch_norm_have_all_digits():

@@ -12,8 +12,16 @@ from probe_corpus import CORPUS, encode, saying, sounds
 
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import EncodingsError
+from unitdisc.evaluation.probes import intervals, readers
 
 SCRIPT = Path(__file__).parent.parent / "eval" / "probe_report.py"
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """What is read here is read soon."""
+    monkeypatch.setattr(readers, "ITERATIONS", 5)
+    monkeypatch.setattr(intervals, "RESAMPLES", 20)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from test_report import ABX, HOSTILE, Contents, made_experiment, read
 
 from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encodings
+from unitdisc.evaluation.probes import intervals, readers
 from unitdisc.export.units import read_units
 from unitdisc.media.image import ImageError, read_line, resized, write_image
 from unitdisc.report import Made, made_in, write_report
@@ -103,10 +104,8 @@ def made_scores() -> dict:
     }
 
 
-@pytest.fixture(scope="module")
-def report(lines, encodings, tmp_path_factory) -> Path:
+def made_report(home: Path, lines: list[Utterance], encodings: Encodings) -> Path:
     """A page with everything that can be on one."""
-    home = tmp_path_factory.mktemp("report")
     ink = read_line(lines[1])
     again = resized(ink.T, ROWS, round(len(ink) * ROWS / ink.shape[1])).T
     write_image(home / "again.png", again)
@@ -117,6 +116,11 @@ def report(lines, encodings, tmp_path_factory) -> Path:
     (experiment / "experiment.json").write_text(json.dumps({"corpus": {"columns": 1234}}))
     others = {f"other {HOSTILE}": made_scores()}
     return write_report(experiment, lines, {"bottleneck": encodings}, made_scores(), others, {lines[1].id: made})
+
+
+@pytest.fixture(scope="module")
+def report(lines, encodings, tmp_path_factory) -> Path:
+    return made_report(tmp_path_factory.mktemp("report"), lines, encodings)
 
 
 def text_of(page: Path) -> str:
@@ -206,12 +210,9 @@ def test_a_version_that_cannot_be_read_is_named(report):
     assert "damaged.png: cannot be read" in text_of(report)
 
 
-def test_the_same_input_gives_the_same_page(lines, encodings, tmp_path):
-    experiment = made_experiment(tmp_path)
-    first, second = (
-        write_report(experiment, lines, {"bottleneck": encodings}, made_scores()).read_bytes() for _ in range(2)
-    )
-    assert first == second
+def test_the_same_input_gives_the_same_page(report, lines, encodings, tmp_path):
+    again = made_report(tmp_path, lines, encodings).read_text()
+    assert again.replace(str(tmp_path), str(report.parents[2])) == report.read_text()  # a file that is damaged is named
 
 
 # That it harms nobody.
@@ -419,7 +420,9 @@ def test_paper_stays_paper_in_the_dark(browser):
 # The commands.
 
 
-def test_a_report_of_line_images_is_one_command(unitdisc, tiny_lines, tiny_line_experiment):
+def test_a_report_of_line_images_is_one_command(unitdisc, tiny_lines, tiny_line_experiment, monkeypatch):
+    monkeypatch.setattr(readers, "ITERATIONS", 3)  # a model of a few steps tells little
+    monkeypatch.setattr(intervals, "RESAMPLES", 20)
     made = unitdisc(
         "resynthesise", tiny_line_experiment, tiny_lines, tiny_line_experiment / "resyntheses", "--limit", 1
     )

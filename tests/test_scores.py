@@ -10,6 +10,7 @@ import pytest
 from unitdisc.corpus import Interval, Utterance, corpus_checksum
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation.abx import abx, label_items, triphone_items
+from unitdisc.evaluation.probes import intervals, readers
 from unitdisc.evaluation.scores import score
 
 RNG = np.random.default_rng(0)
@@ -55,6 +56,13 @@ def encode(folder: Path, with_codes: bool) -> Encodings:
 def points(tmp_path_factory) -> dict[str, Encodings]:
     home = tmp_path_factory.mktemp("encodings")
     return {point: encode(home / point, point == "bottleneck") for point in POINTS}
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """There is nothing to learn here."""
+    monkeypatch.setattr(readers, "ITERATIONS", 3)
+    monkeypatch.setattr(intervals, "RESAMPLES", 20)
 
 
 def strict(value) -> str:

@@ -7,7 +7,7 @@ import pytest
 from costs import COUNTED, IMPOSSIBLE, MEASURED, NUMBERS, exact_cost, tables, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.runs import cheapest_price, price_of_runs
+from reference.runs import cheapest_price, pricing
 from scipy import stats
 
 from unitdisc.segmentation.durations import (
@@ -58,7 +58,7 @@ def found_runs(costs, durations, prices) -> list[tuple]:
     return list(zip(runs.codes.tolist(), np.diff(runs.starts, append=len(costs)).tolist()))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(cases())
 def test_no_path_is_cheaper_than_that_of_semi_markov(case):
     costs, durations, prices = case
@@ -70,7 +70,7 @@ def test_no_path_is_cheaper_than_that_of_semi_markov(case):
         return
     runs = found_runs(costs, durations, prices)
     distinct = prices.pop("distinct")
-    assert price_of_runs(runs, costs, durations_by_code, **prices) == pytest.approx(lowest, abs=1e-9)
+    assert pricing(costs, durations_by_code, **prices)(runs) == pytest.approx(lowest, abs=1e-9)
     assert sum(duration for _, duration in runs) == len(costs)
     assert not distinct or all(one[0] != other[0] for one, other in pairwise(runs))
     path = semi_markov_path(costs, durations, distinct=distinct, **prices)
@@ -93,7 +93,7 @@ def test_equal_changes_as_a_table_give_the_same_runs(data):
     assert (plain.starts.tolist(), plain.codes.tolist()) == (own.starts.tolist(), own.codes.tolist())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_linear_durations_without_a_bound_are_a_switch_cost(data):
     """To the very codes, also where paths cost the same."""
@@ -206,8 +206,8 @@ def exact_price(costs: np.ndarray, durations: list[int]) -> int:
 
 
 def test_an_hour_of_frames_loses_no_precision():
-    """180,000 frames whose costs differ in the eighth digit: the path is as cheap as the exact one."""
-    costs = 1e5 + 1e-3 * np.random.default_rng(5).standard_normal((180_000, 3))
+    """As much as 180,000 frames of 1e5 cost, in a fifth of them, which differ in the ninth digit."""
+    costs = 5e5 + 1e-3 * np.random.default_rng(5).standard_normal((36_000, 3))
     durations = np.array([3.0, 1.0, 0.0, 2.0]) * 2.0**-10
     exact = exact_price(costs, whole(durations))
     for transitions in (None, np.zeros((3, 3))):

@@ -75,7 +75,7 @@ def test_nonsense_is_no_shard(text):
     assert Shard.parse("3/8") == Shard(3, 8)
 
 
-@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2, 3, 1)])
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), pytest.param((2, 3, 1), marks=pytest.mark.slow)])
 def test_shards_come_to_what_one_run_does(corpus, tiny_experiment, in_one_run, tmp_path, order):
     for index in order[:-1]:
         run(tiny_experiment, corpus, tmp_path, Shard(index, 3))
@@ -174,7 +174,9 @@ def test_lists_that_nobody_put_together_are_read_as_they_are(
     assert found.codes == again.codes
 
 
-@pytest.mark.parametrize("shards", [[1, 2], [2, 1], [1], [2]])
+@pytest.mark.parametrize(
+    "shards", [pytest.param([1, 2], marks=pytest.mark.slow), [2, 1], [1], pytest.param([2], marks=pytest.mark.slow)]
+)
 def test_what_changed_is_encoded_again_by_its_shard(tiny_experiment, tmp_path, shards):
     utterances = []
     for i in range(5):

@@ -369,7 +369,7 @@ def test_a_packed_corpus_is_read_shard_by_shard(trained, corpus, packed, tmp_pat
     assert "from beginning to end" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("stop", [1, 3, 5])
+@pytest.mark.parametrize("stop", [1, pytest.param(3, marks=pytest.mark.slow), 5])
 def test_training_stops_and_goes_on_to_the_same_weights(trained, packed, tmp_path, stop):
     train("small", packed, tmp_path, overrides(training__steps=stop), device="cpu")
     train("small", packed, tmp_path, overrides(training__workers=stop % 2), device="cpu")

@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -153,20 +154,33 @@ def test_a_stopped_run_goes_on_to_the_same_weights(corpus, undisturbed, tmp_path
     assert set(range(1, 13)) <= set(steps)
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(corpus, tmp_path):
-    """kill -9 somewhere in mid-training, then the same command again; workers prepare the batches."""
-    settings = {"training__steps": 60, "training__workers": 1}
-    train("small", corpus, tmp_path / "undisturbed", overrides(**settings), device="cpu")
-    line = command("small", corpus, tmp_path / "killed", **settings)
-    process = subprocess.Popen(line, env=ENVIRONMENT, stderr=subprocess.DEVNULL, start_new_session=True)
-    while process.poll() is None and not list((tmp_path / "killed").glob("checkpoints/step-*8.pt")):
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert checkpoints.latest(tmp_path / "killed" / "checkpoints")["step"] < 60
-    subprocess.run(line, env=ENVIRONMENT, check=True, capture_output=True)
-    assert_identical(tmp_path / "undisturbed", tmp_path / "killed")
-    assert not list((tmp_path / "killed").rglob("*.tmp"))
+def killed_while_it_saves(corpus: Path, folder: Path, overrides: list[str]) -> None:
+    """Trains in a session of its own; kill -9 comes when half of the second checkpoint is written."""
+
+    def half(state: dict, file: BinaryIO) -> None:
+        save(state, file)
+        if state["step"] == 8:
+            file.truncate(file.tell() // 2)
+            os.killpg(0, signal.SIGKILL)
+
+    save = torch.save
+    os.setsid()
+    torch.save = half
+    train("small", corpus, folder, overrides, device="cpu")
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(corpus, undisturbed, tmp_path):
+    """The same command again, after a kill at the worst moment; workers prepare the batches."""
+    arguments = (corpus, tmp_path, overrides(training__workers=1))
+    process = get_context("fork").Process(target=killed_while_it_saves, args=arguments)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert checkpoints.latest(tmp_path / "checkpoints")["step"] == 4
+    assert list(tmp_path.rglob("*.tmp"))
+    train("small", *arguments, device="cpu")
+    assert_identical(undisturbed, tmp_path)
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 BY_GRADIENT = {"bottleneck__codebook": "gradient", "bottleneck__codebook_rate": 10, "bottleneck__reestimations": 2}

@@ -1,9 +1,11 @@
 """Every path through a few frames, priced from the definition: by runs of a duration, or step by step."""
 
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise, product
 
 import numpy as np
+from reference.piecewise_constant import every_path
 
 
 def every_cut(frames: int) -> list[list[int]]:
@@ -24,55 +26,58 @@ def every_run_path(frames: int, num_codes: int, distinct: bool) -> list[list[tup
     return paths
 
 
-def price_of_runs(
-    runs, costs, durations, shortest=1, switch_cost=0.0, transitions=None, initial=None, tail=np.inf
-) -> float:
-    """durations: [K, D]; runs that are too short cost infinity, and every frame beyond the table the tail."""
-    total, time, previous = 0.0, 0, None
-    for code, duration in runs:
-        beyond = max(duration - durations.shape[1], 0)
+def pricing(costs, durations, shortest=1, switch_cost=0.0, transitions=None, initial=None, tail=np.inf) -> Callable:
+    """What runs cost, as a function of them.
+
+    durations: [K, D]; runs that are too short cost infinity, and every frame beyond the table the tail.
+    """
+
+    @cache
+    def price_of_run(code: int, duration: int, time: int) -> float:
         if duration < min(shortest, len(costs)):
             return np.inf
+        beyond = max(duration - durations.shape[1], 0)
+        lasting = durations[code, duration - beyond - 1] + (beyond * tail if beyond else 0.0)
+        return float(sum(costs[time : time + duration, code]) + lasting)
+
+    @cache
+    def price_of_change(previous: int | None, code: int) -> float:
         if previous is None:
-            total += 0.0 if initial is None else initial[code]
-        else:
-            total += switch_cost + (0.0 if transitions is None else transitions[previous, code])
-        total += (
-            sum(costs[time : time + duration, code])
-            + durations[code, duration - beyond - 1]
-            + (beyond * tail if beyond else 0.0)
-        )
-        time, previous = time + duration, code
-    return total
+            return 0.0 if initial is None else float(initial[code])
+        return switch_cost + (0.0 if transitions is None else float(transitions[previous, code]))
+
+    def price(runs: list[tuple]) -> float:
+        total, time, previous = 0.0, 0, None
+        for code, duration in runs:
+            total += price_of_change(previous, code) + price_of_run(code, duration, time)
+            time, previous = time + duration, code
+        return total
+
+    return price
 
 
 def cheapest_price(costs, durations, distinct=True, **prices) -> float:
-    paths = every_run_path(*costs.shape, distinct)
-    return min(price_of_runs(runs, costs, durations, **prices) for runs in paths)
+    return min(map(pricing(costs, durations, **prices), every_run_path(*costs.shape, distinct)))
 
 
-def price_of_steps(codes, costs, transitions, switch_cost, initial) -> float:
-    """Frame by frame; the diagonal of the transitions is what staying costs."""
-    total = initial[codes[0]] + sum(costs[time, code] for time, code in enumerate(codes))
-    for one, other in pairwise(codes):
-        total += transitions[one, other] + switch_cost * (one != other)
-    return total
+def prices_of_steps(paths, costs, transitions, switch_cost, initial) -> np.ndarray:
+    """Of each path [P, N], frame by frame; the diagonal of the transitions is what staying costs."""
+    one, other = paths[:, :-1], paths[:, 1:]
+    changes = transitions[one, other] + switch_cost * (one != other)
+    return initial[paths[:, 0]] + costs[np.arange(len(costs)), paths].sum(1) + changes.sum(1)
 
 
 def expectations(costs, transitions, switch_cost, initial) -> tuple:
     """Expected states [K], first codes [K], steps [K, K], and the log of the sum over all paths."""
     frames, num_codes = costs.shape
-    states, begun, steps = np.zeros(num_codes), np.zeros(num_codes), np.zeros((num_codes, num_codes))
-    paths = list(product(range(num_codes), repeat=frames))
-    scores = -np.array([price_of_steps(path, costs, transitions, switch_cost, initial) for path in paths])
+    paths = every_path(frames, num_codes)
+    scores = -prices_of_steps(paths, costs, transitions, switch_cost, initial)
     total = np.logaddexp.reduce(scores)
+    states, begun, steps = np.zeros(num_codes), np.zeros(num_codes), np.zeros((num_codes, num_codes))
     if total == -np.inf:
         return states, begun, steps, total
-    for path, score in zip(paths, scores):
-        share = np.exp(score - total)
-        begun[path[0]] += share
-        for code in path:
-            states[code] += share
-        for one, other in pairwise(path):
-            steps[one, other] += share
+    shares = np.exp(scores - total)[:, None]
+    np.add.at(begun, paths[:, :1], shares)
+    np.add.at(states, paths, shares)
+    np.add.at(steps, (paths[:, :-1], paths[:, 1:]), shares)
     return states, begun, steps, total
