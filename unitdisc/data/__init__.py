@@ -1,0 +1,1 @@
+"""How does a signal become numbers? Features, targets, normalisation, crops, and batches of them."""
