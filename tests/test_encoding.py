@@ -329,20 +329,20 @@ def test_what_goes_wrong_in_reading_ahead_is_raised_in_its_turn():
 
 def test_things_are_done_behind_in_order_and_all_of_them():
     done = []
-    with encoding.Behind() as behind:
+    with encoding.BackgroundWriter() as writer:
         for number in range(20):
-            behind.do(lambda number=number: done.append(number))
+            writer.do(lambda number=number: done.append(number))
     assert done == list(range(20))
 
 
 @pytest.mark.parametrize("after", [0, 10])
 def test_what_goes_wrong_behind_is_raised(after):
     done = []
-    with pytest.raises(ZeroDivisionError), encoding.Behind() as behind:
-        behind.do(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError), encoding.BackgroundWriter() as writer:
+        writer.do(lambda: 1 // 0)
         for number in range(after):
-            behind.do(lambda number=number: done.append(number))
-    assert len(done) <= 2 * behind.MOST
+            writer.do(lambda number=number: done.append(number))
+    assert len(done) <= 2 * writer.MOST
 
 
 def test_a_model_is_loaded_once(tiny_corpus, tiny_experiment, tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from unitdisc.data.crops import BATCHES_IN_A_BUCKET, CropPlan
 from unitdisc.data.extractor import Signals, fitted_of
 from unitdisc.data.features import Features
 from unitdisc.data.loader import CropBatches, batches, whole_utterances
+from unitdisc.data.normalisation import fit
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
 
 SPEAKERS = ["ann", "bob"]
@@ -120,6 +121,21 @@ def test_small_corpora_still_fill_a_batch():
 def test_a_crop_off_the_grid_is_refused():
     with pytest.raises(ValueError, match="multiple of the encoder's stride 4"):
         CropPlan([50], 4, 30, 4, seed=0)
+
+
+def test_statistics_of_features_and_target_take_one_reading(utterances, monkeypatch):
+    opened = []
+    read = Features.signal
+    monkeypatch.setattr(Features, "signal", lambda self, u, *rest: opened.append(u.id) or read(self, u, *rest))
+    features, target = Features(normalise="speaker"), LogMelTarget(16_000, 160)
+    found = Signals.fitted(features, target, utterances)
+    assert sorted(opened) == sorted(u.id for u in utterances)
+    raw = Signals.fitted(replace(features, normalise="none"), replace(target, normalise="none"), utterances)
+    assert len(opened) == len(utterances)  # no normalisation, nothing to know
+    of_features = fit("speaker", [(u.speaker, raw.features_of(u)) for u in utterances])
+    of_target = fit(target.normalise, [(u.speaker, raw.target_of(u)) for u in utterances])
+    assert found.feature_normaliser.to_json() == of_features.to_json()
+    assert found.target_normaliser.to_json() == of_target.to_json()
 
 
 def test_whole_utterances_are_covered_once(utterances):

@@ -1,7 +1,7 @@
 """Signals: what turns utterances into numbers, with the statistics that this takes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.columns import Columns
 from unitdisc.data.features import Features
-from unitdisc.data.normalisation import Normaliser, fit
+from unitdisc.data.normalisation import Normaliser, Statistics, fit
 from unitdisc.data.targets import GreyTarget, LogMelTarget, MuLawTarget
 from unitdisc.media.audio import read_stretch
 
@@ -47,15 +47,19 @@ class Signals:
         """
         raw = cls(features, target, Normaliser("none", {}), Normaliser("none", {}), DiskCache(cache), allow_pipes)
         table = UtteranceTable.of(utterances)
-
-        def statistics(kind: str, frames_of: Callable[[Utterance], np.ndarray]) -> Normaliser:
-            return fit(kind, ((utterance.speaker, frames_of(utterance)) for utterance in fitted_of(table, kind)))
-
-        return replace(
-            raw,
-            feature_normaliser=statistics(features.normalise, raw.features_of),
-            target_normaliser=statistics(target.normalise, raw.target_of),
+        of_features, of_target = Statistics(features.normalise), Statistics(target.normalise)
+        tell_features, tell_target = (
+            set(fitted_places(table, statistics.kind).tolist()) if statistics.are_needed else set()
+            for statistics in (of_features, of_target)
         )
+        for place in sorted(tell_features | tell_target):
+            utterance = table[place]
+            frames, predicted = raw.both_of(utterance)  # which reads the file once
+            if place in tell_features:
+                of_features.add(utterance.speaker, frames)
+            if place in tell_target:
+                of_target.add(utterance.speaker, predicted)
+        return replace(raw, feature_normaliser=of_features.normaliser(), target_normaliser=of_target.normaliser())
 
     def with_speakers_of(self, utterances: Iterable[Utterance]) -> "Signals":
         """The same, with statistics for the speakers among these utterances that are new to it.
@@ -176,11 +180,16 @@ class Signals:
 
 def fitted_of(utterances: UtteranceTable, kind: str) -> UtteranceTable:
     """The utterances whose frames tell the statistics of a normalisation: all, or some of each speaker, or some."""
+    places = fitted_places(utterances, kind)
+    return utterances if len(places) == len(utterances) else utterances.take(places)
+
+
+def fitted_places(utterances: UtteranceTable, kind: str) -> np.ndarray:
+    """The places of the same, in order."""
     if len(utterances) <= ALL_ARE_FITTED or kind not in ("speaker", "global"):
-        return utterances
+        return np.arange(len(utterances))
     order = np.random.default_rng(0).permutation(len(utterances))
-    some = order[:FITTED] if kind == "global" else some_of_each(order, [u.speaker for u in utterances])
-    return utterances.take(np.sort(some))
+    return np.sort(order[:FITTED] if kind == "global" else some_of_each(order, [u.speaker for u in utterances]))
 
 
 def some_of_each(order: np.ndarray, speakers: Sequence[str | None]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A gated layer over all steps at once, forward and backward by hand: few passes over memory, none of them spent twice.
+"""A gated layer over all steps at once, forward and backward by hand, in as few passes over memory as can be.
 
 The numbers are those of the formulas in `GatedLayer`. What makes it fast:
 

@@ -67,12 +67,12 @@ def encode(
             raise FloatingPointError(astray[0])
 
     groups = shares_of(utterances, signals, shard)
-    with Behind() as behind:
+    with BackgroundWriter() as background:
         for group, (features, there, bad) in zip(groups, ahead(read, groups)):
             problems += bad
             if there:
-                behind.do(partial(write_all, encode_batch(model, features, device, points), there))
-            behind.do(partial(advance, len(group)))
+                background.do(partial(write_all, encode_batch(model, features, device, points), there))
+            background.do(partial(advance, len(group)))
     if refuse and astray and len(problems) + len(astray) == sum(map(len, groups)):
         raise FloatingPointError(astray[0])
     problems += astray
@@ -114,17 +114,17 @@ def ahead(read: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-class Behind:
-    """Does things in order in a thread, hardly more than one behind; what goes wrong is raised by the next one."""
+class BackgroundWriter:
+    """Runs jobs in order in a thread of its own; the exception of a job is raised by a later call, or at the end."""
 
-    MOST = 3  # things that wait
+    MOST = 3  # jobs that may wait
 
-    def __enter__(self) -> "Behind":
+    def __enter__(self) -> "BackgroundWriter":
         self.pool, self.pending = ThreadPoolExecutor(1), deque()
         return self
 
-    def do(self, work: Callable[[], None]) -> None:
-        self.pending.append(self.pool.submit(work))
+    def do(self, job: Callable[[], None]) -> None:
+        self.pending.append(self.pool.submit(job))
         while len(self.pending) > self.MOST:
             self.pending.popleft().result()
 

@@ -35,7 +35,7 @@ def check_recordings(
 ) -> Found:
     """Tells the recordings that can be used from those that cannot, so that one bad file spoils nothing.
 
-    Line images are left out. Files that were heard before and are as they were are not opened.
+    Line images are left out. Recordings found good before, whose files have not changed since, are not opened again.
     watch(N) -> advance: told how many files are to be opened, and then again and again of so many more.
     share, exchange: where several processes share the files, those of this one, and how it learns of the others'.
     """

@@ -1,4 +1,4 @@
-"""Where the lines of many names are, in 16 bytes a name."""
+"""An index from names to the lines of a file where they stand, in 16 bytes a name."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ FEWEST = 1 << 16  # names that are worth sorting
 
 
 class LineIndex:
-    """Finds a place by the name that was given it last.
+    """Maps a name to its place in a file; a name that is added again has the newer place.
 
-    By hashes of 64 bits, of which two of 30 million are the same with a probability of 2e-5: who finds a place makes
-    sure of what is there.
+    Names are kept as hashes of 64 bits. Among 30 million, two collide with a probability of 2e-5, so whoever finds a
+    place must compare the name on that line.
     """
 
     def __init__(self):

@@ -1,4 +1,4 @@
-"""Readers: what looks at frames and names their labels, or draws what was heard; trained with torch, by seed.
+"""The models of the probes: classifiers of labels, and regressors to log-mel frames; trained with torch, by seed.
 
 The linear classifier is multinomial logistic regression, brought to the one optimum of its convex loss by L-BFGS; the
 linear map to values is ridge regression in closed form. The MLP has one hidden layer, trained by AdamW for a fixed
