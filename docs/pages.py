@@ -13,12 +13,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from types import UnionType
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import typer
 
+import unitdisc
 from unitdisc.commands import COMMANDS, app
 
 ROOT = Path(__file__).parent.parent
@@ -115,27 +117,49 @@ def option_row(option: typer.core.TyperOption, kind: type | UnionType) -> tuple[
     return names, "" if option.is_flag else takes, default, option.help or ""
 
 
-def factories() -> dict[str, dict[str, type]]:
-    """Table of a configuration -> kind -> the class whose arguments are the options."""
-    from unitdisc.bottlenecks import BOTTLENECKS
-    from unitdisc.conditioning import Conditioner, TimeJitter
-    from unitdisc.data.columns import Columns
-    from unitdisc.data.features import Features
-    from unitdisc.data.targets import TARGETS
-    from unitdisc.decoders import DECODERS
-    from unitdisc.encoders import ENCODERS
-    from unitdisc.training.trainer import TrainingOptions
+REGISTRIES = {  # table of a configuration -> the dictionary of its kinds
+    "target": "unitdisc.data.targets.TARGETS",
+    "encoder": "unitdisc.encoders.ENCODERS",
+    "bottleneck": "unitdisc.bottlenecks.BOTTLENECKS",
+    "objective": "unitdisc.objectives.OBJECTIVES",
+    "decoder": "unitdisc.decoders.DECODERS",
+}
+CLASSES = {  # table -> the class of those that have no kinds
+    "jitter": "unitdisc.conditioning.TimeJitter",
+    "conditioner": "unitdisc.conditioning.Conditioner",
+    "training": "unitdisc.training.trainer.TrainingOptions",
+}
 
-    return {
-        "features": {"mfcc, log-mel, waveform": Features, "columns": Columns},
-        "target": TARGETS,
-        "encoder": ENCODERS,
-        "bottleneck": BOTTLENECKS,
-        "jitter": {"": TimeJitter},
-        "conditioner": {"": Conditioner},
-        "decoder": DECODERS,
-        "training": {"": TrainingOptions},
-    }
+
+def factories() -> dict[str, Mapping[str, type]]:
+    """Table of a configuration -> kind -> the class whose arguments are the options.
+
+    Raises KeyError for a table of which neither REGISTRIES nor CLASSES says what builds it.
+    """
+    from unitdisc.experiment.experiment import TABLES
+
+    def kinds(table: str) -> Mapping[str, type]:
+        if table == "features":
+            return feature_kinds()
+        return named(REGISTRIES[table]) if table in REGISTRIES else {"": named(CLASSES[table])}
+
+    return {table: kinds(table) for table in TABLES}
+
+
+def named(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def feature_kinds() -> dict[str, type]:
+    """Kinds of features -> class; several kinds may be of one class."""
+    from unitdisc.data.features import FEATURES
+    from unitdisc.experiment import Experiment
+
+    kinds: dict[type, list[str]] = {}
+    for kind in dict.fromkeys([*FEATURES, "columns"]):
+        kinds.setdefault(type(Experiment({"features": {"kind": kind}}, ["somebody"], {}).features()), []).append(kind)
+    return {", ".join(names): factory for factory, names in kinds.items()}
 
 
 def options() -> str:
@@ -188,9 +212,17 @@ def explained(docstring: str) -> str:
 
 
 def interface() -> str:
-    """The functions of unitdisc.api: of every file the one that is called like it, and what else it exports."""
+    """What `unitdisc` offers to Python, by name; MkDocs fills in the docstrings."""
+    return "\n\n".join(f"::: {module}.{name}" for name, module in offered().items())
+
+
+def offered() -> dict[str, str]:
+    """Name -> module: `unitdisc.INTERFACE`, or the function of every file of unitdisc.api."""
+    if hasattr(unitdisc, "INTERFACE"):
+        return unitdisc.INTERFACE
     files = sorted((ROOT / "unitdisc" / "api").glob("[a-z]*.py"))
-    return "\n\n".join(f"::: unitdisc.api.{path.stem}.{path.stem}" for path in files if defines(path, path.stem))
+    functions = {path.stem: f"unitdisc.api.{path.stem}" for path in files if defines(path, path.stem)}
+    return functions | {"Utterance": "unitdisc.corpus", "Encodings": "unitdisc.encodings"}
 
 
 def defines(path: Path, name: str) -> bool:

@@ -272,8 +272,8 @@ def test_every_command_is_in_the_reference():
 
 
 def test_every_option_is_in_the_reference():
-    assert pages.factories().keys() == {*TABLES}, "docs/pages.py: `factories` says which classes have the options"
     page = pages.options()
+    assert re.findall(r"^## (\w+)$", page, re.M) == [*TABLES]
     assert "| `bottleneck.num_codes` | int | `512` |" in page
     assert "| `training.clip` | float | `100.0` | largest norm of the gradient |" in page
     assert all(f"\n## {path.stem}\n" in f"\n{pages.presets()}" for path in config.PRESETS.glob("*.toml"))
