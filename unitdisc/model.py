@@ -66,9 +66,9 @@ class UnitModel(nn.Module):
         return {"latents": latents.sum(), "target": batch.target_lengths.sum()}
 
     def reconstruction(self, batch: Batch, condition: Tensor) -> Tensor:
-        """Negative log-likelihood in nats per value of the target (a sample, a mel bin, a pixel)."""
-        log_prob = self.decoder.log_prob(batch.target, condition, batch.target_lengths)
-        return -masked_mean(log_prob, batch.target_mask, batch.counts.get("target")) / batch.target[0, 0].numel()
+        """The decoder's loss in nats per value of the target (a sample, a mel bin, a pixel)."""
+        losses = self.decoder.loss(batch.target, condition, batch.target_lengths)
+        return masked_mean(losses, batch.target_mask, batch.counts.get("target")) / batch.target[0, 0].numel()
 
     def encode(self, features: Tensor, lengths: Tensor) -> tuple[BottleneckOutput, Tensor]:
         """features: [B, T, F], lengths: [B] -> the units, and how many each item has: [B]."""

@@ -12,6 +12,7 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.crops import Crop, CropPlan
 from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import CropBatches, whole_utterances
+from unitdisc.decoders import LikelihoodDecoder
 from unitdisc.model import UnitModel
 from unitdisc.training.validation import others
 
@@ -28,6 +29,19 @@ class Likelihood:
     utterances: int
 
 
+class LikelihoodError(ValueError):
+    """A model does not say how probable a target is."""
+
+
+def check_likelihoods(model: UnitModel, name: object) -> None:
+    """Raises LikelihoodError, which calls the model by a name, unless its decoder has likelihoods."""
+    if not isinstance(model.decoder, LikelihoodDecoder):
+        raise LikelihoodError(
+            f"{name}: its decoder, {type(model.decoder).__name__}, does not say how probable a target is, so there are "
+            "no bits to count; give an experiment with one that does, such as decoder.kind = 'pixelcnn' or 'wavenet'"
+        )
+
+
 @torch.inference_mode()
 def likelihood(
     model: UnitModel,
@@ -38,8 +52,10 @@ def likelihood(
 ) -> tuple[Likelihood, list[str]]:
     """Of whole utterances, and what could not be read of them, as messages.
 
-    speakers: those the decoder knows, in its order. Raises CorpusError if nothing can be read.
+    speakers: those the decoder knows, in its order. Raises CorpusError if nothing can be read, and LikelihoodError if
+    the decoder has no likelihoods.
     """
+    check_likelihoods(model, "the model")
     device = next(model.parameters()).device
     plan = CropPlan([signals.frames_in(u) for u in utterances], 1, None, model.encoder.stride, seed=0)
     batches = CropBatches(utterances, signals, plan, context=0, speakers=speakers)

@@ -21,7 +21,7 @@ from unitdisc.model import ModelOutput, UnitModel
 from unitdisc.training import checkpoints
 from unitdisc.training.checkpoints import RunningAverage
 from unitdisc.training.collapse import alarms
-from unitdisc.training.compile import compile_log_prob
+from unitdisc.training.compile import compile_loss
 from unitdisc.training.distributed import (
     Agreement,
     Part,
@@ -123,7 +123,7 @@ class Trainer:
         self.model = build().to(self.device)
         self.average = RunningAverage(self.model, build().to(self.device), options.average_decay)
         if options.compile:
-            compile_log_prob(self.model.decoder)
+            compile_loss(self.model.decoder)
         self.optimiser = adam(self.model, options.learning_rate)
         self.step = 0
         self.symptoms: set[str] = set()  # of collapse, at the last validation
