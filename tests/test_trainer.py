@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from unitdisc.batch import Batch, masked_mean, padding_mask
 from unitdisc.bottlenecks.base import BottleneckOutput
-from unitdisc.model import ModelOutput
+from unitdisc.objectives import ModelOutput, Reconstruction
 from unitdisc.training import checkpoints, distributed
 from unitdisc.training import trainer as training
 from unitdisc.training.distributed import normal
@@ -24,6 +24,13 @@ from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.training.validation import evaluate
 
 ITEMS, FRAMES, STEPS = 8, 6, 12
+
+
+class Squares(nn.Linear):
+    """A decoder without likelihoods."""
+
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return (self(condition) - target).square().sum(-1)
 
 
 class Toy(nn.Module):
@@ -35,12 +42,13 @@ class Toy(nn.Module):
     def __init__(self, illness: str | None = None):
         super().__init__()
         self.illness = illness
-        self.encoder, self.decoder = (nn.Linear(2, 2, bias=False) for _ in range(2))
+        self.encoder, self.decoder = nn.Linear(2, 2, bias=False), Squares(2, 2, bias=False)
         for layer in (self.encoder, self.decoder):
             layer.weight.data += torch.eye(2)
         self.bottleneck = nn.Module()
         self.bottleneck.codebook = nn.Embedding(16, 2)
         self.bottleneck.num_codes = 16
+        self.objective = Reconstruction()
         self.register_buffer("calls", torch.tensor(0))
         self.modes, self.noise = [], []
         self.no_sync = nullcontext  # as of several processes
@@ -50,7 +58,7 @@ class Toy(nn.Module):
         self.calls += 1
         self.noise.append(normal(*units.latents.shape, device=units.latents.device))
         noisy = units.latents + 0.1 * self.noise[-1]
-        losses = {"reconstruction": self.reconstruction(batch, self.conditioner(noisy, lengths, batch.speakers))}
+        losses = {"reconstruction": self.objective.loss(self, batch, noisy, lengths)}
         return ModelOutput(losses | units.losses, units.metrics)
 
     def units_of(self, batch: Batch) -> tuple[BottleneckOutput, Tensor]:
@@ -68,14 +76,10 @@ class Toy(nn.Module):
         return BottleneckOutput(latents, latents, codes, losses, metrics), batch.lengths
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        return {"target": batch.target_lengths.sum(), "half": (batch.lengths // 2).sum()}
+        return {"half": (batch.lengths // 2).sum(), **self.objective.counts(batch)}
 
     def conditioner(self, latents: Tensor, lengths: Tensor, speakers: Tensor) -> Tensor:
         return latents * (0 if self.illness == "ignored latents" else 1)
-
-    def reconstruction(self, batch: Batch, condition: Tensor) -> Tensor:
-        errors = (self.decoder(condition) - batch.target).square().mean(-1)
-        return masked_mean(errors, batch.target_mask, batch.counts.get("target"))
 
 
 def batch_of(step: int) -> Batch:
@@ -430,7 +434,8 @@ def test_wrong_latents_of_a_lone_item_are_of_another_time():
     batch.lengths.fill_(FRAMES)
     latents = toy.encoder(batch.features)
     shifted = torch.stack([latents[0, (t - FRAMES // 2) % FRAMES] for t in range(FRAMES)])[None]
-    expected = toy.reconstruction(batch, shifted) - toy.reconstruction(batch, latents)
+    wrong, right = (toy.objective.loss(toy, batch, frames, batch.lengths) for frames in (shifted, latents))
+    expected = wrong - right
     assert evaluate(toy, [batch]).metrics["latent_gap"] == pytest.approx(expected.item(), rel=1e-5)
 
 

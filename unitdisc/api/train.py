@@ -209,7 +209,8 @@ def check_same(experiment: Experiment, folder: Path) -> None:
     found = Experiment.read(folder)
     kinds = {table: {"kind": each["kind"]} if "kind" in each else {} for table, each in experiment.options.items()}
     defaults = replace(experiment, options=kinds).with_defaults(TrainingOptions)  # of what an older version had not
-    old = flat(defaults.options) | {"training.order": "random"} | flat(found.options)  # once there was no other order
+    once = {"training.order": "random", "objective.kind": "reconstruction"}  # there was no other
+    old = flat(defaults.options) | once | flat(found.options)
     new = flat(experiment.options)
     different = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     different = [name for name in different if name not in MAY_CHANGE]

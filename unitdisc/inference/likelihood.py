@@ -14,7 +14,7 @@ from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import CropBatches, whole_utterances
 from unitdisc.decoders import LikelihoodDecoder
 from unitdisc.model import UnitModel
-from unitdisc.training.validation import others
+from unitdisc.objectives.reconstruction import wrong_latents
 
 FRAMES_IN_A_BATCH = 4000
 
@@ -37,8 +37,8 @@ def check_likelihoods(model: UnitModel, name: object) -> None:
     """Raises LikelihoodError, which calls the model by a name, unless its decoder has likelihoods."""
     if not isinstance(model.decoder, LikelihoodDecoder):
         raise LikelihoodError(
-            f"{name}: its decoder, {type(model.decoder).__name__}, does not say how probable a target is, so there are "
-            "no bits to count; give an experiment with one that does, such as decoder.kind = 'pixelcnn' or 'wavenet'"
+            f"{name}: has no decoder that says how probable a target is, so there are no bits to count; give an "
+            "experiment that has, such as one with decoder.kind = 'pixelcnn' or 'wavenet'"
         )
 
 
@@ -98,6 +98,6 @@ def log_probs(model: UnitModel, batch: Batch) -> tuple[Tensor, Tensor]:
         model.decoder.log_prob(batch.target, model.conditioner(latents, lengths, batch.speakers), batch.target_lengths)[
             batch.target_mask
         ]
-        for latents in (units.latents, others(units.latents))
+        for latents in (units.latents, wrong_latents(units.latents))
     )
     return right, wrong

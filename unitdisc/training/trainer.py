@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from unitdisc.batch import Batch
-from unitdisc.model import ModelOutput, UnitModel
+from unitdisc.model import UnitModel
+from unitdisc.objectives import ModelOutput
 from unitdisc.training import checkpoints
 from unitdisc.training.checkpoints import RunningAverage
 from unitdisc.training.collapse import alarms
@@ -122,7 +123,7 @@ class Trainer:
         self.set_up_device()
         self.model = build().to(self.device)
         self.average = RunningAverage(self.model, build().to(self.device), options.average_decay)
-        if options.compile:
+        if options.compile and self.model.decoder is not None:
             compile_loss(self.model.decoder)
         self.optimiser = adam(self.model, options.learning_rate)
         self.step = 0

@@ -1,0 +1,63 @@
+"""What every objective promises, and what it may ask of the model that learns by it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from torch import Tensor
+
+from unitdisc.batch import Batch
+from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
+from unitdisc.conditioning import Conditioner, TimeJitter
+from unitdisc.decoders import Decoder
+from unitdisc.encoders import Encoder
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    losses: dict[str, Tensor]  # scalars, already weighted: their sum is what is made small
+    metrics: dict[str, Tensor]  # scalars: logged, never optimised
+
+    @property
+    def loss(self) -> Tensor:
+        return sum(self.losses.values())
+
+
+class ModelParts(Protocol):
+    """What an objective may ask of a model; parts that it does not need may be None."""
+
+    encoder: Encoder
+    bottleneck: Bottleneck
+    jitter: TimeJitter | None
+    conditioner: Conditioner | None
+    decoder: Decoder | None
+
+    def units_of(self, batch: Batch) -> tuple[BottleneckOutput, Tensor]:
+        """The units behind the target of a batch, and how many each item has: [B]."""
+
+
+class Objective(Protocol):
+    """Built as `Objective(**options)`; may be an `nn.Module` with weights of its own, which learn with the model's.
+
+    Options named in_dim (of features), encoder_dim, latent_dim and num_speakers are those of the model.
+    """
+
+    needs: ClassVar[Collection[str]]  # which of "jitter", "conditioner" and "decoder" the model must have for it
+
+    def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
+        """The losses of a batch, those of the bottleneck among them, and what is worth logging.
+
+        It is given the batch before the encoder sees it, and may change it, as one that hides what is to be predicted.
+        """
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """How many places each mask of its losses lets through, by name; drawing no random number.
+
+        Where a step is computed in parts, `batch.counts` has the part's share under the same name: see `masked_mean`.
+        """
+
+    def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
+        """Losses and metrics of held-out items that are this objective's alone, given the units of `units_of`.
+
+        Not those of the bottleneck. A metric "latent_gap" (nats per value) is looked at by collapse alarms.
+        """
