@@ -182,6 +182,7 @@ def test_an_experiment_of_before_there_were_objectives_loads_and_goes_on(tiny_co
     assert isinstance(load(folder)[1].objective, Reconstruction)
     refused = train(objective__kind='"masked"')
     assert refused.code == 1
-    assert "differs in" in refused.err and "objective.kind" in refused.err
+    assert "differs in" in refused.err
+    assert "objective.kind" in refused.err
     assert train().code == 0
     assert json.loads(path.read_text())["options"]["objective"] == {"kind": "reconstruction"}

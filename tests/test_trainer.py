@@ -20,6 +20,7 @@ from unitdisc.objectives import ModelOutput, Reconstruction
 from unitdisc.training import checkpoints, distributed
 from unitdisc.training import trainer as training
 from unitdisc.training.distributed import normal
+from unitdisc.training.schedules import SCHEDULES, cosine
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.training.validation import evaluate
 
@@ -175,6 +176,26 @@ def test_the_learning_rate_is_that_of_the_step(tmp_path):
     rates = [0.08] * 3 + [0.04] * 6 + [0.02] * 3
     assert [step["rates"] for step in seen] == [[2 * rate] for rate in rates]
     assert [entry["learning_rate"] for entry in log_of(tmp_path)] == rates
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_schedule_is_a_part_of_the_learning_rate(tmp_path, schedule):
+    trainer = trainer_of(tmp_path, learning_rate=0.08, halve_at=[3, 9], schedule=schedule)
+    seen = watched(trainer)
+    run(trainer)
+    rates = {
+        "step": [0.08] * 3 + [0.04] * 6 + [0.02] * 3,
+        "constant": [0.08] * STEPS,
+        "cosine": [0.04 * min(1, 0.1 + 10 * s / STEPS) * (1 + math.cos(math.pi * s / STEPS)) for s in range(STEPS)],
+    }[schedule]
+    assert [step["rates"][0] for step in seen] == pytest.approx(rates)
+    assert [entry["learning_rate"] for entry in log_of(tmp_path)] == pytest.approx(rates)
+    assert [cosine(step, STEPS) for step in (0, 2, 6, STEPS)] == pytest.approx([0.1, (2 + 3**0.5) / 4, 0.5, 0])
+
+
+def test_a_schedule_of_no_name_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"schedule must be one of \('step', 'cosine', 'constant'\), not 'linear'"):
+        trainer_of(tmp_path, schedule="linear")
 
 
 def test_codes_that_were_put_elsewhere_settle_before_the_gradient_is_clipped(tmp_path):

@@ -87,7 +87,7 @@ class Experiment:
     def has(self, table: str) -> bool:
         """Whether the model has the part that a table is of."""
         kind = self.options.get("objective", {}).get("kind", "reconstruction")
-        if kind not in OBJECTIVES:
+        if not isinstance(kind, str) or kind not in OBJECTIVES:
             raise config.ConfigError(f"[objective] unknown kind {kind!r}: choose one of {sorted(OBJECTIVES)}")
         return table not in OPTIONAL or table in OBJECTIVES[kind].needs
 

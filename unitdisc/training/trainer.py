@@ -36,6 +36,7 @@ from unitdisc.training.distributed import (
 from unitdisc.training.log import Log
 from unitdisc.training.optimisers import adam, set_rate, settle
 from unitdisc.training.precision import PRECISIONS, deterministic, has_tf32, multiply_in
+from unitdisc.training.schedules import SCHEDULES
 from unitdisc.training.signals import interruptible
 from unitdisc.training.validation import evaluate
 from unitdisc.training.weights import weights
@@ -68,7 +69,8 @@ class TrainingOptions:
     gradient_accumulation: int = 1  # parts in which a process computes its crops, one after the other
     crop: int = 32  # feature frames (10 ms) that the decoder predicts in each; 0 for whole utterances
     learning_rate: float = 4e-4  # Adam's
-    halve_at: list = field(default_factory=lambda: [400_000, 600_000, 800_000])  # steps
+    schedule: str = "step"  # of the learning rate: halved at certain steps; or "cosine" with a warm-up, or "constant"
+    halve_at: list = field(default_factory=lambda: [400_000, 600_000, 800_000])  # steps, of schedule "step"
     clip: float = 100.0  # largest norm of the gradient
     average_decay: float = 0.9999  # of the running average of weights that everything but training uses
     seed: int = 0
@@ -83,7 +85,7 @@ class TrainingOptions:
     deterministic: bool = False  # on a GPU: only kernels that give the same bits every time
 
     def __post_init__(self):
-        for name, known in (("order", ORDERS), ("precision", PRECISIONS)):
+        for name, known in (("order", ORDERS), ("precision", PRECISIONS), ("schedule", tuple(SCHEDULES))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {known}, not {getattr(self, name)!r}")
         for name in ("steps", "batch_size", "gradient_accumulation", "valid_every", "checkpoint_every", "log_every"):
@@ -98,7 +100,8 @@ class TrainingOptions:
             raise ValueError(f"halve_at must be a list of steps, not {self.halve_at!r}")
 
     def rate_at(self, step: int) -> float:
-        return self.learning_rate * 0.5 ** sum(step >= halving for halving in self.halve_at)
+        """The learning rate of a step, counted from 0."""
+        return self.learning_rate * SCHEDULES[self.schedule](step, self.steps, self.halve_at)
 
 
 @dataclass(frozen=True)
