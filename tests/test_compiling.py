@@ -202,13 +202,13 @@ def test_every_step_of_compiled_training_is_that_of_the_eager_one_and_it_compile
         found = []
         for trainer in (eager, compiled):
             torch.manual_seed(step)
-            trainer.optimiser.zero_grad()
+            trainer.players["model"].prepare(step)
             output = trainer.gradients(trainer.model, batch)
             gradients = {name: weight.grad for name, weight in trainer.model.named_parameters()}
             found.append((output.losses, gradients, torch.rand(())))
         torch.testing.assert_close(found[1][0], found[0][0], rtol=1e-6, atol=0)  # which are averaged in 32 bits
         torch.testing.assert_close(found[1][1:], found[0][1:], rtol=1e-9, atol=1e-11)
-        eager.optimiser.step()
+        eager.players["model"].optimiser.step()
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 

@@ -15,7 +15,7 @@ from unitdisc.batch import Batch, masked_mean, padding_mask
 from unitdisc.bottlenecks import BottleneckOutput
 from unitdisc.experiment import Experiment, config, load
 from unitdisc.model import PROBE_POINTS, UnitModel
-from unitdisc.objectives import OBJECTIVES, ModelOutput, ModelParts, Reconstruction
+from unitdisc.objectives import OBJECTIVES, ModelOutput, ModelParts, Player, Reconstruction
 from unitdisc.training.distributed import uniform
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.training.validation import evaluate
@@ -49,6 +49,9 @@ class MaskedPrediction(nn.Module):
         return masked_mean(errors, padding_mask(lengths, latents.shape[1]), batch.counts.get("latents"))
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return {}
+
+    def players(self) -> dict[str, Player]:
         return {}
 
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:

@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import softplus
 
 from unitdisc.batch import Batch, masked_mean, padding_mask
 from unitdisc.bottlenecks.base import BottleneckOutput
-from unitdisc.objectives import ModelOutput, Reconstruction
+from unitdisc.model import UnitModel
+from unitdisc.objectives import ModelOutput, Player, Reconstruction
 from unitdisc.training import checkpoints, distributed
 from unitdisc.training import trainer as training
 from unitdisc.training.distributed import normal
@@ -34,6 +37,26 @@ class Squares(nn.Linear):
         return (self(condition) - target).square().sum(-1)
 
 
+class Judged(nn.Module, Reconstruction):
+    """Reconstruction with an adversary, a player of its own, which tells frames that were made from real ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.judge = nn.Linear(2, 1)
+
+    def verdicts(self, batch: Batch, made: Tensor) -> dict[str, Tensor]:
+        """made: [B, T, 2]; the first loss moves only the judge, the second only what made the frames."""
+        fixed = {name: weight.detach() for name, weight in self.judge.named_parameters()}
+        told = softplus(self.judge(made.detach())) + softplus(-self.judge(batch.target))
+        taken = softplus(-functional_call(self.judge, fixed, (made,)))
+        found = {"judge": told, "fooling": 0.5 * taken}
+        count = batch.counts.get("target")
+        return {name: masked_mean(each.squeeze(-1), batch.target_mask, count) for name, each in found.items()}
+
+    def players(self) -> dict[str, Player]:
+        return {"judge": Player(list(self.judge.parameters()), 0.05, "cosine", clip=0.01, betas=(0.5, 0.9))}
+
+
 class Toy(nn.Module):
     """Latents are the frames [B, T, 2] made longer, codes their places on a grid of 4 x 4; noise is added in training.
 
@@ -49,10 +72,12 @@ class Toy(nn.Module):
         self.bottleneck = nn.Module()
         self.bottleneck.codebook = nn.Embedding(16, 2)
         self.bottleneck.num_codes = 16
-        self.objective = Reconstruction()
+        self.objective = Judged() if illness == "judged" else Reconstruction()
         self.register_buffer("calls", torch.tensor(0))
         self.modes, self.noise = [], []
         self.no_sync = nullcontext  # as of several processes
+
+    players = UnitModel.players
 
     def forward(self, batch: Batch) -> ModelOutput:
         units, lengths = self.units_of(batch)
@@ -60,6 +85,8 @@ class Toy(nn.Module):
         self.noise.append(normal(*units.latents.shape, device=units.latents.device))
         noisy = units.latents + 0.1 * self.noise[-1]
         losses = {"reconstruction": self.objective.loss(self, batch, noisy, lengths)}
+        if self.illness == "judged":
+            losses |= self.objective.verdicts(batch, self.decoder(noisy))
         return ModelOutput(losses | units.losses, units.metrics)
 
     def units_of(self, batch: Batch) -> tuple[BottleneckOutput, Tensor]:
@@ -117,17 +144,18 @@ def log_of(folder: Path, split: str = "train") -> list[dict]:
 
 def watched(trainer: Trainer) -> list[dict]:
     """What the optimiser finds at every step: rates, the norm of the gradient, and gradient and momentum of codes."""
-    seen, step = [], trainer.optimiser.step
+    optimiser, seen = trainer.players["model"].optimiser, []
+    step = optimiser.step
     codes = trainer.model.bottleneck.codebook.weight
 
     def noted() -> None:
         gradient = torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()])
-        momentum = trainer.optimiser.state[codes].get("exp_avg", torch.zeros_like(codes)).clone()
-        rates = [group["lr"] for group in trainer.optimiser.param_groups]
+        momentum = optimiser.state[codes].get("exp_avg", torch.zeros_like(codes)).clone()
+        rates = [group["lr"] for group in optimiser.param_groups]
         seen.append({"rates": rates, "norm": float(gradient.norm()), "codes": codes.grad.clone(), "momentum": momentum})
         step()
 
-    trainer.optimiser.step = noted
+    optimiser.step = noted
     return seen
 
 
@@ -170,7 +198,7 @@ def test_the_first_step_is_the_gradient_of_the_loss(tmp_path):
 def test_the_learning_rate_is_that_of_the_step(tmp_path):
     """Steps are counted from 0: `halve_at` names the first one with half the rate. The log tells the rate that was."""
     trainer = trainer_of(tmp_path, learning_rate=0.08, halve_at=[3, 9])
-    trainer.optimiser.param_groups[0]["rate_factor"] = 2.0
+    trainer.players["model"].optimiser.param_groups[0]["rate_factor"] = 2.0
     seen = watched(trainer)
     run(trainer)
     rates = [0.08] * 3 + [0.04] * 6 + [0.02] * 3
@@ -215,6 +243,79 @@ def test_codes_that_were_put_elsewhere_settle_before_the_gradient_is_clipped(tmp
     assert [step["norm"] for step in seen] == pytest.approx([0.5] * STEPS, rel=1e-4)
 
 
+# Several players
+
+
+def played(trainer: Trainer) -> dict[str, list[dict]]:
+    """Rates, momenta and the norm of the gradient of every player at every step."""
+    seen = {name: [] for name in trainer.players}
+    for name, player in trainer.players.items():
+
+        def noted(name=name, player=player, step=player.optimiser.step) -> None:
+            norm = torch.cat([weight.grad.flatten() for weight in player.weights]).norm()
+            (group,) = player.optimiser.param_groups
+            seen[name].append({"rate": group["lr"], "betas": group["betas"], "norm": float(norm)})
+            step()
+
+        player.optimiser.step = noted
+    return seen
+
+
+def test_every_player_has_an_optimiser_a_schedule_and_a_clip_of_its_own(tmp_path):
+    trainer = trainer_of(tmp_path, "judged", halve_at=[6], clip=0.5)
+    weights = [{id(weight) for weight in player.weights} for player in trainer.players.values()]
+    assert not weights[0] & weights[1]
+    assert weights[0] | weights[1] == {id(weight) for weight in trainer.model.parameters()}
+    seen = played(trainer)
+    run(trainer)
+    assert [step["rate"] for step in seen["model"]] == [0.01] * 6 + [0.005] * 6
+    assert [step["rate"] for step in seen["judge"]] == [0.05 * cosine(step, STEPS) for step in range(STEPS)]
+    for name, clip, betas in (("model", 0.5, (0.9, 0.999)), ("judge", 0.01, (0.5, 0.9))):
+        assert [step["norm"] for step in seen[name]] == pytest.approx([clip] * STEPS, rel=1e-3)
+        assert {step["betas"] for step in seen[name]} == {betas}
+    log = log_of(tmp_path)
+    assert [entry["learning_rate"] for entry in log] == [step["rate"] for step in seen["model"]]
+    assert min(entry["metrics"]["gradient_norm"] for entry in log) > 0.5
+    assert min(entry["metrics"]["gradient_norm_judge"] for entry in log) > 0.01
+
+
+def test_the_losses_of_an_adversary_move_whom_they_are_to_move(tmp_path):
+    found, output = gradients(tmp_path, as_double(batch_of(0)), 1, "judged")
+    assert set(output.losses) == {"reconstruction", "judge", "fooling", "commitment"}
+    judge = {name for name in found if "judge" in name}
+    moved = {}
+    for loss in ("judge", "fooling"):
+        trainer = trainer_of(tmp_path, "judged")
+        trainer.model.double()(as_double(batch_of(0))).losses[loss].backward()
+        weights = trainer.model.named_parameters()
+        moved[loss] = {name: weight.grad for name, weight in weights if weight.grad is not None and weight.grad.any()}
+    assert moved["judge"].keys() == judge
+    assert moved["fooling"].keys() == {"encoder.weight", "decoder.weight"}
+    torch.testing.assert_close({name: found[name] for name in judge}, moved["judge"])
+
+
+def test_a_gradient_of_any_player_that_is_not_finite_is_noticed(tmp_path):
+    trainer = trainer_of(tmp_path, "judged", steps=1)
+    trainer.model.objective.judge.weight.register_hook(lambda gradient: gradient / 0)
+    with pytest.raises(FloatingPointError, match="not finite at step 1"):
+        run(trainer)
+
+
+def test_a_checkpoint_of_one_player_is_what_it_was_before_there_were_several(tmp_path):
+    run(trainer_of(tmp_path, steps=4))
+    (path,) = checkpoints.paths(tmp_path / "checkpoints")
+    state = torch.load(path, weights_only=True)
+    assert state.pop("other optimisers") == {}
+    assert state.keys() == {"step", "model", "average", "optimiser", "random"}
+    assert state["optimiser"].keys() == {"state", "param_groups"}
+    torch.save(state, path)
+    assert_the_same(run(trainer_of(tmp_path)), run(trainer_of(tmp_path / "whole")))
+
+
+def as_double(batch: Batch) -> Batch:
+    return replace(batch, features=batch.features.double(), target=batch.target.double())
+
+
 # Parts and processes
 
 
@@ -235,9 +336,9 @@ def test_a_masked_mean_waits_for_no_number():
     assert values.grad.shape == (2, 3)
 
 
-def gradients(folder: Path, batch: Batch, parts: int) -> tuple[dict[str, Tensor], ModelOutput]:
+def gradients(folder: Path, batch: Batch, parts: int, kind: str | None = None) -> tuple[dict[str, Tensor], ModelOutput]:
     """What `Trainer.gradients` leaves and gives, in float64."""
-    trainer = trainer_of(folder, gradient_accumulation=parts)
+    trainer = trainer_of(folder, kind, gradient_accumulation=parts)
     trainer.model.double()
     output = trainer.gradients(trainer.model, batch)
     found = {name: weight.grad for name, weight in trainer.model.named_parameters()}
@@ -249,7 +350,7 @@ def by_two_processes(monkeypatch, tmp_path):
     """Gradients, losses and metrics averaged over two processes that each have half of a batch, one after the other."""
     asked = {0: [], 1: []}  # what every process wanted to have added over both
 
-    def computed(rank: int, batch: Batch, parts: int, answers: list[Tensor] | None):
+    def computed(rank: int, batch: Batch, parts: int, kind: str | None, answers: list[Tensor] | None):
         asked[rank].clear()
 
         def added(value: Tensor) -> Tensor:
@@ -261,14 +362,14 @@ def by_two_processes(monkeypatch, tmp_path):
                 patch.setattr(module, "world_size", lambda: 2)
                 patch.setattr(module, "rank", lambda: rank)
             patch.setattr(distributed, "sum_over_processes", added)
-            return gradients(tmp_path, batch.split(2)[rank], parts)
+            return gradients(tmp_path, batch.split(2)[rank], parts, kind)
 
-    def together(batch: Batch, parts: int) -> tuple[dict[str, Tensor], ModelOutput]:
+    def together(batch: Batch, parts: int, kind: str | None) -> tuple[dict[str, Tensor], ModelOutput]:
         for rank in (0, 1):
-            computed(rank, batch, parts, None)
+            computed(rank, batch, parts, kind, None)
         answers = [sum(values) for values in zip(*asked.values(), strict=True)]
         assert answers
-        first, second = (computed(rank, batch, parts, answers) for rank in (0, 1))
+        first, second = (computed(rank, batch, parts, kind, answers) for rank in (0, 1))
         mean = [
             {name: (of[name] + other[name]) / 2 for name in of}
             for of, other in (
@@ -282,14 +383,14 @@ def by_two_processes(monkeypatch, tmp_path):
     return together
 
 
-def test_parts_of_a_batch_and_shares_of_processes_make_the_whole(tmp_path, by_two_processes):
+@pytest.mark.parametrize("kind", [None, "judged"])
+def test_parts_of_a_batch_and_shares_of_processes_make_the_whole(tmp_path, by_two_processes, kind):
     """Noise, gradients and losses, of which one is over half of the frames, with parts that have none of these."""
-    batch = batch_of(0)
-    batch = replace(batch, features=batch.features.double(), target=batch.target.double())
-    expected, whole = gradients(tmp_path, batch, 1)
+    batch = as_double(batch_of(0))
+    expected, whole = gradients(tmp_path, batch, 1, kind)
     assert float(whole.metrics["one"]) == 1.0
-    found = {f"{parts} parts": gradients(tmp_path, batch, parts) for parts in (2, 4, 8)}
-    found |= {f"{parts} parts of each of two": by_two_processes(batch, parts) for parts in (1, 2, 4)}
+    found = {f"{parts} parts": gradients(tmp_path, batch, parts, kind) for parts in (2, 4, 8)}
+    found |= {f"{parts} parts of each of two": by_two_processes(batch, parts, kind) for parts in (1, 2, 4)}
     for how, (gradient, output) in found.items():
         explained = {"rtol": 1e-6, "atol": 1e-7, "msg": lambda text, how=how: f"{how}: {text}"}
         torch.testing.assert_close(gradient, expected, **explained)
@@ -302,7 +403,7 @@ def test_a_step_with_next_to_nothing_in_it_is_the_same_in_parts(tmp_path):
     batch = batch_of(0)
     batch.lengths.fill_(0)
     batch.lengths[3] = 2
-    batch = replace(batch, features=batch.features.double(), target=batch.target.double())
+    batch = as_double(batch)
     (expected, whole), (found, output) = (gradients(tmp_path, batch, parts) for parts in (1, 4))
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(output.losses, whole.losses)
@@ -490,8 +591,9 @@ def assert_the_same(one: Trainer, other: Trainer) -> None:
             **trainer.model.state_dict(),
             **{f"average {name}": value for name, value in trainer.average.copy.state_dict().items()},
             **{
-                f"{name} {number}": value
-                for number, state in trainer.optimiser.state_dict()["state"].items()
+                f"{player} {name} {number}": value
+                for player, playing in trainer.players.items()
+                for number, state in playing.optimiser.state_dict()["state"].items()
                 for name, value in state.items()
             },
         }
@@ -501,23 +603,24 @@ def assert_the_same(one: Trainer, other: Trainer) -> None:
     assert [name for name in states[0] if not torch.equal(states[0][name], states[1][name])] == []
 
 
-def test_a_run_that_stopped_goes_on_to_the_same_bits(tmp_path):
+@pytest.mark.parametrize("kind,parts", [(None, 1), ("judged", 1), ("judged", 2)])
+def test_a_run_that_stopped_goes_on_to_the_same_bits(tmp_path, kind, parts):
     """Weights, average, momenta, noise, learning rate and log."""
-    options = {"halve_at": [5, 9], "log_every": 2}
-    whole = run(trainer_of(tmp_path / "whole", **options))
+    options = {"halve_at": [5, 9], "log_every": 2, "gradient_accumulation": parts}
+    whole = run(trainer_of(tmp_path / "whole", kind, **options))
 
     def breaking_off(step: int) -> Batch:
         if step == 7:
             raise OSError
         return batch_of(step)
 
-    first = trainer_of(tmp_path / "stopped", **options)
+    first = trainer_of(tmp_path / "stopped", kind, **options)
     with pytest.raises(OSError):
         run(first, batches=breaking_off)
     assert first.step == 7
     torch.manual_seed(99)
     said = []
-    second = trainer_of(tmp_path / "stopped", said=said, **options)
+    second = trainer_of(tmp_path / "stopped", kind, said, **options)
     assert (second.step, said) == (4, ["Resuming at step 4."])
     run(second)
     assert_the_same(second, whole)

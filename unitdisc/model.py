@@ -8,7 +8,7 @@ from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
-from unitdisc.objectives import ModelOutput, Objective
+from unitdisc.objectives import ModelOutput, Objective, Player
 from unitdisc.training.precision import full_products
 
 PROBE_POINTS = ("encoder", "projection", "bottleneck", "condition")
@@ -57,6 +57,12 @@ class UnitModel(nn.Module):
         size = -(-batch.target_frames // stride)
         latents = (-(-batch.lengths // stride) - batch.starts // stride).clamp(0, size)
         return {"latents": latents.sum(), **self.objective.counts(batch)}
+
+    def players(self) -> dict[str, Player]:
+        """Which weights learn together, by name: as "model" all that the objective does not set apart."""
+        apart = self.objective.players()
+        taken = {id(weight) for player in apart.values() for weight in player.weights}
+        return {"model": Player([weight for weight in self.parameters() if id(weight) not in taken]), **apart}
 
     def encode(self, features: Tensor, lengths: Tensor) -> tuple[BottleneckOutput, Tensor]:
         """features: [B, T, F], lengths: [B] -> the units, and how many each item has: [B]."""

@@ -1,10 +1,12 @@
 """Reconstruction: a decoder makes the signal again of the units and the speaker (Chorowski et al., 2019)."""
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from unitdisc.batch import Batch, masked_mean
 from unitdisc.bottlenecks import BottleneckOutput
-from unitdisc.objectives.base import ModelOutput, ModelParts
+from unitdisc.objectives.base import ModelOutput, ModelParts, Player
 
 
 class Reconstruction:
@@ -29,6 +31,9 @@ class Reconstruction:
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """Steps of the "target", no padding."""
         return {"target": batch.target_lengths.sum()}
+
+    def players(self) -> Mapping[str, Player]:
+        return {}
 
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
         """With the right latents, without jitter; and by how much wrong ones are worse."""

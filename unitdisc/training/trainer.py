@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from unitdisc.batch import Batch
 from unitdisc.model import UnitModel
-from unitdisc.objectives import ModelOutput
+from unitdisc.objectives import ModelOutput, Player
 from unitdisc.training import checkpoints
 from unitdisc.training.checkpoints import RunningAverage
 from unitdisc.training.collapse import alarms
@@ -34,7 +34,7 @@ from unitdisc.training.distributed import (
     world_size,
 )
 from unitdisc.training.log import Log
-from unitdisc.training.optimisers import adam, set_rate, settle
+from unitdisc.training.optimisers import PlayerInTraining
 from unitdisc.training.precision import PRECISIONS, deterministic, has_tf32, multiply_in
 from unitdisc.training.schedules import SCHEDULES
 from unitdisc.training.signals import interruptible
@@ -128,7 +128,7 @@ class Trainer:
         self.average = RunningAverage(self.model, build().to(self.device), options.average_decay)
         if options.compile and self.model.decoder is not None:
             compile_loss(self.model.decoder)
-        self.optimiser = adam(self.model, options.learning_rate)
+        self.players = {name: in_training(player, options) for name, player in self.model.players().items()}
         self.step = 0
         self.symptoms: set[str] = set()  # of collapse, at the last validation
         self.recent: deque[tuple[Tensor, Tensor]] = deque(maxlen=LOOKED_BACK)  # loss and gradient norm, step by step
@@ -179,19 +179,17 @@ class Trainer:
                     raise KeyboardInterrupt
 
     def train_step(self, model: nn.Module, batch: Batch, started: float) -> None:
-        """One step of the optimiser, and of the running average."""
+        """One step of every player's optimiser, and of the running average."""
         self.model.train()
-        set_rate(self.optimiser, self.options.rate_at(self.step))
-        self.optimiser.zero_grad(set_to_none=True)
+        for player in self.players.values():
+            player.prepare(self.step)
         logged = (self.step + 1) % self.options.log_every == 0 or self.step + 1 in (1, self.options.steps)
         with measuring(logged):
             output = self.gradients(model, batch)
-        settle(self.optimiser)
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
-        self.optimiser.step()
+        norms = {name: player.move() for name, player in self.players.items()}
         self.step += 1
         self.average.update(self.step)
-        self.recent.append((output.loss, norm))
+        self.recent.append((output.loss, sum(norms.values())))
         if logged:
             self.check_finite()
             losses = means(output.losses)
@@ -199,9 +197,9 @@ class Trainer:
                 step=self.step,
                 split="train",
                 seconds=round(time.monotonic() - started, 3),
-                learning_rate=self.options.rate_at(self.step - 1),
+                learning_rate=self.players["model"].rate_at(self.step - 1),
                 losses=losses,
-                metrics=means({**output.metrics, "gradient_norm": norm}),
+                metrics=means(output.metrics | {gradient_norm_of(name): norm for name, norm in norms.items()}),
             )
             self.progress.step(self.step, losses)
         else:
@@ -279,10 +277,12 @@ class Trainer:
         if rank() > 0:
             return
         self.log.flush()
+        optimisers = {name: player.optimiser.state_dict() for name, player in self.players.items()}
         state = {
             "model": self.model.state_dict(),
             "average": weights(self.average.copy),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": optimisers.pop("model"),
+            "other optimisers": optimisers,
             "random": checkpoints.random_state(self.device),
         }
         save_weights(self.average.copy)
@@ -295,10 +295,24 @@ class Trainer:
             return
         self.model.load_state_dict(state["model"])
         self.average.copy.load_state_dict(state["average"], strict=False)  # what only training needs is the model's
-        self.optimiser.load_state_dict(state["optimiser"])
+        optimisers = {"model": state["optimiser"], **state.get("other optimisers", {})}  # once there were no others
+        for name, player in self.players.items():
+            player.optimiser.load_state_dict(optimisers[name])
         checkpoints.restore_random_state(state["random"], self.device)
         self.step = state["step"]
         self.progress.say(f"Resuming at step {self.step}.")
+
+
+def in_training(player: Player, options: TrainingOptions) -> PlayerInTraining:
+    """With the options of a training where it has none of its own."""
+    own = {"learning_rate": player.learning_rate, "schedule": player.schedule, "clip": player.clip}
+    options = replace(options, **{name: value for name, value in own.items() if value is not None})
+    return PlayerInTraining(player, options.rate_at, options.clip)
+
+
+def gradient_norm_of(player: str) -> str:
+    """What it is called in the log."""
+    return "gradient_norm" if player == "model" else f"gradient_norm_{player}"
 
 
 def in_words(magnitudes: Mapping[str, float]) -> str:
