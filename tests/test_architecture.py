@@ -25,16 +25,19 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "bottlenecks": {"batch", "segmentation"} | ALL_KNOW,
     "conditioning": ALL_KNOW,
     "decoders": ALL_KNOW,
-    "model": {"batch"} | ALL_KNOW | FAMILIES,
+    "objectives": {"batch"} | FAMILIES,
+    "model": {"batch", "objectives"} | ALL_KNOW | FAMILIES,
     # learning
     "training.distributed": set(),
     "training.precision": set(),
+    "training.schedules": set(),
     "training.compile": {"decoders"},
-    "training": {"batch", "bottlenecks", "files", "model", "training.compile"} | ALL_KNOW,
+    "training": {"batch", "bottlenecks", "files", "model", "objectives", "training.compile", "training.schedules"}
+    | ALL_KNOW,
     "training.calibration": {"batch", "corpus", "data", "model"},
     "training.devices": ALL_KNOW,
-    "experiment": {"data", "files", "model", "training"} | FAMILIES,
-    "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "training"}
+    "experiment": {"data", "files", "model", "objectives", "training"} | FAMILIES,
+    "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "objectives", "training"}
     | FAMILIES
     | ALL_KNOW,
     # corpora
@@ -71,7 +74,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     },
     "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs"},
-    "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files"},
+    "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "training.schedules"},
     "export": {"corpus", "encodings", "files"},
     # what they are worth
     "evaluation": {"corpus", "encodings", "files", "jobs"},

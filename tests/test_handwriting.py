@@ -19,11 +19,12 @@ from unitdisc.data.columns import Columns
 from unitdisc.data.extractor import Signals
 from unitdisc.data.features import Features
 from unitdisc.data.targets import GreyTarget
+from unitdisc.decoders import ColumnWaveNet
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, config, load
 from unitdisc.experiment.config import ConfigError
 from unitdisc.export.units import read_units
-from unitdisc.inference.likelihood import likelihood
+from unitdisc.inference.likelihood import LikelihoodError, likelihood
 from unitdisc.media.image import ImageError, read_image
 
 pytest_plugins = ["tiny_fixtures"]
@@ -316,6 +317,19 @@ def test_a_line_that_cannot_be_read_is_left_out(tiny_line_experiment, tmp_path):
 def test_recordings_have_likelihoods_too(tiny_experiment, tiny_corpus, unitdisc):
     done = unitdisc("likelihood", tiny_experiment, tiny_corpus, "--limit", 2, "--device", "cpu")
     assert done.code == 0 and "bits per mel bin" in done.out
+
+
+def test_a_decoder_without_likelihoods_is_refused(tiny_line_experiment, tiny_lines, tmp_path, unitdisc, monkeypatch):
+    """Before anything is read. What it promises, a loss and samples, it still has."""
+    monkeypatch.delattr(ColumnWaveNet, "log_prob")
+    done = unitdisc("likelihood", tiny_line_experiment, tmp_path / "none.jsonl", "--device", "cpu")
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert f"{tiny_line_experiment}: has no decoder that says how probable a target is" in done.err
+    experiment, model = load(tiny_line_experiment)
+    signals = experiment.signals(tiny_line_experiment)
+    with pytest.raises(LikelihoodError, match=r"such as one with decoder\.kind = 'pixelcnn'"):
+        likelihood(model, signals, listed(tiny_lines), experiment.speakers, lambda count: None)
 
 
 def test_who_is_new_to_a_model_is_predicted_with_all_that_is_said(tiny_experiment, tiny_corpus, tmp_path, unitdisc):

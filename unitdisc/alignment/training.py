@@ -1,7 +1,6 @@
 """Training an aligner on the texts of a corpus: by seed, epoch by epoch, so that it can be stopped and go on."""
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from unitdisc.data.features import Features
 from unitdisc.data.loader import stacked
 from unitdisc.evaluation.texts import SPACE
 from unitdisc.files import written_aside
+from unitdisc.training.schedules import cosine
 
 MOST_HELD_OUT = 64  # utterances
 CLIP = 5.0
@@ -150,9 +150,9 @@ class Training:
         weight = options.prior if epoch >= WARM_UP * options.epochs else 0.0
         losses = []
         for place, batch in enumerate(batches):
-            done = (epoch + place / len(batches)) / options.epochs
+            rate = options.learning_rate * cosine(epoch + place / len(batches), options.epochs)
             for group in self.optimiser.param_groups:
-                group["lr"] = rate_at(done) * options.learning_rate
+                group["lr"] = rate
             writer.train()
             features = [read(utterance) for utterance in batch]
             lengths = torch.tensor([len(frames) for frames in features])
@@ -174,11 +174,6 @@ class Training:
             tell(place + 1, losses[-1])
         self.loss = float(np.mean(losses))
         self.keep(epoch + 1)
-
-
-def rate_at(done: float) -> float:
-    """The part of the learning rate when so much of the training is done: it rises, then falls along a cosine."""
-    return min(1.0, 0.1 + 10 * done) * (1 + math.cos(math.pi * done)) / 2
 
 
 def batches_of(

@@ -9,6 +9,7 @@ from unitdisc.api.encode import say_left_out
 from unitdisc.experiment import load, weights_checksum
 from unitdisc.files import write_json
 from unitdisc.files.folders import file_for_results
+from unitdisc.inference.likelihood import check_likelihoods
 from unitdisc.inference.likelihood import likelihood as measured
 from unitdisc.training.devices import usable_device
 from unitdisc.validation.usable_corpus import usable_table
@@ -30,6 +31,7 @@ def likelihood(
         raise ValueError(f"--limit must be 1 or more, not {limit}")
     file_for_results(output, "--output")
     experiment, model = load(experiment_folder, usable_device(device))
+    check_likelihoods(model, experiment_folder)
     utterances = usable_table(corpus, experiment.features(), allow_pipes)[:limit]
     signals = experiment.signals(experiment_folder, cache, allow_pipes).with_speakers_of(utterances)
     with console.progress("predicting", len(utterances)) as advance:

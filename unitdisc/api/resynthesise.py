@@ -63,6 +63,8 @@ def resynthesise(
         raise ValueError(f"--limit must be 1 or more, not {limit}")
     folder = folder_for_results(folder)
     experiment, model = load(experiment_folder, usable_device(device))
+    if model.decoder is None:
+        raise ExperimentError(f"{experiment_folder}: has no decoder to draw with; give one that has")
     features = experiment.features()
     if drawing.given and not features.images:
         raise ValueError("--given completes lines of handwriting; leave it out for recordings")

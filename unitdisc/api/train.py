@@ -209,10 +209,12 @@ def check_same(experiment: Experiment, folder: Path) -> None:
     found = Experiment.read(folder)
     kinds = {table: {"kind": each["kind"]} if "kind" in each else {} for table, each in experiment.options.items()}
     defaults = replace(experiment, options=kinds).with_defaults(TrainingOptions)  # of what an older version had not
-    old = flat(defaults.options) | {"training.order": "random"} | flat(found.options)  # once there was no other order
+    once = {"training.order": "random", "objective.kind": "reconstruction"}  # there was no other
+    old = flat(defaults.options) | once | flat(found.options)
     new = flat(experiment.options)
     different = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    different = [name for name in different if name not in MAY_CHANGE]
+    falls_to_the_end = {"training.steps"} if new["training.schedule"] == "cosine" else set()  # its rates are by steps
+    different = [name for name in different if name not in MAY_CHANGE - falls_to_the_end]
     if found.corpus.get("checksum") != experiment.corpus["checksum"] or found.speakers != experiment.speakers:
         there, here = (each.corpus.get("utterances") for each in (found, experiment))
         fewer = f", where {there} utterances could be used, here {here}" if there != here else ""
