@@ -20,10 +20,10 @@ import torch
 from unitdisc import __version__
 from unitdisc.bottlenecks import BOTTLENECKS
 from unitdisc.conditioning import Conditioner, TimeJitter
+from unitdisc.data.base import Features, Target
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.columns import Columns
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import Features
+from unitdisc.data.features import FEATURES, features_class
 from unitdisc.data.normalisation import Normaliser
 from unitdisc.data.targets import TARGETS
 from unitdisc.decoders import DECODERS
@@ -73,24 +73,30 @@ class Experiment:
                 full[table] = {**config.defaults(parts[table]), **options}
         return replace(self, options=full)
 
-    def features(self) -> Features | Columns:
+    def features(self) -> Features:
         options = self.options.get("features", {})
-        return config.construct("[features]", Columns if options.get("kind") == "columns" else Features, options)
+        try:
+            factory = features_class(options.get("kind", "mfcc"))
+        except ValueError as error:
+            raise config.ConfigError(f"[features]: {error}") from error
+        return config.construct("[features]", factory, options)
 
-    def target(self):
+    def target(self) -> Target:
         """What the decoder predicts follows from its kind."""
         kind = self.options.get("decoder", {}).get("kind", "wavenet")
         if kind not in DECODERS:
             raise config.ConfigError(f"[decoder] unknown kind {kind!r}: choose one of {sorted(DECODERS)}")
         features, predicted = self.features(), DECODERS[kind].target
-        if features.images != (predicted == "grey"):
-            what, cure = ("recordings", "not") if features.images else ("line images", "to")
+        if predicted not in features.targets:
+            what = "recordings" if features.images else "line images"
+            kinds = [name for name, other in FEATURES.items() if predicted in other.targets]
+            fitting = repr(kinds[0]) if len(kinds) == 1 else f"one of {sorted(kinds)}"
             raise config.ConfigError(
-                f"[decoder] {kind!r} predicts {what}: set features.kind {cure} 'columns', or choose one of "
-                f"{sorted(name for name, other in DECODERS.items() if features.images == (other.target == 'grey'))}"
+                f"[decoder] {kind!r} predicts {what}: set features.kind to {fitting}, or choose one of "
+                f"{sorted(name for name, other in DECODERS.items() if other.target in features.targets)}"
             )
-        sizes = {"height": features.height} if features.images else {"rate": features.rate, "hop": features.hop}
-        return config.construct("[target]", TARGETS[predicted], self.options.get("target", {}), **sizes)
+        options = self.options.get("target", {})
+        return config.construct("[target]", TARGETS[predicted], options, **features.target_sizes)
 
     def build(self) -> UnitModel:
         """Each component learns from the one before it how wide its input is."""
@@ -103,9 +109,7 @@ class Experiment:
         jitter = config.construct("[jitter]", TimeJitter, table["jitter"])
         sizes = {"latent_dim": bottleneck.dim, "num_speakers": len(self.speakers)}
         conditioner = config.construct("[conditioner]", Conditioner, table["conditioner"], **sizes)
-        target = self.target()
-        sizes = {"condition_dim": conditioner.dim, "target_dim": target.dim}
-        sizes |= {"levels": target.levels} if features.images else {}
+        sizes = {"condition_dim": conditioner.dim, **self.target().decoder_sizes}
         decoder = config.build("decoder", DECODERS, table["decoder"], "wavenet", **sizes)
         model = UnitModel(encoder, bottleneck, jitter, conditioner, decoder)
         check_sizes(model)
