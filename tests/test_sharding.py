@@ -16,7 +16,7 @@ from tiny import RATE, listed, make_corpus, record, tree
 from unitdisc.api.encode import encode, features
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.manifest import write_manifest
-from unitdisc.data.features import Features
+from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.encodings.resumable import line_index, sorted_lines, unit_list_writer
 from unitdisc.encodings.resumable.unit_list_writer import UnitListWriter
@@ -211,7 +211,7 @@ def test_a_bad_file_is_reported_by_one_shard(tiny_experiment, tmp_path, capsys):
 
 @pytest.mark.parametrize("normalise", ["none", "utterance", "speaker", "global"])
 def test_features_in_shards_are_those_of_one_run(corpus, tmp_path, normalise):
-    options = Features(normalise=normalise)
+    options = AcousticFeatures(normalise=normalise)
     features(corpus, tmp_path / "a" / "mfcc", options)
     for index in (2, 3, 1):
         features(corpus, tmp_path / "b" / "mfcc", options, shard=Shard(index, 3))
@@ -295,7 +295,11 @@ def test_a_shard_that_can_read_nothing_is_not_finished(verb, tiny_experiment, tm
             encode(*arguments, device="cpu", trust=True, shard=shard)
         else:
             features(
-                tmp_path / "corpus.jsonl", tmp_path / "x" / "projection", Features(rate=RATE), trust=True, shard=shard
+                tmp_path / "corpus.jsonl",
+                tmp_path / "x" / "projection",
+                AcousticFeatures(rate=RATE),
+                trust=True,
+                shard=shard,
             )
 
     begin(Shard(1, 2))
@@ -314,7 +318,9 @@ def test_shards_that_saw_different_recordings_make_no_whole(verb, tiny_experimen
         if verb == "encode":
             encode(tiny_experiment, corpus, tmp_path / folder, ["projection"], device="cpu", shard=shard)
         else:
-            features(corpus, tmp_path / folder / "projection", Features(rate=RATE, normalise="none"), shard=shard)
+            features(
+                corpus, tmp_path / folder / "projection", AcousticFeatures(rate=RATE, normalise="none"), shard=shard
+            )
 
     gone = tmp_path / "corpus" / "u03.wav"
     begin("whole", WHOLE)

@@ -24,8 +24,8 @@ from unitdisc.commands import app
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.kaldi import write_kaldi
 from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import Features
 from unitdisc.data.loader import batches
 from unitdisc.data.tar_crops import ShardBatches, ShardPlan, places_of
 from unitdisc.data.targets import LogMelTarget
@@ -394,7 +394,7 @@ def test_two_processes_follow_one_through_the_shards(packed, tmp_path):
 def batches_of(packed):
     """Makes the batches of the packed corpus for a share of the processes."""
     utterances = listed(packed)
-    signals = Signals.fitted(Features(), LogMelTarget(RATE, 160), utterances)
+    signals = Signals.fitted(AcousticFeatures(), LogMelTarget(RATE, 160), utterances)
     frames = [signals.frames_in(utterance) for utterance in utterances]
 
     def make(share: tuple[int, int] = (0, 1)) -> ShardBatches:

@@ -14,8 +14,7 @@ from unitdisc.alignment.aligner import Aligner, AlignerError
 from unitdisc.alignment.alphabet import Alphabet, spelled
 from unitdisc.alignment.losses import prior_ctc
 from unitdisc.corpus import Utterance, corpus_checksum, held_out
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
+from unitdisc.data.base import Features
 from unitdisc.data.loader import stacked
 from unitdisc.evaluation.texts import SPACE
 from unitdisc.files import written_aside
@@ -62,7 +61,7 @@ class Learned:
 
 
 def trained(
-    features: Features | Columns,
+    features: Features,
     utterances: Sequence[Utterance],
     read: Read,
     options: AlignOptions,
@@ -177,7 +176,7 @@ class Training:
 
 
 def batches_of(
-    utterances: Sequence[Utterance], features: Features | Columns, options: AlignOptions, epoch: int
+    utterances: Sequence[Utterance], features: Features, options: AlignOptions, epoch: int
 ) -> list[list[Utterance]]:
     """All utterances in random order, those of like length together."""
     rng = np.random.default_rng([options.seed, epoch])

@@ -1,7 +1,7 @@
 """unitdisc encode, unitdisc features: from a corpus to folders of encodings."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -12,10 +12,10 @@ from unitdisc import console
 from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.base import Features
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.columns import Columns
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import Features
+from unitdisc.data.features import features_class
 from unitdisc.data.normalisation import Normaliser, fit
 from unitdisc.experiment import Experiment, load, weights_checksum
 from unitdisc.files.folders import filling, folder_for_results
@@ -113,18 +113,18 @@ def all_by_speakers_of(own: UtteranceTable, utterances: UtteranceTable) -> Utter
     return utterances.by_speakers(own.speakers())
 
 
-def features_of_kind(kind: str, rate: int, hop: int, height: int, normalise: str, resample: bool) -> Features | Columns:
-    """The plain features that options of the command line stand for."""
-    if kind == "columns":
-        return Columns(height=height, normalise=normalise)
-    return Features(kind, rate, hop, normalise=normalise, resample=resample)
+def features_of_kind(kind: str, rate: int, hop: int, height: int, normalise: str, resample: bool) -> Features:
+    """The plain features that options of the command line stand for; those that a kind has not are left out."""
+    options = {"kind": kind, "rate": rate, "hop": hop, "height": height, "normalise": normalise, "resample": resample}
+    factory = features_class(kind)
+    return factory(**{field.name: options[field.name] for field in fields(factory) if field.name in options})
 
 
 @filling(lambda given: [Path(given["folder"])])
 def features(
     corpus: Path,
     folder: Path,
-    options: Features | Columns,
+    options: Features,
     cache: Path | None = None,
     allow_pipes: bool = False,
     strict: bool = False,
@@ -147,7 +147,7 @@ def features(
 def write_features(
     utterances: UtteranceTable,
     folder: Path,
-    options: Features | Columns,
+    options: Features,
     cache: Path | None,
     allow_pipes: bool,
     shard: Shard = WHOLE,
@@ -166,7 +166,7 @@ def write_features(
 def write_features_of_share(
     utterances: UtteranceTable,
     folder: Path,
-    options: Features | Columns,
+    options: Features,
     cache: Path | None,
     allow_pipes: bool,
     shard: Shard,

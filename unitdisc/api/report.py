@@ -8,8 +8,8 @@ from typing import Any
 from unitdisc import console
 from unitdisc.api.encode import say_left_out, write_features, write_points
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.data.base import Features
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.scores import score
 from unitdisc.experiment import ExperimentError, load, read_part
@@ -73,12 +73,12 @@ def report(
     return write_report(experiment_folder, utterances, points, scores, others, made)
 
 
-def plain_features(features: Features | Columns) -> list[Features | Columns]:
+def plain_features(features: Features) -> list[Features]:
     """What is scored beside the model, and what probes reconstruct: MFCC and log-mel, or the columns of pixels."""
-    if isinstance(features, Columns):
+    if features.images:
         return [replace(features, normalise="none")]
-    kinds = ("mfcc", "log-mel")
-    return [Features(kind, features.rate, features.hop, normalise="none", resample=features.resample) for kind in kinds]
+    plain = {"normalise": "none", "resample": features.resample}
+    return [AcousticFeatures(kind, features.rate, features.hop, **plain) for kind in ("mfcc", "log-mel")]
 
 
 class Percent:

@@ -12,10 +12,9 @@ import numpy as np
 from unitdisc import console
 from unitdisc.corpus import held_out_places
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.columns import Columns
+from unitdisc.data.base import Features
 from unitdisc.data.crops import CropPlan
 from unitdisc.data.extractor import Signals, fitted_of
-from unitdisc.data.features import Features
 from unitdisc.data.loader import CropBatches, batches
 from unitdisc.data.tar_crops import ShardBatches, ShardPlan, in_shards, places_of
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, save_weights
@@ -177,19 +176,13 @@ def speakers_of(utterances: UtteranceTable) -> list[str]:
     return sorted(speaker for speaker in utterances.speakers() if speaker is not None) or ["?"]
 
 
-def description(corpus: Path, utterances: UtteranceTable, features: Features | Columns) -> dict:
-    if features.images:
-        size = {"columns": int(utterances.measured(features.frames_in).sum())}
-    else:
-        rates = utterances.column("rate")
-        seconds = utterances.column("ticks") / np.where(rates > 0, rates, features.rate)
-        size = {"hours": round(sum(seconds.tolist()) / 3600, 4)}
+def description(corpus: Path, utterances: UtteranceTable, features: Features) -> dict:
     return {
         "path": str(corpus),
         "checksum": utterances.checksum()[:16],
         "utterances": len(utterances),
         "speakers": len(utterances.speakers()),
-        **size,
+        **features.amount(utterances),
     }
 
 

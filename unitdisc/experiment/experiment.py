@@ -21,10 +21,10 @@ from torch import nn
 from unitdisc import __version__
 from unitdisc.bottlenecks import BOTTLENECKS
 from unitdisc.conditioning import Conditioner, TimeJitter
+from unitdisc.data.base import Features, Target
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.columns import Columns
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import Features
+from unitdisc.data.features import FEATURES, features_class
 from unitdisc.data.normalisation import Normaliser
 from unitdisc.data.targets import TARGETS
 from unitdisc.decoders import DECODERS
@@ -91,11 +91,15 @@ class Experiment:
             raise config.ConfigError(f"[objective] unknown kind {kind!r}: choose one of {sorted(OBJECTIVES)}")
         return table not in OPTIONAL or table in OBJECTIVES[kind].needs
 
-    def features(self) -> Features | Columns:
+    def features(self) -> Features:
         options = self.options.get("features", {})
-        return config.construct("[features]", Columns if options.get("kind") == "columns" else Features, options)
+        try:
+            factory = features_class(options.get("kind", "mfcc"))
+        except ValueError as error:
+            raise config.ConfigError(f"[features]: {error}") from error
+        return config.construct("[features]", factory, options)
 
-    def target(self):
+    def target(self) -> Target:
         """What the decoder predicts follows from its kind; what is kept ready without one, from the features."""
         if not self.has("decoder"):
             return self.target_of("grey" if self.features().images else "log-mel")
@@ -103,18 +107,19 @@ class Experiment:
         if kind not in DECODERS:
             raise config.ConfigError(f"[decoder] unknown kind {kind!r}: choose one of {sorted(DECODERS)}")
         features, predicted = self.features(), DECODERS[kind].target
-        if features.images != (predicted == "grey"):
-            what, cure = ("recordings", "not") if features.images else ("line images", "to")
+        if predicted not in features.targets:
+            what = "recordings" if features.images else "line images"
+            kinds = [name for name, other in FEATURES.items() if predicted in other.targets]
+            fitting = repr(kinds[0]) if len(kinds) == 1 else f"one of {sorted(kinds)}"
             raise config.ConfigError(
-                f"[decoder] {kind!r} predicts {what}: set features.kind {cure} 'columns', or choose one of "
-                f"{sorted(name for name, other in DECODERS.items() if features.images == (other.target == 'grey'))}"
+                f"[decoder] {kind!r} predicts {what}: set features.kind to {fitting}, or choose one of "
+                f"{sorted(name for name, other in DECODERS.items() if other.target in features.targets)}"
             )
         return self.target_of(predicted)
 
-    def target_of(self, kind: str):
-        features = self.features()
-        sizes = {"height": features.height} if features.images else {"rate": features.rate, "hop": features.hop}
-        return config.construct("[target]", TARGETS[kind], self.options.get("target", {}), **sizes)
+    def target_of(self, kind: str) -> Target:
+        options = self.options.get("target", {})
+        return config.construct("[target]", TARGETS[kind], options, **self.features().target_sizes)
 
     def build(self) -> UnitModel:
         """Each component learns from the one before it how wide its input is."""
@@ -141,9 +146,7 @@ class Experiment:
             sizes = {"latent_dim": latent_dim, "num_speakers": num_speakers}
             parts["conditioner"] = config.construct("[conditioner]", Conditioner, table["conditioner"], **sizes)
         if self.has("decoder"):
-            target = self.target()
-            sizes = {"condition_dim": parts["conditioner"].dim, "target_dim": target.dim}
-            sizes |= {"levels": target.levels} if self.features().images else {}
+            sizes = {"condition_dim": parts["conditioner"].dim, **self.target().decoder_sizes}
             parts["decoder"] = config.build("decoder", DECODERS, table["decoder"], "wavenet", **sizes)
         return parts
 

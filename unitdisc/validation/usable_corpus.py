@@ -9,8 +9,7 @@ from unitdisc.corpus import CorpusError, FileError, Problem, Utterance, at_rate,
 from unitdisc.corpus.kaldi.reading import PIPE
 from unitdisc.corpus.read import is_manifest, read_corpus
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
+from unitdisc.data.base import Features, RecordingFeatures
 from unitdisc.jobs import WHOLE, Shard
 from unitdisc.media.audio import audio_info
 from unitdisc.training.distributed import Agreement, rank, world_size
@@ -23,7 +22,7 @@ WORTH_WATCHING = 1000  # files to listen to
 
 def usable_utterances(
     corpus: Path,
-    features: Features | Columns,
+    features: Features,
     allow_pipes: bool = False,
     strict: bool = False,
     thorough: bool = False,
@@ -40,7 +39,7 @@ def usable_utterances(
 
 def usable_table(
     corpus: Path,
-    features: Features | Columns,
+    features: Features,
     allow_pipes: bool = False,
     strict: bool = False,
     thorough: bool = False,
@@ -75,7 +74,7 @@ def read_table(corpus: Path, allow_pipes: bool) -> UtteranceTable:
 def usable_places(
     corpus: Path,
     listed: UtteranceTable,
-    features: Features | Columns,
+    features: Features,
     allow_pipes: bool,
     strict: bool,
     thorough: bool,
@@ -96,8 +95,7 @@ def usable_places(
     problems = [problem for problem in found.problems if problem.severity == "error"]
     long_enough = listed.with_rates(found.rates).take(found.good).measured(features.frames_in) > 0
     for place in found.good[~long_enough].tolist():
-        short = listed[place]
-        problems.append(too_short(at_rate(short, features.rate) if features.resample else short))
+        problems.append(too_short(listed[place], features))
     good = found.good[long_enough]
     if problems and strict:
         listing = f"`unitdisc validate {corpus}` lists all"
@@ -120,7 +118,11 @@ def say_averaged(corpus: Path, problems: Sequence[Problem]) -> None:
 
 
 def heard(
-    listed: UtteranceTable, features: Features, allow_pipes: bool, thorough: bool, before: GoodRecordings | None
+    listed: UtteranceTable,
+    features: RecordingFeatures,
+    allow_pipes: bool,
+    thorough: bool,
+    before: GoodRecordings | None,
 ) -> Found:
     """What listening to the recordings shows. Processes share what is to be heard."""
     with ExitStack() as stack:
@@ -150,7 +152,7 @@ def exchanged(own: Outcome) -> Outcome:
     return faults, rates
 
 
-def believed(listed: UtteranceTable, features: Features | Columns, allow_pipes: bool, strict: bool) -> Found:
+def believed(listed: UtteranceTable, features: Features, allow_pipes: bool, strict: bool) -> Found:
     """What the list says by itself; only recordings without a rate are opened, and with `strict` all must be."""
     good, rates, problems = of_kind(listed, features.images)
     if not features.images:
@@ -186,7 +188,7 @@ def other_rate(utterance: Utterance, rate: int, wanted: int) -> Problem:
     return Problem("error", utterance.path, None, what, f"resample it to {wanted}, or allow resampling")
 
 
-def other_kind(features: Features | Columns) -> str:
+def other_kind(features: Features) -> str:
     """What is wrong with a corpus of recordings where line images are wanted, or the other way round."""
     if features.images:
         return "they are recordings, and line images are wanted; take a model of recordings, or features such as 'mfcc'"
@@ -199,6 +201,8 @@ def with_rate(utterance: Utterance, rate: int) -> Utterance:
     return utterance if known else at_rate(utterance, rate)
 
 
-def too_short(utterance: Utterance) -> Problem:
+def too_short(utterance: Utterance, features: Features) -> Problem:
+    if not features.images and features.resample:
+        utterance = at_rate(utterance, features.rate)
     what = f"{utterance.id} is shorter than half a frame ({utterance.ticks} samples)"
     return Problem("error", utterance.path, None, what, "take it off the list")
