@@ -39,6 +39,7 @@ setup(
         "lhotse": ["lhotse"],
         "ray": ["ray"],
         "tensorboard": ["tensorboard"],
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material", "mkdocstrings[python]"],
         "dev": ["espeakng-loader", "hypothesis", "jiwer", "kaldiio", "praatio", "pytest", "pytest-xdist", "ruff"],
     },
     entry_points={"console_scripts": ["unitdisc = unitdisc.cli:main"]},

@@ -1,4 +1,4 @@
-"""What an hour of recordings costs: the figures from which docs/scale.md reckons.
+"""What an hour of recordings costs: the figures from which docs/explanations/scale.md reckons.
 
 python data_prep/speechocean762.py ../shared/data/so762_dev data/so762
 python benchmarks/scale.py data/so762/test.jsonl --output benchmarks/results/scale.json \\

@@ -1,4 +1,4 @@
-"""ABX against the same computed literally in double precision, on random sets of items: docs/exactness.md.
+"""ABX against the same computed literally in double precision, on random sets of items: docs/explanations/exactness.md.
 
 `python tests/test_abx_exactness.py` prints the table there.
 """

@@ -261,6 +261,6 @@ NAMED_TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")
 
 
 def test_tests_that_the_documentation_names_are_there():
-    for page in (*(ROOT / "docs").glob("*.md"), ROOT / "README.md"):
+    for page in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"):
         for file, name in NAMED_TEST.findall(page.read_text(encoding="utf-8")):
             assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{page}: {file}::{name}"

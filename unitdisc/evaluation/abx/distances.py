@@ -2,8 +2,8 @@
 
 A distance is a whole number of steps, so that sums of distances are exact: whatever their order, paths of equal cost
 are equally long, and frames from one codebook tie as they should. Every element of a row is computed by the same
-operations in the same order wherever it stands, so that batches and threads change no bit. docs/exactness.md says how
-near the steps are to real numbers.
+operations in the same order wherever it stands, so that batches and threads change no bit.
+docs/explanations/exactness.md says how near the steps are to real numbers.
 """
 
 from dataclasses import dataclass
