@@ -38,7 +38,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     | FAMILIES
     | ALL_KNOW,
     # corpora
-    "corpus": {"files"},
+    "corpus": {"files", "jobs"},
     "media": {"corpus", "files"},
     "corpus.kaldi": {"corpus", "files", "media"},
     "corpus.read": {"corpus", "corpus.kaldi"},
@@ -77,7 +77,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "evaluation": {"corpus", "encodings", "files", "jobs"},
     "evaluation.inputs": {"console", "corpus", "corpus.read", "encodings", "evaluation", "files"},
     "report": {"corpus", "encodings", "evaluation", "export", "files", "media"},
-    "commands": {"api", "console", "evaluation.inputs", "files", "jobs", "model", "training.devices"},
+    "commands": {"api", "console", "corpus", "evaluation.inputs", "files", "jobs", "model", "training.devices"},
 }
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
     "torchaudio": {"alignment", "data", "media", "api"},
