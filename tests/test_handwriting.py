@@ -22,7 +22,7 @@ from unitdisc.data.targets import GreyTarget
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, config, load
 from unitdisc.experiment.config import ConfigError
-from unitdisc.export.units import read_units
+from unitdisc.exports.units import read_units
 from unitdisc.inference.likelihood import likelihood
 from unitdisc.media.image import ImageError, read_image
 

@@ -17,7 +17,7 @@ from unitdisc.experiment import ExperimentError, load, read_part
 from unitdisc.files.folders import filling
 from unitdisc.jobs import WHOLE
 from unitdisc.model import PROBE_POINTS
-from unitdisc.report import made_in, write_report
+from unitdisc.reports import made_in, write_report
 from unitdisc.training.devices import usable_device
 from unitdisc.validation.usable_corpus import usable_utterances
 
