@@ -23,7 +23,7 @@ from unitdisc.decoders import ColumnWaveNet
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, config, load
 from unitdisc.experiment.config import ConfigError
-from unitdisc.export.units import read_units
+from unitdisc.exports.units import read_units
 from unitdisc.inference.likelihood import LikelihoodError, likelihood
 from unitdisc.media.image import ImageError, read_image
 

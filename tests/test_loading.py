@@ -125,9 +125,9 @@ def test_a_crop_off_the_grid_is_refused():
 
 def test_statistics_of_features_and_target_take_one_reading(utterances, monkeypatch):
     opened = []
-    read = Features.signal
-    monkeypatch.setattr(Features, "signal", lambda self, u, *rest: opened.append(u.id) or read(self, u, *rest))
-    features, target = Features(normalise="speaker"), LogMelTarget(16_000, 160)
+    read = AcousticFeatures.signal
+    monkeypatch.setattr(AcousticFeatures, "signal", lambda self, u, *rest: opened.append(u.id) or read(self, u, *rest))
+    features, target = AcousticFeatures(normalise="speaker"), LogMelTarget(16_000, 160)
     found = Signals.fitted(features, target, utterances)
     assert sorted(opened) == sorted(u.id for u in utterances)
     raw = Signals.fitted(replace(features, normalise="none"), replace(target, normalise="none"), utterances)

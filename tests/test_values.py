@@ -14,6 +14,7 @@ from tiny import RATE, listed, settings
 from unitdisc.api.shards import PackingOptions, shards
 from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError, FileError, Utterance
+from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.cache import DiskCache, key
@@ -133,7 +134,7 @@ def test_bad_recordings_are_not_packed(corpus, tmp_path, capsys):
     broken = written(tmp_path / "nan.wav", with_spike(np.nan))
     write_manifest(tmp_path / "nan.jsonl", [broken])
     with pytest.raises(CorpusError, match="holds NaN or infinity, which FLAC cannot hold"):
-        shards(tmp_path / "nan.jsonl", tmp_path / "whole", PackingOptions(whole=True), strict=True)
+        shards(tmp_path / "nan.jsonl", tmp_path / "whole", PackingOptions(whole=True), access=CorpusAccess(strict=True))
 
 
 def test_features_that_were_kept_and_are_no_numbers_are_left_out(corpus, tmp_path):
