@@ -100,8 +100,8 @@ def speeds(preset: str, table: UtteranceTable, args: argparse.Namespace) -> dict
     found = {"batch_size": training.batch_size, "crop": training.crop, "rows": []}
     with tempfile.TemporaryDirectory() as folder:
         for source in SOURCES:
-            if dataset.signals.features.images and source == "files, in parts":
-                continue  # a line is always read as a whole
+            if dataset.signals.features.margin is None and source == "files, in parts":
+                continue  # they are always read as a whole
             made = from_source(dataset, source, Path(folder))
             number = max(2, args.batches // 4) if source == "files, whole" else args.batches
             if source == "memory":

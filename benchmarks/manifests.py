@@ -144,8 +144,19 @@ def begin(*_: object, **__: object) -> None:
 def child(case: str, corpus: Path, folder: Path) -> dict:
     verb, _, how = case.partition(", ")
     options = {"trusted": {"trust": True}, "known": {"cache": folder}}.get(how, {})
+    if options and verb in ("train", "encode"):
+        options = reading(options)
     {BOUND: parse, "read": read, "train": train, "encode": encode, "validate": validate}[verb](corpus, folder, options)
     return {}
+
+
+def reading(options: dict) -> dict:
+    """The same as the version that is measured takes it."""
+    try:
+        from unitdisc.corpus.access import CorpusAccess
+    except ImportError:  # an older version
+        return options
+    return {"access": CorpusAccess(**options)}
 
 
 def parse(corpus: Path, folder: Path, options: dict) -> None:

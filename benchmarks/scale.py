@@ -24,7 +24,7 @@ from machine import add_note_and_output, circumstances, keep_result
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.features import Features
+from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.tar_crops import ShardPlan
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
 from unitdisc.experiment import Experiment, config
@@ -65,7 +65,7 @@ def costs(utterances: Sequence[Utterance], repetitions: int) -> dict[str, float]
     waves = [read_audio(utterance) for utterance in utterances]
     hours = sum(map(len, waves)) / RATE / 3600
     recordings = {u.path: Recording(u.path, lambda info, channels, u=u: [u]) for u in utterances}
-    mfcc, log_mel, mu_law = Features(), LogMelTarget(RATE, HOP), MuLawTarget(RATE, HOP)
+    mfcc, log_mel, mu_law = AcousticFeatures(), LogMelTarget(RATE, HOP), MuLawTarget(RATE, HOP)
     ways = {
         "listening for what is wrong": lambda: list(listen_to_all(recordings.values(), Listening(workers=1))),
         "reading": lambda: [read_audio(utterance) for utterance in utterances],

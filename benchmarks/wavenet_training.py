@@ -36,7 +36,7 @@ from torch import Tensor, nn
 
 from unitdisc.decoders import WaveNet
 from unitdisc.decoders.likelihoods import categorical_log_prob
-from unitdisc.training.compile import compile_log_prob
+from unitdisc.training.compile import compile_loss
 from unitdisc.training.memory import keep_freed_memory
 
 SMALL = {"batch": 4, "samples": 2560, "layers": 20, "channels": 64, "skip_channels": 128}
@@ -152,7 +152,7 @@ def step_of(kind: str, size: dict) -> Callable[[], None]:
     frames = size["samples"] // SAMPLES_PER_CONDITION
     condition = torch.randn(size["batch"], frames, CONDITION_DIM, requires_grad=True)
     if kind == COMPILED:
-        compile_log_prob(model)
+        compile_loss(model)
 
     def step() -> None:
         model.zero_grad()

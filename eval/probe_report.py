@@ -30,8 +30,8 @@ from unitdisc.evaluation.probes import (
     usual_names,
 )
 from unitdisc.evaluation.settings import versions
-from unitdisc.report.probes import grid, label_keys, write_probe_report
-from unitdisc.report.summary import corpus_table
+from unitdisc.reports.probes import grid, label_keys, write_probe_report
+from unitdisc.reports.summary import corpus_table
 
 
 def main(argv: list[str] | None = None) -> dict:

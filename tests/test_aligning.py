@@ -29,8 +29,8 @@ from unitdisc.alignment.paths import Spans, best_spans, intervals, least_frames
 from unitdisc.alignment.training import error_rate, without_margins
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.manifest import read_manifest, write_manifest
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.texts import SPACE
 from unitdisc.media.image import write_image
@@ -39,7 +39,7 @@ pytest_plugins = ["tiny_fixtures"]
 HEIGHT = 16
 WIDE = {"a": 10, "b": 14, "c": 8}  # columns of the characters that lines are drawn of
 GAP = 6
-FEATURES = Columns(height=HEIGHT)
+FEATURES = ColumnFeatures(height=HEIGHT)
 OPTIONS = AlignOptions(epochs=8, batch_size=4, learning_rate=1e-2, recurrent=16)
 
 
@@ -418,7 +418,7 @@ def test_options_that_cannot_be_are_refused(options):
 
 
 def test_recordings_are_read_by_the_encoder_of_recordings():
-    aligner = Aligner.new(Features("log-mel", normalise="utterance"), Alphabet(("a", " ")), {}, recurrent=0)
+    aligner = Aligner.new(AcousticFeatures("log-mel", normalise="utterance"), Alphabet(("a", " ")), {}, recurrent=0)
     assert aligner.scores(np.zeros((9, 80), np.float32), 0.0).shape == (5, 3)
     spoken = Utterance("u", "u.wav", "s", 1600, 16_000, text="a")
     assert aligner.centres(spoken, 5).tolist() == (320 * (np.arange(5) + 0.5)).tolist()

@@ -25,20 +25,23 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "bottlenecks": {"batch", "segmentation"} | ALL_KNOW,
     "conditioning": ALL_KNOW,
     "decoders": ALL_KNOW,
-    "model": {"batch"} | ALL_KNOW | FAMILIES,
+    "objectives": {"batch"} | FAMILIES,
+    "model": {"batch", "objectives"} | ALL_KNOW | FAMILIES,
     # learning
     "training.distributed": set(),
     "training.precision": set(),
+    "training.schedules": set(),
     "training.compile": {"decoders"},
-    "training": {"batch", "bottlenecks", "files", "model", "training.compile"} | ALL_KNOW,
+    "training": {"batch", "bottlenecks", "files", "model", "objectives", "training.compile", "training.schedules"}
+    | ALL_KNOW,
     "training.calibration": {"batch", "corpus", "data", "model"},
     "training.devices": ALL_KNOW,
-    "experiment": {"data", "files", "model", "training"} | FAMILIES,
-    "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "training"}
+    "experiment": {"data", "files", "model", "objectives", "training"} | FAMILIES,
+    "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "objectives", "training"}
     | FAMILIES
     | ALL_KNOW,
     # corpora
-    "corpus": {"files"},
+    "corpus": {"files", "jobs"},
     "media": {"corpus", "files"},
     "corpus.kaldi": {"corpus", "files", "media"},
     "corpus.read": {"corpus", "corpus.kaldi"},
@@ -71,17 +74,17 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     },
     "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs"},
-    "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files"},
-    "export": {"corpus", "encodings", "files"},
+    "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "training.schedules"},
+    "exports": {"corpus", "encodings", "files"},
     # what they are worth
     "evaluation": {"corpus", "encodings", "files", "jobs"},
     "evaluation.inputs": {"console", "corpus", "corpus.read", "encodings", "evaluation", "files"},
-    "report": {"corpus", "encodings", "evaluation", "export", "files", "media"},
-    "commands": {"api", "console", "evaluation.inputs", "files", "jobs", "model", "training.devices"},
+    "reports": {"corpus", "encodings", "evaluation", "exports", "files", "media"},
+    "commands": {"api", "console", "corpus", "evaluation.inputs", "files", "jobs", "model", "training.devices"},
 }
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
     "torchaudio": {"alignment", "data", "media", "api"},
-    "librosa": {"data", "report"},
+    "librosa": {"data", "reports"},
     "sklearn": {"bottlenecks", "clustering", "evaluation"},
 }
 
@@ -213,7 +216,7 @@ def test_nothing_but_the_command_line_imports_the_interface():
 @pytest.mark.parametrize(
     "folder,allowed",
     [
-        ("eval", {"corpus", "corpus.read", "encodings", "evaluation", "files", "report", "retrieval"}),
+        ("eval", {"corpus", "corpus.read", "encodings", "evaluation", "files", "reports", "retrieval"}),
         ("data_prep", {"corpus", "files", "media", "prep"}),
     ],
 )

@@ -27,7 +27,7 @@ from unitdisc.encodings import Encodings
 from unitdisc.evaluation.probes import readers, reading
 from unitdisc.experiment import Experiment, load
 from unitdisc.files import write_text, written_aside
-from unitdisc.report import figures
+from unitdisc.reports import figures
 from unitdisc.training import checkpoints
 
 pytest_plugins = ["tiny_fixtures"]

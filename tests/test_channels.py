@@ -16,8 +16,8 @@ from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.corpus.read import read_corpus
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.cache import key
-from unitdisc.export.km import write_km
-from unitdisc.export.units import ExportError, Units
+from unitdisc.exports.km import write_km
+from unitdisc.exports.units import ExportError, Units
 from unitdisc.media.audio import read_audio, read_stretch
 from unitdisc.media.open import AudioError
 from unitdisc.validation.files import Files, heard_key

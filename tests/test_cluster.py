@@ -19,7 +19,7 @@ from tiny import listed, make_corpus, tree
 
 from unitdisc.api import abx
 from unitdisc.api.encode import encode, features
-from unitdisc.data.features import Features
+from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.jobs import Shard
 from unitdisc.jobs.cluster import Cluster, Work
 
@@ -78,7 +78,7 @@ class TestOnRay:
         assert tree(tmp_path / "whole") == tree(folder)
 
     def test_a_lost_worker_changes_no_feature(self, tiny_corpus, tmp_path):
-        features(tiny_corpus, tmp_path / "whole", Features(normalise="none"))
+        features(tiny_corpus, tmp_path / "whole", AcousticFeatures(normalise="none"))
         folder = tmp_path / "shards" / "whole"  # the name is kept in it
         with_a_lost_worker(["features", tiny_corpus, folder], lambda: any(folder.glob("*.npy")))
         assert tree(tmp_path / "whole") == tree(folder)
@@ -160,8 +160,8 @@ def test_the_error_of_a_cluster_is_that_of_one_run(
 
 def test_features_of_a_cluster_are_those_of_one_run(tiny_corpus, tmp_path, monkeypatch):
     monkeypatch.setattr("unitdisc.api.encode.done_on", one_after_the_other)
-    features(tiny_corpus, tmp_path / "a" / "mfcc", Features())
-    features(tiny_corpus, tmp_path / "b" / "mfcc", Features(), cluster=Cluster("auto", 3))
+    features(tiny_corpus, tmp_path / "a" / "mfcc", AcousticFeatures())
+    features(tiny_corpus, tmp_path / "b" / "mfcc", AcousticFeatures(), cluster=Cluster("auto", 3))
     assert tree(tmp_path / "a") == tree(tmp_path / "b")
 
 

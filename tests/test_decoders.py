@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from unitdisc.decoders import DECODERS
+from unitdisc.decoders import DECODERS, LikelihoodDecoder
 from unitdisc.decoders.frames import FIRST_SCALE
 from unitdisc.decoders.likelihoods import (
     categorical_draw,
@@ -76,6 +76,18 @@ def test_log_prob_is_one_number_per_step(decoder):
     log_prob = decoder.log_prob(random_target(decoder), random_condition())
     assert log_prob.shape == (2, SIZE)
     assert log_prob.isfinite().all()
+
+
+def test_the_loss_is_the_negative_log_prob(decoder):
+    """With lengths, too, which only those that read from the end heed."""
+    assert isinstance(decoder, LikelihoodDecoder)
+    target, condition, lengths = random_target(decoder), random_condition(), torch.tensor([SIZE, SIZE - 4])
+    assert torch.equal(decoder.loss(target, condition), -decoder.log_prob(target, condition))
+    if decoder.target == "grey":
+        backwards = tiny("pixelcnn", direction="right-to-left")
+        found = backwards.loss(target, condition, lengths)
+        assert torch.equal(found, -backwards.log_prob(target, condition, lengths))
+        assert not torch.equal(found, backwards.loss(target, condition))
 
 
 @pytest.mark.parametrize("step", [0, 1, 10, SIZE - 1])

@@ -67,8 +67,8 @@ def launched(monkeypatch):
 
 @pytest.mark.parametrize("device", ["cuda", None])
 def test_a_process_touches_no_gpu_but_its_own(launched, monkeypatch, tmp_path, device):
-    def begin(*arguments):
-        launched.append(("train", arguments[7]))
+    def begin(*arguments, device, **_):
+        launched.append(("train", device))
 
     monkeypatch.setattr(train, "train_together", begin)
     train.train("small", None, tmp_path, device=device)

@@ -19,9 +19,9 @@ from unitdisc.api.encode import encode as encode_verb
 from unitdisc.api.encode import features as features_verb
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import write_manifest
+from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import Features
 from unitdisc.encodings import Encodings, EncodingsError, EncodingsWriter
 from unitdisc.experiment import Experiment
 from unitdisc.experiment.config import read
@@ -184,7 +184,7 @@ def test_a_killed_encode_is_completed(tiny_corpus, tiny_experiment, undisturbed,
 
 def test_killed_features_are_completed(tiny_corpus, tmp_path):
     def work(folder: Path) -> None:
-        features_verb(tiny_corpus, folder / "mfcc", Features())
+        features_verb(tiny_corpus, folder / "mfcc", AcousticFeatures())
 
     killed_at(lambda: work(tmp_path / "x"), "np.save", 5)
     work(tmp_path / "x")
@@ -282,7 +282,7 @@ def test_settings_say_where_encodings_come_from(tiny_encodings, tiny_experiment)
 @pytest.mark.parametrize("rate,hop", [(16_000, 160), (16_000, 161), (11_025, 13), (11_025, 52), (44_100, 441)])
 def test_frames_do_not_drift_whatever_the_hop(rate, hop):
     """Also where hop / rate cannot be written exactly: a click late in a signal is in the frame at its time."""
-    features = Features("log-mel", rate=rate, hop=hop)
+    features = AcousticFeatures("log-mel", rate=rate, hop=hop)
     wave = np.zeros(rate, np.float32)
     wave[rate * 9 // 10] = 1
     frames = features(wave)

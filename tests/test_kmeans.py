@@ -97,9 +97,9 @@ def test_inertia_is_as_low_as_that_of_scikit_learn():
 def test_real_frames_are_as_near_to_their_codes_as_with_scikit_learn(real_data):
     import soundfile
 
-    from unitdisc.data.features import Features
+    from unitdisc.data.acoustic_features import AcousticFeatures
 
-    mfcc = Features("mfcc", 16_000, 160)
+    mfcc = AcousticFeatures("mfcc", 16_000, 160)
     paths = sorted((real_data / "so762_dev" / "audio").rglob("*.*"))[:40]
     frames = InMemory({path.stem: mfcc(soundfile.read(path, dtype="float32")[0]) for path in paths})
     everything = np.concatenate([frames[name] for name in frames.names])

@@ -19,7 +19,7 @@ from unitdisc.api.train import geometry
 from unitdisc.data.crops import CropPlan
 from unitdisc.evaluation.probes import readers, reading
 from unitdisc.experiment import Experiment, config
-from unitdisc.report import figures
+from unitdisc.reports import figures
 from unitdisc.training.trainer import TrainingOptions
 
 pytest_plugins = ["tiny_fixtures"]

@@ -16,16 +16,16 @@ from PIL import Image
 
 from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encodings
-from unitdisc.export.units import read_units
+from unitdisc.exports.units import read_units
 from unitdisc.media.audio import write_audio
-from unitdisc.report import ReportError, write_report
-from unitdisc.report.boxes import Box
-from unitdisc.report.clips import RATE, Stretch, mel_power, spectrogram_uri, unit_clip, utterance_clip
-from unitdisc.report.examples import Occurrence, by_different_speakers, labels_in_units, most_used, typical_utterances
-from unitdisc.report.figures import similar_rows
-from unitdisc.report.resyntheses import Made
-from unitdisc.report.scores import abx_rows, curves, measure, training_seconds
-from unitdisc.report.summary import read_log
+from unitdisc.reports import ReportError, write_report
+from unitdisc.reports.boxes import Box
+from unitdisc.reports.clips import RATE, Stretch, mel_power, spectrogram_uri, unit_clip, utterance_clip
+from unitdisc.reports.examples import Occurrence, by_different_speakers, labels_in_units, most_used, typical_utterances
+from unitdisc.reports.figures import similar_rows
+from unitdisc.reports.resyntheses import Made
+from unitdisc.reports.scores import abx_rows, curves, measure, training_seconds
+from unitdisc.reports.summary import read_log
 
 HOSTILE = "<script>document.title='taken'</script>"
 PITCH = {"SIL": 0, "aa": 400, "ss": 3000, HOSTILE: 1200}

@@ -19,12 +19,12 @@ from test_report import ABX, HOSTILE, Contents, made_experiment, read
 from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.probes import intervals, readers
-from unitdisc.export.units import read_units
+from unitdisc.exports.units import read_units
 from unitdisc.media.image import ImageError, read_line, resized, write_image
-from unitdisc.report import Made, made_in, write_report
-from unitdisc.report.crops import HEIGHT, LEVELS, SHARPNESS, line_crop
-from unitdisc.report.examples import labels_in_units, most_used
-from unitdisc.report.lines import LEAST, PIECE, Given, Version, cuts, line_sheet, original, version_of, version_sheet
+from unitdisc.reports import Made, made_in, write_report
+from unitdisc.reports.crops import HEIGHT, LEVELS, SHARPNESS, line_crop
+from unitdisc.reports.examples import labels_in_units, most_used
+from unitdisc.reports.lines import LEAST, PIECE, Given, Version, cuts, line_sheet, original, version_of, version_sheet
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -175,7 +175,7 @@ def test_steps_are_counted_in_utterances():
 def test_recordings_are_read_once_for_all_voices(tiny_corpus, tiny_experiment, tmp_path, monkeypatch):
     read, features_of = [], Signals.features_of
     monkeypatch.setattr(Signals, "features_of", lambda self, u: read.append(u.id) or features_of(self, u))
-    resynthesise(tiny_experiment, tiny_corpus, tmp_path / "x", ["s0", "s1"], limit=2, device="cpu")
+    resynthesise(tiny_experiment, tiny_corpus, tmp_path / "x", speakers=["s0", "s1"], limit=2, device="cpu")
     assert read == ["u00", "u01"]
 
 

@@ -20,7 +20,10 @@ from unitdisc.segmentation.corpora import codebooks
 from unitdisc.segmentation.corpora.costs import nat
 from unitdisc.segmentation.corpora.options import SegmentOptions
 from unitdisc.segmentation.corpora.solving import Priors, price_of, with_priors
+from unitdisc.segmentation.durations import DURATIONS, DurationPrior, durations_of
 from unitdisc.segmentation.viterbi import viterbi_path
+
+pytest_plugins = ["tiny_fixtures"]
 
 HOP, RATE = 160, 16_000
 OURS = {"point": "projection", "model": "abc", "stride": HOP, "offset": HOP / 2, "rate": RATE}
@@ -120,6 +123,23 @@ def test_there_are_as_many_units_as_asked(place, prior):
     for rate in (8, 12, 16):
         folder = place.segment(f"out{rate}", rate=rate, **PRIORS[prior])
         assert abs(units(folder) - (5 + round(rate * seconds(place)))) <= 2
+
+
+def test_every_duration_prior_is_tested_and_named_in_the_help(unitdisc):
+    assert {options.get("durations", "none") for options in PRIORS.values()} == set(DURATIONS)
+    told = unitdisc("segment", "--help").out
+    assert all(name in told for name in DURATIONS)
+
+
+def test_one_more_duration_prior_is_one_function_and_one_line(place, monkeypatch):
+    """One under which every unit of an utterance of 200 frames has 8."""
+
+    def eights(mean, longest, observed):
+        return np.where(np.arange(1, longest + 1) == 8, 0.0, 1000.0)
+
+    monkeypatch.setitem(DURATIONS, "eights", DurationPrior(eights))
+    folder = place.segment(rate=12.5, durations="eights", prior_weight=1e6)
+    assert durations_of(Encodings.open(folder).codes["u2"]).tolist() == [8] * 25
 
 
 @pytest.mark.parametrize("solver", ["greedy", "exact"])

@@ -132,7 +132,7 @@ def test_units_of_fairseq_have_their_names_in_the_tsv(tmp_path: Path):
 
 
 def test_what_unitdisc_exports_as_km_is_read(tmp_path: Path):
-    from unitdisc.export.formats import export
+    from unitdisc.exports.formats import export
 
     encodings = ours(tmp_path / "encodings")
     utterances = [Utterance(name, f"/audio/{name}.wav", None, 12 * 320, 16_000) for name in ("u1", "u2")]

@@ -274,6 +274,14 @@ def test_an_experiment_that_differs_is_not_continued(corpus, undisturbed):
         train("small", corpus, undisturbed, overrides(bottleneck__num_codes=9), device="cpu")
 
 
+def test_how_many_steps_may_change_but_not_where_the_learning_rate_falls_to_the_last(corpus, tmp_path):
+    train("small", corpus, tmp_path, overrides(training__steps=2, training__schedule="cosine"), device="cpu")
+    with pytest.raises(ExperimentError, match=r"differs in training\.steps;"):
+        train("small", corpus, tmp_path, overrides(training__steps=3, training__schedule="cosine"), device="cpu")
+    with pytest.raises(ExperimentError, match=r"differs in training\.schedule;"):
+        train("small", corpus, tmp_path, overrides(training__steps=3), device="cpu")
+
+
 def test_options_outlive_their_command(undisturbed):
     experiment, model = load(undisturbed)
     assert model.bottleneck.quantiser.codebook.vectors.shape == (8, 8)

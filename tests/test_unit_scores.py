@@ -16,8 +16,8 @@ from unitdisc.evaluation.units.clustering import labelled_codes, named_confusion
 from unitdisc.evaluation.units.codes import coded
 from unitdisc.evaluation.units.scores import BITRATES, score_units
 from unitdisc.evaluation.units.words import unit_terms
-from unitdisc.report.scores import measure
-from unitdisc.report.sections import UNIT_FIGURES
+from unitdisc.reports.scores import measure
+from unitdisc.reports.sections import UNIT_FIGURES
 
 pytest_plugins = ["tiny_fixtures"]
 RNG = np.random.default_rng(0)

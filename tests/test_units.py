@@ -11,9 +11,9 @@ from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.encodings.runs import runs_of
 from unitdisc.evaluation.units.codes import CodedUtterance
-from unitdisc.export.formats import export
-from unitdisc.export.textgrid import tiled
-from unitdisc.export.units import ExportError, read_units
+from unitdisc.exports.formats import export
+from unitdisc.exports.textgrid import tiled
+from unitdisc.exports.units import ExportError, read_units
 
 RATE = 16_000
 STRIDE = 320

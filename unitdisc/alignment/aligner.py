@@ -18,8 +18,8 @@ from unitdisc.alignment.losses import scaled
 from unitdisc.alignment.network import Writer
 from unitdisc.alignment.paths import best_spans, intervals, least_frames
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
+from unitdisc.data.base import Features
+from unitdisc.data.features import features_class
 from unitdisc.encodings import centres_in_ticks
 from unitdisc.files import write_json, written_aside
 from unitdisc.files.text import read_json
@@ -42,13 +42,13 @@ class Aligned:
 
 @dataclass(frozen=True)
 class Aligner:
-    features: Features | Columns
+    features: Features
     alphabet: Alphabet
     writer: Writer
     options: dict  # how it was trained, for the record; "prior": the weight of label priors in writing
 
     @classmethod
-    def new(cls, features: Features | Columns, alphabet: Alphabet, options: dict, recurrent: int = 96) -> "Aligner":
+    def new(cls, features: Features, alphabet: Alphabet, options: dict, recurrent: int = 96) -> "Aligner":
         """One that knows nothing yet: a small encoder of line images, or of recordings."""
         kind = "conv2d" if features.images else "conv"
         writer = Writer(features.dim, len(alphabet.symbols), kind, recurrent=recurrent)
@@ -124,10 +124,10 @@ def load(folder: Path) -> Aligner:
         raise AlignerError(f"{path}: not there; is {folder} the `aligner` folder that `unitdisc align` made?")
     try:
         settings = read_json(path)
-        kind = Columns if settings["features"]["kind"] == "columns" else Features
+        features = features_class(settings["features"]["kind"])(**settings["features"])
         alphabet = Alphabet(tuple(map(str, settings["symbols"])))
         options = settings["options"] | {"prior": float(settings["options"]["prior"])}
-        aligner = Aligner.new(kind(**settings["features"]), alphabet, options, int(settings["recurrent"]))
+        aligner = Aligner.new(features, alphabet, options, int(settings["recurrent"]))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise AlignerError(f"{path}: damaged ({error}); restore it, or train the aligner again") from error
     path = folder / WEIGHTS

@@ -1,7 +1,6 @@
 """Training an aligner on the texts of a corpus: by seed, epoch by epoch, so that it can be stopped and go on."""
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ from unitdisc.alignment.aligner import Aligner, AlignerError
 from unitdisc.alignment.alphabet import Alphabet, spelled
 from unitdisc.alignment.losses import prior_ctc
 from unitdisc.corpus import Utterance, corpus_checksum, held_out
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
+from unitdisc.data.base import Features
 from unitdisc.data.loader import stacked
 from unitdisc.evaluation.texts import SPACE
 from unitdisc.files import written_aside
+from unitdisc.training.schedules import cosine
 
 MOST_HELD_OUT = 64  # utterances
 CLIP = 5.0
@@ -62,7 +61,7 @@ class Learned:
 
 
 def trained(
-    features: Features | Columns,
+    features: Features,
     utterances: Sequence[Utterance],
     read: Read,
     options: AlignOptions,
@@ -150,9 +149,9 @@ class Training:
         weight = options.prior if epoch >= WARM_UP * options.epochs else 0.0
         losses = []
         for place, batch in enumerate(batches):
-            done = (epoch + place / len(batches)) / options.epochs
+            rate = options.learning_rate * cosine(epoch + place / len(batches), options.epochs)
             for group in self.optimiser.param_groups:
-                group["lr"] = rate_at(done) * options.learning_rate
+                group["lr"] = rate
             writer.train()
             features = [read(utterance) for utterance in batch]
             lengths = torch.tensor([len(frames) for frames in features])
@@ -176,13 +175,8 @@ class Training:
         self.keep(epoch + 1)
 
 
-def rate_at(done: float) -> float:
-    """The part of the learning rate when so much of the training is done: it rises, then falls along a cosine."""
-    return min(1.0, 0.1 + 10 * done) * (1 + math.cos(math.pi * done)) / 2
-
-
 def batches_of(
-    utterances: Sequence[Utterance], features: Features | Columns, options: AlignOptions, epoch: int
+    utterances: Sequence[Utterance], features: Features, options: AlignOptions, epoch: int
 ) -> list[list[Utterance]]:
     """All utterances in random order, those of like length together."""
     rng = np.random.default_rng([options.seed, epoch])

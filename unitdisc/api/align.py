@@ -26,10 +26,11 @@ from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.corpus.kaldi.ctm import ctm_lines
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.read import read_corpus
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.data.base import Features
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.columns import Columns
+from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import Features
 from unitdisc.data.normalisation import Normaliser
 from unitdisc.evaluation.units.boundaries import utterance_segmentation
 from unitdisc.files import write_json, write_text
@@ -133,12 +134,14 @@ def names_of(corpora: Sequence[Path], folder: Path) -> dict[str, Path]:
     return names
 
 
-def features_for(utterances: Sequence[Utterance], height: int) -> Features | Columns:
+def features_for(utterances: Sequence[Utterance], height: int) -> Features:
     """Columns of line images, log-mel frames of recordings. Raises CorpusError where both are mixed."""
     kinds = {utterance.is_image for utterance in utterances}
     if len(kinds) > 1:
         raise CorpusError("the corpus has line images and recordings; align them apart")
-    return Columns(height=height) if kinds.pop() else Features("log-mel", normalise="utterance", resample=True)
+    if kinds.pop():
+        return ColumnFeatures(height=height)
+    return AcousticFeatures("log-mel", normalise="utterance", resample=True)
 
 
 def refuse_tiers(path: Path, utterances: Sequence[Utterance], wanted: Wanted) -> None:
@@ -155,7 +158,7 @@ def refuse_tiers(path: Path, utterances: Sequence[Utterance], wanted: Wanted) ->
         )
 
 
-def signals_of(features: Features | Columns, cache: Path | None, allow_pipes: bool) -> Signals:
+def signals_of(features: Features, cache: Path | None, allow_pipes: bool) -> Signals:
     none = Normaliser("none", {})
     return Signals(features, None, Normaliser(features.normalise, {}), none, DiskCache(cache), allow_pipes)
 
@@ -181,7 +184,7 @@ class Remembered:
 
 
 def learned(
-    features: Features | Columns,
+    features: Features,
     utterances: Sequence[Utterance],
     signals: Signals,
     options: AlignOptions,

@@ -1,7 +1,7 @@
 """unitdisc encode, unitdisc features: from a corpus to folders of encodings."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -11,19 +11,20 @@ import numpy as np
 from unitdisc import console
 from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.corpus import CorpusError
+from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.base import Features
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.columns import Columns
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import Features
+from unitdisc.data.features import features_class
 from unitdisc.data.normalisation import Normaliser, fit
 from unitdisc.experiment import Experiment, load, weights_checksum
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.inference.encoding import encode as encode_utterances
 from unitdisc.inference.encoding import encode_features, refuse_nothing, shares_of
-from unitdisc.jobs import WHOLE, Shard
+from unitdisc.jobs import Shard
 from unitdisc.jobs.cluster import Cluster, done_on
-from unitdisc.model import UnitModel
+from unitdisc.model import PROBE_POINTS, UnitModel
 from unitdisc.training.devices import usable_device
 from unitdisc.validation.usable_corpus import usable_table
 
@@ -33,13 +34,10 @@ def encode(
     experiment_folder: Path,
     corpus: Path,
     folder: Path,
-    points: Sequence[str],
-    cache: Path | None = None,
-    allow_pipes: bool = False,
-    strict: bool = False,
+    points: Sequence[str] = PROBE_POINTS,
+    *,
+    access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
-    trust: bool = False,
-    shard: Shard = WHOLE,
     cluster: Cluster | None = None,
 ) -> None:
     """Writes folder/POINT/ for every probe point; of all utterances, or of the share of a shard.
@@ -49,29 +47,29 @@ def encode(
     """
     folder = folder_for_results(folder)
     loaded = load(experiment_folder, usable_device(device) if cluster is None else "cpu")
-    features = loaded[0].features()
-    utterances = usable_table(corpus, features, allow_pipes, strict, strict, cache, trust, shard)
+    utterances = usable_table(corpus, loaded[0].features(), access, thorough=access.strict)
     if cluster is None:
-        problems = write_points(experiment_folder, loaded, utterances, folder, points, cache, allow_pipes, shard)
+        problems = write_points(experiment_folder, loaded, utterances, folder, points=points, access=access)
     else:
-        work = partial(write_share, experiment_folder, utterances, folder, points, cache, allow_pipes)
+        work = partial(write_share, experiment_folder, utterances, folder, points=points, access=access)
         problems = list(chain(*done_on(cluster, work, device, "encoding")))
-    say_left_out(problems, len(utterances) if shard.is_whole else None, strict)
+    say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
 
 
 def write_share(
     experiment_folder: Path,
     utterances: UtteranceTable,
     folder: Path,
-    points: Sequence[str],
-    cache: Path | None,
-    allow_pipes: bool,
     shard: Shard,
     device: str,
+    *,
+    points: Sequence[str],
+    access: CorpusAccess,
 ) -> list[str]:
     """As `write_points`, by a worker of a cluster, whose shares are judged together."""
     loaded = load(experiment_folder, usable_device(device))
-    return write_points(experiment_folder, loaded, utterances, folder, points, cache, allow_pipes, shard, refuse=False)
+    own = replace(access, shard=shard)
+    return write_points(experiment_folder, loaded, utterances, folder, points=points, access=own, refuse=False)
 
 
 def write_points(
@@ -79,10 +77,9 @@ def write_points(
     loaded: tuple[Experiment, UnitModel],
     utterances: UtteranceTable,
     folder: Path,
+    *,
     points: Sequence[str],
-    cache: Path | None,
-    allow_pipes: bool,
-    shard: Shard = WHOLE,
+    access: CorpusAccess,
     refuse: bool = True,
 ) -> list[str]:
     """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages.
@@ -90,8 +87,8 @@ def write_points(
     refuse: raise CorpusError if nothing could be read.
     """
     experiment, model = loaded
-    signals = experiment.signals(experiment_folder, cache, allow_pipes)
-    own = utterances
+    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
+    own, shard = utterances, access.shard
     if not shard.is_whole:
         places = [place for batch in shares_of(utterances, signals, shard) for place in batch]
         own = utterances.take(np.array(places, dtype=np.int64))
@@ -113,67 +110,64 @@ def all_by_speakers_of(own: UtteranceTable, utterances: UtteranceTable) -> Utter
     return utterances.by_speakers(own.speakers())
 
 
-def features_of_kind(kind: str, rate: int, hop: int, height: int, normalise: str, resample: bool) -> Features | Columns:
-    """The plain features that options of the command line stand for."""
-    if kind == "columns":
-        return Columns(height=height, normalise=normalise)
-    return Features(kind, rate, hop, normalise=normalise, resample=resample)
+def features_of_kind(kind: str, *, rate: int, hop: int, height: int, normalise: str, resample: bool) -> Features:
+    """The plain features that options of the command line stand for; those that a kind has not are left out."""
+    options = {"kind": kind, "rate": rate, "hop": hop, "height": height, "normalise": normalise, "resample": resample}
+    factory = features_class(kind)
+    return factory(**{field.name: options[field.name] for field in fields(factory) if field.name in options})
 
 
 @filling(lambda given: [Path(given["folder"])])
 def features(
     corpus: Path,
     folder: Path,
-    options: Features | Columns,
-    cache: Path | None = None,
-    allow_pipes: bool = False,
-    strict: bool = False,
-    trust: bool = False,
-    shard: Shard = WHOLE,
+    options: Features,
+    *,
+    access: CorpusAccess = CorpusAccess(),
     cluster: Cluster | None = None,
 ) -> None:
-    """Writes plain features, the baseline of every comparison, as encodings; shard and cluster as of `encode`."""
+    """Writes plain features, the baseline of every comparison, as encodings; cluster as of `encode`."""
     folder = folder_for_results(folder)
-    utterances = usable_table(corpus, options, allow_pipes, strict, strict, cache, trust, shard)
+    utterances = usable_table(corpus, options, access, thorough=access.strict)
     if cluster is None:
-        problems = write_features(utterances, folder, options, cache, allow_pipes, shard)
+        problems = write_features(utterances, folder, options, access=access)
     else:
-        work = partial(write_features_of_share, utterances, folder, options, cache, allow_pipes)
+        work = partial(write_features_of_share, utterances, folder, options, access=access)
         of_all = options.normalise == "global"  # every shard gathers statistics of the whole corpus
         problems = list(chain(*done_on(cluster, work, "cpu", options.kind, per_processor=1 if of_all else 4)))
-    say_left_out(problems, len(utterances) if shard.is_whole else None, strict)
+    say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
 
 
 def write_features(
     utterances: UtteranceTable,
     folder: Path,
-    options: Features | Columns,
-    cache: Path | None,
-    allow_pipes: bool,
-    shard: Shard = WHOLE,
+    options: Features,
+    *,
+    access: CorpusAccess,
     refuse: bool = True,
 ) -> list[str]:
     """Writes plain features as encodings; returns and raises as `write_points` does."""
     none = Normaliser("none", {})
-    raw = Signals(options, None, none, none, DiskCache(cache), allow_pipes)  # nothing is to be predicted
-    own = shard.of(utterances)
+    raw = Signals(options, None, none, none, DiskCache(access.cache), access.allow_pipes)  # nothing is predicted
+    own = access.shard.of(utterances)
     alike = all_by_speakers_of(own, utterances) if options.normalise == "speaker" else utterances
     signals = replace(raw, feature_normaliser=fit(options.normalise, raw.readable(alike)))
     with console.progress(options.kind, len(own)) as advance:
-        return encode_features(options, signals, utterances, folder, folder.resolve().name, advance, shard, refuse)
+        point = folder.resolve().name
+        return encode_features(options, signals, utterances, folder, point, advance, access.shard, refuse)
 
 
 def write_features_of_share(
     utterances: UtteranceTable,
     folder: Path,
-    options: Features | Columns,
-    cache: Path | None,
-    allow_pipes: bool,
+    options: Features,
     shard: Shard,
     device: str,
+    *,
+    access: CorpusAccess,
 ) -> list[str]:
     """As `write_features`, by a worker of a cluster, whose shares are judged together."""
-    return write_features(utterances, folder, options, cache, allow_pipes, shard, refuse=False)
+    return write_features(utterances, folder, options, access=replace(access, shard=shard), refuse=False)
 
 
 def say_left_out(problems: Sequence[str], total: int | None, strict: bool = False) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 from unitdisc import console
 from unitdisc.corpus import Utterance
 from unitdisc.evaluation.inputs import open_both
-from unitdisc.export.formats import FORMATS
-from unitdisc.export.formats import export as export_units
-from unitdisc.export.km import WHOLE_FILES, why_no_file
-from unitdisc.export.units import OF_IMAGES, ExportError
+from unitdisc.exports.formats import FORMATS
+from unitdisc.exports.formats import export as export_units
+from unitdisc.exports.km import WHOLE_FILES, why_no_file
+from unitdisc.exports.units import OF_IMAGES, ExportError
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.media.audio import audio_info
 

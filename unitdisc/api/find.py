@@ -14,7 +14,7 @@ from unitdisc.encodings.folders import refuse_among
 from unitdisc.evaluation.inputs import keep, open_both, refuse_units
 from unitdisc.evaluation.settings import extent
 from unitdisc.files.folders import file_for_results
-from unitdisc.report.finds import Find, write_finds
+from unitdisc.reports.finds import Find, write_finds
 from unitdisc.retrieval.hits import Hit, Stretch, best
 from unitdisc.retrieval.material import Material
 from unitdisc.retrieval.places import borders, label_under, to_read, unit_of

@@ -11,7 +11,9 @@ from unitdisc.files.text import byte_lines
 def inspect(folder: Path) -> dict:
     """Options, corpus, number of weights per part, receptive field, last losses and metrics of an experiment."""
     experiment, model = load(folder)
-    features, reach = experiment.features(), model.encoder.reach
+    features, encoder = experiment.features(), model.encoder
+    (latent_rate,) = features.frame_rates(encoder.stride).values()
+    seen, unit = features.duration(2 * encoder.reach)
     parts = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in model.named_children()}
     summary = {
         "experiment": str(folder),
@@ -20,14 +22,8 @@ def inspect(folder: Path) -> dict:
         "options": experiment.options,
         "weights": {**parts, "total": sum(parts.values())},
         "model": weights_checksum(folder),
-        **(
-            {"latents per 100 columns": 100 / model.encoder.stride, "encoder sees (columns)": 2 * reach}
-            if features.images
-            else {
-                "latents per second": features.rate / (features.hop * model.encoder.stride),
-                "encoder sees (s)": 2 * reach * features.hop / features.rate,
-            }
-        ),
+        f"latents per {features.unit_of_time}": latent_rate,
+        f"encoder sees ({unit})": seen,
         "last": last_lines(folder / "log.jsonl"),
     }
     if hasattr(model.bottleneck, "num_codes"):

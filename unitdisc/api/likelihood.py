@@ -6,9 +6,11 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.api.encode import say_left_out
+from unitdisc.corpus.access import CorpusAccess
 from unitdisc.experiment import load, weights_checksum
 from unitdisc.files import write_json
 from unitdisc.files.folders import file_for_results
+from unitdisc.inference.likelihood import check_likelihoods
 from unitdisc.inference.likelihood import likelihood as measured
 from unitdisc.training.devices import usable_device
 from unitdisc.validation.usable_corpus import usable_table
@@ -19,10 +21,10 @@ VALUES = {"grey": "pixel", "mu-law": "sample", "log-mel": "mel bin"}
 def likelihood(
     experiment_folder: Path,
     corpus: Path,
+    *,
     limit: int | None = None,
     output: Path | None = None,
-    cache: Path | None = None,
-    allow_pipes: bool = False,
+    access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
 ) -> Iterator[str]:
     """Gives the lines of a table; writes the same as JSON."""
@@ -30,8 +32,10 @@ def likelihood(
         raise ValueError(f"--limit must be 1 or more, not {limit}")
     file_for_results(output, "--output")
     experiment, model = load(experiment_folder, usable_device(device))
-    utterances = usable_table(corpus, experiment.features(), allow_pipes)[:limit]
-    signals = experiment.signals(experiment_folder, cache, allow_pipes).with_speakers_of(utterances)
+    check_likelihoods(model, experiment_folder)
+    utterances = usable_table(corpus, experiment.features(), access)[:limit]
+    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
+    signals = signals.with_speakers_of(utterances)
     with console.progress("predicting", len(utterances)) as advance:
         found, problems = measured(model, signals, utterances, experiment.speakers, advance)
     say_left_out(problems, len(utterances))

@@ -7,15 +7,17 @@ from typing import Any
 
 from unitdisc import console
 from unitdisc.api.encode import say_left_out, write_features, write_points
+from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.data.base import Features
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.scores import score
 from unitdisc.experiment import ExperimentError, load, read_part
 from unitdisc.files.folders import filling
+from unitdisc.jobs import WHOLE
 from unitdisc.model import PROBE_POINTS
-from unitdisc.report import made_in, write_report
+from unitdisc.reports import made_in, write_report
 from unitdisc.training.devices import usable_device
 from unitdisc.validation.usable_corpus import usable_utterances
 
@@ -37,13 +39,13 @@ def encodings_in(experiment: Path, corpus: Path) -> Path:
 def report(
     experiment_folder: Path,
     corpus: Path,
+    *,
     resyntheses: Path | None = None,
     compare: Sequence[Path] = (),
     tier: str | None = None,
     context: str | None = None,
     seed: int = 0,
-    cache: Path | None = None,
-    allow_pipes: bool = False,
+    access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
 ) -> Path:
     """Writes EXPERIMENT/report/scores.json and index.html; returns the page.
@@ -51,17 +53,18 @@ def report(
     tier, context: where not given, those of `evaluation.scores.score`. resyntheses: a folder that
     `unitdisc resynthesise` made (default: EXPERIMENT/resyntheses, if there is one).
     """
+    access = replace(access, shard=WHOLE)  # a report is of all utterances
     others = read_reports(experiment_folder, compare)
     loaded = load(experiment_folder, usable_device(device))
     kept = loaded[0].features()
-    usable = usable_utterances(corpus, kept, allow_pipes)
+    usable = usable_utterances(corpus, kept, access)
     folder = encodings_in(experiment_folder, corpus)
     table = UtteranceTable.of(usable)
-    problems = write_points(experiment_folder, loaded, table, folder, PROBE_POINTS, cache, allow_pipes)
-    say_left_out(problems, len(usable))
+    problems = write_points(experiment_folder, loaded, table, folder, points=PROBE_POINTS, access=access)
+    say_left_out(problems, len(usable), access.strict)
     plain = plain_features(kept)
     for features in plain:
-        write_features(table, folder / features.kind, features, cache, allow_pipes)
+        write_features(table, folder / features.kind, features, access=access)
     baseline, original = plain[0].kind, plain[-1].kind
     points = {point: Encodings.open(folder / point) for point in (baseline, *PROBE_POINTS)}
     there = set.intersection(*(set(encodings.codes) for encodings in points.values()))
@@ -73,12 +76,12 @@ def report(
     return write_report(experiment_folder, utterances, points, scores, others, made)
 
 
-def plain_features(features: Features | Columns) -> list[Features | Columns]:
+def plain_features(features: Features) -> list[Features]:
     """What is scored beside the model, and what probes reconstruct: MFCC and log-mel, or the columns of pixels."""
-    if isinstance(features, Columns):
+    if features.images:
         return [replace(features, normalise="none")]
-    kinds = ("mfcc", "log-mel")
-    return [Features(kind, features.rate, features.hop, normalise="none", resample=features.resample) for kind in kinds]
+    plain = {"normalise": "none", "resample": features.resample}
+    return [AcousticFeatures(kind, features.rate, features.hop, **plain) for kind in ("mfcc", "log-mel")]
 
 
 class Percent:

@@ -12,6 +12,7 @@ import torch
 from unitdisc import console
 from unitdisc.api.encode import say_left_out
 from unitdisc.corpus import LONGEST_NAME, CorpusError, Utterance, short_name
+from unitdisc.corpus.access import CorpusAccess
 from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import whole_utterances
 from unitdisc.decoders.sampling.batched import Item, sample_several
@@ -47,6 +48,7 @@ def resynthesise(
     experiment_folder: Path,
     corpus: Path,
     folder: Path,
+    *,
     speakers: Sequence[str] = (),
     limit: int | None = None,
     drawing: Drawing = Drawing(),
@@ -63,6 +65,8 @@ def resynthesise(
         raise ValueError(f"--limit must be 1 or more, not {limit}")
     folder = folder_for_results(folder)
     experiment, model = load(experiment_folder, usable_device(device))
+    if model.decoder is None:
+        raise ExperimentError(f"{experiment_folder}: has no decoder to draw with; give one that has")
     features = experiment.features()
     if drawing.given and not features.images:
         raise ValueError("--given completes lines of handwriting; leave it out for recordings")
@@ -72,10 +76,10 @@ def resynthesise(
             f"{experiment_folder}: knows no speaker {unknown}; "
             f"`unitdisc inspect {experiment_folder} --speakers` lists those it knows"
         )
-    usable = usable_table(corpus, features, allow_pipes)
+    usable = usable_table(corpus, features, CorpusAccess(allow_pipes=allow_pipes))
     utterances = usable[:limit]
     heard = usable.by_speakers(utterances.speakers())  # with all they say, or their units would be others
-    signals = experiment.signals(experiment_folder, None, allow_pipes).with_speakers_of(heard)
+    signals = experiment.signals(experiment_folder, allow_pipes=allow_pipes).with_speakers_of(heard)
     part = part_given(drawing.given, writes_leftwards(model))
     if hasattr(model.decoder, "on_cpu") and next(model.parameters()).device.type != "cpu":
         console.say("lines are drawn on the CPU: pixel by pixel, a GPU would mostly wait for its next order")
@@ -95,7 +99,7 @@ def resynthesise(
                 except CorpusError as error:
                     problems[utterance.id] = str(error)
                 else:
-                    wanted += [Wanted(utterance, *pair) for pair in zip(voices[utterance.id], items)]
+                    wanted += [SpokenItem(utterance, *pair) for pair in zip(voices[utterance.id], items)]
             counted = Counted(advance, len(group), sum(one.item.size for one in wanted))
             draw(model, wanted, drawing.temperature, finish, counted)
             counted.tell(len(group))
@@ -111,7 +115,7 @@ def groups(utterances: Sequence[Utterance], signals: Signals, voices: int) -> It
             yield [utterances[index] for index in group[first : first + most]]
 
 
-class Wanted(NamedTuple):
+class SpokenItem(NamedTuple):
     """An utterance in a voice, and what it is drawn from."""
 
     utterance: Utterance
@@ -140,7 +144,7 @@ class Counted:
 
 def draw(
     model: UnitModel,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[SpokenItem],
     temperature: float,
     finish: Callable[[Utterance, str, np.ndarray], None],
     tick: Callable[[int], None],

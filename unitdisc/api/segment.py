@@ -24,7 +24,7 @@ from unitdisc.encodings.folders import refuse_among, refuse_folder, tidied
 from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
 from unitdisc.evaluation.frames import refuse_rate
 from unitdisc.evaluation.settings import versions
-from unitdisc.export.formats import export
+from unitdisc.exports.formats import export
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.segmentation.corpora.codebooks import Codes, chosen_codebook, codebook_of, far_away, unit_codes

@@ -9,12 +9,12 @@ from joblib import Parallel, delayed
 
 from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
+from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.corpus.read import read_corpus
 from unitdisc.files import write_json, write_text
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.text import read_json, read_lines
-from unitdisc.jobs import WHOLE, Shard
 from unitdisc.media.packing import FORMATS, Item, items_of, pack, shares
 from unitdisc.media.shard_writing import write_shard
 from unitdisc.media.tars import in_tar
@@ -44,36 +44,35 @@ class PackingOptions:
 def shards(
     corpus: Path,
     folder: Path,
-    options: PackingOptions,
-    allow_pipes: bool = False,
-    strict: bool = False,
+    options: PackingOptions = PackingOptions(),
+    *,
+    access: CorpusAccess = CorpusAccess(),
     workers: int = 1,
-    share: Shard = WHOLE,
 ) -> Path | None:
     """Writes folder/shards/NNNNNN.tar, a manifest beside each, and, when all are there, that of the corpus.
 
     What was finished before is not done again, but for shards in which something was left out that is good by now.
-    A bad recording is said and left out, or, with `strict`, ends it. share: of the tars, which of them to write.
+    A bad recording is said and left out, or, if `access` is strict, ends it; its shard: which tars to write.
     Returns the manifest, or None while shards are missing. Raises CorpusError if nothing can be packed, and if the
     folder holds shards of something else.
     """
     if workers < 1:
         raise ValueError(f"--workers {workers}: must be 1 or more")
     folder = folder_for_results(folder)
-    utterances = read_corpus(corpus, allow_pipes)
+    utterances = read_corpus(corpus, access.allow_pipes)
     settings = {"corpus": corpus_checksum(utterances), "utterances": len(utterances), **asdict(options)}
     claim(folder, settings)
     parts = shares(
         items_of(utterances, options.whole), round(options.max_mb * 1e6), None if options.in_order else options.seed
     )
-    numbers = share.of(range(len(parts)))
-    wanted = [number for number in numbers if not is_done(folder, number, parts[number], options, allow_pipes)]
+    numbers = access.shard.of(range(len(parts)))
+    wanted = [number for number in numbers if not is_done(folder, number, parts[number], options, access.allow_pipes)]
     manifest = folder / f"{name_of(corpus)}.jsonl"
     if wanted:
         manifest.unlink(missing_ok=True)  # it may say where things lay in a tar that is written again
     with console.progress("packing", len(parts), "shards", len(parts) - len(wanted)) as advance:
         pack_one = delayed(pack_shard)
-        tasks = (pack_one(folder, number, parts[number], options, allow_pipes, strict) for number in wanted)
+        tasks = (pack_one(folder, number, parts[number], options, access) for number in wanted)
         for error in Parallel(n_jobs=workers, return_as="generator")(tasks):
             if error is not None:
                 raise CorpusError(error)
@@ -131,7 +130,7 @@ def can_be_packed(item: Item, options: PackingOptions, allow_pipes: bool) -> boo
 
 
 def pack_shard(
-    folder: Path, number: int, items: Sequence[Item], options: PackingOptions, allow_pipes: bool, strict: bool
+    folder: Path, number: int, items: Sequence[Item], options: PackingOptions, access: CorpusAccess
 ) -> str | None:
     """Writes one shard; returns what is wrong if it may not be.
 
@@ -141,7 +140,7 @@ def pack_shard(
     for old in (manifest, left_out_of(folder, number)):
         old.unlink(missing_ok=True)
     most = round(options.max_mb * 1e6)
-    keep = (options.format, options.whole, allow_pipes, strict)
+    keep = (options.format, options.whole, access.allow_pipes, access.strict)
     try:
         kept, problems = write_shard(manifest.parent, manifest.stem, items, most, *keep)
     except CorpusError as error:

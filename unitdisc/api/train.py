@@ -11,11 +11,11 @@ import numpy as np
 
 from unitdisc import console
 from unitdisc.corpus import held_out_places
+from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.columns import Columns
+from unitdisc.data.base import Features
 from unitdisc.data.crops import CropPlan
 from unitdisc.data.extractor import Signals, fitted_of
-from unitdisc.data.features import Features
 from unitdisc.data.loader import CropBatches, batches
 from unitdisc.data.tar_crops import ShardBatches, ShardPlan, in_shards, places_of
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, save_weights
@@ -50,18 +50,16 @@ def train(
     corpus: Path,
     folder: Path,
     overrides: Sequence[str] = (),
-    cache: Path | None = None,
-    allow_pipes: bool = False,
-    strict: bool = False,
+    *,
+    access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
-    trust: bool = False,
 ) -> None:
     """Trains a model, or goes on training it, and leaves an experiment in `folder`.
 
     Raises LostProcessError where several processes train, and another one goes away.
     """
     with processes(device) as own, together(), locked_by_first(folder_for_results(folder)):
-        train_together(config_source, corpus, folder, overrides, cache, allow_pipes, strict, usable_device(own), trust)
+        train_together(config_source, corpus, folder, overrides, access=access, device=usable_device(own))
 
 
 @contextmanager
@@ -85,11 +83,9 @@ def train_together(
     corpus: Path,
     folder: Path,
     overrides: Sequence[str],
-    cache: Path | None,
-    allow_pipes: bool,
-    strict: bool,
+    *,
+    access: CorpusAccess,
     device: str,
-    trust: bool,
 ) -> None:
     """As `train`, on a process that has joined the others."""
     options = config.read(config_source, overrides)
@@ -103,7 +99,7 @@ def train_together(
     CropPlan([1], training.batch_size, crop, stride, training.seed)
     if training.compile:
         check_compiler(device)
-    utterances = usable_table(corpus, features, allow_pipes, strict, thorough=True, cache=cache, trust=trust)
+    utterances = usable_table(corpus, features, access, thorough=True)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
     corpus_used = description(corpus, utterances, features)
     by_shard = in_shards(training.order, training_set)
@@ -113,7 +109,7 @@ def train_together(
         console.say(f"reading shards from beginning to end, {why}; training.order=random jumps about in them")
     experiment = Experiment(options, speakers_of(utterances), corpus_used).with_defaults(TrainingOptions)
     check_same(experiment, folder)
-    signals = prepare(experiment, training_set, folder, cache, allow_pipes)
+    signals = prepare(experiment, training_set, folder, access)
 
     def dataset(part: UtteranceTable, seed: int, share: tuple[int, int], by_shard: bool = False) -> CropBatches:
         frames = part.measured(signals.features.frames_in)
@@ -177,19 +173,13 @@ def speakers_of(utterances: UtteranceTable) -> list[str]:
     return sorted(speaker for speaker in utterances.speakers() if speaker is not None) or ["?"]
 
 
-def description(corpus: Path, utterances: UtteranceTable, features: Features | Columns) -> dict:
-    if features.images:
-        size = {"columns": int(utterances.measured(features.frames_in).sum())}
-    else:
-        rates = utterances.column("rate")
-        seconds = utterances.column("ticks") / np.where(rates > 0, rates, features.rate)
-        size = {"hours": round(sum(seconds.tolist()) / 3600, 4)}
+def description(corpus: Path, utterances: UtteranceTable, features: Features) -> dict:
     return {
         "path": str(corpus),
         "checksum": utterances.checksum()[:16],
         "utterances": len(utterances),
         "speakers": len(utterances.speakers()),
-        **size,
+        **features.amount(utterances),
     }
 
 
@@ -209,10 +199,12 @@ def check_same(experiment: Experiment, folder: Path) -> None:
     found = Experiment.read(folder)
     kinds = {table: {"kind": each["kind"]} if "kind" in each else {} for table, each in experiment.options.items()}
     defaults = replace(experiment, options=kinds).with_defaults(TrainingOptions)  # of what an older version had not
-    old = flat(defaults.options) | {"training.order": "random"} | flat(found.options)  # once there was no other order
+    once = {"training.order": "random", "objective.kind": "reconstruction"}  # there was no other
+    old = flat(defaults.options) | once | flat(found.options)
     new = flat(experiment.options)
     different = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    different = [name for name in different if name not in MAY_CHANGE]
+    falls_to_the_end = {"training.steps"} if new["training.schedule"] == "cosine" else set()  # its rates are by steps
+    different = [name for name in different if name not in MAY_CHANGE - falls_to_the_end]
     if found.corpus.get("checksum") != experiment.corpus["checksum"] or found.speakers != experiment.speakers:
         there, here = (each.corpus.get("utterances") for each in (found, experiment))
         fewer = f", where {there} utterances could be used, here {here}" if there != here else ""
@@ -230,24 +222,22 @@ def flat(tables: dict[str, dict]) -> dict:
     return {f"{table}.{name}": value for table, options in plain.items() for name, value in options.items()}
 
 
-def prepare(
-    experiment: Experiment, utterances: UtteranceTable, folder: Path, cache: Path | None, allow_pipes: bool
-) -> Signals:
+def prepare(experiment: Experiment, utterances: UtteranceTable, folder: Path, access: CorpusAccess) -> Signals:
     """Statistics of the corpus, gathered by the first process and shared through the folder."""
     agreement = Agreement()
     if rank() == 0:
         if (folder / "experiment.json").exists():  # the last file to be written: the statistics are complete
-            signals = experiment.signals(folder, cache, allow_pipes)
+            signals = experiment.signals(folder, cache=access.cache, allow_pipes=access.allow_pipes)
         else:
             features, target = experiment.features(), experiment.target()
             kinds = {features.normalise, target.normalise} & {"speaker", "global"}
             some = max((len(fitted_of(utterances, kind)) for kind in kinds), default=len(utterances))
             sample = f"a sample of {some} of " if some < len(utterances) else ""
             console.say(f"gathering statistics of {sample}{len(utterances)} utterances")
-            signals = Signals.fitted(features, target, utterances, cache, allow_pipes)
+            signals = Signals.fitted(features, target, utterances, cache=access.cache, allow_pipes=access.allow_pipes)
         experiment.save(folder, signals)
     agreement.wait()
-    return experiment.signals(folder, cache, allow_pipes)
+    return experiment.signals(folder, cache=access.cache, allow_pipes=access.allow_pipes)
 
 
 def geometry(experiment: Experiment) -> tuple[int, int]:

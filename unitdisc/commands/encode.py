@@ -43,6 +43,7 @@ def encode(
     on a Ray cluster: with `--ray auto`
     """
     from unitdisc.api.encode import encode
+    from unitdisc.corpus.access import CorpusAccess
     from unitdisc.jobs import Shard
     from unitdisc.jobs.cluster import Cluster
     from unitdisc.model import PROBE_POINTS
@@ -51,4 +52,5 @@ def encode(
     if unknown := sorted({*points} - {*PROBE_POINTS}):
         raise ValueError(f"--at {unknown}: the probe points are {list(PROBE_POINTS)}")
     cluster = Cluster.chosen(ray, shards, shard)
-    encode(experiment, corpus, folder, points, cache, allow_pipes, strict, device, trust, Shard.parse(shard), cluster)
+    access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust, shard=Shard.parse(shard))
+    encode(experiment, corpus, folder, points, access=access, device=device, cluster=cluster)

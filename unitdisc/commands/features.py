@@ -41,9 +41,11 @@ def features(
     Shared by four processes: the same with `--shard 1/4` to `--shard 4/4`; on a Ray cluster: with `--ray auto`
     """
     from unitdisc.api.encode import features, features_of_kind
+    from unitdisc.corpus.access import CorpusAccess
     from unitdisc.jobs import Shard
     from unitdisc.jobs.cluster import Cluster
 
-    options = features_of_kind(kind, rate, hop, height, normalise, resample)
+    options = features_of_kind(kind, rate=rate, hop=hop, height=height, normalise=normalise, resample=resample)
     cluster = Cluster.chosen(ray, shards, shard)
-    features(corpus, folder, options, cache, allow_pipes, strict, trust, Shard.parse(shard), cluster)
+    access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust, shard=Shard.parse(shard))
+    features(corpus, folder, options, access=access, cluster=cluster)

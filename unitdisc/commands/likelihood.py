@@ -27,6 +27,8 @@ def likelihood(
     Example: `unitdisc likelihood exp/pixelcnn data/test.jsonl`
     """
     from unitdisc.api.likelihood import likelihood
+    from unitdisc.corpus.access import CorpusAccess
 
-    for line in likelihood(experiment, corpus, limit, output, cache, allow_pipes, device):
+    access = CorpusAccess(cache, allow_pipes=allow_pipes)
+    for line in likelihood(experiment, corpus, limit=limit, output=output, access=access, device=device):
         typer.echo(line)

@@ -36,7 +36,19 @@ def report(
     Example: `unitdisc report exp/vq data/test.jsonl --compare exp/vae`
     """
     from unitdisc.api.report import report
+    from unitdisc.corpus.access import CorpusAccess
     from unitdisc.evaluation.inputs import usual_labels
 
     tier, context = usual_labels(corpus, tier, context)
-    typer.echo(report(experiment, corpus, resyntheses, compare or [], tier, context, seed, cache, allow_pipes, device))
+    page = report(
+        experiment,
+        corpus,
+        resyntheses=resyntheses,
+        compare=compare or [],
+        tier=tier,
+        context=context,
+        seed=seed,
+        access=CorpusAccess(cache, allow_pipes=allow_pipes),
+        device=device,
+    )
+    typer.echo(page)

@@ -36,6 +36,15 @@ def resynthesise(
     """
     from unitdisc.api.resynthesise import Drawing, resynthesise
 
-    drawing = Drawing(seed, temperature, given)
-    for path in resynthesise(experiment, corpus, folder, speaker or [], limit, drawing, allow_pipes, device):
+    paths = resynthesise(
+        experiment,
+        corpus,
+        folder,
+        speakers=speaker or [],
+        limit=limit,
+        drawing=Drawing(seed, temperature, given),
+        allow_pipes=allow_pipes,
+        device=device,
+    )
+    for path in paths:
         typer.echo(path)

@@ -26,8 +26,10 @@ def shards(
     Example: `unitdisc shards data/train.jsonl data/packed` writes data/packed/train.jsonl, for all other commands
     """
     from unitdisc.api import shards as verb
+    from unitdisc.corpus.access import CorpusAccess
     from unitdisc.jobs import Shard
 
-    options = verb.PackingOptions(max_mb, format, whole, in_order, seed)
-    manifest = verb.shards(corpus, folder, options, allow_pipes, strict, workers, Shard.parse(shard))
+    options = verb.PackingOptions(max_mb, format, whole=whole, in_order=in_order, seed=seed)
+    access = CorpusAccess(allow_pipes=allow_pipes, strict=strict, shard=Shard.parse(shard))
+    manifest = verb.shards(corpus, folder, options, access=access, workers=workers)
     typer.echo(manifest or f"{folder}: not all shards are there yet; the last of the parts writes the manifest")

@@ -41,5 +41,7 @@ def train(
     On several processes: `torchrun --nproc-per-node 4 -m unitdisc train small data/train.jsonl exp/vq`
     """
     from unitdisc.api.train import train
+    from unitdisc.corpus.access import CorpusAccess
 
-    train(config, corpus, experiment, set or [], cache, allow_pipes, strict, device, trust)
+    access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust)
+    train(config, corpus, experiment, set or [], access=access, device=device)

@@ -28,8 +28,10 @@ def validate(
     Each reads every fourth file and says what is wrong with it; what is wrong with the list itself, the first one says.
     """
     from unitdisc.api.validate import validate
+    from unitdisc.corpus.access import CorpusAccess
     from unitdisc.jobs import Shard
 
-    errors, warnings = validate(corpora, rate, allow_pipes, cache, Shard.parse(shard))
+    access = CorpusAccess(cache, allow_pipes=allow_pipes, shard=Shard.parse(shard))
+    errors, warnings = validate(corpora, rate=rate, access=access)
     typer.echo(f"{', '.join(map(str, corpora))}: {errors} errors, {warnings} warnings")
     raise typer.Exit(1 if errors else 0)

@@ -42,9 +42,13 @@ def resolved_folder(folder: Path) -> str:
     return str(folder.resolve()).rstrip("/")
 
 
+FORMER_NAMES = {"AcousticFeatures": "Features", "ColumnFeatures": "Columns"}  # by which caches know them
+
+
 @lru_cache(64)
 def named(options: Any) -> str:
-    return json.dumps([type(options).__name__, asdict(options)], sort_keys=True)
+    name = type(options).__name__
+    return json.dumps([FORMER_NAMES.get(name, name), asdict(options)], sort_keys=True)
 
 
 class DiskCache:

@@ -10,11 +10,9 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, FileError, Utterance, is_pipe
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.base import Features, Target
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
 from unitdisc.data.normalisation import Normaliser, Statistics, fit
-from unitdisc.data.targets import GreyTarget, LogMelTarget, MuLawTarget
 from unitdisc.media.audio import read_stretch
 
 ALL_ARE_FITTED = 1 << 17  # utterances; of more, some tell the statistics as well
@@ -25,8 +23,8 @@ FITTED, FITTED_OF_A_SPEAKER = 1 << 14, 64  # utterances, then
 class Signals:
     """Everything that turns an utterance into numbers: what the encoder reads and what the decoder predicts."""
 
-    features: Features | Columns
-    target: LogMelTarget | MuLawTarget | GreyTarget | None  # None where nothing is to be predicted
+    features: Features
+    target: Target | None  # None where nothing is to be predicted
     feature_normaliser: Normaliser
     target_normaliser: Normaliser
     cache: DiskCache
@@ -35,8 +33,8 @@ class Signals:
     @classmethod
     def fitted(
         cls,
-        features: Features | Columns,
-        target: LogMelTarget | MuLawTarget | GreyTarget,
+        features: Features,
+        target: Target,
         utterances: Iterable[Utterance],
         cache: Path | None = None,
         allow_pipes: bool = False,
@@ -94,7 +92,7 @@ class Signals:
 
     def target_of(self, utterance: Utterance) -> np.ndarray:
         """[T * steps_per_frame, ...], normalised."""
-        if isinstance(self.target, GreyTarget):
+        if self.target.of_frames:
             return self.target(self.raw_features(utterance))
         target = self.cache.get(utterance, self.target, lambda: self.target(self.signal(utterance)))
         return self.numbers(utterance, self.normalised_target(target, utterance.speaker), "target")
@@ -107,7 +105,7 @@ class Signals:
         """Features and target, not normalised; part: of which only a part will be looked at."""
         signal = cache(lambda: self.signal(utterance))
         features = self.cache.get(utterance, self.features, lambda: self.features(signal()), part)
-        if isinstance(self.target, GreyTarget):  # levels of the very columns that the encoder reads
+        if self.target.of_frames:
             return features, self.target(features)
         return features, self.cache.get(utterance, self.target, lambda: self.target(signal()), part)
 
@@ -138,7 +136,9 @@ class Signals:
         whole = self.feature_normaliser.kind == "utterance" or (
             self.feature_normaliser.kind == "speaker" and utterance.speaker not in self.feature_normaliser.groups
         )
-        return not (whole or self.features.images or is_pipe(utterance.path)) and utterance.rate == self.features.rate
+        if whole or self.features.margin is None or is_pipe(utterance.path):
+            return False
+        return utterance.rate == self.features.rate
 
     def stretch_of(self, utterance: Utterance, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """The same of frames [first, last) alone, to rounding, where `can_be_cut`: of the cache, or the file itself."""

@@ -13,7 +13,7 @@ ITERATIONS = 48
 
 
 def log_mel_to_audio(frames: np.ndarray, rate: int, hop: int) -> np.ndarray:
-    """Undoes `unitdisc.data.features.log_mel`, with phases made up: [T, bins] -> [T * hop] in [-1, 1]."""
+    """Undoes `unitdisc.data.acoustic_features.log_mel`, with phases made up: [T, bins] -> [T * hop] in [-1, 1]."""
     import librosa  # they would take half a second from whoever trains
     import scipy.signal
 

@@ -34,7 +34,7 @@ class CropBatches(Dataset):
         self.share = share
         self.memory = MemoryCache()
         # where hardly any utterance would be met again before it is forgotten, none is read for one crop of it
-        jumping = plan.jumps and not signals.features.images
+        jumping = plan.jumps and signals.features.margin is not None
         self.in_parts = jumping and signals.bytes_of(int(plan.frames.sum())) > self.memory.size
 
     def __getitem__(self, step: int) -> Batch:

@@ -49,6 +49,10 @@ class ColumnWaveNet(nn.Module):
             nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, target_dim * levels)
         )
 
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob`, in nats: [B, S]."""
+        return -self.log_prob(target, condition, lengths)
+
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S]."""
         return levels_log_prob(self.logits(target, condition), target).sum(-1)

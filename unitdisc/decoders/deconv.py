@@ -36,6 +36,10 @@ class Deconv(nn.Module):
         )
         self.head = nn.Linear(widths[-1], levels)
 
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob`, in nats: [B, S]."""
+        return -self.log_prob(target, condition, lengths)
+
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S]."""
         return levels_log_prob(self.logits(condition, target.shape[1]), target).sum(-1)

@@ -103,6 +103,10 @@ class PixelCNN(nn.Module):
     def head(self) -> nn.Sequential:
         return self.networks[self.sample_direction]["head"]
 
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob`, in nats: [B, S]."""
+        return -self.log_prob(target, condition, lengths)
+
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S].
 

@@ -47,6 +47,10 @@ class WaveNet(nn.Module):
             nn.ReLU(), nn.Linear(skip_channels, skip_channels), nn.ReLU(), nn.Linear(skip_channels, target_dim)
         )
 
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob`, in nats: [B, S]."""
+        return -self.log_prob(target, condition, lengths)
+
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target [B, S] int64, condition [B, L, C] -> nats per sample: [B, S]."""
         hidden = self.head[:-1](self.skips(target, condition).transpose(0, 1))  # steps first, as they lie in memory

@@ -16,14 +16,15 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 import torch
+from torch import nn
 
 from unitdisc import __version__
 from unitdisc.bottlenecks import BOTTLENECKS
 from unitdisc.conditioning import Conditioner, TimeJitter
+from unitdisc.data.base import Features, Target
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.columns import Columns
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import Features
+from unitdisc.data.features import FEATURES, features_class
 from unitdisc.data.normalisation import Normaliser
 from unitdisc.data.targets import TARGETS
 from unitdisc.decoders import DECODERS
@@ -32,11 +33,17 @@ from unitdisc.experiment import config
 from unitdisc.files import write_json, written_aside
 from unitdisc.files.text import read_json
 from unitdisc.model import UnitModel
+from unitdisc.objectives import OBJECTIVES
 from unitdisc.training.weights import weights
 
-TABLES = ("features", "target", "encoder", "bottleneck", "jitter", "conditioner", "decoder", "training")
+TABLES = ("features", "target", "encoder", "bottleneck", "objective", "jitter", "conditioner", "decoder", "training")
+OPTIONAL = ("jitter", "conditioner", "decoder")  # parts that a model has if its objective needs them
 WEIGHTS = "model.safetensors"
-DERIVED = {"bottleneck": ("frame_rate", "frames_per_100_columns"), "decoder": ("levels",)}  # from other tables
+DERIVED = {  # from other tables
+    "bottleneck": ("frame_rate", "frames_per_100_columns"),
+    "objective": ("in_dim", "encoder_dim", "latent_dim", "num_speakers"),
+    "decoder": ("levels",),
+}
 RESTORE = "restore it, or train again into another folder"
 REWRITE = "remove it and run the same `unitdisc train` again, which writes it from the last checkpoint"
 
@@ -54,16 +61,20 @@ class Experiment:
     corpus: dict  # name, checksum, counts of the training corpus
 
     def with_defaults(self, training: type) -> "Experiment":
-        """The same with every option spelt out, so that a later version's defaults change nothing."""
+        """The same with every option spelt out, so that a later version's defaults change nothing.
+
+        Without the tables of parts that the model does not have.
+        """
         families = {
             "encoder": (ENCODERS, "conv"),
             "bottleneck": (BOTTLENECKS, "vq"),
+            "objective": (OBJECTIVES, "reconstruction"),
             "decoder": (DECODERS, "wavenet"),
         }
         parts = {"jitter": TimeJitter, "conditioner": Conditioner, "training": training}
         parts |= {"features": type(self.features()), "target": type(self.target())}
         full = {}
-        for table in TABLES:
+        for table in filter(self.has, TABLES):
             options = self.options.get(table, {})
             if table in families:
                 family, default = families[table]
@@ -73,24 +84,42 @@ class Experiment:
                 full[table] = {**config.defaults(parts[table]), **options}
         return replace(self, options=full)
 
-    def features(self) -> Features | Columns:
-        options = self.options.get("features", {})
-        return config.construct("[features]", Columns if options.get("kind") == "columns" else Features, options)
+    def has(self, table: str) -> bool:
+        """Whether the model has the part that a table is of."""
+        kind = self.options.get("objective", {}).get("kind", "reconstruction")
+        if not isinstance(kind, str) or kind not in OBJECTIVES:
+            raise config.ConfigError(f"[objective] unknown kind {kind!r}: choose one of {sorted(OBJECTIVES)}")
+        return table not in OPTIONAL or table in OBJECTIVES[kind].needs
 
-    def target(self):
-        """What the decoder predicts follows from its kind."""
+    def features(self) -> Features:
+        options = self.options.get("features", {})
+        try:
+            factory = features_class(options.get("kind", "mfcc"))
+        except ValueError as error:
+            raise config.ConfigError(f"[features]: {error}") from error
+        return config.construct("[features]", factory, options)
+
+    def target(self) -> Target:
+        """What the decoder predicts follows from its kind; what is kept ready without one, from the features."""
+        if not self.has("decoder"):
+            return self.target_of("grey" if self.features().images else "log-mel")
         kind = self.options.get("decoder", {}).get("kind", "wavenet")
         if kind not in DECODERS:
             raise config.ConfigError(f"[decoder] unknown kind {kind!r}: choose one of {sorted(DECODERS)}")
         features, predicted = self.features(), DECODERS[kind].target
-        if features.images != (predicted == "grey"):
-            what, cure = ("recordings", "not") if features.images else ("line images", "to")
+        if predicted not in features.targets:
+            what = "recordings" if features.images else "line images"
+            kinds = [name for name, other in FEATURES.items() if predicted in other.targets]
+            fitting = repr(kinds[0]) if len(kinds) == 1 else f"one of {sorted(kinds)}"
             raise config.ConfigError(
-                f"[decoder] {kind!r} predicts {what}: set features.kind {cure} 'columns', or choose one of "
-                f"{sorted(name for name, other in DECODERS.items() if features.images == (other.target == 'grey'))}"
+                f"[decoder] {kind!r} predicts {what}: set features.kind to {fitting}, or choose one of "
+                f"{sorted(name for name, other in DECODERS.items() if other.target in features.targets)}"
             )
-        sizes = {"height": features.height} if features.images else {"rate": features.rate, "hop": features.hop}
-        return config.construct("[target]", TARGETS[predicted], self.options.get("target", {}), **sizes)
+        return self.target_of(predicted)
+
+    def target_of(self, kind: str) -> Target:
+        options = self.options.get("target", {})
+        return config.construct("[target]", TARGETS[kind], options, **self.features().target_sizes)
 
     def build(self) -> UnitModel:
         """Each component learns from the one before it how wide its input is."""
@@ -100,16 +129,26 @@ class Experiment:
         encoder = config.build("encoder", ENCODERS, table["encoder"], "conv", in_dim=features.dim)
         sizes = {"in_dim": encoder.dim, **features.frame_rates(encoder.stride)}
         bottleneck = config.build("bottleneck", BOTTLENECKS, table["bottleneck"], "vq", **sizes)
-        jitter = config.construct("[jitter]", TimeJitter, table["jitter"])
         sizes = {"latent_dim": bottleneck.dim, "num_speakers": len(self.speakers)}
-        conditioner = config.construct("[conditioner]", Conditioner, table["conditioner"], **sizes)
-        target = self.target()
-        sizes = {"condition_dim": conditioner.dim, "target_dim": target.dim}
-        sizes |= {"levels": target.levels} if features.images else {}
-        decoder = config.build("decoder", DECODERS, table["decoder"], "wavenet", **sizes)
-        model = UnitModel(encoder, bottleneck, jitter, conditioner, decoder)
+        optional = self.optional_parts(**sizes)
+        sizes |= {"in_dim": features.dim, "encoder_dim": encoder.dim}
+        objective = config.build("objective", OBJECTIVES, table["objective"], "reconstruction", **sizes)
+        model = UnitModel(encoder, bottleneck, objective, **optional)
         check_sizes(model)
         return model
+
+    def optional_parts(self, latent_dim: int, num_speakers: int) -> dict[str, nn.Module]:
+        """Those parts that the objective needs, by name. A decoder needs a conditioner."""
+        table, parts = {name: self.options.get(name, {}) for name in OPTIONAL}, {}
+        if self.has("jitter"):
+            parts["jitter"] = config.construct("[jitter]", TimeJitter, table["jitter"])
+        if self.has("conditioner"):
+            sizes = {"latent_dim": latent_dim, "num_speakers": num_speakers}
+            parts["conditioner"] = config.construct("[conditioner]", Conditioner, table["conditioner"], **sizes)
+        if self.has("decoder"):
+            sizes = {"condition_dim": parts["conditioner"].dim, **self.target().decoder_sizes}
+            parts["decoder"] = config.build("decoder", DECODERS, table["decoder"], "wavenet", **sizes)
+        return parts
 
     def save(self, folder: Path, signals: Signals) -> None:
         """Writes everything but the weights."""

@@ -17,7 +17,8 @@ P, R = ParamSpec("P"), TypeVar("R")
 def filling(places: Callable[[dict[str, Any]], Iterable[Path]]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Makes a command keep other runs out of the folders that it fills: raises LockedError if one is in there.
 
-    places: gives the folders by the arguments of the command; a `shard` among them has a lock of its own.
+    places: gives the folders by the arguments of the command; the shard of an `access` among them has a lock of its
+    own.
     """
 
     def decorated(command: Callable[P, R]) -> Callable[P, R]:
@@ -27,7 +28,8 @@ def filling(places: Callable[[dict[str, Any]], Iterable[Path]]) -> Callable[[Cal
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             given = signature.bind(*args, **kwargs)
             given.apply_defaults()
-            shard = given.arguments.get("shard", WHOLE)
+            access = given.arguments.get("access")
+            shard = WHOLE if access is None else access.shard
             with ExitStack() as locks:
                 for place in places(given.arguments):
                     locks.enter_context(locked(folder_for_results(place), shard))

@@ -190,9 +190,10 @@ def batch_of(experiment: Experiment, stride: int, seed: int, items: int = 4) -> 
     crop = -(-16 // stride) * stride
     frames, steps = crop + 2 * stride, crop * target.steps_per_frame
     seen = torch.randn(items, frames, features.dim, generator=draw)
-    if features.images:
-        predicted = torch.randint(target.levels, (items, steps, features.height), generator=draw)
-    elif DECODERS[experiment.options["decoder"]["kind"]].target == "mu-law":
+    kind = DECODERS[experiment.options["decoder"]["kind"]].target
+    if kind == "grey":
+        predicted = torch.randint(target.levels, (items, steps, target.dim), generator=draw)
+    elif kind == "mu-law":
         predicted = torch.randint(target.dim, (items, steps), generator=draw)
     else:
         predicted = torch.randn(items, steps, target.dim, generator=draw)

@@ -13,10 +13,9 @@ import torch
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.base import Features
 from unitdisc.data.cache import file_of
-from unitdisc.data.columns import Columns
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import Features
 from unitdisc.data.loader import FRAMES_IN_A_BATCH, features_of, stacked, whole_utterances
 from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.jobs import WHOLE, Shard
@@ -174,7 +173,7 @@ def write(
 
 
 def encode_features(
-    features: Features | Columns,
+    features: Features,
     signals: Signals,
     utterances: Sequence[Utterance],
     folder: Path,

@@ -12,8 +12,9 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.crops import Crop, CropPlan
 from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import CropBatches, whole_utterances
+from unitdisc.decoders import LikelihoodDecoder
 from unitdisc.model import UnitModel
-from unitdisc.training.validation import others
+from unitdisc.objectives.reconstruction import wrong_latents
 
 FRAMES_IN_A_BATCH = 4000
 
@@ -28,6 +29,19 @@ class Likelihood:
     utterances: int
 
 
+class LikelihoodError(ValueError):
+    """A model does not say how probable a target is."""
+
+
+def check_likelihoods(model: UnitModel, name: object) -> None:
+    """Raises LikelihoodError, which calls the model by a name, unless its decoder has likelihoods."""
+    if not isinstance(model.decoder, LikelihoodDecoder):
+        raise LikelihoodError(
+            f"{name}: has no decoder that says how probable a target is, so there are no bits to count; give an "
+            "experiment that has, such as one with decoder.kind = 'pixelcnn' or 'wavenet'"
+        )
+
+
 @torch.inference_mode()
 def likelihood(
     model: UnitModel,
@@ -38,8 +52,10 @@ def likelihood(
 ) -> tuple[Likelihood, list[str]]:
     """Of whole utterances, and what could not be read of them, as messages.
 
-    speakers: those the decoder knows, in its order. Raises CorpusError if nothing can be read.
+    speakers: those the decoder knows, in its order. Raises CorpusError if nothing can be read, and LikelihoodError if
+    the decoder has no likelihoods.
     """
+    check_likelihoods(model, "the model")
     device = next(model.parameters()).device
     plan = CropPlan([signals.frames_in(u) for u in utterances], 1, None, model.encoder.stride, seed=0)
     batches = CropBatches(utterances, signals, plan, context=0, speakers=speakers)
@@ -82,6 +98,6 @@ def log_probs(model: UnitModel, batch: Batch) -> tuple[Tensor, Tensor]:
         model.decoder.log_prob(batch.target, model.conditioner(latents, lengths, batch.speakers), batch.target_lengths)[
             batch.target_mask
         ]
-        for latents in (units.latents, others(units.latents))
+        for latents in (units.latents, wrong_latents(units.latents))
     )
     return right, wrong

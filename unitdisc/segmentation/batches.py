@@ -1,30 +1,16 @@
 """Segmentation of padded minibatches: costs [B, T, K] and mask [B, T] to codes [B, T].
 
 Nothing reaches across utterances or into the padding, where the code is 0. `nearest` is found wherever the costs are;
-for the others costs on a GPU are copied to the CPU, whose compiled loops solve, and the codes are copied back: stepped
-from Python a GPU would start some 18 kernels a frame.
+for `viterbi` costs on a GPU are copied to the CPU, whose compiled loops solve, and the codes are copied back: stepped
+from Python a GPU would start some 18 kernels a frame. Solvers of packed sequences, such as `exact_path`, are used on a
+batch by `packed_batch` and `unpacked`.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from unitdisc.segmentation.calibration import calibrated, evaluation
-from unitdisc.segmentation.exact import exact_path
-from unitdisc.segmentation.greedy import merged_path
-from unitdisc.segmentation.viterbi import Path, viterbi_path
-
-
-@dataclass(frozen=True)
-class CalibratedBatch:
-    """Codes of a batch, and the switch cost that gave them."""
-
-    codes: Tensor  # [B, T]
-    switch_cost: float
-    segments: int  # runs of one code, as near to what was wanted as any switch cost gives
+from unitdisc.segmentation.viterbi import viterbi_path
 
 
 def nearest(costs: Tensor, mask: Tensor) -> Tensor:
@@ -34,39 +20,8 @@ def nearest(costs: Tensor, mask: Tensor) -> Tensor:
 
 def viterbi(costs: Tensor, mask: Tensor, switch_cost: float) -> Tensor:
     """The codes of least cost when every change of code costs `switch_cost`: [B, T, K], [B, T] -> [B, T]."""
-    return on_cpu(lambda packed, lengths: viterbi_path(packed, switch_cost, lengths), costs, mask)
-
-
-def merge_greedily(costs: Tensor, mask: Tensor, segments: int) -> Tensor:
-    """Merges neighbours, the cheapest pair first, until the batch has so many segments: [B, T, K], [B, T] -> [B, T].
-
-    Raises ValueError if there are more utterances than wanted segments.
-    """
-    return on_cpu(lambda packed, lengths: merged_path(packed, segments, lengths), costs, mask)
-
-
-def exact(costs: Tensor, mask: Tensor, segments: int) -> Tensor:
-    """The codes of least cost with at most so many segments in the batch: [B, T, K], [B, T] -> [B, T].
-
-    Raises ValueError if there are more utterances than wanted segments.
-    """
-    return on_cpu(lambda packed, lengths: exact_path(packed, segments, lengths), costs, mask)
-
-
-def calibrate(costs: Tensor, mask: Tensor, segments: int) -> CalibratedBatch:
-    """The switch cost at which Viterbi finds so many segments in the batch, or as nearly so many as any gives.
-
-    costs: [B, T, K], mask: [B, T]. Raises ValueError if there are more utterances than wanted segments.
-    """
     rows, lengths = packed_batch(costs, mask)
-    found = calibrated(evaluation(rows, lengths), segments)
-    codes = viterbi_path(rows, found.switch_cost, lengths).codes
-    return CalibratedBatch(unpacked(codes, mask), found.switch_cost, found.segments)
-
-
-def on_cpu(solve: Callable[[np.ndarray, np.ndarray], Path], costs: Tensor, mask: Tensor) -> Tensor:
-    """What a solver of packed sequences makes of a batch."""
-    return unpacked(solve(*packed_batch(costs, mask)).codes, mask)
+    return unpacked(viterbi_path(rows, switch_cost, lengths).codes, mask)
 
 
 def packed_batch(costs: Tensor, mask: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -1,23 +1,39 @@
 """What the length of a run costs: duration priors as tables, the cost of a run of d frames at index d - 1.
 
-All but `linear` are -log p of a distribution over 1 to `longest` frames, so they weigh against squared distances as
-a model with unit covariance would; multiply a table to weigh it otherwise. What is impossible costs infinity.
+Tables are -log p of a distribution over 1 to `longest` frames, so they weigh against squared distances as a model with
+unit covariance would; multiply a table to weigh it otherwise. What is impossible costs infinity. `DURATIONS` names the
+priors that one can choose.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
+GAMMA_SHAPE = 3.0  # of DPDP (Kamper & van Niekerk, 2021)
 
-def linear(longest: int, weight: float) -> np.ndarray:
-    """-weight (d - 1), [longest]: as much as the prices of all other runs, but for a constant, if every change costs
-    `weight`.
 
-    The penalty of Kamper and van Niekerk (2021). Up to a longest run; without one, `viterbi_path` with `weight` as
-    switch cost does the same in less time.
+@dataclass(frozen=True)
+class DurationPrior:
+    """What one knows of durations before looking at frames, and how it becomes a table of costs.
+
+    costs(mean, longest, observed) -> [longest], nats: `mean` and `longest` in frames; observed: the durations [N] in
+    frames of all units of the last estimate, or None where there is none yet. None: durations cost nothing.
+    learned: whether it needs `observed`; units are then found without it first.
     """
-    return -weight * (frames_up_to(longest) - 1)
+
+    costs: Callable[[float, int, np.ndarray | None], np.ndarray] | None = None
+    learned: bool = False
+
+
+DURATIONS = {
+    "none": DurationPrior(),
+    "linear": DurationPrior(),  # -weight (d - 1), of Kamper & van Niekerk (2021): just what a switch cost does
+    "poisson": DurationPrior(lambda mean, longest, observed: poisson(mean, longest)),
+    "gamma": DurationPrior(lambda mean, longest, observed: gamma(GAMMA_SHAPE, mean / GAMMA_SHAPE, longest)),
+    "histogram": DurationPrior(lambda mean, longest, observed: histogram(observed, longest), learned=True),
+}
 
 
 def poisson(mean: float, longest: int) -> np.ndarray:
@@ -46,43 +62,6 @@ def histogram(observed: np.ndarray, longest: int, smoothing: float = 1.0) -> np.
     Raises ValueError if there is nothing to count.
     """
     return minus_log(shares(duration_counts(observed, longest), smoothing))
-
-
-def histogram_by_code(
-    codes: Iterable[np.ndarray], num_codes: int, longest: int, smoothing: float = 1.0, prior: float = 20.0
-) -> np.ndarray:
-    """A histogram for every code, [num_codes, longest]; that of all codes counts like `prior` more runs in each.
-
-    codes: [T] of each utterance. A code that was never seen has the durations of all.
-    """
-    own = np.zeros((num_codes, frames_up_to(longest).size))
-    for utterance in codes:
-        starts = starts_of(utterance)
-        lengths = np.diff(starts, append=len(utterance))
-        short = lengths <= longest
-        np.add.at(own, (np.asarray(utterance)[starts[short]], lengths[short] - 1), 1)
-    counts = own + positive("the prior", prior) * shares(own.sum(0), smoothing)
-    return minus_log(counts / counts.sum(1, keepdims=True))
-
-
-def interpolated(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
-    """-log of (1 - share) p + share q of two tables, -log p and -log q: [D] or [K, D].
-
-    Share 0 is the first table and 1 the second; use it to mix what was observed with a prior, or with the last
-    estimate where durations and segments are learned in turn.
-    """
-    if not 0 <= share <= 1:
-        raise ValueError(f"the share of the second table is {share}; it must be from 0 to 1")
-    with np.errstate(divide="ignore"):
-        return -np.logaddexp(np.log1p(-share) - first, np.log(share) - second)
-
-
-def bounded(durations: np.ndarray, shortest: int) -> np.ndarray:
-    """The same table, [D] or [K, D], where runs below `shortest` frames are impossible and others likelier for it."""
-    if not 1 <= shortest <= durations.shape[-1]:
-        raise ValueError(f"the shortest run is {shortest} frames; it must be 1 to {durations.shape[-1]}, the longest")
-    table = np.where(np.arange(1, durations.shape[-1] + 1) < shortest, np.inf, durations)
-    return table + logsumexp(-table, axis=-1, keepdims=True)
 
 
 def durations_of(codes: np.ndarray) -> np.ndarray:

@@ -4,8 +4,6 @@ Tables are [K, K], from the code in the row to that in the column. Staying in a 
 is 0: a change costs -log p(k | j, k != j), on top of the switch cost that all changes share.
 """
 
-from collections.abc import Iterable
-
 import numba
 import numpy as np
 
@@ -26,7 +24,7 @@ def counts_of(codes: np.ndarray, num_codes: int) -> np.ndarray:
 
 
 def costs_of(counts: np.ndarray, smoothing: float = 1.0) -> np.ndarray:
-    """-log p of every change of code, [K, K], from counts, [K, K], that may be expected ones; the diagonal is 0.
+    """-log p of every change of code, [K, K], from counts, [K, K]; the diagonal is 0.
 
     smoothing: is added to the count of every change. With 0, changes that never occurred are impossible; from a code
     that was never left all changes are equally likely.
@@ -45,26 +43,6 @@ def costs_of(counts: np.ndarray, smoothing: float = 1.0) -> np.ndarray:
         costs = np.log(counts.sum(1, keepdims=True)) - np.log(counts)
     np.fill_diagonal(costs, 0)
     return costs
-
-
-def transition_costs(codes: Iterable[np.ndarray], num_codes: int, smoothing: float = 1.0) -> np.ndarray:
-    """-log p(k | j, k != j), [K, K], of the changes of code inside of utterances; codes: [T] of each."""
-    counts = np.zeros((num_codes, num_codes))
-    for utterance in codes:
-        counts += counts_of(utterance, num_codes)
-    return costs_of(counts, smoothing)
-
-
-def initial_costs(codes: Iterable[np.ndarray], num_codes: int, smoothing: float = 1.0) -> np.ndarray:
-    """-log p of the code that an utterance begins with, [K]; codes: [T] of each, empty ones count for nothing."""
-    counts = np.full(num_codes, float(smoothing))
-    for utterance in codes:
-        if len(utterance):
-            counts[utterance[0]] += 1
-    if not counts.any():
-        raise ValueError("no utterance has a first code; smooth the counts, or leave initial costs out")
-    with np.errstate(divide="ignore"):
-        return np.log(counts.sum()) - np.log(counts)
 
 
 def transition_path(

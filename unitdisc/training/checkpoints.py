@@ -1,4 +1,4 @@
-"""Where training stopped: model, running average, optimiser, step and random state, written whole or not at all."""
+"""Where training stopped: model, running average, optimisers, step and random state, written whole or not at all."""
 
 from pathlib import Path
 

@@ -10,8 +10,8 @@ CONSTANT = 1e-3  # standard deviation of the latents over time
 def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str]:
     """What is wrong, judging by validation metrics, and what to try: {symptom: sentence}.
 
-    Looks at "perplexity", "latent_gap" (how much worse the reconstruction is with another utterance's latents, in
-    nats per value) and "latent_deviation"; metrics that are absent are not judged.
+    Looks at "perplexity", "latent_gap" (how much worse a reconstruction is with another utterance's latents, in nats
+    per value) and "latent_deviation"; metrics that are absent are not judged.
     """
     found = {}
     if num_codes is not None and metrics.get("perplexity", num_codes) < FEW_CODES * num_codes:

@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from unitdisc.decoders import Decoder
+from unitdisc.decoders import Decoder, LikelihoodDecoder
 
 CURES = {
     "cpu": "install a C++ compiler (g++)",
@@ -12,14 +12,18 @@ CURES = {
 }
 
 
-def compile_log_prob(decoder: Decoder) -> None:
-    """Has the decoder's log-probabilities compiled when they are first asked for, and once for every shape of input.
+def compile_loss(decoder: Decoder) -> None:
+    """Has what the decoder's loss takes compiled when it is first asked for, and once for every shape of input.
 
+    That is `log_prob`, of which the loss is the negative; or the loss, of a decoder without likelihoods.
     Weights and their names stay as they are. Not by CUDA graphs ("reduce-overhead"): those overwrite the gradients of
     one part of a step by those of the next.
     """
     torch._dynamo.config.optimize_ddp = False  # which cuts in pieces what is compiled, and fails at checkpoints
-    decoder.log_prob = torch.compile(decoder.log_prob, dynamic=False)
+    if isinstance(decoder, LikelihoodDecoder):
+        decoder.log_prob = torch.compile(decoder.log_prob, dynamic=False)
+    else:
+        decoder.loss = torch.compile(decoder.loss, dynamic=False)
 
 
 def check_compiler(device: str) -> None:

@@ -1,16 +1,42 @@
 """Adam as models ask for it: weights that learn faster than others, and rows of weights that were put elsewhere."""
 
+from collections.abc import Callable, Iterable
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Adam
 
+from unitdisc.objectives import Player
 
-def adam(model: nn.Module, learning_rate: float) -> Adam:
-    """Adam (Kingma & Ba, 2015) over the weights of a model, in one group per `rate_factor` that weights carry."""
+
+class PlayerInTraining:
+    """A player with its optimiser, its learning rate at every step, and the largest norm of its gradient."""
+
+    def __init__(self, player: Player, rate_at: Callable[[int], float], clip: float):
+        self.weights = list(player.weights)
+        self.rate_at = rate_at
+        self.clip = clip
+        self.optimiser = adam(self.weights, rate_at(0), player.betas)
+
+    def prepare(self, step: int) -> None:
+        """Before the gradients of a step, counted from 0."""
+        set_rate(self.optimiser, self.rate_at(step))
+        self.optimiser.zero_grad(set_to_none=True)
+
+    def move(self) -> Tensor:
+        """One step of the optimiser; gives the norm of the gradient, before it was clipped."""
+        reset_replaced_rows(self.optimiser)
+        norm = nn.utils.clip_grad_norm_(self.weights, self.clip)
+        self.optimiser.step()
+        return norm
+
+
+def adam(weights: Iterable[nn.Parameter], learning_rate: float, betas: tuple[float, float] = (0.9, 0.999)) -> Adam:
+    """Adam (Kingma & Ba, 2015) over weights, in one group per `rate_factor` that they carry."""
     groups = {}
-    for weight in model.parameters():
+    for weight in weights:
         groups.setdefault(getattr(weight, "rate_factor", 1.0), []).append(weight)
-    return Adam([{"params": groups[factor], "rate_factor": factor} for factor in sorted(groups)], learning_rate)
+    return Adam([{"params": groups[factor], "rate_factor": factor} for factor in sorted(groups)], learning_rate, betas)
 
 
 def set_rate(optimiser: Adam, learning_rate: float) -> None:
@@ -19,7 +45,7 @@ def set_rate(optimiser: Adam, learning_rate: float) -> None:
         group["lr"] = learning_rate * group["rate_factor"]
 
 
-def settle(optimiser: Adam) -> None:
+def reset_replaced_rows(optimiser: Adam) -> None:
     """Lets rows of weights that were put elsewhere in this step, marked in `replaced`, start there at rest.
 
     Their gradient and momentum are of where they were, and would drag them on. The scale of their next steps is that

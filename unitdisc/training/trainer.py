@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from unitdisc.batch import Batch
-from unitdisc.model import ModelOutput, UnitModel
+from unitdisc.model import UnitModel
+from unitdisc.objectives import ModelOutput, Player
 from unitdisc.training import checkpoints
 from unitdisc.training.checkpoints import RunningAverage
 from unitdisc.training.collapse import alarms
-from unitdisc.training.compile import compile_log_prob
+from unitdisc.training.compile import compile_loss
 from unitdisc.training.distributed import (
     Agreement,
     Part,
@@ -33,8 +34,9 @@ from unitdisc.training.distributed import (
     world_size,
 )
 from unitdisc.training.log import Log
-from unitdisc.training.optimisers import adam, set_rate, settle
+from unitdisc.training.optimisers import PlayerInTraining
 from unitdisc.training.precision import PRECISIONS, deterministic, has_tf32, multiply_in
+from unitdisc.training.schedules import SCHEDULES
 from unitdisc.training.signals import interruptible
 from unitdisc.training.validation import evaluate
 from unitdisc.training.weights import weights
@@ -67,7 +69,8 @@ class TrainingOptions:
     gradient_accumulation: int = 1  # parts in which a process computes its crops, one after the other
     crop: int = 32  # feature frames (10 ms) that the decoder predicts in each; 0 for whole utterances
     learning_rate: float = 4e-4  # Adam's
-    halve_at: list = field(default_factory=lambda: [400_000, 600_000, 800_000])  # steps
+    schedule: str = "step"  # of the learning rate: halved at certain steps; or "cosine" with a warm-up, or "constant"
+    halve_at: list = field(default_factory=lambda: [400_000, 600_000, 800_000])  # steps, of schedule "step"
     clip: float = 100.0  # largest norm of the gradient
     average_decay: float = 0.9999  # of the running average of weights that everything but training uses
     seed: int = 0
@@ -82,7 +85,7 @@ class TrainingOptions:
     deterministic: bool = False  # on a GPU: only kernels that give the same bits every time
 
     def __post_init__(self):
-        for name, known in (("order", ORDERS), ("precision", PRECISIONS)):
+        for name, known in (("order", ORDERS), ("precision", PRECISIONS), ("schedule", tuple(SCHEDULES))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {known}, not {getattr(self, name)!r}")
         for name in ("steps", "batch_size", "gradient_accumulation", "valid_every", "checkpoint_every", "log_every"):
@@ -97,7 +100,8 @@ class TrainingOptions:
             raise ValueError(f"halve_at must be a list of steps, not {self.halve_at!r}")
 
     def rate_at(self, step: int) -> float:
-        return self.learning_rate * 0.5 ** sum(step >= halving for halving in self.halve_at)
+        """The learning rate of a step, counted from 0."""
+        return self.learning_rate * SCHEDULES[self.schedule](step, self.steps, self.halve_at)
 
 
 @dataclass(frozen=True)
@@ -122,9 +126,9 @@ class Trainer:
         self.set_up_device()
         self.model = build().to(self.device)
         self.average = RunningAverage(self.model, build().to(self.device), options.average_decay)
-        if options.compile:
-            compile_log_prob(self.model.decoder)
-        self.optimiser = adam(self.model, options.learning_rate)
+        if options.compile and self.model.decoder is not None:
+            compile_loss(self.model.decoder)
+        self.players = {name: in_training(player, options) for name, player in self.model.players().items()}
         self.step = 0
         self.symptoms: set[str] = set()  # of collapse, at the last validation
         self.recent: deque[tuple[Tensor, Tensor]] = deque(maxlen=LOOKED_BACK)  # loss and gradient norm, step by step
@@ -175,19 +179,17 @@ class Trainer:
                     raise KeyboardInterrupt
 
     def train_step(self, model: nn.Module, batch: Batch, started: float) -> None:
-        """One step of the optimiser, and of the running average."""
+        """One step of every player's optimiser, and of the running average."""
         self.model.train()
-        set_rate(self.optimiser, self.options.rate_at(self.step))
-        self.optimiser.zero_grad(set_to_none=True)
+        for player in self.players.values():
+            player.prepare(self.step)
         logged = (self.step + 1) % self.options.log_every == 0 or self.step + 1 in (1, self.options.steps)
         with measuring(logged):
             output = self.gradients(model, batch)
-        settle(self.optimiser)
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
-        self.optimiser.step()
+        norms = {name: player.move() for name, player in self.players.items()}
         self.step += 1
         self.average.update(self.step)
-        self.recent.append((output.loss, norm))
+        self.recent.append((output.loss, sum(norms.values())))
         if logged:
             self.check_finite()
             losses = means(output.losses)
@@ -195,9 +197,9 @@ class Trainer:
                 step=self.step,
                 split="train",
                 seconds=round(time.monotonic() - started, 3),
-                learning_rate=self.options.rate_at(self.step - 1),
+                learning_rate=self.players["model"].rate_at(self.step - 1),
                 losses=losses,
-                metrics=means({**output.metrics, "gradient_norm": norm}),
+                metrics=means(output.metrics | {gradient_norm_of(name): norm for name, norm in norms.items()}),
             )
             self.progress.step(self.step, losses)
         else:
@@ -275,10 +277,12 @@ class Trainer:
         if rank() > 0:
             return
         self.log.flush()
+        optimisers = {name: player.optimiser.state_dict() for name, player in self.players.items()}
         state = {
             "model": self.model.state_dict(),
             "average": weights(self.average.copy),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": optimisers.pop("model"),
+            "other optimisers": optimisers,
             "random": checkpoints.random_state(self.device),
         }
         save_weights(self.average.copy)
@@ -291,10 +295,24 @@ class Trainer:
             return
         self.model.load_state_dict(state["model"])
         self.average.copy.load_state_dict(state["average"], strict=False)  # what only training needs is the model's
-        self.optimiser.load_state_dict(state["optimiser"])
+        optimisers = {"model": state["optimiser"], **state.get("other optimisers", {})}  # once there were no others
+        for name, player in self.players.items():
+            player.optimiser.load_state_dict(optimisers[name])
         checkpoints.restore_random_state(state["random"], self.device)
         self.step = state["step"]
         self.progress.say(f"Resuming at step {self.step}.")
+
+
+def in_training(player: Player, options: TrainingOptions) -> PlayerInTraining:
+    """With the options of a training where it has none of its own."""
+    own = {"learning_rate": player.learning_rate, "schedule": player.schedule, "clip": player.clip}
+    options = replace(options, **{name: value for name, value in own.items() if value is not None})
+    return PlayerInTraining(player, options.rate_at, options.clip)
+
+
+def gradient_norm_of(player: str) -> str:
+    """What it is called in the log."""
+    return "gradient_norm" if player == "model" else f"gradient_norm_{player}"
 
 
 def in_words(magnitudes: Mapping[str, float]) -> str:

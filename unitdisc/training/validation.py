@@ -14,7 +14,7 @@ from unitdisc.model import UnitModel
 @dataclass(frozen=True)
 class HeldOut:
     losses: dict[str, float]
-    metrics: dict[str, float]  # those of the bottleneck, and those that `alarms` looks at
+    metrics: dict[str, float]  # those of bottleneck and objective, and those that `alarms` looks at
     num_codes: int | None  # that could be in use; None if there are no codes
 
 
@@ -25,13 +25,10 @@ def evaluate(model: UnitModel, batches: Iterable[Batch]) -> HeldOut:
     for batch in batches:
         units, lengths = model.units_of(batch)
         inside = torch.arange(units.latents.shape[1], device=lengths.device) < lengths[:, None]
-        right, wrong = (
-            model.reconstruction(batch, model.conditioner(latents, lengths, batch.speakers))
-            for latents in (units.latents, others(units.latents))
-        )
-        losses.append({"reconstruction": right, **units.losses})
+        of_objective = model.objective.held_out(model, batch, units, lengths)
+        losses.append({**of_objective.losses, **units.losses})
         deviation = units.latents[inside].std(0).mean()
-        metrics.append({**units.metrics, "latent_gap": wrong - right, "latent_deviation": deviation})
+        metrics.append({**units.metrics, **of_objective.metrics, "latent_deviation": deviation})
         codes += [] if units.codes is None else [units.codes[inside]]
     losses, metrics = average(losses), average(metrics)
     if not codes:
@@ -39,11 +36,6 @@ def evaluate(model: UnitModel, batches: Iterable[Batch]) -> HeldOut:
     codes = torch.cat(codes)
     metrics |= {"perplexity": float(perplexity(codes)), "codes_used": len(codes.unique())}
     return HeldOut(losses, metrics, min(model.bottleneck.num_codes, len(codes)))  # so few frames could not use more
-
-
-def others(latents: Tensor) -> Tensor:
-    """Latents that belong to something else: the next item's, or, of a single item, another time's."""
-    return latents.roll(1, 0) if len(latents) > 1 else latents.roll(max(1, latents.shape[1] // 2), 1)
 
 
 def average(rows: Sequence[dict[str, Tensor]]) -> dict[str, float]:

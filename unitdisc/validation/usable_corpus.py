@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from unitdisc import console
 from unitdisc.corpus import CorpusError, FileError, Problem, Utterance, at_rate, is_pipe
+from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.kaldi.reading import PIPE
 from unitdisc.corpus.read import is_manifest, read_corpus
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
+from unitdisc.data.base import Features, RecordingFeatures
 from unitdisc.jobs import WHOLE, Shard
 from unitdisc.media.audio import audio_info
 from unitdisc.training.distributed import Agreement, rank, world_size
@@ -23,40 +24,37 @@ WORTH_WATCHING = 1000  # files to listen to
 
 def usable_utterances(
     corpus: Path,
-    features: Features | Columns,
-    allow_pipes: bool = False,
-    strict: bool = False,
+    features: Features,
+    access: CorpusAccess = CorpusAccess(),
+    *,
     thorough: bool = False,
 ) -> list[Utterance]:
     """The utterances of a corpus that can be read, sorted by id; what is wrong with the others is said.
 
+    access: but for its cache and its share: all are looked at, each time.
     thorough: listen to every recording from beginning to end; otherwise at a few places. Images are looked at whole.
-    Raises CorpusError if none is left, or, with `strict`, if any is bad.
+    Raises CorpusError if none is left, or, where `access` is strict, if any is bad.
     """
-    listed = sorted(read_corpus(corpus, allow_pipes), key=lambda utterance: utterance.id)
-    usable = usable_places(corpus, UtteranceTable.of(listed), features, allow_pipes, strict, thorough)
+    listed = sorted(read_corpus(corpus, access.allow_pipes), key=lambda utterance: utterance.id)
+    whole = replace(access, cache=None, shard=WHOLE)
+    usable = usable_places(corpus, UtteranceTable.of(listed), features, whole, thorough=thorough)
     return [with_rate(listed[place], int(usable.rates[place])) for place in usable.good.tolist()]
 
 
 def usable_table(
     corpus: Path,
-    features: Features | Columns,
-    allow_pipes: bool = False,
-    strict: bool = False,
+    features: Features,
+    access: CorpusAccess = CorpusAccess(),
+    *,
     thorough: bool = False,
-    cache: Path | None = None,
-    trust: bool = False,
-    shard: Shard = WHOLE,
 ) -> UtteranceTable:
     """The same without texts and alignments, for any number of utterances.
 
-    cache: a folder that knows which recordings were listened to before, and learns of more. trust: believe the list,
-    and open no file that it says enough of. shard: all are checked, for batches are made of all good ones, but each
-    problem is said by one shard.
+    access: its cache knows which recordings were listened to before, and learns of more. Of a shard, all are checked,
+    for batches are made of all good ones, but each problem is said by one shard.
     """
-    listed = read_table(corpus, allow_pipes).sorted()
-    heard_before = GoodRecordings(cache)
-    usable = usable_places(corpus, listed, features, allow_pipes, strict, thorough, heard_before, trust, shard)
+    listed = read_table(corpus, access.allow_pipes).sorted()
+    usable = usable_places(corpus, listed, features, access, thorough=thorough)
     return listed.with_rates(usable.rates).take(usable.good)
 
 
@@ -75,36 +73,32 @@ def read_table(corpus: Path, allow_pipes: bool) -> UtteranceTable:
 def usable_places(
     corpus: Path,
     listed: UtteranceTable,
-    features: Features | Columns,
-    allow_pipes: bool,
-    strict: bool,
+    features: Features,
+    access: CorpusAccess,
+    *,
     thorough: bool,
-    heard_before: GoodRecordings | None = None,
-    trust: bool = False,
-    shard: Shard = WHOLE,
 ) -> Found:
     """Which utterances can be used; what is wrong with the others is said. Raises CorpusError as above."""
     if len(listed) and (listed.images() != features.images).all():
         raise CorpusError(f"{corpus}: nothing in it can be used: {other_kind(features)}")
-    if trust:
-        alone = shard.is_whole and world_size() == 1
-        found = believed(listed, features, allow_pipes, strict or not alone)  # or each might divide another corpus
+    if access.trust:
+        alone = access.shard.is_whole and world_size() == 1  # otherwise each might divide another corpus
+        found = believed(listed, features, access.allow_pipes, access.strict or not alone)
     elif features.images:
         found = check_images(listed)
     else:
-        found = heard(listed, features, allow_pipes, thorough, heard_before)
+        found = heard(listed, features, access, thorough)
     problems = [problem for problem in found.problems if problem.severity == "error"]
     long_enough = listed.with_rates(found.rates).take(found.good).measured(features.frames_in) > 0
     for place in found.good[~long_enough].tolist():
-        short = listed[place]
-        problems.append(too_short(at_rate(short, features.rate) if features.resample else short))
+        problems.append(too_short(listed[place], features))
     good = found.good[long_enough]
-    if problems and strict:
+    if problems and access.strict:
         listing = f"`unitdisc validate {corpus}` lists all"
         raise CorpusError(f"{corpus}: {len(problems)} problems ({listing}), the first: {problems[0]}")
     if rank() == 0:
-        console.say_problems(map(str, shard.of(problems)), len(good), len(listed) - len(good))
-        if shard.index == 1:
+        console.say_problems(map(str, access.shard.of(problems)), len(good), len(listed) - len(good))
+        if access.shard.index == 1:
             say_averaged(corpus, found.problems)
     if not len(good):
         raise CorpusError(f"{corpus}: nothing in it can be used; `unitdisc validate {corpus}` says why")
@@ -119,9 +113,7 @@ def say_averaged(corpus: Path, problems: Sequence[Problem]) -> None:
         console.say(f"{corpus}: {of_all} ({differing[0].what}); {AVERAGED}")
 
 
-def heard(
-    listed: UtteranceTable, features: Features, allow_pipes: bool, thorough: bool, before: GoodRecordings | None
-) -> Found:
+def heard(listed: UtteranceTable, features: RecordingFeatures, access: CorpusAccess, thorough: bool) -> Found:
     """What listening to the recordings shows. Processes share what is to be heard."""
     with ExitStack() as stack:
 
@@ -132,8 +124,8 @@ def heard(
 
         return check_recordings(
             listed,
-            Listening(features.rate, features.resample, allow_pipes, thorough),
-            heard_before=before,
+            Listening(features.rate, features.resample, access.allow_pipes, thorough),
+            heard_before=GoodRecordings(access.cache),
             watch=watch,
             share=Shard(rank() + 1, world_size()),
             exchange=exchanged,
@@ -150,7 +142,7 @@ def exchanged(own: Outcome) -> Outcome:
     return faults, rates
 
 
-def believed(listed: UtteranceTable, features: Features | Columns, allow_pipes: bool, strict: bool) -> Found:
+def believed(listed: UtteranceTable, features: Features, allow_pipes: bool, strict: bool) -> Found:
     """What the list says by itself; only recordings without a rate are opened, and with `strict` all must be."""
     good, rates, problems = of_kind(listed, features.images)
     if not features.images:
@@ -186,7 +178,7 @@ def other_rate(utterance: Utterance, rate: int, wanted: int) -> Problem:
     return Problem("error", utterance.path, None, what, f"resample it to {wanted}, or allow resampling")
 
 
-def other_kind(features: Features | Columns) -> str:
+def other_kind(features: Features) -> str:
     """What is wrong with a corpus of recordings where line images are wanted, or the other way round."""
     if features.images:
         return "they are recordings, and line images are wanted; take a model of recordings, or features such as 'mfcc'"
@@ -199,6 +191,8 @@ def with_rate(utterance: Utterance, rate: int) -> Utterance:
     return utterance if known else at_rate(utterance, rate)
 
 
-def too_short(utterance: Utterance) -> Problem:
+def too_short(utterance: Utterance, features: Features) -> Problem:
+    if not features.images and features.resample:
+        utterance = at_rate(utterance, features.rate)
     what = f"{utterance.id} is shorter than half a frame ({utterance.ticks} samples)"
     return Problem("error", utterance.path, None, what, "take it off the list")

@@ -10,10 +10,8 @@ from unitdisc.clustering.frames import Frames, KeptFrames
 from unitdisc.segmentation.corpora.costs import Costs, nat
 from unitdisc.segmentation.corpora.options import FrameLimits, SegmentOptions
 from unitdisc.segmentation.corpora.solving import Priors, Solved, calibrate, solutions
-from unitdisc.segmentation.durations import durations_of, gamma, histogram, poisson
+from unitdisc.segmentation.durations import durations_of
 from unitdisc.segmentation.transitions import costs_of, counts_of
-
-GAMMA_SHAPE = 3.0  # of DPDP (Kamper & van Niekerk, 2021)
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,10 @@ def first_priors(place: Workplace, costs: Frames, options: SegmentOptions, limit
     """Priors that need not be learned; scaled so that a nat of theirs weighs as much as one of the frames'."""
     if limits.longest is None:  # no bound but the shortest
         return Priors(np.zeros(limits.shortest), limits.shortest, tail=0.0) if limits.shortest > 1 else Priors()
-    if options.durations not in ("poisson", "gamma"):
+    prior = options.duration_prior
+    if prior.costs is None or prior.learned:
         return Priors(np.zeros(limits.longest), limits.shortest)
-    if options.durations == "poisson":
-        table = poisson(limits.mean, limits.longest)
-    else:
-        table = gamma(GAMMA_SHAPE, limits.mean / GAMMA_SHAPE, limits.longest)
+    table = prior.costs(limits.mean, limits.longest, None)
     return Priors(table * scale_of(place, costs, options), limits.shortest)
 
 
@@ -75,10 +71,9 @@ def learned_priors(
 ) -> Priors:
     """The priors of what was seen."""
     scale = scale_of(place, costs, options) if options.has_priors else 0.0
-    if options.durations == "histogram":
-        priors = replace(priors, durations=scale * histogram(np.array(seen.durations), limits.longest))
-    elif options.durations in ("poisson", "gamma"):
-        priors = first_priors(place, costs, options, limits)
+    if options.duration_prior.costs is not None:
+        table = options.duration_prior.costs(limits.mean, limits.longest, np.array(seen.durations))
+        priors = replace(priors, durations=scale * table)
     if options.transitions == "bigram":
         priors = replace(priors, transitions=scale * costs_of(seen.changes))
     return priors
@@ -115,8 +110,8 @@ class Seen:
 def gather(place: Workplace, costs: Frames, vectors: np.ndarray, priors: Priors, found: Solved) -> Seen:
     """Looks at the units of all utterances.
 
-    Changes are counted along the cheapest path: those expected over all paths (`expected_counts`) made prices that
-    correlate with these by 0.99, and units of the same scores, on MFCC of real speech.
+    Changes are counted along the cheapest path: those expected over all paths (forward-backward) made prices that
+    correlate with these by 0.99, and units of the same scores, on MFCC of real speech (recipes/piecewise_units).
     """
     seen = Seen(Tally(vectors), [], np.zeros((len(vectors), len(vectors))))
     for name, solution in solutions(costs, priors, found.switch_cost, place.threads):

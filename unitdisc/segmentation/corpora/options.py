@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from unitdisc.segmentation.corpora.costs import DISTANCES
 from unitdisc.segmentation.corpora.peaks import METHODS
 from unitdisc.segmentation.corpora.timing import Timing
+from unitdisc.segmentation.durations import DURATIONS, DurationPrior
 from unitdisc.segmentation.semi_markov import cannot_be_cut
 
 SOLVERS = ("viterbi", "greedy", "exact", "nearest")
-DURATIONS = ("none", "linear", "poisson", "gamma", "histogram")
 TRANSITIONS = ("uniform", "bigram")
 LONGEST_MS = 1000.0  # a run with a duration prior, unless said otherwise or five times the mean is longer
 
@@ -70,12 +70,16 @@ class SegmentOptions:
             yield f"--solver {self.solver} knows no durations, transitions or iterations; choose viterbi"
 
     @property
+    def duration_prior(self) -> DurationPrior:
+        return DURATIONS[self.durations]
+
+    @property
     def has_priors(self) -> bool:
-        return self.durations not in ("none", "linear") or self.transitions != "uniform"
+        return self.duration_prior.costs is not None or self.transitions != "uniform"
 
     @property
     def learns_priors(self) -> bool:
-        return self.durations == "histogram" or self.transitions == "bigram"
+        return self.duration_prior.learned or self.transitions == "bigram"
 
 
 NAMES = {
@@ -103,7 +107,7 @@ def limits(options: SegmentOptions, timing: Timing) -> FrameLimits:
     longest = None if options.max_duration is None else round(options.max_duration * per_ms)
     if longest is not None and longest < 1:
         raise ValueError(f"--max-duration {options.max_duration:g} is shorter than a frame; allow longer units")
-    if longest is None and options.durations in ("poisson", "gamma", "histogram"):
+    if longest is None and options.duration_prior.costs is not None:
         default = LONGEST_MS * per_ms if timing.unit == "second" else 0
         longest = max(round(default), round(5 * mean), 2 * shortest)
     if longest is not None and longest < shortest:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from unitdisc.report.figures import COLOURS, INK, MOST_LABELS, similar_rows, style, svg, transparent
+from unitdisc.reports.figures import COLOURS, INK, MOST_LABELS, similar_rows, style, svg, transparent
 
 VOICES = ("speaker", "gender")
 SHAPES = "os^Dv*PXph"  # of points in figures

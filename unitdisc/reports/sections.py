@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from unitdisc.report import figures
-from unitdisc.report.scores import (
+from unitdisc.reports import figures
+from unitdisc.reports.scores import (
     AbxRow,
     Measure,
     ProbeRow,
@@ -22,7 +22,7 @@ from unitdisc.report.scores import (
     probe_tasks,
     tier_of,
 )
-from unitdisc.report.wording import Words
+from unitdisc.reports.wording import Words
 
 COMPARED = {  # what a table of experiments shows: the path of the figure
     "ABX error across {words.speaker}s": ("abx", "*", "across"),

@@ -16,12 +16,12 @@ from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.files import write_json, write_text
 from unitdisc.files.text import read_text
-from unitdisc.report import clips, crops, figures, sections, summary
-from unitdisc.report.boxes import LANE
-from unitdisc.report.resyntheses import Made, resyntheses
-from unitdisc.report.scores import POINTS, UNLEARNED, curves
-from unitdisc.report.units import units
-from unitdisc.report.wording import words_of
+from unitdisc.reports import clips, crops, figures, sections, summary
+from unitdisc.reports.boxes import LANE
+from unitdisc.reports.resyntheses import Made, resyntheses
+from unitdisc.reports.scores import POINTS, UNLEARNED, curves
+from unitdisc.reports.units import units
+from unitdisc.reports.wording import words_of
 
 HOME = Path(__file__).parent
 CAPTION = 22  # pixels above a version of a line, for what it is

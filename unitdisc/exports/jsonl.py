@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from unitdisc.export.units import Units
+from unitdisc.exports.units import Units
 from unitdisc.files import write_text
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.media.audio import read_audio
-from unitdisc.report.boxes import Box, boxes, data_uri
+from unitdisc.reports.boxes import Box, boxes, data_uri
 
 RATE = 16_000  # of the sounds on the page
 LOUDEST = 0.7  # peak of every sound: voices recorded far and near are heard alike

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from unitdisc.corpus import Utterance, is_pipe
-from unitdisc.export.units import ExportError, Units
+from unitdisc.exports.units import ExportError, Units
 from unitdisc.files import write_text
 
 WHOLE_FILES = "choose the format jsonl, or write recordings to files of their own"

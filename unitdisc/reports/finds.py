@@ -8,10 +8,10 @@ from typing import Any
 from unitdisc import __version__
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.files import write_text
-from unitdisc.report import summary
-from unitdisc.report.clips import Clip, unit_clip
-from unitdisc.report.lines import Cut, unit_cut
-from unitdisc.report.page import sources, template
+from unitdisc.reports import summary
+from unitdisc.reports.clips import Clip, unit_clip
+from unitdisc.reports.lines import Cut, unit_cut
+from unitdisc.reports.page import sources, template
 
 PIXELS = 160  # to the second
 LONGEST = 4.0  # seconds that are heard of a hit

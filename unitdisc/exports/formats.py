@@ -6,11 +6,11 @@ from pathlib import Path
 
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.export.ctm import write_ctm
-from unitdisc.export.jsonl import write_units_jsonl
-from unitdisc.export.km import write_km
-from unitdisc.export.textgrid import write_textgrids
-from unitdisc.export.units import ExportError, read_units
+from unitdisc.exports.ctm import write_ctm
+from unitdisc.exports.jsonl import write_units_jsonl
+from unitdisc.exports.km import write_km
+from unitdisc.exports.textgrid import write_textgrids
+from unitdisc.exports.units import ExportError, read_units
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.export.units import read_units
+from unitdisc.exports.units import read_units
 from unitdisc.media.audio import audio_info
-from unitdisc.report.clips import Clip, utterance_clip
-from unitdisc.report.lines import Given, Sheet, Version, original, version_of, version_sheet
+from unitdisc.reports.clips import Clip, utterance_clip
+from unitdisc.reports.lines import Given, Sheet, Version, original, version_of, version_sheet
 
 PIXELS = 140  # to a second: few, so that versions stand side by side
 SECONDS = 6.0  # of each version: sounds are most of the page's size

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from unitdisc.corpus import Interval
-from unitdisc.export.units import Units, seconds
+from unitdisc.exports.units import Units, seconds
 from unitdisc.files import write_text
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.export.units import Units, seconds
+from unitdisc.exports.units import Units, seconds
 from unitdisc.files import write_text
 
 

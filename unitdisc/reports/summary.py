@@ -11,8 +11,8 @@ from typing import Any
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.files.text import byte_lines, read_json
-from unitdisc.report.scores import POINTS, UNLEARNED, abx_rows, baseline, measure, tier_of, training_seconds
-from unitdisc.report.wording import Words, words_of
+from unitdisc.reports.scores import POINTS, UNLEARNED, abx_rows, baseline, measure, tier_of, training_seconds
+from unitdisc.reports.wording import Words, words_of
 
 
 class ReportError(ValueError):

@@ -7,14 +7,14 @@ from markupsafe import Markup
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.encodings import Encodings
-from unitdisc.export.units import read_units
-from unitdisc.report import figures
-from unitdisc.report.clips import Clip, unit_clip, utterance_clip
-from unitdisc.report.examples import Occurrence, Usage, labels_in_units, most_used, typical_utterances
-from unitdisc.report.lines import Cut, Sheet, line_sheet, unit_cut
-from unitdisc.report.scores import Measure, tier_of
-from unitdisc.report.sections import unit_measures
-from unitdisc.report.wording import Words
+from unitdisc.exports.units import read_units
+from unitdisc.reports import figures
+from unitdisc.reports.clips import Clip, unit_clip, utterance_clip
+from unitdisc.reports.examples import Occurrence, Usage, labels_in_units, most_used, typical_utterances
+from unitdisc.reports.lines import Cut, Sheet, line_sheet, unit_cut
+from unitdisc.reports.scores import Measure, tier_of
+from unitdisc.reports.sections import unit_measures
+from unitdisc.reports.wording import Words
 
 UNIT_PIXELS = 540  # to a second of a unit
 UTTERANCE_PIXELS = 320  # to a second of an utterance

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from unitdisc.report.wording import Words
+from unitdisc.reports.wording import Words
 
 UNLEARNED = ("mfcc", "log-mel", "columns")
 

@@ -10,14 +10,15 @@ from typing import ClassVar
 import numpy as np
 
 from unitdisc.corpus import Utterance
+from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.line_cleaning import POLARITIES, normalised
 from unitdisc.data.normalisation import check_normalisation
 from unitdisc.media.image import ImageError, read_line
 
 
 @dataclass(frozen=True)
-class Columns:
-    """How a line image becomes the frames an encoder reads.
+class ColumnFeatures:
+    """The columns of pixels of a line image: see `Features`.
 
     height: rows of pixels that every line is brought to; its width follows.
     polarity: "dark" (ink on light paper), "light", or "auto": found line by line.
@@ -33,7 +34,9 @@ class Columns:
     normalise: str = "none"
 
     images: ClassVar[bool] = True
-    resample: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = ("grey",)
+    unit_of_time: ClassVar[str] = "100 columns"
+    margin: ClassVar[None] = None  # paper and ink are looked for all over a line
 
     def __post_init__(self):
         if self.kind != "columns":
@@ -48,6 +51,10 @@ class Columns:
     def dim(self) -> int:
         """C, the width of a frame."""
         return self.height
+
+    @property
+    def target_sizes(self) -> dict[str, int]:
+        return {"height": self.height}
 
     def signal(self, utterance: Utterance, allow_pipes: bool = False) -> np.ndarray:
         """The ink of the line at the fixed height: [T, height] in [0, 1].
@@ -78,6 +85,12 @@ class Columns:
         """How many frames 100 columns at the fixed height have if an encoder takes every `stride`-th."""
         return {"frames_per_100_columns": 100 / stride}
 
+    def duration(self, frames: float) -> tuple[float, str]:
+        return frames, "columns"
+
     def scale(self, utterance: Utterance) -> float:
         """How many columns of the image file make a column at the fixed height."""
         return utterance.ticks / self.frames_in(utterance)
+
+    def amount(self, utterances: UtteranceTable) -> dict[str, float]:
+        return {"columns": int(utterances.measured(self.frames_in).sum())}

@@ -16,8 +16,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 
 from unitdisc.evaluation.units.clustering import Confusion
-from unitdisc.report.scores import POINTS, UNLEARNED, Curve, Position
-from unitdisc.report.wording import Words
+from unitdisc.reports.scores import POINTS, UNLEARNED, Curve, Position
+from unitdisc.reports.wording import Words
 
 INK = "#0a0b0c"  # stands for the colour of the page's text, whatever that is
 COLOURS = ("#2f7fd6", "#e0662b", "#1b9e77", "#b668b8", "#c99700", "#7d8590")  # seen on white and on black

@@ -11,7 +11,7 @@ from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import silences_of
 from unitdisc.evaluation.units.clustering import Confusion, confusion
-from unitdisc.export.units import read_units
+from unitdisc.exports.units import read_units
 
 LEAST = 0.005  # of the frames of a unit: labels with fewer are not named
 

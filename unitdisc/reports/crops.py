@@ -15,7 +15,7 @@ from PIL import Image
 
 from unitdisc.corpus import Utterance
 from unitdisc.media.image import read_line, resized
-from unitdisc.report.boxes import data_uri
+from unitdisc.reports.boxes import data_uri
 
 HEIGHT = 64  # of a line of writing on the page, in pixels
 SHARPNESS = 2  # pixels of the picture to a pixel of the page: screens may be finer than they say
