@@ -161,6 +161,11 @@ def test_options_of_the_command_line_are_those_that_the_kind_has():
         made("plp")
 
 
+def test_the_help_names_every_kind(unitdisc):
+    told = unitdisc("features", "--help").out
+    assert all(kind in told for kind in FEATURES)
+
+
 def test_one_more_kind_is_a_class_and_its_line(network, tiny_corpus, tmp_path):
     """It is trained on, cached, encoded with, inspected and written by `unitdisc features` like any other."""
     options = settings(features__kind="network", features__layer=3, features__normalise="speaker")[1::2]
