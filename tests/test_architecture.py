@@ -34,7 +34,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "training.compile": {"decoders"},
     "training": {"batch", "bottlenecks", "files", "model", "objectives", "training.compile", "training.schedules"}
     | ALL_KNOW,
-    "training.calibration": {"batch", "corpus", "data", "model"},
+    "training.calibration": {"batch", "bottlenecks", "corpus", "data", "model"},
     "training.devices": ALL_KNOW,
     "experiment": {"data", "files", "model", "objectives", "training"} | FAMILIES,
     "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "objectives", "training"}
@@ -187,6 +187,24 @@ def test_heavy_libraries_have_one_home():
         if part_of(path) not in HEAVY.get(module.split(".")[0], {part_of(path)})
     ]
     assert not elsewhere
+
+
+ASKED_BY_PROTOCOL = FAMILIES | {"model", "objectives", "training", "experiment", "inference"}
+
+
+def guesses(call: ast.Call) -> bool:
+    """Whether a call asks if something has an attribute that it need not have."""
+    named = ast.unparse(call.func)
+    return (named == "hasattr" and ast.unparse(call.args[0]) != "signal") or (named == "getattr" and len(call.args) > 2)
+
+
+def test_what_only_some_parts_can_do_is_a_protocol():
+    for planted in ("hasattr(x, 'y')", "getattr(x, 'y', None)"):
+        assert guesses(ast.parse(planted, mode="eval").body), planted
+    for path in PACKAGE:
+        if part_of(path).split(".")[0] in ASKED_BY_PROTOCOL:
+            for call in filter(guesses, source(path).calls):
+                pytest.fail(f"{path}:{call.lineno}: ask `isinstance` of a Protocol")
 
 
 SCRIPTS = sorted(path for folder in ("eval", "data_prep", "tests") for path in (ROOT / folder).glob("*.py"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
+from unitdisc.bottlenecks import Coded
 from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.access import CorpusAccess
@@ -94,7 +95,7 @@ def write_points(
         own = utterances.take(np.array(places, dtype=np.int64))
     signals = signals.with_speakers_of(all_by_speakers_of(own, utterances))
     source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
-    source |= {"num_codes": getattr(model.bottleneck, "num_codes", None)}
+    source |= {"num_codes": model.bottleneck.num_codes if isinstance(model.bottleneck, Coded) else None}
     if waits := codebook_waits(model.bottleneck):
         source["codebook_waits"] = dict(zip(("trained", "begins"), waits))
         console.say(

@@ -15,7 +15,8 @@ from unitdisc.corpus import LONGEST_NAME, CorpusError, Utterance, short_name
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import whole_utterances
-from unitdisc.decoders.sampling.batched import Item, sample_several
+from unitdisc.decoders import Continues
+from unitdisc.decoders.sampling.batched import DrawsOnCpu, Item, sample_several
 from unitdisc.experiment import Experiment, ExperimentError, load
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.media.audio import write_audio
@@ -81,7 +82,7 @@ def resynthesise(
     heard = usable.by_speakers(utterances.speakers())  # with all they say, or their units would be others
     signals = experiment.signals(experiment_folder, allow_pipes=allow_pipes).with_speakers_of(heard)
     part = part_given(drawing.given, writes_leftwards(model))
-    if hasattr(model.decoder, "on_cpu") and next(model.parameters()).device.type != "cpu":
+    if isinstance(model.decoder, DrawsOnCpu) and next(model.parameters()).device.type != "cpu":
         console.say("lines are drawn on the CPU: pixel by pixel, a GPU would mostly wait for its next order")
     voices = {u.id: list(dict.fromkeys(speakers)) or [own_voice(u, experiment)] for u in utterances}
     written, problems = {}, {}
@@ -180,7 +181,7 @@ def write(path: Path, signals: Signals, utterance: Utterance, target: np.ndarray
 
 
 def writes_leftwards(model: UnitModel) -> bool:
-    return getattr(model.decoder, "sample_direction", "") == "right-to-left"
+    return isinstance(model.decoder, Continues) and model.decoder.sample_direction == "right-to-left"
 
 
 def own_voice(utterance: Utterance, experiment: Experiment) -> str:
