@@ -39,7 +39,7 @@ setup(
         "lhotse": ["lhotse"],
         "ray": ["ray"],
         "tensorboard": ["tensorboard"],
-        "docs": ["mkdocs>=1.6,<2", "mkdocs-material", "mkdocstrings[python]"],
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings[python]>=1.0"],
         "dev": ["espeakng-loader", "hypothesis", "jiwer", "kaldiio", "praatio", "pytest", "pytest-xdist", "ruff"],
     },
     entry_points={"console_scripts": ["unitdisc = unitdisc.cli:main"]},

@@ -207,8 +207,9 @@ def comments_in(factory: type) -> dict[str, str]:
 
 
 def explained(docstring: str) -> str:
-    """A docstring, the lines that explain an option (`name: ...`) as a list."""
-    return re.sub(r"\n*^(\w+(?:, \w+)*): ", r"\n\n- `\1`: ", docstring, flags=re.M)
+    """A docstring as Markdown: lines that explain an argument (`name: ...`) are a list, what is raised a paragraph."""
+    parted = re.sub(r"\n+^(Raises|Returns) ", r"\n\n\1 ", docstring, flags=re.M)
+    return re.sub(r"\n+^(\w+(?:, \w+)*): ", r"\n\n- `\1`: ", parted, flags=re.M)
 
 
 def interface() -> str:

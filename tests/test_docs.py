@@ -240,6 +240,26 @@ def test_broken_links_are_noticed():
     assert broken_links(text, DOCS / "index.md") == ["guides/nope.md", "glossary.md#tock"]
 
 
+NAMED = re.compile(r"`((?:unitdisc|data_prep|eval|tests|recipes|docs|benchmarks)/[^`\s]*)`")
+
+
+def unknown_paths(markdown: str) -> list[str]:
+    """The files and folders that a text names, and that are not there; NAME stands for any."""
+    names = [name for name in NAMED.findall(markdown) if not re.search("[A-Z]{2,}|[*]", name)]
+    return [name for name in names if not (ROOT / name).exists() and name != f"docs/{pages.MATRIX}"]
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=short)
+def test_files_that_are_named_are_there(page):
+    assert not unknown_paths(page.read_text(encoding="utf-8"))
+
+
+def test_names_of_no_file_are_noticed():
+    assert unknown_paths("`unitdisc/model.py` `unitdisc/modal.py` `eval/` `unitdisc/commands/NAME.py`") == [
+        "unitdisc/modal.py"
+    ]
+
+
 def test_every_page_is_in_the_site():
     addresses = re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M)
     assert len(addresses) == len({*addresses})
@@ -277,6 +297,13 @@ def test_every_option_is_in_the_reference():
     assert "| `bottleneck.num_codes` | int | `512` |" in page
     assert "| `training.clip` | float | `100.0` | largest norm of the gradient |" in page
     assert all(f"\n## {path.stem}\n" in f"\n{pages.presets()}" for path in config.PRESETS.glob("*.toml"))
+
+
+def test_docstrings_become_markdown():
+    """Whether written on lines of their own or below a paragraph."""
+    said = "Does it.\n\nrate: of what\nis there.\nfirst, last: places.\nRaises ValueError: never."
+    wanted = "Does it.\n\n- `rate`: of what\nis there.\n\n- `first, last`: places.\n\nRaises ValueError: never."
+    assert pages.explained(said) == wanted
 
 
 def test_every_folder_is_in_the_guide_to_contributors():
