@@ -84,9 +84,8 @@ def usable_places(
         raise CorpusError(f"{corpus}: nothing in it can be used: {other_kind(features)}")
     if access.trust:
         alone = access.shard.is_whole and world_size() == 1
-        found = believed(
-            listed, features, access.allow_pipes, access.strict or not alone
-        )  # or each might divide another corpus
+        strict = access.strict or not alone  # or each might divide another corpus
+        found = believed(listed, features, access.allow_pipes, strict)
     elif features.images:
         found = check_images(listed)
     else:
