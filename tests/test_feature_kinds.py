@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny import listed, settings
 
-from unitdisc.api.encode import encode, features_of_kind
+from unitdisc.api.encode import encode
 from unitdisc.api.encode import features as write_features
 from unitdisc.api.inspect import inspect
 from unitdisc.api.train import train
@@ -18,7 +18,7 @@ from unitdisc.corpus import CorpusError
 from unitdisc.data.base import Features, RecordingFeatures, Target
 from unitdisc.data.cache import named
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import FEATURES, features_class
+from unitdisc.data.features import FEATURES, features_class, features_of_kind
 from unitdisc.data.targets import TARGETS
 from unitdisc.encodings import Encodings, centres_in_ticks
 from unitdisc.experiment import Experiment

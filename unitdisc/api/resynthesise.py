@@ -11,6 +11,7 @@ import torch
 
 from unitdisc import console
 from unitdisc.api.encode import say_left_out
+from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import LONGEST_NAME, CorpusError, Utterance, short_name
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.data.extractor import Signals
@@ -39,11 +40,12 @@ class Drawing:
 
     def __post_init__(self):
         if not 0 <= self.given < 1:
-            raise ValueError(f"--given is a share of every line, from 0 to less than 1, not {self.given:g}")
+            raise ValueError(f"`given` is a share of every line, from 0 to less than 1, not {self.given:g}")
         if abs(self.seed) >= 2**63:
-            raise ValueError(f"--seed must be below 2^63, not {self.seed}")
+            raise ValueError(f"`seed` must be below 2^63, not {self.seed}")
 
 
+@takes_paths
 @filling(lambda given: [Path(given["folder"])])
 def resynthesise(
     experiment_folder: Path,
@@ -63,14 +65,14 @@ def resynthesise(
     decoder writes from right to left.
     """
     if limit is not None and limit < 1:
-        raise ValueError(f"--limit must be 1 or more, not {limit}")
+        raise ValueError(f"`limit` must be 1 or more, not {limit}")
     folder = folder_for_results(folder)
     experiment, model = load(experiment_folder, usable_device(device))
     if model.decoder is None:
         raise ExperimentError(f"{experiment_folder}: has no decoder to draw with; give one that has")
     features = experiment.features()
     if drawing.given and not features.images:
-        raise ValueError("--given completes lines of handwriting; leave it out for recordings")
+        raise ValueError("`given` completes lines of handwriting; leave it out for recordings")
     unknown = sorted(set(speakers) - set(experiment.speakers))
     if unknown:
         raise ExperimentError(

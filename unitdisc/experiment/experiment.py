@@ -186,7 +186,13 @@ class Experiment:
 
 
 def load(folder: Path, device: str = "cpu") -> tuple[Experiment, UnitModel]:
-    """The experiment in a folder and its model, ready to use. Runs no code from the folder."""
+    """The experiment in a folder and its model, ready to use. Runs no code from the folder.
+
+    Raises ExperimentError where there is no experiment, or a damaged one.
+
+    >>> experiment, model = unitdisc.load("exp/vq")
+    >>> experiment.features().rate, model.encoder.stride
+    """
     experiment = Experiment.read(folder)
     model = experiment.build()
     path = Path(folder) / WEIGHTS
