@@ -398,7 +398,7 @@ def test_a_protocol_that_means_nothing_is_refused(options):
 
 @pytest.mark.parametrize("options", [{"kind": "random"}, {"max_size_group": 0}, {"max_x_across": 0}])
 def test_a_sampler_that_means_nothing_is_refused(options):
-    with pytest.raises(ValueError, match=r"sampling is|must be 1 or more"):
+    with pytest.raises(ValueError, match=r"sampler` is|must be 1 or more"):
         Sampling(**options)
 
 

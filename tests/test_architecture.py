@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+import unitdisc
+
 ROOT = Path(__file__).parent.parent
 FAMILIES = {"encoders", "bottlenecks", "conditioning", "decoders"}
 ALL_KNOW = {"training.distributed", "training.precision"}  # leaves: how many processes there are, how many bits
@@ -34,7 +36,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "training.compile": {"decoders"},
     "training": {"batch", "bottlenecks", "files", "model", "objectives", "training.compile", "training.schedules"}
     | ALL_KNOW,
-    "training.calibration": {"batch", "corpus", "data", "model"},
+    "training.calibration": {"batch", "bottlenecks", "corpus", "data", "model"},
     "training.devices": ALL_KNOW,
     "experiment": {"data", "files", "model", "objectives", "training"} | FAMILIES,
     "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "objectives", "training"}
@@ -80,7 +82,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "evaluation": {"corpus", "encodings", "files", "jobs"},
     "evaluation.inputs": {"console", "corpus", "corpus.read", "encodings", "evaluation", "files"},
     "reports": {"corpus", "encodings", "evaluation", "exports", "files", "media"},
-    "commands": {"api", "console", "corpus", "evaluation.inputs", "files", "jobs", "model", "training.devices"},
+    "commands": {"api", "console", "encodings", "files", "model", "training.devices"},
 }
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
     "torchaudio": {"alignment", "data", "media", "api"},
@@ -100,12 +102,16 @@ def part_of(path: Path) -> str:
     return room_of(".".join(path.relative_to(ROOT / "unitdisc").with_suffix("").parts))
 
 
+OPTION = re.compile(r"(^|[\s(])--[a-z]")
+
+
 class Source(NamedTuple):
     """What is kept of a file, whose syntax tree is large."""
 
     imports: list[ast.Import | ast.ImportFrom]
     defined: set[str]
     calls: list[ast.Call]
+    options: list[str]  # texts that name an option of a command line
 
 
 def reads_text(call: ast.Call) -> bool:
@@ -129,7 +135,10 @@ def source(path: Path) -> Source:
     tree = ast.parse(path.read_text())
     nodes = list(ast.walk(tree))
     imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    return Source(imports, defined_by(tree), [node for node in nodes if isinstance(node, ast.Call)])
+    said = [node.value.value for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    options = [text for text in texts if OPTION.search(text) and text not in said]
+    return Source(imports, defined_by(tree), [node for node in nodes if isinstance(node, ast.Call)], options)
 
 
 def defined_by(tree: ast.Module) -> set[str]:
@@ -157,7 +166,8 @@ def imports(path: Path) -> list[str]:
 
 def parts(path: Path) -> set[str]:
     """The rooms of unitdisc a file imports from."""
-    return {room_of(name.removeprefix("unitdisc.")) for name in imports(path) if name.startswith("unitdisc.")}
+    names = [name.removeprefix("unitdisc.") for name in imports(path) if name.startswith("unitdisc.")]
+    return {"api" if name in unitdisc.__all__ else room_of(name) for name in names}
 
 
 PACKAGE = sorted((ROOT / "unitdisc").rglob("*.py"))
@@ -187,6 +197,24 @@ def test_heavy_libraries_have_one_home():
         if part_of(path) not in HEAVY.get(module.split(".")[0], {part_of(path)})
     ]
     assert not elsewhere
+
+
+ASKED_BY_PROTOCOL = FAMILIES | {"model", "objectives", "training", "experiment", "inference"}
+
+
+def guesses(call: ast.Call) -> bool:
+    """Whether a call asks if something has an attribute that it need not have."""
+    named = ast.unparse(call.func)
+    return (named == "hasattr" and ast.unparse(call.args[0]) != "signal") or (named == "getattr" and len(call.args) > 2)
+
+
+def test_what_only_some_parts_can_do_is_a_protocol():
+    for planted in ("hasattr(x, 'y')", "getattr(x, 'y', None)"):
+        assert guesses(ast.parse(planted, mode="eval").body), planted
+    for path in PACKAGE:
+        if part_of(path).split(".")[0] in ASKED_BY_PROTOCOL:
+            for call in filter(guesses, source(path).calls):
+                pytest.fail(f"{path}:{call.lineno}: ask `isinstance` of a Protocol")
 
 
 SCRIPTS = sorted(path for folder in ("eval", "data_prep", "tests") for path in (ROOT / folder).glob("*.py"))
@@ -255,6 +283,25 @@ def test_text_is_read_by_the_module_for_it():
         own = any(path.is_relative_to(ROOT / "unitdisc" / place) for place in OWN_TEXT)
         for call in filter(reads_text, source(path).calls):
             assert own and "decode" in ast.unparse(call), f"{path}:{call.lineno}: use unitdisc.files.text"
+
+
+OF_OTHERS = {  # files whose texts name options that are not fields of functions
+    "unitdisc/api/doctor.py": "of pip",
+    "unitdisc/api/resynthesise.py": "of a command that is quoted; and in names of files",
+    "unitdisc/evaluation/probes/splits.py": "in scores.json, which stays as it is",
+    "unitdisc/jobs/shard.py": "of Slurm",
+    "unitdisc/media/headers.py": "of sox",
+    "unitdisc/training/devices.py": "of devices",
+    "unitdisc/training/distributed.py": "of torchrun, and of devices",
+}
+
+
+def test_the_library_names_fields_not_options():
+    """`frame_rate`, of which the command line makes --frame-rate; `prep` is the command line of data_prep/."""
+    assert OPTION.search("give --frame-rate") and OPTION.search("--by is") and not OPTION.search("a--b `frame_rate`")
+    naming = {str(path.relative_to(ROOT)): said for path in PACKAGE if (said := source(path).options)}
+    library = {name for name in naming if not name.startswith(("unitdisc/commands/", "unitdisc/prep/"))}
+    assert library == OF_OTHERS.keys(), {name: naming[name] for name in library - OF_OTHERS.keys()}
 
 
 NAMED_TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")

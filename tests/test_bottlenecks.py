@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from unitdisc.batch import padding_mask
-from unitdisc.bottlenecks import BOTTLENECKS, VQ, Gaussian
+from unitdisc.bottlenecks import BOTTLENECKS, VQ, Calibrated, Coded, Gaussian
 from unitdisc.bottlenecks.base import perplexity
 from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
 from unitdisc.bottlenecks.codes.normalisation import MaskedBatchNorm
@@ -88,6 +88,8 @@ def test_shapes(make):
     output = run(bottleneck, torch.randn(2, 9, 12))
     assert output.latents.shape == output.projected.shape == (2, 9, bottleneck.dim)
     assert output.codes is None or output.codes.shape == (2, 9)
+    assert output.codes is None or (isinstance(bottleneck, Coded) and int(output.codes.max()) < bottleneck.num_codes)
+    assert isinstance(bottleneck, Calibrated) == isinstance(bottleneck, BOTTLENECKS["piecewise-vq"])
     assert all(value.shape == () for value in (output.losses | output.metrics).values())
 
 

@@ -176,7 +176,7 @@ def test_options_that_exclude_each_other_are_refused(unitdisc, tiny_corpus, tiny
     line = ["encode", tiny_experiment, tiny_corpus, tmp_path]
     assert "with --ray all shards are done" in unitdisc(*line, "--ray", "local", "--shard", "1/2").err
     assert "is for --ray" in unitdisc(*line, "--shards", "2").err
-    with pytest.raises(ValueError, match="--shards must be 1 or more"):
+    with pytest.raises(ValueError, match="`shards` must be 1 or more"):
         Cluster("local", 0)
 
 

@@ -14,6 +14,7 @@ from scipy.stats import chisquare
 from torch import Tensor
 
 from unitdisc.batch import padding_mask
+from unitdisc.bottlenecks.base import Replaceable
 from unitdisc.bottlenecks.codes import quantiser as quantisers
 from unitdisc.bottlenecks.codes.codebooks import CODEBOOKS, CodebookOptions
 from unitdisc.bottlenecks.codes.placement import kmeans, kmeans_again, shortest_moves, spread
@@ -334,7 +335,7 @@ def trained(one: Quantiser, batches: list[Tensor], optimiser: torch.optim.Adam |
             set_rate(optimiser, 0.1 * 0.5 ** (step // 20))
             optimiser.zero_grad()
             (found.losses["codebook"] * MASK).mean().backward()
-            reset_replaced_rows(optimiser)
+            reset_replaced_rows(optimiser, [one.codebook.vectors])
             optimiser.step()
 
 
@@ -391,7 +392,8 @@ def test_codes_that_restart_take_steps_like_the_others():
         optimiser.step()
     before = weight.detach().clone()
     weight.grad, weight.replaced = torch.ones(4, 1), torch.tensor([False, False, False, True])
-    reset_replaced_rows(optimiser)
+    assert isinstance(weight, Replaceable)
+    reset_replaced_rows(optimiser, [weight])
     optimiser.step()
     assert weight[3] == before[3] == 0
     assert weight.replaced is None

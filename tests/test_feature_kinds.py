@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny import listed, settings
 
-from unitdisc.api.encode import encode, features_of_kind
+from unitdisc.api.encode import encode
 from unitdisc.api.encode import features as write_features
 from unitdisc.api.inspect import inspect
 from unitdisc.api.train import train
@@ -18,7 +18,7 @@ from unitdisc.corpus import CorpusError
 from unitdisc.data.base import Features, RecordingFeatures, Target
 from unitdisc.data.cache import named
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import FEATURES, features_class
+from unitdisc.data.features import FEATURES, features_class, features_of_kind
 from unitdisc.data.targets import TARGETS
 from unitdisc.encodings import Encodings, centres_in_ticks
 from unitdisc.experiment import Experiment
@@ -159,6 +159,11 @@ def test_options_of_the_command_line_are_those_that_the_kind_has():
     assert made("columns") == FEATURES["columns"](height=24, normalise="global")
     with pytest.raises(ValueError, match=r"unknown features 'plp': choose one of .*'columns', .*'mfcc'"):
         made("plp")
+
+
+def test_the_help_names_every_kind(unitdisc):
+    told = unitdisc("features", "--help").out
+    assert all(kind in told for kind in FEATURES)
 
 
 def test_one_more_kind_is_a_class_and_its_line(network, tiny_corpus, tmp_path):

@@ -219,7 +219,7 @@ BAD = [
     (["--query", "zzz"], "'zzz'; the first of its utterances is x1-00"),
     (["--query", "x1-02", "--from", "0.3", "--to", "0.3"], "x1-02: nothing lies between --from 0.3 and --to 0.3 s"),
     (["--query", "x1-02", "--from", "0.3", "--to", "0.1"], "nothing lies between"),
-    (["--query", "x1-02", "--from", "-1", "--to", "0.1"], "give a --from of 0 or more"),
+    (["--query", "x1-02", "--from", "-1", "--to", "0.1"], "--from must be 0 or more"),
     (["--query", "x1-02", "--from", "nan", "--to", "0.1"], "nothing lies between"),
     (["--query", "x1-02", "--from", "0.4", "--to", "0.6"], "x1-02: ends at 0.48 s, before --to 0.6; give 0.48 or less"),
     (["--query", "x1-02", "--to", "inf"], "before --to inf"),

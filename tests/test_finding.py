@@ -382,10 +382,10 @@ def test_frames_that_are_no_numbers_are_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"by": "units"}, "--by must be one of .*'codes'.* not 'units'"),
-        ({"distance": "manhattan"}, "--distance must be one of"),
-        ({"normalise": "utterance"}, "--normalise must be one of"),
-        ({"threads": 0}, "--threads must be 1 or more"),
+        ({"by": "units"}, "`by` must be one of .*'codes'.* not 'units'"),
+        ({"distance": "manhattan"}, "`distance` must be one of"),
+        ({"normalise": "utterance"}, "`normalise` must be one of"),
+        ({"threads": 0}, "`threads` must be 1 or more"),
     ],
 )
 def test_options_that_there_are_not_are_refused(options, message):

@@ -251,27 +251,26 @@ def test_as_many_codes_as_frames_and_one_code_work():
 
 
 def test_a_sample_beyond_the_memory_is_refused():
-    with pytest.raises(ValueError, match=r"--memory is 0.0001; give more memory, or a smaller --sample"):
+    with pytest.raises(ValueError, match=r"`memory` is 0.0001; give more memory, or a smaller `sample`"):
         kmeans(InMemory(clouds()), KMeansOptions(8), memory=1e-4)
 
 
 @pytest.mark.parametrize("wrong", [{"codes": 0}, {"seed": -1}, {"passes": 0}, {"tolerance": 2.0}, {"starts": 0}])
 def test_impossible_options_are_refused(wrong):
-    with pytest.raises(ValueError, match=f"--{next(iter(wrong))} must be"):
+    with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be"):
         KMeansOptions(**{"codes": 8} | wrong)
 
 
-def test_the_command_writes_a_codebook_and_its_card(tmp_path, capsys):
+def test_a_codebook_is_written_with_its_card(tmp_path):
     folder = write(tmp_path / "hubert", clouds())
-    verb(folder, tmp_path / "c.npy", SMALL, 2.0, 1)
+    verb(folder, tmp_path / "c.npy", SMALL, threads=1)
     vectors, card = np.load(tmp_path / "c.npy"), json.loads((tmp_path / "c.json").read_text())
     assert vectors.shape == (8, 5) and vectors.dtype == np.float32
     assert (card["num_codes"], card["dim"], card["utterances"], card["spherical"]) == (8, 5, 20, False)
     assert card["options"]["seed"] == 0 and sum(card["counts"]) == card["frames"]
     assert not (tmp_path / "c.npy.part").exists()
-    assert "8 codes of 5 dimensions" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"must end in \.npy"):
-        verb(folder, tmp_path / "c.bin", SMALL, 2.0, 1)
+        verb(folder, tmp_path / "c.bin", SMALL, threads=1)
 
 
 OURS = {"model": "abc", "point": "projection", "stride": 320, "offset": 160, "rate": 16000}
@@ -318,7 +317,7 @@ def test_damaged_codebooks_are_refused_by_name(tmp_path):
 
 def test_frames_of_another_system_fit_a_codebook_of_such_frames(tmp_path):
     folder = write(tmp_path / "hubert", clouds())
-    verb(folder, tmp_path / "c.npy", SMALL, 2.0, 1)
+    verb(folder, tmp_path / "c.npy", SMALL, threads=1)
     codebook = read_codebook(tmp_path / "c.npy")
     assert refuse_unfit(codebook, folder, open_encodings(folder, frame_rate=50).settings, 5) is None
     assert "does not say" in refuse_unfit(codebook, folder, OURS, 5)

@@ -70,7 +70,7 @@ def test_shards_share_everything_out():
     "text", ["0/4", "5/4", "1/0", "3", "a/b", "1/2/3", "-1/4", "1.0/4", "", "/", "1/1000000000000"]
 )
 def test_nonsense_is_no_shard(text):
-    with pytest.raises(ValueError, match=f"--shard {text}.*(counted from 1|must be I/N)"):
+    with pytest.raises(ValueError, match=f"`shard` {text}.*(counted from 1|must be I/N)"):
         Shard.parse(text)
     assert Shard.parse(None) == WHOLE
     assert Shard.parse("3/8") == Shard(3, 8)

@@ -208,7 +208,7 @@ def test_entries_of_kaldi_archives_are_packed_alone(tmp_path):
 def test_what_flac_cannot_hold_is_said(tmp_path):
     soundfile.write(tmp_path / "loud.wav", np.linspace(-3, 3, 9000), RATE, subtype="FLOAT")
     write_manifest(tmp_path / "c.jsonl", [Utterance("a", str(tmp_path / "loud.wav"), None, 9000, RATE)])
-    with pytest.raises(CorpusError, match=r"louder than full scale.*--format wav"):
+    with pytest.raises(CorpusError, match=r"louder than full scale.*`format` wav"):
         shards(tmp_path / "c.jsonl", tmp_path / "p", PackingOptions())
     after = listed(shards(tmp_path / "c.jsonl", tmp_path / "q", PackingOptions(format="wav")))
     assert np.abs(read_audio(after[0])).max() == 3

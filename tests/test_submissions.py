@@ -238,7 +238,7 @@ def test_what_is_neither_is_said_truly(tmp_path: Path):
     with pytest.raises(EncodingsError, match="is a file, where a folder of encodings is needed"):
         Encodings.open(tmp_path / "u.tsv")
     (tmp_path / "u.km").write_text("1\n")
-    with pytest.raises(EncodingsError, match="nothing says when its frames happen; give --frame-rate"):
+    with pytest.raises(EncodingsError, match="nothing says when its frames happen; give `frame_rate`"):
         open_for(tmp_path / "u.km", corpus_of(("a", "a.wav")), None)
 
 

@@ -71,6 +71,7 @@ class Toy(nn.Module):
             layer.weight.data += torch.eye(2)
         self.bottleneck = nn.Module()
         self.bottleneck.codebook = nn.Embedding(16, 2)
+        self.bottleneck.codebook.weight.replaced = None
         self.bottleneck.num_codes = 16
         self.objective = Judged() if illness == "judged" else Reconstruction()
         self.register_buffer("calls", torch.tensor(0))

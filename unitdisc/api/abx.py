@@ -2,15 +2,15 @@
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import typer
 
 from unitdisc import console
-from unitdisc.api.abx_options import ItemColumns, Resources, refuse_columns, refuse_parts, refuse_resources
+from unitdisc.api.abx_options import AbxResources, ItemColumns, refuse_columns, refuse_parts
+from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx import (
@@ -26,10 +26,8 @@ from unitdisc.evaluation.abx import abx as abx_error
 from unitdisc.evaluation.abx.tables import worst_pairs, write_cells
 from unitdisc.evaluation.foreign import AnyEncodings, open_encodings
 from unitdisc.evaluation.inputs import open_both
-from unitdisc.evaluation.settings import corpus_settings, versions
+from unitdisc.evaluation.settings import Measured, corpus_settings
 from unitdisc.evaluation.zerospeech.runs import file_checksum, refuse_codes
-from unitdisc.files import write_json
-from unitdisc.files.folders import file_for_results
 from unitdisc.jobs import WHOLE, Shard
 from unitdisc.jobs.cluster import Cluster, done_on
 
@@ -39,7 +37,7 @@ MILLION = 10**6
 
 
 @dataclass(frozen=True)
-class Comparison:
+class AbxTask:
     """What is compared, and how; `open` reads it."""
 
     encodings: Path
@@ -67,73 +65,114 @@ class Comparison:
         return Share(shard, parts, {"encodings": self.encodings.name, "settings": json.dumps(opened.settings)})
 
 
+@dataclass(frozen=True)
+class AbxScores:
+    """ABX within and across speakers.
+
+    results: by "within" and "across", those that could be measured; why: of the others, why not.
+    unfinished: of a shard, which others have not counted theirs yet; until then there are no results.
+    """
+
+    encodings: Path
+    protocol: AbxProtocol
+    settings: dict
+    results: dict[str, AbxResult] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    unfinished: str | None = None
+
+    def worst_pairs(self, speaker: str) -> list[tuple[str, str, float]]:
+        """The pairs of labels that are confused most, with their errors, 0 to 1: "within" or "across" speakers."""
+        return worst_pairs(self.results[speaker])
+
+    def write(self, path: Path) -> None:
+        """Writes a JSON file."""
+        numbers = {
+            speaker: as_numbers(self.results[speaker])
+            if speaker in self.results
+            else {"error": None, "why": self.why[speaker]}
+            for speaker in SPEAKERS
+        }
+        Measured({"abx": numbers}, self.encodings, self.settings).write(path)
+
+    def write_cells(self, path: Path) -> None:
+        """Writes every cell as a row of comma-separated values: .csv, or .csv.gz."""
+        write_cells(Path(path), self.results)
+
+
+@takes_paths
 def abx(
-    comparison: Comparison,
-    resources: Resources,
-    output: Path | None = None,
-    cells: Path | None = None,
+    encodings: Path,
+    corpus: Path,
+    columns: ItemColumns = ItemColumns(),
+    protocol: AbxProtocol = AbxProtocol(),
+    *,
+    resources: AbxResources = AbxResources(),
+    frame_rate: float | None = None,
+    allow_pipes: bool = False,
     shard: Shard = WHOLE,
     parts: Path | None = None,
     cluster: Cluster | None = None,
-) -> None:
-    """ABX within and across speakers; prints the errors in percent, or why one could not be measured.
+) -> AbxScores:
+    """ABX within and across speakers: how often X, of the label of A, is closer to B of another label; 0.5 by chance.
 
+    encodings: the folder of one probe point, or another system's frames, whose frame_rate (a second) nothing else
+    says. corpus: a manifest, a Kaldi data directory, or a ZeroSpeech item file. columns: what is compared.
     shard: count only this share of the cells and keep the counts in the folder `parts`; whichever shard finds those
-    of all others there says the errors, those of one run.
+    of all others there has the errors, those of one run.
     cluster: all shards are counted there, one thread each. Encodings, corpus and `parts` must be found at the same
     place on all its machines.
+
+    Returns, for "within" and "across" speakers, results[speaker].error, from 0 to 1, its 95 % interval over speakers,
+    and what it was counted on.
+    Raises EncodingsError and CorpusError for what cannot be read, UnscorableError if neither could be measured, and
+    ValueError for options that cannot be.
+
+    >>> scores = unitdisc.abx("exp/vq/encodings/test/condition", "data/test.jsonl", unitdisc.ItemColumns(context="any"))
+    >>> scores.results["across"].error, scores.results["across"].interval
     """
+    columns = columns.usual_in(corpus)
     refuse_parts(shard, parts, cluster)
-    refuse_columns(comparison.corpus, comparison.columns)
-    if cells is not None and cells.suffix not in (".csv", ".gz"):
-        raise ValueError(f"--cells writes a table of comma-separated values: name it .csv or .csv.gz, not {cells}")
-    refuse_resources(resources, cluster)
-    for path, option in ((output, "--output"), (cells, "--cells")):
-        file_for_results(path, option)
-    opened, items, settings = comparison.open()
-    typer.echo(title(comparison.protocol))
+    refuse_columns(corpus, columns)
+    if cluster is not None and resources.threads is not None:
+        raise ValueError(f"`threads` {resources.threads}: with `cluster` every shard has one; choose `shards`")
+    task = AbxTask(encodings, corpus, columns, protocol, frame_rate, allow_pipes)
+    opened, items, settings = task.open()
     if cluster is not None:
-        work = partial(count_share, comparison, resources, parts)
+        work = partial(count_share, task, resources, parts)
         done = done_on(cluster, work, "cpu", "ABX", per_processor=1)
         shard = Shard(1, len(done))  # any, for the counts of all are there
-    share = None if parts is None else comparison.share(shard, parts, opened)
-    results, numbers, unfinished = {}, {}, None
+    settings |= {"abx": asdict(protocol), "bootstrap": {"replicates": resources.bootstrap, "seed": resources.seed}}
+    scores = counted(task, opened, items, resources, None if parts is None else task.share(shard, parts, opened))
+    if scores.unfinished is not None and cluster is not None:
+        told = f"must be the same folder on all machines of the cluster, but {scores.unfinished}"
+        raise ValueError(f"`parts` {parts}: {told}")
+    if not scores.results and scores.unfinished is None:
+        raise UnscorableError(f"{corpus}: ABX could not be measured: {'; '.join(dict.fromkeys(scores.why.values()))}")
+    return replace(scores, settings=settings)
+
+
+def counted(
+    task: AbxTask, opened: AnyEncodings, items: AbxItems, resources: AbxResources, share: Share | None
+) -> AbxScores:
+    """The errors within and across speakers, or why there is none."""
+    results, why, unfinished = {}, {}, None
     for speaker in SPEAKERS:
         try:
-            results[speaker] = measured(items, opened, speaker, comparison.protocol, resources, share)
-            numbers[speaker] = as_numbers(results[speaker])
-            typer.echo(line(speaker, results[speaker]))
+            results[speaker] = measured(items, opened, speaker, task.protocol, resources, share)
         except UnfinishedError as error:
-            unfinished = error
+            unfinished = str(error)
         except UnscorableError as error:
-            numbers[speaker] = {"error": None, "why": str(error)}
-            typer.echo(f"{speaker:8}not measured: {error}")
-    if unfinished is not None and cluster is not None:
-        raise ValueError(f"--parts {parts}: must be the same folder on all machines of the cluster, but {unfinished}")
-    if unfinished is not None:
-        typer.echo(str(unfinished))
-        return
-    if not results:
-        whys = dict.fromkeys(found["why"] for found in numbers.values())
-        raise UnscorableError(f"{comparison.corpus}: ABX could not be measured: {'; '.join(whys)}")
-    for speaker, result in results.items():
-        pairs = ", ".join(f"{a} {b} {100 * error:.1f}" for a, b, error in worst_pairs(result))
-        typer.echo(f"most confused {speaker} speakers, in percent: {pairs}")
-    if output is not None:
-        settings |= {"abx": asdict(comparison.protocol), "bootstrap": resources.bootstrap()}
-        scored = {"abx": numbers, "encodings": str(comparison.encodings)}
-        write_json(output, scored | {"settings": settings, "versions": versions()})
-    if cells is not None:
-        write_cells(cells, results)
+            why[speaker] = str(error)
+    return AbxScores(task.encodings, task.protocol, {}, results, why, unfinished)
 
 
-def count_share(comparison: Comparison, resources: Resources, parts: Path, shard: Shard, device: str) -> list[str]:
+def count_share(task: AbxTask, resources: AbxResources, parts: Path, shard: Shard, device: str) -> list[str]:
     """Leaves the counts of a shard in `parts`, by a worker of a cluster."""
-    opened, items, _ = comparison.open()
-    share, alone = comparison.share(shard, parts, opened), replace(resources, threads=1, replicates=0)
+    opened, items, _ = task.open()
+    share, alone = task.share(shard, parts, opened), replace(resources, threads=1, bootstrap=0)
     for speaker in SPEAKERS:
         with suppress(UnscorableError):  # be it that others are not there yet; what cannot be measured is said once
-            measured(items, opened, speaker, comparison.protocol, alone, share)
+            measured(items, opened, speaker, task.protocol, alone, share)
     return []
 
 
@@ -158,7 +197,7 @@ def items_of(corpus: Path, utterances: list[Utterance], columns: ItemColumns) ->
 
 
 def measured(
-    items: AbxItems, encodings, speaker: str, protocol: AbxProtocol, resources: Resources, share: Share | None
+    items: AbxItems, encodings, speaker: str, protocol: AbxProtocol, resources: AbxResources, share: Share | None
 ) -> AbxResult:
     """One ABX error, with progress."""
     with console.progress(f"ABX {speaker} speakers", 100, "%") as advance:
@@ -174,29 +213,13 @@ def measured(
             encodings,
             speaker,
             protocol,
-            replicates=resources.replicates,
+            replicates=resources.bootstrap,
             seed=resources.seed,
             threads=resources.threads,
             memory=max(1, int(resources.memory * 2**30)),
             progress=tell,
             share=share,
         )
-
-
-def title(protocol: AbxProtocol) -> str:
-    words = [f"{protocol.distance} distance", f"{protocol.slicing} slicing", f"{protocol.average} averaging"]
-    words += [f"{protocol.pooling} pooling"] if protocol.pooling != "none" else []
-    words += ["frames of length one"] if protocol.l2_normalise else []
-    words += ["no subsampling"] if protocol.sampling is None else [f"{protocol.sampling.kind} sample"]
-    return f"ABX error, {', '.join(words)}"
-
-
-def line(speaker: str, result: AbxResult) -> str:
-    low, high = result.interval or (None, None)
-    between = "" if low is None else f" (95 % of speakers drawn anew: {100 * low:.2f} to {100 * high:.2f})"
-    counts = f"{result.items} items, {result.skipped} more without frames, {result.cells} cells"
-    counts += f", {result.null_frames} null frames" if result.null_frames else ""
-    return f"{speaker:8}{100 * result.error:7.2f} %{between}   {counts}, {result.triplets} triplets"
 
 
 def as_numbers(result: AbxResult) -> dict:

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import typer
 
 from unitdisc import __version__, console
 from unitdisc.alignment import (
@@ -22,7 +21,9 @@ from unitdisc.alignment import (
     worth_of,
 )
 from unitdisc.alignment.checking import TierCheck
+from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
+from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.kaldi.ctm import ctm_lines
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.read import read_corpus
@@ -42,69 +43,87 @@ STATE = "training.pt"  # of a training that goes on
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be made."""
+class AlignResult:
+    """What was written, and how good it is.
 
-    folder: Path
-    tier: str = "character"
-    check: str | None = None  # a tier that is there, to compare with
-    model: Path | None = None  # an aligner that was trained before
+    manifests: with the new tier, by the names of the corpora. checks: agreement with the tier to compare with.
+    error_rate: of characters in texts that were not learned from, 0 to 1; None if there were none, or nothing was
+    learned. worthless: why the alignments of some corpora should not be used.
+    """
+
+    manifests: dict[str, Path]
+    checks: dict[str, TierCheck]
+    error_rate: float | None
+    worthless: list[str]
 
 
-@filling(lambda given: [given["wanted"].folder])
+@takes_paths
+@filling(lambda given: [given["folder"]])
 def align(
     corpora: Sequence[Path],
-    wanted: Wanted,
-    options: AlignOptions,
+    folder: Path,
+    options: AlignOptions = AlignOptions(),
+    *,
+    tier: str = "character",
+    check: str | None = None,
+    model: Path | None = None,
     height: int = 32,
-    cache: Path | None = None,
-    allow_pipes: bool = False,
-    strict: bool = False,
-) -> dict:
-    """Trains on the first corpus (or takes `model`), aligns all, writes manifests, CTM and JSON lines; what was found.
+    access: CorpusAccess = CorpusAccess(),
+) -> AlignResult:
+    """Finds where the characters of texts are, and writes manifests with a new tier, CTM and JSON lines.
+
+    corpora: manifests or Kaldi data directories with texts, the first of which is learned from; or one of them.
+    folder: to create. tier: what the new one is called. check: a tier that is there already, to compare with.
+    model: the `aligner` folder of an earlier run: nothing is learned. height: rows of pixels of line images.
+    access: but for `trust`, and all of the corpora, whatever the shard.
 
     Raises ValueError for options that cannot be, CorpusError for corpora that cannot be used, AlignerError where
-    there is nothing to learn or to align, and, after all is written, with `strict`, where an alignment is worthless.
+    there is nothing to learn or to align, and, after all is written, if `access` is strict, where an alignment is
+    worthless.
+
+    >>> options = unitdisc.AlignOptions(epochs=1)
+    >>> aligned = unitdisc.align(["lines/train.jsonl"], "aligned", options, tier="found", check="character")
+    >>> aligned.checks["train"].alike, aligned.manifests["train"]
     """
-    folder = folder_for_results(wanted.folder)
+    corpora = [corpora] if isinstance(corpora, Path) else corpora
+    folder = folder_for_results(folder)
     names = names_of(corpora, folder)
-    model = None if wanted.model is None else load(wanted.model)
-    features = model.features if model else features_for(read_corpus(corpora[0], allow_pipes), height)
-    utterances = {name: usable_utterances(path, features, allow_pipes, strict) for name, path in names.items()}
+    aligner = None if model is None else load(model)
+    features = aligner.features if aligner else features_for(read_corpus(corpora[0], access.allow_pipes), height)
+    listed = {name: usable_utterances(path, features, replace(access, trust=False)) for name, path in names.items()}
     for name, path in names.items():
-        refuse_tiers(path, utterances[name], wanted)
-    signals = signals_of(features, cache, allow_pipes)
-    result: dict = {"corpora": {}, "settings": {"tier": wanted.tier, "check": wanted.check, "model": str(wanted.model)}}
-    unseen, worthless = [], []
-    if model is None:
-        first = utterances[next(iter(names))]
-        model, result["training"], unseen = learned(features, first, signals, options, folder)
+        refuse_tiers(path, listed[name], tier, check)
+    signals = signals_of(features, access.cache, access.allow_pipes)
+    result: dict = {"corpora": {}, "settings": {"tier": tier, "check": check, "model": str(model)}}
+    unseen, worthless, checks = [], [], {}
+    if aligner is None:
+        aligner, result["training"], unseen = learned(features, listed[next(iter(names))], signals, options, folder)
     for name, path in names.items():
-        judged = worth_of(model, unseen if len(unseen) >= LEAST else utterances[name], Remembered(signals))
+        judged = worth_of(aligner, unseen if len(unseen) >= LEAST else listed[name], Remembered(signals))
         unseen = []
-        aligned = aligned_corpus(model, utterances[name], signals, wanted.tier, name)
+        aligned = aligned_corpus(aligner, listed[name], signals, tier, name)
         write_manifest(folder / f"{name}.jsonl", [utterance for utterance, _ in aligned])
-        write_timings(folder / name, aligned, wanted.tier)
+        write_timings(folder / name, aligned, tier)
         made = [utterance for utterance, score in aligned if score is not None]
-        found = {"corpus": str(path), "checksum": corpus_checksum(utterances[name]), "aligned": len(made)}
+        found = {"corpus": str(path), "checksum": corpus_checksum(listed[name]), "aligned": len(made)}
         found["not_aligned"] = len(aligned) - len(made)
         found["order"] = None if judged is None else asdict(judged)
         if judged is None:
             console.say(f"{name}: fewer than {LEAST} texts that could tell whether its alignment is worth anything")
         elif judged.is_worthless:
             worthless.append(why_worthless(name, judged))
-        if wanted.check:
-            found["check"] = asdict(check := compare_tiers(made, wanted.tier, wanted.check))
-            typer.echo("\n".join(lines(name, check, wanted)))
+        if check:
+            checks[name] = compare_tiers(made, tier, check)
+            found["check"] = asdict(checks[name])
         result["corpora"][name] = found
-        typer.echo(folder / f"{name}.jsonl")
-    result["aligner"] = model.options
+    result["aligner"] = aligner.options
     write_json(folder / "alignment.json", result | {"versions": {"unitdisc": __version__, "numpy": np.__version__}})
-    if worthless and strict:
+    if worthless and access.strict:
         raise AlignerError(" ".join(worthless))
     for why in worthless:
         console.say(f"WARNING: {why}")
-    return result
+    manifests = {name: folder / f"{name}.jsonl" for name in names}
+    return AlignResult(manifests, checks, result.get("training", {}).get("held_out_error_rate"), worthless)
 
 
 def why_worthless(name: str, judged: Worth) -> str:
@@ -118,7 +137,7 @@ def why_worthless(name: str, judged: Worth) -> str:
             f"{what}, and most are more probable from their end to their beginning; are they written down as they are "
             "shown, not as they are read, or are the images mirrored?"
         )
-    return f"{what}; are these the texts of these utterances? Learn from more of them, or for more --epochs."
+    return f"{what}; are these the texts of these utterances? Learn from more of them, or for more `epochs`."
 
 
 def names_of(corpora: Sequence[Path], folder: Path) -> dict[str, Path]:
@@ -129,7 +148,7 @@ def names_of(corpora: Sequence[Path], folder: Path) -> dict[str, Path]:
         if name in names or name == ALIGNER:
             raise ValueError(f"{path}: its alignment would be called {name}.jsonl like another; rename one of them")
         if (folder / f"{name}.jsonl").resolve() == path.resolve():
-            raise ValueError(f"{path}: would be overwritten by its alignment; choose another folder for --output")
+            raise ValueError(f"{path}: would be overwritten by its alignment; choose another `folder`")
         names[name] = path
     return names
 
@@ -144,18 +163,16 @@ def features_for(utterances: Sequence[Utterance], height: int) -> Features:
     return AcousticFeatures("log-mel", normalise="utterance", resample=True)
 
 
-def refuse_tiers(path: Path, utterances: Sequence[Utterance], wanted: Wanted) -> None:
+def refuse_tiers(path: Path, utterances: Sequence[Utterance], new: str, check: str | None) -> None:
     """Raises CorpusError if the new tier is there already, or the one to check with is not."""
     there = {tier for utterance in utterances for tier in utterance.alignment}
-    if wanted.tier in there:
-        raise CorpusError(f"{path}: has a tier {wanted.tier!r} already; give the new one another name with --tier")
-    if wanted.check is not None and wanted.check not in there:
-        raise CorpusError(f"{path}: has no tier {wanted.check!r} to check with, only {sorted(there) or 'none'}")
-    aligned = (utterance for utterance in utterances if wanted.check in utterance.alignment)
-    if wanted.check is not None and not any(utterance_segmentation(u, wanted.check).boundaries.size for u in aligned):
-        raise CorpusError(
-            f"{path}: tier {wanted.check!r} has no boundary inside of any utterance; check with one that has"
-        )
+    if new in there:
+        raise CorpusError(f"{path}: has a tier {new!r} already; give the new one another name with `tier`")
+    if check is not None and check not in there:
+        raise CorpusError(f"{path}: has no tier {check!r} to check with, only {sorted(there) or 'none'}")
+    aligned = (utterance for utterance in utterances if check in utterance.alignment)
+    if check is not None and not any(utterance_segmentation(u, check).boundaries.size for u in aligned):
+        raise CorpusError(f"{path}: tier {check!r} has no boundary inside of any utterance; check with one that has")
 
 
 def signals_of(features: Features, cache: Path | None, allow_pipes: bool) -> Signals:
@@ -205,8 +222,6 @@ def learned(
         console.say(f"not learned from: {utterance}: its text has more characters than its frames can hold")
     save(found.aligner, folder / ALIGNER)
     state.unlink(missing_ok=True)
-    if found.error_rate is not None:
-        typer.echo(f"characters wrong in held-out texts: {100 * found.error_rate:.1f} %")
     return found.aligner, {"held_out_error_rate": found.error_rate, "too_long": len(found.too_long)}, found.unseen
 
 
@@ -261,15 +276,3 @@ def write_timings(folder: Path, aligned: Iterable[tuple[Utterance, float | None]
         for u, score in aligned
     )
     write_text(folder / f"{tier}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-
-
-def lines(name: str, check: TierCheck, wanted: Wanted) -> Iterable[str]:
-    """A check as a table."""
-    counts = f"{check.utterances} utterances, {check.intervals} intervals"
-    yield f"{name}: tier {wanted.tier} against {wanted.check}, {counts}"
-    yield f"  {'labelled alike, where the reference has a label':50}{100 * check.alike:6.1f} %"
-    yield f"  {'labelled alike, gaps too':50}{100 * check.alike_everywhere:6.1f} %"
-    yield f"  {'boundaries':14}precision  recall      F1 R-value"
-    for tolerance, one in check.boundaries.items():
-        figures = "".join(f"{value:9.4f}" for value in (one.precision, one.recall, one.f1, one.r_value))
-        yield f"  within {tolerance:>2} {check.unit:8}{figures}"

@@ -1,14 +1,17 @@
 """unitdisc encode, unitdisc features: from a corpus to folders of encodings."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from unitdisc import console
+from unitdisc.api.paths import takes_paths
+from unitdisc.bottlenecks import Coded
 from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.access import CorpusAccess
@@ -16,7 +19,6 @@ from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.base import Features
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.extractor import Signals
-from unitdisc.data.features import features_class
 from unitdisc.data.normalisation import Normaliser, fit
 from unitdisc.experiment import Experiment, load, weights_checksum
 from unitdisc.files.folders import filling, folder_for_results
@@ -29,7 +31,15 @@ from unitdisc.training.devices import usable_device
 from unitdisc.validation.usable_corpus import usable_table
 
 
-@filling(lambda given: [Path(given["folder"]) / point for point in given["points"]])
+def folders_of_points(given: dict[str, Any]) -> list[Path]:
+    """The folders that `encode` fills. Raises ValueError for a probe point that there is not."""
+    if unknown := sorted({*given["points"]} - {*PROBE_POINTS}):
+        raise ValueError(f"`points` {unknown}: the probe points are {list(PROBE_POINTS)}")
+    return [given["folder"] / point for point in given["points"]]
+
+
+@takes_paths
+@filling(folders_of_points)
 def encode(
     experiment_folder: Path,
     corpus: Path,
@@ -39,11 +49,23 @@ def encode(
     access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
     cluster: Cluster | None = None,
-) -> None:
-    """Writes folder/POINT/ for every probe point; of all utterances, or of the share of a shard.
+) -> list[Path]:
+    """Writes what a model makes of every utterance, and returns the folders, folder/POINT of every probe point.
 
+    points: some of encoder, projection, bottleneck and condition. An interrupted run is completed.
+    access: how the corpus is read; of a shard, its share is encoded.
+    device: cpu, cuda, cuda:1 (default: a GPU if there is one).
     cluster: shards are done there, instead of here. The experiment, the corpus and the folder must be found at the
     same place on all its machines.
+
+    Of each utterance: frames [T, D] float32, and at the bottleneck of a quantiser codes [T] int64, with `centres` [T],
+    the ticks in the middle of each frame: see `unitdisc.Encodings`, which opens such a folder.
+    Raises ExperimentError where there is no such model, CorpusError if nothing (or, if `access` is strict, not all)
+    could be read, and LockedError while another run fills the folder.
+
+    >>> (folder,) = unitdisc.encode("exp/vq", "data/test.jsonl", "encodings", ["bottleneck"])
+    >>> encodings = unitdisc.Encodings.open(folder)
+    >>> encodings["u00"].frames.shape, encodings["u00"].codes, encodings["u00"].centres / 16_000  # in seconds
     """
     folder = folder_for_results(folder)
     loaded = load(experiment_folder, usable_device(device) if cluster is None else "cpu")
@@ -54,6 +76,7 @@ def encode(
         work = partial(write_share, experiment_folder, utterances, folder, points=points, access=access)
         problems = list(chain(*done_on(cluster, work, device, "encoding")))
     say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
+    return [folder / point for point in points]
 
 
 def write_share(
@@ -94,7 +117,7 @@ def write_points(
         own = utterances.take(np.array(places, dtype=np.int64))
     signals = signals.with_speakers_of(all_by_speakers_of(own, utterances))
     source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
-    source |= {"num_codes": getattr(model.bottleneck, "num_codes", None)}
+    source |= {"num_codes": model.bottleneck.num_codes if isinstance(model.bottleneck, Coded) else None}
     if waits := codebook_waits(model.bottleneck):
         source["codebook_waits"] = dict(zip(("trained", "begins"), waits))
         console.say(
@@ -110,13 +133,7 @@ def all_by_speakers_of(own: UtteranceTable, utterances: UtteranceTable) -> Utter
     return utterances.by_speakers(own.speakers())
 
 
-def features_of_kind(kind: str, *, rate: int, hop: int, height: int, normalise: str, resample: bool) -> Features:
-    """The plain features that options of the command line stand for; those that a kind has not are left out."""
-    options = {"kind": kind, "rate": rate, "hop": hop, "height": height, "normalise": normalise, "resample": resample}
-    factory = features_class(kind)
-    return factory(**{field.name: options[field.name] for field in fields(factory) if field.name in options})
-
-
+@takes_paths
 @filling(lambda given: [Path(given["folder"])])
 def features(
     corpus: Path,
@@ -125,8 +142,15 @@ def features(
     *,
     access: CorpusAccess = CorpusAccess(),
     cluster: Cluster | None = None,
-) -> None:
-    """Writes plain features, the baseline of every comparison, as encodings; cluster as of `encode`."""
+) -> Path:
+    """Writes plain features, the baseline of every comparison, as encodings [T, D] float32; returns the folder.
+
+    options: which ones, as `unitdisc.AcousticFeatures("mfcc")`, or `unitdisc.ColumnFeatures(height=32)` of line images.
+    access, cluster: as of `encode`. Raises CorpusError and LockedError as `encode` does.
+
+    >>> folder = unitdisc.features("data/test.jsonl", "encodings/log-mel", unitdisc.Features("log-mel"))
+    >>> unitdisc.Encodings.open(folder)["u00"].frames.shape
+    """
     folder = folder_for_results(folder)
     utterances = usable_table(corpus, options, access, thorough=access.strict)
     if cluster is None:
@@ -136,6 +160,7 @@ def features(
         of_all = options.normalise == "global"  # every shard gathers statistics of the whole corpus
         problems = list(chain(*done_on(cluster, work, "cpu", options.kind, per_processor=1 if of_all else 4)))
     say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
+    return folder
 
 
 def write_features(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from unitdisc import console
+from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import Utterance
 from unitdisc.evaluation.inputs import open_both
 from unitdisc.exports.formats import FORMATS
@@ -14,13 +15,26 @@ from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.media.audio import audio_info
 
 
+@takes_paths
 @filling(lambda given: [given["folder"]])
 def export(
-    encodings: Path, corpus: Path, folder: Path, formats: list[str], frame_rate: float | None, allow_pipes: bool
+    encodings: Path,
+    corpus: Path,
+    folder: Path,
+    *,
+    formats: Sequence[str] = (),
+    frame_rate: float | None = None,
+    allow_pipes: bool = False,
 ) -> list[Path]:
-    """Writes units for other tools; returns the files.
+    """Writes units for other tools: JSON lines, CTM, Praat TextGrids, fairseq .km; returns the files.
 
-    Raises ExportError, before anything is written, if .km is asked for and a recording is not a file of its own.
+    encodings: with codes, or the units of another system, whose frame_rate (a second) nothing else says.
+    folder: to create. formats: jsonl, ctm, textgrid, km (default: all; of images jsonl and ctm).
+
+    Raises ExportError, before anything is written, if .km is asked for and a recording is not a file of its own, and
+    EncodingsError where there are no codes.
+
+    >>> unitdisc.export("exp/vq/encodings/test/bottleneck", "data/test.jsonl", "units", formats=["textgrid"])
     """
     opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes)
     usual = OF_IMAGES if any(utterance.is_image for utterance in utterances) else tuple(FORMATS)

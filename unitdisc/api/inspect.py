@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from unitdisc.bottlenecks import Coded
 from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.experiment import Experiment, load, weights_checksum
 from unitdisc.files.text import byte_lines
@@ -26,7 +27,7 @@ def inspect(folder: Path) -> dict:
         f"encoder sees ({unit})": seen,
         "last": last_lines(folder / "log.jsonl"),
     }
-    if hasattr(model.bottleneck, "num_codes"):
+    if isinstance(model.bottleneck, Coded):
         summary["codes"] = model.bottleneck.num_codes
     if waits := codebook_waits(model.bottleneck):
         summary["codebook"] = f"not started: trained for {waits[0]} steps, codes are placed after {waits[1]}"

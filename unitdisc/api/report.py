@@ -7,11 +7,13 @@ from typing import Any
 
 from unitdisc import console
 from unitdisc.api.encode import say_left_out, write_features, write_points
+from unitdisc.api.paths import takes_paths
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.base import Features
 from unitdisc.encodings import Encodings
+from unitdisc.evaluation.inputs import usual_labels
 from unitdisc.evaluation.scores import score
 from unitdisc.experiment import ExperimentError, load, read_part
 from unitdisc.files.folders import filling
@@ -35,6 +37,7 @@ def encodings_in(experiment: Path, corpus: Path) -> Path:
     return experiment / "encodings" / (corpus.stem if corpus.suffix == ".jsonl" else corpus.resolve().name)
 
 
+@takes_paths
 @filling(places)
 def report(
     experiment_folder: Path,
@@ -48,11 +51,18 @@ def report(
     access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
 ) -> Path:
-    """Writes EXPERIMENT/report/scores.json and index.html; returns the page.
+    """Encodes and scores a corpus at every probe point; writes EXPERIMENT/report/scores.json and index.html.
 
-    tier, context: where not given, those of `evaluation.scores.score`. resyntheses: a folder that
-    `unitdisc resynthesise` made (default: EXPERIMENT/resyntheses, if there is one).
+    resyntheses: a folder that `resynthesise` made (default: EXPERIMENT/resyntheses, if there is one).
+    compare: other experiments that have a report. tier, context: of the labels and of ABX (default: phone and
+    triphone; of line images, character and any). seed: of the probes. access: but for its shard: a report is of all.
+
+    Returns the page, index.html. Raises ExperimentError where there is no model, or no report to compare with, and
+    CorpusError for a corpus that cannot be used.
+
+    >>> page = unitdisc.report("exp/vq", "data/test.jsonl", context="any")
     """
+    tier, context = usual_labels(corpus, tier, context)
     access = replace(access, shard=WHOLE)  # a report is of all utterances
     others = read_reports(experiment_folder, compare)
     loaded = load(experiment_folder, usable_device(device))

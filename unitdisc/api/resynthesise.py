@@ -11,11 +11,13 @@ import torch
 
 from unitdisc import console
 from unitdisc.api.encode import say_left_out
+from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import LONGEST_NAME, CorpusError, Utterance, short_name
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import whole_utterances
-from unitdisc.decoders.sampling.batched import Item, sample_several
+from unitdisc.decoders import Continues
+from unitdisc.decoders.sampling.batched import DrawsOnCpu, Item, sample_several
 from unitdisc.experiment import Experiment, ExperimentError, load
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.media.audio import write_audio
@@ -38,11 +40,12 @@ class Drawing:
 
     def __post_init__(self):
         if not 0 <= self.given < 1:
-            raise ValueError(f"--given is a share of every line, from 0 to less than 1, not {self.given:g}")
+            raise ValueError(f"`given` is a share of every line, from 0 to less than 1, not {self.given:g}")
         if abs(self.seed) >= 2**63:
-            raise ValueError(f"--seed must be below 2^63, not {self.seed}")
+            raise ValueError(f"`seed` must be below 2^63, not {self.seed}")
 
 
+@takes_paths
 @filling(lambda given: [Path(given["folder"])])
 def resynthesise(
     experiment_folder: Path,
@@ -62,14 +65,14 @@ def resynthesise(
     decoder writes from right to left.
     """
     if limit is not None and limit < 1:
-        raise ValueError(f"--limit must be 1 or more, not {limit}")
+        raise ValueError(f"`limit` must be 1 or more, not {limit}")
     folder = folder_for_results(folder)
     experiment, model = load(experiment_folder, usable_device(device))
     if model.decoder is None:
         raise ExperimentError(f"{experiment_folder}: has no decoder to draw with; give one that has")
     features = experiment.features()
     if drawing.given and not features.images:
-        raise ValueError("--given completes lines of handwriting; leave it out for recordings")
+        raise ValueError("`given` completes lines of handwriting; leave it out for recordings")
     unknown = sorted(set(speakers) - set(experiment.speakers))
     if unknown:
         raise ExperimentError(
@@ -81,7 +84,7 @@ def resynthesise(
     heard = usable.by_speakers(utterances.speakers())  # with all they say, or their units would be others
     signals = experiment.signals(experiment_folder, allow_pipes=allow_pipes).with_speakers_of(heard)
     part = part_given(drawing.given, writes_leftwards(model))
-    if hasattr(model.decoder, "on_cpu") and next(model.parameters()).device.type != "cpu":
+    if isinstance(model.decoder, DrawsOnCpu) and next(model.parameters()).device.type != "cpu":
         console.say("lines are drawn on the CPU: pixel by pixel, a GPU would mostly wait for its next order")
     voices = {u.id: list(dict.fromkeys(speakers)) or [own_voice(u, experiment)] for u in utterances}
     written, problems = {}, {}
@@ -180,7 +183,7 @@ def write(path: Path, signals: Signals, utterance: Utterance, target: np.ndarray
 
 
 def writes_leftwards(model: UnitModel) -> bool:
-    return getattr(model.decoder, "sample_direction", "") == "right-to-left"
+    return isinstance(model.decoder, Continues) and model.decoder.sample_direction == "right-to-left"
 
 
 def own_voice(utterance: Utterance, experiment: Experiment) -> str:

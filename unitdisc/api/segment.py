@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import typer
 
 from unitdisc import console
+from unitdisc.api.paths import takes_paths
 from unitdisc.clustering.codebook import (
     Codebook,
     CodebookError,
@@ -42,23 +42,22 @@ PROBLEMS = "{count} of {total} utterances cannot be segmented, the first: {first
 
 
 @dataclass(frozen=True)
-class Resources:
-    memory: float = 2.0  # GiB
-    threads: int | None = None
+class SegmentResult:
+    """What was found: units in all utterances, how many of them per second (or 100 columns), and the files of units/.
 
-    def __post_init__(self):
-        if not 0 < self.memory < float("inf"):
-            raise ValueError(f"--memory must be a number of GiB above 0, not {self.memory:g}")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"--threads must be 1 or more, not {self.threads}")
+    facts: what the search ended with, as "switch_cost", the price of a change of unit, where one was found.
+    """
 
-
-def rate_of(units_per_second: float | None, units_per_100_columns: float | None) -> float | None:
-    if units_per_second is not None and units_per_100_columns is not None:
-        raise ValueError("--units-per-second is for recordings and --units-per-100-columns for images; give one")
-    return units_per_100_columns if units_per_second is None else units_per_second
+    folder: Path
+    units: int
+    utterances: int
+    rate: float
+    per: str  # "second" or "100 columns"
+    facts: dict
+    files: list[Path]
 
 
+@takes_paths
 @filling(lambda given: [given["folder"]])
 def segment(
     encodings: Path,
@@ -66,17 +65,36 @@ def segment(
     folder: Path,
     codes: Codes,
     options: SegmentOptions,
-    per: str,
-    resources: Resources,
-    frame_rate: float | None,
-    times: str | None,
-    allow_pipes: bool,
-    strict: bool,
-) -> None:
-    """Writes an encodings folder with the units of a corpus, and units/ for other tools; prints what was found.
+    *,
+    per: str = "second",
+    memory: float = 2.0,
+    threads: int | None = None,
+    frame_rate: float | None = None,
+    times: str | None = None,
+    allow_pipes: bool = False,
+    strict: bool = False,
+) -> SegmentResult:
+    """Finds units in any system's frames: an encodings folder with codes, and units/ for other tools.
 
-    per: what the rate was given for, "second" or "100 columns".
+    encodings: one file of frames [T, D] per utterance, whose frame_rate (a second) is needed where nothing else says
+    it; times: of other tools' .txt, "regular", or "column": the first is time.
+    codes: where codes come from. options: how units are found, `options.rate` of them per second, or per 100 columns
+    of images, as `per` says. memory: GiB for distances that are not computed again. threads: all cores by default.
+    strict: raise at an utterance that cannot be segmented, and at what is doubtful, instead of saying so.
+
+    Raises EncodingsError, CorpusError and CodebookError for what cannot be used, ValueError for options that cannot
+    be, and LockedError while another run fills the folder.
+
+    >>> options = unitdisc.SegmentOptions(rate=8, durations="poisson")
+    >>> found = unitdisc.segment(
+    ...     "exp/vq/encodings/test/mfcc", "data/test.jsonl", "units", unitdisc.Codes(num_codes=5), options
+    ... )
+    >>> found.units, found.rate, found.files
     """
+    if not 0 < memory < float("inf"):
+        raise ValueError(f"`memory` must be a number of GiB above 0, not {memory:g}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"`threads` must be 1 or more, not {threads}")
     folder = folder_for_results(folder)
     if folder.resolve() == encodings.resolve():
         raise ValueError(f"{folder}: holds the frames; choose another folder for their units")
@@ -86,7 +104,7 @@ def segment(
     codebook = chosen_codebook(codes)
     if codebook and codebook.spherical and options.distance != "cosine":
         raise CodebookError(
-            f"{codebook.source}: its codes are of length 1 (spherical k-means); compare frames with --distance cosine"
+            f"{codebook.source}: its codes are of length 1 (spherical k-means); compare frames with `distance` cosine"
         )
     spherical = options.distance == "cosine"
     there = [utterance for utterance in utterances if utterance.id in opened]
@@ -105,14 +123,13 @@ def segment(
         raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
     console.say_problems(problems, len(timing.names))
     if options.rate and timing.span and timing.unit != per:
-        right = "--units-per-100-columns" if per == "second" else "--units-per-second"
+        right = "`units_per_100_columns`" if per == "second" else "`units_per_second`"
         counted = "seconds" if per == "100 columns" else "columns"
         raise ValueError(f"{corpus}: its length is counted in {counted}; give {right}")
     frames = StoredFrames(opened, timing.names, spherical)
-    threads = resources.threads or os.cpu_count() or 1
     if codebook and (doubt := far_away(codebook, frames)):
         refuse_or_say(doubt, strict, "give the codebook of these frames")
-    place = Workplace(frames, resources.memory, threads, lambda note: None)
+    place = Workplace(frames, memory, threads or os.cpu_count() or 1, lambda note: None)
     made_of = {**asdict(options), "per": per}
     if codebook:
         made_of["codebook"] = checksum(codebook.vectors)  # wherever it lay
@@ -131,7 +148,7 @@ def segment(
         usable = {*timing.names}
         corpus_there = [utterance for utterance in there if utterance.id in usable]
         write(opened, frames, corpus_there, found, folder, made_of, options.pool)
-    finish(folder, found, codebook, opened, corpus_there, timing, options)
+    return finish(folder, found, codebook, opened, corpus_there, timing, options)
 
 
 def say_number(folder: Path, found: Segmentation, timing: Timing, options: SegmentOptions, strict: bool) -> None:
@@ -147,7 +164,7 @@ def say_number(folder: Path, found: Segmentation, timing: Timing, options: Segme
 
 def refuse_or_say(message: str, strict: bool, cure: str) -> None:
     if strict:
-        raise ValueError(f"{message}; {cure}, or leave --strict out")
+        raise ValueError(f"{message}; {cure}, or leave `strict` out")
     console.say(f"{message}; {cure}.")
 
 
@@ -222,8 +239,8 @@ def finish(
     utterances: Sequence[Utterance],
     timing: Timing,
     options: SegmentOptions,
-) -> None:
-    """Writes units/ for other tools, and says how many units there are."""
+) -> SegmentResult:
+    """Writes units/ for other tools; returns what was found."""
     written = Encodings.open(folder)
     formats = ("jsonl", "ctm", "textgrid") if timing.unit == "second" else ("jsonl",)
     files = export(written, utterances, folder / "units", formats).files
@@ -234,9 +251,5 @@ def finish(
     (folder / "units" / "codebook.npy.part").unlink(missing_ok=True)
     summary = {"asked": options.rate, "found": rate, "per": timing.unit, "units": units, "segmentation": found.facts}
     write_json(folder / "units" / "summary.json", summary | {"versions": versions()})
-    asked = f"{options.rate:g} asked" if options.rate else "no number asked"
-    typer.echo(f"{folder}: {units} units in {len(utterances)} utterances, {rate:.4g} per {timing.unit} ({asked})")
-    if "switch_cost" in found.facts:
-        typer.echo(f"switch cost {found.facts['switch_cost']:.6g}")
-    for path in (*files, folder / "units" / "codebook.npy"):
-        typer.echo(path)
+    files = [*files, folder / "units" / "codebook.npy"]
+    return SegmentResult(folder, units, len(utterances), rate, timing.unit, found.facts, files)

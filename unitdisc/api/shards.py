@@ -8,6 +8,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from unitdisc import console
+from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import read_manifest, write_manifest
@@ -34,13 +35,14 @@ class PackingOptions:
 
     def __post_init__(self):
         if self.format not in FORMATS:
-            raise ValueError(f"--format {self.format}: choose one of {list(FORMATS)}")
+            raise ValueError(f"`format` {self.format}: choose one of {list(FORMATS)}")
         if not 0 < self.max_mb < inf:
-            raise ValueError(f"--max-mb {self.max_mb}: must be a number of megabytes above 0; 1000 is usual")
+            raise ValueError(f"`max_mb` {self.max_mb}: must be a number of megabytes above 0; 1000 is usual")
         if self.seed < 0:
-            raise ValueError(f"--seed {self.seed}: must be 0 or more")
+            raise ValueError(f"`seed` {self.seed}: must be 0 or more")
 
 
+@takes_paths
 def shards(
     corpus: Path,
     folder: Path,
@@ -57,7 +59,7 @@ def shards(
     folder holds shards of something else.
     """
     if workers < 1:
-        raise ValueError(f"--workers {workers}: must be 1 or more")
+        raise ValueError(f"`workers` {workers}: must be 1 or more")
     folder = folder_for_results(folder)
     utterances = read_corpus(corpus, access.allow_pipes)
     settings = {"corpus": corpus_checksum(utterances), "utterances": len(utterances), **asdict(options)}

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
+from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import held_out_places
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
@@ -45,6 +46,7 @@ MAY_CHANGE = {  # between a stop and a resume
 }
 
 
+@takes_paths
 def train(
     config_source: str,
     corpus: Path,
@@ -53,13 +55,22 @@ def train(
     *,
     access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
-) -> None:
-    """Trains a model, or goes on training it, and leaves an experiment in `folder`.
+) -> Path:
+    """Trains a model, or goes on training it; returns the folder, an experiment that `unitdisc.load` opens.
 
-    Raises LostProcessError where several processes train, and another one goes away.
+    config_source: a TOML file, or the name of a preset, such as "small". folder: to create, or to go on with.
+    overrides: "TABLE.OPTION=VALUE" each. access: how the corpus is read. device: cpu, cuda, cuda:1 (default: a GPU if
+    there is one).
+
+    Raises ConfigError for options that cannot be, CorpusError for a corpus that cannot be used, ExperimentError if the
+    folder holds another experiment, FloatingPointError if the loss is no number, LockedError while another run trains
+    there, and LostProcessError where several processes train, and another one goes away.
+
+    >>> unitdisc.train("small", "data/train.jsonl", "exp/mine", ["training.steps=3", "bottleneck.num_codes=8"])
     """
     with processes(device) as own, together(), locked_by_first(folder_for_results(folder)):
         train_together(config_source, corpus, folder, overrides, access=access, device=usable_device(own))
+    return folder
 
 
 @contextmanager

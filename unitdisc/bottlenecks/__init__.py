@@ -1,7 +1,7 @@
 """Bottlenecks: what stands between the encoder and the decoder, and turns frames into units."""
 
 from unitdisc.bottlenecks.autoencoders import Denoising, Sparse
-from unitdisc.bottlenecks.base import Bottleneck, BottleneckOutput
+from unitdisc.bottlenecks.base import Bottleneck, BottleneckOutput, Calibrated, Coded
 from unitdisc.bottlenecks.continuous import Gaussian, Linear
 from unitdisc.bottlenecks.fsq import FSQ
 from unitdisc.bottlenecks.grouped_vq import GroupedVQ
@@ -14,7 +14,7 @@ from unitdisc.bottlenecks.residual_vq import ResidualVQ
 from unitdisc.bottlenecks.soft import Soft
 from unitdisc.bottlenecks.vq import VQ
 
-__all__ = ["BOTTLENECKS", "VQ", "Bottleneck", "BottleneckOutput", "Gaussian", "Linear"]
+__all__ = ["BOTTLENECKS", "VQ", "Bottleneck", "BottleneckOutput", "Calibrated", "Coded", "Gaussian", "Linear"]
 
 BOTTLENECKS = {
     "linear": Linear,

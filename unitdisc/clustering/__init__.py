@@ -62,8 +62,8 @@ def kmeans(
     need = COPIES * 4 * frames.dim * options.frames_in_sample / GIB
     if need > memory:
         raise ValueError(
-            f"a sample of {options.frames_in_sample} frames needs {need:.2g} GiB, but --memory is {memory:g}; "
-            "give more memory, or a smaller --sample"
+            f"a sample of {options.frames_in_sample} frames needs {need:.2g} GiB, but `memory` is {memory:g}; "
+            "give more memory, or a smaller `sample`"
         )
     kept = KeptFrames(frames, memory - need)
     with threadpool_limits(1):  # threads work on utterances, so that each is counted in one way

@@ -138,7 +138,7 @@ def codebook_of_model(weights: dict[str, np.ndarray], card: dict, source: str) -
     found = sorted(name for name in weights if name.startswith("bottleneck.") and name.endswith("codebook.vectors"))
     if len(found) != 1:
         what = "no codebook" if not found else f"{len(found)} codebooks"
-        raise CodebookError(f"{source}: its bottleneck has {what}; give an experiment of kind vq, or --codebook")
+        raise CodebookError(f"{source}: its bottleneck has {what}; give an experiment of kind vq, or `codebook`")
     vectors = np.ascontiguousarray(weights[found[0]], dtype=np.float32)
     refuse_beyond(vectors, f"{source}: its codebook", "train again")
     return Codebook(vectors, card, source)

@@ -21,9 +21,9 @@ class KMeansOptions:
     def __post_init__(self):
         for name, least in (("codes", 1), ("seed", 0), ("passes", 1), ("sample", 0), ("starts", 1), ("mini_batch", 0)):
             if not getattr(self, name) >= least:
-                raise ValueError(f"--{name.replace('_', '-')} must be {least} or more, not {getattr(self, name)}")
+                raise ValueError(f"`{name}` must be {least} or more, not {getattr(self, name)}")
         if not 0 <= self.tolerance < 1:
-            raise ValueError(f"--tolerance must be a part of the inertia, below 1, not {self.tolerance}")
+            raise ValueError(f"`tolerance` must be a part of the inertia, below 1, not {self.tolerance}")
 
     @property
     def frames_in_sample(self) -> int:

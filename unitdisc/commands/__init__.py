@@ -3,6 +3,9 @@
 COMMANDS says which file declares a command; options.py has the arguments and options that several share.
 """
 
+import sys
+from collections.abc import Callable
+from functools import wraps
 from typing import Annotated
 
 import typer
@@ -28,6 +31,7 @@ from unitdisc.commands import (
     train,
     validate,
 )
+from unitdisc.commands.options import naming
 from unitdisc.files.text import escape_output
 
 __all__ = ["app", "main"]
@@ -80,8 +84,25 @@ def common(
     """Discovers the units of a language nobody transcribed, from recordings or handwriting alone."""
 
 
+def as_typed(command: Callable[..., None]) -> Callable[..., None]:
+    """The same command, whose messages call fields of the library by its options."""
+
+    @wraps(command)
+    def run(**given: object) -> None:
+        from unitdisc import console
+
+        console.wording = lambda message: naming(parameters_of(command.__name__))(message)
+        command(**given)
+
+    return run
+
+
+def parameters_of(name: str) -> list[typer.CallbackParam]:
+    return typer.main.get_command(app).commands[name].params
+
+
 for command in COMMANDS:
-    app.command()(command)
+    app.command()(as_typed(command))
 
 
 def main() -> None:
@@ -102,3 +123,6 @@ def main() -> None:
         if (sentence := cure_of(error)) is None:
             raise
         fail(sentence)
+    finally:
+        if (console := sys.modules.get("unitdisc.console")) is not None:
+            console.wording = console.as_it_is

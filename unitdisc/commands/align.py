@@ -1,7 +1,8 @@
 """unitdisc align."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,9 @@ from unitdisc.commands.options import (
     Cache,
     Strict,
 )
+
+if TYPE_CHECKING:
+    from unitdisc import TierCheck
 
 
 def align(
@@ -44,8 +48,33 @@ def align(
     How good that is, where boxes exist: `unitdisc align data/train.jsonl data/test.jsonl --output data/aligned --tier
     found --check character`
     """
-    from unitdisc.api import align as verb
+    from unitdisc import AlignOptions, CorpusAccess, align
 
-    options = verb.AlignOptions(epochs, batch_size, learning_rate, prior, recurrent, seed=seed)
-    wanted = verb.Wanted(output, tier, check, model)
-    verb.align(corpora, wanted, options, height, cache, allow_pipes, strict)
+    aligned = align(
+        corpora,
+        output,
+        AlignOptions(epochs, batch_size, learning_rate, prior, recurrent, seed=seed),
+        tier=tier,
+        check=check,
+        model=model,
+        height=height,
+        access=CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict),
+    )
+    if aligned.error_rate is not None:
+        typer.echo(f"characters wrong in held-out texts: {100 * aligned.error_rate:.1f} %")
+    for name, manifest in aligned.manifests.items():
+        if name in aligned.checks:
+            typer.echo("\n".join(lines(name, aligned.checks[name], tier, check)))
+        typer.echo(manifest)
+
+
+def lines(name: str, check: "TierCheck", tier: str, reference: str) -> Iterable[str]:
+    """A check as a table."""
+    counts = f"{check.utterances} utterances, {check.intervals} intervals"
+    yield f"{name}: tier {tier} against {reference}, {counts}"
+    yield f"  {'labelled alike, where the reference has a label':50}{100 * check.alike:6.1f} %"
+    yield f"  {'labelled alike, gaps too':50}{100 * check.alike_everywhere:6.1f} %"
+    yield f"  {'boundaries':14}precision  recall      F1 R-value"
+    for tolerance, one in check.boundaries.items():
+        figures = "".join(f"{value:9.4f}" for value in (one.precision, one.recall, one.f1, one.r_value))
+        yield f"  within {tolerance:>2} {check.unit:8}{figures}"

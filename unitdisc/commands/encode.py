@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from unitdisc.commands.choices import choices
 from unitdisc.commands.options import (
     AllowPipes,
     Cache,
@@ -24,7 +25,7 @@ def encode(
     corpus: CorpusPath,
     folder: Annotated[Path, typer.Argument(help="folder to create; each probe point gets a folder in it")],
     at: Annotated[
-        list[str] | None, typer.Option(help="probe point: encoder, projection, bottleneck, condition (default: all)")
+        list[str] | None, typer.Option(help=f"probe point: {', '.join(choices('probe points'))} (default: all)")
     ] = None,
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
@@ -42,15 +43,10 @@ def encode(
     Shared by four processes, on one machine or several: the same with `--shard 1/4` to `--shard 4/4`;
     on a Ray cluster: with `--ray auto`
     """
-    from unitdisc.api.encode import encode
-    from unitdisc.corpus.access import CorpusAccess
-    from unitdisc.jobs import Shard
-    from unitdisc.jobs.cluster import Cluster
+    from unitdisc import Cluster, CorpusAccess, Shard, encode
     from unitdisc.model import PROBE_POINTS
 
     points = at or list(PROBE_POINTS)
-    if unknown := sorted({*points} - {*PROBE_POINTS}):
-        raise ValueError(f"--at {unknown}: the probe points are {list(PROBE_POINTS)}")
     cluster = Cluster.chosen(ray, shards, shard)
     access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust, shard=Shard.parse(shard))
     encode(experiment, corpus, folder, points, access=access, device=device, cluster=cluster)

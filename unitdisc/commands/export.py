@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from unitdisc.commands.choices import choices
 from unitdisc.commands.options import (
     AllowPipes,
     CorpusPath,
@@ -18,7 +19,7 @@ def export(
     corpus: CorpusPath,
     folder: Annotated[Path, typer.Argument(help="folder to create")],
     format: Annotated[
-        list[str] | None, typer.Option(help="jsonl, ctm, textgrid, km (default: all; of images: jsonl, ctm)")
+        list[str] | None, typer.Option(help=f"{', '.join(choices('formats'))} (default: all; of images: jsonl, ctm)")
     ] = None,
     frame_rate: FrameRate = None,
     allow_pipes: AllowPipes = False,
@@ -27,7 +28,7 @@ def export(
 
     Example: `unitdisc export exp/vq/encodings/test/bottleneck data/test.jsonl exp/vq/units --format textgrid`
     """
-    from unitdisc.api.export import export
+    from unitdisc import export
 
-    for path in export(encodings, corpus, folder, format or [], frame_rate, allow_pipes):
+    for path in export(encodings, corpus, folder, formats=format or [], frame_rate=frame_rate, allow_pipes=allow_pipes):
         typer.echo(path)

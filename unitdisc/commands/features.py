@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from unitdisc.commands.choices import one_of
 from unitdisc.commands.options import (
     AllowPipes,
     Cache,
@@ -24,7 +25,7 @@ def features(
     rate: Annotated[int, typer.Option(help="samples per second")] = 16_000,
     hop: Annotated[int, typer.Option(help="samples from one frame to the next")] = 160,
     height: Annotated[int, typer.Option(help="rows of pixels that line images are brought to")] = 32,
-    normalise: Annotated[str, typer.Option(help="none, utterance, speaker or global")] = "none",
+    normalise: Annotated[str, typer.Option(help=one_of("normalisations"))] = "none",
     resample: Annotated[bool, typer.Option("--resample", help="convert recordings of another rate")] = False,
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
@@ -40,10 +41,7 @@ def features(
 
     Shared by four processes: the same with `--shard 1/4` to `--shard 4/4`; on a Ray cluster: with `--ray auto`
     """
-    from unitdisc.api.encode import features, features_of_kind
-    from unitdisc.corpus.access import CorpusAccess
-    from unitdisc.jobs import Shard
-    from unitdisc.jobs.cluster import Cluster
+    from unitdisc import Cluster, CorpusAccess, Shard, features, features_of_kind
 
     options = features_of_kind(kind, rate=rate, hop=hop, height=height, normalise=normalise, resample=resample)
     cluster = Cluster.chosen(ray, shards, shard)

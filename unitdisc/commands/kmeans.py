@@ -35,7 +35,20 @@ def kmeans(
 
     Example: `unitdisc kmeans exp/vq/encodings/train/mfcc exp/codebooks/mfcc-100.npy --codes 100`
     """
-    from unitdisc.api import kmeans as verb
+    from unitdisc import KMeansOptions, kmeans
 
-    options = verb.KMeansOptions(codes, spherical, seed, passes, tolerance, sample, starts, mini_batch)
-    verb.kmeans(encodings, codebook, options, memory, threads, times)
+    options = KMeansOptions(
+        codes,
+        spherical=spherical,
+        seed=seed,
+        passes=passes,
+        tolerance=tolerance,
+        sample=sample,
+        starts=starts,
+        mini_batch=mini_batch,
+    )
+    card = kmeans(encodings, codebook, options, memory=memory, threads=threads, times=times).card
+    end = "settled" if card["converged"] else "stopped"
+    typer.echo(f"{codebook}: {codes} codes of {card['dim']} dimensions, {end} after {card['passes']} passes")
+    mean = card["inertia"] / card["frames"]
+    typer.echo(f"{card['frames']} frames of {card['utterances']} utterances, mean squared distance {mean:.6g}")

@@ -26,9 +26,14 @@ def likelihood(
 
     Example: `unitdisc likelihood exp/pixelcnn data/test.jsonl`
     """
-    from unitdisc.api.likelihood import likelihood
-    from unitdisc.corpus.access import CorpusAccess
+    from unitdisc import CorpusAccess, likelihood
 
     access = CorpusAccess(cache, allow_pipes=allow_pipes)
-    for line in likelihood(experiment, corpus, limit=limit, output=output, access=access, device=device):
-        typer.echo(line)
+    score = likelihood(experiment, corpus, limit=limit, access=access, device=device)
+    found = score.found
+    typer.echo(f"{found.bits:.4f} bits per {score.per} ({found.values:,} of {found.utterances} utterances)")
+    whose = "of another utterance" if found.utterances > 1 else "of another time"
+    gap = found.bits_with_wrong_latents - found.bits
+    typer.echo(f"{found.bits_with_wrong_latents:.4f} with the latents {whose}: they are worth {gap:.4f}")
+    if output is not None:
+        score.write(output)

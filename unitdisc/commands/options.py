@@ -1,9 +1,27 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share, and what messages call them.
 
+The library says `frame_rate`, as its functions do; a person at a terminal reads --frame-rate.
+"""
+
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+FIELD = re.compile(r"`([a-z][a-z0-9_]*)`")
+OTHERWISE = {"overrides": "set", "cluster": "ray", "points": "at", "folder": "output"}  # where both have a name
+
+
+def naming(parameters: Iterable[typer.CallbackParam]) -> Callable[[str], str]:
+    """Makes of messages of the library those of a command: its options for the names of fields."""
+    options = {parameter.name: parameter.opts[0] for parameter in parameters if parameter.opts[0].startswith("--")}
+
+    def option(field: re.Match) -> str:
+        return options.get(field[1]) or options.get(OTHERWISE.get(field[1], "")) or field[0]
+
+    return lambda message: FIELD.sub(option, message)
 
 
 def folder_of_cache(path: Path | None) -> Path | None:
@@ -14,6 +32,14 @@ def folder_of_cache(path: Path | None) -> Path | None:
         return path and folder_for_results(path)
     except ValueError as error:
         raise ValueError(f"--cache {error}") from error
+
+
+def file_to_write(parameter: typer.CallbackParam, path: Path | None) -> Path | None:
+    """The same path. Raises ValueError, before the work begins, if there can be no such file."""
+    from unitdisc.files.folders import file_for_results
+
+    file_for_results(path, parameter.opts[0])
+    return path
 
 
 CORPUS = "manifest (.jsonl) or Kaldi data directory"
@@ -60,4 +86,4 @@ Ray = Annotated[
 Shards = Annotated[
     int | None, typer.Option("--shards", help="of the work for --ray (default: four per processor or GPU; of abx one)")
 ]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the result")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", callback=file_to_write, help="JSON file for the result")]

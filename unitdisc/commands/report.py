@@ -35,11 +35,8 @@ def report(
 
     Example: `unitdisc report exp/vq data/test.jsonl --compare exp/vae`
     """
-    from unitdisc.api.report import report
-    from unitdisc.corpus.access import CorpusAccess
-    from unitdisc.evaluation.inputs import usual_labels
+    from unitdisc import CorpusAccess, report
 
-    tier, context = usual_labels(corpus, tier, context)
     page = report(
         experiment,
         corpus,

@@ -34,7 +34,7 @@ def resynthesise(
 
     Lines of which half is given: `unitdisc resynthesise exp/pixelcnn data/test.jsonl exp/pixelcnn/lines --given 0.5`
     """
-    from unitdisc.api.resynthesise import Drawing, resynthesise
+    from unitdisc import Drawing, resynthesise
 
     paths = resynthesise(
         experiment,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from unitdisc.commands.choices import choices
 from unitdisc.commands.options import (
     AllowPipes,
     AnyEncodingsPath,
@@ -29,7 +30,9 @@ def segment(
         str, typer.Option(help="units: cheapest codes; peaks: of change; prominence: of the length of frames")
     ] = "units",
     solver: Annotated[str, typer.Option(help="viterbi, greedy, exact; nearest: frame by frame")] = "viterbi",
-    distance: Annotated[str, typer.Option(help="of frame and code: squared, euclidean, cosine")] = "squared",
+    distance: Annotated[
+        str, typer.Option(help=f"of frame and code: {', '.join(choices('segment distances'))}")
+    ] = "squared",
     durations: Annotated[
         str, typer.Option(help="prior of durations: none, linear (the same), poisson, gamma, histogram (learned)")
     ] = "none",
@@ -58,24 +61,44 @@ def segment(
     Syllables, from the peaks of change: `unitdisc segment features/hubert data/test.jsonl exp/syllables --method peaks
     --units-per-second 4.5 --codes 500 --frame-rate 50`
     """
-    from unitdisc.api import segment as verb
+    from unitdisc import Codes, SegmentOptions, segment
 
-    rate = verb.rate_of(units_per_second, units_per_100_columns)
-    options = verb.SegmentOptions(
-        rate,
+    if units_per_second is not None and units_per_100_columns is not None:
+        raise ValueError("--units-per-second is for recordings and --units-per-100-columns for images; give one")
+    of_images = units_per_100_columns is not None
+    options = SegmentOptions(
+        units_per_100_columns if of_images else units_per_second,
         method,
         solver,
         distance,
         durations,
-        min_duration,
-        max_duration,
-        transitions,
-        prior_weight,
-        iterations,
-        prominence,
-        pool,
+        min_duration=min_duration,
+        max_duration=max_duration,
+        transitions=transitions,
+        prior_weight=prior_weight,
+        iterations=iterations,
+        prominence=prominence,
+        pool=pool,
     )
-    origin = verb.Codes(codebook, codes, experiment, seed)
-    resources = verb.Resources(memory, threads)
-    per = "second" if units_per_100_columns is None else "100 columns"
-    verb.segment(encodings, corpus, folder, origin, options, per, resources, frame_rate, times, allow_pipes, strict)
+    found = segment(
+        encodings,
+        corpus,
+        folder,
+        Codes(codebook, codes, experiment, seed),
+        options,
+        per="100 columns" if of_images else "second",
+        memory=memory,
+        threads=threads,
+        frame_rate=frame_rate,
+        times=times,
+        allow_pipes=allow_pipes,
+        strict=strict,
+    )
+    asked = f"{options.rate:g} asked" if options.rate else "no number asked"
+    typer.echo(
+        f"{folder}: {found.units} units in {found.utterances} utterances, {found.rate:.4g} per {found.per} ({asked})"
+    )
+    if "switch_cost" in found.facts:
+        typer.echo(f"switch cost {found.facts['switch_cost']:.6g}")
+    for path in found.files:
+        typer.echo(path)

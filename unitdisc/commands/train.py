@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from unitdisc.commands.choices import presets
 from unitdisc.commands.options import (
     AllowPipes,
     Cache,
@@ -18,10 +19,7 @@ from unitdisc.commands.options import (
 def train(
     config: Annotated[
         str,
-        typer.Argument(
-            help="TOML file (see recipes/*/conf), or a preset: small, small-piecewise, small-handwriting, paper, "
-            "paper-handwriting"
-        ),
+        typer.Argument(help=f"TOML file (see recipes/*/conf), or a preset: {', '.join(presets())}"),
     ],
     corpus: CorpusPath,
     experiment: Annotated[Path, typer.Argument(help="folder to create, or to go on with")],
@@ -40,8 +38,7 @@ def train(
 
     On several processes: `torchrun --nproc-per-node 4 -m unitdisc train small data/train.jsonl exp/vq`
     """
-    from unitdisc.api.train import train
-    from unitdisc.corpus.access import CorpusAccess
+    from unitdisc import CorpusAccess, train
 
     access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust)
     train(config, corpus, experiment, set or [], access=access, device=device)

@@ -27,11 +27,12 @@ def validate(
     Shared by four processes, on one machine or several: the same with `--cache FOLDER --shard 1/4` to `--shard 4/4`.
     Each reads every fourth file and says what is wrong with it; what is wrong with the list itself, the first one says.
     """
-    from unitdisc.api.validate import validate
-    from unitdisc.corpus.access import CorpusAccess
-    from unitdisc.jobs import Shard
+    from unitdisc import CorpusAccess, Shard, console, validate
 
     access = CorpusAccess(cache, allow_pipes=allow_pipes, shard=Shard.parse(shard))
-    errors, warnings = validate(corpora, rate=rate, access=access)
-    typer.echo(f"{', '.join(map(str, corpora))}: {errors} errors, {warnings} warnings")
+    problems = validate(corpora, rate=rate, access=access)
+    for problem in problems:
+        console.say(f"{problem.severity}: {problem}")
+    errors = sum(problem.severity == "error" for problem in problems)
+    typer.echo(f"{', '.join(map(str, corpora))}: {errors} errors, {len(problems) - errors} warnings")
     raise typer.Exit(1 if errors else 0)

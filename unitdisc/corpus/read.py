@@ -8,9 +8,12 @@ from unitdisc.corpus.utterance import CorpusError, Utterance, is_pipe
 
 
 def read_corpus(path: str | Path, allow_pipes: bool = False) -> list[Utterance]:
-    """Reads a manifest (`.jsonl`) or a Kaldi data directory.
+    """Reads a manifest (`.jsonl`) or a Kaldi data directory: utterances in its order, whose files are not opened.
 
     Raises CorpusError if it is neither, if a line is wrong, or if a recording is a pipe without `allow_pipes`.
+
+    >>> utterances = unitdisc.read_corpus("data/test.jsonl")
+    >>> utterances[0].id, utterances[0].speaker, utterances[0].alignment["phone"][:3]  # times in ticks
     """
     path = Path(path)
     if is_kaldi(path):

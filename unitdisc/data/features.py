@@ -1,5 +1,7 @@
 """FEATURES: which class a `[features] kind` builds."""
 
+from dataclasses import fields
+
 from unitdisc.data.acoustic_features import ACOUSTIC, AcousticFeatures
 from unitdisc.data.base import Features
 from unitdisc.data.column_features import ColumnFeatures
@@ -15,3 +17,10 @@ def features_class(kind: str) -> type[Features]:
     if not isinstance(kind, str) or kind not in FEATURES:
         raise ValueError(f"unknown features {kind!r}: choose one of {sorted(FEATURES)} (columns: of line images)")
     return FEATURES[kind]
+
+
+def features_of_kind(kind: str, *, rate: int, hop: int, height: int, normalise: str, resample: bool) -> Features:
+    """Features of a kind with those of the options that it has. Raises ValueError as `features_class` does."""
+    options = {"kind": kind, "rate": rate, "hop": hop, "height": height, "normalise": normalise, "resample": resample}
+    factory = features_class(kind)
+    return factory(**{field.name: options[field.name] for field in fields(factory) if field.name in options})

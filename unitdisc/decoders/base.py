@@ -1,4 +1,4 @@
-"""What every decoder promises, and what some can do besides."""
+"""What every decoder promises, and what some can do besides; for ways of drawing, see also `sampling.batched`."""
 
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -39,4 +39,24 @@ class LikelihoodDecoder(Decoder, Protocol):
         """target [B, S, ...], condition [B, L, C] -> log p(step | steps before it, condition), in nats: [B, S].
 
         lengths: as in `loss`.
+        """
+
+
+@runtime_checkable
+class Continues(Decoder, Protocol):
+    """A decoder of line images that can go on from a part that is given."""
+
+    sample_direction: str  # "left-to-right", or "right-to-left": then what is given is the end of a line
+
+    def sample(
+        self,
+        condition: Tensor,
+        size: int,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+        given: Tensor | None = None,
+    ) -> Tensor:
+        """As of any decoder. given [B, P, H]: the first P columns, or the last, which are kept as they are.
+
+        Raises ValueError if they do not fit.
         """

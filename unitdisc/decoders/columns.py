@@ -20,6 +20,7 @@ class ColumnWaveNet(nn.Module):
     """
 
     target = "grey"
+    sample_direction = "left-to-right"
 
     def __init__(
         self,

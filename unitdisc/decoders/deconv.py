@@ -19,6 +19,7 @@ class Deconv(nn.Module):
     """
 
     target = "grey"
+    sample_direction = "left-to-right"
 
     def __init__(self, condition_dim: int, target_dim: int, levels: int = 4, channels: int = 128, layers: int = 3):
         super().__init__()

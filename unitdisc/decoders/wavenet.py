@@ -91,7 +91,7 @@ class WaveNet(nn.Module):
         finish: Callable[[int, Tensor], None],
         tick: Callable[[int], None],
     ) -> None:
-        """As `several.sample_several`, in one loop; to rounding on a GPU, where all go on to the end of the longest."""
+        """As `batched.sample_several`, in one loop; to rounding on a GPU, where all go on to the end of the longest."""
         check_temperature(temperature)
         uniforms = [noise("uniform", 1, item.size, like=self.start, generator=item.generator)[0] for item in items]
         conditions = [item.condition for item in items]

@@ -25,15 +25,15 @@ def open_for(folder: Path, utterances: Sequence[Utterance], frame_rate: float | 
     folder = Path(folder)
     foreign = is_foreign(folder)
     if frame_rate is None and foreign:
-        raise EncodingsError(f"{folder}: nothing says when its frames happen; give --frame-rate, so many a second")
+        raise EncodingsError(f"{folder}: nothing says when its frames happen; give `frame_rate`, so many a second")
     if frame_rate is None:
         return Encodings.open(folder)
     if not 0 < frame_rate < float("inf"):
-        raise ValueError(f"--frame-rate must be a number of frames per second, not {frame_rate:g}")
+        raise ValueError(f"`frame_rate` must be a number of frames per second, not {frame_rate:g}")
     rates = {utterance.rate for utterance in utterances}
     if len(rates) > 1 or None in rates:
         raise CorpusError(
-            f"--frame-rate needs recordings of one rate, not {sorted(map(str, rates))}; "
+            f"`frame_rate` needs recordings of one rate, not {sorted(map(str, rates))}; "
             "write an encodings.json with stride and offset into the folder"
         )
     rate = rates.pop()
@@ -67,7 +67,7 @@ def refuse_rate(encodings: Encodings | ForeignEncodings, utterances: Sequence[Ut
             raise EncodingsError(f"{path}: {COLLAPSED}")
         right = spans[0] / stride * first.rate / first.ticks if first.ticks else 0
         raise EncodingsError(
-            f"{path}: at --frame-rate {frame_rate:g} its {spans[0] / stride:g} frames last {spans[0] / first.rate:.2f} "
+            f"{path}: at `frame_rate` {frame_rate:g} its {spans[0] / stride:g} frames last {spans[0] / first.rate:.2f} "
             f"s, but {first.id} lasts {first.ticks / first.rate:.2f} s; is the frame rate right? {right:.0f} would be"
         )
 

@@ -11,8 +11,6 @@ from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.frames import open_for
-from unitdisc.evaluation.settings import corpus_settings, versions
-from unitdisc.files import write_json
 
 
 def open_both(
@@ -59,13 +57,4 @@ def check_tier(corpus: Path, utterances: Sequence[Utterance], tier: str) -> None
     """Raises UnscorableError if the corpus has labels, but none in this tier. Without labels, codes can be counted."""
     tiers = {name for utterance in utterances for name in utterance.alignment}
     if tiers and tier not in tiers:
-        raise UnscorableError(f"{corpus}: has no tier {tier!r}; choose one of {sorted(tiers)} with --tier")
-
-
-def keep(
-    output: Path | None, found: dict, encodings: Path, utterances: Sequence[Utterance], tier: str, more: dict
-) -> None:
-    """Writes a result with all one must know to repeat it."""
-    if output is not None:
-        how = corpus_settings(utterances, tier) | more
-        write_json(output, {**found, "encodings": str(encodings), "settings": how, "versions": versions()})
+        raise UnscorableError(f"{corpus}: has no tier {tier!r}; choose one of {sorted(tiers)} with `tier`")

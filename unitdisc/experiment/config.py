@@ -50,7 +50,7 @@ def parse_override(override: str) -> tuple[str, str, Any]:
     key, equals, value = override.partition("=")
     table, _, option = key.strip().partition(".")
     if not equals or not option or not value:
-        raise ConfigError(f"cannot apply --set {override!r}: write TABLE.OPTION=VALUE")
+        raise ConfigError(f"cannot apply `overrides` {override!r}: write TABLE.OPTION=VALUE")
     try:
         return table, option, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from unitdisc import __version__
-from unitdisc.bottlenecks import BOTTLENECKS
+from unitdisc.bottlenecks import BOTTLENECKS, Coded
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.data.base import Features, Target
 from unitdisc.data.cache import DiskCache
@@ -186,7 +186,13 @@ class Experiment:
 
 
 def load(folder: Path, device: str = "cpu") -> tuple[Experiment, UnitModel]:
-    """The experiment in a folder and its model, ready to use. Runs no code from the folder."""
+    """The experiment in a folder and its model, ready to use. Runs no code from the folder.
+
+    Raises ExperimentError where there is no experiment, or a damaged one.
+
+    >>> experiment, model = unitdisc.load("exp/vq")
+    >>> experiment.features().rate, model.encoder.stride
+    """
     experiment = Experiment.read(folder)
     model = experiment.build()
     path = Path(folder) / WEIGHTS
@@ -208,7 +214,7 @@ def load(folder: Path, device: str = "cpu") -> tuple[Experiment, UnitModel]:
 def check_sizes(model: UnitModel) -> None:
     """Raises ConfigError if a size of 0 leaves a component without weights or without codes."""
     empty = [name for name, weight in model.named_parameters() if not weight.numel()]
-    if getattr(model.bottleneck, "num_codes", 1) < 1:
+    if isinstance(model.bottleneck, Coded) and model.bottleneck.num_codes < 1:
         empty.append("bottleneck.num_codes")
     if empty:
         raise config.ConfigError(f"[{empty[0].partition('.')[0]}] {empty[0]} is empty; every size must be 1 or more")

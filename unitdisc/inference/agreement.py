@@ -81,9 +81,10 @@ def kinds() -> dict[str, dict]:
     found = {}
     for kind in BOTTLENECKS:
         found[f"bottleneck {kind}"] = AUDIO | {"bottleneck": of_kind("bottleneck", kind)}
+    images_only = {"conv2d", *(kind for kind, decoder in DECODERS.items() if decoder.target == "grey")}
     for part, family in (("encoder", ENCODERS), ("decoder", DECODERS)):
         for kind in family:
-            images = kind == "conv2d" or getattr(family[kind], "target", "") == "grey"
+            images = kind in images_only
             found[f"{part} {kind}"] = (IMAGES if images else AUDIO) | {part: of_kind(part, kind)}
     return {name: {"bottleneck": of_kind("bottleneck", "vq")} | options for name, options in found.items()}
 

@@ -30,15 +30,15 @@ class Cluster:
 
     def __post_init__(self):
         if self.shards is not None and self.shards < 1:
-            raise ValueError(f"--shards must be 1 or more, not {self.shards}")
+            raise ValueError(f"`shards` must be 1 or more, not {self.shards}")
 
     @classmethod
     def chosen(cls, address: str | None, shards: int | None, shard: str | None) -> "Cluster | None":
         """What --ray and --shards say; None without --ray. Raises ValueError for options that exclude each other."""
         if shard is not None and address is not None:
-            raise ValueError(f"--shard {shard}: with --ray all shards are done; leave it out, or choose --shards")
+            raise ValueError(f"`shard` {shard}: with `cluster` all shards are done; leave it out, or choose `shards`")
         if shards is not None and address is None:
-            raise ValueError(f"--shards {shards}: is for --ray; without it, give --shard I/N")
+            raise ValueError(f"`shards` {shards}: is for `cluster`; without it, give `shard` I/N")
         return None if address is None else cls(address, shards)
 
 
@@ -70,7 +70,7 @@ def joined(address: str) -> Any:
         import ray
     except ImportError as error:
         raise ValueError(
-            f"--ray {address}: Ray is not installed here; install unitdisc[ray], or use --shard"
+            f"`cluster` {address}: Ray is not installed here; install unitdisc[ray], or use `shard`"
         ) from error
     where = {"include_dashboard": False} if address == LOCAL else {"address": address}
     try:
@@ -78,7 +78,7 @@ def joined(address: str) -> Any:
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise ConnectionError(
-            f"--ray {address}: no cluster there ({reason}); give local, auto or the address of its head"
+            f"`cluster` {address}: no cluster there ({reason}); give local, auto or the address of its head"
         ) from error
     return ray
 
@@ -112,5 +112,5 @@ def result_of(ray: Any, task: Any, shards: int) -> tuple[list[str], type | None,
     except ray.exceptions.RayError as error:
         reason = str(error).splitlines()[0].rstrip(".")
         what = f"a shard was given up after {RETRIES} retries ({reason})"
-        cure = f"run the same command again, with --shards {shards}: what is done is not done again"
+        cure = f"run the same command again, with `shards` {shards}: what is done is not done again"
         raise OSError(f"{what}; {cure}") from error

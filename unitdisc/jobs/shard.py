@@ -32,11 +32,11 @@ class Shard:
             return WHOLE
         found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
         if not found:
-            raise ValueError(f"--shard {text}: must be I/N, such as 3/8, the third of eight")
+            raise ValueError(f"`shard` {text}: must be I/N, such as 3/8, the third of eight")
         try:
             return cls(int(found[1]), int(found[2]))
         except ValueError as error:
-            raise ValueError(f"--shard {text}: {error}") from error
+            raise ValueError(f"`shard` {text}: {error}") from error
 
     @property
     def is_whole(self) -> bool:

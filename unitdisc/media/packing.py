@@ -134,7 +134,7 @@ def encoded(path: str, samples: np.ndarray, rate: int, subtype: str, form: str) 
         if not np.isfinite(samples).all():
             raise AudioError.at(path, "holds NaN or infinity, which FLAC cannot hold", "convert the original again")
         if samples.dtype.kind == "f" and np.abs(samples).max(initial=0) > 1 and subtype in DEPTHS:
-            raise AudioError.at(path, "is louder than full scale, which FLAC cannot hold", "pack as WAV (--format wav)")
+            raise AudioError.at(path, "is louder than full scale, which FLAC cannot hold", "pack as WAV (`format` wav)")
         subtype = DEPTHS.get(subtype, "PCM_16")
     elif subtype not in EXACT or subtype == "PCM_S8":  # lossy ones had no depth, and WAV has no such bytes
         subtype = "PCM_16"
@@ -143,7 +143,7 @@ def encoded(path: str, samples: np.ndarray, rate: int, subtype: str, form: str) 
         soundfile.write(content, samples, rate, subtype=subtype, format=form.upper())
     except soundfile.SoundFileError as error:
         what = f"{samples.shape[1]} channels at {rate} samples per second cannot be written as {form} ({error})"
-        raise AudioError.at(path, what, "pack as WAV (--format wav), or convert it") from error
+        raise AudioError.at(path, what, "pack as WAV (`format` wav), or convert it") from error
     return content.getvalue()
 
 

@@ -20,37 +20,38 @@ SAME = ("point", "model", "features", "num_codes", "dim", "segmentation")  # set
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueryOptions:
     """Which stretch is looked for: part of an utterance, or a label somewhere.
 
-    utterance: its id; start, end: in seconds, or pixel columns of an image (default: the whole utterance).
+    query: the id of an utterance; start, end: in seconds, or pixel columns of an image (default: the whole of it).
     label: instead, the `number`-th stretch with this label in the tier, in that utterance or in the corpus.
-    encodings, corpus: where the query lies, if in another corpus than the one that is searched.
+    query_encodings, query_corpus: where the query lies, if in another corpus than the one that is searched.
+    Raises ValueError for what does not go together.
     """
 
-    utterance: str | None = None
+    query: str | None = None
     start: float | None = None
     end: float | None = None
     label: str | None = None
     number: int = 1
-    encodings: Path | None = None
-    corpus: Path | None = None
+    query_encodings: Path | None = None
+    query_corpus: Path | None = None
 
     def __post_init__(self):
-        if self.utterance is None and self.label is None:
-            raise ValueError("nothing is looked for; say --query UTTERANCE, with --from and --to, or --label")
+        if self.query is None and self.label is None:
+            raise ValueError("nothing is looked for; say `query` UTTERANCE, with `start` and `end`, or `label`")
         if self.label is not None and (self.start, self.end) != (None, None):
-            raise ValueError("--label says where the query is, and so do --from and --to; leave one of them out")
+            raise ValueError("`label` says where the query is, and so do `start` and `end`; leave one of them out")
         if self.label is not None and not self.label.strip():
-            raise ValueError("--label is empty; give a label of the tier, or several in a row")
+            raise ValueError("`label` is empty; give a label of the tier, or several in a row")
         if self.number < 1:
-            raise ValueError(f"--number counts from 1, and cannot be {self.number}")
-        if (self.encodings is None) != (self.corpus is None):
-            raise ValueError("--query-encodings and --query-corpus belong together; give both or none")
+            raise ValueError(f"`number` counts from 1, and cannot be {self.number}")
+        if (self.query_encodings is None) != (self.query_corpus is None):
+            raise ValueError("`query_encodings` and `query_corpus` belong together; give both or none")
 
 
 @dataclass(frozen=True)
-class Found:
+class Place:
     """A stretch in ticks, and what is said of it."""
 
     utterance: Utterance
@@ -59,11 +60,21 @@ class Found:
     label: str
     cost: float | None = None
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """Start and end in seconds, or in pixel columns of an image."""
+        return to_read(self.utterance, self.start), to_read(self.utterance, self.end)
+
+    @property
+    def unit(self) -> str:
+        """What `span` counts."""
+        return unit_of(self.utterance)
+
     def facts(self) -> dict:
         """For the JSON file; "from" and "to" in seconds, or in pixel columns of an image."""
         facts = {"utterance": self.utterance.id, "speaker": self.utterance.speaker}
         facts |= {"start": self.start, "end": self.end, "label": self.label}
-        return facts | {"from": to_read(self.utterance, self.start), "to": to_read(self.utterance, self.end)}
+        return facts | dict(zip(("from", "to"), self.span))
 
 
 def refuse_other(queried: Encodings, searched: Encodings) -> None:
@@ -90,28 +101,26 @@ def tier_of(
     return next((name for name in TIERS if name in tiers), None)
 
 
-def place_of(asked: Asked, corpus: Path, utterances: Sequence[Utterance], tier: str | None) -> Found:
+def place_of(asked: QueryOptions, corpus: Path, utterances: Sequence[Utterance], tier: str | None) -> Place:
     """The stretch that is asked for, in ticks. Raises CorpusError saying why there is none, and what there is."""
     utterances = sorted(utterances, key=lambda utterance: utterance.id)
-    if asked.utterance is not None:
-        utterances = [named(asked.utterance, corpus, utterances)]
+    if asked.query is not None:
+        utterances = [named(asked.query, corpus, utterances)]
     if asked.label is None:
         utterance = utterances[0]
         start, end = ends_of(asked, utterance)
-        return Found(utterance, start, end, label_under(utterance, tier, start, end))
+        return Place(utterance, start, end, label_under(utterance, tier, start, end))
     if tier is None:
-        raise CorpusError(f"{corpus}: has no labels, so {asked.label!r} cannot be looked up; give --from and --to")
+        raise CorpusError(f"{corpus}: has no labels, so {asked.label!r} cannot be looked up; give `start` and `end`")
     there = list(islice(occurrences(utterances, tier, asked.label), asked.number))
     if len(there) < asked.number:
         where = f"{corpus}: {asked.label!r} stands " + (f"only {len(there)} times" if there else "nowhere")
         labels = {each.label for u in utterances for each in u.alignment.get(tier, [])}
         near = get_close_matches(asked.label, sorted(labels), 5, 0.5) if not there else []
-        cure = f"is it one of {', '.join(near)}?" if near else "choose another --label, --number or --tier"
-        raise CorpusError(
-            f"{where} in tier {tier!r}" + (f" of {asked.utterance}" if asked.utterance else "") + f"; {cure}"
-        )
+        cure = f"is it one of {', '.join(near)}?" if near else "choose another `label`, `number` or `tier`"
+        raise CorpusError(f"{where} in tier {tier!r}" + (f" of {asked.query}" if asked.query else "") + f"; {cure}")
     utterance, interval = there[-1]
-    return Found(utterance, interval.start, interval.end, asked.label)
+    return Place(utterance, interval.start, interval.end, asked.label)
 
 
 def named(name: str, corpus: Path, utterances: Sequence[Utterance]) -> Utterance:
@@ -123,21 +132,21 @@ def named(name: str, corpus: Path, utterances: Sequence[Utterance]) -> Utterance
     raise CorpusError(f"{corpus}: no encoded utterance is called {name!r}; {cure}")
 
 
-def ends_of(asked: Asked, utterance: Utterance) -> tuple[int, int]:
+def ends_of(asked: QueryOptions, utterance: Utterance) -> tuple[int, int]:
     """The ticks [start, end) that are asked for. Raises CorpusError if they are none of the utterance."""
     last = to_read(utterance, utterance.ticks)
     start, end = (0 if asked.start is None else asked.start), (last if asked.end is None else asked.end)
     unit = unit_of(utterance)
     if not 0 <= start < end:
-        what = f"nothing lies between --from {start:g} and --to {end:g} {unit}"
-        raise CorpusError(f"{utterance.id}: {what}; give a --from of 0 or more, and a --to beyond it")
+        what = f"nothing lies between `start` {start:g} and `end` {end:g} {unit}"
+        raise CorpusError(f"{utterance.id}: {what}; `start` must be 0 or more, and `end` beyond it")
     ticks = in_ticks(utterance, start), in_ticks(utterance, min(end, 2 * last))
     if ticks[1] > utterance.ticks:
-        raise CorpusError(f"{utterance.id}: ends at {last:g} {unit}, before --to {end:g}; give {last:g} or less")
+        raise CorpusError(f"{utterance.id}: ends at {last:g} {unit}, before `end` {end:g}; give {last:g} or less")
     return ticks
 
 
-def stretch_of(encodings: Encodings, place: Found) -> Stretch:
+def stretch_of(encodings: Encodings, place: Place) -> Stretch:
     """The frames of a stretch. Raises EncodingsError if there is none in it, or they are of another utterance."""
     utterance = place.utterance
     first, last = frames_within(centres_of(encodings, utterance), place.start, place.end)

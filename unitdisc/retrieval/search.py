@@ -73,7 +73,7 @@ def drawn_tokens(collection: Collection, tier: str, number: int, seed: int) -> l
     rounds = max(map(len, orders), default=0)
     tokens = [order[turn] for turn in range(rounds) for order in orders if turn < len(order)][:number]
     if not tokens:
-        raise UnscorableError(f"no label of tier {tier!r} occurs twice; choose another tier with --tier")
+        raise UnscorableError(f"no label of tier {tier!r} occurs twice; choose another tier with `tier`")
     return tokens
 
 

@@ -48,9 +48,9 @@ class FindOptions:
             ("normalise", self.normalise, NORMALISE),
         ):
             if value not in known:
-                raise ValueError(f"--{name} must be one of {list(known)}, not {value!r}")
+                raise ValueError(f"`{name}` must be one of {list(known)}, not {value!r}")
         if self.threads < 1:
-            raise ValueError(f"--threads must be 1 or more, not {self.threads}")
+            raise ValueError(f"`threads` must be 1 or more, not {self.threads}")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from unitdisc.batch import padding_mask
+from unitdisc.bottlenecks import Calibrated
 from unitdisc.corpus import Utterance
 from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import FRAMES_IN_A_BATCH, features_of, stacked, whole_utterances
@@ -25,7 +26,7 @@ class WholeUtterances:
         self.batches: list[tuple[Tensor, Tensor]] | None = None  # features [B, T, F] and lengths [B], once read
 
     def __call__(self, model: UnitModel) -> None:
-        if hasattr(model.bottleneck, "calibrate"):
+        if isinstance(model.bottleneck, Calibrated):
             self.batches = self.batches or list(self.read())
             if self.batches:
                 model.bottleneck.calibrate(self.encoded(model))

@@ -29,17 +29,17 @@ class RunningAverage:
         self.copy = copy.eval().requires_grad_(False)
         self.decay = decay
         self.copy.load_state_dict(model.state_dict())
+        self.averaged = [name for name, _ in self.copy.named_parameters() if ".codebook." not in name]
+        self.copied = [name for name in weights(self.copy) if name not in self.averaged]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
-        trained = dict(self.model.named_parameters())
-        averaged = {name: kept for name, kept in self.copy.named_parameters() if ".codebook." not in name}
-        torch._foreach_lerp_(list(averaged.values()), [trained[name] for name in averaged], 1 - decay)
-        current = self.model.state_dict()
-        for name, kept in weights(self.copy).items():
-            if name not in averaged:
-                kept.copy_(current[name])
+        kept, trained = self.copy.state_dict(), self.model.state_dict()
+        averages, weights_now = ([state[name] for name in self.averaged] for state in (kept, trained))
+        torch._foreach_lerp_(averages, weights_now, 1 - decay)
+        for name in self.copied:
+            kept[name].copy_(trained[name])
 
 
 def save(folder: Path, step: int, state: dict) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from unitdisc.bottlenecks.base import LearnsAtOwnRate, Replaceable
 from unitdisc.objectives import Player
 
 
@@ -14,6 +15,7 @@ class PlayerInTraining:
 
     def __init__(self, player: Player, rate_at: Callable[[int], float], clip: float):
         self.weights = list(player.weights)
+        self.replaceable = [weight for weight in self.weights if isinstance(weight, Replaceable)]
         self.rate_at = rate_at
         self.clip = clip
         self.optimiser = adam(self.weights, rate_at(0), player.betas)
@@ -25,7 +27,7 @@ class PlayerInTraining:
 
     def move(self) -> Tensor:
         """One step of the optimiser; gives the norm of the gradient, before it was clipped."""
-        reset_replaced_rows(self.optimiser)
+        reset_replaced_rows(self.optimiser, self.replaceable)
         norm = nn.utils.clip_grad_norm_(self.weights, self.clip)
         self.optimiser.step()
         return norm
@@ -35,7 +37,8 @@ def adam(weights: Iterable[nn.Parameter], learning_rate: float, betas: tuple[flo
     """Adam (Kingma & Ba, 2015) over weights, in one group per `rate_factor` that they carry."""
     groups = {}
     for weight in weights:
-        groups.setdefault(getattr(weight, "rate_factor", 1.0), []).append(weight)
+        factor = weight.rate_factor if isinstance(weight, LearnsAtOwnRate) else 1.0
+        groups.setdefault(factor, []).append(weight)
     return Adam([{"params": groups[factor], "rate_factor": factor} for factor in sorted(groups)], learning_rate, betas)
 
 
@@ -45,23 +48,21 @@ def set_rate(optimiser: Adam, learning_rate: float) -> None:
         group["lr"] = learning_rate * group["rate_factor"]
 
 
-def reset_replaced_rows(optimiser: Adam) -> None:
+def reset_replaced_rows(optimiser: Adam, weights: Iterable[Replaceable]) -> None:
     """Lets rows of weights that were put elsewhere in this step, marked in `replaced`, start there at rest.
 
     Their gradient and momentum are of where they were, and would drag them on. The scale of their next steps is that
     of all rows: their own, of a time when they were hardly used, would make the first steps many times too long.
     """
-    for group in optimiser.param_groups:
-        for weight in group["params"]:
-            rows = getattr(weight, "replaced", None)
-            if rows is None:
-                continue
-            weight.replaced = None
-            chosen = rows[:, None]
-            if weight.grad is not None:
-                weight.grad.masked_fill_(chosen, 0)
-            if weight in optimiser.state:
-                state = optimiser.state[weight]
-                state["exp_avg"].masked_fill_(chosen, 0)
-                squares = state["exp_avg_sq"]
-                squares.copy_(torch.where(chosen, squares.mean(0), squares))
+    for weight in weights:
+        rows, weight.replaced = weight.replaced, None
+        if rows is None:
+            continue
+        chosen = rows[:, None]
+        if weight.grad is not None:
+            weight.grad.masked_fill_(chosen, 0)
+        if weight in optimiser.state:
+            state = optimiser.state[weight]
+            state["exp_avg"].masked_fill_(chosen, 0)
+            squares = state["exp_avg_sq"]
+            squares.copy_(torch.where(chosen, squares.mean(0), squares))

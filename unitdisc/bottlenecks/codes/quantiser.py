@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unitdisc.bottlenecks.base import OnHost, measured, perplexity, rows_inside
+from unitdisc.bottlenecks.base import OnHost, WarmsUpInTurn, measured, perplexity, rows_inside
 from unitdisc.bottlenecks.codes.codebooks import CODEBOOKS, CodebookOptions, counts_of, idle
 from unitdisc.bottlenecks.codes.placement import kmeans, kmeans_again
 from unitdisc.bottlenecks.codes.reservoir import Reservoir
@@ -113,7 +113,7 @@ def codebook_waits(bottleneck: nn.Module) -> tuple[int, int] | None:
     left = [max(0, each.options.warmup_steps - int(each.steps)) for each in quantisers]
     if not any(left):
         return None
-    in_turn = any(getattr(module, "in_turn", False) for module in bottleneck.modules())
+    in_turn = any(isinstance(module, WarmsUpInTurn) and module.in_turn for module in bottleneck.modules())
     trained = max(int(each.steps) for each in quantisers)
     return trained, trained + (sum(left) if in_turn else max(left))
 

@@ -18,7 +18,7 @@ from unitdisc.media.image import ImageError, ImageInfo, image_info
 from unitdisc.media.open import ARCHIVE, AudioError
 
 OVERSHOOT = 0.5  # seconds a segment may end after its recording and still be cut to it, as in extract-segments
-PIPE = "is a pipe, which runs a command on this computer; if you trust its author, allow pipes (--allow-pipes)"
+PIPE = "is a pipe, which runs a command on this computer; if you trust its author, allow pipes (`allow_pipes`)"
 NO_PIPE = "is a pipe, but images are read from files; run the command and give the file it writes"
 BOTH = "has wav.scp and images.scp; keep recordings and images in folders of their own"
 SEGMENT = "write UTTERANCE RECORDING START END, in seconds (images: in columns), and perhaps the channel, from 0"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -27,6 +28,28 @@ class Item:
         return decoder.sample(self.condition[None], self.size, self.generator, temperature, *given)[0]
 
 
+@runtime_checkable
+class SamplesTogether(Protocol):
+    """A decoder with a loop of its own for many items."""
+
+    def sample_several(
+        self,
+        items: Sequence[Item],
+        temperature: float,
+        finish: Callable[[int, Tensor], None],
+        tick: Callable[[int], None],
+    ) -> None:
+        """As the function of this name."""
+
+
+@runtime_checkable
+class DrawsOnCpu(Protocol):
+    """A decoder that draws on the CPU wherever it is."""
+
+    def on_cpu(self) -> Self:
+        """Itself, or a copy, there."""
+
+
 def sample_several(
     decoder: torch.nn.Module,
     items: Sequence[Item],
@@ -36,17 +59,16 @@ def sample_several(
 ) -> None:
     """Calls finish(index, target [S, ...]) for every item, from any thread, and tick(n) as n more steps are drawn.
 
-    A decoder with a loop for many items (`sample_several`) draws them together; with others each of torch's threads
-    draws one item after the other on a CPU, and so it is with one that draws on the CPU wherever it is (`on_cpu`).
+    A decoder that `SamplesTogether` draws them together; with others each of torch's threads draws one item after the
+    other on a CPU, and so it is with one that `DrawsOnCpu`.
     Either way the samples are those of `decoder.sample` for each alone.
     The decoder stays in its mode; nothing is recorded for gradients.
     """
-    together = getattr(decoder, "sample_several", None)
-    if together is not None:
-        together(items, temperature, finish, tick)
+    if isinstance(decoder, SamplesTogether):
+        decoder.sample_several(items, temperature, finish, tick)
         return
 
-    if hasattr(decoder, "on_cpu"):
+    if isinstance(decoder, DrawsOnCpu):
         decoder, items = decoder.on_cpu(), [item.on_cpu() for item in items]
 
     @torch.inference_mode()  # which holds for a thread

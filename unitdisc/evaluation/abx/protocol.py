@@ -39,9 +39,9 @@ class AbxProtocol:
             ("pooling", POOLINGS),
         ):
             if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+                raise ValueError(f"`{name}` must be one of {', '.join(known)}, not {getattr(self, name)!r}")
         if self.pooling != "none" and self.distance in ("identity", "levenshtein"):
             raise ValueError(
-                f"pooling {self.pooling} averages frames, and codes ({self.distance}) have no mean; "
+                f"`pooling` {self.pooling} averages frames, and codes ({self.distance}) have no mean; "
                 "choose another distance, or pooling none"
             )

@@ -1,1 +1,1 @@
-"""Units of any system's frames, found after the fact: so many a second, each a stretch of one code."""
+"""How is a corpus segmented into units, so many a second, from any system's frames? What `unitdisc segment` does."""

@@ -26,17 +26,17 @@ LOOKED_AT, FAR = 20, 4.0  # utterances, and by what factor their distances to co
 class Codes:
     """Where codes come from: one of the three."""
 
-    codebook: Path | None
-    num_codes: int | None  # of k-means
-    experiment: Path | None
+    codebook: Path | None = None  # NAME.npy [K, D]
+    num_codes: int | None = None  # of k-means of these frames
+    experiment: Path | None = None  # with a vq, for its `projection`
     seed: int = 0
 
     def __post_init__(self):
         given = sum(one is not None for one in (self.codebook, self.num_codes, self.experiment))
         if given > 1:
-            raise ValueError("--codebook, --codes and --experiment exclude each other; give one of them")
+            raise ValueError("`codebook`, `codes` and `experiment` exclude each other; give one of them")
         if not given:
-            raise ValueError("give codes: one of --codebook, --codes (k-means of these frames) and --experiment")
+            raise ValueError("give codes: one of `codebook`, `codes` (k-means of these frames) and `experiment`")
 
 
 def chosen_codebook(codes: Codes) -> Codebook | None:
@@ -54,7 +54,7 @@ def chosen_codebook(codes: Codes) -> Codebook | None:
     try:
         weights = load_file(path)
     except SafetensorError as error:
-        raise CodebookError(f"{path}: damaged ({error}); train again, or give another --experiment") from error
+        raise CodebookError(f"{path}: damaged ({error}); train again, or give another `experiment`") from error
     card = {"frames_of": {"model": weights_checksum(codes.experiment), "point": "projection"}}
     found = codebook_of_model(weights, card, str(codes.experiment))
     refuse_waiting(codes.experiment)
@@ -100,7 +100,7 @@ def unit_codes(codebook: Codebook) -> np.ndarray:
     lengths = np.linalg.norm(codebook.vectors, axis=1, keepdims=True)
     if not lengths.all():
         code = int(np.argmin(lengths))
-        raise CodebookError(f"{codebook.source}: code {code} is all zeros and has no angle; use --distance squared")
+        raise CodebookError(f"{codebook.source}: code {code} is all zeros and has no angle; use `distance` squared")
     return codebook.vectors / lengths
 
 

@@ -38,17 +38,17 @@ class SegmentOptions:
         known = {"method": ("units", *METHODS), "solver": SOLVERS, "distance": DISTANCES}
         for name, choices in (known | {"durations": DURATIONS, "transitions": TRANSITIONS}).items():
             if getattr(self, name) not in choices:
-                raise ValueError(f"--{name} {getattr(self, name)}: choose one of {list(choices)}")
+                raise ValueError(f"`{name}` {getattr(self, name)}: choose one of {list(choices)}")
         for name in ("rate", "min_duration", "max_duration", "prior_weight"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{NAMES[name]} must be above 0, not {value:g}")
         if self.prominence is not None and not 0 <= self.prominence < float("inf"):
-            raise ValueError(f"--prominence must be 0 or more, not {self.prominence:g}")
+            raise ValueError(f"`prominence` must be 0 or more, not {self.prominence:g}")
         if self.iterations < 0:
-            raise ValueError(f"--iterations must be 0 or more, not {self.iterations}")
+            raise ValueError(f"`iterations` must be 0 or more, not {self.iterations}")
         if self.min_duration and self.max_duration and self.min_duration > self.max_duration:
-            raise ValueError(f"--min-duration {self.min_duration:g} is above --max-duration {self.max_duration:g}")
+            raise ValueError(f"`min_duration` {self.min_duration:g} is above `max_duration` {self.max_duration:g}")
         for fault in self.faults():
             raise ValueError(fault)
 
@@ -56,18 +56,18 @@ class SegmentOptions:
         """What does not go together."""
         if self.method != "units":
             if self.solver != "viterbi" or self.has_priors or self.max_duration or self.iterations:
-                yield f"--method {self.method} has no solver, priors, longest unit or iterations; leave them out"
+                yield f"`method` {self.method} has no solver, priors, longest unit or iterations; leave them out"
             if self.rate and self.prominence is not None:
-                yield "--prominence and --units-per-second exclude each other; give one"
+                yield "`prominence` and `units_per_second` exclude each other; give one"
             return
         if self.prominence is not None:
-            yield "--prominence is of --method peaks and prominence; leave it out"
+            yield "`prominence` is of `method` peaks and prominence; leave it out"
         if self.solver == "nearest" and self.rate:
-            yield "--solver nearest has as many units as come out; leave --units-per-second out, or choose viterbi"
+            yield "`solver` nearest has as many units as come out; leave `units_per_second` out, or choose viterbi"
         if self.solver != "nearest" and not self.rate:
-            yield "say how many units there are: --units-per-second, or --units-per-100-columns for images"
+            yield "say how many units there are: `units_per_second`, or `units_per_100_columns` for images"
         if self.solver != "viterbi" and (self.has_priors or self.min_duration or self.max_duration or self.iterations):
-            yield f"--solver {self.solver} knows no durations, transitions or iterations; choose viterbi"
+            yield f"`solver` {self.solver} knows no durations, transitions or iterations; choose viterbi"
 
     @property
     def duration_prior(self) -> DurationPrior:
@@ -83,10 +83,10 @@ class SegmentOptions:
 
 
 NAMES = {
-    "rate": "--units-per-second (or --units-per-100-columns)",
-    "min_duration": "--min-duration",
-    "max_duration": "--max-duration",
-    "prior_weight": "--prior-weight",
+    "rate": "`units_per_second` (or `units_per_100_columns`)",
+    "min_duration": "`min_duration`",
+    "max_duration": "`max_duration`",
+    "prior_weight": "`prior_weight`",
 }
 
 
@@ -106,7 +106,7 @@ def limits(options: SegmentOptions, timing: Timing) -> FrameLimits:
     mean = timing.frames_per_unit_of_time / options.rate if options.rate else 1.0
     longest = None if options.max_duration is None else round(options.max_duration * per_ms)
     if longest is not None and longest < 1:
-        raise ValueError(f"--max-duration {options.max_duration:g} is shorter than a frame; allow longer units")
+        raise ValueError(f"`max_duration` {options.max_duration:g} is shorter than a frame; allow longer units")
     if longest is None and options.duration_prior.costs is not None:
         default = LONGEST_MS * per_ms if timing.unit == "second" else 0
         longest = max(round(default), round(5 * mean), 2 * shortest)
@@ -130,4 +130,4 @@ def refuse_impossible(options: SegmentOptions, timing: Timing, num_codes: int) -
         fewest = -(-length // allowed.longest)
         if fewest > 1 and (fewest * allowed.shortest > length or num_codes == 1):
             told = cannot_be_cut(length, allowed.shortest, allowed.longest, num_codes, True)
-            raise ValueError(f"--min-duration and --max-duration: {told} (the first: {name})")
+            raise ValueError(f"`min_duration` and `max_duration`: {told} (the first: {name})")

@@ -61,8 +61,8 @@ def refuse_memory(solver: str, timing: Timing, codes: int, memory: float) -> Non
     need = BYTES[solver] * timing.frames * codes / GIB
     if need > memory:
         raise ValueError(
-            f"--solver {solver} looks at all {timing.frames} frames and {codes} codes at once, which takes {need:.2g} "
-            f"GiB, but --memory is {memory:g}; give more, or choose viterbi"
+            f"`solver` {solver} looks at all {timing.frames} frames and {codes} codes at once, which takes {need:.2g} "
+            f"GiB, but `memory` is {memory:g}; give more, or choose viterbi"
         )
 
 

@@ -28,7 +28,7 @@ class Timing:
     @property
     def option(self) -> str:
         """That of the command line which says how many units there are."""
-        return "--units-per-second" if self.unit == "second" else "--units-per-100-columns"
+        return "`units_per_second`" if self.unit == "second" else "`units_per_100_columns`"
 
     @property
     def frames_per_unit_of_time(self) -> float:

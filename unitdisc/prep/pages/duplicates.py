@@ -1,4 +1,4 @@
-"""The same picture in two files: as a JPEG and as a TIFF, smaller, or under two names."""
+"""Duplicates: the same picture in two files, as a JPEG and as a TIFF, smaller, or under two names."""
 
 from pathlib import Path
 

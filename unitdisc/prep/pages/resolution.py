@@ -1,4 +1,4 @@
-"""Pages that say they measure in tenths of a millimetre or the like, and are as large as their image in pixels."""
+"""Resolution: pages that say they measure in tenths of a millimetre or the like, and are as large as their image."""
 
 from collections.abc import Sequence
 from dataclasses import replace
