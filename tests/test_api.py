@@ -36,7 +36,7 @@ def home(tmp_path_factory, tiny_experiment) -> Path:
             (folder / "exp" / "vq" / path.name).write_bytes(path.read_bytes())
     encodings = folder / "exp/vq/encodings/test"
     unitdisc.encode(folder / "exp/vq", folder / "data/test.jsonl", encodings, device="cpu")
-    unitdisc.features(folder / "data/test.jsonl", encodings / "mfcc", unitdisc.Features(normalise="none"))
+    unitdisc.features(folder / "data/test.jsonl", encodings / "mfcc", unitdisc.AcousticFeatures(normalise="none"))
     return folder
 
 

@@ -15,6 +15,7 @@ from unitdisc.api.encode import features as write_features
 from unitdisc.api.inspect import inspect
 from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError
+from unitdisc.corpus.access import CorpusAccess
 from unitdisc.data.base import Features, RecordingFeatures, Target
 from unitdisc.data.cache import named
 from unitdisc.data.extractor import Signals
@@ -170,7 +171,7 @@ def test_one_more_kind_is_a_class_and_its_line(network, tiny_corpus, tmp_path):
     """It is trained on, cached, encoded with, inspected and written by `unitdisc features` like any other."""
     options = settings(features__kind="network", features__layer=3, features__normalise="speaker")[1::2]
     for folder in ("one", "two"):  # the second reads what the first computed
-        train("small", tiny_corpus, tmp_path / folder, options, cache=tmp_path / "cache", device="cpu")
+        train("small", tiny_corpus, tmp_path / folder, options, access=CorpusAccess(tmp_path / "cache"), device="cpu")
     weights = [(tmp_path / folder / "model.safetensors").read_bytes() for folder in ("one", "two")]
     assert weights[0] == weights[1]
     assert Experiment.read(tmp_path / "one").options["features"] == {

@@ -148,7 +148,7 @@ def features(
     options: which ones, as `unitdisc.AcousticFeatures("mfcc")`, or `unitdisc.ColumnFeatures(height=32)` of line images.
     access, cluster: as of `encode`. Raises CorpusError and LockedError as `encode` does.
 
-    >>> folder = unitdisc.features("data/test.jsonl", "encodings/log-mel", unitdisc.Features("log-mel"))
+    >>> folder = unitdisc.features("data/test.jsonl", "encodings/log-mel", unitdisc.AcousticFeatures("log-mel"))
     >>> unitdisc.Encodings.open(folder)["u00"].frames.shape
     """
     folder = folder_for_results(folder)
