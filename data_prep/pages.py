@@ -42,9 +42,9 @@ from unitdisc.media.image import ImageInfo, dots_per_inch, read_image, write_ima
 from unitdisc.prep.image_folders import add_naming_options, below, linked_folders, name_of, split_by, writer_finder
 from unitdisc.prep.notes import Notes
 from unitdisc.prep.pages import (
-    Line,
     LineError,
     Page,
+    PageLine,
     Pictures,
     crop,
     find_image,
@@ -174,7 +174,7 @@ def lines_of(
         yield Utterance(id, str(path), writer, columns, height=rows, text=text, alignment=found.alignment)
 
 
-def file_names(lines: list[Line]) -> list[str]:
+def file_names(lines: list[PageLine]) -> list[str]:
     """The ids of the lines of a page, as far as they can name files, each another."""
     names = []
     for number, line in enumerate(lines, start=1):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from unitdisc.corpus import Problem, Utterance, at_rate
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.validation.checks import Found, check_images, check_recordings
+from unitdisc.validation.checks import CheckedTable, check_images, check_recordings
 from unitdisc.validation.recordings import Listening
 
 
@@ -27,5 +27,5 @@ def checked_images(utterances: Sequence[Utterance]) -> Checked:
     return Checked(good_of(utterances, found), found.problems)
 
 
-def good_of(utterances: Sequence[Utterance], found: Found) -> list[Utterance]:
+def good_of(utterances: Sequence[Utterance], found: CheckedTable) -> list[Utterance]:
     return [utterances[place] for place in found.good.tolist()]

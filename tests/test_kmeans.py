@@ -13,7 +13,7 @@ from unitdisc.clustering.codebook import CodebookError, read_codebook, refuse_un
 from unitdisc.clustering.frames import StoredFrames
 from unitdisc.clustering.passes import mini_batches, next_state, place_empty
 from unitdisc.clustering.states import State
-from unitdisc.clustering.statistics import Survey, survey
+from unitdisc.clustering.statistics import FrameStatistics, survey
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.foreign import open_encodings
 
@@ -58,7 +58,7 @@ def passed(vectors: np.ndarray, frames: InMemory, **options) -> State:
     """The state after one full pass from given codes."""
     everything = np.concatenate([*frames.frames.values()])
     lengths = {name: len(frames[name]) for name in frames.names}
-    seen = Survey(len(everything), lengths, everything.mean(0), "", everything)
+    seen = FrameStatistics(len(everything), lengths, everything.mean(0), "", everything)
     none = np.zeros(len(vectors), np.int64)
     chosen = KMeansOptions(len(vectors), **options)
     return next_state(frames, State(vectors, vectors, none, none), seen, chosen, 1, lambda *_: None)
@@ -171,7 +171,7 @@ def test_mini_batches_move_a_code_to_the_mean_of_all_that_it_got():
     frames = InMemory(clouds())
     everything = np.concatenate([*frames.frames.values()]).astype(np.float64)
     lengths = {name: len(frames[name]) for name in frames.names}
-    seen = Survey(len(everything), lengths, everything.mean(0), "", everything)
+    seen = FrameStatistics(len(everything), lengths, everything.mean(0), "", everything)
     first = np.zeros((1, everything.shape[1]), np.float32)
     state = State(first, first, np.zeros(1, np.int64), np.zeros(1, np.int64), phase="mini-batch")
     found = mini_batches(frames, state, seen, KMeansOptions(1, mini_batch=100), 1, lambda count: None)

@@ -15,7 +15,15 @@ from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx import abx, label_items, triphone_items
-from unitdisc.evaluation.lines import Grid, GriddedEncodings, LineCorpus, LineOptions, height_of, score_lines, scores
+from unitdisc.evaluation.lines import (
+    ColumnGrid,
+    GriddedEncodings,
+    LineCorpus,
+    LineOptions,
+    height_of,
+    score_lines,
+    scores,
+)
 from unitdisc.evaluation.lines.columns import GAP as GAP_LABEL
 from unitdisc.evaluation.lines.columns import ColumnLabelTask, frames_at, with_gaps
 from unitdisc.evaluation.probes import (
@@ -256,7 +264,7 @@ def test_lines_are_written_by_their_boxes_and_by_their_texts(folder, tier, monke
 def test_a_frame_covers_the_columns_nearest_to_it():
     for stride in (1, 4, 12):
         for utterance in TEST:
-            grid, frames = Grid(ROWS), centres(utterance, stride)
+            grid, frames = ColumnGrid(ROWS), centres(utterance, stride)
             expected = np.repeat(np.arange(len(frames)), stride)[: utterance.columns_at(grid.height)]
             assert frames_at(frames, grid.places(utterance)).tolist() == expected.tolist()
     assert frames_at(np.array([5.0]), np.array([1.0, 9.0])).tolist() == [0, 0]
@@ -264,9 +272,9 @@ def test_a_frame_covers_the_columns_nearest_to_it():
 
 
 def test_lines_have_as_many_columns_whatever_their_height():
-    grid = Grid(ROWS)
+    grid = ColumnGrid(ROWS)
     assert {u.columns_at(grid.height) for u in TEST} == {12 * WIDE + 3 * GAP}
-    assert Grid(ROWS, 12).places(TEST[0]).tolist() == (12 * (np.arange(12) + 0.5)).tolist()
+    assert ColumnGrid(ROWS, 12).places(TEST[0]).tolist() == (12 * (np.arange(12) + 0.5)).tolist()
     with pytest.raises(CorpusError, match="is no line image"):
         replace(TEST[0], height=None, rate=100).columns_at(grid.height)
 
@@ -274,10 +282,10 @@ def test_lines_have_as_many_columns_whatever_their_height():
 def test_systems_of_different_strides_are_scored_on_the_same_columns(folder):
     found = {}
     for name in ("fine", "coarse"):
-        columns = GriddedEncodings(opened(folder, name), TEST, Grid(ROWS))
+        columns = GriddedEncodings(opened(folder, name), TEST, ColumnGrid(ROWS))
         found[name] = score_units(columns, TEST, "character")
         assert columns[TEST[0].id].centres.tolist() == (np.arange(138) + 0.5).tolist()
-        items = ColumnLabelTask("character", Grid(ROWS)).items(read_point(opened(folder, name), TEST))
+        items = ColumnLabelTask("character", ColumnGrid(ROWS)).items(read_point(opened(folder, name), TEST))
         assert len(items.targets) == 12 * WIDE * len(TEST)
     assert found["fine"]["frames"] == found["coarse"]["frames"] == 12 * WIDE * len(TEST)
     assert found["coarse"]["ari"] < found["fine"]["ari"]

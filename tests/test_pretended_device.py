@@ -13,7 +13,7 @@ from pretended_device import DEVICE, MixedDevicesError, pretended, two_pretended
 from tiny_models import LSTM, VARIANTS, cases
 
 from unitdisc.batch import Batch, padding_mask
-from unitdisc.decoders.sampling.batched import Item, sample_several
+from unitdisc.decoders.sampling.batched import SampleRequest, sample_several
 from unitdisc.encoders import conv
 from unitdisc.encoders.normalisation import moments
 from unitdisc.experiment import Experiment, save_weights
@@ -80,7 +80,7 @@ def sampled(experiment: Experiment, model, device: str) -> list[np.ndarray]:
     size = 2 * (4 if target.steps_per_frame > 1 else model.encoder.stride)
     given = torch.zeros(3, experiment.features().height, dtype=torch.long) if experiment.features().images else None
     items = [
-        Item(condition, size, torch.Generator().manual_seed(0), None if given is None else given.to(device))
+        SampleRequest(condition, size, torch.Generator().manual_seed(0), None if given is None else given.to(device))
         for condition in conditions
     ]
     sample_several(model.decoder, items, 1.0, lambda index, found: drawn.update({index: found.cpu().numpy()}))

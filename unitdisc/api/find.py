@@ -11,7 +11,7 @@ from unitdisc.corpus import Interval, Utterance
 from unitdisc.evaluation.inputs import open_both, refuse_units
 from unitdisc.evaluation.settings import Measured, corpus_settings, extent
 from unitdisc.reports.finds import Find, write_finds
-from unitdisc.retrieval.hits import Hit, Stretch, best
+from unitdisc.retrieval.hits import FrameSpan, Hit, best
 from unitdisc.retrieval.material import Material
 from unitdisc.retrieval.places import borders, label_under
 from unitdisc.retrieval.queries import Place, QueryOptions, centres_of, place_of, refuse_other, stretch_of, tier_of
@@ -95,7 +95,7 @@ def find(
 def found_in(
     searched: Collection,
     queried: Collection | None,
-    stretch: Stretch,
+    stretch: FrameSpan,
     top: int,
     options: FindOptions,
     tier: str | None,

@@ -17,7 +17,7 @@ from unitdisc.corpus.access import CorpusAccess
 from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import whole_utterances
 from unitdisc.decoders import Continues
-from unitdisc.decoders.sampling.batched import DrawsOnCpu, Item, sample_several
+from unitdisc.decoders.sampling.batched import DrawsOnCpu, SampleRequest, sample_several
 from unitdisc.experiment import Experiment, ExperimentError, load
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.media.audio import write_audio
@@ -123,7 +123,7 @@ class SpokenItem(NamedTuple):
 
     utterance: Utterance
     voice: str
-    item: Item
+    item: SampleRequest
 
 
 class Counted:
@@ -193,7 +193,7 @@ def own_voice(utterance: Utterance, experiment: Experiment) -> str:
 @torch.inference_mode()
 def items_of(
     model: UnitModel, signals: Signals, utterance: Utterance, speakers: Sequence[int], drawing: Drawing
-) -> list[Item]:
+) -> list[SampleRequest]:
     """What the decoder draws the units of an utterance from, in the voice or hand of each of these speakers.
 
     Every one begins with the random numbers of the seed: what is drawn does not depend on what is drawn beside it.
@@ -205,7 +205,7 @@ def items_of(
     steps = units.latents.shape[1] * model.encoder.stride * signals.target.steps_per_frame
     given = columns_given(signals, utterance, drawing.given, steps, writes_leftwards(model))
     return [
-        Item(
+        SampleRequest(
             condition=model.conditioner(units.latents, lengths, torch.tensor([speaker], device=device))[0],
             size=steps,
             generator=torch.Generator().manual_seed(drawing.seed),

@@ -31,7 +31,7 @@ from unitdisc.segmentation.corpora.codebooks import Codes, chosen_codebook, code
 from unitdisc.segmentation.corpora.learning import Workplace
 from unitdisc.segmentation.corpora.options import SegmentOptions, refuse_impossible
 from unitdisc.segmentation.corpora.peaks import means
-from unitdisc.segmentation.corpora.segmenting import Segmentation
+from unitdisc.segmentation.corpora.segmenting import CorpusSegmentation
 from unitdisc.segmentation.corpora.segmenting import segment as find_units
 from unitdisc.segmentation.corpora.solving import units_in
 from unitdisc.segmentation.corpora.timing import Timing, survey
@@ -151,7 +151,7 @@ def segment(
     return finish(folder, found, codebook, opened, corpus_there, timing, options)
 
 
-def say_number(folder: Path, found: Segmentation, timing: Timing, options: SegmentOptions, strict: bool) -> None:
+def say_number(folder: Path, found: CorpusSegmentation, timing: Timing, options: SegmentOptions, strict: bool) -> None:
     """Says where there cannot be nearly as many units as asked, or refuses it."""
     if not options.rate:
         return
@@ -192,7 +192,7 @@ def write(
     opened: AnyEncodings,
     frames: StoredFrames,
     utterances: Sequence[Utterance],
-    found: Segmentation,
+    found: CorpusSegmentation,
     folder: Path,
     made_of: dict,
     pool: bool,
@@ -233,7 +233,7 @@ def pooled(frames: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 def finish(
     folder: Path,
-    found: Segmentation,
+    found: CorpusSegmentation,
     codebook: Codebook,
     opened: AnyEncodings,
     utterances: Sequence[Utterance],

@@ -16,7 +16,7 @@ from unitdisc.corpus.read import read_corpus
 from unitdisc.files import write_json, write_text
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.text import read_json, read_lines
-from unitdisc.media.packing import FORMATS, Item, items_of, pack, shares
+from unitdisc.media.packing import FORMATS, PackingItem, items_of, pack, shares
 from unitdisc.media.shard_writing import write_shard
 from unitdisc.media.tars import in_tar
 
@@ -112,7 +112,9 @@ def left_out_of(folder: Path, number: int) -> Path:
     return folder / "shards" / f"{number:06d}.left_out.txt"
 
 
-def is_done(folder: Path, number: int, items: Sequence[Item], options: PackingOptions, allow_pipes: bool) -> bool:
+def is_done(
+    folder: Path, number: int, items: Sequence[PackingItem], options: PackingOptions, allow_pipes: bool
+) -> bool:
     """Whether a shard is complete, and what was left out of it is still bad."""
     manifest = manifest_of(folder, number)
     if not manifest.exists():
@@ -123,7 +125,7 @@ def is_done(folder: Path, number: int, items: Sequence[Item], options: PackingOp
     return not any(can_be_packed(item, options, allow_pipes) for item in items if item.utterances[0].id not in there)
 
 
-def can_be_packed(item: Item, options: PackingOptions, allow_pipes: bool) -> bool:
+def can_be_packed(item: PackingItem, options: PackingOptions, allow_pipes: bool) -> bool:
     try:
         pack(item, options.format, options.whole, allow_pipes)
     except CorpusError:
@@ -132,7 +134,7 @@ def can_be_packed(item: Item, options: PackingOptions, allow_pipes: bool) -> boo
 
 
 def pack_shard(
-    folder: Path, number: int, items: Sequence[Item], options: PackingOptions, access: CorpusAccess
+    folder: Path, number: int, items: Sequence[PackingItem], options: PackingOptions, access: CorpusAccess
 ) -> str | None:
     """Writes one shard; returns what is wrong if it may not be.
 

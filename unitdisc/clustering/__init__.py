@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from unitdisc.clustering.frames import GIB, Frames, KeptFrames
+from unitdisc.clustering.frames import GIB, FrameSource, KeptFrames
 from unitdisc.clustering.options import KMeansOptions
 from unitdisc.clustering.passes import first_state, next_state
 from unitdisc.clustering.states import read_state, write_state
@@ -45,7 +45,7 @@ def quiet(title: str, total: int, done: int = 0) -> AbstractContextManager[Calla
 
 
 def kmeans(
-    frames: Frames,
+    frames: FrameSource,
     options: KMeansOptions,
     memory: float = 2.0,
     threads: int = 1,

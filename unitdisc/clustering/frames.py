@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Frames(Protocol):
+class FrameSource(Protocol):
     """Frames by utterance."""
 
     folder: Path
@@ -97,7 +97,7 @@ def is_codes(encodings: AnyEncodings, name: str) -> bool:
 class KeptFrames:
     """The same frames, kept in memory as far as `memory` GiB go, and read again beyond."""
 
-    def __init__(self, frames: Frames, memory: float):
+    def __init__(self, frames: FrameSource, memory: float):
         self.frames, self.folder, self.names, self.dim = frames, frames.folder, frames.names, frames.dim
         self.kept: dict[str, np.ndarray] = {}
         self.left = int(memory * GIB)

@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from unitdisc.clustering.assignment import Tally, nearest_codes
-from unitdisc.clustering.frames import Frames, in_order
+from unitdisc.clustering.frames import FrameSource, in_order
 from unitdisc.clustering.options import KMeansOptions
 from unitdisc.clustering.states import State
-from unitdisc.clustering.statistics import Survey
+from unitdisc.clustering.statistics import FrameStatistics
 from unitdisc.encodings import EncodingsError
 
 SAMPLE_PASSES = 30
@@ -32,7 +32,12 @@ def first_state(sample: np.ndarray, options: KMeansOptions, folder: Path) -> Sta
 
 
 def next_state(
-    frames: Frames, state: State, seen: Survey, options: KMeansOptions, threads: int, advance: Callable[..., None]
+    frames: FrameSource,
+    state: State,
+    seen: FrameStatistics,
+    options: KMeansOptions,
+    threads: int,
+    advance: Callable[..., None],
 ) -> State:
     """One pass over all frames."""
     if state.phase == "mini-batch":
@@ -58,7 +63,12 @@ def next_state(
 
 
 def mini_batches(
-    frames: Frames, state: State, seen: Survey, options: KMeansOptions, threads: int, advance: Callable[..., None]
+    frames: FrameSource,
+    state: State,
+    seen: FrameStatistics,
+    options: KMeansOptions,
+    threads: int,
+    advance: Callable[..., None],
 ) -> State:
     """A pass in an order of its own, after which it is seen whether to go on; codes move after every mini-batch.
 
@@ -102,7 +112,7 @@ def batches(names: list[str], lengths: dict[str, int], size: int) -> Iterator[li
 
 
 def assigned(
-    frames: Frames, names: list[str], vectors: np.ndarray, middle: np.ndarray, threads: int
+    frames: FrameSource, names: list[str], vectors: np.ndarray, middle: np.ndarray, threads: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The frames [T, D] of each utterance and their nearest codes [T], in order."""
     middle = middle.astype(np.float32)

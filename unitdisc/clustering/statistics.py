@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unitdisc.clustering.frames import Frames, in_order
+from unitdisc.clustering.frames import FrameSource, in_order
 from unitdisc.clustering.options import KMeansOptions
 
 
 @dataclass(frozen=True)
-class Survey:
+class FrameStatistics:
     """What the first pass finds."""
 
     frames: int
@@ -21,10 +21,10 @@ class Survey:
     sample: np.ndarray  # [N, D]
 
 
-def survey(frames: Frames, options: KMeansOptions, threads: int, advance: Callable[..., None]) -> Survey:
+def survey(frames: FrameSource, options: KMeansOptions, threads: int, advance: Callable[..., None]) -> FrameStatistics:
     """Reads all frames, and draws a sample of them: each has as good a chance, whatever the order of files."""
     sums, checksum, lengths = np.zeros(frames.dim), hashlib.sha256(), {}
-    sample = Sample(options.frames_in_sample)
+    sample = FrameSample(options.frames_in_sample)
 
     def look(name: str) -> tuple[str, np.ndarray, np.ndarray, np.ndarray, bytes]:
         values = frames[name]
@@ -39,10 +39,10 @@ def survey(frames: Frames, options: KMeansOptions, threads: int, advance: Callab
         sample.add(values, priorities)
         advance(1)
     total = sum(lengths.values())
-    return Survey(total, lengths, sums / max(total, 1), checksum.hexdigest(), sample.drawn())
+    return FrameStatistics(total, lengths, sums / max(total, 1), checksum.hexdigest(), sample.drawn())
 
 
-class Sample:
+class FrameSample:
     """The frames of the lowest priorities, of any number of them; holds twice as many at most, and an utterance."""
 
     def __init__(self, size: int):

@@ -56,7 +56,7 @@ def places_of(utterances: Sequence[Utterance]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Stream:
+class CropCircle:
     """The order in which a corpus is read, as a circle of crops that is entered at a random place."""
 
     epoch: int
@@ -107,7 +107,7 @@ class ShardPlan(CropPlan):
         self.shards = np.split(in_place, np.flatnonzero(np.diff(places[in_place, 0])) + 1)
         crops = buffer * self.repeats.sum() / max(1, self.frames.sum())
         self.window = crops / (self.lanes * self.turns)  # crops of a lane
-        self.read: Stream | None = None
+        self.read: CropCircle | None = None
         self.planned: Chapter | None = None
         self.needs: dict[tuple[int, int, int], tuple[np.ndarray, np.ndarray]] = {}  # turn and rows -> see `needs`
 
@@ -127,13 +127,13 @@ class ShardPlan(CropPlan):
             self.needs = {}
         return self.planned, place
 
-    def stream(self, number: int) -> Stream:
+    def stream(self, number: int) -> CropCircle:
         rng = np.random.default_rng([self.seed, number])
         order = np.concatenate([self.shards[shard] for shard in rng.permutation(len(self.shards))])
         ends = np.cumsum(self.repeats[order])
-        return Stream(number, order, ends, int(rng.integers(ends[-1])))
+        return CropCircle(number, order, ends, int(rng.integers(ends[-1])))
 
-    def chapter(self, stream: Stream, number: int) -> Chapter:
+    def chapter(self, stream: CropCircle, number: int) -> Chapter:
         rng = np.random.default_rng([self.seed, stream.epoch, number])
         steps = min(self.steps, self.batches_per_epoch - number * self.steps)
         wanted, there = self.batches_per_epoch * self.batch_size, int(stream.ends[-1])
@@ -156,7 +156,7 @@ class ShardPlan(CropPlan):
         starts = self.stride * rng.integers(np.maximum(0, frames - (self.crop or frames)) // self.stride + 1)
         return Chapter(stream.epoch, number, ranks, indices, starts)
 
-    def by_length(self, stream: Stream, ranks: np.ndarray) -> np.ndarray:
+    def by_length(self, stream: CropCircle, ranks: np.ndarray) -> np.ndarray:
         """Sorts what a lane gives to so many batches: [lanes, crops]; lanes are alike, so their batches will be too."""
         rows = self.batch_size // self.lanes
         sizes = self.frames[stream.order[ranks % len(stream.order)]]

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from unitdisc.decoders.causal import CausalStack, per_step
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise, projected_log_prob
-from unitdisc.decoders.sampling.batched import Item
+from unitdisc.decoders.sampling.batched import SampleRequest
 
 
 def nothing(first: int, last: int) -> None:
@@ -86,7 +86,7 @@ class WaveNet(nn.Module):
     @torch.no_grad()
     def sample_several(
         self,
-        items: Sequence[Item],
+        items: Sequence[SampleRequest],
         temperature: float,
         finish: Callable[[int, Tensor], None],
         tick: Callable[[int], None],

@@ -10,7 +10,7 @@ import soxr
 
 from unitdisc.corpus import Utterance
 from unitdisc.files import written_aside
-from unitdisc.media.decoding import Decoder, open_audio
+from unitdisc.media.decoding import OpenAudio, open_audio
 from unitdisc.media.open import AudioError
 
 SILENCE = 1e-4  # a recording that never leaves its mean by this much (-80 dB of full scale) says nothing
@@ -36,7 +36,7 @@ def audio_info(path: str | Path, allow_pipes: bool = False) -> AudioInfo:
         return info_of(file)
 
 
-def info_of(file: Decoder) -> AudioInfo:
+def info_of(file: OpenAudio) -> AudioInfo:
     return AudioInfo(file.frames, file.samplerate)
 
 
@@ -112,7 +112,7 @@ def shorter(utterance: Utterance, frames: int, last: int) -> AudioError:
     )
 
 
-def read_span(file: Decoder, utterance: Utterance, first: int, last: int) -> np.ndarray:
+def read_span(file: OpenAudio, utterance: Utterance, first: int, last: int) -> np.ndarray:
     """The samples [first, last) of a file, of the utterance's channel or of all: float32 [last - first, channels]."""
     return chosen(utterance, file.read(first, last))
 

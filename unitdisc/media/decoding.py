@@ -49,7 +49,7 @@ LENGTH = re.compile(r"^Length : (\d+)", re.MULTILINE)  # libsndfile on the bytes
 
 
 @dataclass(frozen=True)
-class Part:
+class DecodedPart:
     """A stretch of a file that is decoded by itself: of most files all."""
 
     frames: int
@@ -79,7 +79,7 @@ class Sequential(soundfile.SoundFile):
 class Opened:
     """A part that is being read."""
 
-    def __init__(self, part: Part, stream: str | io.IOBase, file: io.IOBase | None, opened: Sequential | None):
+    def __init__(self, part: DecodedPart, stream: str | io.IOBase, file: io.IOBase | None, opened: Sequential | None):
         self.part, self.stream, self.file = part, stream, file
         self.opened, self.position = opened, -part.skip
         self.landing = part.landing
@@ -144,7 +144,7 @@ class Opened:
         return there
 
 
-class Decoder:
+class OpenAudio:
     """A recording that is open: it knows how many samples can be decoded, and reads any of them exactly.
 
     frames: samples of each channel.
@@ -238,7 +238,7 @@ os.register_at_fork(after_in_child=forget)
 
 
 @contextmanager
-def open_audio(path: str | Path, allow_pipes: bool = False) -> Iterator[Decoder]:
+def open_audio(path: str | Path, allow_pipes: bool = False) -> Iterator[OpenAudio]:
     """Opens a file, an entry of an archive (`x.ark:123`, `x.tar:512`) or, if allowed, a command's output (`cmd |`).
 
     Raises AudioError as `audio_info` does, also for what goes wrong while the file is open.
@@ -257,7 +257,7 @@ def open_audio(path: str | Path, allow_pipes: bool = False) -> Iterator[Decoder]
         raise unreadable(path, error) from error
 
 
-def decoder_of(stream: str | io.IOBase, facts: Known, stack: ExitStack) -> Decoder:
+def decoder_of(stream: str | io.IOBase, facts: Known, stack: ExitStack) -> OpenAudio:
     """Raises DecodingError if it cannot be decoded as it should, and soundfile's errors."""
     opened = refused = None
     try:
@@ -277,8 +277,8 @@ def decoder_of(stream: str | io.IOBase, facts: Known, stack: ExitStack) -> Decod
     return decoder(stack, facts, [Opened(part, stream, file, whole) for part in parts])
 
 
-def decoder(stack: ExitStack, facts: Known, parts: Sequence[Opened]) -> Decoder:
-    found = Decoder(parts, facts)
+def decoder(stack: ExitStack, facts: Known, parts: Sequence[Opened]) -> OpenAudio:
+    found = OpenAudio(parts, facts)
     stack.callback(found.close)
     return found
 
@@ -298,7 +298,7 @@ def open_pieces(file: io.IOBase, pieces: Sequence[Piece]) -> Sequential:
         return Sequential(Spliced(file, pieces))
 
 
-def plain(opened: Sequential) -> Part | None:
+def plain(opened: Sequential) -> DecodedPart | None:
     """A file of which the header tells all; None where it is worth a closer look.
 
     Raises DecodingError if the header promises more than there is.
@@ -320,15 +320,15 @@ def plain(opened: Sequential) -> Part | None:
     return part
 
 
-def part_of(opened: Sequential, pieces: tuple[Piece, ...] | None = None) -> Part:
+def part_of(opened: Sequential, pieces: tuple[Piece, ...] | None = None) -> DecodedPart:
     """All of a file, as its header tells."""
     subtype, format = opened.subtype, opened.format
     exact = subtype in EXACT and format not in INEXACT and soundfile.SoundFile.seekable(opened)
     landing = None if exact else from_the_beginning
-    return Part(opened.frames, opened.samplerate, opened.channels, subtype, format, pieces, landing=landing)
+    return DecodedPart(opened.frames, opened.samplerate, opened.channels, subtype, format, pieces, landing=landing)
 
 
-def parts_of(file: io.IOBase, opened: Sequential | None) -> list[Part]:
+def parts_of(file: io.IOBase, opened: Sequential | None) -> list[DecodedPart]:
     """The streams of a file, one after another; none if it is nothing that is known here.
 
     opened: the file as soundfile reads it, or None if it cannot.
@@ -348,7 +348,7 @@ def parts_of(file: io.IOBase, opened: Sequential | None) -> list[Part]:
     return parts
 
 
-def odd_parts(file: io.IOBase, content: Bytes, opened: Sequential | None) -> list[Part]:
+def odd_parts(file: io.IOBase, content: Bytes, opened: Sequential | None) -> list[DecodedPart]:
     """A file whose header is wrong about its length, or does not know it."""
     pieces = headers.mended(content)
     if pieces is not None:
@@ -363,7 +363,7 @@ def odd_parts(file: io.IOBase, content: Bytes, opened: Sequential | None) -> lis
     return [replace(part, frames=frames, pieces=pieces)]
 
 
-def flac_part(file: io.IOBase, content: Bytes, start: int, stop: int) -> Part:
+def flac_part(file: io.IOBase, content: Bytes, start: int, stop: int) -> DecodedPart:
     """A FLAC file that lies between two bytes of a file, with as many samples as can be decoded.
 
     One that promises more is left as it is: whoever reads that far finds out.
@@ -381,7 +381,7 @@ def flac_part(file: io.IOBase, content: Bytes, start: int, stop: int) -> Part:
     return replace(part, frames=frames, pieces=pieces, is_cut=is_cut)
 
 
-def refuse_different(parts: Sequence[Part]) -> None:
+def refuse_different(parts: Sequence[DecodedPart]) -> None:
     kinds = {(part.samplerate, part.channels): None for part in parts}
     if len(kinds) > 1:
         listed = ", then ".join(f"{rate} samples per second in {channels} channel(s)" for rate, channels in kinds)
@@ -389,14 +389,14 @@ def refuse_different(parts: Sequence[Part]) -> None:
         raise DecodingError(what, "split it, or bring them to one rate and number of channels")
 
 
-def ogg_part(file: io.IOBase, link: ogg.Link, opened: Sequential | None) -> Part:
+def ogg_part(file: io.IOBase, link: ogg.Link, opened: Sequential | None) -> DecodedPart:
     """opened: the file as it is, if it holds nothing else."""
     as_it_is = opened is not None and len(link.ranges) == 1 and link.ranges[0][0] == 0
     pieces = None if as_it_is else tuple(link.ranges)
     read = opened if as_it_is else open_pieces(file, pieces)
     frames, rate, facts = read.frames, read.samplerate, (read.samplerate, read.channels, read.subtype, read.format)
     landing = {"Opus": lambda first: max(first - OPUS_SETTLES * rate, 0), "Vorbis": vorbis_landing(link, frames)}
-    return Part(frames, *facts, pieces, landing=landing.get(link.codec, from_the_beginning))
+    return DecodedPart(frames, *facts, pieces, landing=landing.get(link.codec, from_the_beginning))
 
 
 def vorbis_landing(link: ogg.Link, frames: int) -> Callable[[int], int]:
@@ -405,7 +405,7 @@ def vorbis_landing(link: ogg.Link, frames: int) -> Callable[[int], int]:
     return lambda first: max(min(first, sought), 0)
 
 
-def mpeg_part(file: io.IOBase, stream: mpeg.Stream, opened: Sequential | None) -> Part:
+def mpeg_part(file: io.IOBase, stream: mpeg.MpegStream, opened: Sequential | None) -> DecodedPart:
     """opened: the file as it is, if it holds nothing else."""
     lead, samples = stream.lead, stream.kind.samples
     pieces, skip = None if opened is not None else ((stream.start, stream.stop),), 0
@@ -423,4 +423,4 @@ def mpeg_part(file: io.IOBase, stream: mpeg.Stream, opened: Sequential | None) -
         return stream.from_frame((start + lead) // samples)
 
     facts = (stream.kind.rate, opened.channels, opened.subtype, opened.format)
-    return Part(stream.samples, *facts, pieces, skip, landing, spliced, stream.is_cut)
+    return DecodedPart(stream.samples, *facts, pieces, skip, landing, spliced, stream.is_cut)

@@ -19,7 +19,7 @@ SIZES = {1: 192, 2: 576, 3: 1152, 4: 2304, 5: 4608, **{code: 1 << code for code 
 RATES = {12: 1, 13: 2, 14: 2}  # bytes of a rate that has no code of its own
 
 
-class Listed(NamedTuple):
+class FlacHeader(NamedTuple):
     """What a header tells."""
 
     block: int  # samples of a frame, of which the last may have fewer
@@ -27,10 +27,10 @@ class Listed(NamedTuple):
     total: int  # samples; 0 if it is not known
 
 
-def listed(head: bytes) -> Listed:
+def listed(head: bytes) -> FlacHeader:
     """head: its first bytes."""
     lengths = int.from_bytes(head[TOTAL : TOTAL + 8])
-    return Listed(int.from_bytes(head[10:12]), int.from_bytes(head[15:18]), lengths & LENGTHS)
+    return FlacHeader(int.from_bytes(head[10:12]), int.from_bytes(head[15:18]), lengths & LENGTHS)
 
 
 def ends_as_listed(file: io.IOBase) -> bool:

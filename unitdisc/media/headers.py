@@ -31,7 +31,7 @@ UNKNOWN = b"\xff\xff\xff\xff"  # a size that is not known
 ANEW = "copy it again; if it is all there, write its header anew (sox --ignore-length OLD NEW)"
 
 
-class Layout(NamedTuple):
+class ChunkLayout(NamedTuple):
     """How a format names its parts, which are called chunks."""
 
     order: str  # of the bytes of a size
@@ -41,10 +41,10 @@ class Layout(NamedTuple):
 
 
 LAYOUTS = {
-    b"RIFF": Layout("little", 4, 12, b"data"),
-    b"RF64": Layout("little", 4, 12, b"data"),
-    b"FORM": Layout("big", 4, 12, b"SSND"),
-    b"caff": Layout("big", 8, 8, b"data"),
+    b"RIFF": ChunkLayout("little", 4, 12, b"data"),
+    b"RF64": ChunkLayout("little", 4, 12, b"data"),
+    b"FORM": ChunkLayout("big", 4, 12, b"SSND"),
+    b"caff": ChunkLayout("big", 8, 8, b"data"),
 }
 
 
@@ -125,7 +125,7 @@ def samples_of_sphere(head: bytes) -> Samples | None:
     return Samples(int(length[1]), prod(int(count[1]) for count in counts if count), True, 0, b"", True)
 
 
-def chunks(file: Bytes, layout: Layout, position: int) -> Iterator[Chunk]:
+def chunks(file: Bytes, layout: ChunkLayout, position: int) -> Iterator[Chunk]:
     """The chunks from here on, as long as they have names."""
     end = file.size()
     while position < end:

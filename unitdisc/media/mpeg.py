@@ -66,7 +66,7 @@ class Tag(NamedTuple):
 
 
 @dataclass
-class Stream:
+class MpegStream:
     """Frames of one kind, one after another."""
 
     kind: Kind
@@ -180,23 +180,23 @@ class Frame(NamedTuple):
     tag: Tag | None
 
 
-def streams(file: Bytes) -> list[Stream]:
+def streams(file: Bytes) -> list[MpegStream]:
     """The streams of a file, one after another: none if there are no frames at its beginning.
 
     Raises DecodingError if there is something else between two frames, and if frames are missing that a tag promises.
     """
-    return Walk(file).streams()
+    return MpegWalk(file).streams()
 
 
-class Walk:
+class MpegWalk:
     """Goes from frame to frame through a file."""
 
     def __init__(self, file: Bytes):
         self.file, self.end = file, file.size()
-        self.found: list[Stream] = []
+        self.found: list[MpegStream] = []
         self.free: dict[Kind, int] = {}  # bytes of frames in free format, without padding
 
-    def streams(self) -> list[Stream]:
+    def streams(self) -> list[MpegStream]:
         position = self.search(self.after_tags(0), BEFORE, None)
         while position is not None:
             position = self.go_on(self.along(position))
@@ -215,7 +215,7 @@ class Walk:
         """Takes the frames that follow each other from here on; where the last one ends."""
         while frame := self.frame_at(position):
             if frame.tag or not self.found or frame.kind != self.found[-1].kind:
-                self.found.append(Stream(frame.kind, frame.tag, position, frame.stop))
+                self.found.append(MpegStream(frame.kind, frame.tag, position, frame.stop))
             if not frame.tag:
                 self.found[-1].add(position, frame.stop - position)
             position = frame.stop

@@ -25,7 +25,7 @@ REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 ANEW = "copy it again; if there is no more of it, write it anew (ffmpeg -i OLD -c copy NEW)"
 
 
-class Page(NamedTuple):
+class OggPage(NamedTuple):
     start: int  # byte
     stop: int
     flags: int
@@ -40,13 +40,13 @@ class Link:
     """A stream of sound, from its first page to its last."""
 
     codec: str
-    first: Page
+    first: OggPage
     ranges: list[tuple[int, int]] = field(default_factory=list)  # bytes [start, stop) of its pages; neighbours joined
     granules: list[int] = field(default_factory=list)  # of the last two pages that have one
     sequence: int = 0  # of the next page
     ended: bool = False
 
-    def add(self, page: Page, samples: int) -> None:
+    def add(self, page: OggPage, samples: int) -> None:
         """Raises DecodingError if pages before this one, after so many samples, are missing."""
         if self.ranges and page.sequence != self.sequence:
             what = f"pages are missing before byte {page.start}"
@@ -76,7 +76,7 @@ def checksum(page: bytes) -> int:
     return int(f"{mirrored:032b}"[::-1], 2)
 
 
-def page_at(file: Bytes, start: int) -> Page | None:
+def page_at(file: Bytes, start: int) -> OggPage | None:
     """The page that begins at a byte; None if none does, or if it is damaged or cut off."""
     content = file.at(start, LONGEST)
     if content[:4] != CAPTURE or len(content) < HEADER.size:
@@ -86,10 +86,10 @@ def page_at(file: Bytes, start: int) -> Page | None:
     size = body + sum(content[HEADER.size : body])
     if len(content) < size or checksum(content[:22] + bytes(4) + content[26:size]) != listed:
         return None
-    return Page(start, start + size, flags, granule, serial, sequence, content[body : min(size, body + PACKET)])
+    return OggPage(start, start + size, flags, granule, serial, sequence, content[body : min(size, body + PACKET)])
 
 
-def pages(file: Bytes) -> Iterator[Page | tuple[int, int]]:
+def pages(file: Bytes) -> Iterator[OggPage | tuple[int, int]]:
     """The whole pages of a file, and the bytes [start, stop) between them, and after them, that are none."""
     end = position = 0
     while (position := file.find(CAPTURE, position)) >= 0:
@@ -110,9 +110,9 @@ def links(file: Bytes) -> list[Link]:
 
     Raises DecodingError if one is damaged or cut off, if none is there, and if some run side by side.
     """
-    walk = Walk()
+    walk = OggWalk()
     for part in pages(file):
-        if isinstance(part, Page):
+        if isinstance(part, OggPage):
             walk.add(part)
         else:
             walk.pass_by(*part)
@@ -120,7 +120,7 @@ def links(file: Bytes) -> list[Link]:
     return walk.found
 
 
-class Walk:
+class OggWalk:
     """What the pages of a file show, one after another."""
 
     def __init__(self):
@@ -131,7 +131,7 @@ class Walk:
         self.stop = 0  # of the last page
         self.gap: tuple[int, int] | None = None  # the bytes after it, if they are no page
 
-    def add(self, page: Page) -> None:
+    def add(self, page: OggPage) -> None:
         """Raises DecodingError where pages are missing or damaged, and where sound runs beside other sound."""
         if self.gap and self.found:
             where = f"bytes {self.gap[0]} to {self.gap[1] - 1} are no whole Ogg page"
@@ -148,7 +148,7 @@ class Walk:
             )
         self.found[-1].add(page, self.samples)
 
-    def begin(self, page: Page) -> None:
+    def begin(self, page: OggPage) -> None:
         if not self.beginning:
             self.refuse_open_end()
             self.others, self.beside = set(), None

@@ -30,7 +30,7 @@ LONGEST_KEY = 120  # bytes; longer ones end in a hash
 
 
 @dataclass(frozen=True)
-class Item:
+class PackingItem:
     """What becomes one recording or image in a tar: an utterance, or a whole file with all its utterances."""
 
     key: str
@@ -45,7 +45,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedItem:
     """An item as it lies in a tar."""
 
     suffix: str
@@ -53,15 +53,17 @@ class Packed:
     utterances: list[Utterance]  # their places in the content; the path is not known yet
 
 
-def items_of(utterances: Iterable[Utterance], whole: bool) -> list[Item]:
+def items_of(utterances: Iterable[Utterance], whole: bool) -> list[PackingItem]:
     """What is to be packed, sorted by id: an item for every utterance, or, with `whole`, for every file."""
     ordered = sorted(utterances, key=lambda utterance: utterance.id)
     if not whole:
-        return [Item(safe(utterance.id), (utterance,)) for utterance in ordered]
+        return [PackingItem(safe(utterance.id), (utterance,)) for utterance in ordered]
     files = defaultdict(list)
     for utterance in ordered:
         files[utterance.path].append(utterance)
-    return [Item(safe(group[0].id), tuple(group)) for group in files.values()]  # ids are unique, names of files are not
+    return [
+        PackingItem(safe(group[0].id), tuple(group)) for group in files.values()
+    ]  # ids are unique, names of files are not
 
 
 def safe(name: str) -> str:
@@ -76,7 +78,7 @@ def safe(name: str) -> str:
     return f"{beginning}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
-def shares(items: Sequence[Item], most: int, seed: int | None) -> list[list[Item]]:
+def shares(items: Sequence[PackingItem], most: int, seed: int | None) -> list[list[PackingItem]]:
     """The items of every shard, of about `most` bytes at most; in random order, so that each is like the corpus.
 
     seed=None keeps the order.
@@ -92,14 +94,14 @@ def shares(items: Sequence[Item], most: int, seed: int | None) -> list[list[Item
     return found
 
 
-def pack(item: Item, form: str, whole: bool, allow_pipes: bool = False) -> Packed:
+def pack(item: PackingItem, form: str, whole: bool, allow_pipes: bool = False) -> PackedItem:
     """Reads an item as it is to be kept. Raises AudioError, ImageError or CorpusError as the readers do."""
     if item.utterances[0].is_image:
         return pack_image(item.utterances, whole)
     return pack_recording(item.utterances, form, whole, allow_pipes)
 
 
-def pack_recording(utterances: Sequence[Utterance], form: str, whole: bool, allow_pipes: bool) -> Packed:
+def pack_recording(utterances: Sequence[Utterance], form: str, whole: bool, allow_pipes: bool) -> PackedItem:
     """Samples are kept as they are; of floating-point ones FLAC keeps 24 bits, of lossy ones 16 are kept.
 
     So are all channels, unless an utterance that is cut out names one. What a lossy file has beyond full scale is
@@ -113,7 +115,7 @@ def pack_recording(utterances: Sequence[Utterance], form: str, whole: bool, allo
         spans = [span(utterance, file.frames, file.samplerate) for utterance in utterances]
         rated = [replace(utterance, rate=file.samplerate) for utterance in utterances]
         if whole and file.format in COMPRESSED and (in_tar(path) or Path(path).is_file()):
-            return Packed(COMPRESSED[file.format], content_of(path), rated)
+            return PackedItem(COMPRESSED[file.format], content_of(path), rated)
         first, last = (0, file.frames) if whole else spans[0]
         samples = file.read(first, last, EXACT.get(file.subtype, "float64"))
         rate, subtype = file.samplerate, file.subtype
@@ -121,7 +123,7 @@ def pack_recording(utterances: Sequence[Utterance], form: str, whole: bool, allo
         samples = chosen(utterances[0], samples)
         check_samples(utterances[0], as_floats(samples))
     content = encoded(path, samples, rate, subtype, form)
-    return Packed(form, content, rated if whole else [replace(rated[0], start=0, channel=None)])
+    return PackedItem(form, content, rated if whole else [replace(rated[0], start=0, channel=None)])
 
 
 def as_floats(samples: np.ndarray) -> np.ndarray:
@@ -153,7 +155,7 @@ def content_of(path: str) -> bytes:
         return Path(found).read_bytes() if isinstance(found, str) else found.read()
 
 
-def pack_image(utterances: Sequence[Utterance], whole: bool) -> Packed:
+def pack_image(utterances: Sequence[Utterance], whole: bool) -> PackedItem:
     """Files are copied; a part of one is cut out as grey levels, of 8 bits if it had no more."""
     path = utterances[0].path
     grey = images.read_image(path)  # all of it: damage would show nowhere else
@@ -164,9 +166,9 @@ def pack_image(utterances: Sequence[Utterance], whole: bool) -> Packed:
         kind = IMAGES.get(opened.format)
     if kind and (whole or last - first == grey.shape[1]):
         with images.source(path) as file:
-            return Packed(kind, file.read(), list(utterances))
+            return PackedItem(kind, file.read(), list(utterances))
     cut = grey if whole else grey[:, first:last]
-    return Packed("png", png(cut), list(utterances) if whole else [replace(utterances[0], start=0)])
+    return PackedItem("png", png(cut), list(utterances) if whole else [replace(utterances[0], start=0)])
 
 
 def png(grey: np.ndarray) -> bytes:

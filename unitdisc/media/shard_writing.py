@@ -10,11 +10,11 @@ from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.files import written_aside
-from unitdisc.media.packing import Item, Packed, pack
+from unitdisc.media.packing import PackedItem, PackingItem, pack
 from unitdisc.media.tars import BLOCK
 
 
-def described(packed: Packed) -> bytes:
+def described(packed: PackedItem) -> bytes:
     """KEY.json: what a manifest says of an utterance, but its path; of several in one file, a list of it."""
     lines = []
     for utterance in packed.utterances:
@@ -44,7 +44,7 @@ class ShardWriter:
     def __exit__(self, *error: object) -> None:
         self.stack.__exit__(*error)
 
-    def add(self, key: str, packed: Packed) -> list[Utterance]:
+    def add(self, key: str, packed: PackedItem) -> list[Utterance]:
         """Writes an item; its utterances, with their path."""
         files = [(f"{key}.{packed.suffix}", packed.content), (f"{key}.json", described(packed))]
         size = sum(BLOCK + rounded_up(len(content), BLOCK) for _, content in files)
@@ -73,7 +73,14 @@ def rounded_up(size: int, block: int) -> int:
 
 
 def write_shard(
-    folder: Path, name: str, items: Iterable[Item], most: int, form: str, whole: bool, allow_pipes: bool, strict: bool
+    folder: Path,
+    name: str,
+    items: Iterable[PackingItem],
+    most: int,
+    form: str,
+    whole: bool,
+    allow_pipes: bool,
+    strict: bool,
 ) -> tuple[list[Utterance], list[CorpusError]]:
     """Writes a shard: the utterances as they lie in it, and what is wrong with those that are left out.
 

@@ -41,7 +41,7 @@ class Member(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sample:
+class TarSample:
     """The files in a tar whose names begin with the same key."""
 
     key: str
@@ -147,7 +147,7 @@ def members(path: Path) -> Iterator[Member]:
 
 def samples(
     path: Path, last_dot: bool = False, media: Container[str] = (), extension: str | None = None
-) -> Iterator[Sample]:
+) -> Iterator[TarSample]:
     """What belongs together in a tar: files of one name up to its first dot, by WebDataset's convention.
 
     media: suffixes of recordings and images. Files of one name with several of these are parted where the names have
@@ -177,7 +177,7 @@ def clean_name(name: str) -> str:
     return "/".join(filter(None, name.removeprefix("./").split("/")))
 
 
-def sample_of(key: str, group: Iterable[Member]) -> Sample:
+def sample_of(key: str, group: Iterable[Member]) -> TarSample:
     """A sample of files whose names begin with its key; of others, what follows their first dot is their kind."""
     found, again = {}, []
     for member in group:
@@ -185,10 +185,10 @@ def sample_of(key: str, group: Iterable[Member]) -> Sample:
         kind = name[len(key) + 1 :].lower() if name.startswith(f"{key}.") else split_name(name)[1]
         if found.setdefault(kind, member) is not member:
             again.append(member.name)
-    return Sample(key, found, tuple(again))
+    return TarSample(key, found, tuple(again))
 
 
-def parted(key: str, group: list[Member], media: Container[str], extension: str | None) -> Iterator[Sample]:
+def parted(key: str, group: list[Member], media: Container[str], extension: str | None) -> Iterator[TarSample]:
     """The samples of files of one name up to its first dot.
 
     "talk 1.0 intro.flac" and "talk 1.5 outro.flac" are two, each with the files whose names begin with its own; so are

@@ -22,7 +22,7 @@ class Glyph(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class LineLayout:
     """How characters stand on a line, in pixels. Ranges include both ends, and what they leave open is drawn."""
 
     height: int = 32
@@ -34,7 +34,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Line:
+class ComposedLine:
     """A composed line. Gaps, blanks and margins belong to no interval."""
 
     ink: np.ndarray  # [columns, rows] in [0, 1], 1 being ink
@@ -43,7 +43,7 @@ class Line:
     text: str  # in the order of reading; intervals are in that of columns
 
 
-def composed(glyphs: Sequence[Glyph], layout: Layout, rng: np.random.Generator) -> Line:
+def composed(glyphs: Sequence[Glyph], layout: LineLayout, rng: np.random.Generator) -> ComposedLine:
     """Puts the characters of one hand, given in the order of reading, beside one another.
 
     From left to right, but for labels that are letters of scripts that run leftwards.
@@ -79,7 +79,7 @@ def composed(glyphs: Sequence[Glyph], layout: Layout, rng: np.random.Generator) 
     words = [numbers[start:end] for start, end in zip(sorted(firsts), [*sorted(firsts)[1:], len(glyphs)])]
     read = [[characters[number] for number in word] for word in words or [[each] for each in numbers]]
     text = " ".join("".join(each.label for each in word) for word in read)
-    return Line(line, list(characters.values()), sorted(map(joined, read)) if words else [], text)
+    return ComposedLine(line, list(characters.values()), sorted(map(joined, read)) if words else [], text)
 
 
 def placed(labels: Sequence[str], firsts: set[int]) -> list[int | None]:
@@ -132,7 +132,7 @@ def dealt(count: int, rng: np.random.Generator) -> Iterator[int]:
         yield from rng.permutation(count).tolist()
 
 
-def write_line(path: Path, writer: str, line: Line) -> Utterance:
+def write_line(path: Path, writer: str, line: ComposedLine) -> Utterance:
     """Writes the image of a line, and lists it with its `character` and perhaps `word` tier; named like the file."""
     write_image(path, line.ink)
     columns, rows = line.ink.shape

@@ -25,7 +25,7 @@ ITEM = ("symbol", "start", "duration")  # of what is aligned
 FIELD = "recording"  # of the tars beside the cuts, the one that is listened to
 
 
-class Cut(NamedTuple):
+class LhotseCut(NamedTuple):
     """A stretch of a recording, in seconds, and the supervisions in it as lhotse writes them."""
 
     start: float
@@ -62,7 +62,7 @@ def is_of_another_field(tar: Path) -> bool:
     return tar.with_name(f"{FIELD}.{named[1]}.tar").exists()
 
 
-def read_cuts(path: Path) -> dict[str, Cut]:
+def read_cuts(path: Path) -> dict[str, LhotseCut]:
     """Id -> cut. Raises CorpusError if they are no cuts of lhotse."""
     cuts = {}
     try:
@@ -72,7 +72,7 @@ def read_cuts(path: Path) -> dict[str, Cut]:
                     cut = json.loads(line)
                     duration = None if cut.get("duration") is None else float(cut["duration"])
                     channels = as_list(cut.get("channel"))
-                    cuts[cut["id"]] = Cut(float(cut.get("start") or 0), duration, supervisions_of(cut), channels)
+                    cuts[cut["id"]] = LhotseCut(float(cut.get("start") or 0), duration, supervisions_of(cut), channels)
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{path}: no cuts of lhotse ({error}); copy it again, or move it away") from error
     return cuts
@@ -83,7 +83,7 @@ def as_list(channels: Any) -> list[Any]:
     return channels if isinstance(channels, list) else [] if channels is None else [channels]
 
 
-def channel_in(cut: Cut, told: Mapping[str, Any]) -> int | None:
+def channel_in(cut: LhotseCut, told: Mapping[str, Any]) -> int | None:
     """The channel of a supervision among those of its cut; None: all, as where there is but one."""
     own = as_list(told.get("channel"))
     return cut.channels.index(own[0]) if len(own) == 1 and len(cut.channels) > 1 and own[0] in cut.channels else None
@@ -106,7 +106,7 @@ def supervisions_of(cut: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return found
 
 
-def supervised(whole: Utterance, cut: Cut, notes: Notes) -> Iterator[Supervised]:
+def supervised(whole: Utterance, cut: LhotseCut, notes: Notes) -> Iterator[Supervised]:
     """An utterance for every supervision of a cut, of its stretch; the whole cut if it has none.
 
     whole: the recording in the tar, called like the cut. What is cut or left out is noted.
@@ -145,7 +145,7 @@ def supervised(whole: Utterance, cut: Cut, notes: Notes) -> Iterator[Supervised]
                 notes.add("supervisions that overlap one before, so that both are heard", name)
 
 
-def bounds(whole: Utterance, cut: Cut, notes: Notes) -> tuple[float, int, int]:
+def bounds(whole: Utterance, cut: LhotseCut, notes: Notes) -> tuple[float, int, int]:
     """Where a cut is in its recording: its start in seconds, its first tick and the one after its last.
 
     A recording in a tar is that of its cut, as lhotse writes it; where it is longer, the cut says which part it is.

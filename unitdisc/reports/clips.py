@@ -39,7 +39,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class AudioStretch:
     """Part of a recording, at the loudness of the page."""
 
     wave: np.ndarray  # [samples] at RATE
@@ -74,13 +74,13 @@ def unit_clip(
     return replace(clip, focus=(start * pixels, (end - start) * pixels))
 
 
-def drawn(part: Stretch, heard: np.ndarray, lanes: dict[str, list[Box]], pixels: float) -> Clip:
+def drawn(part: AudioStretch, heard: np.ndarray, lanes: dict[str, list[Box]], pixels: float) -> Clip:
     seconds = len(part.wave) / RATE
     width = max(1, round(seconds * pixels))
     return Clip(sound_uri(heard), spectrogram_uri(part, width), width, seconds, lanes)
 
 
-def stretch(utterance: Utterance, first: int, last: int) -> Stretch:
+def stretch(utterance: Utterance, first: int, last: int) -> AudioStretch:
     """Ticks [first, last) of an utterance, as loud as the whole utterance makes it: a pause stays quiet."""
     rate = utterance.rate
     start, end = max(0, first - round(REACH * rate)), min(utterance.ticks, last + round(REACH * rate))
@@ -89,7 +89,7 @@ def stretch(utterance: Utterance, first: int, last: int) -> Stretch:
     wave = wave * min(MOST_GAIN, LOUDEST / np.abs(wave).max())
     offset = round((first - start) / rate * RATE)
     part = wave[offset : offset + round((last - first) / rate * RATE)]
-    return Stretch(part, float(mel_power(wave, hop=round(WINDOW * RATE / 2)).max()))
+    return AudioStretch(part, float(mel_power(wave, hop=round(WINDOW * RATE / 2)).max()))
 
 
 def emphasised(wave: np.ndarray, start: float, end: float) -> np.ndarray:
@@ -106,7 +106,7 @@ def sound_uri(wave: np.ndarray) -> str:
     return data_uri("audio/wav", file.getvalue())
 
 
-def spectrogram_uri(part: Stretch, width: int) -> str:
+def spectrogram_uri(part: AudioStretch, width: int) -> str:
     """A log-mel spectrogram of about `width` columns as a data: URI; black is the loudest, white RANGE dB below."""
     power = mel_power(part.wave, hop=max(16, len(part.wave) // width))
     decibels = librosa.power_to_db(power, ref=part.loudest, amin=1e-12, top_db=None)

@@ -25,7 +25,7 @@ LONGEST = 8.0  # heights of the line that are shown of a stretch
 
 
 @dataclass(frozen=True)
-class Crop:
+class ImageCrop:
     """A stretch of a line image with a little of what surrounds it."""
 
     picture: str  # data: URI, PNG, as dark as the image is
@@ -44,7 +44,7 @@ def line_crop(
     height: int = HEIGHT,
     longest: float = LONGEST,
     ink: np.ndarray | None = None,
-) -> Crop:
+) -> ImageCrop:
     """The columns [start, end) of a line image, and `margin` columns on either side where there are any.
 
     margin: in columns of the utterance (default: MARGIN times its height); height: of the crop as drawn, in pixels;
@@ -59,7 +59,7 @@ def line_crop(
     end = min(end, start + max(1, round(longest * ink.shape[1])))
     first, last = max(0, start - margin), min(utterance.ticks, end + margin)
     scale = height / ink.shape[1]
-    return Crop(
+    return ImageCrop(
         picture=picture_uri(ink[first:last], height),
         width=max(1, round((last - first) * scale)),
         height=height,

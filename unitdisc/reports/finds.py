@@ -10,7 +10,7 @@ from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.files import write_text
 from unitdisc.reports import summary
 from unitdisc.reports.clips import Clip, unit_clip
-from unitdisc.reports.lines import Cut, unit_cut
+from unitdisc.reports.lines import UnitCut, unit_cut
 from unitdisc.reports.page import sources, template
 
 PIXELS = 160  # to the second
@@ -28,11 +28,11 @@ class Find:
 
 
 @dataclass(frozen=True)
-class Card:
+class FindCard:
     """A find as it is shown: a Clip or a Cut, or why there is none."""
 
     find: Find
-    clip: Clip | Cut | None
+    clip: Clip | UnitCut | None
     why: str = ""
 
     @property
@@ -54,7 +54,7 @@ def write_finds(path: Path, query: Find, hits: Sequence[Find], tier: str | None,
         .render(
             query=card(query, tier),
             hits=cards,
-            widest=max([NARROWEST, *(each.clip.crop.width for each in cards if isinstance(each.clip, Cut))]),
+            widest=max([NARROWEST, *(each.clip.crop.width for each in cards if isinstance(each.clip, UnitCut))]),
             tier=tier,
             images=query.utterance.is_image,
             settings=summary.table("settings", settings),
@@ -65,12 +65,12 @@ def write_finds(path: Path, query: Find, hits: Sequence[Find], tier: str | None,
     write_text(path, page)
 
 
-def card(find: Find, tier: str | None) -> Card:
+def card(find: Find, tier: str | None) -> FindCard:
     utterance = find.utterance
     tiers = {tier: utterance.alignment[tier]} if tier in utterance.alignment else {}
     try:
         if utterance.is_image:
-            return Card(find, unit_cut(utterance, find.interval, tiers))
-        return Card(find, unit_clip(utterance, find.interval, tiers, PIXELS, LONGEST))
+            return FindCard(find, unit_cut(utterance, find.interval, tiers))
+        return FindCard(find, unit_clip(utterance, find.interval, tiers, PIXELS, LONGEST))
     except CorpusError as error:
-        return Card(find, None, str(error))
+        return FindCard(find, None, str(error))

@@ -15,7 +15,7 @@ import numpy as np
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.media.image import read_image, read_line
 from unitdisc.reports.boxes import Box, boxes
-from unitdisc.reports.crops import HEIGHT, Crop, line_crop, picture_uri
+from unitdisc.reports.crops import HEIGHT, ImageCrop, line_crop, picture_uri
 
 UNIT_HEIGHT = 84  # of a line that a unit is cut out of, in pixels
 PIECE = 272  # pixels: the widest piece, which the narrowest screens still show
@@ -26,10 +26,10 @@ Tiers = Mapping[str, Sequence[Interval]]
 
 
 @dataclass(frozen=True)
-class Cut:
+class UnitCut:
     """A unit cut out of a line, and the intervals below it."""
 
-    crop: Crop
+    crop: ImageCrop
     lanes: dict[str, list[Box]]
 
 
@@ -50,7 +50,7 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Piece:
+class SheetPiece:
     """A part of a sheet: the same columns of every version, and the intervals below them."""
 
     width: float
@@ -64,7 +64,7 @@ class Sheet:
     """Versions of a line, one below the other."""
 
     captions: list[str]  # of the versions; "" where there is only the original
-    pieces: list[Piece]
+    pieces: list[SheetPiece]
     shown: int  # columns of the utterance
     whole: bool  # whether these are all
 
@@ -78,10 +78,10 @@ class Version:
     given: Given | None = None  # the part that was given and not made
 
 
-def unit_cut(utterance: Utterance, unit: Interval, tiers: Tiers) -> Cut:
+def unit_cut(utterance: Utterance, unit: Interval, tiers: Tiers) -> UnitCut:
     """A unit between margins. Raises ImageError if the image cannot be read."""
     crop = line_crop(utterance, unit.start, unit.end, height=UNIT_HEIGHT)
-    return Cut(crop, boxes(tiers, crop.first, crop.last, crop.width / (crop.last - crop.first)))
+    return UnitCut(crop, boxes(tiers, crop.first, crop.last, crop.width / (crop.last - crop.first)))
 
 
 def line_sheet(utterance: Utterance, tiers: Tiers) -> Sheet:
@@ -111,7 +111,7 @@ def version_sheet(utterance: Utterance, versions: Sequence[Version], tiers: Tier
     last = min(utterance.ticks, round(LONGEST * utterance.height))
     borders = [interval.end for interval in next(iter(tiers.values()), ())]
     pieces = [
-        Piece(
+        SheetPiece(
             width=round((end - start) * scale, 2),
             strips=[strip(version, start * scale, end * scale) for version in versions],
             lanes=boxes(tiers, start, end, scale),

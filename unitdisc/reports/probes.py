@@ -43,7 +43,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Grid:
+class ProbeGrid:
     """Points by tasks, read by one reader."""
 
     reader: str
@@ -131,7 +131,7 @@ def tasks_of(scores: Scores) -> list[str]:
     return list(next(iter(scores.values()), {}))
 
 
-def grid(reader: str, scores: Scores, keys: Mapping[str, str]) -> Grid:
+def grid(reader: str, scores: Scores, keys: Mapping[str, str]) -> ProbeGrid:
     """keys: tier -> task, as `label_keys` gives them."""
     tasks = tasks_of(scores)
     rows = {point: [cell(found[task]) for task in tasks] for point, found in scores.items()}
@@ -140,7 +140,7 @@ def grid(reader: str, scores: Scores, keys: Mapping[str, str]) -> Grid:
         known = [found[task]["majority"] for found in scores.values() if "majority" in found[task]]
         name = figure_of(next(iter(scores.values()))[task])
         chance.append(written(known[0], name) if known else {"r2": "0", "error_rate": "100"}.get(name, ""))
-    return Grid(
+    return ProbeGrid(
         READINGS[reader],
         [f"{titled(task, keys)}, {FIGURES[figure_of(scores[next(iter(scores))][task])]}" for task in tasks],
         rows,

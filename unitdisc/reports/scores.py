@@ -51,7 +51,7 @@ class ProbeRow:
 
 
 @dataclass(frozen=True)
-class Task:
+class ProbeTask:
     """What a probe had to tell, and how well guessing does."""
 
     title: str
@@ -148,11 +148,12 @@ def tier_of(scores: Mapping, words: Words) -> str:
     return (scores.get("settings") or {}).get("tier") or words.tier
 
 
-def probe_tasks(scores: Mapping, words: Words) -> dict[str, Task]:
+def probe_tasks(scores: Mapping, words: Words) -> dict[str, ProbeTask]:
     """What is the same at every probe point."""
     tier = tier_of(scores, words)
     return {
-        task: Task(PROBES[task][0].format(tier=tier, words=words), **common(scores, task)) for task in asked(scores)
+        task: ProbeTask(PROBES[task][0].format(tier=tier, words=words), **common(scores, task))
+        for task in asked(scores)
     }
 
 

@@ -11,7 +11,7 @@ from unitdisc.reports.scores import (
     AbxRow,
     Measure,
     ProbeRow,
-    Task,
+    ProbeTask,
     abx_rows,
     baseline,
     compared,
@@ -95,7 +95,7 @@ class Scored:
     triphones: bool  # between the same neighbours
     abx: list[AbxRow]
     probes: list[ProbeRow]
-    tasks: dict[str, Task]
+    tasks: dict[str, ProbeTask]
     figure: Markup | None
     missing: list[str]  # why figures are missing, each reason once
 

@@ -11,7 +11,7 @@ from unitdisc.exports.units import read_units
 from unitdisc.reports import figures
 from unitdisc.reports.clips import Clip, unit_clip, utterance_clip
 from unitdisc.reports.examples import Occurrence, Usage, labels_in_units, most_used, typical_utterances
-from unitdisc.reports.lines import Cut, Sheet, line_sheet, unit_cut
+from unitdisc.reports.lines import Sheet, UnitCut, line_sheet, unit_cut
 from unitdisc.reports.scores import Measure, tier_of
 from unitdisc.reports.sections import unit_measures
 from unitdisc.reports.wording import Words
@@ -29,11 +29,11 @@ Tiers = Mapping[str, Sequence[Interval]]
 @dataclass(frozen=True)
 class Example:
     occurrence: Occurrence
-    clip: Clip | Cut
+    clip: Clip | UnitCut
 
 
 @dataclass(frozen=True)
-class Card:
+class UnitCard:
     """A unit and where it is heard or seen."""
 
     usage: Usage
@@ -41,12 +41,12 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Units:
+class UnitsSection:
     why: str = ""  # there is nothing to show
     tier: str | None = None  # of the labels that units are compared with
     figures: dict[str, Measure] = field(default_factory=dict)
     matrix: Markup | None = None
-    cards: list[Card] = field(default_factory=list)
+    cards: list[UnitCard] = field(default_factory=list)
     whole: list[tuple[Utterance, Clip | Sheet]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)  # recordings and images that could not be read
     rows: int | None = None  # that lines are high where the columns of units are counted
@@ -54,21 +54,21 @@ class Units:
 
 def units(
     utterances: Sequence[Utterance], encodings: Encodings | None, scores: Mapping, first: Iterable[str], words: Words
-) -> Units:
+) -> UnitsSection:
     """What the units are; `first`: ids of utterances to show whole before others."""
     if encodings is None:
-        return Units("there are no encodings of the point `bottleneck`")
+        return UnitsSection("there are no encodings of the point `bottleneck`")
     utterances = [utterance for utterance in utterances if utterance.id in encodings]
     if not utterances:
-        return Units(f"{encodings.folder} holds none of the utterances")
+        return UnitsSection(f"{encodings.folder} holds none of the utterances")
     if any(encodings.codes[utterance.id] is None for utterance in utterances):
         waits = encodings.settings.get("codebook_waits")
         not_yet = "the codebook has not been started: the model was trained for too few steps"
-        return Units(not_yet if waits else "the bottleneck is continuous: it gives vectors, not units")
+        return UnitsSection(not_yet if waits else "the bottleneck is continuous: it gives vectors, not units")
     tier = tier_of(scores, words)
     labelled = any(tier in utterance.alignment for utterance in utterances)
     found, rows = labels_in_units(utterances, encodings, tier), encodings.settings.get("height")
-    shown = Units(
+    shown = UnitsSection(
         tier=tier if labelled else None,
         figures=unit_measures(scores, words) if scores.get("units") else {},
         matrix=figures.unit_matrix(found, tier) if labelled and found.counts.size else None,
@@ -80,7 +80,7 @@ def units(
         return replace(shown, problems=[f"there are no {nothing}"])
     problems: list[str] = []
     usages = most_used(found, playable, encodings, tier, UNITS, EXAMPLES)
-    cards = [Card(usage, list(unit_examples(usage, encodings, tier, problems))) for usage in usages]
+    cards = [UnitCard(usage, list(unit_examples(usage, encodings, tier, problems))) for usage in usages]
     chosen = typical_utterances(playable, WHOLE_LINES if words.written else WHOLE, first)
     return replace(shown, cards=cards, whole=list(whole(chosen, encodings, tier, problems)), problems=problems)
 
@@ -101,7 +101,7 @@ def unit_examples(usage: Usage, encodings: Encodings, tier: str, problems: list[
             note(str(error), problems)
 
 
-def unit_drawn(utterance: Utterance, unit: Interval, lanes: Tiers) -> Clip | Cut:
+def unit_drawn(utterance: Utterance, unit: Interval, lanes: Tiers) -> Clip | UnitCut:
     return unit_cut(utterance, unit, lanes) if utterance.is_image else unit_clip(utterance, unit, lanes, UNIT_PIXELS)
 
 

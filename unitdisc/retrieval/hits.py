@@ -21,7 +21,7 @@ class Hit(NamedTuple):
     last: int
 
 
-class Stretch(NamedTuple):
+class FrameSpan(NamedTuple):
     """Frames [first, last) of an utterance."""
 
     utterance: str
@@ -29,7 +29,7 @@ class Stretch(NamedTuple):
     last: int
 
 
-def hits_in(endings: Endings, utterance: str, query: Stretch | None = None) -> list[Hit]:
+def hits_in(endings: Endings, utterance: str, query: FrameSpan | None = None) -> list[Hit]:
     """The places in an utterance where a query fits better than just before and after, from the best.
 
     Of two that share more than half of the shorter one, only the better one is a hit; none is the query itself.
@@ -58,7 +58,7 @@ def minima(costs: np.ndarray) -> np.ndarray:
     return begins[(values[1:-1] < values[:-2]) & (values[1:-1] < values[2:])]
 
 
-def is_same_place(one: Hit | Stretch, other: Hit | Stretch) -> bool:
+def is_same_place(one: Hit | FrameSpan, other: Hit | FrameSpan) -> bool:
     """Whether two stretches of one utterance share more than half of the shorter."""
     shared = min(one.last, other.last) - max(one.first, other.first)
     return shared > SHARED * min(one.last - one.first, other.last - other.first)

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
-from unitdisc.clustering.frames import Frames, in_order
+from unitdisc.clustering.frames import FrameSource, in_order
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.retrieval.hits import Stretch
+from unitdisc.retrieval.hits import FrameSpan
 from unitdisc.retrieval.warping import DISTANCES
 
 Advance = Callable[[int], None]
@@ -17,7 +17,7 @@ Advance = Callable[[int], None]
 class Material(Protocol):
     """What queries are taken from, and looked for in."""
 
-    def take(self, stretch: Stretch) -> np.ndarray:
+    def take(self, stretch: FrameSpan) -> np.ndarray:
         """A query: whatever `distances` needs of a stretch."""
 
     def read(self, utterance: str) -> np.ndarray:
@@ -35,7 +35,7 @@ class Scale:
     deviation: np.ndarray
 
 
-def scales(frames: Frames, groups: Mapping[str, str], threads: int, advance: Advance) -> dict[str, Scale]:
+def scales(frames: FrameSource, groups: Mapping[str, str], threads: int, advance: Advance) -> dict[str, Scale]:
     """The scale of every group of utterances (utterance -> group), read once from beginning to end."""
     sums: dict[str, tuple[int, np.ndarray, np.ndarray]] = {}
     for name, found in in_order(lambda name: (name, moments(frames[name])), frames.names, threads):
@@ -70,7 +70,7 @@ def scale(number: int, mean: np.ndarray, squares: np.ndarray) -> Scale:
 class ScaledFrames:
     """Frames by utterance, in the scale of their group (none: as they are); of unit length, if `spherical`."""
 
-    frames: Frames
+    frames: FrameSource
     scale_of: Callable[[str], Scale | None]
     spherical: bool
 
@@ -91,7 +91,7 @@ class FrameMaterial:
     frames: ScaledFrames
     distance: str = "angular"
 
-    def take(self, stretch: Stretch) -> np.ndarray:
+    def take(self, stretch: FrameSpan) -> np.ndarray:
         return self.frames[stretch.utterance][stretch.first : stretch.last]
 
     def read(self, utterance: str) -> np.ndarray:
@@ -102,7 +102,7 @@ class FrameMaterial:
 
 
 @dataclass(frozen=True)
-class Codebook:
+class CodeMeans:
     """The codes that occur, in order, and the mean of the frames of each: [K], [K, D]."""
 
     codes: np.ndarray
@@ -114,10 +114,10 @@ class CodeMaterial:
     """Utterances as their codes, which are as far apart as the means of their frames are."""
 
     codes: Mapping[str, Sequence[int] | None]
-    codebook: Codebook
+    codebook: CodeMeans
     distance: str = "angular"
 
-    def take(self, stretch: Stretch) -> np.ndarray:
+    def take(self, stretch: FrameSpan) -> np.ndarray:
         """The distances of a stretch to every code: [N, K]."""
         codes = np.asarray(self.codes[stretch.utterance][stretch.first : stretch.last])
         means = self.codebook.means
@@ -131,7 +131,7 @@ class CodeMaterial:
 
 
 @dataclass(frozen=True)
-class Coded:
+class FramesAsCodes:
     """Utterances with codes, and the frames that these stand for."""
 
     encodings: Encodings
@@ -158,7 +158,7 @@ class Coded:
         return used, sums, np.bincount(places)
 
 
-def codebook_of(sources: Sequence[Coded], spherical: bool, threads: int, advance: Advance) -> Codebook:
+def codebook_of(sources: Sequence[FramesAsCodes], spherical: bool, threads: int, advance: Advance) -> CodeMeans:
     """The codes of all utterances with the mean frame of each, of unit length if `spherical`."""
     total: dict[int, list] = {}
     for source in sources:
@@ -172,4 +172,4 @@ def codebook_of(sources: Sequence[Coded], spherical: bool, threads: int, advance
     if spherical:
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         means = means / np.where(lengths > 0, lengths, 1)
-    return Codebook(codes, means)
+    return CodeMeans(codes, means)

@@ -12,7 +12,7 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.encodings.runs import refuse_span
 from unitdisc.evaluation.inputs import check_tier
-from unitdisc.retrieval.hits import Stretch
+from unitdisc.retrieval.hits import FrameSpan
 from unitdisc.retrieval.places import frames_within, in_ticks, label_under, occurrences, to_read, unit_of
 
 TIERS = ("character", "word", "phone")  # the first that there is tells what lies under a hit
@@ -146,7 +146,7 @@ def ends_of(asked: QueryOptions, utterance: Utterance) -> tuple[int, int]:
     return ticks
 
 
-def stretch_of(encodings: Encodings, place: Place) -> Stretch:
+def stretch_of(encodings: Encodings, place: Place) -> FrameSpan:
     """The frames of a stretch. Raises EncodingsError if there is none in it, or they are of another utterance."""
     utterance = place.utterance
     first, last = frames_within(centres_of(encodings, utterance), place.start, place.end)
@@ -156,7 +156,7 @@ def stretch_of(encodings: Encodings, place: Place) -> Stretch:
             f"{encodings.folder}: no frame of {utterance.id} lies from {span} {unit_of(utterance)}; "
             "give a longer stretch"
         )
-    return Stretch(utterance.id, first, last)
+    return FrameSpan(utterance.id, first, last)
 
 
 def centres_of(encodings: Encodings, utterance: Utterance) -> np.ndarray:

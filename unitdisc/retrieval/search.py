@@ -12,7 +12,7 @@ import numpy as np
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.evaluation import UnscorableError, labelled
-from unitdisc.retrieval.hits import Hit, Stretch
+from unitdisc.retrieval.hits import FrameSpan, Hit
 from unitdisc.retrieval.places import borders, frames_within
 from unitdisc.retrieval.searching import Collection, Materials, Query, search
 
@@ -27,7 +27,7 @@ class Token:
 
     utterance: Utterance
     interval: Interval
-    stretch: Stretch  # its frames
+    stretch: FrameSpan  # its frames
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def drawn_tokens(collection: Collection, tier: str, number: int, seed: int) -> l
         for interval in intervals:
             first, last = frames_within(centres, interval.start, interval.end)
             if first < last:
-                token = Token(utterance, interval, Stretch(utterance.id, first, last))
+                token = Token(utterance, interval, FrameSpan(utterance.id, first, last))
                 found.setdefault(interval.label, []).append(token)
     rng = np.random.default_rng(seed)
     orders = [[found[label][place] for place in rng.permutation(len(found[label]))] for label in sorted(found)]

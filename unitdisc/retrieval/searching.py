@@ -9,11 +9,11 @@ from threadpoolctl import threadpool_limits
 from unitdisc.clustering.frames import StoredFrames, in_order
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.retrieval.hits import Hit, Stretch, hits_in
+from unitdisc.retrieval.hits import FrameSpan, Hit, hits_in
 from unitdisc.retrieval.material import (
-    Coded,
     CodeMaterial,
     FrameMaterial,
+    FramesAsCodes,
     Material,
     ScaledFrames,
     codebook_of,
@@ -66,7 +66,7 @@ class Query:
     """What is looked for, as its material took it; and the stretch it is, where it must not be found itself."""
 
     taken: np.ndarray
-    stretch: Stretch | None = None
+    stretch: FrameSpan | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def materials(
         if options.by == "frames":
             return Materials(FrameMaterial(own, options.distance), FrameMaterial(other, options.distance))
         collections = [(searched, own), *([(queried, other)] if queried else [])]
-        coded = [Coded(each.encodings, frames, frames.frames.names) for each, frames in collections]
+        coded = [FramesAsCodes(each.encodings, frames, frames.frames.names) for each, frames in collections]
         codebook = codebook_of(coded, spherical, options.threads, advance)
         found = [CodeMaterial(each.encodings.codes, codebook, options.distance) for each, _ in collections]
         return Materials(found[0], found[-1])

@@ -13,7 +13,7 @@ from unitdisc.segmentation.viterbi import Path, packed, price_of
 
 
 @dataclass(frozen=True)
-class Runs:
+class RunPath:
     """The runs of one or several sequences, one after the other; every sequence begins a new one."""
 
     starts: np.ndarray  # [S] first frame, int64
@@ -50,7 +50,7 @@ def semi_markov_runs(
     distinct: bool = True,
     lengths: np.ndarray | None = None,
     tail: float = np.inf,
-) -> Runs:
+) -> RunPath:
     """The runs whose costs, plus those of their durations and of the changes between them, are the least.
 
     costs: [N, K], what each code costs at each frame; lengths: [B], of the sequences that the frames are of, one
@@ -100,7 +100,7 @@ def semi_markov_runs(
         starts.append(first + found[0])
         codes.append(found[1])
         first += length
-    return Runs(np.concatenate(starts), np.concatenate(codes))
+    return RunPath(np.concatenate(starts), np.concatenate(codes))
 
 
 def refuse_nan(costs: np.ndarray) -> None:

@@ -22,7 +22,7 @@ PATIENCE = timedelta(days=7)  # that processes wait for the first, which may hav
 
 
 @dataclass(frozen=True)
-class Part:
+class StepPart:
     """The part of a step's batch that is being computed."""
 
     index: int = 0
@@ -33,16 +33,16 @@ class Part:
         return self.index == self.parts - 1
 
 
-WHOLE = Part()
+WHOLE = StepPart()
 _current = [WHOLE]
 
 
-def part() -> Part:
+def part() -> StepPart:
     return _current[-1]
 
 
 @contextmanager
-def computing(a_part: Part) -> Iterator[None]:
+def computing(a_part: StepPart) -> Iterator[None]:
     """Tells the models which part of the batch they see. Every part begins at the same random state."""
     _current.append(a_part)
     try:

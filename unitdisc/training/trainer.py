@@ -25,7 +25,7 @@ from unitdisc.training.collapse import alarms
 from unitdisc.training.compile import compile_loss
 from unitdisc.training.distributed import (
     Agreement,
-    Part,
+    StepPart,
     computing,
     mean_over_processes,
     measuring,
@@ -213,7 +213,7 @@ class Trainer:
             if index:
                 checkpoints.restore_random_state(state, self.device)
             alone = index < parts - 1 and world_size() > 1
-            with computing(Part(index, parts)), model.no_sync() if alone else nullcontext():
+            with computing(StepPart(index, parts)), model.no_sync() if alone else nullcontext():
                 with self.precision():
                     output = model(piece)
                 (output.loss / parts if parts > 1 else output.loss).backward()

@@ -17,7 +17,7 @@ from unitdisc.validation.recordings import MISLISTED, Fault, Listening, listen_t
 Outcome = tuple[dict[int, list[Fault]], np.ndarray]  # faults of files by number, and the rate of every file [F]
 
 
-class Found(NamedTuple):
+class CheckedTable(NamedTuple):
     """What a check shows of a table of utterances."""
 
     good: np.ndarray  # [N]   places of the utterances without an error, in order
@@ -32,7 +32,7 @@ def check_recordings(
     watch: Callable[[int], Callable[[int], None]] = lambda total: lambda count: None,
     share: Shard = WHOLE,
     exchange: Callable[[Outcome], Outcome] = lambda outcome: outcome,
-) -> Found:
+) -> CheckedTable:
     """Tells the recordings that can be used from those that cannot, so that one bad file spoils nothing.
 
     Line images are left out. Recordings found good before, whose files have not changed since, are not opened again.
@@ -104,7 +104,7 @@ def rate_of_most(rates: np.ndarray) -> int | None:
     return counts.most_common(1)[0][0] if counts else None
 
 
-def found_of(files: Files, faults: Mapping[int, list[Fault]], rates: np.ndarray) -> Found:
+def found_of(files: Files, faults: Mapping[int, list[Fault]], rates: np.ndarray) -> CheckedTable:
     """What the faults of files by number, and their rates [F], say of the utterances in them."""
     good, problems = np.ones(len(files.utterances), bool), []
     for number in sorted(faults):
@@ -118,10 +118,10 @@ def found_of(files: Files, faults: Mapping[int, list[Fault]], rates: np.ndarray)
     listed = files.utterances.column("rate")
     of_file = np.empty(len(good), np.int64)
     of_file[files.order] = np.repeat(rates, np.diff(files.edges))
-    return Found(np.flatnonzero(good), np.where(listed > 0, listed, of_file), problems)
+    return CheckedTable(np.flatnonzero(good), np.where(listed > 0, listed, of_file), problems)
 
 
-def check_images(utterances: UtteranceTable, workers: int | None = None) -> Found:
+def check_images(utterances: UtteranceTable, workers: int | None = None) -> CheckedTable:
     """Tells the line images that can be used from those that cannot, all looked at whole; recordings are left out."""
     listed = of_kind(utterances, images=True)
     files = Files(utterances.take(listed.good))
@@ -134,23 +134,23 @@ def look(files: Files, workers: int | None = None) -> dict[int, list[Fault]]:
     return {number: seen.faults for number, seen in look_at_all(pictures, workers).items()}
 
 
-def of_kind(utterances: UtteranceTable, images: bool) -> Found:
+def of_kind(utterances: UtteranceTable, images: bool) -> CheckedTable:
     """The line images of a corpus, or the recordings; one problem for all that are of the other kind."""
     is_one = utterances.images() == images
     good, strangers = np.flatnonzero(is_one), np.flatnonzero(~is_one)
     if not len(strangers):
-        return Found(good, utterances.column("rate"), [])
+        return CheckedTable(good, utterances.column("rate"), [])
     name, wanted, kind = ("a line image", "recordings", "'columns'")
     if images:
         name, wanted, kind = ("a recording", "line images", "that of recordings, such as 'mfcc'")
     first = utterances[int(strangers[0])]
     what = f"{first.id} is {name} where {wanted} are wanted ({len(strangers)} of {len(utterances)} are)"
     problem = Problem("error", first.path, None, what, f"set features.kind to {kind}, or leave them out")
-    return Found(good, utterances.column("rate"), [problem])
+    return CheckedTable(good, utterances.column("rate"), [problem])
 
 
-def within(listed: Found, found: Found) -> Found:
+def within(listed: CheckedTable, found: CheckedTable) -> CheckedTable:
     """What was found of the good ones among those listed, by their places in the list."""
     rates = listed.rates.copy()
     rates[listed.good] = found.rates
-    return Found(listed.good[found.good], rates, listed.problems + found.problems)
+    return CheckedTable(listed.good[found.good], rates, listed.problems + found.problems)

@@ -32,7 +32,7 @@ class Named(NamedTuple):
     lines: np.ndarray  # [U]   where each is named
 
 
-class Part(NamedTuple):
+class UsedPart(NamedTuple):
     """An utterance of a file: from where to where, in seconds or columns, and who says so."""
 
     corpus: int
@@ -178,7 +178,7 @@ def equal_files(corpus: Named, files: Files, numbers: Sequence[int]) -> Iterator
         yield Problem("warning", corpus.file, int(corpus.lines[place]), what, TWICE)
 
 
-def parts_of(corpus: int, files: Files, numbers: Sequence[int]) -> list[Part]:
+def parts_of(corpus: int, files: Files, numbers: Sequence[int]) -> list[UsedPart]:
     """The utterances in some files, in the order of the list."""
     found = []
     ticks, rate, start, channel = (NUMBERS.index(name) for name in ("ticks", "rate", "start", "channel"))
@@ -186,11 +186,11 @@ def parts_of(corpus: int, files: Files, numbers: Sequence[int]) -> list[Part]:
         rows = files.stretches[files.edges[number] : files.edges[number + 1]].tolist()
         for place, row in zip(files.places(number), rows):
             unit = row[rate] or 1
-            found.append(Part(corpus, place, row[start] / unit, (row[start] + row[ticks]) / unit, row[channel]))
+            found.append(UsedPart(corpus, place, row[start] / unit, (row[start] + row[ticks]) / unit, row[channel]))
     return sorted(found, key=lambda part: part.place)
 
 
-def equal_parts(corpus: Named, parts: Sequence[Part]) -> Iterator[Problem]:
+def equal_parts(corpus: Named, parts: Sequence[UsedPart]) -> Iterator[Problem]:
     """Utterances that are the same part of one file."""
     first: dict[tuple, int] = {}
     for part in parts:
@@ -203,7 +203,7 @@ def equal_parts(corpus: Named, parts: Sequence[Part]) -> Iterator[Problem]:
             yield Problem("warning", corpus.file, int(corpus.lines[part.place]), what, TWICE)
 
 
-def in_both(corpora: Sequence[Named], some: Sequence[Part], others: Sequence[Part]) -> Iterator[Problem]:
+def in_both(corpora: Sequence[Named], some: Sequence[UsedPart], others: Sequence[UsedPart]) -> Iterator[Problem]:
     """The utterances of a corpus that are, more or less, in the one before: parts of files that are equal."""
     begins, ends, channels = (np.array([part[field] for part in some]) for field in (2, 3, 4))
     for part in others:

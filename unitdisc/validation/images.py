@@ -20,27 +20,29 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ImageFindings:
     """What looking at an image showed."""
 
     info: ImageInfo | None  # None if it cannot be read
     faults: list[Fault]
 
 
-def look_at_all(pictures: Mapping[str, Picture], workers: int | None = None) -> dict[str, Seen]:
+def look_at_all(pictures: Mapping[str, Picture], workers: int | None = None) -> dict[str, ImageFindings]:
     """Looks at many images at once, in threads (decoding holds no lock), one of each in memory."""
     run = Parallel(n_jobs=workers or cpu_count(), backend="threading", return_as="generator")
     return dict(zip(pictures, list(run(delayed(look)(picture) for picture in pictures.values()))))
 
 
-def look(picture: Picture) -> Seen:
+def look(picture: Picture) -> ImageFindings:
     """Looks at all of an image: its header alone would not tell that the rest is missing."""
     try:
         grey = read_image(picture.path)
     except ImageError as error:
-        return Seen(None, [Fault(None, "error", error.what, error.cure)])
+        return ImageFindings(None, [Fault(None, "error", error.what, error.cure)])
     info = ImageInfo(grey.shape[1], grey.shape[0])
-    return Seen(info, [fault for utterance in picture.within(info) for fault in faults_of(grey, info, utterance)])
+    return ImageFindings(
+        info, [fault for utterance in picture.within(info) for fault in faults_of(grey, info, utterance)]
+    )
 
 
 def faults_of(grey: np.ndarray, info: ImageInfo, utterance: Utterance) -> Iterator[Fault]:

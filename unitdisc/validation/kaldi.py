@@ -14,7 +14,7 @@ from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Problem, doubt_said, id_doubt, id_fault, is_id, is_pipe
 from unitdisc.corpus.kaldi.reading import BOTH, NO_PIPE, PIPE, SEGMENT, parse_segment, unit_of
-from unitdisc.corpus.kaldi.tables import Row, mark_problems, parse_row
+from unitdisc.corpus.kaldi.tables import KaldiRow, mark_problems, parse_row
 from unitdisc.files.text import SAVE, Lookalikes, byte_lines, decoded, loosely_decoded
 
 POSITIVE = r"(?=[\d.]*[1-9])\d*\.?\d*(?:e[-+]?\d+)?"
@@ -59,12 +59,12 @@ class Tables:
     """The tables of a directory, as far as they can be read."""
 
     folder: Path
-    rows: dict[str, list[Row]]  # name -> lines, in order
+    rows: dict[str, list[KaldiRow]]  # name -> lines, in order
 
     def __contains__(self, name: str) -> bool:
         return name in self.rows
 
-    def __getitem__(self, name: str) -> list[Row]:
+    def __getitem__(self, name: str) -> list[KaldiRow]:
         return self.rows.get(name, [])
 
     def lines(self, name: str) -> dict[str, int]:
@@ -108,7 +108,7 @@ def check_tables(folder: Path, allow_pipes: bool = False) -> tuple[Tables, list[
     return tables, problems
 
 
-def line_problems(path: Path, line: bytes, row: Row) -> Iterator[Problem]:
+def line_problems(path: Path, line: bytes, row: KaldiRow) -> Iterator[Problem]:
     """What is wrong with a line by itself."""
     found, form = partial(error, str(path), row.line), FORMS[path.name]
     try:

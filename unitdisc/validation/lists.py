@@ -13,7 +13,7 @@ import numpy as np
 from unitdisc.corpus import CorpusError, Problem, Utterance, alignment_faults, doubt_said, id_doubt, is_id, is_pipe
 from unitdisc.corpus.kaldi.ctm import channel_called, ctm_files, ctm_problems, open_ctm
 from unitdisc.corpus.kaldi.reading import CHANNELS, PIPE, channel_of, locate, parse_segment, stretch_of, unit_of
-from unitdisc.corpus.kaldi.tables import Row, mark_problems
+from unitdisc.corpus.kaldi.tables import KaldiRow, mark_problems
 from unitdisc.corpus.manifest import (
     LINES_AT_ONCE,
     checked,
@@ -258,11 +258,11 @@ class Segment:
     end: float | None
     channel: int | None  # as the line says
     line: int
-    of_recording: Row | None  # the line of reco2file_and_channel
+    of_recording: KaldiRow | None  # the line of reco2file_and_channel
 
     def channel_of(self, tables: Tables, there: int) -> int | Problem | None:
         """As `kaldi.reading.channel_of`, of a recording with so many channels."""
-        row = Row(self.line, self.id, "")
+        row = KaldiRow(self.line, self.id, "")
         return channel_of(Path(tables.file("segments")), row, self.channel, self.of_recording, there)
 
 

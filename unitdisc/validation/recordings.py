@@ -21,7 +21,7 @@ from unitdisc.media.audio import (
     too_loud,
     unheard,
 )
-from unitdisc.media.decoding import Decoder, open_audio
+from unitdisc.media.decoding import OpenAudio, open_audio
 from unitdisc.media.decoding_errors import DecodingError
 from unitdisc.media.open import AudioError
 
@@ -125,7 +125,7 @@ def listen(recording: Recording, how: Listening) -> Heard:
     return Heard(info, faults, channels)
 
 
-def faults_of(file: Decoder, utterance: Utterance, how: Listening) -> Iterator[Fault]:
+def faults_of(file: OpenAudio, utterance: Utterance, how: Listening) -> Iterator[Fault]:
     if not how.resample and utterance.rate not in (None, file.samplerate):
         what = f"has {file.samplerate} samples per second, but {utterance.id} is listed with {utterance.rate}"
         yield Fault(utterance.id, "error", what, MISLISTED)
@@ -138,7 +138,7 @@ def faults_of(file: Decoder, utterance: Utterance, how: Listening) -> Iterator[F
     yield from (Fault(utterance.id, *fault) for fault in levels.faults(utterance.id))
 
 
-def faults_of_the_rest(file: Decoder, utterances: Sequence[Utterance]) -> Iterator[Fault]:
+def faults_of_the_rest(file: OpenAudio, utterances: Sequence[Utterance]) -> Iterator[Fault]:
     """What a list says of a file by saying nothing: that most of it is not used, as if it were longer than listed."""
     if file.is_cut:
         what = f"is cut off within a frame after its last sample, {file.frames}"
@@ -213,7 +213,7 @@ class Levels:
         return float(np.clip(some, -1, 1).min())
 
 
-def read_levels(file: Decoder, utterance: Utterance, thorough: bool) -> Levels:
+def read_levels(file: OpenAudio, utterance: Utterance, thorough: bool) -> Levels:
     """What the samples of an utterance show, of its channel or of all.
 
     Raises AudioError if the file is shorter than listed, or lacks the channel.

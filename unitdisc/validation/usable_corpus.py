@@ -15,7 +15,7 @@ from unitdisc.data.base import Features, RecordingFeatures
 from unitdisc.jobs import WHOLE, Shard
 from unitdisc.media.audio import audio_info
 from unitdisc.training.distributed import Agreement, rank, world_size
-from unitdisc.validation.checks import Found, Outcome, check_images, check_recordings, of_kind
+from unitdisc.validation.checks import CheckedTable, Outcome, check_images, check_recordings, of_kind
 from unitdisc.validation.known_good import GoodRecordings
 from unitdisc.validation.recordings import AVERAGED, Listening
 
@@ -77,7 +77,7 @@ def usable_places(
     access: CorpusAccess,
     *,
     thorough: bool,
-) -> Found:
+) -> CheckedTable:
     """Which utterances can be used; what is wrong with the others is said. Raises CorpusError as above."""
     if len(listed) and (listed.images() != features.images).all():
         raise CorpusError(f"{corpus}: nothing in it can be used: {other_kind(features)}")
@@ -102,7 +102,7 @@ def usable_places(
             say_averaged(corpus, found.problems)
     if not len(good):
         raise CorpusError(f"{corpus}: nothing in it can be used; `unitdisc validate {corpus}` says why")
-    return Found(good, found.rates, problems)
+    return CheckedTable(good, found.rates, problems)
 
 
 def say_averaged(corpus: Path, problems: Sequence[Problem]) -> None:
@@ -113,7 +113,7 @@ def say_averaged(corpus: Path, problems: Sequence[Problem]) -> None:
         console.say(f"{corpus}: {of_all} ({differing[0].what}); {AVERAGED}")
 
 
-def heard(listed: UtteranceTable, features: RecordingFeatures, access: CorpusAccess, thorough: bool) -> Found:
+def heard(listed: UtteranceTable, features: RecordingFeatures, access: CorpusAccess, thorough: bool) -> CheckedTable:
     """What listening to the recordings shows. Processes share what is to be heard."""
     with ExitStack() as stack:
 
@@ -142,7 +142,7 @@ def exchanged(own: Outcome) -> Outcome:
     return faults, rates
 
 
-def believed(listed: UtteranceTable, features: Features, allow_pipes: bool, strict: bool) -> Found:
+def believed(listed: UtteranceTable, features: Features, allow_pipes: bool, strict: bool) -> CheckedTable:
     """What the list says by itself; only recordings without a rate are opened, and with `strict` all must be."""
     good, rates, problems = of_kind(listed, features.images)
     if not features.images:
@@ -154,7 +154,7 @@ def believed(listed: UtteranceTable, features: Features, allow_pipes: bool, stri
             wrong = good[~right].tolist()
             problems = problems + [other_rate(listed[place], int(rates[place]), features.rate) for place in wrong]
             good = good[right]
-    return Found(good, rates, problems)
+    return CheckedTable(good, rates, problems)
 
 
 def rates_in_headers(utterances: UtteranceTable, allow_pipes: bool, strict: bool) -> tuple[list[int], list[Problem]]:

@@ -18,7 +18,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from unitdisc.corpus.kaldi.tables import Row, mark_problems, parse_row, read_map
+from unitdisc.corpus.kaldi.tables import KaldiRow, mark_problems, parse_row, read_map
 from unitdisc.corpus.utterance import CorpusError, Interval, Problem, Utterance
 from unitdisc.files.text import SAVE, Lookalikes, byte_lines, decoded, fields_of
 
@@ -32,7 +32,7 @@ def ctm_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*") if file.suffix.casefold() == ".ctm")
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """An utterance: the ticks [start, start + ticks) of a recording or an image, whose columns count as seconds."""
 
     recording: str
@@ -78,7 +78,7 @@ class Ctm:
     problems: list[Problem]  # the lines that are none
 
 
-def read_ctm(path: Path, stretches: Mapping[str, Stretch]) -> dict[str, list[Interval]]:
+def read_ctm(path: Path, stretches: Mapping[str, Segment]) -> dict[str, list[Interval]]:
     """One tier: utterance -> intervals, for every utterance that has any.
 
     Overlaps of up to 20 ms, which counting frames leaves behind, are cut; what has no length is left out.
@@ -97,7 +97,7 @@ def read_ctm(path: Path, stretches: Mapping[str, Stretch]) -> dict[str, list[Int
     return {key: intervals for key, intervals in tier.items() if intervals}
 
 
-def of_several_channels(ctm: Ctm, stretches: Mapping[str, Stretch]) -> set[str]:
+def of_several_channels(ctm: Ctm, stretches: Mapping[str, Segment]) -> set[str]:
     """The recordings of which utterances name channels, and more than one is used, or spoken of in the lines.
 
     Where all lines say the same, as most tools write 1 without meaning it, and one channel is used, they are about it.
@@ -111,7 +111,7 @@ def of_several_channels(ctm: Ctm, stretches: Mapping[str, Stretch]) -> set[str]:
     return {recording for recording, channels in used.items() if len(channels) > 1 or len(told[recording]) > 1}
 
 
-def lines_of(ctm: Ctm, stretch: Stretch, several: set[str]) -> list[Timed]:
+def lines_of(ctm: Ctm, stretch: Segment, several: set[str]) -> list[Timed]:
     """The lines about the recording of a stretch, and, where several channels of it are used, about its own."""
     lines = ctm.timed.get(stretch.recording, [])
     if stretch.channel is None or stretch.recording not in several:
@@ -126,14 +126,14 @@ def channel_called(name: str) -> int | None:
     return int(name) - 1 if name.isdigit() else ord(name.upper()) - ord("A")
 
 
-def counts_from_recordings(keys: Iterable[str], stretches: Mapping[str, Stretch]) -> bool:
+def counts_from_recordings(keys: Iterable[str], stretches: Mapping[str, Segment]) -> bool:
     """Whether the lines of a file begin with recording ids."""
     keys = set(keys)
     recordings = {stretch.recording for stretch in stretches.values()}
     return len(recordings & keys) > len(stretches.keys() & keys)
 
 
-def ctm_problems(ctm: Ctm, stretches: Mapping[str, Stretch]) -> Iterator[Problem]:
+def ctm_problems(ctm: Ctm, stretches: Mapping[str, Segment]) -> Iterator[Problem]:
     """Lines that overlap, that end after their utterance, or that are about none."""
     images = any(stretch.height is not None for stretch in stretches.values())
     unit = "" if images else " s"
@@ -173,7 +173,7 @@ def unnamed_channels(ctm: Ctm, recording: str) -> Iterator[Problem]:
             yield Problem("error", str(ctm.path), line.line, what, "write A or B, or 1 or 2")
 
 
-def overlong(ctm: Ctm, stretches: Mapping[str, Stretch]) -> Iterator[Problem]:
+def overlong(ctm: Ctm, stretches: Mapping[str, Segment]) -> Iterator[Problem]:
     for key, lines in ctm.timed.items():
         stretch = stretches.get(key)
         if stretch is None or stretch.rate is None:
@@ -213,7 +213,7 @@ def plain_channel(name: str) -> int | str:
     return name if number is None else number
 
 
-def parse_timed(row: Row, channels: Mapping[tuple[str, int | str], str]) -> tuple[str, Timed]:
+def parse_timed(row: KaldiRow, channels: Mapping[tuple[str, int | str], str]) -> tuple[str, Timed]:
     """The utterance or recording of a line, and the line. channels: file and channel -> recording.
 
     Raises ValueError if it is no line of a CTM.
@@ -229,7 +229,7 @@ def parse_timed(row: Row, channels: Mapping[tuple[str, int | str], str]) -> tupl
     return key, Timed(start, start + duration, "" if label == NO_LABEL else label, row.line, channel)
 
 
-def centred_in(timed: list[Timed], stretch: Stretch) -> list[Timed]:
+def centred_in(timed: list[Timed], stretch: Segment) -> list[Timed]:
     """The lines whose middle is in the stretch."""
 
     def position(tick: int) -> int:
@@ -238,7 +238,7 @@ def centred_in(timed: list[Timed], stretch: Stretch) -> list[Timed]:
     return timed[position(stretch.start) : position(stretch.start + stretch.ticks)]
 
 
-def in_ticks(timed: Iterable[Timed], stretch: Stretch) -> list[Interval]:
+def in_ticks(timed: Iterable[Timed], stretch: Segment) -> list[Interval]:
     """Seconds of the recording as ticks of the utterance, cut to it and to one another."""
     intervals, position = [], 0
     for line in timed:

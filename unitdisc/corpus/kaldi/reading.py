@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from joblib import Parallel, delayed
 
-from unitdisc.corpus.kaldi.ctm import Stretch, channel_called, ctm_files, read_ctm, to_ticks
-from unitdisc.corpus.kaldi.tables import Row, read_map, read_table
+from unitdisc.corpus.kaldi.ctm import Segment, channel_called, ctm_files, read_ctm, to_ticks
+from unitdisc.corpus.kaldi.tables import KaldiRow, read_map, read_table
 from unitdisc.corpus.utterance import CorpusError, Problem, Utterance, id_fault, is_pipe
 from unitdisc.files.text import Lookalikes, fields_of
 from unitdisc.media.audio import AudioInfo, info_of
@@ -131,11 +131,11 @@ def image_info_or_none(path: str) -> tuple[ImageInfo | None, int]:
         return None, 1
 
 
-def read_stretches(folder: Path, recordings: Mapping[str, Source]) -> dict[str, Stretch]:
+def read_stretches(folder: Path, recordings: Mapping[str, Source]) -> dict[str, Segment]:
     """Where every utterance is: by `segments`, or the whole of each recording if there is none."""
     path, rows = folder / "segments", channel_rows(folder)
 
-    def stretch(row: Row, recording: str, start: float, end: float | None, named: int | None) -> Stretch:
+    def stretch(row: KaldiRow, recording: str, start: float, end: float | None, named: int | None) -> Segment:
         source = recordings[recording]
         channel = channel_of(path, row, named, rows.get(recording), source.channels)
         if isinstance(channel, Problem):
@@ -143,7 +143,7 @@ def read_stretches(folder: Path, recordings: Mapping[str, Source]) -> dict[str, 
         return stretch_of(recording, source.info, start, end, source.image)._replace(channel=channel)
 
     if not path.exists():
-        return {key: stretch(Row(0, key, ""), key, 0, None, None) for key in recordings}
+        return {key: stretch(KaldiRow(0, key, ""), key, 0, None, None) for key in recordings}
     stretches = {}
     for row in read_table(path).values():
         try:
@@ -159,14 +159,14 @@ def read_stretches(folder: Path, recordings: Mapping[str, Source]) -> dict[str, 
     return stretches
 
 
-def channel_rows(folder: Path) -> dict[str, Row]:
+def channel_rows(folder: Path) -> dict[str, KaldiRow]:
     """The lines of reco2file_and_channel, by recording. Raises CorpusError as `read_table` does."""
     path = folder / CHANNELS
     return read_table(path) if path.exists() else {}
 
 
 def channel_of(
-    segments: Path, row: Row, named: int | None, of_recording: Row | None, there: int
+    segments: Path, row: KaldiRow, named: int | None, of_recording: KaldiRow | None, there: int
 ) -> int | Problem | None:
     """Which channel an utterance is of, or what is wrong with what is said of it.
 
@@ -217,15 +217,15 @@ def parse_channel(name: str) -> int:
 
 def stretch_of(
     recording: str, info: AudioInfo | ImageInfo | None, start: float, end: float | None, image: bool = False
-) -> Stretch:
+) -> Segment:
     """Seconds [start, end) of a recording, or columns of an image, in ticks.
 
     A little past its end is cut, more is for the checks to find. `image` says what it should be if it cannot be opened.
     """
     if info is None:
-        return Stretch(recording, 0, 0, None, 1 if image else None)
+        return Segment(recording, 0, 0, None, 1 if image else None)
     ticks, rate, height = (info.width, 1, info.height) if isinstance(info, ImageInfo) else (*info, None)
     first, last = to_ticks(start, rate), ticks if end is None else to_ticks(end, rate)
     if ticks < last <= ticks + OVERSHOOT * rate:
         last = ticks
-    return Stretch(recording, first, max(last - first, 0), rate, height)
+    return Segment(recording, first, max(last - first, 0), rate, height)

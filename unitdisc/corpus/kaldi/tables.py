@@ -10,7 +10,7 @@ from unitdisc.files.text import SAVE, marked_lines, read_lines
 BLANK = " \t\r\n"
 
 
-class Row(NamedTuple):
+class KaldiRow(NamedTuple):
     """A line: its number, its first field and the rest."""
 
     line: int
@@ -18,7 +18,7 @@ class Row(NamedTuple):
     value: str
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path) -> Iterator[KaldiRow]:
     """The lines of a table; blank lines and comments (;;) are left out.
 
     Raises CorpusError if the file is missing or not UTF-8.
@@ -37,12 +37,12 @@ def mark_problems(path: Path) -> list[Problem]:
     return []
 
 
-def parse_row(number: int, line: str) -> Row:
+def parse_row(number: int, line: str) -> KaldiRow:
     fields = line.strip(BLANK).replace("\t", " ").split(" ", 1)  # other white space of Unicode is no border in Kaldi
-    return Row(number, fields[0], fields[1].strip(BLANK) if len(fields) > 1 else "")
+    return KaldiRow(number, fields[0], fields[1].strip(BLANK) if len(fields) > 1 else "")
 
 
-def read_table(path: Path) -> dict[str, Row]:
+def read_table(path: Path) -> dict[str, KaldiRow]:
     """A table by the ids its lines begin with.
 
     Raises CorpusError as `read_rows` does, and if an id repeats.

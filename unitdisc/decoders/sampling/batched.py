@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Item:
+class SampleRequest:
     """What one sample is drawn from."""
 
     condition: Tensor  # [L, C]
@@ -18,7 +18,7 @@ class Item:
     generator: torch.Generator
     given: Tensor | None = None  # [P, H], of line images
 
-    def on_cpu(self) -> "Item":
+    def on_cpu(self) -> "SampleRequest":
         given = None if self.given is None else self.given.cpu()
         return replace(self, condition=self.condition.cpu(), given=given)
 
@@ -34,7 +34,7 @@ class SamplesTogether(Protocol):
 
     def sample_several(
         self,
-        items: Sequence[Item],
+        items: Sequence[SampleRequest],
         temperature: float,
         finish: Callable[[int, Tensor], None],
         tick: Callable[[int], None],
@@ -52,7 +52,7 @@ class DrawsOnCpu(Protocol):
 
 def sample_several(
     decoder: torch.nn.Module,
-    items: Sequence[Item],
+    items: Sequence[SampleRequest],
     temperature: float,
     finish: Callable[[int, Tensor], None],
     tick: Callable[[int], None] = lambda steps: None,

@@ -26,7 +26,7 @@ from unitdisc.decoders.sampling.kernels import (
 )
 
 
-class Weights(NamedTuple):
+class PixelCNNWeights(NamedTuple):
     """The stack of pixels above and its head, packed for the loop; matrices and biases are as `kernels` wants them."""
 
     first: np.ndarray  # [reach, C]                farthest row first
@@ -64,9 +64,9 @@ class ColumnSampler:
         return torch.from_numpy(levels)
 
 
-def pack(stacks: PixelStacks, head: nn.Sequential) -> Weights:
+def pack(stacks: PixelStacks, head: nn.Sequential) -> PixelCNNWeights:
     layers = stacks.layers
-    return Weights(
+    return PixelCNNWeights(
         first=array(stacks.first_above.weight.T),
         rows=array(stacks.rows_above),
         gates=np.stack([panels(layer.above.weight[:, :, 0].transpose(1, 2).flatten(1)) for layer in layers]),

@@ -29,7 +29,7 @@ from unitdisc.decoders.wavenet import WaveNet
 STRETCH = 2000  # steps, all items together, between two chances to be interrupted
 
 
-class Weights(NamedTuple):
+class WaveNetWeights(NamedTuple):
     """The weights of a WaveNet, packed for the loop; matrices are as from `panels`, P is a width padded."""
 
     start: np.ndarray  # [C]
@@ -58,7 +58,7 @@ def sample_codes(decoder: WaveNet, condition: Tensor, uniform: Tensor, temperatu
 
 
 def sample_all(
-    weights: Weights,
+    weights: WaveNetWeights,
     conditions: Sequence[Tensor],
     uniforms: Sequence[Tensor],
     temperature: float,
@@ -92,7 +92,7 @@ def sample_all(
 
 
 def draw_together(
-    weights: Weights,
+    weights: WaveNetWeights,
     conditions: list[np.ndarray],
     uniforms: list[np.ndarray],
     repeats: int,
@@ -124,11 +124,11 @@ def padded(arrays: list[np.ndarray]) -> np.ndarray:
     return found
 
 
-def pack(decoder: WaveNet) -> Weights:
+def pack(decoder: WaveNet) -> WaveNetWeights:
     stack, head, layers = decoder.stack, decoder.head, decoder.stack.layers
     residuals = [layer.residual for layer in layers if layer.residual is not None]
     wide = padded_size(stack.channels)
-    return Weights(
+    return WaveNetWeights(
         start=array(decoder.start),
         embed=array(decoder.embed.weight),
         delays=np.array([layer.delays[:-1] for layer in layers]),

@@ -27,7 +27,7 @@ LAUNCHED = 1000  # steps of a launch, about: some seconds at most, after which p
 
 
 @dataclass(frozen=True)
-class Packed:
+class GPUWeights:
     """The weights of a WaveNet, widths padded with zeros: C and K are multiples of `block`."""
 
     block: int
@@ -164,7 +164,7 @@ def on_its_gpu(tensor: Tensor) -> Iterator[None]:
 
 
 def launch(
-    packed: Packed,
+    packed: GPUWeights,
     codes: Tensor,
     uniform: Tensor,
     projected: Tensor,
@@ -209,14 +209,14 @@ def launch(
     )
 
 
-def pack(decoder: WaveNet) -> Packed:
+def pack(decoder: WaveNet) -> GPUWeights:
     start, embed, head, layers = decoder.start, decoder.embed.weight, decoder.head, decoder.stack.layers
     channels, skips = decoder.stack.channels, head[1].in_features
     block = next(size for size in (64, 32, 16) if size <= max(16, min(channels, skips, len(embed))))
     c, k = (-(-size // block) * block for size in (channels, skips))
     taps = len(layers[0].delays)
     rings = torch.tensor([layer.reach + 1 for layer in layers], dtype=torch.int32)
-    return Packed(
+    return GPUWeights(
         block=block,
         embed=padded(embed, len(embed), c),
         start=padded(start, c),

@@ -161,7 +161,7 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class Survey:
+class ItemSurvey:
     """What is known of all items before they are compared."""
 
     lengths: np.ndarray  # [items] frames; one where they are pooled; 0 where there are none
@@ -171,7 +171,7 @@ class Survey:
     stock: Stock | None  # of all items, if it fits into the memory
 
 
-def survey(items: AbxItems, encodings: Encodings, slicing: str, prepare: Preparation, memory: float) -> Survey:
+def survey(items: AbxItems, encodings: Encodings, slicing: str, prepare: Preparation, memory: float) -> ItemSurvey:
     """Reads every encoding once. Raises EncodingsError as `sliced` does, and if dimensions differ."""
     lengths = np.zeros(len(items), np.int64)
     shelf, fits, extent, null_frames, dims = Shelf(len(items)), True, None, 0, None
@@ -193,7 +193,7 @@ def survey(items: AbxItems, encodings: Encodings, slicing: str, prepare: Prepara
             fits, shelf = False, Shelf(0)
         if fits:
             shelf.add(frames, nulls, rows, first)
-    return Survey(lengths, prepare.scale(extent), frame_bytes, null_frames, shelf.joined() if fits else None)
+    return ItemSurvey(lengths, prepare.scale(extent), frame_bytes, null_frames, shelf.joined() if fits else None)
 
 
 def restock(items: AbxItems, wanted: np.ndarray, encodings: Encodings, slicing: str, prepare: Preparation) -> Stock:

@@ -21,7 +21,7 @@ GAP = "<gap>"  # the class of columns without a character, where they count
 
 
 @dataclass(frozen=True)
-class Grid:
+class ColumnGrid:
     """Places on lines that are scaled to `height` rows: one in the middle of every `every` columns."""
 
     height: int
@@ -61,7 +61,7 @@ def height_of(encodings: Encodings, utterances: Iterable[Utterance]) -> int:
 class GriddedEncodings:
     """Encodings of line images on a grid, each frame repeated over its places; read one line at a time."""
 
-    def __init__(self, encodings: Encodings, utterances: Iterable[Utterance], grid: Grid):
+    def __init__(self, encodings: Encodings, utterances: Iterable[Utterance], grid: ColumnGrid):
         self.encodings = encodings
         self.folder: Path = encodings.folder
         self.settings = {**encodings.settings, "stride": None, "offset": None}
@@ -101,7 +101,7 @@ class ColumnLabelTask:
     """The label under every column, read off the frame that covers it, gaps left out, on lines not learned from."""
 
     tier: str
-    grid: Grid
+    grid: ColumnGrid
     unseen_speakers: bool = False
 
     def items(self, point: PointFrames) -> Items:
@@ -122,6 +122,6 @@ class ColumnLabelTask:
         return replace(items, targets=np.concatenate(labels).astype(str))
 
 
-def columns_of(utterances: Sequence[Utterance], grid: Grid) -> int:
+def columns_of(utterances: Sequence[Utterance], grid: ColumnGrid) -> int:
     """How wide scaled lines are together."""
     return sum(utterance.columns_at(grid.height) for utterance in utterances)

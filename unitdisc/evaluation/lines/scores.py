@@ -18,7 +18,14 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx import CONTEXTS, AbxProtocol, Sampling, abx
-from unitdisc.evaluation.lines.columns import ColumnLabelTask, Grid, GriddedEncodings, columns_of, height_of, with_gaps
+from unitdisc.evaluation.lines.columns import (
+    ColumnGrid,
+    ColumnLabelTask,
+    GriddedEncodings,
+    columns_of,
+    height_of,
+    with_gaps,
+)
 from unitdisc.evaluation.probes import PointFrames, ProbeOptions, SequenceTask, joined, probe, read_point
 from unitdisc.evaluation.probes.reading import Task
 from unitdisc.evaluation.probes.results import ready_for_json
@@ -80,7 +87,7 @@ def score_lines(
     """
     options, tell = options or LineOptions(), tell or (lambda job: None)
     refuse_common(test, training)
-    grid = Grid(height_of(next(iter(test.points.values())), test.utterances))
+    grid = ColumnGrid(height_of(next(iter(test.points.values())), test.utterances))
     scores: dict[str, Any] = {
         "columns": columns_of(test.utterances, grid),
         "height": grid.height,
@@ -124,7 +131,7 @@ def attempt(score: Callable[[], dict]) -> dict[str, Any]:
         return {"why": str(error)}
 
 
-def frames_of(point: str, test: LineCorpus, training: LineCorpus | None, grid: Grid | None = None) -> PointFrames:
+def frames_of(point: str, test: LineCorpus, training: LineCorpus | None, grid: ColumnGrid | None = None) -> PointFrames:
     """What probes read: the frames as they come, or on a grid."""
 
     def read(corpus: LineCorpus) -> PointFrames:
@@ -148,7 +155,7 @@ def probed(task: Task, frames: PointFrames, options: LineOptions, reader: str, w
 
 
 def read_labels(
-    point: str, test: LineCorpus, training: LineCorpus | None, grid: Grid, options: LineOptions
+    point: str, test: LineCorpus, training: LineCorpus | None, grid: ColumnGrid, options: LineOptions
 ) -> dict[str, Any]:
     """The MLP probe of the character of every column."""
     width = options.context_frames if point == UNITS else 1  # other points are as wide as a whole network
@@ -157,7 +164,7 @@ def read_labels(
 
 
 def score_point(
-    point: str, test: LineCorpus, training: LineCorpus | None, grid: Grid, options: LineOptions
+    point: str, test: LineCorpus, training: LineCorpus | None, grid: ColumnGrid, options: LineOptions
 ) -> dict[str, Any]:
     """Who wrote a line, what ABX tells of its characters, and the characters themselves if they are asked for."""
     found = {
@@ -169,7 +176,9 @@ def score_point(
     return found
 
 
-def compared(encodings: Encodings, utterances: Sequence[Utterance], grid: Grid, options: LineOptions) -> dict[str, Any]:
+def compared(
+    encodings: Encodings, utterances: Sequence[Utterance], grid: ColumnGrid, options: LineOptions
+) -> dict[str, Any]:
     """ABX over characters, column by column, within scribes and across them: {"within": error or None, ...}."""
     aligned = [utterance for utterance in utterances if options.tier in utterance.alignment]
     items = CONTEXTS[options.context](aligned, options.tier)
@@ -188,7 +197,7 @@ def compared(encodings: Encodings, utterances: Sequence[Utterance], grid: Grid, 
 
 
 def score_bottleneck(
-    test: LineCorpus, training: LineCorpus | None, grid: Grid, options: LineOptions, tell: Tell
+    test: LineCorpus, training: LineCorpus | None, grid: ColumnGrid, options: LineOptions, tell: Tell
 ) -> dict[str, Any]:
     tell("characters written by a CTC probe")
     found = {"ctc": attempt(lambda: written(test, training, grid, options))}
@@ -199,15 +208,15 @@ def score_bottleneck(
     return found | attempt(lambda: counted(coded(test.points[UNITS], test.utterances), grid, options.tier))
 
 
-def written(test: LineCorpus, training: LineCorpus | None, grid: Grid, options: LineOptions) -> dict[str, Any]:
+def written(test: LineCorpus, training: LineCorpus | None, grid: ColumnGrid, options: LineOptions) -> dict[str, Any]:
     """The CTC probe. Frames far apart are repeated, or a line would have fewer frames than characters."""
-    frames = frames_of(UNITS, test, training, Grid(grid.height, WRITING))
+    frames = frames_of(UNITS, test, training, ColumnGrid(grid.height, WRITING))
     how = ProbeOptions(controls=False, seed=options.seed)
     task = SequenceTask(options.tier, "conv", unseen_speakers=False, batch=LINES, epochs=EPOCHS)
     return ready_for_json(sequence_probe(task, frames, how))
 
 
-def agreement(test: LineCorpus, training: LineCorpus | None, grid: Grid, tier: str) -> dict[str, Any]:
+def agreement(test: LineCorpus, training: LineCorpus | None, grid: ColumnGrid, tier: str) -> dict[str, Any]:
     """Codes against characters, column by column; `many_to_one_learnt`: codes named on the corpus to learn from."""
 
     def counts(corpus: LineCorpus):
@@ -219,7 +228,7 @@ def agreement(test: LineCorpus, training: LineCorpus | None, grid: Grid, tier: s
     return asdict(unit_scores(found)) | learnt
 
 
-def counted(units: Sequence[CodedUtterance], grid: Grid, tier: str) -> dict[str, Any]:
+def counted(units: Sequence[CodedUtterance], grid: ColumnGrid, tier: str) -> dict[str, Any]:
     """How many units there are, how many bits they take, and whether their borders are those of characters."""
     columns = columns_of([entry.utterance for entry in units], grid)
     aligned = [entry for entry in units if tier in entry.utterance.alignment]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.evaluation import UnscorableError, silences_of
 from unitdisc.evaluation.units.codes import CodedUtterance
-from unitdisc.evaluation.units.term_files import SILENCE, Aligned, Fragment, Gold
+from unitdisc.evaluation.units.term_files import SILENCE, AlignedFile, Fragment, Gold
 from unitdisc.evaluation.units.terms import Convention, TermScores, spell, spelled_scores
 
 
@@ -33,14 +33,14 @@ def unit_terms(
     return spelled_scores(gold, [classes[code] for code in sorted(classes)], convention)
 
 
-def aligned_tiers(coded: Iterable[CodedUtterance], tier: str, silent: bool) -> dict[str, Aligned]:
+def aligned_tiers(coded: Iterable[CodedUtterance], tier: str, silent: bool) -> dict[str, AlignedFile]:
     return {entry.utterance.id: aligned(entry.utterance, tier, silent) for entry in coded}
 
 
-def aligned(utterance: Utterance, tier: str, silent: bool) -> Aligned:
+def aligned(utterance: Utterance, tier: str, silent: bool) -> AlignedFile:
     """A tier in seconds, all its silences called alike, or left out."""
     silences = silences_of(utterance)
     renamed = [Interval(s, e, SILENCE if label in silences else label) for s, e, label in utterance.alignment[tier]]
     kept = [interval for interval in renamed if silent or interval.label != SILENCE]
     times = ([interval[side] / utterance.rate for interval in kept] for side in (0, 1))
-    return Aligned(*times, [interval.label for interval in kept])
+    return AlignedFile(*times, [interval.label for interval in kept])

@@ -8,10 +8,10 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError
 from unitdisc.prep.pages.layout import (
-    Line,
     LineError,
+    LinePart,
     Page,
-    Part,
+    PageLine,
     box,
     children,
     clean,
@@ -45,10 +45,10 @@ def read_alto(root: Element, path: Path) -> Page:
     )
 
 
-def parse_line(element: Element, name: str, repairs: list[str]) -> Line:
+def parse_line(element: Element, name: str, repairs: list[str]) -> PageLine:
     """Raises LineError if the line is nowhere."""
     outline = outline_of(element, repairs)
-    return Line(
+    return PageLine(
         id=name,
         outline=outline,
         baseline=baseline_of(element.get("BASELINE"), outline, repairs),
@@ -103,14 +103,14 @@ def text_of(element: Element) -> str:
     return text
 
 
-def tiers_of(element: Element) -> Iterator[tuple[str, list[Part]]]:
+def tiers_of(element: Element) -> Iterator[tuple[str, list[LinePart]]]:
     """The words and characters of a line, if all of them say where they are."""
     strings = list(children(element, "String"))
     glyphs = [glyph for string in strings for glyph in children(string, "Glyph")]
     whole = len(strings) == 1 and np.array_equal(box_of(strings[0]), box_of(element))  # nobody looked for words
     for tier, elements in (("word", [] if whole else strings), ("character", glyphs)):
         try:
-            parts = [Part(clean(each.get("CONTENT")) or "", outline_of(each, [])) for each in elements]
+            parts = [LinePart(clean(each.get("CONTENT")) or "", outline_of(each, [])) for each in elements]
         except LineError:
             continue
         if parts and all(part.label and " " not in part.label for part in parts):

@@ -10,7 +10,7 @@ from scipy.ndimage import binary_fill_holes, map_coordinates
 
 from unitdisc.corpus import Interval
 from unitdisc.media.image import BLANK
-from unitdisc.prep.pages.layout import Line, LineError, Part
+from unitdisc.prep.pages.layout import LineError, LinePart, PageLine
 
 STEP = 8  # pixels between the points of an outline that is bent with its baseline
 SLACK = 2  # pixels beyond the page that are not worth a word
@@ -19,7 +19,7 @@ LARGEST = 4  # times the page; more than this would come from a baseline that ru
 
 
 @dataclass(frozen=True)
-class Crop:
+class LineCrop:
     """A line image, its ink in [0, 1], [columns, rows], and the tiers of its parts in columns."""
 
     ink: np.ndarray
@@ -48,7 +48,7 @@ class Course:
         return self.origin[:, None, None] + self.along[:, None, None] * position + self.down[:, None, None] * depth
 
 
-def crop(grey: np.ndarray, line: Line) -> Crop:
+def crop(grey: np.ndarray, line: PageLine) -> LineCrop:
     """Cuts a line out of a page of grey levels, [rows, columns]; what is outside of its outline becomes paper.
 
     Raises LineError if the outline is outside of the page, has no width or height, or if nothing is written there.
@@ -71,7 +71,7 @@ def crop(grey: np.ndarray, line: Line) -> Crop:
     if not inside.any() or np.ptp(found[inside]) < BLANK:
         raise LineError("is blank (all of one colour)", "take it out, or correct its outline")
     alignment = {tier: intervals_of(parts, course, first[0], columns) for tier, parts in line.parts.items()}
-    return Crop(1 - masked(found, inside).T, alignment, [*repairs, *repairs_of(line.outline, outline)])
+    return LineCrop(1 - masked(found, inside).T, alignment, [*repairs, *repairs_of(line.outline, outline)])
 
 
 def repairs_of(given: np.ndarray, used: np.ndarray) -> Iterator[str]:
@@ -161,7 +161,7 @@ def masked(grey: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.where(inside, grey, paper).astype(np.float32)
 
 
-def intervals_of(parts: list[Part], course: Course, first: int, columns: int) -> list[Interval]:
+def intervals_of(parts: list[LinePart], course: Course, first: int, columns: int) -> list[Interval]:
     """Where the parts of a line are, in columns of its image; neighbours that overlap meet half-way."""
     spans = []
     for label, outline in parts:

@@ -10,7 +10,7 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Problem
 from unitdisc.media.image import SUFFIXES, ImageError, ImageInfo, image_info
-from unitdisc.prep.pages.layout import Line, Page, Part
+from unitdisc.prep.pages.layout import LinePart, Page, PageLine
 from unitdisc.prep.pages.workspace import images_of, is_workspace
 
 SLACK = 0.01  # by how much of its length a side may differ after scaling: whoever scaled it rounded
@@ -123,10 +123,10 @@ def scaled_to(page: Page, info: ImageInfo) -> Page:
     return replace(page, lines=[scaled(line, factor) for line in page.lines], problems=problems)
 
 
-def scaled(line: Line, factor: float) -> Line:
+def scaled(line: PageLine, factor: float) -> PageLine:
     def scale(points: np.ndarray) -> np.ndarray:
         return points * factor
 
-    parts = {tier: [Part(label, scale(outline)) for label, outline in parts] for tier, parts in line.parts.items()}
+    parts = {tier: [LinePart(label, scale(outline)) for label, outline in parts] for tier, parts in line.parts.items()}
     baseline = None if line.baseline is None else scale(line.baseline)
     return replace(line, outline=scale(line.outline), baseline=baseline, parts=parts)

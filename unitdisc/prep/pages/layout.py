@@ -15,7 +15,7 @@ from unitdisc.corpus import Problem
 MOST_POINTS = 2000  # of a polygon: tools write some dozens
 
 
-class Part(NamedTuple):
+class LinePart(NamedTuple):
     """A word or a character of a line, and where it is: [N, 2]."""
 
     label: str
@@ -23,14 +23,14 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Line:
+class PageLine:
     """A line of writing. Points are (x, y), in pixels of the page once `scaled_to` its image."""
 
     id: str
     outline: np.ndarray  # [N, 2], a polygon around it
     baseline: np.ndarray | None = None  # [N, 2], what the letters stand on
     text: str | None = None
-    parts: dict[str, list[Part]] = field(default_factory=dict)  # tier -> parts
+    parts: dict[str, list[LinePart]] = field(default_factory=dict)  # tier -> parts
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Page:
     image: str  # as the file calls it; "" if it does not
     size: tuple[float, float] | None  # width and height as the file has them, None if it has none
     pixels: bool  # whether that is in pixels, and not in tenths of a millimetre or the like
-    lines: list[Line]
+    lines: list[PageLine]
     problems: list[Problem]  # the lines that cannot be used, and what was repaired
     unit: str = "pixel"  # as the file calls it
     is_alto: bool = False  # and not PAGE XML
@@ -108,8 +108,8 @@ def number_of(text: str | None) -> float | None:
 
 
 def gather(
-    elements: Iterable[Element], path: Path, key: str, parse: Callable[[Element, str, list[str]], Line]
-) -> tuple[list[Line], list[Problem]]:
+    elements: Iterable[Element], path: Path, key: str, parse: Callable[[Element, str, list[str]], PageLine]
+) -> tuple[list[PageLine], list[Problem]]:
     """Every line that can be parsed, and what is wrong with the others.
 
     `parse` gets a TextLine, its id (the attribute `key`; a number where it has none or shares it) and a list to which

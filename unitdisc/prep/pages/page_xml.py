@@ -8,10 +8,10 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError
 from unitdisc.prep.pages.layout import (
-    Line,
     LineError,
+    LinePart,
     Page,
-    Part,
+    PageLine,
     children,
     clean,
     descendants,
@@ -38,13 +38,13 @@ def read_page_xml(root: Element, path: Path) -> Page:
     )
 
 
-def parse_line(element: Element, name: str, repairs: list[str]) -> Line:
+def parse_line(element: Element, name: str, repairs: list[str]) -> PageLine:
     """Raises LineError if the line is nowhere."""
     words = list(children(element, "Word"))
     text = text_of(element)
     if text is None:
         text = clean(" ".join(text_of(word) or "" for word in words))
-    return Line(
+    return PageLine(
         id=name,
         outline=outline_of(element),
         baseline=baseline_of(element, repairs),
@@ -91,12 +91,12 @@ def text_of(element: Element) -> str | None:
     return clean(min(found, key=lambda reading: reading[0])[1]) if found else None
 
 
-def tiers_of(words: list[Element]) -> Iterator[tuple[str, list[Part]]]:
+def tiers_of(words: list[Element]) -> Iterator[tuple[str, list[LinePart]]]:
     """The words and characters of a line, if all of them say where they are and what they are."""
     glyphs = [glyph for word in words for glyph in children(word, "Glyph")]
     for tier, elements in (("word", words), ("character", glyphs)):
         try:
-            parts = [Part(text_of(each) or "", outline_of(each)) for each in elements]
+            parts = [LinePart(text_of(each) or "", outline_of(each)) for each in elements]
         except LineError:
             continue
         if parts and all(part.label and " " not in part.label for part in parts):

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from unitdisc.corpus import CorpusError, Problem
 from unitdisc.media.image import resized
 from unitdisc.prep.pages.images import scaled
-from unitdisc.prep.pages.layout import Line, Page
+from unitdisc.prep.pages.layout import Page, PageLine
 
 PER_INCH = {"mm10": 254, "inch1200": 1200}
 SCANNED = (72, 96, 100, 150, 200, 240, 300, 350, 400, 600, 1200)  # dots per inch, as scanners are set
@@ -55,7 +55,7 @@ def darkness(grey: np.ndarray) -> np.ndarray:
     return np.clip(np.median(small) - small, 0, None)
 
 
-def ink_in(ink: np.ndarray, shape: tuple[int, int], lines: Sequence[Line], factor: float) -> float:
+def ink_in(ink: np.ndarray, shape: tuple[int, int], lines: Sequence[PageLine], factor: float) -> float:
     """The ink per pixel of the lines, their points times `factor` being pixels of an image of that shape."""
     smaller = np.array(ink.shape[::-1]) / np.array(shape[::-1])
     outlines = [np.clip(line.outline * factor * smaller, -1, 4 * LOOKED_AT) for line in lines]

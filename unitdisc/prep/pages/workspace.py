@@ -14,7 +14,7 @@ from unitdisc.prep.pages.xml import read_xml
 METS = "mets.xml"  # in capitals or not
 
 
-class Listed(NamedTuple):
+class ListedFile(NamedTuple):
     """A file that a METS file lists."""
 
     group: str  # of files, which is the folder that it is kept in
@@ -25,7 +25,7 @@ class Listed(NamedTuple):
 class Workspace(NamedTuple):
     """What a METS file says."""
 
-    files: dict[str, Listed]  # id -> file
+    files: dict[str, ListedFile]  # id -> file
     pages: list[list[str]]  # the ids of the files of every page
 
 
@@ -57,7 +57,7 @@ def images_of(path: Path, workspace: Path, name: str) -> Iterator[Path]:
     yield from sorted(found, key=lambda place: place.name != name)
 
 
-def places(file: Listed, workspace: Path) -> Iterator[Path]:
+def places(file: ListedFile, workspace: Path) -> Iterator[Path]:
     """Where a file may be: where it is listed, or, of an address, where OCR-D puts what it downloads."""
     for place in file.places:
         local = unquote(urlsplit(place).path if "://" in place else place)
@@ -72,7 +72,7 @@ def read_mets(path: Path, changed: int) -> Workspace:
     for group in descendants(root, "fileGrp"):
         for file in descendants(group, "file"):
             found = tuple(filter(None, map(address, descendants(file, "FLocat"))))
-            files[file.get("ID", "")] = Listed(group.get("USE", ""), file.get("MIMETYPE", ""), found)
+            files[file.get("ID", "")] = ListedFile(group.get("USE", ""), file.get("MIMETYPE", ""), found)
     pages = [page for page in descendants(root, "div") if page.get("TYPE", "").casefold() == "page"]
     return Workspace(files, [[each.get("FILEID", "") for each in descendants(page, "fptr")] for page in pages])
 

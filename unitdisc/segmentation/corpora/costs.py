@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.clustering.frames import Frames
+from unitdisc.clustering.frames import FrameSource
 
 DISTANCES = ("squared", "euclidean", "cosine")
 
@@ -15,7 +15,7 @@ class Costs:
     distance: "squared" or "euclidean", or "cosine": 1 - cos, for frames and codes of unit length.
     """
 
-    def __init__(self, frames: Frames, vectors: np.ndarray, distance: str):
+    def __init__(self, frames: FrameSource, vectors: np.ndarray, distance: str):
         self.frames = frames
         self.folder: Path = frames.folder
         self.names = frames.names

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unitdisc.clustering.assignment import Tally
-from unitdisc.clustering.frames import Frames, KeptFrames
+from unitdisc.clustering.frames import FrameSource, KeptFrames
 from unitdisc.segmentation.corpora.costs import Costs, nat
 from unitdisc.segmentation.corpora.options import FrameLimits, SegmentOptions
 from unitdisc.segmentation.corpora.solving import Priors, Solved, calibrate, solutions
@@ -28,7 +28,7 @@ class Model:
 class Workplace:
     """What work on a corpus needs beside options."""
 
-    frames: Frames
+    frames: FrameSource
     memory: float  # GiB for costs that are not computed again
     threads: int
     advance: Callable[..., None]  # after every pass, with a note
@@ -55,7 +55,7 @@ def learn(place: Workplace, vectors: np.ndarray, options: SegmentOptions, limits
     return Model(vectors, priors, found.switch_cost, found.segments)
 
 
-def first_priors(place: Workplace, costs: Frames, options: SegmentOptions, limits: FrameLimits) -> Priors:
+def first_priors(place: Workplace, costs: FrameSource, options: SegmentOptions, limits: FrameLimits) -> Priors:
     """Priors that need not be learned; scaled so that a nat of theirs weighs as much as one of the frames'."""
     if limits.longest is None:  # no bound but the shortest
         return Priors(np.zeros(limits.shortest), limits.shortest, tail=0.0) if limits.shortest > 1 else Priors()
@@ -67,7 +67,12 @@ def first_priors(place: Workplace, costs: Frames, options: SegmentOptions, limit
 
 
 def learned_priors(
-    place: Workplace, costs: Frames, options: SegmentOptions, limits: FrameLimits, priors: Priors, seen: "Seen"
+    place: Workplace,
+    costs: FrameSource,
+    options: SegmentOptions,
+    limits: FrameLimits,
+    priors: Priors,
+    seen: "UnitStatistics",
 ) -> Priors:
     """The priors of what was seen."""
     scale = scale_of(place, costs, options) if options.has_priors else 0.0
@@ -79,7 +84,7 @@ def learned_priors(
     return priors
 
 
-def scale_of(place: Workplace, costs: Frames, options: SegmentOptions) -> float:
+def scale_of(place: Workplace, costs: FrameSource, options: SegmentOptions) -> float:
     """What a nat of the priors costs."""
     total = frames = 0.0
     for name in costs.names:
@@ -90,7 +95,7 @@ def scale_of(place: Workplace, costs: Frames, options: SegmentOptions) -> float:
 
 
 @dataclass
-class Seen:
+class UnitStatistics:
     """What the units of a corpus are like."""
 
     tally: Tally
@@ -107,13 +112,13 @@ class Seen:
         return means.astype(np.float32)
 
 
-def gather(place: Workplace, costs: Frames, vectors: np.ndarray, priors: Priors, found: Solved) -> Seen:
+def gather(place: Workplace, costs: FrameSource, vectors: np.ndarray, priors: Priors, found: Solved) -> UnitStatistics:
     """Looks at the units of all utterances.
 
     Changes are counted along the cheapest path: those expected over all paths (forward-backward) made prices that
     correlate with these by 0.99, and units of the same scores, on MFCC of real speech (recipes/piecewise_units).
     """
-    seen = Seen(Tally(vectors), [], np.zeros((len(vectors), len(vectors))))
+    seen = UnitStatistics(Tally(vectors), [], np.zeros((len(vectors), len(vectors))))
     for name, solution in solutions(costs, priors, found.switch_cost, place.threads):
         seen.tally.add(place.frames[name], solution.codes)
         seen.durations += durations_of(solution.codes).tolist()

@@ -18,7 +18,7 @@ BYTES = {"greedy": 16, "exact": 12}  # of memory for every cost, where all are l
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class CorpusSegmentation:
     """Units of a corpus, computed utterance by utterance."""
 
     vectors: np.ndarray  # [K, D], what the codes stand for
@@ -27,7 +27,7 @@ class Segmentation:
     facts: dict[str, Any]  # how it was found
 
 
-def segment(place: Workplace, timing: Timing, vectors: np.ndarray, options: SegmentOptions) -> Segmentation:
+def segment(place: Workplace, timing: Timing, vectors: np.ndarray, options: SegmentOptions) -> CorpusSegmentation:
     """Finds units that are runs of one code, as many as `options` ask for.
 
     Raises ValueError if the costs do not fit into the memory of a solver that needs all, or if units cannot be as
@@ -39,17 +39,17 @@ def segment(place: Workplace, timing: Timing, vectors: np.ndarray, options: Segm
         refuse_memory(options.solver, timing, len(vectors), place.memory)
         wanted = timing.segments(options.rate)
         codes = solve_whole(options.solver, Costs(place.frames, vectors, options.distance), wanted)
-        return Segmentation(vectors, codes.__getitem__, units_in(codes.values()), {})
+        return CorpusSegmentation(vectors, codes.__getitem__, units_in(codes.values()), {})
     if options.solver == "nearest":
         costs = Costs(place.frames, vectors, options.distance)
-        return Segmentation(vectors, lambda name: solve(costs[name], Priors(), 0.0).codes, None, {})
+        return CorpusSegmentation(vectors, lambda name: solve(costs[name], Priors(), 0.0).codes, None, {})
     allowed = limits(options, timing)
     model = learn(place, vectors, options, allowed, timing.segments(options.rate))
     costs = Costs(place.frames, model.vectors, options.distance)
     facts = {"switch_cost": model.switch_cost, "frames": asdict(allowed)}
     if model.priors.durations is not None and model.priors.durations.any():
         facts["duration_costs"] = model.priors.durations.tolist()
-    return Segmentation(
+    return CorpusSegmentation(
         model.vectors,
         lambda name: solve(costs[name], model.priors, model.switch_cost).codes,
         model.segments,
@@ -66,7 +66,9 @@ def refuse_memory(solver: str, timing: Timing, codes: int, memory: float) -> Non
         )
 
 
-def segment_at_peaks(place: Workplace, timing: Timing, vectors: np.ndarray, options: SegmentOptions) -> Segmentation:
+def segment_at_peaks(
+    place: Workplace, timing: Timing, vectors: np.ndarray, options: SegmentOptions
+) -> CorpusSegmentation:
     """Segments between peaks, each named by the code nearest to its mean."""
     found = corpus_peaks(place, timing, options)
     costs = Costs(place.frames, vectors, options.distance)
@@ -88,7 +90,7 @@ def segment_at_peaks(place: Workplace, timing: Timing, vectors: np.ndarray, opti
             return total
 
         prominence, there = prominence_of(units, found, wanted)
-    return Segmentation(
+    return CorpusSegmentation(
         vectors,
         lambda name: codes_at(prominence, name),
         there,

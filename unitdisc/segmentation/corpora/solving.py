@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unitdisc.clustering.frames import Frames, in_order
+from unitdisc.clustering.frames import FrameSource, in_order
 from unitdisc.segmentation.calibration import calibrated
 from unitdisc.segmentation.durations import durations_of, starts_of
 from unitdisc.segmentation.exact import exact_path
@@ -76,7 +76,7 @@ def price_of(codes: np.ndarray, priors: Priors) -> float:
     return price
 
 
-def solutions(costs: Frames, priors: Priors, switch_cost: float, threads: int) -> Iterator[tuple[str, Solution]]:
+def solutions(costs: FrameSource, priors: Priors, switch_cost: float, threads: int) -> Iterator[tuple[str, Solution]]:
     """The cheapest codes of every utterance, in order. Raises ValueError naming one for which there are none."""
 
     def one(name: str) -> tuple[str, Solution]:
@@ -89,7 +89,7 @@ def solutions(costs: Frames, priors: Priors, switch_cost: float, threads: int) -
 
 
 def calibrate(
-    costs: Frames, priors: Priors, segments: int, threads: int, advance: Callable[..., None] = lambda **told: None
+    costs: FrameSource, priors: Priors, segments: int, threads: int, advance: Callable[..., None] = lambda **told: None
 ) -> Solved:
     """The switch cost at which a corpus has so many segments, or as nearly so many as any gives.
 
@@ -143,7 +143,7 @@ def with_priors(evaluate: Callable[[float], tuple[float, int]], segments: int, s
     return Solved(min(floor + found.switch_cost, ceiling), found.segments)
 
 
-def solve_whole(solver: str, costs: Frames, segments: int) -> dict[str, np.ndarray]:
+def solve_whole(solver: str, costs: FrameSource, segments: int) -> dict[str, np.ndarray]:
     """The codes of all utterances by a solver that looks at all of them at once, all their costs being in memory."""
     tables = [costs[name] for name in costs.names]
     lengths = np.array([len(table) for table in tables])
