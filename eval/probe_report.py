@@ -19,7 +19,7 @@ import torch
 from unitdisc.corpus import Utterance, corpus_checksum
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.evaluation.frames import open_for
+from unitdisc.evaluation.frame_checks import open_for
 from unitdisc.evaluation.probes import (
     TASKS,
     Corpus,

@@ -16,7 +16,7 @@ from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.corpus.read import read_corpus
 from unitdisc.evaluation.settings import versions
 from unitdisc.evaluation.units.boundaries import SegmentationScores, tier_boundaries
-from unitdisc.evaluation.units.scores import boundary_settings
+from unitdisc.evaluation.units.unit_scores import boundary_settings
 from unitdisc.files import write_json
 
 

@@ -25,7 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import unitdisc
 from unitdisc.decoders.sampling import batched as several
-from unitdisc.encoders import normalisation
+from unitdisc.encoders import image_batch_norm as normalisation
 from unitdisc.training import checkpoints
 
 DEVICE = torch.device("meta")

@@ -23,11 +23,11 @@ from unitdisc.evaluation.abx import (
     abx,
     counting,
     read_items,
-    stock,
 )
+from unitdisc.evaluation.abx import item_frames as stock
+from unitdisc.evaluation.abx.cell_table import worst_pairs, write_cells
 from unitdisc.evaluation.abx.distances import small_angle
-from unitdisc.evaluation.abx.products import multiply
-from unitdisc.evaluation.abx.tables import worst_pairs, write_cells
+from unitdisc.evaluation.abx.matrix_products import multiply
 
 golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"no golden scores in {GOLDEN}")
 oracle = runpy.run_path(str(Path(__file__).parent / "reference" / "abx.py"))

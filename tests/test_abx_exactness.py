@@ -13,7 +13,8 @@ import pytest
 from abx_items import as_items
 
 from unitdisc.encodings import Encoding
-from unitdisc.evaluation.abx import AbxProtocol, abx, stock
+from unitdisc.evaluation.abx import AbxProtocol, abx
+from unitdisc.evaluation.abx import item_frames as stock
 from unitdisc.evaluation.abx.distances import FINE, TURN, other_lattice
 
 literal = runpy.run_path(str(Path(__file__).parent / "reference" / "abx_float64.py"))

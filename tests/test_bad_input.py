@@ -24,7 +24,8 @@ from unitdisc.data.crops import CropPlan
 from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import CropBatches, batches
 from unitdisc.encodings import Encodings
-from unitdisc.evaluation.probes import readers, reading
+from unitdisc.evaluation.probes import cross_validation as reading
+from unitdisc.evaluation.probes import models as readers
 from unitdisc.experiment import Experiment, load
 from unitdisc.files import write_text, written_aside
 from unitdisc.reports import figures

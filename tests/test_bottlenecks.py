@@ -9,8 +9,8 @@ from torch.distributions import Normal, kl_divergence
 from unitdisc.batch import padding_mask
 from unitdisc.bottlenecks import BOTTLENECKS, VQ, Calibrated, Coded, Gaussian
 from unitdisc.bottlenecks.base import perplexity
+from unitdisc.bottlenecks.codes.batch_norm import MaskedBatchNorm
 from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
-from unitdisc.bottlenecks.codes.normalisation import MaskedBatchNorm
 from unitdisc.bottlenecks.continuous import divergence_from_unit_normal
 from unitdisc.experiment import config
 

@@ -32,7 +32,7 @@ from unitdisc.evaluation import abx
 from unitdisc.evaluation.probes.options import Reader
 from unitdisc.exports.formats import FORMATS
 from unitdisc.model import PROBE_POINTS
-from unitdisc.retrieval import searching
+from unitdisc.retrieval import search as searching
 from unitdisc.segmentation.corpora import options as segment_options
 from unitdisc.segmentation.corpora.peaks import METHODS
 

@@ -15,13 +15,13 @@ from sklearn.metrics import average_precision_score
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.evaluation import UnscorableError
-from unitdisc.retrieval import searching
+from unitdisc.retrieval import search as searching
+from unitdisc.retrieval.average_precision import Ranking, drawn_tokens, judge, rankings, summary
 from unitdisc.retrieval.hits import FrameSpan, Hit, best, hits_in, is_same_place, minima
-from unitdisc.retrieval.material import CodeMaterial
 from unitdisc.retrieval.places import borders, frames_within, in_ticks, label_under, occurrences, to_read
-from unitdisc.retrieval.search import Ranking, drawn_tokens, judge, rankings, summary
-from unitdisc.retrieval.searching import Collection, FindOptions, Query, materials, search
-from unitdisc.retrieval.warping import Endings, angles, endings, euclidean
+from unitdisc.retrieval.representations import CodeMaterial
+from unitdisc.retrieval.search import Collection, FindOptions, Query, materials, search
+from unitdisc.retrieval.subsequence_dtw import Endings, angles, endings, euclidean
 
 HOP, RATE = 160, 16_000
 STEPS = ((1, 1), (1, 2), (2, 1))  # frames of the query and of the utterance

@@ -15,17 +15,17 @@ from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx import abx, label_items, triphone_items
-from unitdisc.evaluation.lines import (
+from unitdisc.evaluation.handwriting import (
     ColumnGrid,
     GriddedEncodings,
     LineCorpus,
     LineOptions,
     height_of,
     score_lines,
-    scores,
 )
-from unitdisc.evaluation.lines.columns import GAP as GAP_LABEL
-from unitdisc.evaluation.lines.columns import ColumnLabelTask, frames_at, with_gaps
+from unitdisc.evaluation.handwriting import five_columns as scores
+from unitdisc.evaluation.handwriting.at_columns import GAP as GAP_LABEL
+from unitdisc.evaluation.handwriting.at_columns import ColumnLabelTask, frames_at, with_gaps
 from unitdisc.evaluation.probes import (
     LabelTask,
     ProbeOptions,
@@ -35,17 +35,17 @@ from unitdisc.evaluation.probes import (
     joined,
     probe,
     read_point,
-    readers,
     sequences,
     tasks_named,
 )
-from unitdisc.evaluation.probes.running import usual_tasks
+from unitdisc.evaluation.probes import models as readers
 from unitdisc.evaluation.probes.sequences import sequence_probe
+from unitdisc.evaluation.probes.suite import usual_tasks
 from unitdisc.evaluation.settings import corpus_settings
 from unitdisc.evaluation.units.bitrate import unit_bitrates
 from unitdisc.evaluation.units.boundaries import unit_boundaries
 from unitdisc.evaluation.units.codes import coded
-from unitdisc.evaluation.units.scores import score_units
+from unitdisc.evaluation.units.unit_scores import score_units
 
 pytest_plugins = ["tiny_fixtures"]
 PLAIN = ProbeOptions(controls=False)

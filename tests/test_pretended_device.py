@@ -15,7 +15,7 @@ from tiny_models import LSTM, VARIANTS, cases
 from unitdisc.batch import Batch, padding_mask
 from unitdisc.decoders.sampling.batched import SampleRequest, sample_several
 from unitdisc.encoders import conv
-from unitdisc.encoders.normalisation import moments
+from unitdisc.encoders.image_batch_norm import moments
 from unitdisc.experiment import Experiment, save_weights
 from unitdisc.inference.agreement import AUDIO, CODES, IMAGES, SPEAKERS, batch_of
 from unitdisc.inference.encoding import encode_batch

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from unitdisc import commands as cli
 from unitdisc.api.train import geometry
 from unitdisc.data.crops import CropPlan
-from unitdisc.evaluation.probes import readers, reading
+from unitdisc.evaluation.probes import cross_validation as reading
+from unitdisc.evaluation.probes import models as readers
 from unitdisc.experiment import Experiment, config
 from unitdisc.reports import figures
 from unitdisc.training.trainer import TrainingOptions

@@ -24,7 +24,7 @@ from unitdisc.reports.clips import RATE, AudioStretch, mel_power, spectrogram_ur
 from unitdisc.reports.examples import Occurrence, by_different_speakers, labels_in_units, most_used, typical_utterances
 from unitdisc.reports.figures import similar_rows
 from unitdisc.reports.resyntheses import Made
-from unitdisc.reports.scores import abx_rows, curves, measure, training_seconds
+from unitdisc.reports.score_rows import abx_rows, curves, measure, training_seconds
 from unitdisc.reports.summary import read_log
 
 HOSTILE = "<script>document.title='taken'</script>"

@@ -12,7 +12,7 @@ import torch
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.evaluation.foreign import open_encodings, require
-from unitdisc.evaluation.frames import open_for
+from unitdisc.evaluation.frame_checks import open_for
 from unitdisc.evaluation.zerospeech.checks import check_2021
 from unitdisc.evaluation.zerospeech.plain_yaml import as_yaml, read_yaml
 from unitdisc.evaluation.zerospeech.submissions import PARTS, abxls_table, phonetic_table, write_2021, write_abxls

@@ -14,9 +14,9 @@ from unitdisc.evaluation.units.bitrate import unit_bitrates
 from unitdisc.evaluation.units.boundaries import unit_boundaries
 from unitdisc.evaluation.units.clustering import labelled_codes, named_confusion, unit_scores
 from unitdisc.evaluation.units.codes import coded
-from unitdisc.evaluation.units.scores import BITRATES, score_units
+from unitdisc.evaluation.units.unit_scores import BITRATES, score_units
 from unitdisc.evaluation.units.words import unit_terms
-from unitdisc.reports.scores import measure
+from unitdisc.reports.score_rows import measure
 from unitdisc.reports.sections import UNIT_FIGURES
 
 pytest_plugins = ["tiny_fixtures"]

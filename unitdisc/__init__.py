@@ -40,7 +40,7 @@ INTERFACE = {  # name: where it is defined
     "find": "unitdisc.api.find",
     "AlignOptions": "unitdisc.alignment",
     "Codes": "unitdisc.segmentation.corpora.codebooks",
-    "FindOptions": "unitdisc.retrieval.searching",
+    "FindOptions": "unitdisc.retrieval.search",
     "KMeansOptions": "unitdisc.clustering",
     "QueryOptions": "unitdisc.retrieval.queries",
     "SegmentOptions": "unitdisc.segmentation.corpora.options",

@@ -23,7 +23,7 @@ from unitdisc.evaluation.abx import (
     read_items,
 )
 from unitdisc.evaluation.abx import abx as abx_error
-from unitdisc.evaluation.abx.tables import worst_pairs, write_cells
+from unitdisc.evaluation.abx.cell_table import worst_pairs, write_cells
 from unitdisc.evaluation.foreign import AnyEncodings, open_encodings
 from unitdisc.evaluation.inputs import open_both
 from unitdisc.evaluation.settings import Measured, corpus_settings

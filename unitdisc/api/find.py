@@ -12,10 +12,10 @@ from unitdisc.evaluation.inputs import open_both, refuse_units
 from unitdisc.evaluation.settings import Measured, corpus_settings, extent
 from unitdisc.reports.finds import Find, write_finds
 from unitdisc.retrieval.hits import FrameSpan, Hit, best
-from unitdisc.retrieval.material import Material
 from unitdisc.retrieval.places import borders, label_under
 from unitdisc.retrieval.queries import Place, QueryOptions, centres_of, place_of, refuse_other, stretch_of, tier_of
-from unitdisc.retrieval.searching import Collection, FindOptions, Query, materials, search
+from unitdisc.retrieval.representations import Material
+from unitdisc.retrieval.search import Collection, FindOptions, Query, materials, search
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.base import Features
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.inputs import usual_labels
-from unitdisc.evaluation.scores import score
+from unitdisc.evaluation.report_scores import score
 from unitdisc.experiment import ExperimentError, load, read_part
 from unitdisc.files.folders import filling
 from unitdisc.jobs import WHOLE

@@ -6,7 +6,7 @@ from unitdisc.api.paths import takes_paths
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.inputs import check_tier, open_both, usual_labels
 from unitdisc.evaluation.settings import Measured, corpus_settings
-from unitdisc.evaluation.units.scores import boundary_settings, score_units
+from unitdisc.evaluation.units.unit_scores import boundary_settings, score_units
 
 
 @takes_paths

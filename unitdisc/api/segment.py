@@ -16,13 +16,13 @@ from unitdisc.clustering.codebook import (
     refuse_unfit,
     write_codebook,
 )
-from unitdisc.clustering.frames import StoredFrames
+from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, is_regular
 from unitdisc.encodings.folders import refuse_among, refuse_folder, tidied
 from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
-from unitdisc.evaluation.frames import refuse_rate
+from unitdisc.evaluation.frame_checks import refuse_rate
 from unitdisc.evaluation.settings import versions
 from unitdisc.exports.formats import export
 from unitdisc.files import write_json

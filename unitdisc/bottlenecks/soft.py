@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, measured, perplexity
-from unitdisc.bottlenecks.codes.normalisation import sum_inside
+from unitdisc.bottlenecks.codes.batch_norm import sum_inside
 from unitdisc.bottlenecks.temperature import Temperature
 from unitdisc.training.distributed import sum_with_gradient
 

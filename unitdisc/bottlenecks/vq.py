@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, straight_through
+from unitdisc.bottlenecks.codes.batch_norm import MaskedBatchNorm
 from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
-from unitdisc.bottlenecks.codes.normalisation import MaskedBatchNorm
 from unitdisc.bottlenecks.codes.quantiser import Quantiser
 from unitdisc.segmentation import nearest
 

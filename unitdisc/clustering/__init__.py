@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from unitdisc.clustering.frames import GIB, FrameSource, KeptFrames
+from unitdisc.clustering.frame_source import GIB, FrameSource, KeptFrames
 from unitdisc.clustering.options import KMeansOptions
 from unitdisc.clustering.passes import first_state, next_state
 from unitdisc.clustering.states import read_state, write_state

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.clustering.frames import LARGEST
+from unitdisc.clustering.frame_source import LARGEST
 from unitdisc.encodings import load_array
 from unitdisc.files import write_json, written_aside
 from unitdisc.files.text import read_json

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from unitdisc.clustering.assignment import Tally, nearest_codes
-from unitdisc.clustering.frames import FrameSource, in_order
+from unitdisc.clustering.frame_source import FrameSource, in_order
 from unitdisc.clustering.options import KMeansOptions
 from unitdisc.clustering.states import State
 from unitdisc.clustering.statistics import FrameStatistics

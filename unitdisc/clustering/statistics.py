@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unitdisc.clustering.frames import FrameSource, in_order
+from unitdisc.clustering.frame_source import FrameSource, in_order
 from unitdisc.clustering.options import KMeansOptions
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent
 LISTS = {  # what help texts list: a name in a file
     "abx averages": ("evaluation/abx/averaging.py", "AVERAGES"),
-    "abx poolings": ("evaluation/abx/stock.py", "POOLINGS"),
-    "find distances": ("retrieval/warping.py", "DISTANCES"),
+    "abx poolings": ("evaluation/abx/item_frames.py", "POOLINGS"),
+    "find distances": ("retrieval/subsequence_dtw.py", "DISTANCES"),
     "formats": ("exports/formats.py", "FORMATS"),
     "normalisations": ("data/normalisation.py", "KINDS"),
     "probe points": ("model.py", "PROBE_POINTS"),

@@ -10,7 +10,7 @@ from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.foreign import AnyEncodings
-from unitdisc.evaluation.frames import open_for
+from unitdisc.evaluation.frame_checks import open_for
 
 
 def open_both(

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 
 from unitdisc.evaluation.units.clustering import Confusion
-from unitdisc.reports.scores import POINTS, UNLEARNED, Curve, Position
+from unitdisc.reports.score_rows import POINTS, UNLEARNED, Curve, Position
 from unitdisc.reports.wording import Words
 
 INK = "#0a0b0c"  # stands for the colour of the page's text, whatever that is

@@ -15,7 +15,7 @@ import numpy as np
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.media.image import read_image, read_line
 from unitdisc.reports.boxes import Box, boxes
-from unitdisc.reports.crops import HEIGHT, ImageCrop, line_crop, picture_uri
+from unitdisc.reports.image_crops import HEIGHT, ImageCrop, line_crop, picture_uri
 
 UNIT_HEIGHT = 84  # of a line that a unit is cut out of, in pixels
 PIECE = 272  # pixels: the widest piece, which the narrowest screens still show

@@ -16,11 +16,12 @@ from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.files import write_json, write_text
 from unitdisc.files.text import read_text
-from unitdisc.reports import clips, crops, figures, sections, summary
+from unitdisc.reports import clips, figures, sections, summary
+from unitdisc.reports import image_crops as crops
 from unitdisc.reports.boxes import LANE
 from unitdisc.reports.resyntheses import Made, resyntheses
-from unitdisc.reports.scores import POINTS, UNLEARNED, curves
-from unitdisc.reports.units import units
+from unitdisc.reports.score_rows import POINTS, UNLEARNED, curves
+from unitdisc.reports.unit_cards import units
 from unitdisc.reports.wording import words_of
 
 HOME = Path(__file__).parent

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from unitdisc.reports import figures
-from unitdisc.reports.scores import (
+from unitdisc.reports.score_rows import (
     AbxRow,
     Measure,
     ProbeRow,

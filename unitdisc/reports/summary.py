@@ -11,7 +11,7 @@ from typing import Any
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.files.text import byte_lines, read_json
-from unitdisc.reports.scores import POINTS, UNLEARNED, abx_rows, baseline, measure, tier_of, training_seconds
+from unitdisc.reports.score_rows import POINTS, UNLEARNED, abx_rows, baseline, measure, tier_of, training_seconds
 from unitdisc.reports.wording import Words, words_of
 
 

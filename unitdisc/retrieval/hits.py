@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unitdisc.retrieval.warping import Endings
+from unitdisc.retrieval.subsequence_dtw import Endings
 
 SHARED = 0.5  # of the shorter of two stretches: with more in common, they are one place
 

@@ -1,169 +1,159 @@
-"""How well looking for a word finds the others: mean average precision, as in keyword and word spotting.
+"""Looking for queries in all utterances of a corpus, some of them at once, one after the other in memory."""
 
-A query is a labelled interval; what should be found are the other intervals with its label. A hit finds one if the two
-share at least half of the ticks that either covers, and each is found only once. Average precision is the mean, over
-what should be found, of the share of right ones among the hits up to it; what is never hit counts nothing.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from unitdisc.corpus import Interval, Utterance
-from unitdisc.evaluation import UnscorableError, labelled
-from unitdisc.retrieval.hits import FrameSpan, Hit
-from unitdisc.retrieval.places import borders, frames_within
-from unitdisc.retrieval.searching import Collection, Materials, Query, search
+from unitdisc.clustering.frame_source import StoredFrames, in_order
+from unitdisc.corpus import Utterance
+from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.retrieval.hits import FrameSpan, Hit, hits_in
+from unitdisc.retrieval.representations import (
+    CodeMaterial,
+    FrameMaterial,
+    FramesAsCodes,
+    Material,
+    ScaledFrames,
+    codebook_of,
+    scales,
+)
+from unitdisc.retrieval.subsequence_dtw import DISTANCES, Endings, endings
 
-FIRST = 10  # hits that precision is counted among
-DRAWS = 1000  # of queries, for the interval
-SCOPES = ("within", "across")
+BY = ("frames", "codes")
+NORMALISE = ("none", "corpus", "speaker")
+CELLS = 2**22  # distances that are in memory at once, as far as queries are short
+Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Token:
-    """A labelled interval that is looked for."""
+class FindOptions:
+    """How stretches are compared.
 
-    utterance: Utterance
-    interval: Interval
-    stretch: FrameSpan  # its frames
+    by: "frames", or "codes": every frame as the mean of all that have its code.
+    distance: "angular" or "euclidean". normalise: frames brought to zero mean and unit variance over the "corpus" or
+    over each "speaker", or "none".
+    """
+
+    by: str = "frames"
+    distance: str = "angular"
+    normalise: str = "speaker"
+    threads: int = 1
+
+    def __post_init__(self):
+        for name, value, known in (
+            ("by", self.by, BY),
+            ("distance", self.distance, DISTANCES),
+            ("normalise", self.normalise, NORMALISE),
+        ):
+            if value not in known:
+                raise ValueError(f"`{name}` must be one of {list(known)}, not {value!r}")
+        if self.threads < 1:
+            raise ValueError(f"`threads` must be 1 or more, not {self.threads}")
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """What a query found within the utterances of its speaker, or in all others."""
+class Collection:
+    """Encodings, and the utterances of a corpus that are among them."""
 
-    right: np.ndarray  # [hits] of bool, from the best hit
-    wanted: int  # intervals that could be found
-
-    @property
-    def average_precision(self) -> float:
-        shares = np.cumsum(self.right) / np.arange(1, len(self.right) + 1)
-        return float(shares[self.right].sum() / self.wanted)
-
-    @property
-    def precision(self) -> float:
-        """Of the first ten hits, or of as many as there are intervals to be found."""
-        first = min(FIRST, self.wanted)
-        return float(self.right[:first].sum() / first)
-
-    @property
-    def recall(self) -> float:
-        return float(self.right.sum() / self.wanted)
+    encodings: Encodings
+    utterances: Sequence[Utterance]
 
 
-def drawn_tokens(collection: Collection, tier: str, number: int, seed: int) -> list[Token]:
-    """At most `number` intervals whose label stands elsewhere too, as many of each label as can be, drawn by lot.
+@dataclass(frozen=True)
+class Query:
+    """What is looked for, as its material took it; and the stretch it is, where it must not be found itself."""
 
-    Silences are left out, and intervals without a frame. Raises UnscorableError if there are none.
+    taken: np.ndarray
+    stretch: FrameSpan | None = None
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What to search, and what to take queries from; the same, unless these lie in a corpus of their own."""
+
+    searched: Material
+    queried: Material
+
+
+def materials(
+    searched: Collection, queried: Collection | None, options: FindOptions, advance: Advance = lambda done: None
+) -> Materials:
+    """Prepares frames or codes of a corpus, and of the corpus of the queries, if that is another one.
+
+    advance(1): called for every utterance read. It is read once for its scale, and once for the means of its codes,
+    where these are asked for. Frames of another corpus come into the scale of the corpus searched; with "speaker" into
+    that of the speaker, or of its own corpus where a speaker is not told.
+    Raises EncodingsError naming the utterance whose frames or codes cannot be compared.
     """
-    found: dict[str, list[Token]] = {}
-    for utterance in sorted(collection.utterances, key=lambda utterance: utterance.id):
-        intervals = labelled(utterance, tier) if tier in utterance.alignment else []
-        centres = collection.encodings[utterance.id].centres if intervals else np.zeros(0)
-        for interval in intervals:
-            first, last = frames_within(centres, interval.start, interval.end)
-            if first < last:
-                token = Token(utterance, interval, FrameSpan(utterance.id, first, last))
-                found.setdefault(interval.label, []).append(token)
-    rng = np.random.default_rng(seed)
-    orders = [[found[label][place] for place in rng.permutation(len(found[label]))] for label in sorted(found)]
-    orders = [order for order in orders if len(order) > 1]
-    rounds = max(map(len, orders), default=0)
-    tokens = [order[turn] for turn in range(rounds) for order in orders if turn < len(order)][:number]
-    if not tokens:
-        raise UnscorableError(f"no label of tier {tier!r} occurs twice; choose another tier with `tier`")
-    return tokens
+    spherical = options.distance == "angular"
+    with threadpool_limits(1):  # threads work on utterances, so that each is counted in one way
+        own = scaled(searched, None, options, advance)
+        other = scaled(queried, own, options, advance) if queried else own
+        refuse_dims(other, own)
+        if options.by == "frames":
+            return Materials(FrameMaterial(own, options.distance), FrameMaterial(other, options.distance))
+        collections = [(searched, own), *([(queried, other)] if queried else [])]
+        coded = [FramesAsCodes(each.encodings, frames, frames.frames.names) for each, frames in collections]
+        codebook = codebook_of(coded, spherical, options.threads, advance)
+        found = [CodeMaterial(each.encodings.codes, codebook, options.distance) for each, _ in collections]
+        return Materials(found[0], found[-1])
 
 
-def rankings(
-    collection: Collection,
-    materials: Materials,
-    tokens: Sequence[Token],
-    tier: str,
-    threads: int = 1,
-    advance: Callable[[int], None] = lambda done: None,
-) -> dict[str, list[Ranking]]:
-    """What every token finds: "within" the utterances of its speaker and "across", in those of others.
+def scaled(
+    collection: Collection, searched: ScaledFrames | None, options: FindOptions, advance: Advance
+) -> ScaledFrames:
+    """The frames of a collection in their scale; `searched`: those of the corpus that is searched, if another."""
+    names = [utterance.id for utterance in collection.utterances]
+    frames, spherical = StoredFrames(collection.encodings, names), options.distance == "angular"
+    if options.normalise == "none":
+        return ScaledFrames(frames, lambda name: None, spherical)
+    if options.normalise == "corpus" and searched is not None:
+        scale = searched.scale_of(searched.frames.names[0])
+        return ScaledFrames(frames, lambda name: scale, spherical)
+    groups = groups_of(collection.utterances, options.normalise)
+    found = scales(frames, groups, options.threads, advance)
+    return ScaledFrames(frames, lambda name: found[groups[name]], spherical)
 
-    A token that has nothing to find in one of them has no ranking there; utterances of unknown speakers are in neither.
+
+def refuse_dims(queried: ScaledFrames, searched: ScaledFrames) -> None:
+    one, other = queried.frames, searched.frames
+    if one.dim != other.dim:
+        raise EncodingsError(
+            f"{one.folder}: its frames have {one.dim} dimensions, those of {other.folder} {other.dim}; "
+            "encode both with one model, and take the same point"
+        )
+
+
+def groups_of(utterances: Sequence[Utterance], normalise: str) -> Mapping[str, str]:
+    """Utterance -> whose scale it has; those of unknown speakers are one group."""
+    return {utterance.id: (utterance.speaker or "") if normalise == "speaker" else "" for utterance in utterances}
+
+
+def search(
+    material: Material, names: Sequence[str], queries: Sequence[Query], threads: int = 1
+) -> Iterator[tuple[str, list[list[Hit]]]]:
+    """Gives for every utterance, in order, the hits of every query; the same for any number of threads."""
+
+    def one(name: str) -> tuple[str, list[list[Hit]]]:
+        content = material.read(name)
+        return name, [hits_in(endings_in(material, query.taken, content), name, query.stretch) for query in queries]
+
+    with threadpool_limits(1):
+        yield from in_order(one, sorted(names), threads)
+
+
+def endings_in(material: Material, query: np.ndarray, content: np.ndarray) -> Endings:
+    """The cheapest stretches of an utterance however long, a part of it at a time.
+
+    No stretch is longer than twice the query, so parts that begin so much earlier hold all that end in them.
     """
-    utterances = {utterance.id: utterance for utterance in collection.utterances}
-    queries = [Query(materials.queried.take(token.stretch), token.stretch) for token in tokens]
-    judged: list[dict[str, list[tuple[Hit, bool]]]] = [{scope: [] for scope in SCOPES} for _ in tokens]
-    for name, found in search(materials.searched, sorted(utterances), queries, threads):
-        utterance = utterances[name]
-        edges = borders(collection.encodings[name].centres, utterance.ticks)
-        for token, hits, scopes in zip(tokens, found, judged, strict=True):
-            scope = scope_of(token.utterance, utterance)
-            if scope:
-                scopes[scope] += judge(hits, wanted_in(utterance, token, tier), edges)
-        advance(1)
-    results: dict[str, list[Ranking]] = {scope: [] for scope in SCOPES}
-    for token, scopes in zip(tokens, judged, strict=True):
-        for scope, entries in scopes.items():
-            there = [u for u in utterances.values() if scope_of(token.utterance, u) == scope]
-            wanted = sum(len(wanted_in(utterance, token, tier)) for utterance in there)
-            if wanted:
-                results[scope].append(Ranking(np.array([right for _, right in sorted(entries)], dtype=bool), wanted))
-    return results
-
-
-def scope_of(one: Utterance, other: Utterance) -> str | None:
-    if one.id == other.id:
-        return "within"
-    if one.speaker is None or other.speaker is None:
-        return None
-    return "within" if one.speaker == other.speaker else "across"
-
-
-def wanted_in(utterance: Utterance, token: Token, tier: str) -> list[Interval]:
-    """The intervals with the label of a token, without the token itself."""
-    return [
-        interval
-        for interval in utterance.alignment.get(tier, [])
-        if interval.label == token.interval.label and (utterance.id, interval) != (token.utterance.id, token.interval)
-    ]
-
-
-def judge(hits: Sequence[Hit], wanted: Sequence[Interval], edges: np.ndarray) -> list[tuple[Hit, bool]]:
-    """Which hits of an utterance, from the best, find an interval that no better one has found."""
-    left, judged = list(wanted), []
-    for hit in hits:
-        start, end = int(edges[hit.first]), int(edges[hit.last])
-        found = next((each for each in left if is_found(each, start, end)), None)
-        if found is not None:
-            left.remove(found)
-        judged.append((hit, found is not None))
-    return judged
-
-
-def is_found(interval: Interval, start: int, end: int) -> bool:
-    shared = min(end, interval.end) - max(start, interval.start)
-    return 2 * shared >= max(end, interval.end) - min(start, interval.start)
-
-
-def summary(found: Mapping[str, Sequence[Ranking]], seed: int) -> dict[str, dict]:
-    """Means over queries, with the 95 % interval of mean average precision by drawing queries anew.
-
-    `chance`: mean average precision of the same hits in an order drawn by lot.
-    """
-    rng = np.random.default_rng(seed)
-    result = {}
-    for scope, ranked in found.items():
-        if not ranked:
-            result[scope] = {"why": "no query has anything to find there"}
-            continue
-        precisions = np.array([ranking.average_precision for ranking in ranked])
-        means = precisions[rng.integers(len(precisions), size=(DRAWS, len(precisions)))].mean(1)
-        shuffled = [Ranking(rng.permutation(ranking.right), ranking.wanted).average_precision for ranking in ranked]
-        result[scope] = {
-            "mean_average_precision": float(precisions.mean()),
-            "interval": np.quantile(means, [0.025, 0.975]).tolist(),
-            "precision_at_10": float(np.mean([ranking.precision for ranking in ranked])),
-            "recall": float(np.mean([ranking.recall for ranking in ranked])),
-            "chance": float(np.mean(shuffled)),
-            "queries": len(ranked),
-        }
-    return result
+    reach, size = 2 * len(query), max(CELLS // len(query), 1)
+    costs, starts = [np.array([np.inf])], [np.array([-1])]
+    for place in range(0, len(content), size):
+        begin = max(0, place - reach)
+        part = endings(material.distances(query, content[begin : place + size]))
+        costs.append(part.costs[place - begin + 1 :])
+        starts.append(np.where(part.starts < 0, -1, part.starts + begin)[place - begin + 1 :])
+    return Endings(np.concatenate(costs), np.concatenate(starts))

@@ -11,9 +11,9 @@ from unitdisc.encodings import Encodings
 from unitdisc.evaluation.abx.blocks import count_blocks
 from unitdisc.evaluation.abx.cells import Groups
 from unitdisc.evaluation.abx.distances import DISTANCES, Distance
+from unitdisc.evaluation.abx.item_frames import ItemSurvey, Preparation, Stock, restock
 from unitdisc.evaluation.abx.items import AbxItems
 from unitdisc.evaluation.abx.protocol import AbxProtocol
-from unitdisc.evaluation.abx.stock import ItemSurvey, Preparation, Stock, restock
 from unitdisc.evaluation.abx.tiling import tiled, work_of
 
 CHUNK = 2**22  # pairs of frames that a thread compares before it reports

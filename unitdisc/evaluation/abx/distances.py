@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from unitdisc.evaluation.abx.products import multiply
+from unitdisc.evaluation.abx.matrix_products import multiply
 
 STEPS = 2**24  # of a distance of 1: of angles in single precision, and of codes
 FINE = 2**40  # of the largest distance, in double precision: sums over 8192 frames are exact as floating-point numbers

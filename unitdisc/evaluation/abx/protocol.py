@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from unitdisc.evaluation.abx.averaging import AVERAGES
 from unitdisc.evaluation.abx.distances import DISTANCES
+from unitdisc.evaluation.abx.item_frames import POOLINGS
 from unitdisc.evaluation.abx.sampling import Sampling
 from unitdisc.evaluation.abx.slicing import SLICINGS
-from unitdisc.evaluation.abx.stock import POOLINGS
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 
 from unitdisc.evaluation.abx.averaging import SpeakerErrors, averaged, interval
 from unitdisc.evaluation.abx.cells import Groups, triplets
+from unitdisc.evaluation.abx.item_frames import ItemSurvey
 from unitdisc.evaluation.abx.items import AbxItems
-from unitdisc.evaluation.abx.stock import ItemSurvey
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
 from unitdisc.encodings.runs import Runs, refuse_span, runs_of
 from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.frames import file_of, usable
+from unitdisc.evaluation.frame_checks import file_of, usable
 
 
 @dataclass(frozen=True)

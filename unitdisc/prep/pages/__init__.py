@@ -3,8 +3,8 @@
 from unitdisc.prep.pages.cropping import crop
 from unitdisc.prep.pages.documents import read_page
 from unitdisc.prep.pages.duplicates import Pictures
-from unitdisc.prep.pages.images import find_image, scaled_to, stays_in
 from unitdisc.prep.pages.layout import LineError, LinePart, Page, PageLine
+from unitdisc.prep.pages.page_images import find_image, scaled_to, stays_in
 from unitdisc.prep.pages.resolution import in_pixels
 from unitdisc.prep.pages.workspace import is_workspace
 

@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw
 
 from unitdisc.corpus import CorpusError, Problem
 from unitdisc.media.image import resized
-from unitdisc.prep.pages.images import scaled
 from unitdisc.prep.pages.layout import Page, PageLine
+from unitdisc.prep.pages.page_images import scaled
 
 PER_INCH = {"mm10": 254, "inch1200": 1200}
 SCANNED = (72, 96, 100, 150, 200, 240, 300, 350, 400, 600, 1200)  # dots per inch, as scanners are set

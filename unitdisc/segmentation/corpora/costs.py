@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.clustering.frames import FrameSource
+from unitdisc.clustering.frame_source import FrameSource
 
 DISTANCES = ("squared", "euclidean", "cosine")
 

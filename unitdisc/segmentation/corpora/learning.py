@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unitdisc.clustering.assignment import Tally
-from unitdisc.clustering.frames import FrameSource, KeptFrames
+from unitdisc.clustering.frame_source import FrameSource, KeptFrames
 from unitdisc.segmentation.corpora.costs import Costs, nat
 from unitdisc.segmentation.corpora.options import FrameLimits, SegmentOptions
 from unitdisc.segmentation.corpora.solving import Priors, Solved, calibrate, solutions

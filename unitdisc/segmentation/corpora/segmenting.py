@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unitdisc.clustering.frames import GIB
+from unitdisc.clustering.frame_source import GIB
 from unitdisc.segmentation.corpora.costs import Costs
 from unitdisc.segmentation.corpora.learning import Workplace, learn
 from unitdisc.segmentation.corpora.options import SegmentOptions, limits

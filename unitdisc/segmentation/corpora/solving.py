@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unitdisc.clustering.frames import FrameSource, in_order
+from unitdisc.clustering.frame_source import FrameSource, in_order
 from unitdisc.segmentation.calibration import calibrated
 from unitdisc.segmentation.durations import durations_of, starts_of
 from unitdisc.segmentation.exact import exact_path

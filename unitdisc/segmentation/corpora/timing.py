@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unitdisc.clustering.frames import StoredFrames
+from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import EncodingsError
 from unitdisc.encodings.runs import refuse_span

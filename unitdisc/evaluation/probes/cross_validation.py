@@ -17,9 +17,7 @@ from torch import Tensor, nn
 
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.probes.intervals import intervals
-from unitdisc.evaluation.probes.options import ProbeOptions
-from unitdisc.evaluation.probes.points import PointFrames
-from unitdisc.evaluation.probes.readers import (
+from unitdisc.evaluation.probes.models import (
     Windows,
     linear,
     logistic_regression,
@@ -30,6 +28,8 @@ from unitdisc.evaluation.probes.readers import (
     standardised,
     whitening_of,
 )
+from unitdisc.evaluation.probes.options import ProbeOptions
+from unitdisc.evaluation.probes.points import PointFrames
 from unitdisc.evaluation.probes.results import ProbeScore, ReconstructionScore, balanced_accuracy, confusion_of
 from unitdisc.evaluation.probes.splits import Folds, Split, folds_of
 from unitdisc.evaluation.probes.tasks import Items

@@ -13,7 +13,7 @@ import numpy as np
 from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encoding, Encodings
 from unitdisc.evaluation import UnscorableError, labelled
-from unitdisc.evaluation.frames import usable
+from unitdisc.evaluation.frame_checks import usable
 from unitdisc.evaluation.probes.points import PointFrames
 from unitdisc.evaluation.probes.tasks import Items, can_be_grouped, frame_items, labels_split
 

@@ -12,7 +12,7 @@ from unitdisc.reports import figures
 from unitdisc.reports.clips import Clip, unit_clip, utterance_clip
 from unitdisc.reports.examples import Occurrence, Usage, labels_in_units, most_used, typical_utterances
 from unitdisc.reports.lines import Sheet, UnitCut, line_sheet, unit_cut
-from unitdisc.reports.scores import Measure, tier_of
+from unitdisc.reports.score_rows import Measure, tier_of
 from unitdisc.reports.sections import unit_measures
 from unitdisc.reports.wording import Words
 

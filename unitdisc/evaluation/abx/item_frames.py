@@ -21,7 +21,7 @@ from unitdisc.evaluation.abx.distances import (
 )
 from unitdisc.evaluation.abx.items import AbxItems
 from unitdisc.evaluation.abx.slicing import Slices, sliced
-from unitdisc.evaluation.frames import file_of
+from unitdisc.evaluation.frame_checks import file_of
 
 POOLINGS: dict[str, Callable[[int], np.ndarray] | None] = {"none": None, "mean": np.ones, "hamming": np.hamming}
 

@@ -18,7 +18,7 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx import CONTEXTS, AbxProtocol, Sampling, abx
-from unitdisc.evaluation.lines.columns import (
+from unitdisc.evaluation.handwriting.at_columns import (
     ColumnGrid,
     ColumnLabelTask,
     GriddedEncodings,
@@ -27,7 +27,7 @@ from unitdisc.evaluation.lines.columns import (
     with_gaps,
 )
 from unitdisc.evaluation.probes import PointFrames, ProbeOptions, SequenceTask, joined, probe, read_point
-from unitdisc.evaluation.probes.reading import Task
+from unitdisc.evaluation.probes.cross_validation import Task
 from unitdisc.evaluation.probes.results import ready_for_json
 from unitdisc.evaluation.probes.sequences import sequence_probe
 from unitdisc.evaluation.probes.tasks import SpeakerTask

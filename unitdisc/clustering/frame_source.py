@@ -11,7 +11,7 @@ import numpy as np
 
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.foreign import AnyEncodings
-from unitdisc.evaluation.frames import usable
+from unitdisc.evaluation.frame_checks import usable
 
 LARGEST = 1e15  # beyond, squares summed over dimensions and frames lose their meaning
 GIB = 2**30

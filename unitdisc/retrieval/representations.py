@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from unitdisc.clustering.frames import FrameSource, in_order
+from unitdisc.clustering.frame_source import FrameSource, in_order
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.retrieval.hits import FrameSpan
-from unitdisc.retrieval.warping import DISTANCES
+from unitdisc.retrieval.subsequence_dtw import DISTANCES
 
 Advance = Callable[[int], None]
 

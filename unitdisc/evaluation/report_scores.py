@@ -10,7 +10,7 @@ from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx import AbxProtocol, abx, label_items, triphone_items
 from unitdisc.evaluation.probes import ProbeOptions, Progress, probe_points, probe_settings, usual_tasks
 from unitdisc.evaluation.settings import corpus_settings, versions
-from unitdisc.evaluation.units.scores import boundary_settings, score_units
+from unitdisc.evaluation.units.unit_scores import boundary_settings, score_units
 
 SPEAKERS = ("within", "across")
 PROTOCOL = AbxProtocol()
