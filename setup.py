@@ -42,5 +42,5 @@ setup(
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings[python]>=1.0"],
         "dev": ["espeakng-loader", "hypothesis", "jiwer", "kaldiio", "praatio", "pytest", "pytest-xdist", "ruff"],
     },
-    entry_points={"console_scripts": ["unitdisc = unitdisc.cli:main"]},
+    entry_points={"console_scripts": ["unitdisc = unitdisc.commands:main"]},
 )

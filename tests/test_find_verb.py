@@ -263,7 +263,7 @@ def test_results_among_frames_are_refused(find, unitdisc, spoken, tmp_path):
 
 def test_encodings_of_another_corpus_are_refused(find, unitdisc, spoken, written):
     done = unitdisc("find", spoken / "frames", written / "corpus.jsonl", "--label", "q")
-    assert "but the utterance has 144 ticks; was another version of the corpus encoded?" in done.err
+    assert "but x1-00 has 144 ticks; is the frame rate right, and the corpus the one that was encoded?" in done.err
     (written / "few.jsonl").write_text((written / "corpus.jsonl").read_text().replace("x1-", "y1-"))
     done = unitdisc("find", spoken / "frames", written / "few.jsonl", "--label", "q")
     assert "holds none of the 6 utterances" in done.err

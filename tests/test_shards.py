@@ -347,7 +347,7 @@ def test_the_command_line_packs(corpus, packed, tmp_path):
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.stdout.strip() == str(tmp_path / corpus.name)
     assert tree(tmp_path) == tree(packed.parent)
-    assert CliRunner().invoke(app, [*arguments, "--format", "mp3"]).exception.args[0].startswith("--format mp3")
+    assert CliRunner().invoke(app, [*arguments, "--format", "mp3"]).exception.args[0].startswith("`format` mp3")
 
 
 def overrides(**more) -> list[str]:
