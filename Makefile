@@ -3,16 +3,18 @@
 # make test-all   ... the slow ones too
 # make test-matrix  the tests in every surrounding that matters, one after the other: docs/test-matrix.md; ROWS="names"
 # make lint       style
+# make docs       the documentation as a site, build/site/index.html
 # make clean      remove what the above made (models and data too)
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+INSTALLED_DOCS := .venv/installed-docs
 # On several processors, each file of tests on one of them, where pytest-xdist is installed.
 PARALLEL = $(shell $(BIN)/python -c "import xdist" 2>/dev/null && \
 	printf '%s' '-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder')
 
-.PHONY: demo test test-all test-matrix lint clean setup
+.PHONY: demo test test-all test-matrix lint docs clean setup
 
 demo: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini_speech/run.sh
@@ -31,12 +33,19 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+docs: $(INSTALLED_DOCS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 setup: $(INSTALLED)
 
 # Made once and reused; made again when the dependencies change.
 $(INSTALLED): setup.py pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[demo,dev]"
+	touch $@
+
+$(INSTALLED_DOCS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	touch $@
 
 clean:

@@ -10,7 +10,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["unitdisc", "unitdisc.*"]),  # eval/ and data_prep/ are scripts, not packages
-    package_data={"unitdisc": ["presets/*.toml"], "unitdisc.report": ["*.jinja", "*.css", "*.js"]},
+    package_data={"unitdisc.experiment": ["presets/*.toml"], "unitdisc.reports": ["*.jinja", "*.css", "*.js"]},
     python_requires=">=3.11,<3.14",
     install_requires=[
         "torch>=2.11,<2.15",
@@ -39,7 +39,8 @@ setup(
         "lhotse": ["lhotse"],
         "ray": ["ray"],
         "tensorboard": ["tensorboard"],
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings[python]>=1.0"],
         "dev": ["espeakng-loader", "hypothesis", "jiwer", "kaldiio", "praatio", "pytest", "pytest-xdist", "ruff"],
     },
-    entry_points={"console_scripts": ["unitdisc = unitdisc.cli:main"]},
+    entry_points={"console_scripts": ["unitdisc = unitdisc.commands:main"]},
 )

@@ -30,8 +30,8 @@ from threadpoolctl import threadpool_limits
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.abx import AbxProtocol, abx, read_items
 from unitdisc.evaluation.abx.distances import angle_row
-from unitdisc.evaluation.abx.products import multiply
-from unitdisc.evaluation.abx.warping import LANES, STATE, warp
+from unitdisc.evaluation.abx.dtw import LANES, STATE, warp
+from unitdisc.evaluation.abx.matrix_products import multiply
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))

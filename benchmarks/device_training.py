@@ -20,7 +20,7 @@ from devices import name_of, peak_memory, synchronise
 from machine import circumstances, keep_result, spread
 from torch import Tensor, nn
 
-from unitdisc.compiling import compile_log_prob
+from unitdisc.training.compile import compile_loss
 
 COPIED = {"cuda": 2**30, "cpu": 2**26}  # bytes of the large copy
 ENOUGH = 0.2  # seconds that a pace is measured for, about
@@ -132,7 +132,7 @@ def step_of(network: Network, way: Way, size: dict, device: torch.device) -> Cal
     if way.compiled and not hasattr(model, "log_prob"):
         model.compile(dynamic=False)
     elif way.compiled:
-        compile_log_prob(model)
+        compile_loss(model)
 
     def step() -> Tensor:
         model.zero_grad()

@@ -27,14 +27,14 @@ from devices import name_of, synchronise
 from machine import add_note_and_output, circumstances, keep_result
 from torch.utils.flop_counter import FlopCounterMode
 
-from unitdisc.config import read
-from unitdisc.data.audio import read_audio
-from unitdisc.data.loading import whole_utterances
-from unitdisc.data.signals import Signals
-from unitdisc.encoding import FRAMES_IN_A_BATCH, encode, encode_batch
+from unitdisc.corpus.read import read_corpus
+from unitdisc.data.extractor import Signals
+from unitdisc.data.loader import FRAMES_IN_A_BATCH, whole_utterances
 from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.experiment import Experiment
-from unitdisc.kaldi import read_corpus
+from unitdisc.experiment.config import read
+from unitdisc.inference.encoding import encode, encode_batch
+from unitdisc.media.audio import read_audio
 from unitdisc.model import PROBE_POINTS
 
 PARTS = ("reading", "features", "encoder", "the other points", "writing")

@@ -28,15 +28,15 @@ import torch
 from machine import add_note_and_output, circumstances, keep_result
 from PIL import Image
 
-from unitdisc.config import construct, read
 from unitdisc.corpus import Utterance
+from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.cache import DiskCache, MemoryCache
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.loading import CropBatches, batches
-from unitdisc.data.signals import Signals
-from unitdisc.data.table import UtteranceTable
+from unitdisc.data.extractor import Signals
+from unitdisc.data.loader import CropBatches, batches
 from unitdisc.experiment import Experiment
-from unitdisc.training import TrainingOptions
+from unitdisc.experiment.config import construct, read
+from unitdisc.training.trainer import TrainingOptions
 
 PAPER_STEP = 42e12  # floating-point operations of a step of the preset `paper`
 H100_PEAK = 989e12  # a second, dense bf16
@@ -100,8 +100,8 @@ def speeds(preset: str, table: UtteranceTable, args: argparse.Namespace) -> dict
     found = {"batch_size": training.batch_size, "crop": training.crop, "rows": []}
     with tempfile.TemporaryDirectory() as folder:
         for source in SOURCES:
-            if dataset.signals.features.images and source == "files, in parts":
-                continue  # a line is always read as a whole
+            if dataset.signals.features.margin is None and source == "files, in parts":
+                continue  # they are always read as a whole
             made = from_source(dataset, source, Path(folder))
             number = max(2, args.batches // 4) if source == "files, whole" else args.batches
             if source == "memory":

@@ -103,9 +103,9 @@ def measured(case: str, corpus: Path, name: str, code: str, size: int, repeat: i
 
 def know(corpus: Path, cache: Path) -> None:
     """Leaves in the cache what a first `unitdisc validate --cache` would."""
-    from unitdisc.data.files import Files  # here, as what is measured imports what it needs by itself
-    from unitdisc.data.heard import GoodRecordings
-    from unitdisc.data.table import UtteranceTable
+    from unitdisc.corpus.table import UtteranceTable
+    from unitdisc.validation.files import Files  # here, as what is measured imports what it needs by itself
+    from unitdisc.validation.known_good import GoodRecordings
 
     if not cache.exists():
         good = GoodRecordings(cache)
@@ -144,8 +144,19 @@ def begin(*_: object, **__: object) -> None:
 def child(case: str, corpus: Path, folder: Path) -> dict:
     verb, _, how = case.partition(", ")
     options = {"trusted": {"trust": True}, "known": {"cache": folder}}.get(how, {})
+    if options and verb in ("train", "encode"):
+        options = reading(options)
     {BOUND: parse, "read": read, "train": train, "encode": encode, "validate": validate}[verb](corpus, folder, options)
     return {}
+
+
+def reading(options: dict) -> dict:
+    """The same as the version that is measured takes it."""
+    try:
+        from unitdisc.corpus.access import CorpusAccess
+    except ImportError:  # an older version
+        return options
+    return {"access": CorpusAccess(**options)}
 
 
 def parse(corpus: Path, folder: Path, options: dict) -> None:
@@ -157,7 +168,7 @@ def parse(corpus: Path, folder: Path, options: dict) -> None:
 def read(corpus: Path, folder: Path, options: dict) -> None:
     """The manifest alone, as a list of utterances with everything, without torch."""
     try:
-        from unitdisc.manifests import read_manifest
+        from unitdisc.corpus.manifest import read_manifest
     except ImportError:  # an older version
         from unitdisc.corpus import read_manifest
 
@@ -167,7 +178,7 @@ def read(corpus: Path, folder: Path, options: dict) -> None:
 
 def train(corpus: Path, folder: Path, options: dict) -> None:
     """Until the first batch of training is there, without the model's first step."""
-    from unitdisc.verbs import train as verb
+    from unitdisc.api import train as verb
 
     def first_batch(trainer: object, batches: Callable, *_: object) -> None:
         next(iter(batches(0)))
@@ -182,10 +193,10 @@ def encode(corpus: Path, folder: Path, options: dict) -> None:
     """Until the first batch would be encoded, by a model that was not trained."""
     import torch
 
-    from unitdisc import encoding
-    from unitdisc.config import read as read_options
+    from unitdisc.api import encode as verb
     from unitdisc.experiment import Experiment, save_weights
-    from unitdisc.verbs import encode as verb
+    from unitdisc.experiment.config import read as read_options
+    from unitdisc.inference import encoding
 
     experiment = Experiment(read_options("paper", OPTIONS), ["?"], {})
     torch.manual_seed(0)
@@ -199,7 +210,7 @@ def encode(corpus: Path, folder: Path, options: dict) -> None:
 
 
 def validate(corpus: Path, folder: Path, options: dict) -> None:
-    from unitdisc.data.validation import validate
+    from unitdisc.validation.report import validate
 
     with until_begun():
         found = validate(corpus, rate=RATE, **options)

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from unitdisc.decoders import PixelCNN
-from unitdisc.decoders.compiled_pixels import ColumnSampler
 from unitdisc.decoders.likelihoods import categorical_draw
+from unitdisc.decoders.sampling.pixelcnn_cpu import ColumnSampler
 
 MODELS = {
     "small": {"channels": 16, "layers": 4, "first_kernel": 5},

@@ -32,9 +32,9 @@ from devices import add_device, held, peak_memory
 from machine import add_note_and_output, circumstances, keep_result
 from torch import Tensor, nn
 
-from unitdisc.compiling import compile_log_prob
 from unitdisc.decoders import PixelCNN, pixelcnn, pixels
 from unitdisc.decoders.likelihoods import categorical_log_prob
+from unitdisc.training.compile import compile_loss
 
 MODELS = {
     "small": {"channels": 16, "layers": 4, "first_kernel": 5, "batch": 16, "columns": 128, "rows": 32},
@@ -159,7 +159,7 @@ def stepper(sizes: dict, name: str) -> Callable[[], Tensor]:
     decoder = model(sizes, name)
     target, condition = data(sizes)
     if name == COMPILED:
-        compile_log_prob(decoder)
+        compile_loss(decoder)
 
     def step() -> Tensor:
         decoder.zero_grad()

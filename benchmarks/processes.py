@@ -23,12 +23,11 @@ from pathlib import Path
 import torch
 from machine import add_note_and_output, circumstances, keep_result
 
-from unitdisc import config
 from unitdisc.batch import Batch
-from unitdisc.distributed import rank, start_processes, world_size
-from unitdisc.experiment import Experiment
+from unitdisc.experiment import Experiment, config
 from unitdisc.files import write_json, write_text
-from unitdisc.training import Progress, Trainer, TrainingOptions
+from unitdisc.training.distributed import rank, start_processes, world_size
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 
 PRESETS = ("small", "small-piecewise")
 WARMUP = 5  # steps that are not timed: allocations, threads, compiled kernels

@@ -19,13 +19,12 @@ from pathlib import Path
 import torch
 from machine import add_note_and_output, circumstances, keep_result
 
-from unitdisc import config
+from unitdisc.api.resynthesise import Drawing, SpokenItem, draw, items_of, write
 from unitdisc.corpus import Utterance
-from unitdisc.data.signals import Signals
-from unitdisc.experiment import Experiment
-from unitdisc.manifests import read_manifest
+from unitdisc.corpus.manifest import read_manifest
+from unitdisc.data.extractor import Signals
+from unitdisc.experiment import Experiment, config
 from unitdisc.model import UnitModel
-from unitdisc.verbs.resynthesise import Drawing, Wanted, draw, items_of, write
 
 SPEECH = {
     "frames": [],
@@ -114,7 +113,7 @@ def one_at_a_time(model: UnitModel, signals: Signals, utterances: Sequence[Utter
 
 
 def together(model: UnitModel, signals: Signals, utterances: Sequence[Utterance], finish: Callable) -> None:
-    wanted = [Wanted(u, "someone", items_of(model, signals, u, [0], Drawing())[0]) for u in utterances]
+    wanted = [SpokenItem(u, "someone", items_of(model, signals, u, [0], Drawing())[0]) for u in utterances]
     draw(model, wanted, 1.0, finish, lambda steps: None)
 
 

@@ -1,4 +1,4 @@
-"""What an hour of recordings costs: the figures from which docs/scale.md reckons.
+"""What an hour of recordings costs: the figures from which docs/explanations/scale.md reckons.
 
 python data_prep/speechocean762.py ../shared/data/so762_dev data/so762
 python benchmarks/scale.py data/so762/test.jsonl --output benchmarks/results/scale.json \\
@@ -21,18 +21,17 @@ import numpy as np
 import torch
 from machine import add_note_and_output, circumstances, keep_result
 
-from unitdisc import config
 from unitdisc.corpus import Utterance
-from unitdisc.data.audio import read_audio
-from unitdisc.data.features import Features
-from unitdisc.data.listening import Listening, Recording, listen_to_all
-from unitdisc.data.shard_plan import ShardPlan
-from unitdisc.data.table import UtteranceTable
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.data.tar_crops import ShardPlan
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
-from unitdisc.experiment import Experiment
-from unitdisc.manifests import read_manifest, write_manifest
+from unitdisc.experiment import Experiment, config
+from unitdisc.media.audio import read_audio
 from unitdisc.model import PROBE_POINTS
-from unitdisc.weights import weights
+from unitdisc.training.weights import weights
+from unitdisc.validation.recordings import Listening, Recording, listen_to_all
 
 RATE, HOP = 16_000, 160
 
@@ -66,7 +65,7 @@ def costs(utterances: Sequence[Utterance], repetitions: int) -> dict[str, float]
     waves = [read_audio(utterance) for utterance in utterances]
     hours = sum(map(len, waves)) / RATE / 3600
     recordings = {u.path: Recording(u.path, lambda info, channels, u=u: [u]) for u in utterances}
-    mfcc, log_mel, mu_law = Features(), LogMelTarget(RATE, HOP), MuLawTarget(RATE, HOP)
+    mfcc, log_mel, mu_law = AcousticFeatures(), LogMelTarget(RATE, HOP), MuLawTarget(RATE, HOP)
     ways = {
         "listening for what is wrong": lambda: list(listen_to_all(recordings.values(), Listening(workers=1))),
         "reading": lambda: [read_audio(utterance) for utterance in utterances],

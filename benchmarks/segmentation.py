@@ -25,7 +25,7 @@ from segmenters import OURS, SEGMENTERS
 from sequences import CHANGE, DIMENSIONS, FRAME_RATE, Sequence, drawn, mfcc, runs, spoken
 from threadpoolctl import threadpool_limits
 
-from unitdisc.bottlenecks.segmentation import calibrated, evaluation, exact, merge_greedily
+from unitdisc.segmentation import calibrated, evaluation, exact_path, merged_path
 
 EXACT_WORK = 6e9  # T * K * segments up to which the least cost itself is found
 ENOUGH = 6.0  # seconds of repetitions of one method on one sequence
@@ -161,13 +161,13 @@ def batch(seed: int, utterances: int = 64, frames: int = 64, codes: int = 128) -
     """A training batch of short crops: how many joins between crops merges cross, and how many segments there are."""
     rows = drawn(utterances * frames, codes, 1.5, 12, seed).costs.reshape(utterances, frames, codes)
     rows = np.random.default_rng(seed).permutation(rows)  # or units would go on from one crop to the next
-    costs, mask = torch.from_numpy(rows), torch.ones(utterances, frames, dtype=torch.bool)
+    costs, lengths = rows.reshape(-1, codes), np.full(utterances, frames)
     segments = round(utterances * frames * 12 / FRAME_RATE)
-    merged = distsup_merge.merge(rows.reshape(-1, codes), segments)
+    merged = distsup_merge.merge(costs, segments)
     joins = np.arange(frames, utterances * frames, frames)
     counts = {
-        name: sum(map(runs, solve(costs, mask, segments).numpy()))
-        for name, solve in {"greedy": merge_greedily, "exact": exact}.items()
+        name: sum(map(runs, solve(costs, segments, lengths).codes.reshape(utterances, frames)))
+        for name, solve in {"greedy": merged_path, "exact": exact_path}.items()
     }
     return {
         "utterances": utterances,

@@ -7,8 +7,8 @@ import numpy as np
 from baselines import distsup_merge, dpdp
 from sequences import Sequence
 
-from unitdisc.bottlenecks.segmentation import calibrated, evaluation, exact_path, merged_path, viterbi_path
-from unitdisc.bottlenecks.segmentation.semi_markov import semi_markov_path
+from unitdisc.segmentation import calibrated, evaluation, exact_path, merged_path, viterbi_path
+from unitdisc.segmentation.semi_markov import semi_markov_path
 
 LONGEST = 15  # frames, where runs are bounded
 OURS, DISTSUP, DPDP = "unitdisc", "DistSup", "DPDP"

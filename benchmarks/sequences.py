@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from unitdisc.data.features import Features
+from unitdisc.data.acoustic_features import AcousticFeatures
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))
@@ -61,7 +61,7 @@ def spoken(frames: int, codes: int, units_per_second: float) -> Sequence:
 @lru_cache
 def mfcc(enough: int) -> np.ndarray:
     """So many frames of speech, each dimension of unit variance: [T, 39]; fewer where there are no more recordings."""
-    features = Features()
+    features = AcousticFeatures()
     found = [np.zeros((0, features.dim), np.float32)]
     for folder in map(DATA.joinpath, SPEECH):
         if not (folder / "utts.tsv").is_file():

@@ -29,13 +29,13 @@ import numpy as np
 import soundfile
 from machine import add_note_and_output, circumstances, keep_result
 
+from unitdisc.api.shards import PackingOptions, shards
 from unitdisc.corpus import Utterance
-from unitdisc.data.audio import read_audio, write_audio
+from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.shard_plan import ShardPlan
-from unitdisc.data.tars import in_tar
-from unitdisc.manifests import read_manifest, write_manifest
-from unitdisc.verbs.shards import PackingOptions, shards
+from unitdisc.data.tar_crops import ShardPlan
+from unitdisc.media.audio import read_audio, write_audio
+from unitdisc.media.tars import in_tar
 
 BATCH, CROP, STRIDE = 64, 32, 2
 BYTES_OF_A_FRAME = 4 * 39 + 160  # MFCC, and mu-law levels

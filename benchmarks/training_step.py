@@ -18,15 +18,14 @@ from pathlib import Path
 import torch
 from machine import add_note_and_output, circumstances, keep_result
 
-from unitdisc import config
 from unitdisc.batch import Batch
+from unitdisc.corpus.manifest import read_manifest
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.loading import CropBatches
-from unitdisc.data.signals import Signals
-from unitdisc.experiment import Experiment
-from unitdisc.log import Log
-from unitdisc.manifests import read_manifest
-from unitdisc.training import Progress, Trainer, TrainingOptions
+from unitdisc.data.extractor import Signals
+from unitdisc.data.loader import CropBatches
+from unitdisc.experiment import Experiment, config
+from unitdisc.training.log import Log
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "recipes" / "mini_speech" / "conf" / "vq.toml"

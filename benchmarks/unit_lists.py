@@ -20,8 +20,8 @@ import numpy as np
 from machine import add_note_and_output, circumstances, keep_result, spread
 
 from unitdisc.encodings import Encodings
-from unitdisc.encodings.unit_list_writer import UnitListWriter
-from unitdisc.sharding import WHOLE
+from unitdisc.encodings.resumable.unit_list_writer import UnitListWriter
+from unitdisc.jobs import WHOLE
 
 CODES, KINDS = 600, 512
 Work = Callable[[Path, int], None]  # on so many utterances in a folder

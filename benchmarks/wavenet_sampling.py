@@ -11,8 +11,8 @@ The bound: every step reads all weights once, and a sample takes two operations 
 bandwidth at which this machine reads an array of the weights' size allows, nor than the rate of a large product of
 matrices does; both are measured between the repetitions, as are the library's products of the model's own shapes.
 
-On a GPU (--device cuda) queues in torch and the persistent kernel (unitdisc/decoders/persistent.py) are timed by the
-clock on the wall, and the first steps of the two compared. Without a kernel (--device cpu) the queues stand alone.
+On a GPU (--device cuda) queues in torch and the persistent kernel (unitdisc/decoders/sampling/wavenet_gpu.py) are timed
+by the clock on the wall, and the first steps of the two compared. Without a kernel (--device cpu) queues stand alone.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from machine import add_note_and_output, circumstances, keep_result
 from torch import Tensor
 
 from unitdisc.decoders import WaveNet
-from unitdisc.decoders.compiled import pack, sample_all
+from unitdisc.decoders.sampling.wavenet_cpu import pack, sample_all
 
 CODES, CONDITION_DIM, STEPS_PER_CONDITION = 256, 64, 320  # 50 Hz
 SMALL, PAPER = {"channels": 64, "skip_channels": 128}, {"channels": 368, "skip_channels": 256}
@@ -114,7 +114,7 @@ def drawn_on(case: Case, device: torch.device, repetitions: int, seconds: float)
     decoder = WaveNet(CONDITION_DIM, CODES, **case.options).to(device).eval()
     ways, begin = {TORCH: decoder.sample_with_torch}, numbers_for(case.batch, 1, device)
     if device.type == "cuda":
-        from unitdisc.decoders.persistent import sample_on_gpu  # which needs Triton
+        from unitdisc.decoders.sampling.wavenet_gpu import sample_on_gpu  # which needs Triton
 
         ways[KERNEL] = lambda condition, uniform: sample_on_gpu(decoder, condition, uniform, 1.0)
     first = {way: draw(*begin) for way, draw in ways.items()}  # compiles, too

@@ -7,7 +7,7 @@ Both have the same weights, batch and loss (tests/test_gated.py), and take turns
 benchmarks/baselines/plain_wavenet.py. Every row that follows switches one thing on:
 `gates`: gated layers forward and backward by hand (unitdisc/decoders/gated.py), with torch's cross-entropy;
 `output`: the output layer and the cross-entropy in pieces as well, which is what training does;
-`kept memory`: the allocator keeps what is freed (unitdisc/memory.py), in a process of its own beside the plain form;
+`kept memory`: the allocator keeps what is freed (unitdisc/training/memory.py), in a process beside the plain form;
 `checkpoint`: the gates are computed a second time instead of being kept;
 `compiled`: torch.compile of the formulas (`training.compile`), in a process of its own beside the plain form.
 The bound is the time that the matrix products alone would take at the rate of like products in the same run, for the
@@ -34,10 +34,10 @@ from devices import add_device, peak_memory
 from machine import add_note_and_output, circumstances, keep_result, spread
 from torch import Tensor, nn
 
-from unitdisc.compiling import compile_log_prob
 from unitdisc.decoders import WaveNet
 from unitdisc.decoders.likelihoods import categorical_log_prob
-from unitdisc.memory import keep_freed_memory
+from unitdisc.training.compile import compile_loss
+from unitdisc.training.memory import keep_freed_memory
 
 SMALL = {"batch": 4, "samples": 2560, "layers": 20, "channels": 64, "skip_channels": 128}
 SIZES = {
@@ -152,7 +152,7 @@ def step_of(kind: str, size: dict) -> Callable[[], None]:
     frames = size["samples"] // SAMPLES_PER_CONDITION
     condition = torch.randn(size["batch"], frames, CONDITION_DIM, requires_grad=True)
     if kind == COMPILED:
-        compile_log_prob(model)
+        compile_loss(model)
 
     def step() -> None:
         model.zero_grad()

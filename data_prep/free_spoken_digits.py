@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.audio import read_audio, write_audio
-from unitdisc.data.preparing import (
+from unitdisc.media.audio import read_audio, write_audio
+from unitdisc.prep.scripts import (
     add_speaker_options,
     collect,
     hold_out,

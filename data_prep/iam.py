@@ -26,10 +26,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from unitdisc import text as texts
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.notes import Notes
-from unitdisc.data.preparing import (
+from unitdisc.files import text as texts
+from unitdisc.prep.notes import Notes
+from unitdisc.prep.scripts import (
     add_only_option,
     add_speaker_options,
     collect,

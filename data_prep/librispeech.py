@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.alignments import add_ctms, find_textgrids, read_textgrid, the_textgrid
-from unitdisc.data.notes import Notes
-from unitdisc.data.preparing import collect, gender_of, recording, run, script_parser, with_tier, write_corpus
-from unitdisc.text import read_lines
+from unitdisc.files.text import read_lines
+from unitdisc.prep.notes import Notes
+from unitdisc.prep.scripts import collect, gender_of, recording, run, script_parser, with_tier, write_corpus
+from unitdisc.prep.textgrids import add_ctms, find_textgrids, read_textgrid, the_textgrid
 
 AUDIO = (".flac", ".wav")
 

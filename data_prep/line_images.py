@@ -24,8 +24,9 @@ from typing import NamedTuple
 from unicodedata import normalize
 
 from unitdisc.corpus import CorpusError, Utterance, id_fault
-from unitdisc.data.image import SUFFIXES
-from unitdisc.data.naming import (
+from unitdisc.files.text import printable, read_text
+from unitdisc.media.image import SUFFIXES
+from unitdisc.prep.image_folders import (
     add_naming_options,
     linked_folders,
     name_of,
@@ -34,7 +35,7 @@ from unitdisc.data.naming import (
     whole,
     writer_finder,
 )
-from unitdisc.data.preparing import (
+from unitdisc.prep.scripts import (
     collect,
     line_image,
     run,
@@ -42,7 +43,6 @@ from unitdisc.data.preparing import (
     table_rows,
     write_corpus,
 )
-from unitdisc.text import printable, read_text
 
 COLUMNS = ("text", "writer", "split")  # that a table may have beside `image`
 

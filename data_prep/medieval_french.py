@@ -25,8 +25,9 @@ from pathlib import Path
 from unicodedata import category, normalize
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.notes import Notes
-from unitdisc.data.preparing import (
+from unitdisc.files.text import read_lines
+from unitdisc.prep.notes import Notes
+from unitdisc.prep.scripts import (
     add_only_option,
     add_speaker_options,
     collect,
@@ -38,7 +39,6 @@ from unitdisc.data.preparing import (
     script_parser,
     write_corpus,
 )
-from unitdisc.text import read_lines
 
 COLUMNS = ("image", "writer", "split", "text")
 BLANK = " "

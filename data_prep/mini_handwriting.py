@@ -24,10 +24,10 @@ import numpy as np
 from scipy.ndimage import affine_transform
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.composing import Glyph, Layout, composed, dealt, write_line
-from unitdisc.data.preparing import add_only_option, add_speaker_options, held_out, only, run, write_corpus
+from unitdisc.prep.composing import Glyph, LineLayout, composed, dealt, write_line
+from unitdisc.prep.scripts import add_only_option, add_speaker_options, held_out, only, run, write_corpus
 
-LAYOUT = Layout(height=32, gap=(1, 3), word=(2, 5), blank=(8, 12), margin=(3, 8), wobble=1)
+LAYOUT = LineLayout(height=32, gap=(1, 3), word=(2, 5), blank=(8, 12), margin=(3, 8), wobble=1)
 LENGTH = (8, 14)  # digits of a line
 TEST_SHARE = 0.2  # of the images
 CELLS = 8  # rows and columns of an image

@@ -25,10 +25,10 @@ import numpy as np
 from PIL import Image
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.image import read_line
-from unitdisc.data.preparing import run
+from unitdisc.corpus.manifest import read_manifest
 from unitdisc.files import written_aside
-from unitdisc.manifests import read_manifest
+from unitdisc.media.image import read_line
+from unitdisc.prep.scripts import run
 
 ROOT = "scribblelens.corpus.v1"
 TRANSCRIBED = {  # scribe -> number in the table of scribes

@@ -44,9 +44,9 @@ import numpy as np
 import soxr
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.data.audio import write_audio
-from unitdisc.data.preparing import run, write_corpus
-from unitdisc.text import read_text
+from unitdisc.files.text import read_text
+from unitdisc.media.audio import write_audio
+from unitdisc.prep.scripts import run, write_corpus
 
 RATE = 16_000
 ESPEAK_RATE = 22_050

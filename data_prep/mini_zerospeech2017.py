@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.audio import read_audio, write_audio
-from unitdisc.data.preparing import run
+from unitdisc.corpus.manifest import read_manifest
 from unitdisc.files import write_text
-from unitdisc.manifests import read_manifest
+from unitdisc.media.audio import read_audio, write_audio
+from unitdisc.prep.scripts import run
 
 RATE = 16_000
 DURATIONS = {"1s": 1, "10s": 10, "120s": 120}  # seconds

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.composing import Glyph, Layout, composed, cut, trimmed, write_line
-from unitdisc.data.preparing import (
+from unitdisc.prep.composing import Glyph, LineLayout, composed, cut, trimmed, write_line
+from unitdisc.prep.scripts import (
     add_only_option,
     add_speaker_options,
     collect,
@@ -36,7 +36,7 @@ from unitdisc.data.preparing import (
     write_corpus,
 )
 
-LAYOUT = Layout(height=32, wobble=1)
+LAYOUT = LineLayout(height=32, wobble=1)
 LENGTH = (6, 12)  # digits of a line
 TEST_SHARE = 0.2  # of the digits of a writer
 

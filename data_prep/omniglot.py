@@ -27,9 +27,9 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.composing import Glyph, Layout, composed, cut, write_line
-from unitdisc.data.image import resized
-from unitdisc.data.preparing import (
+from unitdisc.media.image import resized
+from unitdisc.prep.composing import Glyph, LineLayout, composed, cut, write_line
+from unitdisc.prep.scripts import (
     add_only_option,
     add_speaker_options,
     collect,
@@ -41,7 +41,7 @@ from unitdisc.data.preparing import (
     write_corpus,
 )
 
-LAYOUT = Layout(height=48, gap=(2, 4), word=None, margin=(4, 10), wobble=1)
+LAYOUT = LineLayout(height=48, gap=(2, 4), word=None, margin=(4, 10), wobble=1)
 ROWS = 44  # of a character
 LENGTH = (5, 9)  # characters of a line
 TEST_EVERY = 5  # of the characters of a drawer

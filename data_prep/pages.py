@@ -37,13 +37,14 @@ from typing import NamedTuple
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Problem, Utterance, short_name
-from unitdisc.data.image import ImageInfo, dots_per_inch, read_image, write_image
-from unitdisc.data.naming import add_naming_options, below, linked_folders, name_of, split_by, writer_finder
-from unitdisc.data.notes import Notes
-from unitdisc.data.pages import (
-    Line,
+from unitdisc.files.text import printable
+from unitdisc.media.image import ImageInfo, dots_per_inch, read_image, write_image
+from unitdisc.prep.image_folders import add_naming_options, below, linked_folders, name_of, split_by, writer_finder
+from unitdisc.prep.notes import Notes
+from unitdisc.prep.pages import (
     LineError,
     Page,
+    PageLine,
     Pictures,
     crop,
     find_image,
@@ -53,8 +54,7 @@ from unitdisc.data.pages import (
     scaled_to,
     stays_in,
 )
-from unitdisc.data.preparing import collect, refuse_path, run, script_parser, write_corpus
-from unitdisc.text import printable
+from unitdisc.prep.scripts import collect, refuse_path, run, script_parser, write_corpus
 
 OVERVIEWS = ("mets.xml", "metadata.xml")  # tables of contents that come with pages
 CONTAINERS = ("page", "alto", "xml")  # folders that say what is in them, and not who wrote it
@@ -174,7 +174,7 @@ def lines_of(
         yield Utterance(id, str(path), writer, columns, height=rows, text=text, alignment=found.alignment)
 
 
-def file_names(lines: list[Line]) -> list[str]:
+def file_names(lines: list[PageLine]) -> list[str]:
     """The ids of the lines of a page, as far as they can name files, each another."""
     names = []
     for number, line in enumerate(lines, start=1):

@@ -33,10 +33,10 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.archives import Archive, inside
-from unitdisc.data.notes import Notes
-from unitdisc.data.preparing import collect, line_image, run, script_parser, write_corpus
 from unitdisc.files import written_aside
+from unitdisc.prep.archives import Archive, inside
+from unitdisc.prep.notes import Notes
+from unitdisc.prep.scripts import collect, line_image, run, script_parser, write_corpus
 
 ROOT = "scribblelens.corpus.v1"
 COLOURS = ("bw", "gray", "color")

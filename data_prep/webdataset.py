@@ -24,11 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from unitdisc.corpus import CorpusError, Utterance, short_name
-from unitdisc.data.audio import audio_info
-from unitdisc.data.image import SUFFIXES, image_info
-from unitdisc.data.naming import id_of, linked_folders
-from unitdisc.data.notes import Notes
-from unitdisc.data.preparing import (
+from unitdisc.corpus.manifest import parse_utterance
+from unitdisc.files.text import lines_of
+from unitdisc.media.audio import audio_info
+from unitdisc.media.image import SUFFIXES, image_info
+from unitdisc.media.tars import Member, TarSample, read_member, samples
+from unitdisc.prep.image_folders import id_of, linked_folders
+from unitdisc.prep.lhotse_shar import LhotseCut, Supervised, cuts_beside, is_of_another_field, read_cuts, supervised
+from unitdisc.prep.notes import Notes
+from unitdisc.prep.scripts import (
     add_speaker_options,
     collect,
     gender_of,
@@ -37,10 +41,6 @@ from unitdisc.data.preparing import (
     script_parser,
     write_corpus,
 )
-from unitdisc.data.shar import Cut, Supervised, cuts_beside, is_of_another_field, read_cuts, supervised
-from unitdisc.data.tars import Member, Sample, read_member, samples
-from unitdisc.manifests import parse_utterance
-from unitdisc.text import lines_of
 
 SOUNDS = ("flac", "wav", "ogg", "opus", "mp3", "aiff", "aif", "au")
 PICTURES = tuple(suffix[1:] for suffix in SUFFIXES)
@@ -73,7 +73,9 @@ def main(argv: list[str] | None = None) -> None:
     write_corpus(args.output, splits, notes)
 
 
-def each(tars: list[Path], extension: str | None, notes: Notes) -> Iterator[tuple[Path, Sample | CorpusError, Mapping]]:
+def each(
+    tars: list[Path], extension: str | None, notes: Notes
+) -> Iterator[tuple[Path, TarSample | CorpusError, Mapping]]:
     """Every sample of every tar, with what the cuts beside it say; and what is wrong with a tar, in place of the rest.
 
     Samples without a recording or an image are left out, such as lists of labels, and noted.
@@ -82,7 +84,7 @@ def each(tars: list[Path], extension: str | None, notes: Notes) -> Iterator[tupl
         if is_of_another_field(path):
             notes.add("tars of other fields of the cuts than `recording`, left out", path.name)
             continue
-        cuts: Mapping[str, Cut] = {}
+        cuts: Mapping[str, LhotseCut] = {}
         try:
             if beside := cuts_beside(path):
                 cuts = read_cuts(beside)
@@ -96,13 +98,13 @@ def each(tars: list[Path], extension: str | None, notes: Notes) -> Iterator[tupl
             yield path, error, cuts
 
 
-def contents_of(sample: Sample) -> list[str]:
+def contents_of(sample: TarSample) -> list[str]:
     """The kinds of the recordings and images of a sample."""
     return [kind for kind in sample.members if kind.rpartition(".")[2] in (*SOUNDS, *PICTURES)]
 
 
 def utterances_of(
-    path: Path, sample: Sample | CorpusError, cuts: Mapping[str, Cut], args: argparse.Namespace, notes: Notes
+    path: Path, sample: TarSample | CorpusError, cuts: Mapping[str, LhotseCut], args: argparse.Namespace, notes: Notes
 ) -> list[Supervised]:
     """The utterances in a sample: one, those that `unitdisc shards` lists in it, or those of a cut."""
     if isinstance(sample, CorpusError):
@@ -132,7 +134,7 @@ def utterances_of(
     return list(supervised(whole, cuts[sample.key], notes)) if sample.key in cuts else [Supervised(whole, "")]
 
 
-def kind_of(path: Path, sample: Sample, args: argparse.Namespace) -> str:
+def kind_of(path: Path, sample: TarSample, args: argparse.Namespace) -> str:
     """Which of its recordings and images a sample is of. Raises CorpusError if that is not known."""
     kinds = contents_of(sample)
     wanted = args.extension or ""
@@ -159,7 +161,7 @@ def parsed(path: Path, key: str, values: dict) -> Utterance:
         raise CorpusError(f"{path}: {key}.json: not an utterance: {error}; pack the corpus again") from error
 
 
-def description(path: Path, sample: Sample) -> dict:
+def description(path: Path, sample: TarSample) -> dict:
     """What KEY.json says; nothing if there is none."""
     member = beside(sample, "json")
     if member is None:
@@ -173,7 +175,7 @@ def description(path: Path, sample: Sample) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def text_of(path: Path, sample: Sample) -> str | None:
+def text_of(path: Path, sample: TarSample) -> str | None:
     """What KEY.txt says, or KEY.transcript.txt."""
     member = beside(sample, "txt")
     if member is None:
@@ -182,7 +184,7 @@ def text_of(path: Path, sample: Sample) -> str | None:
     return "\n".join(line for _, line in lines).strip() or None
 
 
-def beside(sample: Sample, suffix: str) -> Member | None:
+def beside(sample: TarSample, suffix: str) -> Member | None:
     """KEY.suffix of a sample, or else the first KEY.something.suffix."""
     kinds = [kind for kind in sample.members if kind.rpartition(".")[2] == suffix]
     return sample.members[min(kinds, key=lambda kind: kind != suffix)] if kinds else None

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.abx import AbxProtocol, abx, read_items
-from unitdisc.text import read_json
+from unitdisc.files.text import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("UNITDISC_DATA", ROOT.parent / "shared" / "data"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from compare import by_name, cell, print_table
 
-from unitdisc.report.summary import read_log
+from unitdisc.reports.summary import read_log
 
 COLUMNS = {  # title -> where the log has it
     "codes used": ("metrics", "codes_used"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
-from unitdisc.evaluation.frames import usable
+from unitdisc.evaluation.frame_checks import usable
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from pathlib import Path
 
-from unitdisc.text import read_json
+from unitdisc.files.text import read_json
 
 POINTS = ("mfcc", "columns", "encoder", "projection", "bottleneck", "condition")
 DASH = "–"

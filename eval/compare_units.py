@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from unitdisc.text import read_json
+from unitdisc.files.text import read_json
 
 
 def boundaries(name: str) -> Callable[[dict, dict], float | None]:

@@ -3,7 +3,7 @@
 python eval/find.py data/test.jsonl exp/vq/encodings/test/mfcc exp/vq/encodings/test/condition --tier word
 
 Labelled stretches are drawn from a tier and looked for in the whole corpus; what counts as found stands at the top of
-unitdisc/finding/retrieval.py. All encodings are asked the same stretches.
+unitdisc/retrieval/average_precision.py. All encodings are asked the same stretches.
 """
 
 import argparse
@@ -12,16 +12,16 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.foreign import require
-from unitdisc.evaluation.frames import open_for
+from unitdisc.evaluation.frame_checks import open_for
 from unitdisc.evaluation.settings import corpus_settings, versions
 from unitdisc.files import write_json
-from unitdisc.finding.retrieval import SCOPES, drawn_tokens, rankings, summary
-from unitdisc.finding.searching import BY, NORMALISE, Collection, FindOptions, materials
-from unitdisc.finding.warping import DISTANCES
-from unitdisc.kaldi import read_corpus
+from unitdisc.retrieval.average_precision import SCOPES, drawn_tokens, rankings, summary
+from unitdisc.retrieval.search import BY, NORMALISE, Collection, FindOptions, materials
+from unitdisc.retrieval.subsequence_dtw import DISTANCES
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, dict]:

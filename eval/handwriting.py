@@ -7,8 +7,8 @@ python eval/handwriting.py data/test.jsonl --train data/train.jsonl --output exp
     exp/vq-0 exp/vq-1 piecewise-0=elsewhere/encodings
 
 Names that differ in a number at their end are seeds of one system: one row, mean and standard deviation. What is
-measured, and on which columns, stands at the top of unitdisc/evaluation/lines/scores.py. Without --train, probes learn
-from other lines of the test corpus.
+measured, and on which columns, stands at the top of unitdisc/evaluation/handwriting/five_columns.py. Without --train,
+probes learn from other lines of the test corpus.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
+from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.evaluation.lines import LineCorpus, LineOptions, score_lines
+from unitdisc.evaluation.handwriting import LineCorpus, LineOptions, score_lines
 from unitdisc.evaluation.settings import versions
 from unitdisc.files import write_json
-from unitdisc.kaldi import read_corpus
 
 POINTS = ("columns", "encoder", "projection", "bottleneck", "condition")
 PUBLISHED = {  # Chorowski, Deep Unsupervised Learning (UWr 2021), ScribbleLens; whether MI is AMI or NMI is not said

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from unitdisc.text import read_json
+from unitdisc.files.text import read_json
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, dict]]:

@@ -17,8 +17,9 @@ from pathlib import Path
 import torch
 
 from unitdisc.corpus import Utterance, corpus_checksum
+from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.evaluation.frames import open_for
+from unitdisc.evaluation.frame_checks import open_for
 from unitdisc.evaluation.probes import (
     TASKS,
     Corpus,
@@ -29,9 +30,8 @@ from unitdisc.evaluation.probes import (
     usual_names,
 )
 from unitdisc.evaluation.settings import versions
-from unitdisc.kaldi import read_corpus
-from unitdisc.report.probes import grid, label_keys, write_probe_report
-from unitdisc.report.summary import corpus_table
+from unitdisc.reports.probes import grid, label_keys, write_probe_report
+from unitdisc.reports.summary import corpus_table
 
 
 def main(argv: list[str] | None = None) -> dict:

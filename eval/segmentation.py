@@ -13,11 +13,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
+from unitdisc.corpus.read import read_corpus
 from unitdisc.evaluation.settings import versions
 from unitdisc.evaluation.units.boundaries import SegmentationScores, tier_boundaries
-from unitdisc.evaluation.units.scores import boundary_settings
+from unitdisc.evaluation.units.unit_scores import boundary_settings
 from unitdisc.files import write_json
-from unitdisc.kaldi import read_corpus
 
 
 def main(argv: list[str] | None = None) -> SegmentationScores:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from unitdisc.corpus import Problem, Utterance, at_rate
-from unitdisc.data.checking import Found, check_images, check_recordings
-from unitdisc.data.listening import Listening
-from unitdisc.data.table import UtteranceTable
+from unitdisc.corpus.table import UtteranceTable
+from unitdisc.validation.checks import CheckedTable, check_images, check_recordings
+from unitdisc.validation.recordings import Listening
 
 
 class Checked(NamedTuple):
@@ -27,5 +27,5 @@ def checked_images(utterances: Sequence[Utterance]) -> Checked:
     return Checked(good_of(utterances, found), found.problems)
 
 
-def good_of(utterances: Sequence[Utterance], found: Found) -> list[Utterance]:
+def good_of(utterances: Sequence[Utterance], found: CheckedTable) -> list[Utterance]:
     return [utterances[place] for place in found.good.tolist()]

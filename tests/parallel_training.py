@@ -17,12 +17,12 @@ import torch
 import torch.distributed as dist
 from tiny import LINE_OPTIONS, OPTIONS
 
-from unitdisc import checkpoints, config
 from unitdisc.batch import Batch
-from unitdisc.distributed import LostProcessError, rank, start_processes, together, world_size
-from unitdisc.experiment import Experiment
+from unitdisc.experiment import Experiment, config
 from unitdisc.model import UnitModel
-from unitdisc.training import Progress, Trainer, TrainingOptions
+from unitdisc.training import checkpoints
+from unitdisc.training.distributed import LostProcessError, rank, start_processes, together, world_size
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 
 BATCH, FRAMES, CONTEXT, STEPS = 8, 16, 4, 9
 SPEAKERS = ["s0", "s1"]

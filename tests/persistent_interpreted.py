@@ -4,7 +4,8 @@ import warnings
 
 import torch
 
-from unitdisc.decoders import WaveNet, persistent
+from unitdisc.decoders import WaveNet
+from unitdisc.decoders.sampling import wavenet_gpu as persistent
 
 CASES = {
     "two programs, several launches, padded widths": ({"channels": 8, "skip_channels": 12}, 17, 1.0),

@@ -23,12 +23,13 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from unitdisc import checkpoints
-from unitdisc.decoders import several
-from unitdisc.encoders import normalisation
+import unitdisc
+from unitdisc.decoders.sampling import batched as several
+from unitdisc.encoders import image_batch_norm as normalisation
+from unitdisc.training import checkpoints
 
 DEVICE = torch.device("meta")
-PACKAGE = f"{Path(checkpoints.__file__).parent}/"
+PACKAGE = f"{Path(unitdisc.__file__).parent}/"
 ACROSS = {"_to_copy", "copy_", "_foreach_copy_", "_local_scalar_dense", "_pack_padded_sequence", "set_"}  # may mix
 INDEXED = {"index", "index_put", "index_put_", "_index_put_impl_"}
 WAITED_FOR = {

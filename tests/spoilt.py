@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from unitdisc.clustering.codebook import write_codebook
 from unitdisc.corpus import Interval, Utterance
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, EncodingsWriter
 from unitdisc.evaluation.zerospeech.submissions import PARTS
-from unitdisc.kmeans.codebook import write_codebook
-from unitdisc.manifests import write_manifest
 
 Spoil = Callable[[], None]
 

@@ -23,11 +23,11 @@ from unitdisc.evaluation.abx import (
     abx,
     counting,
     read_items,
-    stock,
 )
+from unitdisc.evaluation.abx import item_frames as stock
+from unitdisc.evaluation.abx.cell_table import worst_pairs, write_cells
 from unitdisc.evaluation.abx.distances import small_angle
-from unitdisc.evaluation.abx.products import multiply
-from unitdisc.evaluation.abx.tables import worst_pairs, write_cells
+from unitdisc.evaluation.abx.matrix_products import multiply
 
 golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"no golden scores in {GOLDEN}")
 oracle = runpy.run_path(str(Path(__file__).parent / "reference" / "abx.py"))
@@ -398,7 +398,7 @@ def test_a_protocol_that_means_nothing_is_refused(options):
 
 @pytest.mark.parametrize("options", [{"kind": "random"}, {"max_size_group": 0}, {"max_x_across": 0}])
 def test_a_sampler_that_means_nothing_is_refused(options):
-    with pytest.raises(ValueError, match=r"sampling is|must be 1 or more"):
+    with pytest.raises(ValueError, match=r"sampler` is|must be 1 or more"):
         Sampling(**options)
 
 

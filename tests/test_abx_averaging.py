@@ -7,10 +7,10 @@ import pytest
 
 from unitdisc.evaluation.abx import AbxCell
 from unitdisc.evaluation.abx.averaging import SpeakerErrors, averaged, interval
+from unitdisc.evaluation.abx.cell_table import worst_pairs
 from unitdisc.evaluation.abx.cells import Groups
 from unitdisc.evaluation.abx.counting import batches
-from unitdisc.evaluation.abx.stock import Survey
-from unitdisc.evaluation.abx.tables import worst_pairs
+from unitdisc.evaluation.abx.item_frames import ItemSurvey
 
 
 def random_errors(rng: np.random.Generator, speaker: str) -> dict[tuple, list[float]]:
@@ -88,7 +88,7 @@ def test_blocks_are_in_memory_together_as_long_as_they_fit():
     lengths = np.ones(40, np.int64)
     bounds = np.stack([np.arange(40), np.arange(1, 41)], axis=1)
     groups = Groups(np.arange(40), bounds, *np.zeros((3, 40), np.int64))
-    found = Survey(lengths, 1.0, 10, 0, None)
+    found = ItemSurvey(lengths, 1.0, 10, 0, None)
     apart = np.array([(start, start + 4) * 2 + (0, 0) for start in range(0, 40, 4)])
     same = np.array([(0, 4, top, top + 4, 0, 0) for top in range(0, 40, 4)])  # the columns are there already
     for memory, of_apart, of_same in ((400, [10], [10]), (120, [3, 3, 3, 1], [3, 2, 2, 2, 1]), (1, [1] * 10, [1] * 10)):

@@ -1,4 +1,4 @@
-"""ABX against the same computed literally in double precision, on random sets of items: docs/exactness.md.
+"""ABX against the same computed literally in double precision, on random sets of items: docs/explanations/exactness.md.
 
 `python tests/test_abx_exactness.py` prints the table there.
 """
@@ -13,7 +13,8 @@ import pytest
 from abx_items import as_items
 
 from unitdisc.encodings import Encoding
-from unitdisc.evaluation.abx import AbxProtocol, abx, stock
+from unitdisc.evaluation.abx import AbxProtocol, abx
+from unitdisc.evaluation.abx import item_frames as stock
 from unitdisc.evaluation.abx.distances import FINE, TURN, other_lattice
 
 literal = runpy.run_path(str(Path(__file__).parent / "reference" / "abx_float64.py"))

@@ -19,7 +19,7 @@ from unitdisc.evaluation.abx.distances import (
     other_lattice,
     small_angle,
 )
-from unitdisc.evaluation.abx.products import multiply
+from unitdisc.evaluation.abx.matrix_products import multiply
 from unitdisc.evaluation.abx.tiling import tiled
 
 oracle = runpy.run_path(str(Path(__file__).parent / "reference" / "abx.py"))

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from abx_items import DATA, encode
 
-from unitdisc.data.features import Features
+from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.evaluation.abx import AbxProtocol, abx, read_items
 
 SPEECH = DATA / "so762_dev"
@@ -42,7 +42,7 @@ def spoken(tmp_path_factory):
     for utterance in sorted({columns[0] for columns in lines}):
         wave, rate = soundfile.read(files[utterance], dtype="float32")
         assert rate == 16_000
-        frames[utterance] = np.asarray(Features(normalise="none")(wave))
+        frames[utterance] = np.asarray(AcousticFeatures(normalise="none")(wave))
     folder = tmp_path_factory.mktemp("mfcc")
     encodings = encode(folder / "frames", frames, stride=HOP, rate=16_000)
     with (folder / "some.item").open("w", encoding="utf-8") as file:

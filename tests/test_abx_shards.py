@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from abx_items import as_items, encode, random_tokens
 
+from unitdisc.corpus.manifest import read_manifest
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.abx import AbxProtocol, Sampling, Share, UnfinishedError, abx
 from unitdisc.evaluation.abx.cells import PAIRS, cells_of, grouped
 from unitdisc.evaluation.abx.items import AbxItem, AbxItems
 from unitdisc.evaluation.abx.shards import cells_of_shard
-from unitdisc.manifests import read_manifest
-from unitdisc.sharding import Shard
+from unitdisc.jobs import Shard
 
 pytest_plugins = ["tiny_fixtures"]
 

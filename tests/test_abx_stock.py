@@ -6,7 +6,8 @@ from abx_items import as_items, encode, random_tokens
 
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.abx import AbxItem, AbxProtocol, Sampling, abx, stock
+from unitdisc.evaluation.abx import AbxItem, AbxProtocol, Sampling, abx
+from unitdisc.evaluation.abx import item_frames as stock
 
 
 @pytest.mark.parametrize("distance", ["angular", "euclidean"])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from unitdisc.aligning import (
+from unitdisc.alignment import (
     Aligner,
     AlignerError,
     AlignOptions,
@@ -23,23 +23,23 @@ from unitdisc.aligning import (
     trained,
     worth_of,
 )
-from unitdisc.aligning.alphabet import labels, spelled
-from unitdisc.aligning.losses import occupancies, prior_ctc, scaled
-from unitdisc.aligning.paths import Spans, best_spans, intervals, least_frames
-from unitdisc.aligning.training import error_rate, without_margins
+from unitdisc.alignment.alphabet import labels, spelled
+from unitdisc.alignment.losses import occupancies, prior_ctc, scaled
+from unitdisc.alignment.paths import Spans, best_spans, intervals, least_frames
+from unitdisc.alignment.training import error_rate, without_margins
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
-from unitdisc.data.image import write_image
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.texts import SPACE
-from unitdisc.manifests import read_manifest, write_manifest
+from unitdisc.media.image import write_image
 
 pytest_plugins = ["tiny_fixtures"]
 HEIGHT = 16
 WIDE = {"a": 10, "b": 14, "c": 8}  # columns of the characters that lines are drawn of
 GAP = 6
-FEATURES = Columns(height=HEIGHT)
+FEATURES = ColumnFeatures(height=HEIGHT)
 OPTIONS = AlignOptions(epochs=8, batch_size=4, learning_rate=1e-2, recurrent=16)
 
 
@@ -418,7 +418,7 @@ def test_options_that_cannot_be_are_refused(options):
 
 
 def test_recordings_are_read_by_the_encoder_of_recordings():
-    aligner = Aligner.new(Features("log-mel", normalise="utterance"), Alphabet(("a", " ")), {}, recurrent=0)
+    aligner = Aligner.new(AcousticFeatures("log-mel", normalise="utterance"), Alphabet(("a", " ")), {}, recurrent=0)
     assert aligner.scores(np.zeros((9, 80), np.float32), 0.0).shape == (5, 3)
     spoken = Utterance("u", "u.wav", "s", 1600, 16_000, text="a")
     assert aligner.centres(spoken, 5).tolist() == (320 * (np.arange(5) + 0.5)).tolist()
@@ -548,7 +548,7 @@ def test_lines_without_a_text_stay_and_are_named(unitdisc, manifests, tmp_path):
 
 
 def test_an_interrupted_command_goes_on(unitdisc, manifests, tmp_path, monkeypatch):
-    from unitdisc.verbs import align as verb
+    from unitdisc.api import align as verb
 
     told = verb.Told.__call__
 
@@ -566,7 +566,7 @@ def test_an_interrupted_command_goes_on(unitdisc, manifests, tmp_path, monkeypat
 
 
 def test_recordings_and_lines_are_aligned_apart(manifests):
-    from unitdisc.verbs.align import features_for
+    from unitdisc.api.align import features_for
 
     spoken = Utterance("u", "u.wav", "s", 1600, 16_000, text="a")
     assert features_for([spoken], 32).kind == "log-mel"

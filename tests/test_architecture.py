@@ -3,82 +3,106 @@
 import ast
 import re
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+import unitdisc
+
 ROOT = Path(__file__).parent.parent
 FAMILIES = {"encoders", "bottlenecks", "conditioning", "decoders"}
-MAY_IMPORT = {
-    "__init__": {"caches"},
-    "__main__": {"cli"},
-    "caches": set(),
-    "files": set(),
-    "distributed": set(),
-    "config": {"text"},
+ALL_KNOW = {"training.distributed", "training.precision"}  # leaves: how many processes there are, how many bits
+MAY_IMPORT = {  # a room, or a part of one that may do more or less than the rest
+    "__init__": {"files"},
+    "__main__": {"commands"},
+    # files
     "console": set(),
-    "alarms": set(),
-    "text": set(),
-    "bidi": set(),
-    "corpus": {"text"},
-    "locks": {"console", "files", "sharding", "text"},
-    "manifests": {"corpus", "files", "text"},
-    "sharding": set(),
-    "encodings": {"files", "sharding", "text"},
-    "batch": {"distributed"},
-    "kaldi": {"corpus", "data", "files", "manifests", "text"},  # data.audio alone: how long a recording is
-    "units": {"corpus", "encodings", "files"},
-    "data": {"batch", "bidi", "corpus", "files", "kaldi", "manifests", "sharding", "text"},
-    "encoders": {"batch", "distributed"},
-    "bottlenecks": {"batch", "distributed"},
-    "conditioning": {"distributed"},
-    "decoders": {"distributed"},
-    "model": {"batch", "precision"} | FAMILIES,
-    "experiment": {"config", "data", "files", "model", "text", "weights"} | FAMILIES,
-    "checkpoints": {"files", "weights"},
-    "compiling": {"decoders"},
-    "weights": set(),
-    "memory": set(),
-    "optimiser": set(),
-    "precision": set(),
-    "log": {"distributed", "files", "text"},
-    "stopping": {"distributed"},
-    "held_out": {"batch", "bottlenecks", "model"},
-    "training": {
-        "alarms",
-        "batch",
-        "checkpoints",
-        "compiling",
-        "distributed",
-        "held_out",
-        "log",
-        "model",
-        "optimiser",
-        "precision",
-        "stopping",
-        "weights",
+    "jobs": {"console"},
+    "files": {"console", "jobs"},
+    # the figure
+    "batch": ALL_KNOW,
+    "encoders": {"batch"} | ALL_KNOW,
+    "bottlenecks": {"batch", "segmentation"} | ALL_KNOW,
+    "conditioning": ALL_KNOW,
+    "decoders": ALL_KNOW,
+    "objectives": {"batch"} | FAMILIES,
+    "model": {"batch", "objectives"} | ALL_KNOW | FAMILIES,
+    # learning
+    "training.distributed": set(),
+    "training.precision": set(),
+    "training.schedules": set(),
+    "training.compile": {"decoders"},
+    "training": {"batch", "bottlenecks", "files", "model", "objectives", "training.compile", "training.schedules"}
+    | ALL_KNOW,
+    "training.calibration": {"batch", "bottlenecks", "corpus", "data", "model"},
+    "training.devices": ALL_KNOW,
+    "experiment": {"data", "files", "model", "objectives", "training"} | FAMILIES,
+    "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "objectives", "training"}
+    | FAMILIES
+    | ALL_KNOW,
+    # corpora
+    "corpus": {"files", "jobs"},
+    "media": {"corpus", "files"},
+    "corpus.kaldi": {"corpus", "files", "media"},
+    "corpus.read": {"corpus", "corpus.kaldi"},
+    "validation": {"corpus", "corpus.kaldi", "corpus.read", "files", "jobs", "media"},
+    "validation.usable_corpus": {
+        "console",
+        "corpus",
+        "corpus.kaldi",
+        "corpus.read",
+        "data",
+        "jobs",
+        "media",
+        "training.distributed",
+        "validation",
     },
-    "calibration": {"batch", "corpus", "data", "encoding", "model"},
-    "likelihood": {"batch", "corpus", "data", "held_out", "model"},
-    "encoding": {"corpus", "data", "encodings", "model", "sharding"},
-    "kmeans": {"encodings", "evaluation", "files", "text"},  # evaluation reads and checks other systems' frames
-    "segmenting": {"bottlenecks", "corpus", "encodings", "evaluation", "kmeans", "units"},
-    "finding": {"bidi", "corpus", "encodings", "evaluation", "kmeans"},
-    "evaluation": {"bidi", "corpus", "encodings", "files", "sharding", "text"},
-    "aligning": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "text"},
-    "report": {"corpus", "data", "encodings", "evaluation", "files", "text", "units"},
-    "cli": {"console", "model", "sharding", "text", "verbs"},
+    "data": {"batch", "corpus", "files", "media"},
+    "prep": {"corpus", "corpus.kaldi", "files", "media"},
+    # units
+    "encodings": {"corpus", "files", "jobs"},
+    "segmentation": set(),
+    "segmentation.corpora": {"clustering", "corpus", "encodings", "evaluation", "segmentation"},
+    "segmentation.corpora.codebooks": {
+        "bottlenecks",
+        "clustering",
+        "console",
+        "encodings",
+        "evaluation",
+        "experiment",
+        "segmentation.corpora",
+    },
+    "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
+    "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs"},
+    "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "training.schedules"},
+    "exports": {"corpus", "encodings", "files"},
+    # what they are worth
+    "evaluation": {"corpus", "encodings", "files", "jobs"},
+    "evaluation.inputs": {"console", "corpus", "corpus.read", "encodings", "evaluation", "files"},
+    "reports": {"corpus", "encodings", "evaluation", "exports", "files", "media"},
+    "commands": {"api", "console", "encodings", "files", "model", "training.devices"},
 }
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
-    "torchaudio": {"aligning", "data", "verbs"},
-    "librosa": {"data", "report"},
-    "sklearn": {"evaluation", "bottlenecks", "kmeans"},
+    "torchaudio": {"alignment", "data", "media", "api"},
+    "librosa": {"data", "reports"},
+    "sklearn": {"bottlenecks", "clustering", "evaluation"},
 }
+
+
+def room_of(module: str) -> str:
+    """The room of a module (`corpus.kaldi.ctm`), or the part of one that has rules of its own."""
+    parts = module.split(".")
+    names = [".".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+    return next((name for name in names if name in MAY_IMPORT), parts[0])
 
 
 def part_of(path: Path) -> str:
-    return path.relative_to(ROOT / "unitdisc").parts[0].removesuffix(".py")
+    return room_of(".".join(path.relative_to(ROOT / "unitdisc").with_suffix("").parts))
+
+
+OPTION = re.compile(r"(^|[\s(])--[a-z]")
 
 
 class Source(NamedTuple):
@@ -87,6 +111,7 @@ class Source(NamedTuple):
     imports: list[ast.Import | ast.ImportFrom]
     defined: set[str]
     calls: list[ast.Call]
+    options: list[str]  # texts that name an option of a command line
 
 
 def reads_text(call: ast.Call) -> bool:
@@ -110,7 +135,10 @@ def source(path: Path) -> Source:
     tree = ast.parse(path.read_text())
     nodes = list(ast.walk(tree))
     imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    return Source(imports, defined_by(tree), [node for node in nodes if isinstance(node, ast.Call)])
+    said = [node.value.value for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    options = [text for text in texts if OPTION.search(text) and text not in said]
+    return Source(imports, defined_by(tree), [node for node in nodes if isinstance(node, ast.Call)], options)
 
 
 def defined_by(tree: ast.Module) -> set[str]:
@@ -130,22 +158,23 @@ def imports(path: Path) -> list[str]:
     found = []
     for node in source(path).imports:
         if isinstance(node, ast.ImportFrom) and node.module:
-            found += [f"unitdisc.{a.name}" for a in node.names] if node.module == "unitdisc" else [node.module]
+            found += [f"{node.module}.{a.name}" for a in node.names]
         elif isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
     return found
 
 
 def parts(path: Path) -> set[str]:
-    """The parts of unitdisc a file imports."""
-    return {name.split(".")[1] for name in imports(path) if name.startswith("unitdisc.")}
+    """The rooms of unitdisc a file imports from."""
+    names = [name.removeprefix("unitdisc.") for name in imports(path) if name.startswith("unitdisc.")]
+    return {"api" if name in unitdisc.__all__ else room_of(name) for name in names}
 
 
 PACKAGE = sorted((ROOT / "unitdisc").rglob("*.py"))
 
 
 def test_layers():
-    below = [path for path in PACKAGE if part_of(path) != "verbs"]
+    below = [path for path in PACKAGE if part_of(path) != "api"]
     unknown = {part_of(path) for path in below} - MAY_IMPORT.keys()
     assert not unknown
     beyond = {
@@ -156,6 +185,10 @@ def test_layers():
     assert not beyond
 
 
+def test_rooms_do_not_import_each_other_in_circles():
+    TopologicalSorter(MAY_IMPORT).prepare()  # raises CycleError
+
+
 def test_heavy_libraries_have_one_home():
     elsewhere = [
         (str(path), module)
@@ -164,6 +197,24 @@ def test_heavy_libraries_have_one_home():
         if part_of(path) not in HEAVY.get(module.split(".")[0], {part_of(path)})
     ]
     assert not elsewhere
+
+
+ASKED_BY_PROTOCOL = FAMILIES | {"model", "objectives", "training", "experiment", "inference"}
+
+
+def guesses(call: ast.Call) -> bool:
+    """Whether a call asks if something has an attribute that it need not have."""
+    named = ast.unparse(call.func)
+    return (named == "hasattr" and ast.unparse(call.args[0]) != "signal") or (named == "getattr" and len(call.args) > 2)
+
+
+def test_what_only_some_parts_can_do_is_a_protocol():
+    for planted in ("hasattr(x, 'y')", "getattr(x, 'y', None)"):
+        assert guesses(ast.parse(planted, mode="eval").body), planted
+    for path in PACKAGE:
+        if part_of(path).split(".")[0] in ASKED_BY_PROTOCOL:
+            for call in filter(guesses, source(path).calls):
+                pytest.fail(f"{path}:{call.lineno}: ask `isinstance` of a Protocol")
 
 
 SCRIPTS = sorted(path for folder in ("eval", "data_prep", "tests") for path in (ROOT / folder).glob("*.py"))
@@ -185,16 +236,16 @@ def test_names_are_imported_from_where_they_are_defined():
     assert not {str(path): names for path in [*PACKAGE, *SCRIPTS] if (names := borrowed(path))}
 
 
-def test_nothing_but_the_command_line_imports_verbs():
+def test_nothing_but_the_command_line_imports_the_interface():
     for path in PACKAGE:
-        assert "verbs" not in parts(path) or part_of(path) in ("verbs", "cli"), path
+        assert "api" not in parts(path) or part_of(path) in ("api", "commands"), path
 
 
 @pytest.mark.parametrize(
     "folder,allowed",
     [
-        ("eval", {"corpus", "encodings", "evaluation", "files", "finding", "kaldi", "report", "text"}),
-        ("data_prep", {"corpus", "data", "files", "manifests", "text"}),
+        ("eval", {"corpus", "corpus.read", "encodings", "evaluation", "files", "reports", "retrieval"}),
+        ("data_prep", {"corpus", "files", "media", "prep"}),
     ],
 )
 def test_scripts(folder: str, allowed: set[str]):
@@ -213,7 +264,7 @@ def test_no_helper_of_tests_hides_a_script():
     assert not scripts & {path.name for path in (ROOT / "tests").glob("*.py")}
 
 
-OWN_TEXT = {"encodings", "data/table.py"}  # decode what unitdisc wrote itself, many times a second
+OWN_TEXT = {"encodings", "corpus/table.py"}  # decode what unitdisc wrote itself, many times a second
 
 
 def test_text_is_read_by_the_module_for_it():
@@ -227,17 +278,36 @@ def test_text_is_read_by_the_module_for_it():
     ):
         assert reads_text(ast.parse(planted, mode="eval").body), planted
     for path in (*PACKAGE, *SCRIPTS):
-        if path.parent.name == "tests" or path == ROOT / "unitdisc/text.py":
+        if path.parent.name == "tests" or path == ROOT / "unitdisc/files/text.py":
             continue
         own = any(path.is_relative_to(ROOT / "unitdisc" / place) for place in OWN_TEXT)
         for call in filter(reads_text, source(path).calls):
-            assert own and "decode" in ast.unparse(call), f"{path}:{call.lineno}: use unitdisc.text"
+            assert own and "decode" in ast.unparse(call), f"{path}:{call.lineno}: use unitdisc.files.text"
+
+
+OF_OTHERS = {  # files whose texts name options that are not fields of functions
+    "unitdisc/api/doctor.py": "of pip",
+    "unitdisc/api/resynthesise.py": "of a command that is quoted; and in names of files",
+    "unitdisc/evaluation/probes/splits.py": "in scores.json, which stays as it is",
+    "unitdisc/jobs/shard.py": "of Slurm",
+    "unitdisc/media/headers.py": "of sox",
+    "unitdisc/training/devices.py": "of devices",
+    "unitdisc/training/distributed.py": "of torchrun, and of devices",
+}
+
+
+def test_the_library_names_fields_not_options():
+    """`frame_rate`, of which the command line makes --frame-rate; `prep` is the command line of data_prep/."""
+    assert OPTION.search("give --frame-rate") and OPTION.search("--by is") and not OPTION.search("a--b `frame_rate`")
+    naming = {str(path.relative_to(ROOT)): said for path in PACKAGE if (said := source(path).options)}
+    library = {name for name in naming if not name.startswith(("unitdisc/commands/", "unitdisc/prep/"))}
+    assert library == OF_OTHERS.keys(), {name: naming[name] for name in library - OF_OTHERS.keys()}
 
 
 NAMED_TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")
 
 
 def test_tests_that_the_documentation_names_are_there():
-    for page in (*(ROOT / "docs").glob("*.md"), ROOT / "README.md"):
+    for page in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"):
         for file, name in NAMED_TEST.findall(page.read_text(encoding="utf-8")):
             assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{page}: {file}::{name}"

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from unitdisc.corpus import CorpusError
-from unitdisc.data.archives import Archive, inside
+from unitdisc.prep.archives import Archive, inside
 
 TEXT = PurePosixPath("a/b.txt")
 

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.audio import audio_info, inverse_mulaw, mulaw, read_audio, write_audio
-from unitdisc.data.sources import AudioError
+from unitdisc.media.audio import audio_info, inverse_mulaw, mulaw, read_audio, write_audio
+from unitdisc.media.open import AudioError
 
 RATE = 16000
 LOSSLESS = ["wav", "flac", "aiff", "w64", "caf"]

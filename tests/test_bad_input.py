@@ -17,18 +17,19 @@ import soundfile
 import torch
 from tiny import RATE, listed, make_corpus, record, settings, tree
 
-from unitdisc import checkpoints
+from unitdisc.api.train import train as train_model
 from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.loading import CropBatches, batches
-from unitdisc.data.signals import Signals
+from unitdisc.data.extractor import Signals
+from unitdisc.data.loader import CropBatches, batches
 from unitdisc.encodings import Encodings
-from unitdisc.evaluation.probes import readers, reading
+from unitdisc.evaluation.probes import cross_validation as reading
+from unitdisc.evaluation.probes import models as readers
 from unitdisc.experiment import Experiment, load
 from unitdisc.files import write_text, written_aside
-from unitdisc.manifests import write_manifest
-from unitdisc.report import figures
-from unitdisc.verbs.train import train as train_model
+from unitdisc.reports import figures
+from unitdisc.training import checkpoints
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -209,7 +210,7 @@ def test_a_recording_that_disappears_while_training_is_named(corpus, workers):
 
 
 def test_a_recording_that_disappears_while_training_ends_in_one_sentence(unitdisc, corpus, tmp_path, monkeypatch):
-    from unitdisc.verbs import train as verb
+    from unitdisc.api import train as verb
 
     prepare = verb.prepare
 
@@ -230,7 +231,7 @@ def test_a_recording_that_disappears_while_training_ends_in_one_sentence(unitdis
 def test_all_recordings_that_disappear_while_encoding_end_in_one_sentence(
     unitdisc, corpus, tiny_experiment, tmp_path, monkeypatch
 ):
-    from unitdisc.verbs import encode as verb
+    from unitdisc.api import encode as verb
 
     usable = verb.usable_table
 

@@ -16,7 +16,7 @@ def script(monkeypatch):
     """A benchmark by its name. What would be compiled is left as it is: that takes a minute."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     device_training = importlib.import_module("device_training")
-    monkeypatch.setattr(device_training, "compile_log_prob", lambda decoder: None)
+    monkeypatch.setattr(device_training, "compile_loss", lambda decoder: None)
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: None)
     monkeypatch.setattr(device_training, "COPIED", {"cpu": 2**16})
     monkeypatch.setattr(device_training, "ENOUGH", 0.0)

@@ -90,7 +90,7 @@ def test_a_child_has_the_environment_it_is_given(pixelcnn_training):
 
 def test_all_is_timed(pixelcnn_training, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(pixelcnn_training, "in_child", lambda environment, function, *args: function(*args))
-    monkeypatch.setattr(pixelcnn_training, "compile_log_prob", lambda decoder: None)  # which takes a minute
+    monkeypatch.setattr(pixelcnn_training, "compile_loss", lambda decoder: None)  # which takes a minute
     output = tmp_path / "found.json"
     pixelcnn_training.main(["--quick", "--output", str(output)])
     found = json.loads(output.read_text())

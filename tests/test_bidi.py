@@ -2,8 +2,8 @@
 
 import pytest
 
-from unitdisc.bidi import logical, reading_order, visual, visual_order
 from unitdisc.corpus import Utterance
+from unitdisc.corpus.bidi import logical, reading_order, visual, visual_order
 from unitdisc.evaluation.texts import characters, met, met_as_read
 
 LINES = {  # as it is read -> from left to right, as a browser draws it

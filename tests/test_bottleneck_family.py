@@ -14,17 +14,17 @@ from torch.distributions import Categorical, Uniform, kl_divergence
 
 from unitdisc.batch import masked_mean, padding_mask
 from unitdisc.bottlenecks import BOTTLENECKS
-from unitdisc.bottlenecks.annealing import Temperature
 from unitdisc.bottlenecks.autoencoders import Denoising, Sparse
-from unitdisc.bottlenecks.codebooks import CodebookOptions
+from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
+from unitdisc.bottlenecks.codes.joint import LARGEST, joint_codes, joint_size
 from unitdisc.bottlenecks.fsq import FSQ
 from unitdisc.bottlenecks.grouped_vq import GroupedVQ
 from unitdisc.bottlenecks.gumbel import Gumbel
-from unitdisc.bottlenecks.joint import LARGEST, joint_codes, joint_size
-from unitdisc.bottlenecks.kmeans_units import KMeans
+from unitdisc.bottlenecks.kmeans import KMeans
 from unitdisc.bottlenecks.pca import PCA
 from unitdisc.bottlenecks.residual_vq import ResidualVQ
 from unitdisc.bottlenecks.soft import Soft, divergence_from_uniform
+from unitdisc.bottlenecks.temperature import Temperature
 from unitdisc.bottlenecks.vq import VQ
 from unitdisc.encodings import Encodings
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from unitdisc import config
 from unitdisc.batch import padding_mask
-from unitdisc.bottlenecks import BOTTLENECKS, VQ, Gaussian
+from unitdisc.bottlenecks import BOTTLENECKS, VQ, Calibrated, Coded, Gaussian
 from unitdisc.bottlenecks.base import perplexity
-from unitdisc.bottlenecks.codebooks import CodebookOptions
+from unitdisc.bottlenecks.codes.batch_norm import MaskedBatchNorm
+from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
 from unitdisc.bottlenecks.continuous import divergence_from_unit_normal
-from unitdisc.bottlenecks.normalisation import MaskedBatchNorm
+from unitdisc.experiment import config
 
 LENGTHS = torch.tensor([9, 5])
 MASK = padding_mask(LENGTHS, 9)
@@ -88,6 +88,8 @@ def test_shapes(make):
     output = run(bottleneck, torch.randn(2, 9, 12))
     assert output.latents.shape == output.projected.shape == (2, 9, bottleneck.dim)
     assert output.codes is None or output.codes.shape == (2, 9)
+    assert output.codes is None or (isinstance(bottleneck, Coded) and int(output.codes.max()) < bottleneck.num_codes)
+    assert isinstance(bottleneck, Calibrated) == isinstance(bottleneck, BOTTLENECKS["piecewise-vq"])
     assert all(value.shape == () for value in (output.losses | output.metrics).values())
 
 

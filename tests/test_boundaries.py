@@ -23,8 +23,6 @@ from unitdisc.evaluation.units.boundaries import (
     unit_boundaries,
 )
 from unitdisc.evaluation.units.codes import CodedUtterance
-from unitdisc.evaluation.units.codes import runs as coded_runs
-from unitdisc.units import runs
 
 RNG = np.random.default_rng(0)
 
@@ -172,18 +170,6 @@ def test_units_in_silence_are_mistakes_as_boundaries_but_no_tokens():
     found = unit_boundaries([coded([0, 1, 2, 3, 5, 3, 4, 4, 4, 4])], "phone", tolerance=0)
     assert (found.strict.precision, found.strict.recall) == (4 / 6, 1)
     assert (found.token.precision, found.token.found) == (1, 3)
-
-
-def test_boundaries_of_units_are_those_of_exported_units():
-    for _ in range(100):
-        frames, ticks = RNG.integers(1, 12), RNG.integers(1, 130)
-        codes, centres = RNG.integers(3, size=frames), np.sort(RNG.choice(240, frames, replace=False)) / 2
-        utterance = Utterance("u", "x.wav", "s", int(ticks), 1000)
-        found = coded_runs(CodedUtterance(utterance, codes, centres))
-        exported = runs(codes, centres, int(ticks))
-        expected = [(start, end, int(label)) for start, end, label in exported]
-        assert [(*interval, code) for interval, code in zip(found.intervals.tolist(), found.codes.tolist())] == expected
-        assert found.frames.sum() == frames
 
 
 def test_the_tolerance_is_in_milliseconds_or_columns():

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from unitdisc.corpus import CorpusError
-from unitdisc.data import bulk
-from unitdisc.data.table import UtteranceTable
-from unitdisc.manifests import read_manifest
+from unitdisc.corpus import manifest_columns as bulk
+from unitdisc.corpus.manifest import read_manifest
+from unitdisc.corpus.table import UtteranceTable
 
 AT_ONCE = 16  # lines, so that few are several times as many
 PLAIN = {"id": "a", "path": "wav/a.wav", "speaker": "s", "ticks": 100, "rate": 8000, "start": 0}

@@ -10,7 +10,7 @@ import numba
 import pytest
 
 import unitdisc
-from unitdisc import caches
+from unitdisc.files import caches
 
 NOWHERE = "/dev/null/home"  # not even root can make it
 

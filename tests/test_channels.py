@@ -9,19 +9,20 @@ import pytest
 import soundfile
 from tiny import RATE, listed
 
+from unitdisc.api.shards import PackingOptions, shards
 from unitdisc.corpus import CorpusError, Interval, Utterance, corpus_checksum
-from unitdisc.data.audio import read_audio, read_stretch
+from unitdisc.corpus.kaldi.writing import write_kaldi
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.corpus.read import read_corpus
+from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.cache import key
-from unitdisc.data.files import Files, heard_key
-from unitdisc.data.listening import Listening, Recording, listen
-from unitdisc.data.sources import AudioError
-from unitdisc.data.table import UtteranceTable
-from unitdisc.data.validation import validate
-from unitdisc.kaldi import read_corpus
-from unitdisc.kaldi.writing import write_kaldi
-from unitdisc.manifests import read_manifest, write_manifest
-from unitdisc.units import ExportError, Units, write_km
-from unitdisc.verbs.shards import PackingOptions, shards
+from unitdisc.exports.km import write_km
+from unitdisc.exports.units import ExportError, Units
+from unitdisc.media.audio import read_audio, read_stretch
+from unitdisc.media.open import AudioError
+from unitdisc.validation.files import Files, heard_key
+from unitdisc.validation.recordings import Listening, Recording, listen
+from unitdisc.validation.report import validate
 
 pytest_plugins = ["tiny_fixtures"]
 

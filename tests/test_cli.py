@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -21,9 +22,19 @@ import torch
 import typer
 from tiny import listed, settings
 
-from unitdisc import cli, console
+from unitdisc import commands as cli
+from unitdisc import console
+from unitdisc.commands.choices import LISTS, choices, presets
 from unitdisc.corpus import Utterance
-from unitdisc.manifests import write_manifest
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.data.features import FEATURES
+from unitdisc.evaluation import abx
+from unitdisc.evaluation.probes.options import Reader
+from unitdisc.exports.formats import FORMATS
+from unitdisc.model import PROBE_POINTS
+from unitdisc.retrieval import search as searching
+from unitdisc.segmentation.corpora import options as segment_options
+from unitdisc.segmentation.corpora.peaks import METHODS
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -35,7 +46,7 @@ def test_help_loads_nothing_heavy():
     """Neither the help of the program nor that of any command."""
     program = """
 import sys
-from unitdisc.cli import main
+from unitdisc.commands import main
 for line in sys.stdin.read().splitlines():
     sys.argv = ["unitdisc", *line.split()]
     try:
@@ -50,10 +61,47 @@ print(*{name.partition(".")[0] for name in sys.modules}, sep="\\n", file=sys.std
     assert done.stdout.count("Example:") == len(COMMANDS)
 
 
-@pytest.mark.parametrize("kind", [cli.corpora, cli.models, cli.units, cli.evaluation], ids=lambda kind: kind.__name__)
-def test_every_function_is_a_command(kind: ModuleType):
-    declared = [value for value in vars(kind).values() if getattr(value, "__module__", "") == kind.__name__]
-    assert declared == [command for command in cli.COMMANDS if command.__module__ == kind.__name__]
+def test_every_file_is_a_command():
+    files = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - {"__init__", "choices", "options"}
+    assert {command.__name__ for command in cli.COMMANDS} == files == COMMANDS.keys()
+    assert all(command.__module__ == f"unitdisc.commands.{command.__name__}" for command in cli.COMMANDS)
+
+
+def test_choices_are_read_from_where_they_are_defined():
+    for which, (file, name) in LISTS.items():
+        defined = getattr(import_module(f"unitdisc.{file.removesuffix('.py').replace('/', '.')}"), name)
+        assert choices(which) == tuple(get_args(defined) or defined), which
+    assert {"small", "paper-25hz", "paper-handwriting-12px"} <= {*presets()}
+    with pytest.raises(LookupError, match=r"model\.py: defines no NOTHING"):
+        LISTS["nothing"] = ("model.py", "NOTHING")
+        try:
+            choices("nothing")
+        finally:
+            del LISTS["nothing"]
+
+
+NAMED = {  # options whose help says more of each choice than its name: all that there is must be among the words
+    ("abx", "--distance"): lambda: abx.DISTANCES,
+    ("abx", "--slicing"): lambda: abx.SLICINGS,
+    ("abx", "--context"): lambda: abx.CONTEXTS,
+    ("abx", "--pooling"): lambda: abx.POOLINGS,
+    ("encode", "--at"): lambda: PROBE_POINTS,
+    ("export", "--format"): lambda: FORMATS,
+    ("features", "--kind"): lambda: (*FEATURES, "columns"),
+    ("find", "--by"): lambda: searching.BY,
+    ("find", "--normalise"): lambda: searching.NORMALISE,
+    ("probe", "--reader"): lambda: get_args(Reader),
+    ("segment", "--method"): lambda: ("units", *METHODS),
+    ("segment", "--solver"): lambda: segment_options.SOLVERS,
+    ("segment", "--durations"): lambda: segment_options.DURATIONS,
+    ("segment", "--transitions"): lambda: segment_options.TRANSITIONS,
+}
+
+
+@pytest.mark.parametrize("command,option", NAMED)
+def test_help_names_all_choices(command, option):
+    (parameter,) = [parameter for parameter in COMMANDS[command].params if option in parameter.opts]
+    assert {*NAMED[command, option]()} <= {*re.findall(r"[\w-]+", parameter.help)}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -382,7 +430,7 @@ def test_a_message_is_one_line_and_shows_names_as_they_are(capsys):
 
 @pytest.mark.parametrize("device", ["cpu", None])
 def test_processes_work_together_whatever_their_device(places, monkeypatch, device):
-    from unitdisc.verbs import train as verb
+    from unitdisc.api import train as verb
 
     class JoinedError(Exception):
         pass

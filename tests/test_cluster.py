@@ -17,11 +17,11 @@ import pytest
 from process_tree import descendants
 from tiny import listed, make_corpus, tree
 
-from unitdisc.data.features import Features
-from unitdisc.sharding import Shard
-from unitdisc.verbs import abx
-from unitdisc.verbs.cluster import Cluster, Work
-from unitdisc.verbs.encode import encode, features
+from unitdisc.api import abx
+from unitdisc.api.encode import encode, features
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.jobs import Shard
+from unitdisc.jobs.cluster import Cluster, Work
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -78,7 +78,7 @@ class TestOnRay:
         assert tree(tmp_path / "whole") == tree(folder)
 
     def test_a_lost_worker_changes_no_feature(self, tiny_corpus, tmp_path):
-        features(tiny_corpus, tmp_path / "whole", Features(normalise="none"))
+        features(tiny_corpus, tmp_path / "whole", AcousticFeatures(normalise="none"))
         folder = tmp_path / "shards" / "whole"  # the name is kept in it
         with_a_lost_worker(["features", tiny_corpus, folder], lambda: any(folder.glob("*.npy")))
         assert tree(tmp_path / "whole") == tree(folder)
@@ -129,7 +129,7 @@ def test_parts_that_the_machines_do_not_share_are_no_score(
 def test_one_bad_file_of_a_cluster_is_left_out_and_a_bad_corpus_refused(unitdisc, tmp_path, monkeypatch):
     """Though a shard has no other file."""
     done = Mock(side_effect=one_after_the_other)
-    monkeypatch.setattr("unitdisc.verbs.encode.done_on", done)
+    monkeypatch.setattr("unitdisc.api.encode.done_on", done)
     utterances = listed(make_corpus(tmp_path / "corpus", 4))
     Path(utterances[2].path).unlink()
     line = ["features", tmp_path / "corpus" / "corpus.jsonl", tmp_path / "mfcc", "--trust", "--ray", "auto"]
@@ -148,7 +148,7 @@ def test_one_bad_file_of_a_cluster_is_left_out_and_a_bad_corpus_refused(unitdisc
 def test_the_error_of_a_cluster_is_that_of_one_run(
     unitdisc, tiny_corpus, tiny_encodings, tmp_path, monkeypatch, shards
 ):
-    monkeypatch.setattr("unitdisc.verbs.abx.done_on", one_after_the_other)
+    monkeypatch.setattr("unitdisc.api.abx.done_on", one_after_the_other)
     command = ["abx", tiny_encodings / "condition", tiny_corpus, "--context", "any"]
     whole = unitdisc(*command)
     counted = unitdisc(*command, "--parts", tmp_path, "--ray", "auto", "--shards", shards)
@@ -159,9 +159,9 @@ def test_the_error_of_a_cluster_is_that_of_one_run(
 
 
 def test_features_of_a_cluster_are_those_of_one_run(tiny_corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("unitdisc.verbs.encode.done_on", one_after_the_other)
-    features(tiny_corpus, tmp_path / "a" / "mfcc", Features())
-    features(tiny_corpus, tmp_path / "b" / "mfcc", Features(), cluster=Cluster("auto", 3))
+    monkeypatch.setattr("unitdisc.api.encode.done_on", one_after_the_other)
+    features(tiny_corpus, tmp_path / "a" / "mfcc", AcousticFeatures())
+    features(tiny_corpus, tmp_path / "b" / "mfcc", AcousticFeatures(), cluster=Cluster("auto", 3))
     assert tree(tmp_path / "a") == tree(tmp_path / "b")
 
 
@@ -176,7 +176,7 @@ def test_options_that_exclude_each_other_are_refused(unitdisc, tiny_corpus, tiny
     line = ["encode", tiny_experiment, tiny_corpus, tmp_path]
     assert "with --ray all shards are done" in unitdisc(*line, "--ray", "local", "--shard", "1/2").err
     assert "is for --ray" in unitdisc(*line, "--shards", "2").err
-    with pytest.raises(ValueError, match="--shards must be 1 or more"):
+    with pytest.raises(ValueError, match="`shards` must be 1 or more"):
         Cluster("local", 0)
 
 

@@ -14,14 +14,15 @@ from scipy.stats import chisquare
 from torch import Tensor
 
 from unitdisc.batch import padding_mask
-from unitdisc.bottlenecks import quantiser as quantisers
-from unitdisc.bottlenecks.centroids import kmeans, kmeans_again, shortest_moves, spread
-from unitdisc.bottlenecks.codebooks import CODEBOOKS, CodebookOptions
-from unitdisc.bottlenecks.quantiser import Quantised, Quantiser, next_kmeans
-from unitdisc.bottlenecks.reservoir import Reservoir
-from unitdisc.checkpoints import RunningAverage
-from unitdisc.optimiser import adam, set_rate, settle
-from unitdisc.weights import weights
+from unitdisc.bottlenecks.base import Replaceable
+from unitdisc.bottlenecks.codes import quantiser as quantisers
+from unitdisc.bottlenecks.codes.codebooks import CODEBOOKS, CodebookOptions
+from unitdisc.bottlenecks.codes.placement import kmeans, kmeans_again, shortest_moves, spread
+from unitdisc.bottlenecks.codes.quantiser import Quantised, Quantiser, next_kmeans
+from unitdisc.bottlenecks.codes.reservoir import Reservoir
+from unitdisc.training.checkpoints import RunningAverage
+from unitdisc.training.optimisers import adam, reset_replaced_rows, set_rate
+from unitdisc.training.weights import weights
 
 MASK = padding_mask(torch.tensor([9, 5]), 9)
 
@@ -334,7 +335,7 @@ def trained(one: Quantiser, batches: list[Tensor], optimiser: torch.optim.Adam |
             set_rate(optimiser, 0.1 * 0.5 ** (step // 20))
             optimiser.zero_grad()
             (found.losses["codebook"] * MASK).mean().backward()
-            settle(optimiser)
+            reset_replaced_rows(optimiser, [one.codebook.vectors])
             optimiser.step()
 
 
@@ -346,7 +347,7 @@ def test_a_codebook_resumes_in_mid_schedule_bit_for_bit(options):
 
     def made() -> tuple[Quantiser, torch.optim.Adam | None]:
         one = quantiser(**settings)
-        return one, adam(one, 0.01) if "codebook" in settings else None
+        return one, adam(one.parameters(), 0.01) if "codebook" in settings else None
 
     (one, optimiser), left = made(), {}
     stops = [0, 2, 4, 5, 10, 11, 20, 27, 30]
@@ -369,7 +370,7 @@ def test_momentum_does_not_drag_codes_that_were_put_elsewhere():
     one = quantiser(num_codes=3, decay=0.5, warmup_steps=0, codebook="gradient")
     with torch.no_grad():
         one.codebook.vectors.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0], [90.0, 0.0]]))
-    optimiser = adam(one, 0.1)
+    optimiser = adam(one.parameters(), 0.1)
     far = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [99.0, 0.0]]]).repeat(1, 6, 1)
     trained(one, [far.repeat(2, 1, 1)[:, :9]] * 20, optimiser)
     assert one.codebook.vectors[2, 0] > 91
@@ -391,7 +392,8 @@ def test_codes_that_restart_take_steps_like_the_others():
         optimiser.step()
     before = weight.detach().clone()
     weight.grad, weight.replaced = torch.ones(4, 1), torch.tensor([False, False, False, True])
-    settle(optimiser)
+    assert isinstance(weight, Replaceable)
+    reset_replaced_rows(optimiser, [weight])
     optimiser.step()
     assert weight[3] == before[3] == 0
     assert weight.replaced is None
@@ -404,13 +406,13 @@ def test_codes_that_restart_take_steps_like_the_others():
 def test_codes_learn_at_a_rate_of_their_own():
     one = quantiser(num_codes=3, warmup_steps=0, codebook="gradient", codebook_rate=10.0)
     model = torch.nn.ModuleDict({"project": torch.nn.Linear(2, 2), "quantiser": one})
-    optimiser = adam(model, 1.0)
+    optimiser = adam(model.parameters(), 1.0)
     for rate in (0.4, 0.2):
         set_rate(optimiser, rate)
         rates = {id(weight): group["lr"] for group in optimiser.param_groups for weight in group["params"]}
         assert rates[id(one.codebook.vectors)] == pytest.approx(10 * rate)
         assert {rates[id(weight)] for weight in model["project"].parameters()} == {rate}
-    assert len(adam(quantiser(codebook="gradient"), 1.0).param_groups) == 1
+    assert len(adam(quantiser(codebook="gradient").parameters(), 1.0).param_groups) == 1
 
 
 def share_of_training(rank: int, address: str, settings: dict, folder: str) -> None:

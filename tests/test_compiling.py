@@ -15,14 +15,14 @@ import torch
 from parallel_training import BATCH, SPEAKERS, batch_of, built, settings
 from tiny import OPTIONS
 
-from unitdisc import compiling, config
+from unitdisc.api import train as verb
+from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.decoders import DECODERS
-from unitdisc.experiment import Experiment
-from unitdisc.manifests import write_manifest
-from unitdisc.training import Progress, Trainer, TrainingOptions
-from unitdisc.verbs import train as verb
-from unitdisc.verbs.train import train
+from unitdisc.experiment import Experiment, config
+from unitdisc.training import compile as compiling
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 
 SIZE, ROWS = 24, 5
 SMALL = {"channels": 8, "layers": 2}
@@ -85,7 +85,7 @@ def assert_the_same_compiled(case: str) -> None:
     decoder, target, condition = made(case, torch.float64)
     names = list(decoder.state_dict())
     expected = step(decoder, target, condition)
-    compiling.compile_log_prob(decoder)
+    compiling.compile_loss(decoder)
     torch._dynamo.utils.counters.clear()
     for _ in range(2):
         found = step(decoder, target, condition)
@@ -109,11 +109,33 @@ def test_loss_and_gradients_of_the_program_are_those_of_the_eager_way(case):
     assert_the_same_compiled(case)
 
 
+class Squares(torch.nn.Linear):
+    """A decoder without likelihoods: the target [B, S, 2] is a line through the condition."""
+
+    target = "log-mel"
+
+    def loss(self, target, condition, lengths=None):
+        return (self(condition) - target).square().sum(-1)
+
+    def sample(self, condition, size, generator=None, temperature=1.0):
+        return self(condition)
+
+
+def test_of_a_decoder_without_likelihoods_the_loss_is_compiled(by_eager_kernels):
+    decoder = Squares(3, 2).double()
+    target, condition = torch.randn(2, 4, 2).double(), torch.randn(2, 4, 3).double()
+    expected = decoder.loss(target, condition)
+    compiling.compile_loss(decoder)
+    torch._dynamo.utils.counters.clear()
+    torch.testing.assert_close(decoder.loss(target, condition), expected)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
 @pytest.mark.parametrize("case", ["wavenet", "pixelcnn, wide, checkpoint"])
 def test_sixteen_bits_are_taken_from_an_autocast_around(by_eager_kernels, case):
     decoder, target, condition = made(case, torch.float32)
     full = step(decoder, target, condition)
-    compiling.compile_log_prob(decoder)
+    compiling.compile_loss(decoder)
     found = step(decoder, target, condition, half=True)
     assert not torch.equal(found[0], full[0])
     torch.testing.assert_close(found[0], full[0], rtol=0.02, atol=0)
@@ -180,13 +202,13 @@ def test_every_step_of_compiled_training_is_that_of_the_eager_one_and_it_compile
         found = []
         for trainer in (eager, compiled):
             torch.manual_seed(step)
-            trainer.optimiser.zero_grad()
+            trainer.players["model"].prepare(step)
             output = trainer.gradients(trainer.model, batch)
             gradients = {name: weight.grad for name, weight in trainer.model.named_parameters()}
             found.append((output.losses, gradients, torch.rand(())))
         torch.testing.assert_close(found[1][0], found[0][0], rtol=1e-6, atol=0)  # which are averaged in 32 bits
         torch.testing.assert_close(found[1][1:], found[0][1:], rtol=1e-9, atol=1e-11)
-        eager.optimiser.step()
+        eager.players["model"].optimiser.step()
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 

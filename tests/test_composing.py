@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import CorpusError
-from unitdisc.data.composing import Glyph, Layout, composed, cut, dealt, trimmed, write_line
+from unitdisc.prep.composing import Glyph, LineLayout, composed, cut, dealt, trimmed, write_line
 
 
 def glyphs(count: int, rows: int = 20) -> list[Glyph]:
@@ -23,7 +23,7 @@ def glyphs(count: int, rows: int = 20) -> list[Glyph]:
 @pytest.mark.parametrize("seed", range(5))
 def test_intervals_are_exactly_the_columns_of_the_characters(seed):
     given = glyphs(12)
-    line = composed(given, Layout(), np.random.default_rng(seed))
+    line = composed(given, LineLayout(), np.random.default_rng(seed))
     assert [interval.label for interval in line.characters] == [glyph.label for glyph in given]
     inked = np.zeros(len(line.ink), bool)
     for (start, end, _), glyph in zip(line.characters, given, strict=True):
@@ -36,7 +36,7 @@ def test_intervals_are_exactly_the_columns_of_the_characters(seed):
 
 
 def test_gaps_and_blanks_are_as_wide_as_the_layout_says():
-    layout = Layout(gap=(1, 3), word=(2, 4), blank=(8, 9), margin=(5, 6), wobble=2)
+    layout = LineLayout(gap=(1, 3), word=(2, 4), blank=(8, 9), margin=(5, 6), wobble=2)
     gaps, blanks, margins, sizes, tops = set(), set(), set(), set(), set()
     for seed in range(60):
         line = composed(glyphs(13), layout, np.random.default_rng(seed))
@@ -51,7 +51,7 @@ def test_gaps_and_blanks_are_as_wide_as_the_layout_says():
 
 
 def test_words_begin_and_end_with_their_characters():
-    line = composed(glyphs(13), Layout(), np.random.default_rng(0))
+    line = composed(glyphs(13), LineLayout(), np.random.default_rng(0))
     for start, end, label in line.words:
         inside = [each for each in line.characters if start <= each.start < end]
         assert "".join(each.label for each in inside) == label
@@ -61,24 +61,24 @@ def test_words_begin_and_end_with_their_characters():
 
 
 def test_without_words_the_text_is_the_characters():
-    line = composed(glyphs(3), Layout(word=None), np.random.default_rng(0))
+    line = composed(glyphs(3), LineLayout(word=None), np.random.default_rng(0))
     assert (line.words, line.text) == ([], "0 1 2")
 
 
 def test_characters_stay_on_the_line_however_they_wobble():
     for seed in range(20):
-        line = composed(glyphs(5, rows=31), Layout(wobble=9), np.random.default_rng(seed))
+        line = composed(glyphs(5, rows=31), LineLayout(wobble=9), np.random.default_rng(seed))
         assert [part.any(axis=0).sum() for part in (line.ink[i.start : i.end] for i in line.characters)] == [31] * 5
 
 
 def test_what_cannot_be_composed_is_refused():
     rng = np.random.default_rng(0)
     with pytest.raises(CorpusError, match="no characters to compose a line of; give"):
-        composed([], Layout(), rng)
+        composed([], LineLayout(), rng)
     with pytest.raises(CorpusError, match="character 'x' has 0 columns of ink and 20 rows; it needs ink"):
-        composed([Glyph(np.zeros((9, 20)), "x")], Layout(), rng)
+        composed([Glyph(np.zeros((9, 20)), "x")], LineLayout(), rng)
     with pytest.raises(CorpusError, match=r"character 'x' has 9 columns of ink and 33 rows; .* 32 rows at most"):
-        composed([Glyph(np.ones((9, 33)), "x")], Layout(), rng)
+        composed([Glyph(np.ones((9, 33)), "x")], LineLayout(), rng)
 
 
 def test_trimming_keeps_gaps_within_a_character():
@@ -105,7 +105,7 @@ def test_a_cut_has_every_character_once():
 
 
 def test_a_written_line_is_listed_as_it_lies_on_disk(tmp_path):
-    line = composed(glyphs(4), Layout(), np.random.default_rng(0))
+    line = composed(glyphs(4), LineLayout(), np.random.default_rng(0))
     utterance = write_line(tmp_path / "a" / "ann-1.png", "ann", line)
     assert (utterance.id, utterance.speaker, utterance.rate) == ("ann-1", "ann", None)
     assert (utterance.ticks, utterance.height) == line.ink.shape
@@ -114,13 +114,13 @@ def test_a_written_line_is_listed_as_it_lies_on_disk(tmp_path):
 
 def test_characters_of_scripts_that_run_leftwards_stand_so_and_are_read_so():
     marks = [Glyph(np.full((width, 9), 1.0), label) for width, label in zip((3, 4, 5, 6, 7), "אבגדה")]
-    line = composed(marks, Layout(word=(2, 2)), np.random.default_rng(0))
+    line = composed(marks, LineLayout(word=(2, 2)), np.random.default_rng(0))
     assert [interval.label for interval in line.characters] == ["ה", "ד", "ג", "ב", "א"]
     assert [interval.end - interval.start for interval in line.characters] == [7, 6, 5, 4, 3]
     assert [interval.label for interval in line.words] == ["ה", "גד", "אב"]
     assert line.text == "אב גד ה"
     assert (line.words[2].start, line.words[2].end) == (line.characters[3].start, line.characters[4].end)
     alone = composed(
-        [Glyph(mark.ink, label) for mark, label in zip(marks, "א12")], Layout(word=None), np.random.default_rng(0)
+        [Glyph(mark.ink, label) for mark, label in zip(marks, "א12")], LineLayout(word=None), np.random.default_rng(0)
     )
     assert [interval.label for interval in alone.characters] == ["2", "1", "א"] and alone.text == "א 1 2"

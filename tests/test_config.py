@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from unitdisc.bottlenecks import BOTTLENECKS
-from unitdisc.config import PRESETS, ConfigError, build, check_tables, construct, defaults, read
 from unitdisc.experiment import DERIVED, Experiment
+from unitdisc.experiment.config import PRESETS, ConfigError, build, check_tables, construct, defaults, read
 
 TOML = '[bottleneck]\nkind = "vq"\nnum_codes = 128\n'
 
@@ -132,7 +132,7 @@ CONFIGS = [*PRESETS.glob("*.toml"), *(Path(__file__).parent.parent / "recipes").
 
 def test_the_presets_are_installed():
     setup = (Path(__file__).parent.parent / "setup.py").read_text()
-    assert '"unitdisc": ["presets/*.toml"]' in setup
+    assert '"unitdisc.experiment": ["presets/*.toml"]' in setup
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.parent.name}/{path.name}")

@@ -10,12 +10,12 @@ import pytest
 import soundfile
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.alignments import read_textgrid
-from unitdisc.data.audio import audio_info, read_audio
-from unitdisc.data.notes import Notes
-from unitdisc.data.preparing import hold_out, read_table, recording, with_tier
-from unitdisc.data.validation import validate
-from unitdisc.manifests import read_manifest
+from unitdisc.corpus.manifest import read_manifest
+from unitdisc.media.audio import audio_info, read_audio
+from unitdisc.prep.notes import Notes
+from unitdisc.prep.scripts import hold_out, read_table, recording, with_tier
+from unitdisc.prep.textgrids import read_textgrid
+from unitdisc.validation.report import validate
 
 FOLDER = Path(__file__).parent.parent / "data_prep"
 SCRIPTS = sorted(FOLDER.glob("*.py"))

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from unitdisc.decoders import DECODERS
+from unitdisc.decoders import DECODERS, Continues, LikelihoodDecoder
 from unitdisc.decoders.frames import FIRST_SCALE
 from unitdisc.decoders.likelihoods import (
     categorical_draw,
@@ -14,6 +14,7 @@ from unitdisc.decoders.likelihoods import (
     normal_draw,
     normal_log_prob,
 )
+from unitdisc.decoders.sampling.batched import DrawsOnCpu, SamplesTogether
 
 SIZE, CONDITIONS, DIM = 24, 6, 5
 TARGET_DIM = {"log-mel": 7, "mu-law": 256, "grey": 6}
@@ -76,6 +77,25 @@ def test_log_prob_is_one_number_per_step(decoder):
     log_prob = decoder.log_prob(random_target(decoder), random_condition())
     assert log_prob.shape == (2, SIZE)
     assert log_prob.isfinite().all()
+
+
+def test_the_loss_is_the_negative_log_prob(decoder):
+    """With lengths, too, which only those that read from the end heed."""
+    assert isinstance(decoder, LikelihoodDecoder)
+    target, condition, lengths = random_target(decoder), random_condition(), torch.tensor([SIZE, SIZE - 4])
+    assert torch.equal(decoder.loss(target, condition), -decoder.log_prob(target, condition))
+    if decoder.target == "grey":
+        backwards = tiny("pixelcnn", direction="right-to-left")
+        found = backwards.loss(target, condition, lengths)
+        assert torch.equal(found, -backwards.log_prob(target, condition, lengths))
+        assert not torch.equal(found, backwards.loss(target, condition))
+
+
+@pytest.mark.parametrize(
+    "ability,kinds", [(Continues, set(GREY)), (SamplesTogether, {"wavenet"}), (DrawsOnCpu, {"pixelcnn"})]
+)
+def test_what_only_some_can_do_is_a_protocol(ability, kinds):
+    assert {kind for kind in DECODERS if isinstance(tiny(kind), ability)} == kinds
 
 
 @pytest.mark.parametrize("step", [0, 1, 10, SIZE - 1])

@@ -16,13 +16,13 @@ import pytest
 import soundfile
 
 from unitdisc.corpus import Utterance
-from unitdisc.data import decoding, flac, mpeg, ogg
-from unitdisc.data.audio import audio_info, read_audio, read_stretch
-from unitdisc.data.decoding import open_audio
-from unitdisc.data.listening import Listening, Recording, listen
-from unitdisc.data.sources import AudioError
-from unitdisc.data.spliced import Bytes, Spliced
-from unitdisc.kaldi.reading import read_kaldi
+from unitdisc.corpus.kaldi.reading import read_kaldi
+from unitdisc.media import decoding, flac, mpeg, ogg
+from unitdisc.media.audio import audio_info, read_audio, read_stretch
+from unitdisc.media.decoding import open_audio
+from unitdisc.media.open import AudioError
+from unitdisc.media.spliced import Bytes, Spliced
+from unitdisc.validation.recordings import Listening, Recording, listen
 
 RATE = 16_000
 CONSTANT = {"bitrate_mode": "CONSTANT", "compression_level": 0.5}
@@ -544,7 +544,7 @@ def test_nothing_is_printed_without_a_name(tmp_path):
     path.write_bytes(b"".join(two("mp3")))
     script = (
         "import ctypes, sys, threading\n"
-        "from unitdisc.data.decoding import open_audio\n"
+        "from unitdisc.media.decoding import open_audio\n"
         "def read():\n"
         "    with open_audio(sys.argv[1]) as file:\n"
         "        for first in (0, file.frames // 2): file.read(first, file.frames)\n"
@@ -575,7 +575,7 @@ def test_files_that_are_put_together_are_read_as_files_are():
 
 
 def test_bytes_are_found_wherever_a_block_ends(monkeypatch):
-    monkeypatch.setattr("unitdisc.data.spliced.AT_ONCE", 8)
+    monkeypatch.setattr("unitdisc.media.spliced.AT_ONCE", 8)
     content = b"....OggS" * 5 + b"x" * 9 + b"OggS"
     file, found, position = Bytes(io.BytesIO(content)), [], -1
     while (position := file.find(b"OggS", position + 1)) >= 0:

@@ -8,16 +8,17 @@ import torch
 from pretended_device import DEVICE, pretended
 from torch.utils.data import DataLoader
 
-from unitdisc import checkpoints, cli, distributed, precision
+from unitdisc import commands as cli
+from unitdisc.api import train
 from unitdisc.batch import Batch
-from unitdisc.data import loading
+from unitdisc.data import loader as loading
 from unitdisc.decoders import DECODERS
 from unitdisc.experiment import Experiment
+from unitdisc.inference.agreement import AUDIO, SPEAKERS, batch_of
 from unitdisc.model import UnitModel
-from unitdisc.training import Progress, Trainer, TrainingOptions
-from unitdisc.verbs import train
-from unitdisc.verbs.agreement import AUDIO, SPEAKERS, batch_of
-from unitdisc.verbs.devices import cure_of, usable_device
+from unitdisc.training import checkpoints, distributed, precision
+from unitdisc.training.devices import cure_of, usable_device
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 
 SECOND = torch.device("cuda", 1)
 
@@ -66,8 +67,8 @@ def launched(monkeypatch):
 
 @pytest.mark.parametrize("device", ["cuda", None])
 def test_a_process_touches_no_gpu_but_its_own(launched, monkeypatch, tmp_path, device):
-    def begin(*arguments):
-        launched.append(("train", arguments[7]))
+    def begin(*arguments, device, **_):
+        launched.append(("train", device))
 
     monkeypatch.setattr(train, "train_together", begin)
     train.train("small", None, tmp_path, device=device)
@@ -218,7 +219,7 @@ def test_the_bottleneck_has_all_digits(monkeypatch, products):
 
 def test_deterministic_kernels_are_asked_for_on_a_gpu(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr("unitdisc.training.deterministic", asked.append)
+    monkeypatch.setattr("unitdisc.training.trainer.deterministic", asked.append)
     trainer(tmp_path, deterministic=True)
     assert asked == []  # on a CPU they always are
     one = SimpleNamespace(options=TrainingOptions(deterministic=True), device=SECOND, progress=Progress())

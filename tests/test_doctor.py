@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from unitdisc import __version__
-from unitdisc.verbs import doctor as verb
-from unitdisc.verbs.doctor import EXTRAS, NEEDED, doctor
+from unitdisc.api import doctor as verb
+from unitdisc.api.doctor import EXTRAS, NEEDED, doctor
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -59,7 +59,7 @@ def test_versions_are_told():
 def test_everything_that_is_installed_is_looked_for():
     required = {re.split(r"[<>=]", requirement)[0] for requirement in setup_argument("install_requires")}
     assert {*NEEDED, "torch", "torchaudio"} == required
-    assert EXTRAS.keys() == setup_argument("extras_require").keys() - {"dev"}
+    assert EXTRAS.keys() == setup_argument("extras_require").keys() - {"dev", "docs"}
 
 
 @pytest.mark.parametrize("error", [OSError("libtorchaudio.so: undefined symbol: x"), ImportError("no module")])
@@ -110,7 +110,7 @@ def test_a_device_is_compared_with_the_cpu(unitdisc, monkeypatch):
     from unitdisc.bottlenecks import BOTTLENECKS
     from unitdisc.decoders import DECODERS
     from unitdisc.encoders import ENCODERS
-    from unitdisc.verbs import agreement
+    from unitdisc.inference import agreement
 
     monkeypatch.setattr(agreement, "SAMPLES", 64)  # 1280 are for a kernel
     result = unitdisc("doctor", "--device", "cpu")
@@ -126,7 +126,7 @@ def test_a_device_is_compared_with_the_cpu(unitdisc, monkeypatch):
 
 
 def test_a_device_that_computes_something_else_is_told(unitdisc, monkeypatch):
-    from unitdisc.verbs import agreement
+    from unitdisc.inference import agreement
 
     def fail(*_):
         raise RuntimeError("CUDA error: no kernel image\nmore about it")

@@ -7,7 +7,7 @@ import torch
 
 from unitdisc.encoders import ENCODERS
 from unitdisc.encoders.conv2d import full_height
-from unitdisc.encoders.normalisation import NORMS
+from unitdisc.encoders.image_batch_norm import NORMS
 
 VARIANTS = {  # kind and options; in_dim is 3 unless it is among them
     "50 Hz": ("conv", {"dim": 8}),

@@ -15,19 +15,19 @@ import safetensors.torch
 import torch
 from tiny import RATE, listed, record, settings, tree
 
-from unitdisc import encoding
-from unitdisc.config import read
+from unitdisc.api.encode import encode as encode_verb
+from unitdisc.api.encode import features as features_verb
 from unitdisc.corpus import Utterance
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.features import Features
-from unitdisc.data.signals import Signals
-from unitdisc.encoding import encode
+from unitdisc.data.extractor import Signals
 from unitdisc.encodings import Encodings, EncodingsError, EncodingsWriter
 from unitdisc.experiment import Experiment
-from unitdisc.manifests import write_manifest
+from unitdisc.experiment.config import read
+from unitdisc.inference import encoding
+from unitdisc.inference.encoding import encode
 from unitdisc.model import PROBE_POINTS
-from unitdisc.verbs.encode import encode as encode_verb
-from unitdisc.verbs.encode import features as features_verb
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -184,7 +184,7 @@ def test_a_killed_encode_is_completed(tiny_corpus, tiny_experiment, undisturbed,
 
 def test_killed_features_are_completed(tiny_corpus, tmp_path):
     def work(folder: Path) -> None:
-        features_verb(tiny_corpus, folder / "mfcc", Features())
+        features_verb(tiny_corpus, folder / "mfcc", AcousticFeatures())
 
     killed_at(lambda: work(tmp_path / "x"), "np.save", 5)
     work(tmp_path / "x")
@@ -282,7 +282,7 @@ def test_settings_say_where_encodings_come_from(tiny_encodings, tiny_experiment)
 @pytest.mark.parametrize("rate,hop", [(16_000, 160), (16_000, 161), (11_025, 13), (11_025, 52), (44_100, 441)])
 def test_frames_do_not_drift_whatever_the_hop(rate, hop):
     """Also where hop / rate cannot be written exactly: a click late in a signal is in the frame at its time."""
-    features = Features("log-mel", rate=rate, hop=hop)
+    features = AcousticFeatures("log-mel", rate=rate, hop=hop)
     wave = np.zeros(rate, np.float32)
     wave[rate * 9 // 10] = 1
     frames = features(wave)
@@ -329,24 +329,24 @@ def test_what_goes_wrong_in_reading_ahead_is_raised_in_its_turn():
 
 def test_things_are_done_behind_in_order_and_all_of_them():
     done = []
-    with encoding.Behind() as behind:
+    with encoding.BackgroundWriter() as writer:
         for number in range(20):
-            behind.do(lambda number=number: done.append(number))
+            writer.do(lambda number=number: done.append(number))
     assert done == list(range(20))
 
 
 @pytest.mark.parametrize("after", [0, 10])
 def test_what_goes_wrong_behind_is_raised(after):
     done = []
-    with pytest.raises(ZeroDivisionError), encoding.Behind() as behind:
-        behind.do(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError), encoding.BackgroundWriter() as writer:
+        writer.do(lambda: 1 // 0)
         for number in range(after):
-            behind.do(lambda number=number: done.append(number))
-    assert len(done) <= 2 * behind.MOST
+            writer.do(lambda number=number: done.append(number))
+    assert len(done) <= 2 * writer.MOST
 
 
 def test_a_model_is_loaded_once(tiny_corpus, tiny_experiment, tmp_path, monkeypatch):
-    from unitdisc.verbs import encode as verb
+    from unitdisc.api import encode as verb
 
     loaded = []
     original = verb.load

@@ -5,18 +5,19 @@ import pytest
 import torch
 from torchaudio.compliance import kaldi
 
-from unitdisc.data.features import FEATURES, Features, num_frames
-from unitdisc.data.inversion import log_mel_to_audio
+from unitdisc.data.acoustic_features import ACOUSTIC, AcousticFeatures
+from unitdisc.data.base import num_frames
+from unitdisc.data.griffin_lim import log_mel_to_audio
 from unitdisc.data.normalisation import Normaliser, fit
 
 RNG = np.random.default_rng(0)
 NOISE = (0.1 * RNG.standard_normal(16_000)).astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", FEATURES)
+@pytest.mark.parametrize("kind", ACOUSTIC)
 @pytest.mark.parametrize("ticks", [79, 80, 100, 399, 1600, 16_000, 16_079, 16_080])
 def test_frames_tile_the_signal(kind, ticks):
-    features = Features(kind)
+    features = AcousticFeatures(kind)
     frames = features(NOISE[:1].repeat(ticks) if ticks > len(NOISE) else NOISE[:ticks])
     assert frames.shape == (num_frames(ticks, 160), features.dim)
     assert frames.dtype == np.float32
@@ -28,13 +29,13 @@ def test_a_frame_is_centred_half_a_hop_after_its_start(kind):
     """An impulse in the middle of frame 50's stretch is loudest in frame 50."""
     wave = np.zeros(16_000, np.float32)
     wave[50 * 160 + 80] = 0.5
-    frames = Features(kind)(wave)
+    frames = AcousticFeatures(kind)(wave)
     assert np.abs(frames - np.median(frames, axis=0)).sum(1).argmax() == 50
 
 
 def test_mfcc_with_deltas_are_kaldis():
     plain = kaldi.mfcc(torch.from_numpy(NOISE)[None] * 32768, snip_edges=False, num_ceps=13, num_mel_bins=23)
-    frames = Features("mfcc")(NOISE)
+    frames = AcousticFeatures("mfcc")(NOISE)
     assert np.abs(frames[:, :13] - plain.numpy()).max() < 0.05  # the dither of one 16-bit step
     slopes = np.array([-0.2, -0.1, 0, 0.1, 0.2])  # Kaldi's regression over five frames
     expected = np.stack([slopes @ frames[t - 2 : t + 3, :13] for t in range(2, 98)])
@@ -43,16 +44,16 @@ def test_mfcc_with_deltas_are_kaldis():
 
 @pytest.mark.parametrize("rate,hop", [(8_000, 80), (44_100, 441), (48_000, 480), (22_050, 220)])
 def test_other_rates_and_hops(rate, hop):
-    assert Features("log-mel", rate, hop)(NOISE).shape[0] == num_frames(len(NOISE), hop)
+    assert AcousticFeatures("log-mel", rate, hop)(NOISE).shape[0] == num_frames(len(NOISE), hop)
 
 
 def test_features_are_the_same_every_time():
-    np.testing.assert_array_equal(Features()(NOISE), Features()(NOISE))
+    np.testing.assert_array_equal(AcousticFeatures()(NOISE), AcousticFeatures()(NOISE))
 
 
 def test_dither_is_noise_of_one_16_bit_step_and_the_same_every_time():
     """Whatever is heard, and wherever a stretch begins; digital silence is this noise to all features."""
-    plain = Features("waveform")
+    plain = AcousticFeatures("waveform")
     silence = np.zeros(70_400, np.float32)  # more than are drawn at once
     noise = 32768 * plain(silence).ravel()
     assert noise.std() == pytest.approx(1, abs=0.02)
@@ -63,12 +64,12 @@ def test_dither_is_noise_of_one_16_bit_step_and_the_same_every_time():
         np.testing.assert_array_equal(plain(silence[first:], first), plain(silence)[first // 160 :])
     for kind in ("log-mel", "mfcc"):
         bins = {"log-mel": 80, "mfcc": 23}[kind]
-        expected = FEATURES[kind](torch.from_numpy(noise[:1600]), 16_000, 160, bins)
-        np.testing.assert_allclose(Features(kind)(silence[:1600]), expected, atol=1e-4)
+        expected = ACOUSTIC[kind].frames(torch.from_numpy(noise[:1600]), 16_000, 160, bins)
+        np.testing.assert_allclose(AcousticFeatures(kind)(silence[:1600]), expected, atol=1e-4)
 
 
 def test_digital_silence_has_a_floor():
-    assert np.abs(Features("log-mel")(np.zeros(1600, np.float32))).max() < 30
+    assert np.abs(AcousticFeatures("log-mel")(np.zeros(1600, np.float32))).max() < 30
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_digital_silence_has_a_floor():
 )
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        Features(**options)
+        AcousticFeatures(**options)
 
 
 def test_normalisation_by_group():
@@ -123,7 +124,7 @@ def test_what_is_heard_happens_when_it_happened():
     places = [2000, 5040, 9120, 13_000]
     for place in places:
         wave[place : place + 32] = 0.5 * RNG.standard_normal(32)
-    again = log_mel_to_audio(Features("log-mel")(wave), 16_000, 160)
+    again = log_mel_to_audio(AcousticFeatures("log-mel")(wave), 16_000, 160)
     for place in places:
         around = np.arange(place - 400, place + 432)
         centre = (again[around] ** 2 @ around) / (again[around] ** 2).sum()
@@ -133,7 +134,7 @@ def test_what_is_heard_happens_when_it_happened():
 def test_log_mel_frames_can_be_heard():
     """A tone comes back as that tone."""
     tone = (0.3 * np.sin(2 * np.pi * 1000 * np.arange(8000) / 16_000)).astype(np.float32)
-    wave = log_mel_to_audio(Features("log-mel")(tone), 16_000, 160)
+    wave = log_mel_to_audio(AcousticFeatures("log-mel")(tone), 16_000, 160)
     assert len(wave) == 8000
     spectrum = np.abs(np.fft.rfft(wave))
     assert abs(spectrum.argmax() * 2 - 1000) < 60

@@ -9,11 +9,11 @@ import pytest
 from chromium import BINARY, Chromium
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.data.audio import write_audio
-from unitdisc.data.image import write_image
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, EncodingsWriter
 from unitdisc.evaluation import UnscorableError
-from unitdisc.manifests import write_manifest
+from unitdisc.media.audio import write_audio
+from unitdisc.media.image import write_image
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -219,7 +219,7 @@ BAD = [
     (["--query", "zzz"], "'zzz'; the first of its utterances is x1-00"),
     (["--query", "x1-02", "--from", "0.3", "--to", "0.3"], "x1-02: nothing lies between --from 0.3 and --to 0.3 s"),
     (["--query", "x1-02", "--from", "0.3", "--to", "0.1"], "nothing lies between"),
-    (["--query", "x1-02", "--from", "-1", "--to", "0.1"], "give a --from of 0 or more"),
+    (["--query", "x1-02", "--from", "-1", "--to", "0.1"], "--from must be 0 or more"),
     (["--query", "x1-02", "--from", "nan", "--to", "0.1"], "nothing lies between"),
     (["--query", "x1-02", "--from", "0.4", "--to", "0.6"], "x1-02: ends at 0.48 s, before --to 0.6; give 0.48 or less"),
     (["--query", "x1-02", "--to", "inf"], "before --to inf"),
@@ -263,7 +263,7 @@ def test_results_among_frames_are_refused(find, unitdisc, spoken, tmp_path):
 
 def test_encodings_of_another_corpus_are_refused(find, unitdisc, spoken, written):
     done = unitdisc("find", spoken / "frames", written / "corpus.jsonl", "--label", "q")
-    assert "but the utterance has 144 ticks; was another version of the corpus encoded?" in done.err
+    assert "but x1-00 has 144 ticks; is the frame rate right, and the corpus the one that was encoded?" in done.err
     (written / "few.jsonl").write_text((written / "corpus.jsonl").read_text().replace("x1-", "y1-"))
     done = unitdisc("find", spoken / "frames", written / "few.jsonl", "--label", "q")
     assert "holds none of the 6 utterances" in done.err

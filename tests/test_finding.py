@@ -15,13 +15,13 @@ from sklearn.metrics import average_precision_score
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.evaluation import UnscorableError
-from unitdisc.finding import searching
-from unitdisc.finding.hits import Hit, Stretch, best, hits_in, is_same_place, minima
-from unitdisc.finding.material import CodeMaterial
-from unitdisc.finding.places import borders, frames_within, in_ticks, label_under, occurrences, to_read
-from unitdisc.finding.retrieval import Ranking, drawn_tokens, judge, rankings, summary
-from unitdisc.finding.searching import Collection, FindOptions, Query, materials, search
-from unitdisc.finding.warping import Endings, angles, endings, euclidean
+from unitdisc.retrieval import search as searching
+from unitdisc.retrieval.average_precision import Ranking, drawn_tokens, judge, rankings, summary
+from unitdisc.retrieval.hits import FrameSpan, Hit, best, hits_in, is_same_place, minima
+from unitdisc.retrieval.places import borders, frames_within, in_ticks, label_under, occurrences, to_read
+from unitdisc.retrieval.representations import CodeMaterial
+from unitdisc.retrieval.search import Collection, FindOptions, Query, materials, search
+from unitdisc.retrieval.subsequence_dtw import Endings, angles, endings, euclidean
 
 HOP, RATE = 160, 16_000
 STEPS = ((1, 1), (1, 2), (2, 1))  # frames of the query and of the utterance
@@ -133,7 +133,7 @@ def test_a_minimum_is_lower_than_what_surrounds_it(costs):
 def test_of_hits_in_one_place_the_best_is_kept(rows, columns, seed, first):
     rng = np.random.default_rng(seed)
     found = endings(np.round(rng.random((rows, columns)), 1))
-    query = Stretch("u", first, first + rows)
+    query = FrameSpan("u", first, first + rows)
     hits = hits_in(found, "u", query)
     assert hits == sorted(hits)
     for one, other in itertools.combinations([query, *hits], 2):
@@ -147,9 +147,9 @@ def test_of_hits_in_one_place_the_best_is_kept(rows, columns, seed, first):
 
 
 def test_sharing_half_is_not_yet_one_place():
-    assert not is_same_place(Stretch("u", 0, 4), Stretch("u", 2, 12))
-    assert is_same_place(Stretch("u", 0, 4), Stretch("u", 1, 12))
-    assert not is_same_place(Stretch("u", 0, 4), Stretch("u", 4, 8))
+    assert not is_same_place(FrameSpan("u", 0, 4), FrameSpan("u", 2, 12))
+    assert is_same_place(FrameSpan("u", 0, 4), FrameSpan("u", 1, 12))
+    assert not is_same_place(FrameSpan("u", 0, 4), FrameSpan("u", 4, 8))
 
 
 def test_the_best_are_in_order_and_ties_go_by_utterance_and_start():
@@ -281,7 +281,7 @@ def strings(tmp_path) -> Collection:
     return Collection(encoded(tmp_path / "frames", frames, codes), utterances)
 
 
-def hits_of(collection: Collection, options: FindOptions, stretch: Stretch) -> list[Hit]:
+def hits_of(collection: Collection, options: FindOptions, stretch: FrameSpan) -> list[Hit]:
     prepared = materials(collection, None, options)
     names = [utterance.id for utterance in collection.utterances]
     found = search(prepared.searched, names, [Query(prepared.queried.take(stretch), stretch)], options.threads)
@@ -305,36 +305,36 @@ def test_a_dimension_that_never_changes_is_no_hindrance(tmp_path):
     frames, utterances = spoken(utterances=4)
     frames = {name: np.pad(values, ((0, 0), (0, 1)), constant_values=3) for name, values in frames.items()}
     collection = Collection(encoded(tmp_path / "frames", frames), utterances)
-    hits = hits_of(collection, FindOptions(), Stretch("u00", 0, 10))
+    hits = hits_of(collection, FindOptions(), FrameSpan("u00", 0, 10))
     assert len(hits) > 3
     assert all(np.isfinite(hit.cost) for hit in hits)
 
 
 @pytest.mark.parametrize("by", ["frames", "codes"])
 def test_threads_and_the_order_of_utterances_change_nothing(strings, by):
-    expected = hits_of(strings, FindOptions(by), Stretch("u01", 3, 17))
+    expected = hits_of(strings, FindOptions(by), FrameSpan("u01", 3, 17))
     turned = Collection(strings.encodings, strings.utterances[::-1])
-    assert hits_of(turned, FindOptions(by, threads=3), Stretch("u01", 3, 17)) == expected
+    assert hits_of(turned, FindOptions(by, threads=3), FrameSpan("u01", 3, 17)) == expected
     assert len(expected) > 20
 
 
 @pytest.mark.parametrize("cells", [1, 40, 300])
 def test_utterances_too_long_for_memory_are_searched_in_parts(strings, monkeypatch, cells):
-    expected = hits_of(strings, FindOptions(), Stretch("u01", 3, 17))
+    expected = hits_of(strings, FindOptions(), FrameSpan("u01", 3, 17))
     monkeypatch.setattr(searching, "CELLS", cells)
-    found = hits_of(strings, FindOptions(), Stretch("u01", 3, 17))
+    found = hits_of(strings, FindOptions(), FrameSpan("u01", 3, 17))
     assert [hit[1:] for hit in found] == [hit[1:] for hit in expected]
     np.testing.assert_allclose([hit.cost for hit in found], [hit.cost for hit in expected], rtol=1e-9)
 
 
 def test_codes_are_as_far_apart_as_the_means_of_their_frames(strings, tmp_path):
     options = FindOptions("codes", "euclidean", "none")
-    by_codes = hits_of(strings, options, Stretch("u01", 3, 17))
+    by_codes = hits_of(strings, options, FrameSpan("u01", 3, 17))
     everything = list(strings.encodings)
     frames, codes = (np.concatenate([getattr(each, kind) for each in everything]) for kind in ("frames", "codes"))
     means = {each.utterance: np.stack([frames[codes == code].mean(0) for code in each.codes]) for each in everything}
     replaced = Collection(encoded(tmp_path / "means", means), strings.utterances)
-    by_frames = hits_of(replaced, FindOptions("frames", "euclidean", "none"), Stretch("u01", 3, 17))
+    by_frames = hits_of(replaced, FindOptions("frames", "euclidean", "none"), FrameSpan("u01", 3, 17))
     assert [hit[1:] for hit in by_codes[:5]] == [hit[1:] for hit in by_frames[:5]]
     np.testing.assert_allclose([hit.cost for hit in by_codes[:5]], [hit.cost for hit in by_frames[:5]], rtol=1e-5)
 
@@ -343,7 +343,7 @@ def test_codes_may_be_any_numbers(strings, tmp_path):
     frames, _ = spoken()
     codes = {each.utterance: each.codes * 100_000_000 for each in strings.encodings}
     other = Collection(encoded(tmp_path / "large", frames, codes), strings.utterances)
-    stretch, options = Stretch("u01", 3, 17), FindOptions("codes")
+    stretch, options = FrameSpan("u01", 3, 17), FindOptions("codes")
     assert hits_of(other, options, stretch) == hits_of(strings, options, stretch)
     assert isinstance(materials(other, None, options).searched, CodeMaterial)
 
@@ -359,9 +359,9 @@ def test_a_query_of_another_corpus_comes_into_the_scale_of_the_one_searched(stri
     frames, utterances = spoken()
     other = Collection(encoded(tmp_path / "other", {"u05": frames["u05"]}), [utterances[5]])
     prepared = materials(strings, other, FindOptions(normalise="corpus"))
-    stretch = Stretch("u05", 2, 14)
+    stretch = FrameSpan("u05", 2, 14)
     np.testing.assert_array_equal(prepared.queried.take(stretch), prepared.searched.take(stretch))
-    own = materials(strings, other, FindOptions(distance="euclidean")).queried.take(Stretch("u05", 0, 999))
+    own = materials(strings, other, FindOptions(distance="euclidean")).queried.take(FrameSpan("u05", 0, 999))
     np.testing.assert_allclose(own.mean(0), 0, atol=1e-5)
 
 
@@ -382,10 +382,10 @@ def test_frames_that_are_no_numbers_are_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"by": "units"}, "--by must be one of .*'codes'.* not 'units'"),
-        ({"distance": "manhattan"}, "--distance must be one of"),
-        ({"normalise": "utterance"}, "--normalise must be one of"),
-        ({"threads": 0}, "--threads must be 1 or more"),
+        ({"by": "units"}, "`by` must be one of .*'codes'.* not 'units'"),
+        ({"distance": "manhattan"}, "`distance` must be one of"),
+        ({"normalise": "utterance"}, "`normalise` must be one of"),
+        ({"threads": 0}, "`threads` must be 1 or more"),
     ],
 )
 def test_options_that_there_are_not_are_refused(options, message):

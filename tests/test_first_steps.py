@@ -10,12 +10,12 @@ import torch
 from tiny import settings
 
 from unitdisc import __version__
-from unitdisc.bottlenecks.codebooks import CodebookOptions
-from unitdisc.bottlenecks.quantiser import codebook_waits
+from unitdisc.api.export import parts_of_files
+from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
+from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.bottlenecks.residual_vq import ResidualQuantiser
-from unitdisc.locks import Holder, locked
-from unitdisc.manifests import read_manifest, write_manifest
-from unitdisc.verbs.export import parts_of_files
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.files.locks import Holder, locked
 
 pytest_plugins = ["tiny_fixtures"]
 

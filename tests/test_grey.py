@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from unitdisc.decoders.grey import FEW, levels_log_prob
+from unitdisc.decoders.images import FEW, levels_log_prob
 from unitdisc.decoders.likelihoods import categorical_log_prob
 
 

@@ -10,22 +10,22 @@ import torch
 from PIL import Image
 from tiny import line_settings, listed, make_corpus, make_lines, settings, tree
 
-from unitdisc import config
-from unitdisc.config import ConfigError
+from unitdisc.api.resynthesise import Drawing, items_of
+from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError, Utterance, labels_at
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
-from unitdisc.data.image import ImageError, read_image
-from unitdisc.data.signals import Signals
+from unitdisc.data.column_features import ColumnFeatures
+from unitdisc.data.extractor import Signals
 from unitdisc.data.targets import GreyTarget
+from unitdisc.decoders import ColumnWaveNet
 from unitdisc.encodings import Encodings
-from unitdisc.experiment import Experiment, load
-from unitdisc.likelihood import likelihood
-from unitdisc.manifests import write_manifest
-from unitdisc.units import read_units
-from unitdisc.verbs.resynthesise import Drawing, items_of
-from unitdisc.verbs.train import train
+from unitdisc.experiment import Experiment, config, load
+from unitdisc.experiment.config import ConfigError
+from unitdisc.exports.units import read_units
+from unitdisc.inference.likelihood import LikelihoodError, likelihood
+from unitdisc.media.image import ImageError, read_image
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -45,13 +45,13 @@ def test_a_line_has_a_height_and_no_rate():
 
 @pytest.mark.parametrize("ticks,height,frames", [(100, 32, 100), (100, 48, 67), (100, 16, 200), (1, 64, 1)])
 def test_a_line_has_as_many_frames_as_columns_at_the_height(ticks, height, frames):
-    columns = Columns(height=32)
+    columns = ColumnFeatures(height=32)
     assert columns.frames_in(line(ticks, height)) == frames
     assert columns.scale(line(ticks, height)) == ticks / frames
 
 
 def test_frames_are_the_columns_of_the_line(tiny_lines):
-    columns = Columns(height=16, polarity="dark", contrast=False)  # as the bars were drawn
+    columns = ColumnFeatures(height=16, polarity="dark", contrast=False)  # as the bars were drawn
     for utterance in listed(tiny_lines):
         frames = columns(columns.signal(utterance))
         assert frames.shape == (columns.frames_in(utterance), columns.dim) and frames.dtype == np.float32
@@ -66,15 +66,15 @@ def test_frames_are_the_columns_of_the_line(tiny_lines):
 def test_recordings_and_line_images_are_told_apart(tiny_lines, tmp_path):
     recording = listed(make_corpus(tmp_path / "speech", 1))[0]
     with pytest.raises(ImageError, match=r"u00 is no line image; set features.kind to that of recordings"):
-        Columns().signal(recording)
+        ColumnFeatures().signal(recording)
     with pytest.raises(CorpusError, match=r"line00 is a line image; set features.kind to 'columns'"):
-        Features().signal(listed(tiny_lines)[0])
+        AcousticFeatures().signal(listed(tiny_lines)[0])
 
 
 @pytest.mark.parametrize("options", [{"height": 4}, {"polarity": "up"}, {"normalise": "x"}, {"kind": "mfcc"}])
 def test_wrong_options_are_refused(options):
     with pytest.raises(ValueError, match=str(next(iter(options.values())))):
-        Columns(**options)
+        ColumnFeatures(**options)
 
 
 # Levels of grey
@@ -100,7 +100,7 @@ def test_wrong_numbers_of_levels_are_refused():
 @pytest.mark.parametrize("kept", [False, True], ids=["files", "cache"])
 def test_a_line_is_read_once_for_features_and_target(tiny_lines, tmp_path, monkeypatch, kept):
     line, cache = listed(tiny_lines)[0], tmp_path if kept else None
-    signals = Signals.fitted(Columns(height=16, normalise="global"), GreyTarget(16), [line], cache)
+    signals = Signals.fitted(ColumnFeatures(height=16, normalise="global"), GreyTarget(16), [line], cache)
     features, target = signals.features_of(line), signals.target_of(line)
     read, looked_up = [], []
     signal, get = Signals.signal, DiskCache.get
@@ -140,7 +140,7 @@ def test_an_experiment_says_all_of_its_options(tiny_line_experiment, tiny_lines)
     experiment, model = load(tiny_line_experiment)
     assert experiment.options["features"]["height"] == 16 and experiment.options["target"] == {"levels": 4}
     assert "levels" not in experiment.options["decoder"]
-    columns = sum(Columns(height=16).frames_in(utterance) for utterance in listed(tiny_lines))
+    columns = sum(ColumnFeatures(height=16).frames_in(utterance) for utterance in listed(tiny_lines))
     assert experiment.corpus["columns"] == columns and experiment.corpus["speakers"] == 3
     assert model.encoder.stride == 4
 
@@ -188,7 +188,7 @@ def test_latents_happen_where_their_columns_are(tiny_line_encodings, tiny_lines)
         assert encodings.settings["rate"] is None and encodings.settings["height"] == 16
         for utterance in listed(tiny_lines):
             centres = encodings[utterance.id].centres
-            columns = Columns(height=16)
+            columns = ColumnFeatures(height=16)
             assert len(centres) == -(-columns.frames_in(utterance) // stride)
             expected = (stride * np.arange(len(centres)) + stride / 2) * columns.scale(utterance)
             np.testing.assert_allclose(centres, expected)
@@ -223,7 +223,7 @@ def test_lines_are_written_again_in_the_hand_of_anyone(tiny_line_experiment, tin
     written = sorted(path.name for path in folder.iterdir())
     assert written == [f"line0{i}--w{j}.png" for i in (0, 1) for j in (0, 2)]
     utterance = listed(tiny_lines)[1]
-    assert Image.open(folder / "line01--w0.png").size == (Columns(height=16).frames_in(utterance), 16)
+    assert Image.open(folder / "line01--w0.png").size == (ColumnFeatures(height=16).frames_in(utterance), 16)
 
 
 def test_half_a_line_is_kept_and_completed(tiny_line_experiment, tiny_lines, tmp_path, unitdisc):
@@ -317,6 +317,19 @@ def test_a_line_that_cannot_be_read_is_left_out(tiny_line_experiment, tmp_path):
 def test_recordings_have_likelihoods_too(tiny_experiment, tiny_corpus, unitdisc):
     done = unitdisc("likelihood", tiny_experiment, tiny_corpus, "--limit", 2, "--device", "cpu")
     assert done.code == 0 and "bits per mel bin" in done.out
+
+
+def test_a_decoder_without_likelihoods_is_refused(tiny_line_experiment, tiny_lines, tmp_path, unitdisc, monkeypatch):
+    """Before anything is read. What it promises, a loss and samples, it still has."""
+    monkeypatch.delattr(ColumnWaveNet, "log_prob")
+    done = unitdisc("likelihood", tiny_line_experiment, tmp_path / "none.jsonl", "--device", "cpu")
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert f"{tiny_line_experiment}: has no decoder that says how probable a target is" in done.err
+    experiment, model = load(tiny_line_experiment)
+    signals = experiment.signals(tiny_line_experiment)
+    with pytest.raises(LikelihoodError, match=r"such as one with decoder\.kind = 'pixelcnn'"):
+        likelihood(model, signals, listed(tiny_lines), experiment.speakers, lambda count: None)
 
 
 def test_who_is_new_to_a_model_is_predicted_with_all_that_is_said(tiny_experiment, tiny_corpus, tmp_path, unitdisc):

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.preparing import line_image, only, read_arrays, summary
-from unitdisc.manifests import read_manifest
+from unitdisc.corpus.manifest import read_manifest
+from unitdisc.prep.scripts import line_image, only, read_arrays, summary
 
 FOLDER = Path(__file__).parent.parent / "data_prep"
 

@@ -22,8 +22,8 @@ from PIL import Image, PngImagePlugin
 from sentences import is_said, read_sentences
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.image import write_image
-from unitdisc.manifests import read_manifest, write_manifest
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.media.image import write_image
 
 pytest_plugins = ["tiny_fixtures"]
 

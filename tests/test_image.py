@@ -5,7 +5,16 @@ import pytest
 from PIL import Image
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.image import SUFFIXES, ImageError, ImageInfo, image_info, read_image, read_line, resized, write_image
+from unitdisc.media.image import (
+    SUFFIXES,
+    ImageError,
+    ImageInfo,
+    image_info,
+    read_image,
+    read_line,
+    resized,
+    write_image,
+)
 
 LEVELS = np.linspace(0, 255, 12 * 20).reshape(12, 20).round().astype(np.uint8)
 

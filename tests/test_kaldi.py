@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.audio import read_audio, write_audio
-from unitdisc.kaldi import read_corpus, read_kaldi, write_kaldi
-from unitdisc.manifests import read_manifest, write_manifest
+from unitdisc.corpus.kaldi import read_kaldi, write_kaldi
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.corpus.read import read_corpus
+from unitdisc.media.audio import read_audio, write_audio
 
 RATE = 16000
 

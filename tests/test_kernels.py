@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from unitdisc.decoders import compiled, compiled_pixels, kernels
 from unitdisc.decoders.likelihoods import categorical_draw
+from unitdisc.decoders.sampling import kernels
+from unitdisc.decoders.sampling import pixelcnn_cpu as compiled_pixels
+from unitdisc.decoders.sampling import wavenet_cpu as compiled
 
 
 def product(xs, weight):
@@ -60,7 +62,7 @@ def test_what_has_no_probability_is_never_drawn():
 @pytest.mark.parametrize("module", [compiled, compiled_pixels])
 def test_what_is_kept_on_disk_is_compiled_again_when_the_kernels_change(module):
     """Numba looks at the file of the function that is kept, not at those it calls."""
-    kept = {"compiled": "draw_steps", "compiled_pixels": "draw_rows"}[module.__name__.rpartition(".")[2]]
+    kept = {"wavenet_cpu": "draw_steps", "pixelcnn_cpu": "draw_rows"}[module.__name__.rpartition(".")[2]]
     cells = [cell.cell_contents for cell in module.compiled(5).py_func.__closure__]
     assert getattr(module, kept).py_func.__closure__ and 5 in cells
     source = inspect.getsource(module)

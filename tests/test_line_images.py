@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.image import write_image
-from unitdisc.manifests import read_manifest
+from unitdisc.corpus.manifest import read_manifest
+from unitdisc.media.image import write_image
 
 SCRIPT = Path(__file__).parent.parent / "data_prep" / "line_images.py"
 

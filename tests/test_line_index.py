@@ -3,9 +3,9 @@
 import io
 import random
 
-from unitdisc.encodings import line_index
-from unitdisc.encodings.line_index import LineIndex
-from unitdisc.encodings.unit_lines import line_at
+from unitdisc.encodings.resumable import line_index
+from unitdisc.encodings.resumable.line_index import LineIndex
+from unitdisc.encodings.resumable.unit_lines import line_at
 
 
 def test_a_name_has_the_place_it_was_given_last(monkeypatch):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from unitdisc.data.image import read_image, resized
-from unitdisc.data.lines import is_light_on_dark, normalised, sheared, slant_of, threshold
+from unitdisc.data.line_cleaning import is_light_on_dark, normalised, sheared, slant_of, threshold
+from unitdisc.media.image import read_image, resized
 
 
 def strokes(angle: float, columns: int = 300, rows: int = 60) -> np.ndarray:

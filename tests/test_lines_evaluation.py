@@ -11,12 +11,21 @@ from line_corpus import CHARACTERS, EACH, GAP, HEIGHTS, ROWS, TEST, TRAIN, WIDE,
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, normalized_mutual_info_score
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx import abx, label_items, triphone_items
-from unitdisc.evaluation.lines import Grid, GriddedEncodings, LineCorpus, LineOptions, height_of, score_lines, scores
-from unitdisc.evaluation.lines.columns import GAP as GAP_LABEL
-from unitdisc.evaluation.lines.columns import ColumnLabelTask, frames_at, with_gaps
+from unitdisc.evaluation.handwriting import (
+    ColumnGrid,
+    GriddedEncodings,
+    LineCorpus,
+    LineOptions,
+    height_of,
+    score_lines,
+)
+from unitdisc.evaluation.handwriting import five_columns as scores
+from unitdisc.evaluation.handwriting.at_columns import GAP as GAP_LABEL
+from unitdisc.evaluation.handwriting.at_columns import ColumnLabelTask, frames_at, with_gaps
 from unitdisc.evaluation.probes import (
     LabelTask,
     ProbeOptions,
@@ -26,18 +35,17 @@ from unitdisc.evaluation.probes import (
     joined,
     probe,
     read_point,
-    readers,
     sequences,
     tasks_named,
 )
-from unitdisc.evaluation.probes.running import usual_tasks
+from unitdisc.evaluation.probes import models as readers
 from unitdisc.evaluation.probes.sequences import sequence_probe
+from unitdisc.evaluation.probes.suite import usual_tasks
 from unitdisc.evaluation.settings import corpus_settings
 from unitdisc.evaluation.units.bitrate import unit_bitrates
 from unitdisc.evaluation.units.boundaries import unit_boundaries
-from unitdisc.evaluation.units.codes import coded, runs
-from unitdisc.evaluation.units.scores import score_units
-from unitdisc.manifests import write_manifest
+from unitdisc.evaluation.units.codes import coded
+from unitdisc.evaluation.units.unit_scores import score_units
 
 pytest_plugins = ["tiny_fixtures"]
 PLAIN = ProbeOptions(controls=False)
@@ -108,7 +116,7 @@ def borders_and_edges(units):
     for entry in units:
         ticks = entry.utterance.ticks
         edges = sorted({e for i in entry.utterance.alignment["character"] for e in i[:2]} - {0, ticks})
-        for border in sorted({*runs(entry).intervals.ravel().tolist()} - {0, ticks}):
+        for border in sorted({*entry.runs.intervals.ravel().tolist()} - {0, ticks}):
             yield border, edges
 
 
@@ -123,7 +131,7 @@ def test_bits_are_counted_per_100_columns_and_per_character(folder):
     assert found.bitrate.bits_per_label == pytest.approx(bits / characters)
     assert found.bitrate_uniform.bits_per_label == pytest.approx(len(codes) * np.log2(found.bitrate.types) / characters)
     assert (found.bitrate.columns, found.bitrate.labels) == (columns, characters)
-    assert found.bitrate_collapsed.symbols == sum(len(runs(entry).codes) for entry in units)
+    assert found.bitrate_collapsed.symbols == sum(len(entry.runs.codes) for entry in units)
     assert unit_bitrates(units).bitrate.bits_per_label is None
 
 
@@ -256,7 +264,7 @@ def test_lines_are_written_by_their_boxes_and_by_their_texts(folder, tier, monke
 def test_a_frame_covers_the_columns_nearest_to_it():
     for stride in (1, 4, 12):
         for utterance in TEST:
-            grid, frames = Grid(ROWS), centres(utterance, stride)
+            grid, frames = ColumnGrid(ROWS), centres(utterance, stride)
             expected = np.repeat(np.arange(len(frames)), stride)[: utterance.columns_at(grid.height)]
             assert frames_at(frames, grid.places(utterance)).tolist() == expected.tolist()
     assert frames_at(np.array([5.0]), np.array([1.0, 9.0])).tolist() == [0, 0]
@@ -264,9 +272,9 @@ def test_a_frame_covers_the_columns_nearest_to_it():
 
 
 def test_lines_have_as_many_columns_whatever_their_height():
-    grid = Grid(ROWS)
+    grid = ColumnGrid(ROWS)
     assert {u.columns_at(grid.height) for u in TEST} == {12 * WIDE + 3 * GAP}
-    assert Grid(ROWS, 12).places(TEST[0]).tolist() == (12 * (np.arange(12) + 0.5)).tolist()
+    assert ColumnGrid(ROWS, 12).places(TEST[0]).tolist() == (12 * (np.arange(12) + 0.5)).tolist()
     with pytest.raises(CorpusError, match="is no line image"):
         replace(TEST[0], height=None, rate=100).columns_at(grid.height)
 
@@ -274,10 +282,10 @@ def test_lines_have_as_many_columns_whatever_their_height():
 def test_systems_of_different_strides_are_scored_on_the_same_columns(folder):
     found = {}
     for name in ("fine", "coarse"):
-        columns = GriddedEncodings(opened(folder, name), TEST, Grid(ROWS))
+        columns = GriddedEncodings(opened(folder, name), TEST, ColumnGrid(ROWS))
         found[name] = score_units(columns, TEST, "character")
         assert columns[TEST[0].id].centres.tolist() == (np.arange(138) + 0.5).tolist()
-        items = ColumnLabelTask("character", Grid(ROWS)).items(read_point(opened(folder, name), TEST))
+        items = ColumnLabelTask("character", ColumnGrid(ROWS)).items(read_point(opened(folder, name), TEST))
         assert len(items.targets) == 12 * WIDE * len(TEST)
     assert found["fine"]["frames"] == found["coarse"]["frames"] == 12 * WIDE * len(TEST)
     assert found["coarse"]["ari"] < found["fine"]["ari"]
@@ -337,7 +345,7 @@ def test_the_five_columns_are_those_of_scikit_learn_on_columns_counted_by_hand(f
     assert bottleneck["ctc"]["items"] == len(TEST)
     assert bottleneck["labels"]["folds"] == bottleneck["ctc"]["folds"] == 1  # learned from the other corpus
     units = coded(opened(folder, system), TEST)
-    number = sum(len(runs(entry).codes) for entry in units)
+    number = sum(len(entry.runs.codes) for entry in units)
     assert bottleneck["units_per_100_columns"] == pytest.approx(100 * number / found["columns"])
     assert bottleneck["bitrate_collapsed"]["bits_per_100_columns"] == pytest.approx(
         100 * number * bottleneck["bitrate_collapsed"]["entropy"] / found["columns"]

@@ -9,13 +9,14 @@ import soundfile
 import torch
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data import loading
+from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data import loader as loading
+from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.cache import DiskCache, MemoryCache, key
 from unitdisc.data.crops import BATCHES_IN_A_BUCKET, CropPlan
-from unitdisc.data.features import Features
-from unitdisc.data.loading import CropBatches, batches, whole_utterances
-from unitdisc.data.signals import Signals, fitted_of
-from unitdisc.data.table import UtteranceTable
+from unitdisc.data.extractor import Signals, fitted_of
+from unitdisc.data.loader import CropBatches, batches, whole_utterances
+from unitdisc.data.normalisation import fit
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
 
 SPEAKERS = ["ann", "bob"]
@@ -35,7 +36,7 @@ def utterances(tmp_path_factory):
 
 
 def dataset(utterances, target=None, crop=32, context=8, share=(0, 1), seed=0, cache=None):
-    signals = Signals.fitted(Features(), target or LogMelTarget(16_000, 160), utterances, cache)
+    signals = Signals.fitted(AcousticFeatures(), target or LogMelTarget(16_000, 160), utterances, cache)
     plan = CropPlan([signals.frames_in(u) for u in utterances], 4, crop, 2, seed)
     return CropBatches(utterances, signals, plan, context, SPEAKERS, share)
 
@@ -122,8 +123,23 @@ def test_a_crop_off_the_grid_is_refused():
         CropPlan([50], 4, 30, 4, seed=0)
 
 
+def test_statistics_of_features_and_target_take_one_reading(utterances, monkeypatch):
+    opened = []
+    read = AcousticFeatures.signal
+    monkeypatch.setattr(AcousticFeatures, "signal", lambda self, u, *rest: opened.append(u.id) or read(self, u, *rest))
+    features, target = AcousticFeatures(normalise="speaker"), LogMelTarget(16_000, 160)
+    found = Signals.fitted(features, target, utterances)
+    assert sorted(opened) == sorted(u.id for u in utterances)
+    raw = Signals.fitted(replace(features, normalise="none"), replace(target, normalise="none"), utterances)
+    assert len(opened) == len(utterances)  # no normalisation, nothing to know
+    of_features = fit("speaker", [(u.speaker, raw.features_of(u)) for u in utterances])
+    of_target = fit(target.normalise, [(u.speaker, raw.target_of(u)) for u in utterances])
+    assert found.feature_normaliser.to_json() == of_features.to_json()
+    assert found.target_normaliser.to_json() == of_target.to_json()
+
+
 def test_whole_utterances_are_covered_once(utterances):
-    signals = Signals.fitted(Features(), LogMelTarget(16_000, 160), utterances)
+    signals = Signals.fitted(AcousticFeatures(), LogMelTarget(16_000, 160), utterances)
     groups = whole_utterances(utterances, signals, 250)
     assert sorted(i for group in groups for i in group) == list(range(len(utterances)))
     assert all(len(g) * max(signals.frames_in(utterances[i]) for i in g) <= 250 for g in groups if len(g) > 1)
@@ -132,7 +148,7 @@ def test_whole_utterances_are_covered_once(utterances):
 def test_the_disk_cache_gives_back_what_was_computed(utterances, tmp_path):
     plain, kept = dataset(utterances), dataset(utterances, cache=tmp_path)
     assert all(same(plain[step], kept[step]) for step in range(3))
-    again = Signals.fitted(Features(), LogMelTarget(16_000, 160), utterances, tmp_path)
+    again = Signals.fitted(AcousticFeatures(), LogMelTarget(16_000, 160), utterances, tmp_path)
     np.testing.assert_array_equal(again.features_of(utterances[0]), plain.signals.features_of(utterances[0]))
     assert len(list(tmp_path.rglob("*.npy"))) == 2 * len(utterances)
 
@@ -140,7 +156,12 @@ def test_the_disk_cache_gives_back_what_was_computed(utterances, tmp_path):
 def test_the_cache_depends_on_options_file_and_stretch(utterances):
     u = utterances[0]
     shorter = Utterance(u.id, u.path, u.speaker, 5_000, 16_000)
-    names = {key(u, Features()), key(u, Features("log-mel")), key(u, Features(hop=80)), key(shorter, Features())}
+    names = {
+        key(u, AcousticFeatures()),
+        key(u, AcousticFeatures("log-mel")),
+        key(u, AcousticFeatures(hop=80)),
+        key(shorter, AcousticFeatures()),
+    }
     assert len(names) == 4
 
 
@@ -151,7 +172,7 @@ def test_the_cache_knows_a_file_that_was_written_again(tmp_path):
     recording, cache = Utterance("a", str(path), "ann", 8000, 16_000), DiskCache(tmp_path / "cache")
 
     def first() -> float:
-        return float(cache.get(recording, Features(), lambda: soundfile.read(path)[0][:1])[0])
+        return float(cache.get(recording, AcousticFeatures(), lambda: soundfile.read(path)[0][:1])[0])
 
     assert first() == first() == 0.5
     later = path.stat().st_mtime_ns + 1_000_000
@@ -162,10 +183,10 @@ def test_the_cache_knows_a_file_that_was_written_again(tmp_path):
 
 def test_a_damaged_cache_file_is_replaced(utterances, tmp_path):
     cache = DiskCache(tmp_path)
-    cache.get(utterances[0], Features(), lambda: np.arange(3))
+    cache.get(utterances[0], AcousticFeatures(), lambda: np.arange(3))
     (path,) = tmp_path.rglob("*.npy")
     path.write_bytes(b"torn")
-    assert cache.get(utterances[0], Features(), lambda: np.arange(5)).tolist() == [0, 1, 2, 3, 4]
+    assert cache.get(utterances[0], AcousticFeatures(), lambda: np.arange(5)).tolist() == [0, 1, 2, 3, 4]
     assert np.load(path).tolist() == [0, 1, 2, 3, 4]
 
 
@@ -197,7 +218,9 @@ TARGETS = {"log-mel": LogMelTarget(16_000, 160), "mu-law": MuLawTarget(16_000, 1
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 @pytest.mark.parametrize(
-    "features", [Features(), Features("waveform"), Features("log-mel", normalise="global")], ids=str
+    "features",
+    [AcousticFeatures(), AcousticFeatures("waveform"), AcousticFeatures("log-mel", normalise="global")],
+    ids=str,
 )
 @pytest.mark.parametrize("kept", [False, True], ids=["files", "cache"])
 def test_a_stretch_is_part_of_the_whole(utterances, tmp_path, features, target, kept):
@@ -217,7 +240,7 @@ def test_a_stretch_may_be_silent_but_not_missing(tmp_path):
     wave[12_000:] = 0.1 * np.random.default_rng(0).standard_normal(4000)
     soundfile.write(tmp_path / "a.wav", wave, 16_000)
     utterance = Utterance("a", str(tmp_path / "a.wav"), "s", 16_000, 16_000)
-    signals = Signals.fitted(Features(), LogMelTarget(16_000, 160), [utterance])
+    signals = Signals.fitted(AcousticFeatures(), LogMelTarget(16_000, 160), [utterance])
     assert len(signals.stretch_of(utterance, 10, 30)[0]) == 20
     with pytest.raises(CorpusError, match="a is listed up to 32000; copy it again"):
         signals.stretch_of(replace(utterance, ticks=32_000), 10, 30)
@@ -239,7 +262,7 @@ def test_batches_of_large_corpora_are_cut_from_files_and_the_same(utterances, mo
 
 
 def test_what_needs_all_of_an_utterance_is_read_as_a_whole(utterances):
-    signals = Signals.fitted(Features(), LogMelTarget(16_000, 160), utterances)
+    signals = Signals.fitted(AcousticFeatures(), LogMelTarget(16_000, 160), utterances)
     assert signals.can_be_cut(utterances[0])
     for other in (
         replace(utterances[0], speaker="new"),
@@ -247,12 +270,12 @@ def test_what_needs_all_of_an_utterance_is_read_as_a_whole(utterances):
         replace(utterances[0], path="cat a.wav |"),
     ):
         assert not signals.can_be_cut(other)
-    own = Signals.fitted(Features(normalise="utterance"), LogMelTarget(16_000, 160), utterances)
+    own = Signals.fitted(AcousticFeatures(normalise="utterance"), LogMelTarget(16_000, 160), utterances)
     assert not own.can_be_cut(utterances[0])
 
 
 def test_a_file_is_read_once_for_features_and_target(utterances, monkeypatch):
-    signals = Signals.fitted(Features(), LogMelTarget(16_000, 160), utterances)
+    signals = Signals.fitted(AcousticFeatures(), LogMelTarget(16_000, 160), utterances)
     read = []
     monkeypatch.setattr(Signals, "signal", lambda self, utterance: read.append(1) or self.features.signal(utterance))
     signals.both_of(utterances[0])
@@ -278,18 +301,20 @@ def test_statistics_of_huge_corpora_are_those_of_a_sample(utterances, monkeypatc
     many = UtteranceTable.of(replace(utterances[i % 6], id=f"u{i:03d}", speaker=speakers[i % 3]) for i in range(50))
     assert fitted_of(many, kind) is many
     for name, value in (("ALL_ARE_FITTED", 49), ("FITTED", 20), ("FITTED_OF_A_SPEAKER", 5)):
-        monkeypatch.setattr(f"unitdisc.data.signals.{name}", value)
+        monkeypatch.setattr(f"unitdisc.data.extractor.{name}", value)
     some = fitted_of(many, kind)
     assert len(some) == expected
     if kind == "speaker":
         assert [utterance.speaker for utterance in some].count("ann") == 5
-    made = Signals.fitted(Features(normalise=kind), MuLawTarget(16_000, 160), many).feature_normaliser
-    again = Signals.fitted(Features(normalise=kind), MuLawTarget(16_000, 160), some[: len(some)]).feature_normaliser
+    made = Signals.fitted(AcousticFeatures(normalise=kind), MuLawTarget(16_000, 160), many).feature_normaliser
+    again = Signals.fitted(
+        AcousticFeatures(normalise=kind), MuLawTarget(16_000, 160), some[: len(some)]
+    ).feature_normaliser
     assert made.to_json() == again.to_json()
 
 
 def test_tables_are_encoded_in_the_batches_of_lists(utterances):
-    signals = Signals.fitted(Features(), LogMelTarget(16_000, 160), utterances)
+    signals = Signals.fitted(AcousticFeatures(), LogMelTarget(16_000, 160), utterances)
     many = [replace(utterances[i % 6], id=f"u{(i * 7) % 50:03d}", ticks=500 + 37 * (i % 9)) for i in range(50)]
     groups = whole_utterances(many, signals, 250)
     assert whole_utterances(UtteranceTable.of(many), signals, 250) == groups

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from unitdisc.locks import Holder, LockedError, locked, locked_file
-from unitdisc.sharding import Shard
+from unitdisc.files.locks import Holder, LockedError, locked, locked_file
+from unitdisc.jobs import Shard
 
 
 def leave(path: Path, **changes) -> Path:
@@ -58,7 +58,7 @@ def test_the_lock_of_a_run_that_is_gone_is_taken_over_and_that_is_said(tmp_path,
 
 @pytest.mark.parametrize("content", ["", '{"host"', "[]"])
 def test_half_a_lock_is_that_of_a_run_killed_while_it_took_it(tmp_path, content, monkeypatch):
-    monkeypatch.setattr("unitdisc.locks.PATIENCE", 0.1)
+    monkeypatch.setattr("unitdisc.files.locks.PATIENCE", 0.1)
     (tmp_path / ".lock").write_text(content)
     with locked(tmp_path):
         pass
@@ -107,7 +107,7 @@ def test_files_in_one_folder_have_locks_of_their_own(tmp_path):
 def test_of_many_that_find_a_lock_of_the_dead_one_gets_it(tmp_path):
     leave(tmp_path / ".lock", process=ended())
     script = (
-        "import sys, time\nfrom pathlib import Path\nfrom unitdisc.locks import LockedError, locked\n"
+        "import sys, time\nfrom pathlib import Path\nfrom unitdisc.files.locks import LockedError, locked\n"
         "try:\n    with locked(Path(sys.argv[1])):\n        print('in', flush=True); sys.stdin.read()\n"
         "except LockedError:\n    print('out', flush=True)\n"
     )
@@ -122,7 +122,7 @@ def test_of_many_that_find_a_lock_of_the_dead_one_gets_it(tmp_path):
 
 
 def test_a_run_that_is_killed_leaves_a_lock_that_the_next_one_takes(tmp_path):
-    script = "import sys\nfrom pathlib import Path\nfrom unitdisc.locks import locked\n"
+    script = "import sys\nfrom pathlib import Path\nfrom unitdisc.files.locks import locked\n"
     script += "with locked(Path(sys.argv[1])):\n    print('in', flush=True); sys.stdin.read()\n"
     run = subprocess.Popen([sys.executable, "-c", script, tmp_path], stdin=-1, stdout=-1, text=True)
     assert run.stdout.readline() == "in\n"

@@ -10,12 +10,13 @@ from checks import checked_images, checked_recordings
 from PIL import Image
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.audio import write_audio
-from unitdisc.data.image import write_image
-from unitdisc.data.listening import Listening
-from unitdisc.data.validation import validate
-from unitdisc.kaldi import read_corpus, read_kaldi, write_kaldi
-from unitdisc.manifests import read_manifest, write_manifest
+from unitdisc.corpus.kaldi import read_kaldi, write_kaldi
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.corpus.read import read_corpus
+from unitdisc.media.audio import write_audio
+from unitdisc.media.image import write_image
+from unitdisc.validation.recordings import Listening
+from unitdisc.validation.report import validate
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.manifests import locator, read_manifest, write_manifest
+from unitdisc.corpus.manifest import locator, read_manifest, write_manifest
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from unitdisc import memory
+from unitdisc.training import memory
 
 PROGRAM = """
 import resource, sys
 import numpy as np
-from unitdisc.memory import keep_freed_memory
+from unitdisc.training.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 def step():

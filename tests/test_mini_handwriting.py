@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.manifests import read_manifest
+from unitdisc.corpus.manifest import read_manifest
 
 SCRIPT = runpy.run_path(str(Path(__file__).parent.parent / "data_prep" / "mini_handwriting.py"))
 

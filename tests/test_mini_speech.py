@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.audio import audio_info, read_audio
-from unitdisc.manifests import read_manifest
+from unitdisc.corpus.manifest import read_manifest
+from unitdisc.media.audio import audio_info, read_audio
 
 pytest.importorskip("espeakng_loader", reason="eSpeak NG is not installed: pip install 'unitdisc[demo]'")
 

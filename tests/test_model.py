@@ -5,13 +5,14 @@ import itertools
 import pytest
 import torch
 
-from unitdisc import config
 from unitdisc.batch import Batch, cut
 from unitdisc.bottlenecks import BOTTLENECKS
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import DECODERS
 from unitdisc.encoders import ENCODERS
+from unitdisc.experiment import config
 from unitdisc.model import PROBE_POINTS, UnitModel
+from unitdisc.objectives import Reconstruction
 
 VQ = {"num_codes": 8, "warmup_steps": 0}
 BOTTLENECK_OPTIONS = {
@@ -40,7 +41,7 @@ def tiny_model(bottleneck="vq", decoder="frames", stride=2):
     middle = config.build("bottleneck", BOTTLENECKS, options, "vq", in_dim=16, dim=4, frame_rate=50.0)
     conditioner = Conditioner(middle.dim, num_speakers=2, dim=8)
     output = DECODERS[decoder](conditioner.dim, TARGET_DIM[DECODERS[decoder].target], **DECODER_OPTIONS[decoder])
-    return UnitModel(encoder, middle, TimeJitter(), conditioner, output)
+    return UnitModel(encoder, middle, Reconstruction(), TimeJitter(), conditioner, output)
 
 
 def tiny_batch(decoder="frames"):

@@ -25,9 +25,9 @@ from manuscripts import (
 from PIL import Image
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.image import ImageInfo, read_image, read_line
-from unitdisc.data.pages import Line, LineError, Part, Pictures, crop, find_image, read_page, scaled_to
-from unitdisc.manifests import read_manifest
+from unitdisc.corpus.manifest import read_manifest
+from unitdisc.media.image import ImageInfo, read_image, read_line
+from unitdisc.prep.pages import LineError, LinePart, PageLine, Pictures, crop, find_image, read_page, scaled_to
 
 SCRIPT = Path(__file__).parent.parent / "data_prep" / "pages.py"
 FORMATS = {"alto": alto, "page": page_xml}
@@ -97,7 +97,7 @@ def test_boxes_will_do(page_file):
 def test_texts_of_alto():
     from xml.etree.ElementTree import fromstring
 
-    from unitdisc.data.pages.alto import text_of
+    from unitdisc.prep.pages.alto import text_of
 
     def said(inside: str) -> str:
         return text_of(fromstring(f"<TextLine>{inside}</TextLine>")).strip()
@@ -360,7 +360,7 @@ def test_a_leaning_line_is_levelled(degrees):
         return (x - 250) * cos + (y - 250) * sin + 150, -(x - 250) * sin + (y - 250) * cos
 
     baseline = np.array([place(0, 0), place(300, 0)])
-    found = crop(drawn(course), Line("l", around(place), baseline))
+    found = crop(drawn(course), PageLine("l", around(place), baseline))
     assert abs(found.ink.shape[0] - 300) <= 1
     assert abs(found.ink.shape[1] - 30) <= 1
     assert np.abs(found.ink.T[:30, :300] - (1 - level())).mean() < 0.03
@@ -378,7 +378,7 @@ def test_a_bent_line_is_straightened():
     x = np.linspace(0, 300, 61)
     baseline = np.stack(place(x, 0 * x), 1)
     baseline[:, 1] += np.linspace(0, bend(300) * 0, 61)
-    found = crop(drawn(lambda x, y: (x - 100, y - 250 - bend(x - 100))), Line("l", around(place), baseline))
+    found = crop(drawn(lambda x, y: (x - 100, y - 250 - bend(x - 100))), PageLine("l", around(place), baseline))
     tilt = np.degrees(np.arctan2(*(baseline[-1] - baseline[0])[::-1]))
     assert abs(tilt) < 2  # the strokes stay upright to this
     rows, columns = found.ink.T.shape
@@ -393,8 +393,8 @@ def test_a_baseline_from_right_to_left_does_not_turn_the_line(tmp_path):
     draw_page(tmp_path / "p.png")
     grey = read_image(tmp_path / "p.png")
     outline = np.array([[40, 40], [360, 40], [360, 80], [40, 80]])
-    forth = crop(grey, Line("l", outline, np.array([[40, 70], [360, 70]])))
-    back = crop(grey, Line("l", outline, np.array([[360, 70], [40, 70]])))
+    forth = crop(grey, PageLine("l", outline, np.array([[40, 70], [360, 70]])))
+    back = crop(grey, PageLine("l", outline, np.array([[360, 70], [40, 70]])))
     np.testing.assert_allclose(forth.ink, back.ink, atol=1e-6)
     np.testing.assert_allclose(forth.ink, 1 - grey[40:80, 40:360].T, atol=1e-6)  # pixel by pixel
 
@@ -408,7 +408,7 @@ def test_without_a_baseline_the_outline_says_how_a_line_runs():
     def course(x, y):
         return (x - 250) * cos + (y - 250) * sin + 150, -(x - 250) * sin + (y - 250) * cos
 
-    found = crop(drawn(course), Line("l", around(place)))
+    found = crop(drawn(course), PageLine("l", around(place)))
     assert np.abs(found.ink.T[:30, :300] - (1 - level())).mean() < 0.05
 
 
@@ -416,11 +416,11 @@ def test_neighbours_become_paper(tmp_path):
     draw_page(tmp_path / "p.png")
     grey = read_image(tmp_path / "p.png")
     outline = np.array([[40, 40], [360, 40], [360, 80], [200, 160], [40, 80]])  # hangs into the next line
-    whole = crop(grey, Line("l", outline)).ink
+    whole = crop(grey, PageLine("l", outline)).ink
     assert whole.shape == (320, 120)
     assert (whole[:, 60:] > 0.5).any()
     tight = np.array([[40, 40], [360, 40], [360, 80], [200, 90], [40, 80]])
-    alone = crop(np.where(np.arange(HEIGHT)[:, None] > 82, 0.1, grey), Line("l", tight)).ink
+    alone = crop(np.where(np.arange(HEIGHT)[:, None] > 82, 0.1, grey), PageLine("l", tight)).ink
     assert alone.shape == (320, 50)
     assert np.abs(alone[:30, 44:] - (1 - PAPER)).max() < 0.02  # dark on the page, but outside
 
@@ -428,13 +428,13 @@ def test_neighbours_become_paper(tmp_path):
 def test_a_part_of_the_page_is_enough(tmp_path):
     draw_page(tmp_path / "p.png")
     grey = read_image(tmp_path / "p.png")
-    found = crop(grey, Line("l", np.array([[-50, 40], [1e300, 40], [1e300, 80], [-50, 80]])))
+    found = crop(grey, PageLine("l", np.array([[-50, 40], [1e300, 40], [1e300, 80], [-50, 80]])))
     assert found.ink.shape == (WIDTH, 40)
 
 
 def test_an_outline_that_crosses_itself_holds_both_parts(tmp_path):
     draw_page(tmp_path / "p.png")
-    found = crop(read_image(tmp_path / "p.png"), Line("l", np.array([[40, 40], [360, 80], [360, 40], [40, 80]])))
+    found = crop(read_image(tmp_path / "p.png"), PageLine("l", np.array([[40, 40], [360, 80], [360, 40], [40, 80]])))
     assert (found.ink[:60] > 0.5).any()
     assert (found.ink[-60:] > 0.5).any()
 
@@ -451,7 +451,7 @@ def test_an_outline_that_crosses_itself_holds_both_parts(tmp_path):
 def test_lines_that_are_none(tmp_path, outline, message):
     draw_page(tmp_path / "p.png")
     with pytest.raises(LineError, match=message):
-        crop(read_image(tmp_path / "p.png"), Line("l", np.array(outline, dtype=float)))
+        crop(read_image(tmp_path / "p.png"), PageLine("l", np.array(outline, dtype=float)))
 
 
 def test_parts_are_placed_in_columns_of_the_line():
@@ -460,11 +460,11 @@ def test_parts_are_placed_in_columns_of_the_line():
     def place(x, y):
         return 250 + (x - 150) * cos - y * sin, 250 + (x - 150) * sin + y * cos
 
-    def part(label: str, first: float, last: float) -> Part:
-        return Part(label, np.array([place(x, y) for x, y in [(first, -15), (last, -15), (last, 0), (first, 0)]]))
+    def part(label: str, first: float, last: float) -> LinePart:
+        return LinePart(label, np.array([place(x, y) for x, y in [(first, -15), (last, -15), (last, 0), (first, 0)]]))
 
     parts = [part("b", 100, 180), part("a", 20, 90), part("c", 170, 400), part("d", 180.2, 180.4)]
-    line = Line("l", around(place), np.array([place(0, 0), place(300, 0)]), parts={"word": parts})
+    line = PageLine("l", around(place), np.array([place(0, 0), place(300, 0)]), parts={"word": parts})
     grey = np.random.default_rng(0).random((500, 500)).astype(np.float32)
     [first, second, *rest] = crop(grey, line).alignment["word"]
     assert (first, second) == (Interval(20, 90, "a"), Interval(100, 175, "b"))

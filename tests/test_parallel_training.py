@@ -135,4 +135,4 @@ def test_where_a_process_is_killed_the_other_says_so_in_a_line_and_stops(tmp_pat
     said = [line for line in done.stderr.splitlines() if line.startswith("unitdisc: ")]
     assert len(said) <= 1  # the launcher may end the other before it finds out
     assert all("another went away" in line and "goes on from the last checkpoint" in line for line in said)
-    assert "unitdisc/training.py" not in done.stderr  # torchrun's own traceback follows, not that of a process
+    assert "unitdisc/training/trainer.py" not in done.stderr  # torchrun's own traceback follows, not that of a process

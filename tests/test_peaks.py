@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import find_peaks
 
-from unitdisc.segmenting.peaks import dissimilarity, means, norms, peaks_of, prominence_for
+from unitdisc.segmentation.corpora.peaks import dissimilarity, means, norms, peaks_of, prominence_for
 
 
 def steps(lengths: list[int], dim: int = 8, noise: float = 0.05, seed: int = 0) -> np.ndarray:

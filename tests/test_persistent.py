@@ -18,7 +18,8 @@ from triton import knobs
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
 
-from unitdisc.decoders import WaveNet, persistent
+from unitdisc.decoders import WaveNet
+from unitdisc.decoders.sampling import wavenet_gpu as persistent
 
 TESTS = Path(__file__).parent
 POINTERS = {"codes": "*i32", "uniform": "*fp64", "delays": "*i32", "rings": "*i32", "temperature": "fp32"}

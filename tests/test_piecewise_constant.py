@@ -7,21 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.piecewise_constant import costs_of, every_path, least_cost_within, segments_of
 
+from unitdisc import segmentation
 from unitdisc.batch import padding_mask
-from unitdisc.bottlenecks import segmentation
-from unitdisc.bottlenecks.segmentation import (
-    calibrate,
+from unitdisc.segmentation import (
     calibrated,
     evaluation,
-    exact,
     exact_path,
-    merge_greedily,
     merged_path,
     nearest,
     viterbi,
     viterbi_path,
 )
-from unitdisc.bottlenecks.segmentation.calibration import Bracket, bracket
+from unitdisc.segmentation.batches import packed_batch, unpacked
+from unitdisc.segmentation.calibration import Bracket, bracket
 
 SWITCH_COSTS = (0.0, 0.3, 1.0, 2.5, np.inf)
 
@@ -228,12 +226,17 @@ def test_costs_and_lengths_must_fit():
         viterbi_path(np.ones((4, 2)), -1.0)
 
 
+def of_batch(solve, costs: torch.Tensor, mask: torch.Tensor, segments: int = 9) -> torch.Tensor:
+    """What a solver of packed sequences makes of a batch, as in training."""
+    rows, lengths = packed_batch(costs, mask)
+    return unpacked(solve(rows, segments, lengths).codes, mask)
+
+
 SOLVERS = {
     "nearest": nearest,
     "viterbi": lambda costs, mask: viterbi(costs, mask, 0.4),
-    "greedy": lambda costs, mask: merge_greedily(costs, mask, 9),
-    "exact": lambda costs, mask: exact(costs, mask, 9),
-    "calibrated": lambda costs, mask: calibrate(costs, mask, 9).codes,
+    "greedy": lambda costs, mask: of_batch(merged_path, costs, mask),
+    "exact": lambda costs, mask: of_batch(exact_path, costs, mask),
 }
 
 
@@ -264,11 +267,8 @@ def test_batches_are_solved_as_packed_sequences():
     costs, mask = batch()
     rows, lengths = costs[mask].numpy(), mask.sum(1).numpy()
     assert (viterbi(costs, mask, 0.4)[mask].numpy() == viterbi_path(rows, 0.4, lengths).codes).all()
-    assert (exact(costs, mask, 9)[mask].numpy() == exact_path(rows, 9, lengths).codes).all()
-    assert (merge_greedily(costs, mask, 9)[mask].numpy() == merged_path(rows, 9, lengths).codes).all()
-    found = calibrate(costs, mask, 9)
-    assert torch.equal(found.codes, viterbi(costs, mask, found.switch_cost))
-    assert found.segments == calibrated(evaluation(rows, lengths), 9).segments
+    for solve in (exact_path, merged_path):
+        assert (of_batch(solve, costs, mask)[mask].numpy() == solve(rows, 9, lengths).codes).all()
 
 
 def test_everything_public_is_named():

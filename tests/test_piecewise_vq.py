@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unitdisc.batch import padding_mask
-from unitdisc.bottlenecks.codebooks import CodebookOptions
+from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
 from unitdisc.bottlenecks.piecewise_vq import SOLVERS, PiecewiseVQ
 
 FRAME_RATE = 50.0

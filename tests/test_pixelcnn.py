@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from unitdisc.decoders import pixel_layers
-from unitdisc.decoders.compiled_pixels import ColumnSampler
 from unitdisc.decoders.likelihoods import categorical_draw, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
 from unitdisc.decoders.pixelcnn import OUTPUTS, PixelCNN
 from unitdisc.decoders.pixels import backwards
+from unitdisc.decoders.sampling.pixelcnn_cpu import ColumnSampler
 
 DIM, SIZE, HEIGHT, LEVELS, CONDITIONS = 5, 12, 7, 4, 4
 SIDES = ("left-to-right", "right-to-left")
@@ -311,8 +311,8 @@ def test_compiled_sampling_draws_what_the_definition_draws(direction, output, le
 @pytest.mark.parametrize("levels", [2, 3, 256])
 @torch.no_grad()
 def test_a_mixture_is_searched_for_the_level_that_counting_them_all_finds(levels):
-    from unitdisc.decoders.compiled_pixels import draw_mixed, measure, mix
-    from unitdisc.decoders.kernels import draw
+    from unitdisc.decoders.sampling.kernels import draw
+    from unitdisc.decoders.sampling.pixelcnn_cpu import draw_mixed, measure, mix
 
     likely, logits, parts = np.empty(levels), np.empty(levels), np.empty((3, 4))
     parameters = (2 * torch.randn(200, 12)).numpy()

@@ -9,13 +9,12 @@ import soundfile
 import torch
 from tiny import OPTIONS
 
-from unitdisc import config
+from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
-from unitdisc.experiment import load
-from unitdisc.manifests import write_manifest
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.experiment import config, load
 from unitdisc.model import UnitModel
-from unitdisc.training import TrainingOptions
-from unitdisc.verbs.train import train
+from unitdisc.training.trainer import TrainingOptions
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,14 @@ from pretended_device import DEVICE, MixedDevicesError, pretended, two_pretended
 from tiny_models import LSTM, VARIANTS, cases
 
 from unitdisc.batch import Batch, padding_mask
-from unitdisc.decoders.several import Item, sample_several
+from unitdisc.decoders.sampling.batched import SampleRequest, sample_several
 from unitdisc.encoders import conv
-from unitdisc.encoders.normalisation import moments
-from unitdisc.encoding import encode_batch
+from unitdisc.encoders.image_batch_norm import moments
 from unitdisc.experiment import Experiment, save_weights
-from unitdisc.likelihood import log_probs
-from unitdisc.training import Progress, Trainer, TrainingOptions
-from unitdisc.verbs.agreement import AUDIO, CODES, IMAGES, SPEAKERS, batch_of
+from unitdisc.inference.agreement import AUDIO, CODES, IMAGES, SPEAKERS, batch_of
+from unitdisc.inference.encoding import encode_batch
+from unitdisc.inference.likelihood import log_probs
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -80,7 +80,7 @@ def sampled(experiment: Experiment, model, device: str) -> list[np.ndarray]:
     size = 2 * (4 if target.steps_per_frame > 1 else model.encoder.stride)
     given = torch.zeros(3, experiment.features().height, dtype=torch.long) if experiment.features().images else None
     items = [
-        Item(condition, size, torch.Generator().manual_seed(0), None if given is None else given.to(device))
+        SampleRequest(condition, size, torch.Generator().manual_seed(0), None if given is None else given.to(device))
         for condition in conditions
     ]
     sample_several(model.decoder, items, 1.0, lambda index, found: drawn.update({index: found.cpu().numpy()}))

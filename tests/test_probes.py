@@ -35,12 +35,12 @@ from unitdisc.evaluation.probes import (
     probe_points,
     probe_tasks,
     read_point,
-    readers,
-    reading,
     usual_tasks,
 )
+from unitdisc.evaluation.probes import cross_validation as reading
+from unitdisc.evaluation.probes import models as readers
+from unitdisc.evaluation.probes.cross_validation import Task, predictions
 from unitdisc.evaluation.probes.points import PointFrames
-from unitdisc.evaluation.probes.reading import Task, predictions
 from unitdisc.evaluation.probes.splits import folds_of
 from unitdisc.evaluation.probes.tasks import nearest, time_averages
 
@@ -274,7 +274,7 @@ def test_a_context_shows_the_neighbours_of_the_same_utterance(tmp_path):
 def test_windows_repeat_the_edges_of_the_utterance(width, encodings):
     import torch
 
-    from unitdisc.evaluation.probes.reading import windows_of
+    from unitdisc.evaluation.probes.cross_validation import windows_of
 
     point = read_point(encodings("utterance"), CORPUS)
     items, found = folds(LabelTask(), point)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from probe_corpus import CORPUS, encode, saying, sounds
 
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import EncodingsError
-from unitdisc.evaluation.probes import intervals, readers
-from unitdisc.manifests import write_manifest
+from unitdisc.evaluation.probes import intervals
+from unitdisc.evaluation.probes import models as readers
 
 SCRIPT = Path(__file__).parent.parent / "eval" / "probe_report.py"
 
@@ -65,7 +66,7 @@ def test_corpora_that_do_not_fit_are_named(here, tmp_path):
 
 
 def test_one_corpus_can_be_learned_from(here, tmp_path):
-    from unitdisc.manifests import read_manifest
+    from unitdisc.corpus.manifest import read_manifest
 
     halves = ([], [])
     for utterance in read_manifest(here / "test.jsonl"):

@@ -1,28 +1,27 @@
-"""The chain from nothing to a report, and the recipes and README that tell people to run it."""
+"""The chain from nothing to a report, and the recipes that tell people to run it."""
 
 import json
 import re
 import runpy
-import shlex
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import soundfile
-import typer
+from shell_blocks import assert_valid, commands_in
 from tiny import listed, settings
 from typer.testing import CliRunner
 
-from unitdisc import cli, config
+from unitdisc import commands as cli
+from unitdisc.api.train import geometry
 from unitdisc.data.crops import CropPlan
-from unitdisc.evaluation.probes import readers, reading
-from unitdisc.experiment import Experiment
-from unitdisc.report import figures
-from unitdisc.training import TrainingOptions
-from unitdisc.verbs.train import geometry
+from unitdisc.evaluation.probes import cross_validation as reading
+from unitdisc.evaluation.probes import models as readers
+from unitdisc.experiment import Experiment, config
+from unitdisc.reports import figures
+from unitdisc.training.trainer import TrainingOptions
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -30,7 +29,6 @@ ROOT = Path(__file__).parent.parent
 RECIPES = sorted(path for path in (ROOT / "recipes").iterdir() if path.is_dir() and path.name != "slurm")
 SCRIPTS = sorted((ROOT / "recipes").glob("*/*.sh"))
 CONFIGS = sorted((ROOT / "recipes").glob("*/conf/*.toml"))
-COMMANDS = typer.main.get_command(cli.app).commands
 POINTS = ("mfcc", "encoder", "projection", "bottleneck", "condition")
 
 
@@ -169,7 +167,7 @@ def test_a_second_report_changes_nothing(first, reported):
 
 
 def test_compared_experiments_of_one_name_are_kept_apart(tmp_path):
-    from unitdisc.verbs.report import read_reports
+    from unitdisc.api.report import read_reports
 
     for place in ("a/vq", "b/vq"):
         (tmp_path / place / "report").mkdir(parents=True)
@@ -258,37 +256,14 @@ def test_configs_build_a_model(path):
     CropPlan([100], training.batch_size, training.crop or None, stride, training.seed)
 
 
-# What scripts and the README tell people to type
-
-
-def commands_in(text: str) -> list[list[str]]:
-    """The commands of shell text, words apart, comments and continued lines dealt with."""
-    lines = text.replace("\\\n", " ").splitlines()
-    return [words for line in lines if (words := shlex.split(line.strip(), comments=True))]
+# What scripts and results tell people to type
 
 
 def bash_blocks(path: Path) -> str:
     return "\n".join(re.findall(r"^```(?:bash|sh|console)\n(.*?)^```", path.read_text(), re.M | re.S))
 
 
-def assert_valid(words: list[str]) -> None:
-    """Raises where a command of unitdisc, or a script of ours, does not exist or does not know an option."""
-    if words[0] == "unitdisc" and len(words) > 1 and words[1] != "--help":
-        values = [re.sub(r"^\$\w+$", "1", word) for word in words[2:]]  # a variable may stand for a number
-        COMMANDS[words[1]].make_context(words[1], values)
-    elif words[0] == "make":
-        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
-        assert set(words[1:]) <= set(targets)
-    elif words[0] in ("python", "python3") and words[1].endswith(".py"):
-        assert (ROOT / words[1]).is_file(), words
-    elif words[0].endswith(".sh"):
-        assert (ROOT / words[0]).is_file(), words
-    for word in words:
-        if re.fullmatch(r"recipes/[^$\s]+\.toml", word):
-            assert (ROOT / word).is_file(), word
-
-
-@pytest.mark.parametrize("path", [ROOT / "README.md", *(recipe / "RESULTS.md" for recipe in RECIPES)], ids=str)
+@pytest.mark.parametrize("path", [recipe / "RESULTS.md" for recipe in RECIPES], ids=str)
 def test_what_texts_tell_people_to_type_is_valid(path):
     if not path.exists():
         pytest.skip("not written yet")
@@ -305,13 +280,3 @@ def test_what_scripts_type_is_valid(script):
         if words[0] in ("unitdisc", "python") and not any("$@" in word for word in words):
             words = [word for word in words if not re.match(r"\$\{(\w+\[)?@", word)]  # options that the shell makes up
             assert_valid(words)
-
-
-def test_code_in_the_readme_is_python():
-    for block in re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S):
-        compile(block.replace("..., ", ""), "README.md", "exec")  # "and what was there before" is no Python
-
-
-def test_toml_in_the_readme_is_a_config():
-    for block in re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S):
-        assert all(isinstance(table, dict) for table in tomllib.loads(block).values())

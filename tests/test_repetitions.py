@@ -9,12 +9,12 @@ import soundfile
 from tiny import RATE
 
 from unitdisc.corpus import Problem, Utterance
-from unitdisc.data import repetitions
-from unitdisc.data.image import write_image
-from unitdisc.data.validation import validate
-from unitdisc.kaldi.writing import write_kaldi
-from unitdisc.manifests import write_manifest
-from unitdisc.sharding import Shard
+from unitdisc.corpus.kaldi.writing import write_kaldi
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.jobs import Shard
+from unitdisc.media.image import write_image
+from unitdisc.validation import duplicates as repetitions
+from unitdisc.validation.report import validate
 
 pytest_plugins = ["tiny_fixtures"]
 

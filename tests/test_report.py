@@ -15,17 +15,17 @@ from chromium import BINARY, Chromium
 from PIL import Image
 
 from unitdisc.corpus import Interval, Utterance, labels_at
-from unitdisc.data.audio import write_audio
 from unitdisc.encodings import Encodings
-from unitdisc.report import ReportError, write_report
-from unitdisc.report.boxes import Box
-from unitdisc.report.clips import RATE, Stretch, mel_power, spectrogram_uri, unit_clip, utterance_clip
-from unitdisc.report.examples import Occurrence, by_different_speakers, labels_in_units, most_used, typical_utterances
-from unitdisc.report.figures import similar_rows
-from unitdisc.report.resyntheses import Made
-from unitdisc.report.scores import abx_rows, curves, measure, training_seconds
-from unitdisc.report.summary import read_log
-from unitdisc.units import read_units
+from unitdisc.exports.units import read_units
+from unitdisc.media.audio import write_audio
+from unitdisc.reports import ReportError, write_report
+from unitdisc.reports.boxes import Box
+from unitdisc.reports.clips import RATE, AudioStretch, mel_power, spectrogram_uri, unit_clip, utterance_clip
+from unitdisc.reports.examples import Occurrence, by_different_speakers, labels_in_units, most_used, typical_utterances
+from unitdisc.reports.figures import similar_rows
+from unitdisc.reports.resyntheses import Made
+from unitdisc.reports.score_rows import abx_rows, curves, measure, training_seconds
+from unitdisc.reports.summary import read_log
 
 HOSTILE = "<script>document.title='taken'</script>"
 PITCH = {"SIL": 0, "aa": 400, "ss": 3000, HOSTILE: 1200}
@@ -391,7 +391,7 @@ def test_a_pause_stays_quiet(corpus):
 def test_a_tone_is_drawn_at_its_height():
     for pitch in (300, 1000, 4000):
         wave = np.sin(2 * np.pi * pitch * np.arange(RATE) / RATE).astype(np.float32)
-        part = Stretch(wave, float(mel_power(wave, 128).max()))
+        part = AudioStretch(wave, float(mel_power(wave, 128).max()))
         picture = np.asarray(Image.open(io.BytesIO(opened(spectrogram_uri(part, 200)))))
         darkest = len(picture) - 1 - int(picture[:, 50:150].mean(1).argmin())
         mels = 2595 * np.log10(1 + np.array([60, pitch, 8000]) / 700)

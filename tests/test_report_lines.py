@@ -17,14 +17,15 @@ from PIL import Image
 from test_report import ABX, HOSTILE, Contents, made_experiment, read
 
 from unitdisc.corpus import Interval, Utterance, labels_at
-from unitdisc.data.image import ImageError, read_line, resized, write_image
 from unitdisc.encodings import Encodings
-from unitdisc.evaluation.probes import intervals, readers
-from unitdisc.report import Made, made_in, write_report
-from unitdisc.report.crops import HEIGHT, LEVELS, SHARPNESS, line_crop
-from unitdisc.report.examples import labels_in_units, most_used
-from unitdisc.report.lines import LEAST, PIECE, Given, Version, cuts, line_sheet, original, version_of, version_sheet
-from unitdisc.units import read_units
+from unitdisc.evaluation.probes import intervals
+from unitdisc.evaluation.probes import models as readers
+from unitdisc.exports.units import read_units
+from unitdisc.media.image import ImageError, read_line, resized, write_image
+from unitdisc.reports import Made, made_in, write_report
+from unitdisc.reports.examples import labels_in_units, most_used
+from unitdisc.reports.image_crops import HEIGHT, LEVELS, SHARPNESS, line_crop
+from unitdisc.reports.lines import LEAST, PIECE, Given, Version, cuts, line_sheet, original, version_of, version_sheet
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 from tiny import RATE, line_settings, listed, make_corpus, make_lines, record, settings, tree
 
+from unitdisc.api import resynthesise as verb
+from unitdisc.api.resynthesise import Counted, Drawing, file_name, groups, resynthesise
+from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
-from unitdisc.data.signals import Signals
-from unitdisc.decoders.several import sample_several
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.data.extractor import Signals
+from unitdisc.decoders.sampling.batched import sample_several
 from unitdisc.experiment import load
-from unitdisc.manifests import write_manifest
-from unitdisc.verbs import resynthesise as verb
-from unitdisc.verbs.resynthesise import Counted, Drawing, file_name, groups, resynthesise
-from unitdisc.verbs.train import train
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -175,7 +175,7 @@ def test_steps_are_counted_in_utterances():
 def test_recordings_are_read_once_for_all_voices(tiny_corpus, tiny_experiment, tmp_path, monkeypatch):
     read, features_of = [], Signals.features_of
     monkeypatch.setattr(Signals, "features_of", lambda self, u: read.append(u.id) or features_of(self, u))
-    resynthesise(tiny_experiment, tiny_corpus, tmp_path / "x", ["s0", "s1"], limit=2, device="cpu")
+    resynthesise(tiny_experiment, tiny_corpus, tmp_path / "x", speakers=["s0", "s1"], limit=2, device="cpu")
     assert read == ["u00", "u01"]
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tiny import settings
 
+from unitdisc.api.encode import encode
+from unitdisc.api.train import train
 from unitdisc.encodings import Encodings
-from unitdisc.verbs.encode import encode
-from unitdisc.verbs.train import train
 
 pytest_plugins = ["tiny_fixtures"]
 

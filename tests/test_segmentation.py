@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.manifests import write_manifest
+from unitdisc.corpus.manifest import write_manifest
 
 SCRIPT = Path(__file__).parent.parent / "eval/segmentation.py"
 

@@ -10,22 +10,19 @@ from hypothesis import strategies as st
 from reference.runs import cheapest_price, pricing
 from scipy import stats
 
-from unitdisc.bottlenecks.segmentation.durations import (
-    bounded,
+from unitdisc.segmentation.durations import (
+    DURATIONS,
     durations_of,
     gamma,
     histogram,
-    histogram_by_code,
-    interpolated,
-    linear,
     poisson,
 )
-from unitdisc.bottlenecks.segmentation.paths import viterbi_path
-from unitdisc.bottlenecks.segmentation.semi_markov import semi_markov_path, semi_markov_runs
-from unitdisc.bottlenecks.segmentation.transitions import (
+from unitdisc.segmentation.semi_markov import semi_markov_path, semi_markov_runs
+from unitdisc.segmentation.transitions import (
     costs_of,
     counts_of,
 )
+from unitdisc.segmentation.viterbi import viterbi_path
 
 
 @st.composite
@@ -91,6 +88,11 @@ def test_equal_changes_as_a_table_give_the_same_runs(data):
     assert (plain.starts.tolist(), plain.codes.tolist()) == (linked.starts.tolist(), linked.codes.tolist())
     own = semi_markov_runs(costs, per_code(durations, costs.shape[1]), switch_cost=2.0, distinct=distinct)
     assert (plain.starts.tolist(), plain.codes.tolist()) == (own.starts.tolist(), own.codes.tolist())
+
+
+def linear(longest: int, weight: float) -> np.ndarray:
+    """The penalty of Kamper and van Niekerk (2021): every frame of a run but the first is so much cheaper."""
+    return -weight * np.arange(longest)
 
 
 @settings(max_examples=100, deadline=None)
@@ -281,10 +283,6 @@ def test_gamma_is_that_of_statistics():
     np.testing.assert_allclose(np.exp(-gamma(3, 2.5, 30)), expected / expected.sum(), rtol=1e-10)
 
 
-def test_linear_is_the_penalty_of_the_peers():
-    np.testing.assert_array_equal(linear(4, 3.0), [0.0, -3.0, -6.0, -9.0])
-
-
 def test_a_histogram_is_what_was_counted():
     observed = np.array([1, 2, 2, 3, 3, 3, 9])
     np.testing.assert_allclose(np.exp(-histogram(observed, 4, 0.0)), [1 / 6, 2 / 6, 3 / 6, 0])
@@ -294,28 +292,24 @@ def test_a_histogram_is_what_was_counted():
     np.testing.assert_allclose(np.exp(-histogram(np.array([9]), 4, 1.0)), [1 / 4] * 4)
 
 
-def test_histograms_by_code_lean_on_that_of_all():
-    codes = [np.array([0, 0, 1, 0, 0]), np.array([1, 1, 1]), np.array([], int)]
-    table = np.exp(-histogram_by_code(codes, 3, 4, smoothing=0.0, prior=2.0))
-    shared = np.array([1, 2, 1, 0]) / 4
-    np.testing.assert_allclose(table[0], (np.array([0, 2, 0, 0]) + 2 * shared) / 4)
-    np.testing.assert_allclose(table[1], (np.array([1, 0, 1, 0]) + 2 * shared) / 4)
-    np.testing.assert_allclose(table[2], shared)
+COSTLY = sorted(name for name, prior in DURATIONS.items() if prior.costs is not None)
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.integers(1, 20), st.floats(0, 1), st.integers(0, 10**6))
-def test_tables_of_durations_sum_to_one(longest, share, seed):
-    random = np.random.default_rng(seed)
-    observed = random.integers(1, 30, 50)
-    first, second = poisson(3.5, longest), histogram(observed, longest, 0.1)
-    shortest = int(random.integers(1, longest + 1))
-    for table in (first, second, gamma(2, 3, longest), interpolated(first, second, share), bounded(first, shortest)):
-        assert table.shape == (longest,)
-        assert np.exp(-table).sum() == pytest.approx(1)
-    mixed = (1 - share) * np.exp(-first) + share * np.exp(-second)
-    np.testing.assert_allclose(np.exp(-interpolated(first, second, share)), mixed)
-    assert np.isinf(bounded(first, shortest)).sum() == shortest - 1
+@pytest.mark.parametrize("name", COSTLY)
+@settings(max_examples=25, deadline=None)
+@given(mean=st.floats(1, 30), longest=st.integers(1, 40), seed=st.integers(0, 10**6))
+def test_every_prior_is_a_distribution_over_1_to_the_longest(name, mean, longest, seed):
+    prior = DURATIONS[name]
+    observed = np.random.default_rng(seed).integers(1, 30, 50) if prior.learned else None
+    table = prior.costs(mean, longest, observed)
+    assert table.shape == (longest,)
+    assert np.exp(-table).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", [name for name in COSTLY if not DURATIONS[name].learned])
+def test_every_prior_that_is_not_learned_expects_the_mean_that_it_is_given(name):
+    table = DURATIONS[name].costs(8.0, 200, None)
+    assert np.exp(-table) @ np.arange(1, 201) == pytest.approx(8.0, abs=0.1)
 
 
 @settings(max_examples=50, deadline=None)
@@ -332,14 +326,10 @@ def test_durations_fill_the_utterance(codes):
         (lambda: poisson(0, 5), "the mean of the durations is 0; it must be above 0"),
         (lambda: gamma(-1, 2, 5), "the shape of the durations is -1"),
         (lambda: gamma(1, np.nan, 5), "the scale of the durations is nan"),
-        (lambda: linear(0, 1.0), "the longest run is 0 frames; it must be 1 or more"),
+        (lambda: poisson(5, 0), "the longest run is 0 frames; it must be 1 or more"),
         (lambda: histogram(np.array([9]), 4, 0.0), "no run of 1 to 4 frames was observed; smooth the histogram"),
         (lambda: histogram(np.array([0, 3]), 4), "a run of 0 frames was observed"),
         (lambda: histogram(np.array([3]), 4, -1.0), "smoothing of the durations is -1.0; it must be 0 or more"),
-        (lambda: histogram_by_code([], 2, 4, smoothing=0.0), "no run of 1 to 4 frames was observed"),
-        (lambda: histogram_by_code([], 2, 4, prior=0.0), "the prior of the durations is 0.0; it must be above 0"),
-        (lambda: interpolated(np.zeros(1), np.zeros(1), 1.5), "the share of the second table is 1.5"),
-        (lambda: bounded(np.zeros(4), 5), "the shortest run is 5 frames; it must be 1 to 4, the longest"),
     ],
 )
 def test_impossible_priors_are_refused(make, message):

@@ -6,21 +6,12 @@ from costs import COUNTED, IMPOSSIBLE, exact_cost, tables, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.piecewise_constant import every_path
-from reference.runs import expectations, prices_of_steps
+from reference.runs import prices_of_steps
 
-from unitdisc.bottlenecks.segmentation.durations import (
-    durations_of,
-)
-from unitdisc.bottlenecks.segmentation.expectations import expected_counts
-from unitdisc.bottlenecks.segmentation.paths import viterbi_path
-from unitdisc.bottlenecks.segmentation.semi_markov import semi_markov_path
-from unitdisc.bottlenecks.segmentation.transitions import (
-    costs_of,
-    counts_of,
-    initial_costs,
-    transition_costs,
-    transition_path,
-)
+from unitdisc.segmentation.durations import durations_of
+from unitdisc.segmentation.semi_markov import semi_markov_path
+from unitdisc.segmentation.transitions import costs_of, counts_of, transition_path
+from unitdisc.segmentation.viterbi import viterbi_path
 
 
 def test_an_hour_of_steps_loses_no_precision():
@@ -42,11 +33,10 @@ def test_an_hour_of_steps_loses_no_precision():
 def test_changes_are_counted_inside_of_utterances():
     codes = [np.array([0, 0, 1, 1, 1, 0, 2]), np.array([2, 0]), np.array([], int)]
     assert counts_of(codes[0], 3).tolist() == [[0, 1, 1], [1, 0, 0], [0, 0, 0]]
+    together = sum(counts_of(utterance, 3) for utterance in codes)
     np.testing.assert_allclose(
-        np.exp(-transition_costs(codes, 3, 0.0)) * ~np.eye(3, dtype=bool),
-        [[0, 0.5, 0.5], [1, 0, 0], [1, 0, 0]],
+        np.exp(-costs_of(together, 0.0)) * ~np.eye(3, dtype=bool), [[0, 0.5, 0.5], [1, 0, 0], [1, 0, 0]]
     )
-    np.testing.assert_allclose(np.exp(-initial_costs(codes, 3, 1.0)), [2 / 5, 1 / 5, 2 / 5])
 
 
 @settings(max_examples=50, deadline=None)
@@ -112,64 +102,9 @@ def test_steps_and_runs_agree_on_what_changes_cost(data):
     assert prices[0] == prices[1]
 
 
-@settings(max_examples=150, deadline=None)
-@given(steps(of=st.one_of(COUNTED, st.floats(0, 2000))))
-def test_expectations_are_those_over_all_paths(case):
-    with np.errstate(divide="ignore"):
-        states, begun, transitions, total = expectations(*case)
-    if total == -np.inf:
-        with pytest.raises(ValueError, match="no codes of a finite cost"):
-            expected_counts(*case)
-        return
-    found = expected_counts(*case)
-    assert found.log_likelihood == pytest.approx(total)
-    np.testing.assert_allclose(found.states, states, atol=1e-9)
-    np.testing.assert_allclose(found.initial, begun, atol=1e-9)
-    np.testing.assert_allclose(found.transitions, transitions, atol=1e-9)
-
-
-def test_the_only_way_is_counted_however_unlikely():
-    """All but one in e^3000 starts in code 0, from where nothing leads on."""
-    costs = np.array([[0.0, 3000.0], [0.0, 0.0], [0.0, 0.0]])
-    transitions = np.array([[np.inf, np.inf], [1500.0, 0.0]])
-    found = expected_counts(costs, transitions)
-    assert found.log_likelihood == pytest.approx(-3000)
-    np.testing.assert_allclose(found.transitions, [[0, 0], [0, 2]], atol=1e-12)
-
-
-def test_expected_counts_of_utterances_add_up():
-    random = np.random.default_rng(6)
-    costs, transitions = random.random((30, 4)), random.random((4, 4))
-    together = expected_counts(costs, transitions, 0.5, lengths=np.array([10, 0, 20]))
-    apart = expected_counts(costs[:10], transitions, 0.5) + expected_counts(costs[10:], transitions, 0.5)
-    assert together.log_likelihood == pytest.approx(apart.log_likelihood)
-    for name in ("states", "initial", "transitions"):
-        np.testing.assert_allclose(getattr(together, name), getattr(apart, name))
-    assert together.states.sum() == pytest.approx(30)
-    assert together.transitions.sum() == pytest.approx(28)
-
-
-def test_sharp_expectations_are_the_counts_of_the_cheapest_path():
-    random = np.random.default_rng(7)
-    costs, transitions = random.random((200, 5)), random.random((5, 5)) * 0.1
-    found = expected_counts(costs * 1e5, transitions * 1e5, 0.2 * 1e5)
-    codes = transition_path(costs, transitions, 0.2).codes
-    np.testing.assert_allclose(found.states, np.bincount(codes, minlength=5), atol=1e-3)
-    np.testing.assert_allclose(found.transitions * ~np.eye(5, dtype=bool), counts_of(codes, 5), atol=1e-3)
-
-
-def test_an_hour_of_expectations_keeps_its_sum():
-    random = np.random.default_rng(8)
-    found = expected_counts(100 + random.random((180_000, 4)), random.random((4, 4)))
-    assert found.states.sum() == pytest.approx(180_000, rel=1e-9)
-    assert found.transitions.sum() == pytest.approx(179_999, rel=1e-9)
-    np.testing.assert_allclose(found.transitions.sum(0) + found.initial, found.states, rtol=1e-9)
-
-
 def test_no_frames_have_no_steps():
     costs = np.zeros((0, 3))
     assert len(transition_path(costs, np.zeros((3, 3))).codes) == 0
-    assert expected_counts(costs).log_likelihood == 0.0
 
 
 @pytest.mark.parametrize(
@@ -177,9 +112,7 @@ def test_no_frames_have_no_steps():
     [
         (lambda: costs_of(np.zeros((2, 2)), -1.0), "smoothing of transitions is -1.0; it must be 0 or more"),
         (lambda: costs_of(np.full((2, 2), np.nan)), "counts of transitions must be finite, and 0 or more"),
-        (lambda: initial_costs([], 3, 0.0), "no utterance has a first code"),
         (lambda: transition_path(np.zeros((2, 2)), np.full((2, 2), np.inf)), "2 frames have no codes of a finite"),
-        (lambda: expected_counts(np.zeros((2, 2)), np.full((2, 2), np.inf)), "2 frames have no codes of a finite"),
     ],
 )
 def test_impossible_transitions_are_refused(make, message):

@@ -9,18 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unitdisc.bottlenecks.segmentation.paths import viterbi_path
+from unitdisc.api import segment as verb
+from unitdisc.api.kmeans import kmeans as make_codebook
+from unitdisc.clustering import KMeansOptions
+from unitdisc.clustering.codebook import CodebookError, write_codebook
 from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
-from unitdisc.kmeans import KMeansOptions
-from unitdisc.kmeans.codebook import CodebookError, write_codebook
-from unitdisc.manifests import write_manifest
-from unitdisc.segmenting.costs import nat
-from unitdisc.segmenting.options import SegmentOptions
-from unitdisc.segmenting.solving import Priors, price_of, with_priors
-from unitdisc.verbs import codebooks
-from unitdisc.verbs import segment as verb
-from unitdisc.verbs.kmeans import kmeans as make_codebook
+from unitdisc.segmentation.corpora import codebooks
+from unitdisc.segmentation.corpora.costs import nat
+from unitdisc.segmentation.corpora.options import SegmentOptions
+from unitdisc.segmentation.corpora.solving import Priors, price_of, with_priors
+from unitdisc.segmentation.durations import DURATIONS, DurationPrior, durations_of
+from unitdisc.segmentation.viterbi import viterbi_path
+
+pytest_plugins = ["tiny_fixtures"]
 
 HOP, RATE = 160, 16_000
 OURS = {"point": "projection", "model": "abc", "stride": HOP, "offset": HOP / 2, "rate": RATE}
@@ -51,11 +54,8 @@ class Place:
         """Runs the command; returns the folder."""
         place = {"encodings": self.encodings, "frame_rate": None, "times": None, "strict": False, "memory": 2.0}
         place |= {"per": "second", "threads": 1} | {name: options.pop(name) for name in {*options} & EXTRA}
-        verb.segment(
-            place["encodings"], self.corpus, self.root / folder, codes or self.codebook, SegmentOptions(**options),
-            place["per"], verb.Resources(place["memory"], place["threads"]), place["frame_rate"], place["times"],
-            False, place["strict"],
-        )  # fmt: skip
+        given = place.pop("encodings"), self.corpus, self.root / folder, codes or self.codebook
+        verb.segment(*given, SegmentOptions(**options), **place)
         return self.root / folder
 
 
@@ -122,10 +122,27 @@ def test_there_are_as_many_units_as_asked(place, prior):
         assert abs(units(folder) - (5 + round(rate * seconds(place)))) <= 2
 
 
+def test_every_duration_prior_is_tested_and_named_in_the_help(unitdisc):
+    assert {options.get("durations", "none") for options in PRIORS.values()} == set(DURATIONS)
+    told = unitdisc("segment", "--help").out
+    assert all(name in told for name in DURATIONS)
+
+
+def test_one_more_duration_prior_is_one_function_and_one_line(place, monkeypatch):
+    """One under which every unit of an utterance of 200 frames has 8."""
+
+    def eights(mean, longest, observed):
+        return np.where(np.arange(1, longest + 1) == 8, 0.0, 1000.0)
+
+    monkeypatch.setitem(DURATIONS, "eights", DurationPrior(eights))
+    folder = place.segment(rate=12.5, durations="eights", prior_weight=1e6)
+    assert durations_of(Encodings.open(folder).codes["u2"]).tolist() == [8] * 25
+
+
 @pytest.mark.parametrize("solver", ["greedy", "exact"])
 def test_solvers_of_a_whole_corpus_keep_to_the_number(place, solver):
     assert units(place.segment(rate=12, solver=solver)) <= 5 + round(12 * seconds(place))
-    with pytest.raises(ValueError, match=f"--solver {solver} looks at all 501 frames and 5 codes"):
+    with pytest.raises(ValueError, match=f"`solver` {solver} looks at all 501 frames and 5 codes"):
         place.segment("other", rate=12, solver=solver, memory=1e-6)
 
 
@@ -223,7 +240,7 @@ def test_images_have_units_per_100_columns(tmp_path):
     folder = place.segment(rate=0.075, per="100 columns")  # of 160 columns a frame
     assert abs(units(folder) - (5 + round(0.075 * seconds(place) * RATE / 100))) <= 1
     assert not (folder / "units" / "units.ctm").exists()
-    with pytest.raises(ValueError, match="give --units-per-100-columns"):
+    with pytest.raises(ValueError, match="give `units_per_100_columns`"):
         place.segment("other", rate=12)
 
 
@@ -291,7 +308,7 @@ def test_a_codebook_of_other_frames_is_refused(place):
     with pytest.raises(CodebookError, match="2 dimensions, but the frames of"):
         place.segment(rate=12)
     write_codebook(place.root / "codes.npy", place.vectors, {"spherical": True, "frames_of": OURS})
-    with pytest.raises(CodebookError, match="--distance cosine"):
+    with pytest.raises(CodebookError, match="`distance` cosine"):
         place.segment(rate=12)
 
 
@@ -305,7 +322,7 @@ def test_a_codebook_without_a_card_is_said_and_with_strict_refused(place, capsys
 
 def test_a_codebook_of_another_layer_as_wide_is_said_and_with_strict_refused(place, capsys):
     options = KMeansOptions(CODES, sample=200)
-    make_codebook(place.encodings, place.root / "codes.npy", options, 2.0, 1)
+    make_codebook(place.encodings, place.root / "codes.npy", options, threads=1)
     place.segment(rate=12, strict=True)
     capsys.readouterr()
     deeper = write(place.root / "deeper", {name: 9 * values for name, values in place.frames.items()}, OURS)
@@ -313,7 +330,7 @@ def test_a_codebook_of_another_layer_as_wide_is_said_and_with_strict_refused(pla
     assert "times as far from its codes as those that it was made from" in capsys.readouterr().err
     with pytest.raises(ValueError, match=r"codes.npy: the frames of .*deeper are .* give the codebook of these"):
         place.segment("strict", rate=12, encodings=deeper, strict=True)
-    make_codebook(place.encodings, place.root / "codes.npy", replace(options, spherical=True), 2.0, 1)
+    make_codebook(place.encodings, place.root / "codes.npy", replace(options, spherical=True), threads=1)
     place.segment("angles", rate=12, encodings=deeper, distance="cosine", strict=True)
 
 
@@ -370,21 +387,21 @@ def test_nothing_to_segment_is_refused(place):
         ({}, "say how many units"),
         ({"rate": -1.0}, "above 0"),
         ({"rate": float("nan")}, "above 0"),
-        ({"rate": 12, "solver": "best"}, "--solver best: choose one of"),
+        ({"rate": 12, "solver": "best"}, "`solver` best: choose one of"),
         ({"rate": 12, "durations": "normal"}, "choose one of"),
-        ({"rate": 12, "solver": "nearest"}, "leave --units-per-second out"),
+        ({"rate": 12, "solver": "nearest"}, "leave `units_per_second` out"),
         ({"rate": 12, "solver": "exact", "durations": "gamma"}, "knows no durations"),
         ({"rate": 12, "prominence": 0.1}, "leave it out"),
         ({"rate": 12, "method": "peaks", "prominence": 0.1}, "exclude each other"),
         ({"rate": 12, "method": "peaks", "durations": "gamma"}, "leave them out"),
-        ({"rate": 12, "min_duration": 90, "max_duration": 50}, "is above --max-duration"),
-        ({"rate": 12, "iterations": -1}, "--iterations"),
+        ({"rate": 12, "min_duration": 90, "max_duration": 50}, "is above `max_duration`"),
+        ({"rate": 12, "iterations": -1}, "`iterations`"),
     ],
 )
 def test_options_that_cannot_be_are_refused(wrong, told):
     with pytest.raises(ValueError, match=told):
         SegmentOptions(**wrong)
-    with pytest.raises(ValueError, match="give codes: one of --codebook"):
+    with pytest.raises(ValueError, match="give codes: one of `codebook`"):
         verb.Codes(None, None, None)
 
 
@@ -412,10 +429,10 @@ def test_frames_that_are_all_codes_make_as_many_units_as_asked(place, prior):
     assert abs(units(place.segment(rate=12, **PRIORS[prior])) - (5 + round(12 * seconds(place)))) <= 2
 
 
-def test_rates_are_for_recordings_or_images():
-    assert (verb.rate_of(12, None), verb.rate_of(None, 3), verb.rate_of(None, None)) == (12, 3, None)
-    with pytest.raises(ValueError, match="give one"):
-        verb.rate_of(12, 3)
+def test_rates_are_for_recordings_or_images(unitdisc, place):
+    given = ["segment", place.encodings, place.corpus, place.root / "x", "--codes", "4"]
+    both = unitdisc(*given, "--units-per-second", "12", "--units-per-100-columns", "3")
+    assert "--units-per-second is for recordings and --units-per-100-columns for images; give one" in both.err
     assert replace(SegmentOptions(12), rate=8).rate == 8
 
 

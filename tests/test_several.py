@@ -5,8 +5,9 @@ import threading
 import pytest
 import torch
 
-from unitdisc.decoders import DECODERS, WaveNet, compiled, wavenet
-from unitdisc.decoders.several import Item, run_in_threads, sample_several
+from unitdisc.decoders import DECODERS, WaveNet, wavenet
+from unitdisc.decoders.sampling import wavenet_cpu as compiled
+from unitdisc.decoders.sampling.batched import SampleRequest, run_in_threads, sample_several
 
 DIM, HEIGHT = 5, 4
 OPTIONS = {
@@ -33,7 +34,7 @@ def items(decoder, lengths=LENGTHS):
     for number, length in enumerate(lengths):
         condition = torch.randn(length, DIM, generator=torch.Generator().manual_seed(number))
         given = torch.ones(3, HEIGHT, dtype=torch.long) if decoder.target == "grey" and number % 2 else None
-        made.append(Item(condition, 6 * length, torch.Generator().manual_seed(number // 2), given))
+        made.append(SampleRequest(condition, 6 * length, torch.Generator().manual_seed(number // 2), given))
     return made
 
 
@@ -75,7 +76,7 @@ def test_a_wavenet_that_has_one_layer_is_drawn_too():
 def test_a_wavenet_elsewhere_pads_its_items(monkeypatch):
     """What a GPU does, on a CPU: the same items up to rounding, here none of which changes what is drawn."""
     decoder = tiny("wavenet").double()
-    wanted = [Item(item.condition.double(), item.size, item.generator) for item in items(decoder)]
+    wanted = [SampleRequest(item.condition.double(), item.size, item.generator) for item in items(decoder)]
     uniforms = [torch.rand(1, item.size, generator=item.generator, dtype=torch.double) for item in wanted]
     alone = [
         decoder.sample_with_torch(item.condition[None], uniform)[0]
@@ -89,14 +90,14 @@ def test_a_wavenet_elsewhere_pads_its_items(monkeypatch):
 
 def test_clocks_that_differ_are_refused():
     decoder = tiny("wavenet")
-    wanted = [Item(torch.randn(2, DIM), size, torch.Generator()) for size in (12, 14)]
+    wanted = [SampleRequest(torch.randn(2, DIM), size, torch.Generator()) for size in (12, 14)]
     with pytest.raises(ValueError, match=r"as many steps in every item, not for \[6, 7\]"):
         together(decoder, wanted)
 
 
 def test_a_size_that_is_no_multiple_is_refused(decoder):
     with pytest.raises(ValueError, match="cannot be shared evenly"):
-        together(decoder, [*items(decoder), Item(torch.randn(2, DIM), 13, torch.Generator())])
+        together(decoder, [*items(decoder), SampleRequest(torch.randn(2, DIM), 13, torch.Generator())])
 
 
 def test_a_temperature_that_means_nothing_is_refused(decoder):

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data import shard_plan
+from unitdisc.data import tar_crops as shard_plan
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.shard_plan import ShardPlan, in_shards, places_of
+from unitdisc.data.tar_crops import ShardPlan, in_shards, places_of
 
 SHARDS, EACH = 12, 100
 

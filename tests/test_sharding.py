@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 from tiny import RATE, listed, make_corpus, record, tree
 
-from unitdisc import encoding
+from unitdisc.api.encode import encode, features
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.data.features import Features
-from unitdisc.encodings import Encodings, EncodingsError, line_index, sorted_lines, unit_list_writer
-from unitdisc.encodings.unit_list_writer import UnitListWriter
-from unitdisc.manifests import write_manifest
-from unitdisc.sharding import WHOLE, Shard
-from unitdisc.verbs.encode import encode, features
+from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.encodings.resumable import line_index, sorted_lines, unit_list_writer
+from unitdisc.encodings.resumable.unit_list_writer import UnitListWriter
+from unitdisc.inference import encoding
+from unitdisc.jobs import WHOLE, Shard
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -53,7 +55,7 @@ def in_one_run(corpus, tiny_experiment, tmp_path_factory) -> dict[str, bytes]:
 
 
 def run(experiment: Path, corpus: Path, folder: Path, shard: Shard) -> None:
-    encode(experiment, corpus, folder, POINTS, device="cpu", shard=shard)
+    encode(experiment, corpus, folder, POINTS, device="cpu", access=CorpusAccess(shard=shard))
 
 
 def test_shards_share_everything_out():
@@ -68,7 +70,7 @@ def test_shards_share_everything_out():
     "text", ["0/4", "5/4", "1/0", "3", "a/b", "1/2/3", "-1/4", "1.0/4", "", "/", "1/1000000000000"]
 )
 def test_nonsense_is_no_shard(text):
-    with pytest.raises(ValueError, match=f"--shard {text}.*(counted from 1|must be I/N)"):
+    with pytest.raises(ValueError, match=f"`shard` {text}.*(counted from 1|must be I/N)"):
         Shard.parse(text)
     assert Shard.parse(None) == WHOLE
     assert Shard.parse("3/8") == Shard(3, 8)
@@ -210,10 +212,10 @@ def test_a_bad_file_is_reported_by_one_shard(tiny_experiment, tmp_path, capsys):
 
 @pytest.mark.parametrize("normalise", ["none", "utterance", "speaker", "global"])
 def test_features_in_shards_are_those_of_one_run(corpus, tmp_path, normalise):
-    options = Features(normalise=normalise)
+    options = AcousticFeatures(normalise=normalise)
     features(corpus, tmp_path / "a" / "mfcc", options)
     for index in (2, 3, 1):
-        features(corpus, tmp_path / "b" / "mfcc", options, shard=Shard(index, 3))
+        features(corpus, tmp_path / "b" / "mfcc", options, access=CorpusAccess(shard=Shard(index, 3)))
     assert tree(tmp_path / "a") == tree(tmp_path / "b")
 
 
@@ -289,12 +291,13 @@ def test_a_shard_that_can_read_nothing_is_not_finished(verb, tiny_experiment, tm
     write_manifest(tmp_path / "corpus.jsonl", utterances)
 
     def begin(shard):
+        access = CorpusAccess(trust=True, shard=shard)
         if verb == "encode":
             arguments = (tiny_experiment, tmp_path / "corpus.jsonl", tmp_path / "x", ["projection"])
-            encode(*arguments, device="cpu", trust=True, shard=shard)
+            encode(*arguments, device="cpu", access=access)
         else:
             features(
-                tmp_path / "corpus.jsonl", tmp_path / "x" / "projection", Features(rate=RATE), trust=True, shard=shard
+                tmp_path / "corpus.jsonl", tmp_path / "x" / "projection", AcousticFeatures(rate=RATE), access=access
             )
 
     begin(Shard(1, 2))
@@ -310,10 +313,13 @@ def test_shards_that_saw_different_recordings_make_no_whole(verb, tiny_experimen
     corpus = make_corpus(tmp_path / "corpus", 9)
 
     def begin(folder, shard):
+        access = CorpusAccess(shard=shard)
         if verb == "encode":
-            encode(tiny_experiment, corpus, tmp_path / folder, ["projection"], device="cpu", shard=shard)
+            encode(tiny_experiment, corpus, tmp_path / folder, ["projection"], device="cpu", access=access)
         else:
-            features(corpus, tmp_path / folder / "projection", Features(rate=RATE, normalise="none"), shard=shard)
+            features(
+                corpus, tmp_path / folder / "projection", AcousticFeatures(rate=RATE, normalise="none"), access=access
+            )
 
     gone = tmp_path / "corpus" / "u03.wav"
     begin("whole", WHOLE)

@@ -16,27 +16,28 @@ import torch
 from tiny import RATE, listed, make_corpus, make_lines, record, settings, tree
 from typer.testing import CliRunner
 
-from unitdisc.cli import app
+from unitdisc.api import shards as verb
+from unitdisc.api.encode import encode
+from unitdisc.api.shards import PackingOptions, shards
+from unitdisc.api.train import train
+from unitdisc.commands import app
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.data.audio import audio_info, read_audio
-from unitdisc.data.features import Features
-from unitdisc.data.image import read_line
-from unitdisc.data.loading import batches
-from unitdisc.data.packing import safe
-from unitdisc.data.shard_plan import ShardBatches, ShardPlan, places_of
-from unitdisc.data.signals import Signals
+from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.kaldi import write_kaldi
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.data.extractor import Signals
+from unitdisc.data.loader import batches
+from unitdisc.data.tar_crops import ShardBatches, ShardPlan, places_of
 from unitdisc.data.targets import LogMelTarget
-from unitdisc.data.tars import in_tar, members, samples
-from unitdisc.data.validation import validate
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError
-from unitdisc.kaldi import write_kaldi
-from unitdisc.manifests import read_manifest, write_manifest
-from unitdisc.sharding import Shard
-from unitdisc.verbs import shards as verb
-from unitdisc.verbs.encode import encode
-from unitdisc.verbs.shards import PackingOptions, shards
-from unitdisc.verbs.train import train
+from unitdisc.jobs import Shard
+from unitdisc.media.audio import audio_info, read_audio
+from unitdisc.media.image import read_line
+from unitdisc.media.packing import safe
+from unitdisc.media.tars import in_tar, members, samples
+from unitdisc.validation.report import validate
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -139,9 +140,9 @@ def test_an_interrupted_run_is_completed(corpus, packed, tmp_path, monkeypatch):
 
 
 def test_parts_give_what_one_run_gives(corpus, packed, tmp_path):
-    assert shards(corpus, tmp_path, SMALL, share=Shard(2, 2)) is None
+    assert shards(corpus, tmp_path, SMALL, access=CorpusAccess(shard=Shard(2, 2))) is None
     assert not (tmp_path / corpus.name).exists()
-    assert shards(corpus, tmp_path, SMALL, share=Shard(1, 2)) == tmp_path / corpus.name
+    assert shards(corpus, tmp_path, SMALL, access=CorpusAccess(shard=Shard(1, 2))) == tmp_path / corpus.name
     assert tree(tmp_path) == tree(packed.parent)
 
 
@@ -207,7 +208,7 @@ def test_entries_of_kaldi_archives_are_packed_alone(tmp_path):
 def test_what_flac_cannot_hold_is_said(tmp_path):
     soundfile.write(tmp_path / "loud.wav", np.linspace(-3, 3, 9000), RATE, subtype="FLOAT")
     write_manifest(tmp_path / "c.jsonl", [Utterance("a", str(tmp_path / "loud.wav"), None, 9000, RATE)])
-    with pytest.raises(CorpusError, match=r"louder than full scale.*--format wav"):
+    with pytest.raises(CorpusError, match=r"louder than full scale.*`format` wav"):
         shards(tmp_path / "c.jsonl", tmp_path / "p", PackingOptions())
     after = listed(shards(tmp_path / "c.jsonl", tmp_path / "q", PackingOptions(format="wav")))
     assert np.abs(read_audio(after[0])).max() == 3
@@ -228,7 +229,7 @@ def test_a_bad_file_is_left_out_and_said(tmp_path, capsys):
     assert "u03.wav: no such file" in capsys.readouterr().err
     assert tree(tmp_path / "p") == before
     with pytest.raises(CorpusError, match=r"u0[234]"):
-        shards(manifest, tmp_path / "q", SMALL, strict=True)
+        shards(manifest, tmp_path / "q", SMALL, access=CorpusAccess(strict=True))
     assert not (tmp_path / "q" / manifest.name).exists()
 
 
@@ -268,7 +269,7 @@ def test_two_runs_of_the_same_do_not_get_in_each_others_way(corpus, packed, tmp_
             for number, item in enumerate(items):
                 if number == 1 and not inside:
                     inside.append(name)
-                    shards(corpus, tmp_path, SMALL, share=Shard(1, 3))
+                    shards(corpus, tmp_path, SMALL, access=CorpusAccess(shard=Shard(1, 3)))
                 yield item
 
         return write(folder, name, halfway(), *rest)
@@ -346,7 +347,7 @@ def test_the_command_line_packs(corpus, packed, tmp_path):
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.stdout.strip() == str(tmp_path / corpus.name)
     assert tree(tmp_path) == tree(packed.parent)
-    assert CliRunner().invoke(app, [*arguments, "--format", "mp3"]).exception.args[0].startswith("--format mp3")
+    assert CliRunner().invoke(app, [*arguments, "--format", "mp3"]).exception.args[0].startswith("`format` mp3")
 
 
 def overrides(**more) -> list[str]:
@@ -394,7 +395,7 @@ def test_two_processes_follow_one_through_the_shards(packed, tmp_path):
 def batches_of(packed):
     """Makes the batches of the packed corpus for a share of the processes."""
     utterances = listed(packed)
-    signals = Signals.fitted(Features(), LogMelTarget(RATE, 160), utterances)
+    signals = Signals.fitted(AcousticFeatures(), LogMelTarget(RATE, 160), utterances)
     frames = [signals.frames_in(utterance) for utterance in utterances]
 
     def make(share: tuple[int, int] = (0, 1)) -> ShardBatches:

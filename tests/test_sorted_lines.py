@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from unitdisc.encodings import sorted_lines
-from unitdisc.encodings.sorted_lines import SortedLines
+from unitdisc.encodings.resumable import sorted_lines
+from unitdisc.encodings.resumable.sorted_lines import SortedLines
 
 
 def name_of(line: bytes) -> str:

@@ -12,7 +12,7 @@ import torch
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.evaluation.foreign import open_encodings, require
-from unitdisc.evaluation.frames import open_for
+from unitdisc.evaluation.frame_checks import open_for
 from unitdisc.evaluation.zerospeech.checks import check_2021
 from unitdisc.evaluation.zerospeech.plain_yaml import as_yaml, read_yaml
 from unitdisc.evaluation.zerospeech.submissions import PARTS, abxls_table, phonetic_table, write_2021, write_abxls
@@ -132,7 +132,7 @@ def test_units_of_fairseq_have_their_names_in_the_tsv(tmp_path: Path):
 
 
 def test_what_unitdisc_exports_as_km_is_read(tmp_path: Path):
-    from unitdisc.units import export
+    from unitdisc.exports.formats import export
 
     encodings = ours(tmp_path / "encodings")
     utterances = [Utterance(name, f"/audio/{name}.wav", None, 12 * 320, 16_000) for name in ("u1", "u2")]
@@ -238,7 +238,7 @@ def test_what_is_neither_is_said_truly(tmp_path: Path):
     with pytest.raises(EncodingsError, match="is a file, where a folder of encodings is needed"):
         Encodings.open(tmp_path / "u.tsv")
     (tmp_path / "u.km").write_text("1\n")
-    with pytest.raises(EncodingsError, match="nothing says when its frames happen; give --frame-rate"):
+    with pytest.raises(EncodingsError, match="nothing says when its frames happen; give `frame_rate`"):
         open_for(tmp_path / "u.km", corpus_of(("a", "a.wav")), None)
 
 

@@ -11,10 +11,10 @@ import soundfile
 from tiny import record
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.audio import audio_info, read_audio
-from unitdisc.data.image import ImageError, image_info, read_image, write_image
-from unitdisc.data.sources import AudioError
-from unitdisc.data.tars import Sample, TarError, members, open_member, read_member, samples, split_name
+from unitdisc.media.audio import audio_info, read_audio
+from unitdisc.media.image import ImageError, image_info, read_image, write_image
+from unitdisc.media.open import AudioError
+from unitdisc.media.tars import TarError, TarSample, members, open_member, read_member, samples, split_name
 
 LONG = "é" * 70 + "x" * 90
 
@@ -79,7 +79,7 @@ def test_neighbours_of_one_name_are_a_sample(files, tmp_path):
     names = ["a.json", "a.wav", "b.flac"]
     found = list(samples(write_tar(tmp_path / "x.tar", {name: files[name] for name in names})))
     assert [(sample.key, list(sample.members)) for sample in found] == [("a", ["json", "wav"]), ("b", ["flac"])]
-    assert isinstance(found[0], Sample)
+    assert isinstance(found[0], TarSample)
 
 
 def test_a_file_that_comes_again_is_told(files, tmp_path):
@@ -105,7 +105,7 @@ def test_large_files_are_read_in_pieces(files, tmp_path, monkeypatch):
     path = write_tar(tmp_path / "x.tar", files)
     place = f"{path}:{offsets(path)['b.flac']}"
     at_once = read_audio(Utterance("u", place, None, 9000, 16_000))
-    monkeypatch.setattr("unitdisc.data.tars.AT_ONCE", 0)
+    monkeypatch.setattr("unitdisc.media.tars.AT_ONCE", 0)
     np.testing.assert_array_equal(read_audio(Utterance("u", place, None, 9000, 16_000)), at_once)
 
 

@@ -14,7 +14,7 @@ from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.units.codes import CodedUtterance
 from unitdisc.evaluation.units.edit_distance import summed_distances
-from unitdisc.evaluation.units.term_files import Aligned, Fragment, Gold, read_alignment, read_classes, read_gold
+from unitdisc.evaluation.units.term_files import AlignedFile, Fragment, Gold, read_alignment, read_classes, read_gold
 from unitdisc.evaluation.units.terms import spell, term_scores
 from unitdisc.evaluation.units.words import unit_terms
 
@@ -67,8 +67,8 @@ def chance(seed: int, files: int = 3) -> tuple[Gold, dict[str, list[Fragment]]]:
     phones, words = {}, {}
     for file in map(str, range(files)):
         edges = np.round(np.cumsum(rng.choice([0.03, 0.05, 0.06, 0.08], 31)), 4).tolist()
-        phones[file] = Aligned(edges[:-1], edges[1:], rng.choice(["a", "b", "SIL"], 30).tolist())
-        words[file] = Aligned(edges[0:-2:2], edges[2::2], rng.choice(["w", "v"], 15).tolist())
+        phones[file] = AlignedFile(edges[:-1], edges[1:], rng.choice(["a", "b", "SIL"], 30).tolist())
+        words[file] = AlignedFile(edges[0:-2:2], edges[2::2], rng.choice(["w", "v"], 15).tolist())
     classes: dict[str, list[Fragment]] = {}
     for _ in range(40):
         file = str(rng.integers(files))
@@ -113,7 +113,7 @@ def test_edit_distances_are_those_of_their_definition():
                 )
 
 
-PHONES = Aligned([0.0, 0.1, 0.2, 0.25], [0.1, 0.2, 0.25, 0.5], ["a", "b", "c", "d"])
+PHONES = AlignedFile([0.0, 0.1, 0.2, 0.25], [0.1, 0.2, 0.25, 0.5], ["a", "b", "c", "d"])
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_fragment_is_spelled_with_the_phones_it_covers(start, end, spelling):
 
 
 def test_a_word_found_twice_is_one_token():
-    gold = Gold({"f": PHONES}, {"f": Aligned([0.0, 0.2], [0.2, 0.5], ["w", "v"])})
+    gold = Gold({"f": PHONES}, {"f": AlignedFile([0.0, 0.2], [0.2, 0.5], ["w", "v"])})
     found = term_scores(
         gold, {"1": [Fragment("f", 0.0, 0.2), Fragment("f", 0.01, 0.2)], "2": [Fragment("f", 0.2, 0.5)]}
     )
@@ -148,15 +148,15 @@ def test_a_word_found_twice_is_one_token():
 
 
 def test_words_that_sound_the_same_are_one_type_only_if_corrected():
-    phones = Aligned([0.0, 0.1, 0.2], [0.1, 0.2, 0.3], ["a", "a", "b"])
-    gold = Gold({"f": phones}, {"f": Aligned([0.0, 0.1, 0.2], [0.1, 0.2, 0.3], ["sea", "see", "be"])})
+    phones = AlignedFile([0.0, 0.1, 0.2], [0.1, 0.2, 0.3], ["a", "a", "b"])
+    gold = Gold({"f": phones}, {"f": AlignedFile([0.0, 0.1, 0.2], [0.1, 0.2, 0.3], ["sea", "see", "be"])})
     classes = {"1": [Fragment("f", 0.0, 0.1), Fragment("f", 0.1, 0.2)]}
     assert term_scores(gold, classes).type.recall == 1 / 3
     assert term_scores(gold, classes, "corrected").type.recall == 1 / 2
 
 
 def test_tokens_of_two_files_at_the_same_times_are_two_only_if_corrected():
-    phones = Aligned([0.0, 0.1], [0.1, 0.2], ["a", "b"])
+    phones = AlignedFile([0.0, 0.1], [0.1, 0.2], ["a", "b"])
     gold = Gold({"f": phones, "g": phones}, {"f": phones, "g": phones})
     classes = {"1": [Fragment("f", 0.0, 0.1), Fragment("g", 0.0, 0.1), Fragment("g", 0.1, 0.2)]}
     assert (term_scores(gold, classes).grouping.hits, term_scores(gold, classes).grouping.found) == (1, 2)
@@ -171,7 +171,7 @@ def test_fragments_that_overlap_are_no_pair_to_be_found():
 
 
 def test_fragments_that_touch_are_a_pair_to_be_found():
-    phones = Aligned([0.0, 0.1], [0.1, 0.2], ["a", "a"])
+    phones = AlignedFile([0.0, 0.1], [0.1, 0.2], ["a", "a"])
     found = term_scores(Gold({"f": phones}, {"f": phones}), {"1": [Fragment("f", 0.0, 0.1), Fragment("f", 0.1, 0.2)]})
     assert (found.grouping.reference, found.grouping.recall, found.grouping.precision) == (2, 1, 1)
 
@@ -189,7 +189,7 @@ def test_what_cannot_be_scored_says_why():
     with pytest.raises(UnscorableError, match="no fragment holds a gold phone; are the times in seconds"):
         term_scores(gold, {"1": [Fragment("f", 16000.0, 17000.0)]})
     with pytest.raises(UnscorableError, match="the gold has no words but silence"):
-        term_scores(Gold({"f": PHONES}, {"f": Aligned([], [], [])}), {"1": [Fragment("f", 0.0, 0.1)]})
+        term_scores(Gold({"f": PHONES}, {"f": AlignedFile([], [], [])}), {"1": [Fragment("f", 0.0, 0.1)]})
 
 
 GOOD = {
@@ -208,7 +208,7 @@ def read(folder: Path, **changed: str) -> tuple[Gold, dict[str, list[Fragment]]]
 
 def test_files_are_read_in_any_order_and_words_without_silence(tmp_path):
     gold, classes = read(tmp_path)
-    assert gold.words["f"] == Aligned([0.0], [0.1], ["w"])
+    assert gold.words["f"] == AlignedFile([0.0], [0.1], ["w"])
     assert gold.phones["f"].labels == ["a", "SIL"]
     assert classes == {"1": [Fragment("f", 0, 0.1), Fragment("g", 0, 0.1)], "2": [Fragment("f", 0, 0.1)]}
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import LONGEST_ID, CorpusError, Utterance, id_doubt, is_id, short_name
-from unitdisc.data.alignments import read_textgrid
+from unitdisc.corpus.kaldi.ctm import open_ctm
+from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
 from unitdisc.encodings.reading import read_codes
 from unitdisc.evaluation.abx.items import read_items
@@ -19,9 +20,7 @@ from unitdisc.evaluation.formats import read_units
 from unitdisc.evaluation.units.term_files import read_alignment
 from unitdisc.evaluation.zerospeech.plain_yaml import read_yaml
 from unitdisc.files import write_text
-from unitdisc.kaldi.ctm import open_ctm
-from unitdisc.manifests import read_manifest, write_manifest
-from unitdisc.text import (
+from unitdisc.files.text import (
     Lookalikes,
     TextError,
     byte_lines,
@@ -36,6 +35,7 @@ from unitdisc.text import (
     read_text,
     read_tsv,
 )
+from unitdisc.prep.textgrids import read_textgrid
 
 ROOT = Path(__file__).parent.parent
 MARK = b"\xef\xbb\xbf"
@@ -239,7 +239,7 @@ def test_manifests_hold_any_text(tmp_path):
 
 
 def test_output_that_cannot_be_shown_is_escaped():
-    code = "from unitdisc.text import escape_output; escape_output(); print('caf\\xe9 \\udce9')"
+    code = "from unitdisc.files.text import escape_output; escape_output(); print('caf\\xe9 \\udce9')"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
     assert said.stdout.strip() == rb"caf\xe9 \udce9"

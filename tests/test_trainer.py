@@ -13,16 +13,48 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import softplus
 
-from unitdisc import checkpoints, distributed, training
 from unitdisc.batch import Batch, masked_mean, padding_mask
 from unitdisc.bottlenecks.base import BottleneckOutput
-from unitdisc.distributed import normal
-from unitdisc.held_out import evaluate
-from unitdisc.model import ModelOutput
-from unitdisc.training import Progress, Trainer, TrainingOptions
+from unitdisc.model import UnitModel
+from unitdisc.objectives import ModelOutput, Player, Reconstruction
+from unitdisc.training import checkpoints, distributed
+from unitdisc.training import trainer as training
+from unitdisc.training.distributed import normal
+from unitdisc.training.schedules import SCHEDULES, cosine
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
+from unitdisc.training.validation import evaluate
 
 ITEMS, FRAMES, STEPS = 8, 6, 12
+
+
+class Squares(nn.Linear):
+    """A decoder without likelihoods."""
+
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return (self(condition) - target).square().sum(-1)
+
+
+class Judged(nn.Module, Reconstruction):
+    """Reconstruction with an adversary, a player of its own, which tells frames that were made from real ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.judge = nn.Linear(2, 1)
+
+    def verdicts(self, batch: Batch, made: Tensor) -> dict[str, Tensor]:
+        """made: [B, T, 2]; the first loss moves only the judge, the second only what made the frames."""
+        fixed = {name: weight.detach() for name, weight in self.judge.named_parameters()}
+        told = softplus(self.judge(made.detach())) + softplus(-self.judge(batch.target))
+        taken = softplus(-functional_call(self.judge, fixed, (made,)))
+        found = {"judge": told, "fooling": 0.5 * taken}
+        count = batch.counts.get("target")
+        return {name: masked_mean(each.squeeze(-1), batch.target_mask, count) for name, each in found.items()}
+
+    def players(self) -> dict[str, Player]:
+        return {"judge": Player(list(self.judge.parameters()), 0.05, "cosine", clip=0.01, betas=(0.5, 0.9))}
 
 
 class Toy(nn.Module):
@@ -34,22 +66,28 @@ class Toy(nn.Module):
     def __init__(self, illness: str | None = None):
         super().__init__()
         self.illness = illness
-        self.encoder, self.decoder = (nn.Linear(2, 2, bias=False) for _ in range(2))
+        self.encoder, self.decoder = nn.Linear(2, 2, bias=False), Squares(2, 2, bias=False)
         for layer in (self.encoder, self.decoder):
             layer.weight.data += torch.eye(2)
         self.bottleneck = nn.Module()
         self.bottleneck.codebook = nn.Embedding(16, 2)
+        self.bottleneck.codebook.weight.replaced = None
         self.bottleneck.num_codes = 16
+        self.objective = Judged() if illness == "judged" else Reconstruction()
         self.register_buffer("calls", torch.tensor(0))
         self.modes, self.noise = [], []
         self.no_sync = nullcontext  # as of several processes
+
+    players = UnitModel.players
 
     def forward(self, batch: Batch) -> ModelOutput:
         units, lengths = self.units_of(batch)
         self.calls += 1
         self.noise.append(normal(*units.latents.shape, device=units.latents.device))
         noisy = units.latents + 0.1 * self.noise[-1]
-        losses = {"reconstruction": self.reconstruction(batch, self.conditioner(noisy, lengths, batch.speakers))}
+        losses = {"reconstruction": self.objective.loss(self, batch, noisy, lengths)}
+        if self.illness == "judged":
+            losses |= self.objective.verdicts(batch, self.decoder(noisy))
         return ModelOutput(losses | units.losses, units.metrics)
 
     def units_of(self, batch: Batch) -> tuple[BottleneckOutput, Tensor]:
@@ -67,14 +105,10 @@ class Toy(nn.Module):
         return BottleneckOutput(latents, latents, codes, losses, metrics), batch.lengths
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        return {"target": batch.target_lengths.sum(), "half": (batch.lengths // 2).sum()}
+        return {"half": (batch.lengths // 2).sum(), **self.objective.counts(batch)}
 
     def conditioner(self, latents: Tensor, lengths: Tensor, speakers: Tensor) -> Tensor:
         return latents * (0 if self.illness == "ignored latents" else 1)
-
-    def reconstruction(self, batch: Batch, condition: Tensor) -> Tensor:
-        errors = (self.decoder(condition) - batch.target).square().mean(-1)
-        return masked_mean(errors, batch.target_mask, batch.counts.get("target"))
 
 
 def batch_of(step: int) -> Batch:
@@ -111,17 +145,18 @@ def log_of(folder: Path, split: str = "train") -> list[dict]:
 
 def watched(trainer: Trainer) -> list[dict]:
     """What the optimiser finds at every step: rates, the norm of the gradient, and gradient and momentum of codes."""
-    seen, step = [], trainer.optimiser.step
+    optimiser, seen = trainer.players["model"].optimiser, []
+    step = optimiser.step
     codes = trainer.model.bottleneck.codebook.weight
 
     def noted() -> None:
         gradient = torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()])
-        momentum = trainer.optimiser.state[codes].get("exp_avg", torch.zeros_like(codes)).clone()
-        rates = [group["lr"] for group in trainer.optimiser.param_groups]
+        momentum = optimiser.state[codes].get("exp_avg", torch.zeros_like(codes)).clone()
+        rates = [group["lr"] for group in optimiser.param_groups]
         seen.append({"rates": rates, "norm": float(gradient.norm()), "codes": codes.grad.clone(), "momentum": momentum})
         step()
 
-    trainer.optimiser.step = noted
+    optimiser.step = noted
     return seen
 
 
@@ -164,12 +199,32 @@ def test_the_first_step_is_the_gradient_of_the_loss(tmp_path):
 def test_the_learning_rate_is_that_of_the_step(tmp_path):
     """Steps are counted from 0: `halve_at` names the first one with half the rate. The log tells the rate that was."""
     trainer = trainer_of(tmp_path, learning_rate=0.08, halve_at=[3, 9])
-    trainer.optimiser.param_groups[0]["rate_factor"] = 2.0
+    trainer.players["model"].optimiser.param_groups[0]["rate_factor"] = 2.0
     seen = watched(trainer)
     run(trainer)
     rates = [0.08] * 3 + [0.04] * 6 + [0.02] * 3
     assert [step["rates"] for step in seen] == [[2 * rate] for rate in rates]
     assert [entry["learning_rate"] for entry in log_of(tmp_path)] == rates
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_schedule_is_a_part_of_the_learning_rate(tmp_path, schedule):
+    trainer = trainer_of(tmp_path, learning_rate=0.08, halve_at=[3, 9], schedule=schedule)
+    seen = watched(trainer)
+    run(trainer)
+    rates = {
+        "step": [0.08] * 3 + [0.04] * 6 + [0.02] * 3,
+        "constant": [0.08] * STEPS,
+        "cosine": [0.04 * min(1, 0.1 + 10 * s / STEPS) * (1 + math.cos(math.pi * s / STEPS)) for s in range(STEPS)],
+    }[schedule]
+    assert [step["rates"][0] for step in seen] == pytest.approx(rates)
+    assert [entry["learning_rate"] for entry in log_of(tmp_path)] == pytest.approx(rates)
+    assert [cosine(step, STEPS) for step in (0, 2, 6, STEPS)] == pytest.approx([0.1, (2 + 3**0.5) / 4, 0.5, 0])
+
+
+def test_a_schedule_of_no_name_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"schedule must be one of \('step', 'cosine', 'constant'\), not 'linear'"):
+        trainer_of(tmp_path, schedule="linear")
 
 
 def test_codes_that_were_put_elsewhere_settle_before_the_gradient_is_clipped(tmp_path):
@@ -187,6 +242,79 @@ def test_codes_that_were_put_elsewhere_settle_before_the_gradient_is_clipped(tmp
         assert max(sizes[3:]) == 0
     assert any(float(step["codes"].abs().max()) > 0 for step in seen[3:])
     assert [step["norm"] for step in seen] == pytest.approx([0.5] * STEPS, rel=1e-4)
+
+
+# Several players
+
+
+def played(trainer: Trainer) -> dict[str, list[dict]]:
+    """Rates, momenta and the norm of the gradient of every player at every step."""
+    seen = {name: [] for name in trainer.players}
+    for name, player in trainer.players.items():
+
+        def noted(name=name, player=player, step=player.optimiser.step) -> None:
+            norm = torch.cat([weight.grad.flatten() for weight in player.weights]).norm()
+            (group,) = player.optimiser.param_groups
+            seen[name].append({"rate": group["lr"], "betas": group["betas"], "norm": float(norm)})
+            step()
+
+        player.optimiser.step = noted
+    return seen
+
+
+def test_every_player_has_an_optimiser_a_schedule_and_a_clip_of_its_own(tmp_path):
+    trainer = trainer_of(tmp_path, "judged", halve_at=[6], clip=0.5)
+    weights = [{id(weight) for weight in player.weights} for player in trainer.players.values()]
+    assert not weights[0] & weights[1]
+    assert weights[0] | weights[1] == {id(weight) for weight in trainer.model.parameters()}
+    seen = played(trainer)
+    run(trainer)
+    assert [step["rate"] for step in seen["model"]] == [0.01] * 6 + [0.005] * 6
+    assert [step["rate"] for step in seen["judge"]] == [0.05 * cosine(step, STEPS) for step in range(STEPS)]
+    for name, clip, betas in (("model", 0.5, (0.9, 0.999)), ("judge", 0.01, (0.5, 0.9))):
+        assert [step["norm"] for step in seen[name]] == pytest.approx([clip] * STEPS, rel=1e-3)
+        assert {step["betas"] for step in seen[name]} == {betas}
+    log = log_of(tmp_path)
+    assert [entry["learning_rate"] for entry in log] == [step["rate"] for step in seen["model"]]
+    assert min(entry["metrics"]["gradient_norm"] for entry in log) > 0.5
+    assert min(entry["metrics"]["gradient_norm_judge"] for entry in log) > 0.01
+
+
+def test_the_losses_of_an_adversary_move_whom_they_are_to_move(tmp_path):
+    found, output = gradients(tmp_path, as_double(batch_of(0)), 1, "judged")
+    assert set(output.losses) == {"reconstruction", "judge", "fooling", "commitment"}
+    judge = {name for name in found if "judge" in name}
+    moved = {}
+    for loss in ("judge", "fooling"):
+        trainer = trainer_of(tmp_path, "judged")
+        trainer.model.double()(as_double(batch_of(0))).losses[loss].backward()
+        weights = trainer.model.named_parameters()
+        moved[loss] = {name: weight.grad for name, weight in weights if weight.grad is not None and weight.grad.any()}
+    assert moved["judge"].keys() == judge
+    assert moved["fooling"].keys() == {"encoder.weight", "decoder.weight"}
+    torch.testing.assert_close({name: found[name] for name in judge}, moved["judge"])
+
+
+def test_a_gradient_of_any_player_that_is_not_finite_is_noticed(tmp_path):
+    trainer = trainer_of(tmp_path, "judged", steps=1)
+    trainer.model.objective.judge.weight.register_hook(lambda gradient: gradient / 0)
+    with pytest.raises(FloatingPointError, match="not finite at step 1"):
+        run(trainer)
+
+
+def test_a_checkpoint_of_one_player_is_what_it_was_before_there_were_several(tmp_path):
+    run(trainer_of(tmp_path, steps=4))
+    (path,) = checkpoints.paths(tmp_path / "checkpoints")
+    state = torch.load(path, weights_only=True)
+    assert state.pop("other optimisers") == {}
+    assert state.keys() == {"step", "model", "average", "optimiser", "random"}
+    assert state["optimiser"].keys() == {"state", "param_groups"}
+    torch.save(state, path)
+    assert_the_same(run(trainer_of(tmp_path)), run(trainer_of(tmp_path / "whole")))
+
+
+def as_double(batch: Batch) -> Batch:
+    return replace(batch, features=batch.features.double(), target=batch.target.double())
 
 
 # Parts and processes
@@ -209,9 +337,9 @@ def test_a_masked_mean_waits_for_no_number():
     assert values.grad.shape == (2, 3)
 
 
-def gradients(folder: Path, batch: Batch, parts: int) -> tuple[dict[str, Tensor], ModelOutput]:
+def gradients(folder: Path, batch: Batch, parts: int, kind: str | None = None) -> tuple[dict[str, Tensor], ModelOutput]:
     """What `Trainer.gradients` leaves and gives, in float64."""
-    trainer = trainer_of(folder, gradient_accumulation=parts)
+    trainer = trainer_of(folder, kind, gradient_accumulation=parts)
     trainer.model.double()
     output = trainer.gradients(trainer.model, batch)
     found = {name: weight.grad for name, weight in trainer.model.named_parameters()}
@@ -223,7 +351,7 @@ def by_two_processes(monkeypatch, tmp_path):
     """Gradients, losses and metrics averaged over two processes that each have half of a batch, one after the other."""
     asked = {0: [], 1: []}  # what every process wanted to have added over both
 
-    def computed(rank: int, batch: Batch, parts: int, answers: list[Tensor] | None):
+    def computed(rank: int, batch: Batch, parts: int, kind: str | None, answers: list[Tensor] | None):
         asked[rank].clear()
 
         def added(value: Tensor) -> Tensor:
@@ -235,14 +363,14 @@ def by_two_processes(monkeypatch, tmp_path):
                 patch.setattr(module, "world_size", lambda: 2)
                 patch.setattr(module, "rank", lambda: rank)
             patch.setattr(distributed, "sum_over_processes", added)
-            return gradients(tmp_path, batch.split(2)[rank], parts)
+            return gradients(tmp_path, batch.split(2)[rank], parts, kind)
 
-    def together(batch: Batch, parts: int) -> tuple[dict[str, Tensor], ModelOutput]:
+    def together(batch: Batch, parts: int, kind: str | None) -> tuple[dict[str, Tensor], ModelOutput]:
         for rank in (0, 1):
-            computed(rank, batch, parts, None)
+            computed(rank, batch, parts, kind, None)
         answers = [sum(values) for values in zip(*asked.values(), strict=True)]
         assert answers
-        first, second = (computed(rank, batch, parts, answers) for rank in (0, 1))
+        first, second = (computed(rank, batch, parts, kind, answers) for rank in (0, 1))
         mean = [
             {name: (of[name] + other[name]) / 2 for name in of}
             for of, other in (
@@ -256,14 +384,14 @@ def by_two_processes(monkeypatch, tmp_path):
     return together
 
 
-def test_parts_of_a_batch_and_shares_of_processes_make_the_whole(tmp_path, by_two_processes):
+@pytest.mark.parametrize("kind", [None, "judged"])
+def test_parts_of_a_batch_and_shares_of_processes_make_the_whole(tmp_path, by_two_processes, kind):
     """Noise, gradients and losses, of which one is over half of the frames, with parts that have none of these."""
-    batch = batch_of(0)
-    batch = replace(batch, features=batch.features.double(), target=batch.target.double())
-    expected, whole = gradients(tmp_path, batch, 1)
+    batch = as_double(batch_of(0))
+    expected, whole = gradients(tmp_path, batch, 1, kind)
     assert float(whole.metrics["one"]) == 1.0
-    found = {f"{parts} parts": gradients(tmp_path, batch, parts) for parts in (2, 4, 8)}
-    found |= {f"{parts} parts of each of two": by_two_processes(batch, parts) for parts in (1, 2, 4)}
+    found = {f"{parts} parts": gradients(tmp_path, batch, parts, kind) for parts in (2, 4, 8)}
+    found |= {f"{parts} parts of each of two": by_two_processes(batch, parts, kind) for parts in (1, 2, 4)}
     for how, (gradient, output) in found.items():
         explained = {"rtol": 1e-6, "atol": 1e-7, "msg": lambda text, how=how: f"{how}: {text}"}
         torch.testing.assert_close(gradient, expected, **explained)
@@ -276,7 +404,7 @@ def test_a_step_with_next_to_nothing_in_it_is_the_same_in_parts(tmp_path):
     batch = batch_of(0)
     batch.lengths.fill_(0)
     batch.lengths[3] = 2
-    batch = replace(batch, features=batch.features.double(), target=batch.target.double())
+    batch = as_double(batch)
     (expected, whole), (found, output) = (gradients(tmp_path, batch, parts) for parts in (1, 4))
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(output.losses, whole.losses)
@@ -429,7 +557,8 @@ def test_wrong_latents_of_a_lone_item_are_of_another_time():
     batch.lengths.fill_(FRAMES)
     latents = toy.encoder(batch.features)
     shifted = torch.stack([latents[0, (t - FRAMES // 2) % FRAMES] for t in range(FRAMES)])[None]
-    expected = toy.reconstruction(batch, shifted) - toy.reconstruction(batch, latents)
+    wrong, right = (toy.objective.loss(toy, batch, frames, batch.lengths) for frames in (shifted, latents))
+    expected = wrong - right
     assert evaluate(toy, [batch]).metrics["latent_gap"] == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -463,8 +592,9 @@ def assert_the_same(one: Trainer, other: Trainer) -> None:
             **trainer.model.state_dict(),
             **{f"average {name}": value for name, value in trainer.average.copy.state_dict().items()},
             **{
-                f"{name} {number}": value
-                for number, state in trainer.optimiser.state_dict()["state"].items()
+                f"{player} {name} {number}": value
+                for player, playing in trainer.players.items()
+                for number, state in playing.optimiser.state_dict()["state"].items()
                 for name, value in state.items()
             },
         }
@@ -474,23 +604,24 @@ def assert_the_same(one: Trainer, other: Trainer) -> None:
     assert [name for name in states[0] if not torch.equal(states[0][name], states[1][name])] == []
 
 
-def test_a_run_that_stopped_goes_on_to_the_same_bits(tmp_path):
+@pytest.mark.parametrize("kind,parts", [(None, 1), ("judged", 1), ("judged", 2)])
+def test_a_run_that_stopped_goes_on_to_the_same_bits(tmp_path, kind, parts):
     """Weights, average, momenta, noise, learning rate and log."""
-    options = {"halve_at": [5, 9], "log_every": 2}
-    whole = run(trainer_of(tmp_path / "whole", **options))
+    options = {"halve_at": [5, 9], "log_every": 2, "gradient_accumulation": parts}
+    whole = run(trainer_of(tmp_path / "whole", kind, **options))
 
     def breaking_off(step: int) -> Batch:
         if step == 7:
             raise OSError
         return batch_of(step)
 
-    first = trainer_of(tmp_path / "stopped", **options)
+    first = trainer_of(tmp_path / "stopped", kind, **options)
     with pytest.raises(OSError):
         run(first, batches=breaking_off)
     assert first.step == 7
     torch.manual_seed(99)
     said = []
-    second = trainer_of(tmp_path / "stopped", said=said, **options)
+    second = trainer_of(tmp_path / "stopped", kind, said, **options)
     assert (second.step, said) == (4, ["Resuming at step 4."])
     run(second)
     assert_the_same(second, whole)

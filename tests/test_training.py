@@ -17,16 +17,16 @@ import soundfile
 import torch
 from tiny import OPTIONS
 
-from unitdisc import checkpoints
-from unitdisc.alarms import alarms
+from unitdisc.api import train as verb
+from unitdisc.api.encode import encode
+from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
-from unitdisc.data.signals import Signals
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.data.extractor import Signals
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError, load
-from unitdisc.manifests import read_manifest, write_manifest
-from unitdisc.verbs import train as verb
-from unitdisc.verbs.encode import encode
-from unitdisc.verbs.train import train
+from unitdisc.training import checkpoints
+from unitdisc.training.collapse import alarms
 
 TINY = OPTIONS | {
     "bottleneck.warmup_steps": 5,
@@ -272,6 +272,14 @@ def test_options_at_their_default_may_be_left_out_or_written(corpus, tmp_path):
 def test_an_experiment_that_differs_is_not_continued(corpus, undisturbed):
     with pytest.raises(ExperimentError, match=r"differs in bottleneck\.num_codes"):
         train("small", corpus, undisturbed, overrides(bottleneck__num_codes=9), device="cpu")
+
+
+def test_how_many_steps_may_change_but_not_where_the_learning_rate_falls_to_the_last(corpus, tmp_path):
+    train("small", corpus, tmp_path, overrides(training__steps=2, training__schedule="cosine"), device="cpu")
+    with pytest.raises(ExperimentError, match=r"differs in training\.steps;"):
+        train("small", corpus, tmp_path, overrides(training__steps=3, training__schedule="cosine"), device="cpu")
+    with pytest.raises(ExperimentError, match=r"differs in training\.schedule;"):
+        train("small", corpus, tmp_path, overrides(training__steps=3), device="cpu")
 
 
 def test_options_outlive_their_command(undisturbed):

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, line_index, sorted_lines
-from unitdisc.encodings.unit_lines import utterance_of
-from unitdisc.encodings.unit_lists import disagreement, finished_lists
-from unitdisc.sharding import WHOLE, Shard
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
+from unitdisc.encodings.resumable import line_index, sorted_lines
+from unitdisc.encodings.resumable.unit_lines import utterance_of
+from unitdisc.encodings.resumable.unit_lists import disagreement, finished_lists
+from unitdisc.jobs import WHOLE, Shard
 
 SETTINGS = {"point": "bottleneck", "stride": 320, "offset": 160.0}
 FIRST, SECOND = Shard(1, 2), Shard(2, 2)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import Interval, Utterance, corpus_checksum
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.units.bitrate import unit_bitrates
 from unitdisc.evaluation.units.boundaries import unit_boundaries
 from unitdisc.evaluation.units.clustering import labelled_codes, named_confusion, unit_scores
 from unitdisc.evaluation.units.codes import coded
-from unitdisc.evaluation.units.scores import BITRATES, score_units
+from unitdisc.evaluation.units.unit_scores import BITRATES, score_units
 from unitdisc.evaluation.units.words import unit_terms
-from unitdisc.manifests import write_manifest
-from unitdisc.report.scores import measure
-from unitdisc.report.sections import UNIT_FIGURES
+from unitdisc.reports.score_rows import measure
+from unitdisc.reports.sections import UNIT_FIGURES
 
 pytest_plugins = ["tiny_fixtures"]
 RNG = np.random.default_rng(0)

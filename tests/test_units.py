@@ -9,7 +9,11 @@ import pytest
 
 from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.units import ExportError, export, read_units, runs, tiled
+from unitdisc.encodings.runs import runs_of
+from unitdisc.evaluation.units.codes import CodedUtterance
+from unitdisc.exports.formats import export
+from unitdisc.exports.textgrid import tiled
+from unitdisc.exports.units import ExportError, read_units
 
 RATE = 16_000
 STRIDE = 320
@@ -51,7 +55,7 @@ def test_runs_tile_the_utterance_and_say_what_the_frames_say(seed, stride, offse
     codes = random_codes(rng, int(rng.integers(1, 40)))
     centres = offset + stride * np.arange(len(codes))
     ticks = int(centres[-1] + rng.integers(1, stride + 1))
-    units = runs(codes, centres, ticks)
+    units = runs_of(codes, centres, ticks).labelled()
     assert [unit.label for unit in units] == [str(code) for code, _ in groupby(codes)]
     assert units[0].start == 0 and units[-1].end == ticks
     assert all(left.end == right.start for left, right in pairwise(units))
@@ -60,22 +64,42 @@ def test_runs_tile_the_utterance_and_say_what_the_frames_say(seed, stride, offse
 
 
 def test_borders_lie_halfway_between_centres():
-    assert runs([7, 7, 9], np.array([160, 480, 800]), 900) == [Interval(0, 640, "7"), Interval(640, 900, "9")]
+    found = runs_of([7, 7, 9], np.array([160, 480, 800]), 900)
+    assert found.labelled() == [Interval(0, 640, "7"), Interval(640, 900, "9")]
 
 
 def test_centres_need_not_be_evenly_spaced():
-    units = runs([1, 2, 2, 1], np.array([10.5, 100, 130, 400]), 500)
+    units = runs_of([1, 2, 2, 1], np.array([10.5, 100, 130, 400]), 500).labelled()
     assert units == [Interval(0, 56, "1"), Interval(56, 265, "2"), Interval(265, 500, "1")]
 
 
 def test_frames_past_the_end_are_left_out():
-    assert runs([1, 2, 3], np.array([160, 480, 800]), 640) == [Interval(0, 320, "1"), Interval(320, 640, "2")]
+    found = runs_of([1, 2, 3], np.array([160, 480, 800]), 640)
+    assert found.labelled() == [Interval(0, 320, "1"), Interval(320, 640, "2")]
 
 
-@pytest.mark.parametrize(("codes", "centres", "ticks"), [([], [], 10), ([1, 2], [3], 10), ([1], [3], 0)])
-def test_nothing_to_divide_is_an_error(codes, centres, ticks):
-    with pytest.raises(ValueError, match="cannot divide"):
-        runs(codes, np.array(centres), ticks)
+@pytest.mark.parametrize(("codes", "centres", "ticks"), [([], [], 10), ([1], [3], 0)])
+def test_nothing_to_divide_has_no_runs(codes, centres, ticks):
+    found = runs_of(codes, np.array(centres), ticks)
+    assert (found.intervals.shape, len(found.codes), len(found.frames), found.labelled()) == ((0, 2), 0, 0, [])
+
+
+def test_every_code_needs_a_centre():
+    with pytest.raises(ValueError, match="2 codes have 1 centres"):
+        runs_of([1, 2], np.array([3]), 10)
+
+
+def test_all_frames_belong_to_a_run_and_scores_have_the_units_that_are_exported():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        frames, ticks = rng.integers(1, 12), int(rng.integers(1, 130))
+        codes, centres = rng.integers(3, size=frames), np.sort(rng.choice(120, frames, replace=False)) + 0.5
+        found = CodedUtterance(Utterance("u", "x.wav", "s", ticks, 1000), codes, centres).runs
+        assert found.frames.sum() == frames
+        assert [label for _, _, label in found.labelled()] == [str(code) for code in found.codes]
+        begin = np.ceil((np.append(-np.inf, centres[:-1]) + centres) / 2)
+        inside = (begin < ticks) & (centres < ticks)
+        assert labels_at(found.labelled(), centres[inside]).tolist() == [str(code) for code in codes[inside]]
 
 
 def test_a_continuous_bottleneck_has_no_units(encoded):
@@ -85,7 +109,7 @@ def test_a_continuous_bottleneck_has_no_units(encoded):
 
 @pytest.mark.parametrize("ticks", [2400, 9600])
 def test_units_of_another_version_of_the_corpus_are_refused(encoded, ticks):
-    with pytest.raises(EncodingsError, match=rf"last frame of a is at tick 4640, but .* {ticks} ticks"):
+    with pytest.raises(EncodingsError, match=rf"last frame is at tick 4640, but a has {ticks} ticks"):
         read_units(encoded({"a": [1] * 15}), utterance("a", ticks))
 
 

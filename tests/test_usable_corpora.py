@@ -11,11 +11,12 @@ import soundfile
 import torch.distributed as dist
 
 from unitdisc.corpus import Utterance
-from unitdisc.data import listening
-from unitdisc.data.features import Features
-from unitdisc.data.heard import GoodRecordings
-from unitdisc.manifests import write_manifest
-from unitdisc.verbs.corpora import usable_table
+from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.validation import recordings as listening
+from unitdisc.validation.known_good import GoodRecordings
+from unitdisc.validation.usable_corpus import usable_table
 
 RATE = 16_000
 
@@ -43,7 +44,7 @@ def use(corpus: Path, cache: Path, output: Path, rank: int = 0, world: int = 1) 
         dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=world)
     opened, original = [], listening.open_audio
     listening.open_audio = lambda path, *rest: [opened.append(Path(path).stem), original(path, *rest)][1]
-    table = usable_table(corpus, Features(), thorough=True, cache=cache)
+    table = usable_table(corpus, AcousticFeatures(), CorpusAccess(cache), thorough=True)
     listening.open_audio = original
     found = [[utterance.id, utterance.rate] for utterance in table]
     output.write_text(json.dumps({"found": found, "opened": sorted(opened)}))

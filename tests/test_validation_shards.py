@@ -14,11 +14,12 @@ from PIL import Image
 from tiny import settings
 
 from unitdisc.corpus import Problem, Utterance
-from unitdisc.data import heard, validation
-from unitdisc.data.heard import GoodRecordings
-from unitdisc.data.validation import validate
-from unitdisc.manifests import write_manifest
-from unitdisc.sharding import Shard
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.jobs import Shard
+from unitdisc.validation import known_good as heard
+from unitdisc.validation import report as validation
+from unitdisc.validation.known_good import GoodRecordings
+from unitdisc.validation.report import validate
 
 pytest_plugins = ["tiny_fixtures"]
 

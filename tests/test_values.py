@@ -11,23 +11,24 @@ import soundfile
 import torch
 from tiny import RATE, listed, settings
 
-from unitdisc import encoding
-from unitdisc.config import read
+from unitdisc.api.shards import PackingOptions, shards
+from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError, FileError, Utterance
-from unitdisc.data.audio import read_audio, read_stretch
+from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.cache import DiskCache, key
-from unitdisc.data.features import Features
-from unitdisc.data.listening import Listening, Recording, listen
+from unitdisc.data.extractor import Signals
 from unitdisc.data.normalisation import Normaliser
-from unitdisc.data.signals import Signals
-from unitdisc.data.sources import AudioError
 from unitdisc.data.targets import LogMelTarget
-from unitdisc.encoding import encode
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment
-from unitdisc.manifests import write_manifest
-from unitdisc.verbs.shards import PackingOptions, shards
-from unitdisc.verbs.train import train
+from unitdisc.experiment.config import read
+from unitdisc.inference import encoding
+from unitdisc.inference.encoding import encode
+from unitdisc.media.audio import read_audio, read_stretch
+from unitdisc.media.open import AudioError
+from unitdisc.validation.recordings import Listening, Recording, listen
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -133,12 +134,16 @@ def test_bad_recordings_are_not_packed(corpus, tmp_path, capsys):
     broken = written(tmp_path / "nan.wav", with_spike(np.nan))
     write_manifest(tmp_path / "nan.jsonl", [broken])
     with pytest.raises(CorpusError, match="holds NaN or infinity, which FLAC cannot hold"):
-        shards(tmp_path / "nan.jsonl", tmp_path / "whole", PackingOptions(whole=True), strict=True)
+        shards(tmp_path / "nan.jsonl", tmp_path / "whole", PackingOptions(whole=True), access=CorpusAccess(strict=True))
 
 
 def test_features_that_were_kept_and_are_no_numbers_are_left_out(corpus, tmp_path):
     good = listed(corpus.parent / "good.jsonl")
-    cache, features, target = DiskCache(tmp_path / "cache"), Features(normalise="global"), LogMelTarget(RATE, 160)
+    cache, features, target = (
+        DiskCache(tmp_path / "cache"),
+        AcousticFeatures(normalise="global"),
+        LogMelTarget(RATE, 160),
+    )
     spoilt = features(noise())
     spoilt[3:5] = np.nan
     cache.get(good[1], features, lambda: spoilt)

@@ -14,10 +14,10 @@ import pytest
 import soundfile
 from tiny import listed, make_corpus, make_lines
 
+from unitdisc.api.shards import PackingOptions, shards
 from unitdisc.corpus import CorpusError
-from unitdisc.data.audio import read_audio
-from unitdisc.manifests import write_manifest
-from unitdisc.verbs.shards import PackingOptions, shards
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.media.audio import read_audio
 
 SCRIPT = Path(__file__).parent.parent / "data_prep" / "webdataset.py"
 

@@ -9,12 +9,12 @@ import pytest
 import soundfile
 from tiny import RATE, listed, make_corpus, record, settings
 
+from unitdisc.api.encode import encode, features
+from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError
-from unitdisc.data.audio import read_audio
-from unitdisc.data.features import Features
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.media.audio import read_audio
 from unitdisc.model import PROBE_POINTS
-from unitdisc.verbs.encode import encode, features
-from unitdisc.verbs.train import train
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT.parent / "shared" / "golden" / "abx"
@@ -234,8 +234,10 @@ def test_test_files_without_speakers_go_all_the_way(challenge: Path, tmp_path: P
     for duration in ("1s", "10s"):
         manifest, place = data / "english" / f"test-{duration}.jsonl", tmp_path / "e" / "english" / duration
         encode(tmp_path / "exp", manifest, place, PROBE_POINTS, device="cpu")
-        features(manifest, place / "mfcc", Features(normalise="speaker"))  # falls back on each file's own statistics
-        features(manifest, place / "mfcc-file", Features(normalise="utterance"))
+        features(
+            manifest, place / "mfcc", AcousticFeatures(normalise="speaker")
+        )  # falls back on each file's own statistics
+        features(manifest, place / "mfcc-file", AcousticFeatures(normalise="utterance"))
     found, *_ = run(challenge / "test", tmp_path / "e")
     assert list(found["abx"]) == ["mfcc", *PROBE_POINTS, "mfcc-file"]
     for by_language in found["abx"].values():

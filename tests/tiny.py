@@ -6,8 +6,8 @@ import numpy as np
 import soundfile
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.data.image import write_image
-from unitdisc.manifests import read_manifest, write_manifest
+from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.media.image import write_image
 
 RATE = 16_000
 OPTIONS = {

@@ -13,13 +13,13 @@ import pytest
 import typer
 from tiny import line_settings, make_corpus, make_lines, settings
 
-from unitdisc import cli
-from unitdisc.data import listening
-from unitdisc.data.columns import Columns
-from unitdisc.data.features import Features
+from unitdisc import commands as cli
+from unitdisc.api.encode import encode, features
+from unitdisc.api.train import train
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.model import PROBE_POINTS
-from unitdisc.verbs.encode import encode, features
-from unitdisc.verbs.train import train
+from unitdisc.validation import recordings as listening
 
 command_of = cache(typer.main.get_command)  # else made anew for every run, which takes as long as many a run
 
@@ -70,7 +70,7 @@ def tiny_encodings(tiny_corpus, tiny_experiment) -> Path:
     """The tiny corpus at every probe point of the tiny experiment, and its features; not to be changed."""
     folder = tiny_corpus.parent.parent / "encodings"
     encode(tiny_experiment, tiny_corpus, folder, PROBE_POINTS, device="cpu")
-    features(tiny_corpus, folder / "mfcc", Features(normalise="none"))
+    features(tiny_corpus, folder / "mfcc", AcousticFeatures(normalise="none"))
     return folder
 
 
@@ -93,7 +93,7 @@ def tiny_line_encodings(tiny_lines, tiny_line_experiment) -> Path:
     """The tiny line images at every probe point of their experiment, and their columns; not to be changed."""
     folder = tiny_lines.parent.parent / "encodings"
     encode(tiny_line_experiment, tiny_lines, folder, PROBE_POINTS, device="cpu")
-    features(tiny_lines, folder / "columns", Columns(height=16))
+    features(tiny_lines, folder / "columns", ColumnFeatures(height=16))
     return folder
 
 

@@ -1,6 +1,6 @@
 """Tiny models of every kind, in every variant."""
 
-from unitdisc.verbs.agreement import AUDIO, CODES, IMAGES
+from unitdisc.inference.agreement import AUDIO, CODES, IMAGES
 
 VARIANTS = {  # of every bottleneck, the first of which says most about it
     "vq": [

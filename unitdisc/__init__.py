@@ -1,7 +1,86 @@
-"""unitdisc: the units of a language nobody transcribed, from the signal alone."""
+"""unitdisc: the units of a language nobody transcribed, from the signal alone.
 
-from unitdisc.caches import keep_caches_somewhere
+What the commands do, from Python: `unitdisc.encode`, `unitdisc.abx` and so on, and the types that they take. All are
+imported when they are first asked for, so `import unitdisc` itself loads nothing heavy. Paths may be given as text.
+Messages and progress go to standard error.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from unitdisc.files.caches import keep_caches_somewhere
 
 __version__ = "0.1.0"
 
+INTERFACE = {  # name: where it is defined
+    # a corpus
+    "read_corpus": "unitdisc.corpus.read",
+    "validate": "unitdisc.api.validate",
+    "shards": "unitdisc.api.shards",
+    "CorpusAccess": "unitdisc.corpus.access",
+    "PackingOptions": "unitdisc.api.shards",
+    "Utterance": "unitdisc.corpus",
+    # a model
+    "train": "unitdisc.api.train",
+    "load": "unitdisc.experiment",
+    "encode": "unitdisc.api.encode",
+    "features": "unitdisc.api.encode",
+    "likelihood": "unitdisc.api.likelihood",
+    "resynthesise": "unitdisc.api.resynthesise",
+    "AcousticFeatures": "unitdisc.data.acoustic_features",
+    "ColumnFeatures": "unitdisc.data.column_features",
+    "Drawing": "unitdisc.api.resynthesise",
+    "features_of_kind": "unitdisc.data.features",
+    # units
+    "Encodings": "unitdisc.encodings",
+    "kmeans": "unitdisc.api.kmeans",
+    "segment": "unitdisc.api.segment",
+    "export": "unitdisc.api.export",
+    "align": "unitdisc.api.align",
+    "find": "unitdisc.api.find",
+    "AlignOptions": "unitdisc.alignment",
+    "Codes": "unitdisc.segmentation.corpora.codebooks",
+    "FindOptions": "unitdisc.retrieval.search",
+    "KMeansOptions": "unitdisc.clustering",
+    "QueryOptions": "unitdisc.retrieval.queries",
+    "SegmentOptions": "unitdisc.segmentation.corpora.options",
+    # what they are worth
+    "abx": "unitdisc.api.abx",
+    "probe": "unitdisc.api.probe",
+    "score": "unitdisc.api.score",
+    "report": "unitdisc.api.report",
+    "AbxProtocol": "unitdisc.evaluation.abx",
+    "AbxResources": "unitdisc.api.abx_options",
+    "ItemColumns": "unitdisc.api.abx_options",
+    "ProbeOptions": "unitdisc.evaluation.probes",
+    "ProbeTasks": "unitdisc.api.probe",
+    "Sampling": "unitdisc.evaluation.abx",
+    # what functions return
+    "AbxResult": "unitdisc.evaluation.abx",
+    "AbxScores": "unitdisc.api.abx",
+    "AlignResult": "unitdisc.api.align",
+    "FindResult": "unitdisc.api.find",
+    "LikelihoodScore": "unitdisc.api.likelihood",
+    "Measured": "unitdisc.evaluation.settings",
+    "Place": "unitdisc.retrieval.queries",
+    "Problem": "unitdisc.corpus",
+    "SegmentResult": "unitdisc.api.segment",
+    "TierCheck": "unitdisc.alignment.checking",
+    # work shared by many processes
+    "Cluster": "unitdisc.jobs.cluster",
+    "Shard": "unitdisc.jobs",
+}
+__all__ = list(INTERFACE)
+
 keep_caches_somewhere()  # before anything imports numba
+
+
+def __getattr__(name: str) -> Any:
+    """What `INTERFACE` names, from where it is defined."""
+    if name not in INTERFACE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(INTERFACE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *INTERFACE})

@@ -1,5 +1,5 @@
 """python -m unitdisc: the same as the `unitdisc` command."""
 
-from unitdisc.cli import main
+from unitdisc.commands import main
 
 main()

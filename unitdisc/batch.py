@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 import torch
 from torch import Tensor
 
-from unitdisc.distributed import share_of_count
+from unitdisc.training.distributed import share_of_count
 
 
 @dataclass(frozen=True)

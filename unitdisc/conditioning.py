@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unitdisc.distributed import uniform
+from unitdisc.training.distributed import uniform
 
 
 class TimeJitter(nn.Module):

@@ -1,38 +1,33 @@
-"""The unit discovery model: encoder -> bottleneck -> jitter -> conditioner -> decoder."""
-
-from dataclasses import dataclass
+"""The unit discovery model: encoder -> bottleneck -> jitter -> conditioner -> decoder, and what it learns from."""
 
 import torch
 from torch import Tensor, nn
 
-from unitdisc.batch import Batch, cut, masked_mean, padding_mask
+from unitdisc.batch import Batch, cut, padding_mask
 from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
-from unitdisc.precision import full_products
+from unitdisc.objectives import ModelOutput, Objective, Player
+from unitdisc.training.precision import full_products
 
 PROBE_POINTS = ("encoder", "projection", "bottleneck", "condition")
 
 
-@dataclass(frozen=True)
-class ModelOutput:
-    losses: dict[str, Tensor]
-    metrics: dict[str, Tensor]
-
-    @property
-    def loss(self) -> Tensor:
-        return sum(self.losses.values())
-
-
 class UnitModel(nn.Module):
-    """Learns units by squeezing a signal through a bottleneck and predicting it back.
+    """Learns units by squeezing a signal through a bottleneck; its objective says what of them is then made of it.
 
-    The speaker reaches the decoder beside the latents, so the units need not carry it.
+    Parts that the objective does not need may be missing.
     """
 
     def __init__(
-        self, encoder: Encoder, bottleneck: Bottleneck, jitter: TimeJitter, conditioner: Conditioner, decoder: Decoder
+        self,
+        encoder: Encoder,
+        bottleneck: Bottleneck,
+        objective: Objective,
+        jitter: TimeJitter | None = None,
+        conditioner: Conditioner | None = None,
+        decoder: Decoder | None = None,
     ):
         super().__init__()
         self.encoder = encoder
@@ -40,12 +35,10 @@ class UnitModel(nn.Module):
         self.jitter = jitter
         self.conditioner = conditioner
         self.decoder = decoder
+        self.objective = objective
 
     def forward(self, batch: Batch) -> ModelOutput:
-        units, lengths = self.units_of(batch)
-        condition = self.conditioner(self.jitter(units.latents, lengths), lengths, batch.speakers)
-        reconstruction = self.reconstruction(batch, condition)
-        return ModelOutput(losses={"reconstruction": reconstruction, **units.losses}, metrics=units.metrics)
+        return self.objective(self, batch)
 
     def units_of(self, batch: Batch) -> tuple[BottleneckOutput, Tensor]:
         """The units behind the target of a batch, and how many each item has: [B]."""
@@ -59,16 +52,17 @@ class UnitModel(nn.Module):
             return units.averaged(mask, batch.counts.get("latents")), lengths
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        """How many places of a batch each mask of a loss lets through: "latents" and "target" steps, no padding."""
+        """How many places of a batch each mask of a loss lets through: "latents", no padding, and the objective's."""
         stride = self.encoder.stride
         size = -(-batch.target_frames // stride)
         latents = (-(-batch.lengths // stride) - batch.starts // stride).clamp(0, size)
-        return {"latents": latents.sum(), "target": batch.target_lengths.sum()}
+        return {"latents": latents.sum(), **self.objective.counts(batch)}
 
-    def reconstruction(self, batch: Batch, condition: Tensor) -> Tensor:
-        """Negative log-likelihood in nats per value of the target (a sample, a mel bin, a pixel)."""
-        log_prob = self.decoder.log_prob(batch.target, condition, batch.target_lengths)
-        return -masked_mean(log_prob, batch.target_mask, batch.counts.get("target")) / batch.target[0, 0].numel()
+    def players(self) -> dict[str, Player]:
+        """Which weights learn together, by name: as "model" all that the objective does not set apart."""
+        apart = self.objective.players()
+        taken = {id(weight) for player in apart.values() for weight in player.weights}
+        return {"model": Player([weight for weight in self.parameters() if id(weight) not in taken]), **apart}
 
     def encode(self, features: Tensor, lengths: Tensor) -> tuple[BottleneckOutput, Tensor]:
         """features: [B, T, F], lengths: [B] -> the units, and how many each item has: [B]."""
@@ -79,6 +73,7 @@ class UnitModel(nn.Module):
         """The representations worth probing, each more filtered than the one before.
 
         features: [B, T, F], lengths: [B] -> {probe point: [B, T', *]}, codes [B, T'] if any, lengths [B].
+        Without a conditioner, the condition is the latents as they are.
         """
         encoded, lengths = self.encoder(features, lengths)
         units = self.bottleneck(encoded, padding_mask(lengths, encoded.shape[1]))
@@ -86,7 +81,7 @@ class UnitModel(nn.Module):
             "encoder": encoded,
             "projection": units.projected,
             "bottleneck": units.latents,
-            "condition": self.conditioner.mix(units.latents, lengths),
+            "condition": self.conditioner.mix(units.latents, lengths) if self.conditioner else units.latents,
         }
         return points, units.codes, lengths
 

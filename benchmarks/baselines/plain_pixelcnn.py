@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unitdisc.decoders import PixelCNN
-from unitdisc.decoders.grey import waves
+from unitdisc.decoders.images import waves
 
 
 class MaskedConv2d(nn.Conv2d):

@@ -5,7 +5,6 @@ from functools import cache
 from itertools import pairwise, product
 
 import numpy as np
-from reference.piecewise_constant import every_path
 
 
 def every_cut(frames: int) -> list[list[int]]:
@@ -65,19 +64,3 @@ def prices_of_steps(paths, costs, transitions, switch_cost, initial) -> np.ndarr
     one, other = paths[:, :-1], paths[:, 1:]
     changes = transitions[one, other] + switch_cost * (one != other)
     return initial[paths[:, 0]] + costs[np.arange(len(costs)), paths].sum(1) + changes.sum(1)
-
-
-def expectations(costs, transitions, switch_cost, initial) -> tuple:
-    """Expected states [K], first codes [K], steps [K, K], and the log of the sum over all paths."""
-    frames, num_codes = costs.shape
-    paths = every_path(frames, num_codes)
-    scores = -prices_of_steps(paths, costs, transitions, switch_cost, initial)
-    total = np.logaddexp.reduce(scores)
-    states, begun, steps = np.zeros(num_codes), np.zeros(num_codes), np.zeros((num_codes, num_codes))
-    if total == -np.inf:
-        return states, begun, steps, total
-    shares = np.exp(scores - total)[:, None]
-    np.add.at(begun, paths[:, :1], shares)
-    np.add.at(states, paths, shares)
-    np.add.at(steps, (paths[:, :-1], paths[:, 1:]), shares)
-    return states, begun, steps, total

@@ -1,20 +1,20 @@
 """Bottlenecks: what stands between the encoder and the decoder, and turns frames into units."""
 
 from unitdisc.bottlenecks.autoencoders import Denoising, Sparse
-from unitdisc.bottlenecks.base import Bottleneck, BottleneckOutput
+from unitdisc.bottlenecks.base import Bottleneck, BottleneckOutput, Calibrated, Coded
 from unitdisc.bottlenecks.continuous import Gaussian, Linear
 from unitdisc.bottlenecks.fsq import FSQ
 from unitdisc.bottlenecks.grouped_vq import GroupedVQ
 from unitdisc.bottlenecks.gumbel import Gumbel
-from unitdisc.bottlenecks.kmeans_units import KMeans
-from unitdisc.bottlenecks.nothing import Nothing
+from unitdisc.bottlenecks.kmeans import KMeans
+from unitdisc.bottlenecks.none import Nothing
 from unitdisc.bottlenecks.pca import PCA
 from unitdisc.bottlenecks.piecewise_vq import PiecewiseVQ
 from unitdisc.bottlenecks.residual_vq import ResidualVQ
 from unitdisc.bottlenecks.soft import Soft
 from unitdisc.bottlenecks.vq import VQ
 
-__all__ = ["BOTTLENECKS", "VQ", "Bottleneck", "BottleneckOutput", "Gaussian", "Linear"]
+__all__ = ["BOTTLENECKS", "VQ", "Bottleneck", "BottleneckOutput", "Calibrated", "Coded", "Gaussian", "Linear"]
 
 BOTTLENECKS = {
     "linear": Linear,

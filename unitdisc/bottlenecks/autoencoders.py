@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, OnHost, measured
-from unitdisc.distributed import mean_over_processes, normal, part, uniform
+from unitdisc.training.distributed import mean_over_processes, normal, part, uniform
 
 
 class Sparse(OnHost):

@@ -1,14 +1,14 @@
-"""What every bottleneck takes and gives back, and what keeps a GPU from being waited for on the way."""
+"""What every bottleneck takes and gives back, what some can do besides, and what keeps a GPU from being waited for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from unitdisc.batch import masked_mean
-from unitdisc.distributed import is_measured, rows_of_all
+from unitdisc.training.distributed import is_measured, rows_of_all
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,49 @@ class Bottleneck(Protocol):
 
     def __call__(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
         """encoded: [B, T, C]; mask: [B, T], False in the padding."""
+
+
+@runtime_checkable
+class Coded(Protocol):
+    """A bottleneck whose frames get codes."""
+
+    num_codes: int  # K: codes are 0 to K - 1
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """A bottleneck that learns something of whole utterances before it is saved: in training it sees but crops."""
+
+    def calibrate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """batches: encoded [B, T, C] and mask [B, T], False in the padding."""
+
+
+@runtime_checkable
+class WarmsUpInTurn(Protocol):
+    """A bottleneck whose codebooks begin one after the other, not all at once."""
+
+    in_turn: ClassVar[bool]
+
+
+@runtime_checkable
+class NeedsMoreInTraining(Protocol):
+    """A module with buffers that only training needs: checkpoints have them, weights that are used do not."""
+
+    training_only: ClassVar[Sequence[str]]
+
+
+@runtime_checkable
+class LearnsAtOwnRate(Protocol):
+    """A weight (an `nn.Parameter`) that learns faster or more slowly than the others."""
+
+    rate_factor: float  # times the learning rate
+
+
+@runtime_checkable
+class Replaceable(Protocol):
+    """A weight (an `nn.Parameter`) whose rows may be put elsewhere, and not by the optimiser, which resets this."""
+
+    replaced: Tensor | None  # [K], which of K rows were since it last looked; None for none
 
 
 class OnHost(nn.Module):

@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, measured
-from unitdisc.distributed import normal
+from unitdisc.training.distributed import normal
 
 
 class Linear(nn.Module):

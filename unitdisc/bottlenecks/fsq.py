@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, measured, perplexity, straight_through
-from unitdisc.bottlenecks.joint import joint_codes, joint_size
+from unitdisc.bottlenecks.codes.joint import joint_codes, joint_size
 
 SLACK = 1e-3  # the outermost levels stay within the reach of tanh
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from unitdisc.bottlenecks.codebooks import CodebookOptions
-from unitdisc.bottlenecks.joint import joined, joint_size
-from unitdisc.bottlenecks.quantiser import Quantised, Quantiser
+from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
+from unitdisc.bottlenecks.codes.joint import joined, joint_size
+from unitdisc.bottlenecks.codes.quantiser import Quantised, Quantiser
 from unitdisc.bottlenecks.vq import CODES, VQ
 
 

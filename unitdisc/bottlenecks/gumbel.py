@@ -6,7 +6,7 @@ from torch import Tensor
 
 from unitdisc.bottlenecks.base import straight_through
 from unitdisc.bottlenecks.soft import Soft
-from unitdisc.distributed import uniform
+from unitdisc.training.distributed import uniform
 
 
 class Gumbel(Soft):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from unitdisc.bottlenecks.base import BottleneckOutput, OnHost
-from unitdisc.distributed import part, rows_of_all
+from unitdisc.training.distributed import part, rows_of_all
 
 
 class PCA(OnHost):

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from unitdisc.bottlenecks.base import BottleneckOutput, OnHost, measured
-from unitdisc.bottlenecks.codebooks import CodebookOptions, counts_of
-from unitdisc.bottlenecks.quantiser import distances
-from unitdisc.bottlenecks.segmentation import exact_path, merged_path, viterbi, viterbi_path
-from unitdisc.bottlenecks.segmentation.batches import packed_batch, unpacked
-from unitdisc.bottlenecks.segmentation.calibration import Calibration, calibrated, evaluation
-from unitdisc.bottlenecks.segmentation.paths import Path
+from unitdisc.bottlenecks.codes.codebooks import CodebookOptions, counts_of
+from unitdisc.bottlenecks.codes.quantiser import distances
 from unitdisc.bottlenecks.vq import CODES, VQ
-from unitdisc.distributed import mean_over_processes, rank, rows_of_all
+from unitdisc.segmentation import exact_path, merged_path, viterbi, viterbi_path
+from unitdisc.segmentation.batches import packed_batch, unpacked
+from unitdisc.segmentation.calibration import Calibration, calibrated, evaluation
+from unitdisc.segmentation.viterbi import Path
+from unitdisc.training.distributed import mean_over_processes, rank, rows_of_all
 
 MEMORY = 25  # batches that the switch cost is averaged over
 UNITS_PER = {"second": 12.0, "100_columns": 8.0}

@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from unitdisc.bottlenecks.annealing import Temperature
 from unitdisc.bottlenecks.base import BottleneckOutput, measured, perplexity
-from unitdisc.bottlenecks.normalisation import sum_inside
-from unitdisc.distributed import sum_with_gradient
+from unitdisc.bottlenecks.codes.batch_norm import sum_inside
+from unitdisc.bottlenecks.temperature import Temperature
+from unitdisc.training.distributed import sum_with_gradient
 
 
 class Soft(nn.Module):

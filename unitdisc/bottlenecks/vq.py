@@ -3,10 +3,10 @@
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, straight_through
-from unitdisc.bottlenecks.codebooks import CodebookOptions
-from unitdisc.bottlenecks.normalisation import MaskedBatchNorm
-from unitdisc.bottlenecks.quantiser import Quantiser
-from unitdisc.bottlenecks.segmentation import nearest
+from unitdisc.bottlenecks.codes.batch_norm import MaskedBatchNorm
+from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
+from unitdisc.bottlenecks.codes.quantiser import Quantiser
+from unitdisc.segmentation import nearest
 
 CODES = CodebookOptions()
 
@@ -38,10 +38,10 @@ class VQ(nn.Module):
     def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
         frames = self.projected(encoded, mask)
         found = self.quantiser(frames, mask, self.assign)
-        settled = frames if found.warm else self.pool(frames, found.codes, mask)
-        to_codes = (settled - found.quantised.detach()).square().mean(-1)  # [B, T]
+        pooled = frames if found.warm else self.pool(frames, found.codes, mask)
+        to_codes = (pooled - found.quantised.detach()).square().mean(-1)  # [B, T]
         return BottleneckOutput(
-            latents=frames if found.warm else straight_through(settled, found.quantised),
+            latents=frames if found.warm else straight_through(pooled, found.quantised),
             projected=frames,
             codes=found.codes,
             losses={"commitment": self.commitment * to_codes, **found.losses},

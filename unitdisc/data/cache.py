@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from unitdisc.corpus import Utterance
-from unitdisc.data.heard import state_of
-from unitdisc.data.sources import ARCHIVE
 from unitdisc.files import written_aside
+from unitdisc.media.open import ARCHIVE, state_of
 
 MEMORY = 1 << 30  # bytes
 
@@ -43,9 +42,13 @@ def resolved_folder(folder: Path) -> str:
     return str(folder.resolve()).rstrip("/")
 
 
+FORMER_NAMES = {"AcousticFeatures": "Features", "ColumnFeatures": "Columns"}  # by which caches know them
+
+
 @lru_cache(64)
 def named(options: Any) -> str:
-    return json.dumps([type(options).__name__, asdict(options)], sort_keys=True)
+    name = type(options).__name__
+    return json.dumps([FORMER_NAMES.get(name, name), asdict(options)], sort_keys=True)
 
 
 class DiskCache:

@@ -80,20 +80,37 @@ class Normaliser:
         return cls(fields["kind"], groups)
 
 
-def fit(kind: str, frames_by_speaker: Iterable[tuple[str | None, np.ndarray]]) -> Normaliser:
-    """Gathers the statistics a normalisation needs, in one pass over (speaker, frames [T, C])."""
-    if kind not in ("speaker", "global"):
-        return Normaliser(kind, {})
-    sums: dict[str, list] = {}
-    for speaker, frames in frames_by_speaker:
-        if kind == "speaker" and speaker is None:
-            continue
-        totals = sums.setdefault("" if kind == "global" else speaker, [0, 0.0, 0.0])
+class Statistics:
+    """Gathers, utterance by utterance, what a kind of normalisation needs to know of a corpus."""
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        self.sums: dict[str, list] = {}  # by speaker, or "": frames, their sum and that of their squares
+
+    @property
+    def are_needed(self) -> bool:
+        return self.kind in ("speaker", "global")
+
+    def add(self, speaker: str | None, frames: np.ndarray) -> None:
+        """frames: [T, C]."""
+        if self.kind == "speaker" and speaker is None:
+            return
+        sums = self.sums.setdefault("" if self.kind == "global" else speaker, [0, 0.0, 0.0])
         frames = frames.astype(np.float64)
-        totals[0] += len(frames)
-        totals[1] += frames.sum(0)
-        totals[2] += np.square(frames).sum(0)
-    return Normaliser(kind, {name: from_sums(*totals) for name, totals in sums.items()})
+        sums[0] += len(frames)
+        sums[1] += frames.sum(0)
+        sums[2] += np.square(frames).sum(0)
+
+    def normaliser(self) -> Normaliser:
+        return Normaliser(self.kind, {name: from_sums(*sums) for name, sums in self.sums.items()})
+
+
+def fit(kind: str, frames_by_speaker: Iterable[tuple[str | None, np.ndarray]]) -> Normaliser:
+    """A normaliser of the statistics of (speaker, frames [T, C]), gone through once if there is something to know."""
+    statistics = Statistics(kind)
+    for speaker, frames in frames_by_speaker if statistics.are_needed else ():
+        statistics.add(speaker, frames)
+    return statistics.normaliser()
 
 
 def moments(parts: Iterable[np.ndarray]) -> Moments:

@@ -5,9 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from unitdisc.data.audio import inverse_mulaw, mulaw
-from unitdisc.data.features import Features, num_frames
-from unitdisc.data.inversion import log_mel_to_audio
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.data.base import Target, num_frames
+from unitdisc.data.griffin_lim import log_mel_to_audio
+from unitdisc.media.audio import inverse_mulaw, mulaw
 
 LEVELS = 256  # of mu-law
 
@@ -20,6 +21,8 @@ class LogMelTarget:
     hop: int
     bins: int = 80
     normalise: str = "global"  # or "none"
+
+    of_frames: ClassVar[bool] = False
 
     def __post_init__(self):
         if self.normalise not in ("global", "none"):
@@ -35,8 +38,12 @@ class LogMelTarget:
     def dim(self) -> int:
         return self.bins
 
+    @property
+    def decoder_sizes(self) -> dict[str, int]:
+        return {"target_dim": self.dim}
+
     def __call__(self, wave: np.ndarray, first: int = 0) -> np.ndarray:
-        return Features("log-mel", self.rate, self.hop, self.bins)(wave, first)
+        return AcousticFeatures("log-mel", self.rate, self.hop, self.bins)(wave, first)
 
     @property
     def bytes_per_frame(self) -> int:
@@ -53,7 +60,9 @@ class MuLawTarget:
 
     rate: int
     hop: int
+
     normalise: ClassVar[str] = "none"
+    of_frames: ClassVar[bool] = False
 
     @property
     def steps_per_frame(self) -> int:
@@ -62,6 +71,10 @@ class MuLawTarget:
     @property
     def dim(self) -> int:
         return LEVELS
+
+    @property
+    def decoder_sizes(self) -> dict[str, int]:
+        return {"target_dim": self.dim}
 
     @property
     def bytes_per_frame(self) -> int:
@@ -83,7 +96,9 @@ class GreyTarget:
 
     height: int
     levels: int = 4
+
     normalise: ClassVar[str] = "none"
+    of_frames: ClassVar[bool] = True  # levels of the very columns that the encoder reads
 
     def __post_init__(self):
         if not 2 <= self.levels <= 256:
@@ -97,6 +112,14 @@ class GreyTarget:
     def dim(self) -> int:
         return self.height
 
+    @property
+    def bytes_per_frame(self) -> int:
+        return self.height
+
+    @property
+    def decoder_sizes(self) -> dict[str, int]:
+        return {"target_dim": self.dim, "levels": self.levels}
+
     def __call__(self, line: np.ndarray) -> np.ndarray:
         """Ink in [0, 1], [T, height] -> levels: each stands for an equally wide range."""
         return np.clip(np.floor(line * self.levels), 0, self.levels - 1).astype(np.uint8)
@@ -106,4 +129,4 @@ class GreyTarget:
         return target.astype(np.float32) / (self.levels - 1)
 
 
-TARGETS = {"grey": GreyTarget, "log-mel": LogMelTarget, "mu-law": MuLawTarget}
+TARGETS: dict[str, type[Target]] = {"grey": GreyTarget, "log-mel": LogMelTarget, "mu-law": MuLawTarget}

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from unitdisc.decoders.gated import GatedSteps, gated_steps
 from unitdisc.decoders.likelihoods import working_type
-from unitdisc.distributed import uniform
+from unitdisc.training.distributed import uniform
 
 
 class GatedLayer(nn.Module):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import CausalStack, check_history_dropout, heard, per_step
-from unitdisc.decoders.grey import check_given, check_levels, levels_log_prob
+from unitdisc.decoders.images import check_given, check_levels, levels_log_prob
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 
 
@@ -20,6 +20,7 @@ class ColumnWaveNet(nn.Module):
     """
 
     target = "grey"
+    sample_direction = "left-to-right"
 
     def __init__(
         self,
@@ -48,6 +49,10 @@ class ColumnWaveNet(nn.Module):
         self.head = nn.Sequential(
             nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, target_dim * levels)
         )
+
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob`, in nats: [B, S]."""
+        return -self.log_prob(target, condition, lengths)
 
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S]."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import steps_per_condition
-from unitdisc.decoders.grey import WAVES, check_given, check_levels, levels_log_prob, waves
+from unitdisc.decoders.images import WAVES, check_given, check_levels, levels_log_prob, waves
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 
 
@@ -19,6 +19,7 @@ class Deconv(nn.Module):
     """
 
     target = "grey"
+    sample_direction = "left-to-right"
 
     def __init__(self, condition_dim: int, target_dim: int, levels: int = 4, channels: int = 128, layers: int = 3):
         super().__init__()
@@ -35,6 +36,10 @@ class Deconv(nn.Module):
             for wide, narrow in pairwise(widths)
         )
         self.head = nn.Linear(widths[-1], levels)
+
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob`, in nats: [B, S]."""
+        return -self.log_prob(target, condition, lengths)
 
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S]."""

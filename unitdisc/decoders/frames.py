@@ -59,6 +59,10 @@ class Frames(nn.Module):
         lower, upper = self.scale_bounds
         return lower + (upper - lower) * self.scale.sigmoid()
 
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob`, in nats: [B, S]."""
+        return -self.log_prob(target, condition, lengths)
+
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target [B, S, bins], condition [B, L, C] -> nats per frame, summed over bins: [B, S]."""
         return normal_log_prob(self.means(target, condition), self.log_scale, target)

@@ -1,4 +1,4 @@
-"""A gated layer over all steps at once, forward and backward by hand: few passes over memory, none of them spent twice.
+"""A gated layer over all steps at once, forward and backward by hand, in as few passes over memory as can be.
 
 The numbers are those of the formulas in `GatedLayer`. What makes it fast:
 
@@ -23,7 +23,7 @@ from torch.autograd.function import once_differentiable
 NUMBERS = 2**17  # of the channels in a piece: with their gates, a megabyte and a half
 
 
-class Piece(NamedTuple):
+class StepPiece(NamedTuple):
     """Steps [first, last) of all items; `conditions` hold for equally many of them each."""
 
     first: int
@@ -31,7 +31,7 @@ class Piece(NamedTuple):
     conditions: slice
 
 
-def pieces(x: Tensor, conditions: int) -> Iterator[Piece]:
+def pieces(x: Tensor, conditions: int) -> Iterator[StepPiece]:
     """What of x [S, B, C] to take at once: whole conditions, or equal parts of one; everything on a GPU."""
     size, batch, channels = x.shape
     repeats = size // conditions
@@ -40,7 +40,7 @@ def pieces(x: Tensor, conditions: int) -> Iterator[Piece]:
     for one in range(0, conditions, whole):
         until = min(one + whole, conditions)
         cuts = [one * repeats + (until - one) * repeats * part // parts for part in range(parts + 1)]
-        yield from (Piece(first, last, slice(one, until)) for first, last in pairwise(cuts))
+        yield from (StepPiece(first, last, slice(one, until)) for first, last in pairwise(cuts))
 
 
 def gated_steps(
@@ -147,7 +147,7 @@ def factors_of(
     condition: Tensor,
     taps: Sequence[Tensor],
     delays: Sequence[int],
-    piece: Piece,
+    piece: StepPiece,
     place: Tensor | None = None,
 ) -> Tensor:
     """tanh of the signals and sigmoid of the gates of a piece: [rows, 2 * C], written to `place` if there is one."""
@@ -171,7 +171,7 @@ def factors_of(
     return place
 
 
-def heard_at(piece: Piece, delay: int, batch: int) -> tuple[slice | None, slice | None]:
+def heard_at(piece: StepPiece, delay: int, batch: int) -> tuple[slice | None, slice | None]:
     """The rows that a tap brings to a piece, and the rows of the piece that hear them; None before the first step."""
     first = max(piece.first, delay)
     if first >= piece.last:

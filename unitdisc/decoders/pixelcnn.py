@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.decoders.causal import check_history_dropout, steps_per_condition
-from unitdisc.decoders.grey import check_given, check_levels, levels_log_prob
+from unitdisc.decoders.images import check_given, check_levels, levels_log_prob
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
 from unitdisc.decoders.pixels import PixelStacks, backwards, reordered
-from unitdisc.distributed import uniform
+from unitdisc.training.distributed import uniform
 
 DIRECTIONS = {
     "left-to-right": ("left-to-right",),
@@ -103,6 +103,10 @@ class PixelCNN(nn.Module):
     def head(self) -> nn.Sequential:
         return self.networks[self.sample_direction]["head"]
 
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob`, in nats: [B, S]."""
+        return -self.log_prob(target, condition, lengths)
+
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S].
 
@@ -160,7 +164,9 @@ class PixelCNN(nn.Module):
         numbers = noise(
             "uniform", len(condition), size, self.target_dim, like=self.stack.rows_past, generator=generator
         )
-        from unitdisc.decoders.compiled_pixels import ColumnSampler  # numba is slow to load; training never needs it
+        from unitdisc.decoders.sampling.pixelcnn_cpu import (
+            ColumnSampler,  # numba is slow to load; training never needs it
+        )
 
         draw_column = ColumnSampler(self.stack, self.head, self.output)
         return self.sample_columns(draw_column, condition, numbers, temperature, given)

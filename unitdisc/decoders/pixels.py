@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from unitdisc.decoders.causal import steps_per_condition
-from unitdisc.decoders.grey import WAVES, waves
+from unitdisc.decoders.images import WAVES, waves
 from unitdisc.decoders.pixel_layers import convolved, gated, pointwise
 
 PALETTE = 128  # hidden units between a condition and what it paints

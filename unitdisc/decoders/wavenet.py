@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from unitdisc.decoders.causal import CausalStack, per_step
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise, projected_log_prob
-from unitdisc.decoders.several import Item
+from unitdisc.decoders.sampling.batched import SampleRequest
 
 
 def nothing(first: int, last: int) -> None:
@@ -47,6 +47,10 @@ class WaveNet(nn.Module):
             nn.ReLU(), nn.Linear(skip_channels, skip_channels), nn.ReLU(), nn.Linear(skip_channels, target_dim)
         )
 
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob`, in nats: [B, S]."""
+        return -self.log_prob(target, condition, lengths)
+
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target [B, S] int64, condition [B, L, C] -> nats per sample: [B, S]."""
         hidden = self.head[:-1](self.skips(target, condition).transpose(0, 1))  # steps first, as they lie in memory
@@ -72,7 +76,9 @@ class WaveNet(nn.Module):
         check_temperature(temperature)
         uniform = noise("uniform", len(condition), size, like=self.start, generator=generator)
         if on_cpu(self):
-            from unitdisc.decoders.compiled import sample_codes  # numba is slow to load, and training never needs it
+            from unitdisc.decoders.sampling.wavenet_cpu import (
+                sample_codes,  # numba is slow to load, and training never needs it
+            )
 
             return sample_codes(self, condition, uniform, temperature)
         return self.sample_elsewhere(condition, uniform, temperature)
@@ -80,17 +86,17 @@ class WaveNet(nn.Module):
     @torch.no_grad()
     def sample_several(
         self,
-        items: Sequence[Item],
+        items: Sequence[SampleRequest],
         temperature: float,
         finish: Callable[[int, Tensor], None],
         tick: Callable[[int], None],
     ) -> None:
-        """As `several.sample_several`, in one loop; to rounding on a GPU, where all go on to the end of the longest."""
+        """As `batched.sample_several`, in one loop; to rounding on a GPU, where all go on to the end of the longest."""
         check_temperature(temperature)
         uniforms = [noise("uniform", 1, item.size, like=self.start, generator=item.generator)[0] for item in items]
         conditions = [item.condition for item in items]
         if on_cpu(self):
-            from unitdisc.decoders.compiled import pack, sample_all
+            from unitdisc.decoders.sampling.wavenet_cpu import pack, sample_all
 
             codes = sample_all(pack(self), conditions, uniforms, temperature, tick)
         else:
@@ -109,7 +115,7 @@ class WaveNet(nn.Module):
         """As `sample_with_torch`, by a kernel where there can be one."""
         if self.start.device.type != "cuda" or self.start.dtype != torch.float32 or find_spec("triton") is None:
             return self.sample_with_torch(condition, uniform, temperature, tick)
-        from unitdisc.decoders.persistent import sample_checked  # which few have any use for
+        from unitdisc.decoders.sampling.wavenet_gpu import sample_checked  # which few have any use for
 
         return sample_checked(self, condition, uniform, temperature, tick)
 

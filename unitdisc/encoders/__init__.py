@@ -1,4 +1,4 @@
-"""Encoders: features in, a slower stream of frames out."""
+"""Encoders: features in, a slower stream of frames out. Frozen pretrained networks are features: see `data/base.py`."""
 
 from typing import Protocol
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from unitdisc.batch import padding_mask
-from unitdisc.encoders.normalisation import NORMS
+from unitdisc.encoders.image_batch_norm import NORMS
 
 PUBLISHED = [64, 128, 256, 256, 512, 512, 512]
 

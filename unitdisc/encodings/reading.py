@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from unitdisc.encodings.unit_lists import finished_lists, what_is_missing
-from unitdisc.text import read_json, read_lines
+from unitdisc.encodings.resumable.unit_lists import finished_lists, what_is_missing
+from unitdisc.files.text import read_json, read_lines
 
 MOST = 1e15  # ticks: all whole numbers below are floating-point numbers too
 MAGIC = b"\x93NUMPY"  # every .npy file begins so

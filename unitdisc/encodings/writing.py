@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.encodings.reading import Encoding, EncodingsError, read_settings
-from unitdisc.encodings.unit_list_writer import UnitListWriter
-from unitdisc.encodings.unit_lists import disagreement
+from unitdisc.encodings.resumable.unit_list_writer import UnitListWriter
+from unitdisc.encodings.resumable.unit_lists import disagreement
 from unitdisc.files import write_json, written_aside
-from unitdisc.sharding import WHOLE, Shard
+from unitdisc.jobs import WHOLE, Shard
 
 
 class EncodingsWriter:

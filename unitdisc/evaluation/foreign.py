@@ -26,8 +26,8 @@ from unitdisc.evaluation.formats import (
     FORMATS,
     TIMES,
     UNIT_FILES,
+    NamedUnits,
     Read,
-    Units,
     distinct,
     is_collapsed,
     read_frames,
@@ -212,7 +212,7 @@ def shortened(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
-def found(source: Path) -> tuple[dict[str, Path], Units | None]:
+def found(source: Path) -> tuple[dict[str, Path], NamedUnits | None]:
     """The file of every utterance, in order of utterance id, and, where one file holds all codes, the codes."""
     if source.is_file() and source.suffix in UNIT_FILES:
         units = UNIT_FILES[source.suffix](source)

@@ -10,9 +10,9 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from unitdisc import text
 from unitdisc.encodings import EncodingsError, load_array
 from unitdisc.encodings.reading import LARGEST
+from unitdisc.files import text
 
 FORMATS = (".npy", ".pt", ".txt")
 TIMES = ("regular", "column", "relative")  # when frames happen: unitdisc.evaluation.foreign says what these mean
@@ -148,14 +148,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Units:
+class NamedUnits:
     """Codes of utterances, by names that tell them apart."""
 
     entries: dict[str, Entry]
     root: PurePath | None = None  # folder that paths count from
 
     @classmethod
-    def of(cls, entries: Iterable[Entry], root: PurePath | None = None) -> "Units":
+    def of(cls, entries: Iterable[Entry], root: PurePath | None = None) -> "NamedUnits":
         """Names utterances, those without a name like their file; those of one name by their folder, too.
 
         Raises EncodingsError if two entries are of one utterance.
@@ -208,7 +208,7 @@ def distinct(names: Sequence[str | PurePath]) -> list[str]:
     ]
 
 
-def read_km(path: Path) -> Units:
+def read_km(path: Path) -> NamedUnits:
     """Codes of a .km file, by the names in the .tsv file beside it (first line: the folder of the audio files).
 
     A line without codes is an utterance that was too short to have any. fairseq's dump_km_label writes the lines of
@@ -229,7 +229,7 @@ def read_km(path: Path) -> Units:
     rows, lines = rows[first:last], read_lines(path)
     if len(rows) != len(lines):
         raise EncodingsError(f"{path}: {len(lines)} lines, but {table.name} names {len(rows)} files; make both again")
-    return Units.of(map(entry_of_km, rows, lines, [f"{path}:{n + 1}" for n in range(len(lines))]), PurePath(root))
+    return NamedUnits.of(map(entry_of_km, rows, lines, [f"{path}:{n + 1}" for n in range(len(lines))]), PurePath(root))
 
 
 SHARE_OF_KM = re.compile(r"(.+)_(\d{1,6})_(\d{1,6})")
@@ -264,7 +264,7 @@ def bounded(codes: list[int], place: str) -> list[int]:
     return codes
 
 
-def read_units(path: Path) -> Units:
+def read_units(path: Path) -> NamedUnits:
     """Codes of a file of JSON lines, in a list or in a string."""
     entries = []
     for number, line in enumerate(read_lines(path), start=1):
@@ -283,7 +283,7 @@ def read_units(path: Path) -> Units:
         length = float(length) if isinstance(length, (int, float)) else None
         where = (fields[key], None) if named else (None, PurePath(fields[key]))
         entries.append(Entry(*where, values, place, length))
-    return Units.of(entries)
+    return NamedUnits.of(entries)
 
 
 def codes_in(fields: dict, place: str) -> list[int]:

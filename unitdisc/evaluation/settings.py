@@ -2,12 +2,33 @@
 
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import unitdisc
 from unitdisc.corpus import Utterance, corpus_checksum
 from unitdisc.evaluation import silences_of
+from unitdisc.files import write_json
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Figures, and all that one must know to repeat them.
+
+    figures: by their names, as they stand in the JSON file. encodings: the folder that was scored. settings: the
+    corpus, the labels and the options.
+    """
+
+    figures: dict[str, Any]
+    encodings: Path
+    settings: dict[str, Any]
+
+    def write(self, path: Path) -> None:
+        """Writes a JSON file."""
+        whole = {**self.figures, "encodings": str(self.encodings), "settings": self.settings, "versions": versions()}
+        write_json(Path(path), whole)
 
 
 def corpus_settings(utterances: Sequence[Utterance], tier: str) -> dict[str, Any]:

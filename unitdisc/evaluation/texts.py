@@ -2,8 +2,8 @@
 
 import unicodedata
 
-from unitdisc.bidi import visual, visual_order
 from unitdisc.corpus import Utterance
+from unitdisc.corpus.bidi import visual, visual_order
 
 SPACE = " "
 

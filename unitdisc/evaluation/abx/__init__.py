@@ -3,6 +3,7 @@
 from unitdisc.evaluation.abx.averaging import AVERAGES
 from unitdisc.evaluation.abx.distances import DISTANCES
 from unitdisc.evaluation.abx.engine import abx
+from unitdisc.evaluation.abx.item_frames import POOLINGS
 from unitdisc.evaluation.abx.items import (
     CONTEXTS,
     AbxItem,
@@ -17,7 +18,6 @@ from unitdisc.evaluation.abx.results import AbxCell, AbxResult
 from unitdisc.evaluation.abx.sampling import Sampling
 from unitdisc.evaluation.abx.shards import Share, UnfinishedError
 from unitdisc.evaluation.abx.slicing import SLICINGS
-from unitdisc.evaluation.abx.stock import POOLINGS
 
 __all__ = [
     "AVERAGES",

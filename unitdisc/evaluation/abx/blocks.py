@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 
 from unitdisc.evaluation.abx.distances import lattice, steps_for
-from unitdisc.evaluation.abx.warping import LANES, SHORT, STATE, advance, arrived
+from unitdisc.evaluation.abx.dtw import LANES, SHORT, STATE, advance, arrived
 
-KERNELS = ("blocks", "distances", "products", "warping")  # files that are compiled into one
+KERNELS = ("blocks", "distances", "matrix_products", "dtw")  # files that are compiled into one
 WIDTH = 768  # columns of frames that are compared with a row at once: what the nearer caches hold
 HEIGHT = 128  # rows at once: the state of a path is kept between them, not the lattice of a long item
 

@@ -11,9 +11,9 @@ from unitdisc.encodings import Encodings
 from unitdisc.evaluation.abx.blocks import count_blocks
 from unitdisc.evaluation.abx.cells import Groups
 from unitdisc.evaluation.abx.distances import DISTANCES, Distance
+from unitdisc.evaluation.abx.item_frames import ItemSurvey, Preparation, Stock, restock
 from unitdisc.evaluation.abx.items import AbxItems
 from unitdisc.evaluation.abx.protocol import AbxProtocol
-from unitdisc.evaluation.abx.stock import Preparation, Stock, Survey, restock
 from unitdisc.evaluation.abx.tiling import tiled, work_of
 
 CHUNK = 2**22  # pairs of frames that a thread compares before it reports
@@ -26,7 +26,7 @@ class Counting:
 
     items: AbxItems
     encodings: Encodings
-    found: Survey
+    found: ItemSurvey
     groups: Groups
     speaker: str
     protocol: AbxProtocol
@@ -96,7 +96,7 @@ class Job:
         )
 
 
-def batches(blocks: np.ndarray, groups: Groups, found: Survey, memory: float) -> Iterator[np.ndarray]:
+def batches(blocks: np.ndarray, groups: Groups, found: ItemSurvey, memory: float) -> Iterator[np.ndarray]:
     """Blocks whose items fit into the memory together: all, if all frames are in stock."""
     if found.stock:
         yield blocks

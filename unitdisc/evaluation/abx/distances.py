@@ -2,8 +2,8 @@
 
 A distance is a whole number of steps, so that sums of distances are exact: whatever their order, paths of equal cost
 are equally long, and frames from one codebook tie as they should. Every element of a row is computed by the same
-operations in the same order wherever it stands, so that batches and threads change no bit. docs/exactness.md says how
-near the steps are to real numbers.
+operations in the same order wherever it stands, so that batches and threads change no bit.
+docs/explanations/exactness.md says how near the steps are to real numbers.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from unitdisc.evaluation.abx.products import multiply
+from unitdisc.evaluation.abx.matrix_products import multiply
 
 STEPS = 2**24  # of a distance of 1: of angles in single precision, and of codes
 FINE = 2**40  # of the largest distance, in double precision: sums over 8192 frames are exact as floating-point numbers

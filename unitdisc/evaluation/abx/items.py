@@ -11,7 +11,7 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.evaluation import silences_of
-from unitdisc.text import fields_of, read_lines
+from unitdisc.files.text import fields_of, read_lines
 
 COLUMNS = ("file", "onset", "offset", "phone", "prev-phone", "next-phone", "speaker")  # of a ZeroSpeech item file
 NANOSECONDS = 1e9

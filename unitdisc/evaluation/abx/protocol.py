@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from unitdisc.evaluation.abx.averaging import AVERAGES
 from unitdisc.evaluation.abx.distances import DISTANCES
+from unitdisc.evaluation.abx.item_frames import POOLINGS
 from unitdisc.evaluation.abx.sampling import Sampling
 from unitdisc.evaluation.abx.slicing import SLICINGS
-from unitdisc.evaluation.abx.stock import POOLINGS
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class AbxProtocol:
             ("pooling", POOLINGS),
         ):
             if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+                raise ValueError(f"`{name}` must be one of {', '.join(known)}, not {getattr(self, name)!r}")
         if self.pooling != "none" and self.distance in ("identity", "levenshtein"):
             raise ValueError(
-                f"pooling {self.pooling} averages frames, and codes ({self.distance}) have no mean; "
+                f"`pooling` {self.pooling} averages frames, and codes ({self.distance}) have no mean; "
                 "choose another distance, or pooling none"
             )

@@ -7,8 +7,8 @@ import numpy as np
 
 from unitdisc.evaluation.abx.averaging import SpeakerErrors, averaged, interval
 from unitdisc.evaluation.abx.cells import Groups, triplets
+from unitdisc.evaluation.abx.item_frames import ItemSurvey
 from unitdisc.evaluation.abx.items import AbxItems
-from unitdisc.evaluation.abx.stock import Survey
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class AbxResult:
     table: CellTable = field(compare=False, repr=False)  # every cell
 
 
-def result(table: CellTable, found: Survey, average: str, replicates: int, seed: int) -> AbxResult:
+def result(table: CellTable, found: ItemSurvey, average: str, replicates: int, seed: int) -> AbxResult:
     items, groups = table.items, table.groups
     counted = triplets(groups, table.cells)
     lost, tied = table.counts.T

@@ -34,10 +34,10 @@ class Sampling:
 
     def __post_init__(self):
         if self.kind not in ("hashed", "abx2"):
-            raise ValueError(f"sampling is hashed or abx2, not {self.kind!r}")
+            raise ValueError(f"`sampler` is hashed or abx2, not {self.kind!r}")
         for name in ("max_size_group", "max_x_across"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, or not given for all, not {getattr(self, name)}")
+                raise ValueError(f"`{name}` must be 1 or more, or not given for all, not {getattr(self, name)}")
 
 
 def smaller_groups(groups: Groups, items: AbxItems, sampling: Sampling) -> Groups:

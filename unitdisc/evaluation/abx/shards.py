@@ -16,7 +16,7 @@ from unitdisc.evaluation.abx.cells import Groups
 from unitdisc.evaluation.abx.tiling import together
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.files import written_aside
-from unitdisc.sharding import Shard
+from unitdisc.jobs import Shard
 
 
 class UnfinishedError(UnscorableError):

@@ -8,7 +8,7 @@ import numpy as np
 
 from unitdisc.encodings import Encoding, Encodings, EncodingsError
 from unitdisc.evaluation.abx.items import AbxItems
-from unitdisc.evaluation.frames import file_of, usable
+from unitdisc.evaluation.frame_checks import file_of, usable
 
 SLACK = 1e-6  # ticks: far below any real difference, far above what rounding does to a centre between ticks
 

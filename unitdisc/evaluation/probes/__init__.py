@@ -5,11 +5,13 @@ speakers, speaker on other utterances. Inputs are standardised by the training p
 frames, alone or in their context, speaker and gender off the time average of an utterance (Chorowski et al., 2019).
 """
 
+from unitdisc.evaluation.probes.cross_validation import probe
 from unitdisc.evaluation.probes.options import TRAINING_FRAMES, ProbeOptions
 from unitdisc.evaluation.probes.points import PointFrames, joined, read_point
-from unitdisc.evaluation.probes.reading import probe
 from unitdisc.evaluation.probes.results import ProbeScore, ReconstructionScore, SequenceScore, ready_for_json
-from unitdisc.evaluation.probes.running import (
+from unitdisc.evaluation.probes.sequences import SequenceTask
+from unitdisc.evaluation.probes.splits import FRAME_FOLDS, UTTERANCE_FOLDS
+from unitdisc.evaluation.probes.suite import (
     PLAIN_TASKS,
     TASKS,
     Corpus,
@@ -21,8 +23,6 @@ from unitdisc.evaluation.probes.running import (
     usual_names,
     usual_tasks,
 )
-from unitdisc.evaluation.probes.sequences import SequenceTask
-from unitdisc.evaluation.probes.splits import FRAME_FOLDS, UTTERANCE_FOLDS
 from unitdisc.evaluation.probes.tasks import GenderTask, LabelTask, ReconstructionTask, SpeakerTask
 
 __all__ = [

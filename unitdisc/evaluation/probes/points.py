@@ -8,7 +8,7 @@ import numpy as np
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.frames import stacked, usable
+from unitdisc.evaluation.frame_checks import stacked, usable
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ import torch.nn.functional as F
 from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 
-from unitdisc.bidi import logical
 from unitdisc.corpus import Utterance
+from unitdisc.corpus.bidi import logical
 from unitdisc.evaluation import UnscorableError, labelled, silences_of
+from unitdisc.evaluation.probes.cross_validation import shuffled, tensor
 from unitdisc.evaluation.probes.intervals import intervals
+from unitdisc.evaluation.probes.models import Windows, seeded_linear, standardised, whitening_of
 from unitdisc.evaluation.probes.options import ProbeOptions, SequenceReader
 from unitdisc.evaluation.probes.points import PointFrames
-from unitdisc.evaluation.probes.readers import Windows, seeded_linear, standardised, whitening_of
-from unitdisc.evaluation.probes.reading import shuffled, tensor
 from unitdisc.evaluation.probes.results import SequenceScore
 from unitdisc.evaluation.probes.splits import Folds, given, other_groups
 from unitdisc.evaluation.probes.tasks import can_be_grouped, labels_split

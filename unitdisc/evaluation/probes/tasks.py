@@ -9,7 +9,7 @@ import numpy as np
 from unitdisc.corpus import Interval, labels_at
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError, silences_of
-from unitdisc.evaluation.frames import stacked, usable
+from unitdisc.evaluation.frame_checks import stacked, usable
 from unitdisc.evaluation.probes.points import PointFrames
 from unitdisc.evaluation.probes.splits import TWO_SPEAKERS, Split
 

@@ -22,8 +22,8 @@ import numpy as np
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation import UnscorableError, labelled
-from unitdisc.evaluation.units.codes import CodedUtterance, runs
-from unitdisc.text import read_fields
+from unitdisc.evaluation.units.codes import CodedUtterance
+from unitdisc.files.text import read_fields
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def by_definition(
 ) -> UnitBitrates:
     """Every definition; count: the bits of symbols given how often each occurs."""
     frames = np.unique(np.concatenate([entry.codes for entry in coded]), return_counts=True)[1].tolist()
-    units = [runs(entry) for entry in coded]
+    units = [entry.runs for entry in coded]
     pairs = np.stack([np.concatenate([entry.codes for entry in units]), np.concatenate([e.frames for e in units])])
     return UnitBitrates(
         bitrate=count(frames),

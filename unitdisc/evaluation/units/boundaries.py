@@ -19,7 +19,7 @@ import numpy as np
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.evaluation import SILENCES, UnscorableError, silences_of
-from unitdisc.evaluation.units.codes import CodedUtterance, runs
+from unitdisc.evaluation.units.codes import CodedUtterance
 
 TOLERANCE_MS = 20.0  # where there is a rate
 TOLERANCE_COLUMNS = 1.0  # of pixels, where there is none: DistSup's
@@ -176,7 +176,7 @@ def precision_recall_f1(hits_found: int, found: int, hits_reference: int, refere
 
 def unit_segmentation(coded: CodedUtterance) -> Segmentation:
     """The units of an utterance: a boundary halfway between two frames of different codes."""
-    return Segmentation(runs(coded).intervals, coded.utterance.ticks)
+    return Segmentation(coded.runs.intervals, coded.utterance.ticks)
 
 
 def tier_segmentation(intervals: Sequence[Interval], ticks: int, silences: Set[str] = SILENCES) -> Segmentation:

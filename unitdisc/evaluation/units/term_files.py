@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import CorpusError
-from unitdisc.text import fields_of, read_lines
+from unitdisc.files.text import fields_of, read_lines
 
 SILENCE = "SIL"
 
@@ -34,7 +34,7 @@ class Fragment(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Aligned:
+class AlignedFile:
     """The symbols of one file, in order and not overlapping; times in seconds."""
 
     starts: list[float]
@@ -44,8 +44,8 @@ class Aligned:
 
 @dataclass(frozen=True)
 class Gold:
-    phones: dict[str, Aligned]  # file -> phones, silences too
-    words: dict[str, Aligned]  # file -> words, no silences
+    phones: dict[str, AlignedFile]  # file -> phones, silences too
+    words: dict[str, AlignedFile]  # file -> words, no silences
 
 
 def read_gold(phones: Path, words: Path) -> Gold:
@@ -54,13 +54,13 @@ def read_gold(phones: Path, words: Path) -> Gold:
     return Gold(read_alignment(phones), {file: without_silence(aligned) for file, aligned in spoken.items()})
 
 
-def without_silence(aligned: Aligned) -> Aligned:
+def without_silence(aligned: AlignedFile) -> AlignedFile:
     kept = [at for at, label in enumerate(aligned.labels) if label != SILENCE]
     columns = (aligned.starts, aligned.ends, aligned.labels)
-    return Aligned(*([column[at] for at in kept] for column in columns))
+    return AlignedFile(*([column[at] for at in kept] for column in columns))
 
 
-def read_alignment(path: Path) -> dict[str, Aligned]:
+def read_alignment(path: Path) -> dict[str, AlignedFile]:
     """File -> its symbols, sorted by time. Raises CorpusError naming the line that is wrong."""
     found: dict[str, list[tuple[float, float, str, int]]] = {}
     for number, line in read_lines(path, CorpusError):
@@ -75,7 +75,7 @@ def read_alignment(path: Path) -> dict[str, Aligned]:
     return {file: in_order(path, entries) for file, entries in sorted(found.items())}
 
 
-def in_order(path: Path, entries: list[tuple[float, float, str, int]]) -> Aligned:
+def in_order(path: Path, entries: list[tuple[float, float, str, int]]) -> AlignedFile:
     entries = sorted(entries)
     for (_, end, label, number), (start, _, other, line) in pairwise(entries):
         if start < end:
@@ -83,7 +83,7 @@ def in_order(path: Path, entries: list[tuple[float, float, str, int]]) -> Aligne
                 f"{path}:{line}: {other!r} starts at {start:g}, before {label!r} of line {number} ends at {end:g}; "
                 "symbols of a file must not overlap"
             )
-    return Aligned([e[0] for e in entries], [e[1] for e in entries], [e[2] for e in entries])
+    return AlignedFile([e[0] for e in entries], [e[1] for e in entries], [e[2] for e in entries])
 
 
 def read_classes(path: Path, gold: Gold | None = None) -> dict[str, list[Fragment]]:

@@ -26,7 +26,7 @@ import numpy as np
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.units.boundaries import precision_recall_f1
 from unitdisc.evaluation.units.edit_distance import summed_distances
-from unitdisc.evaluation.units.term_files import SILENCE, Aligned, Fragment, Gold
+from unitdisc.evaluation.units.term_files import SILENCE, AlignedFile, Fragment, Gold
 
 Convention = Literal["zerospeech-tde", "corrected"]
 CONVENTIONS = ("zerospeech-tde", "corrected")
@@ -107,7 +107,7 @@ def spelled_scores(gold: Gold, spelled: Sequence[Sequence[Spelled]], convention:
     )
 
 
-def spell(fragment: Fragment, phones: Aligned) -> Spelled:
+def spell(fragment: Fragment, phones: AlignedFile) -> Spelled:
     first, last = overlapped(fragment.start, fragment.end, phones)
     inner_first, inner_last = first, last
     if first < last and not is_covered(fragment, phones, first):
@@ -117,12 +117,12 @@ def spell(fragment: Fragment, phones: Aligned) -> Spelled:
     return Spelled(fragment, inner_first, inner_last, tuple(phones.labels[inner_first:inner_last]))
 
 
-def overlapped(start: float, end: float, aligned: Aligned) -> tuple[int, int]:
+def overlapped(start: float, end: float, aligned: AlignedFile) -> tuple[int, int]:
     """The intervals [first, last) that share some time with [start, end)."""
     return bisect_right(aligned.ends, start), bisect_left(aligned.starts, end)
 
 
-def is_covered(fragment: Fragment, phones: Aligned, at: int) -> bool:
+def is_covered(fragment: Fragment, phones: AlignedFile, at: int) -> bool:
     """Whether enough of a phone is inside of a fragment. Rounded as zerospeech-tde rounds."""
     if fragment.start <= phones.starts[at] and phones.ends[at] <= fragment.end:
         return True
@@ -180,7 +180,7 @@ def token_and_type(gold: Gold, fragments: Sequence[Spelled], convention: Convent
     return score(len(tokens), len(fragments), len(words)), score(len(types), len(spellings), len(different))
 
 
-def most_covered(fragment: Fragment, words: Aligned) -> int | None:
+def most_covered(fragment: Fragment, words: AlignedFile) -> int | None:
     def share(at: int) -> float:
         inside = min(fragment.end, words.ends[at]) - max(fragment.start, words.starts[at])
         return inside / (words.ends[at] - words.starts[at])

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.evaluation import UnscorableError, silences_of
-from unitdisc.evaluation.units.codes import CodedUtterance, runs
-from unitdisc.evaluation.units.term_files import SILENCE, Aligned, Fragment, Gold
+from unitdisc.evaluation.units.codes import CodedUtterance
+from unitdisc.evaluation.units.term_files import SILENCE, AlignedFile, Fragment, Gold
 from unitdisc.evaluation.units.terms import Convention, TermScores, spell, spelled_scores
 
 
@@ -24,7 +24,7 @@ def unit_terms(
     gold = Gold(aligned_tiers(coded, phones, silent=True), aligned_tiers(coded, words, silent=False))
     classes = defaultdict(list)
     for entry in coded:
-        utterance, units = entry.utterance, runs(entry)
+        utterance, units = entry.utterance, entry.runs
         for (start, end), code in zip(units.intervals.tolist(), units.codes.tolist(), strict=True):
             fragment = Fragment(utterance.id, start / utterance.rate, end / utterance.rate)
             member = spell(fragment, gold.phones[utterance.id])
@@ -33,14 +33,14 @@ def unit_terms(
     return spelled_scores(gold, [classes[code] for code in sorted(classes)], convention)
 
 
-def aligned_tiers(coded: Iterable[CodedUtterance], tier: str, silent: bool) -> dict[str, Aligned]:
+def aligned_tiers(coded: Iterable[CodedUtterance], tier: str, silent: bool) -> dict[str, AlignedFile]:
     return {entry.utterance.id: aligned(entry.utterance, tier, silent) for entry in coded}
 
 
-def aligned(utterance: Utterance, tier: str, silent: bool) -> Aligned:
+def aligned(utterance: Utterance, tier: str, silent: bool) -> AlignedFile:
     """A tier in seconds, all its silences called alike, or left out."""
     silences = silences_of(utterance)
     renamed = [Interval(s, e, SILENCE if label in silences else label) for s, e, label in utterance.alignment[tier]]
     kept = [interval for interval in renamed if silent or interval.label != SILENCE]
     times = ([interval[side] / utterance.rate for interval in kept] for side in (0, 1))
-    return Aligned(*times, [interval.label for interval in kept])
+    return AlignedFile(*times, [interval.label for interval in kept])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from unitdisc.corpus import CorpusError
-from unitdisc.text import read_text
+from unitdisc.files.text import read_text
 
 KEY = re.compile(r"""(?P<key>[\w .()-]+?|"[^"\\]*"|'[^']*')\s*:(?:\s+(?P<value>.*))?$""")
 INTEGER = re.compile(r"[-+]?\d+$")
@@ -26,7 +26,7 @@ REFUSED = tuple("-?[]{}&*!|>%@`,")  # what begins things that are no plain text
 
 
 @dataclass(frozen=True)
-class Line:
+class YamlLine:
     number: int
     indent: int
     text: str
@@ -51,12 +51,12 @@ def numbered(text: str) -> tuple[range, list[str]]:
     return range(1, len(lines) + 1), lines
 
 
-def as_line(number: int, text: str) -> Line | None:
+def as_line(number: int, text: str) -> YamlLine | None:
     """A line that says something; comments and `---` do not."""
     stripped = text.expandtabs(1).strip()
     if not stripped or stripped.startswith("#") or stripped == "---":
         return None
-    return Line(number, len(text.expandtabs(1)) - len(text.expandtabs(1).lstrip()), stripped)
+    return YamlLine(number, len(text.expandtabs(1)) - len(text.expandtabs(1).lstrip()), stripped)
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Reader:
     """Reads lines one after the other; `position` is the next."""
 
     path: Path
-    lines: list[Line]
+    lines: list[YamlLine]
     position: int = 0
 
     def mapping(self, indent: int) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Reader:
             found[key] = self.value(line, match["value"] or "")
         return found
 
-    def value(self, line: Line, text: str) -> Any:
+    def value(self, line: YamlLine, text: str) -> Any:
         """What follows a key on its line and on the lines that are indented further."""
         text = text if text[:1] in "\"'" else re.split(r"(?:^|\s)#", text)[0].strip()
         following = list(self.following(line.indent))
@@ -95,13 +95,13 @@ class Reader:
         self.position += len(following)
         return self.scalar(line, " ".join([text, *(each.text for each in following)]).strip())
 
-    def following(self, indent: int) -> Iterator[Line]:
+    def following(self, indent: int) -> Iterator[YamlLine]:
         for line in self.lines[self.position :]:
             if line.indent <= indent:
                 return
             yield line
 
-    def scalar(self, line: Line, text: str) -> Any:
+    def scalar(self, line: YamlLine, text: str) -> Any:
         if text.startswith('"'):
             if not (match := QUOTED.fullmatch(text)):
                 raise self.error(line, "has a quoted text that does not end")
@@ -123,7 +123,7 @@ class Reader:
             raise self.error(line, f"begins with {text[0]!r}, which is more YAML than is read here")
         return text
 
-    def error(self, line: Line, what: str) -> CorpusError:
+    def error(self, line: YamlLine, what: str) -> CorpusError:
         return CorpusError(f"{self.path}:{line.number}: {what}; write `key: value`, texts in double quotes")
 
 

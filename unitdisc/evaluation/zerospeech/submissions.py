@@ -20,7 +20,7 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.evaluation.frames import usable
+from unitdisc.evaluation.frame_checks import usable
 from unitdisc.evaluation.zerospeech.plain_yaml import as_yaml
 from unitdisc.files import write_text, written_aside
 

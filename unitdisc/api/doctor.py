@@ -1,0 +1,113 @@
+"""unitdisc doctor: whether this machine has what unitdisc needs."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import warnings
+from collections.abc import Iterator
+
+from unitdisc import __version__
+
+EXTRAS = {
+    "demo": "espeakng_loader",
+    "hf": "transformers",
+    "lhotse": "lhotse",
+    "ray": "ray",
+    "tensorboard": "tensorboard",
+}
+NEEDED = (
+    "numpy",
+    "scipy",
+    "librosa",
+    "numba",
+    "soundfile",
+    "soxr",
+    "scikit-learn",
+    "safetensors",
+    "typer",
+    "rich",
+    "Pillow",
+    "defusedxml",
+    "jinja2",
+    "matplotlib",
+    "joblib",
+    "threadpoolctl",
+    "rapidfuzz",
+)
+
+
+def doctor() -> tuple[list[tuple[str, str]], bool]:
+    """What was found, as (part, finding) pairs, and whether unitdisc can run."""
+    findings = list(examine())
+    return findings, not any(finding.startswith("missing") or "cannot" in finding for _, finding in findings)
+
+
+def same_as_cpu(device: str) -> Iterator[tuple[str, bool]]:
+    """Lines of a table that compares a device with the CPU, and whether what each is about agrees.
+
+    Raises ValueError for a device that this machine does not have.
+    """
+    import torch
+
+    from unitdisc.inference.agreement import agreement
+    from unitdisc.training.devices import usable_device
+
+    place = torch.device(usable_device(device))
+    yield f"\n{device} beside the CPU: one step of training, relative differences", True
+    found = []
+    for one in agreement(place):
+        found.append(one.agrees)
+        yield f"{one.name:28} {'agrees ' if one.agrees else 'DIFFERS'}  {one.finding}", one.agrees
+    yield f"{sum(found)} of {len(found)} agree", all(found)
+
+
+def examine() -> Iterator[tuple[str, str]]:
+    yield "unitdisc", __version__
+    yield "Python", f"{platform.python_version()} on {platform.platform()}"
+    yield "torch", version("torch")
+    yield "torchaudio", torchaudio()
+    yield "GPU", gpu()
+    yield (
+        "cores",
+        f"{os.cpu_count()} ({len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else '?'} usable)",
+    )
+    for name in NEEDED:
+        yield name, version(name)
+    for extra, module in EXTRAS.items():
+        there = importlib.util.find_spec(module) is not None
+        yield f"extra {extra}", "installed" if there else f"not installed (optional): pip install 'unitdisc[{extra}]'"
+
+
+def version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return f"missing: pip install {distribution}"
+
+
+def torchaudio() -> str:
+    try:
+        return f"{importlib.import_module('torchaudio').__version__}, loads"
+    except (ImportError, OSError) as error:
+        return (
+            f"cannot be loaded: {error}. torchaudio 2.11 needs a standard torch 2.11 to 2.14 from the package index, "
+            "not a '+cpu' build: pip install --force-reinstall 'torch>=2.11,<2.15' 'torchaudio>=2.11,<2.12'"
+        )
+
+
+def gpu() -> str:
+    try:
+        torch = importlib.import_module("torch")
+    except (ImportError, OSError) as error:
+        return f"unknown, for torch cannot be loaded: {error}. Cure: pip install --force-reinstall 'torch>=2.11,<2.15'"
+    with warnings.catch_warnings(record=True) as said:  # such as that the driver is too old for this torch
+        warnings.simplefilter("always")
+        there = torch.cuda.is_available()
+    if not there:
+        message = str(said[0].message) if said else ""
+        why = f" ({message.splitlines()[0]})" if message else ""
+        return f"none: everything runs on the CPU{why}"
+    properties = torch.cuda.get_device_properties(0)
+    return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, {torch.cuda.device_count()} of them"

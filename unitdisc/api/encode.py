@@ -1,0 +1,205 @@
+"""unitdisc encode, unitdisc features: from a corpus to folders of encodings."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unitdisc import console
+from unitdisc.api.paths import takes_paths
+from unitdisc.bottlenecks import Coded
+from unitdisc.bottlenecks.codes.quantiser import codebook_waits
+from unitdisc.corpus import CorpusError
+from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.base import Features
+from unitdisc.data.cache import DiskCache
+from unitdisc.data.extractor import Signals
+from unitdisc.data.normalisation import Normaliser, fit
+from unitdisc.experiment import Experiment, load, weights_checksum
+from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.inference.encoding import encode as encode_utterances
+from unitdisc.inference.encoding import encode_features, refuse_nothing, shares_of
+from unitdisc.jobs import Shard
+from unitdisc.jobs.cluster import Cluster, done_on
+from unitdisc.model import PROBE_POINTS, UnitModel
+from unitdisc.training.devices import usable_device
+from unitdisc.validation.usable_corpus import usable_table
+
+
+def folders_of_points(given: dict[str, Any]) -> list[Path]:
+    """The folders that `encode` fills. Raises ValueError for a probe point that there is not."""
+    if unknown := sorted({*given["points"]} - {*PROBE_POINTS}):
+        raise ValueError(f"`points` {unknown}: the probe points are {list(PROBE_POINTS)}")
+    return [given["folder"] / point for point in given["points"]]
+
+
+@takes_paths
+@filling(folders_of_points)
+def encode(
+    experiment_folder: Path,
+    corpus: Path,
+    folder: Path,
+    points: Sequence[str] = PROBE_POINTS,
+    *,
+    access: CorpusAccess = CorpusAccess(),
+    device: str | None = None,
+    cluster: Cluster | None = None,
+) -> list[Path]:
+    """Writes what a model makes of every utterance, and returns the folders, folder/POINT of every probe point.
+
+    points: some of encoder, projection, bottleneck and condition. An interrupted run is completed.
+    access: how the corpus is read; of a shard, its share is encoded.
+    device: cpu, cuda, cuda:1 (default: a GPU if there is one).
+    cluster: shards are done there, instead of here. The experiment, the corpus and the folder must be found at the
+    same place on all its machines.
+
+    Of each utterance: frames [T, D] float32, and at the bottleneck of a quantiser codes [T] int64, with `centres` [T],
+    the ticks in the middle of each frame: see `unitdisc.Encodings`, which opens such a folder.
+    Raises ExperimentError where there is no such model, CorpusError if nothing (or, if `access` is strict, not all)
+    could be read, and LockedError while another run fills the folder.
+
+    >>> (folder,) = unitdisc.encode("exp/vq", "data/test.jsonl", "encodings", ["bottleneck"])
+    >>> encodings = unitdisc.Encodings.open(folder)
+    >>> encodings["u00"].frames.shape, encodings["u00"].codes, encodings["u00"].centres / 16_000  # in seconds
+    """
+    folder = folder_for_results(folder)
+    loaded = load(experiment_folder, usable_device(device) if cluster is None else "cpu")
+    utterances = usable_table(corpus, loaded[0].features(), access, thorough=access.strict)
+    if cluster is None:
+        problems = write_points(experiment_folder, loaded, utterances, folder, points=points, access=access)
+    else:
+        work = partial(write_share, experiment_folder, utterances, folder, points=points, access=access)
+        problems = list(chain(*done_on(cluster, work, device, "encoding")))
+    say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
+    return [folder / point for point in points]
+
+
+def write_share(
+    experiment_folder: Path,
+    utterances: UtteranceTable,
+    folder: Path,
+    shard: Shard,
+    device: str,
+    *,
+    points: Sequence[str],
+    access: CorpusAccess,
+) -> list[str]:
+    """As `write_points`, by a worker of a cluster, whose shares are judged together."""
+    loaded = load(experiment_folder, usable_device(device))
+    own = replace(access, shard=shard)
+    return write_points(experiment_folder, loaded, utterances, folder, points=points, access=own, refuse=False)
+
+
+def write_points(
+    experiment_folder: Path,
+    loaded: tuple[Experiment, UnitModel],
+    utterances: UtteranceTable,
+    folder: Path,
+    *,
+    points: Sequence[str],
+    access: CorpusAccess,
+    refuse: bool = True,
+) -> list[str]:
+    """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages.
+
+    refuse: raise CorpusError if nothing could be read.
+    """
+    experiment, model = loaded
+    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
+    own, shard = utterances, access.shard
+    if not shard.is_whole:
+        places = [place for batch in shares_of(utterances, signals, shard) for place in batch]
+        own = utterances.take(np.array(places, dtype=np.int64))
+    signals = signals.with_speakers_of(all_by_speakers_of(own, utterances))
+    source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
+    source |= {"num_codes": model.bottleneck.num_codes if isinstance(model.bottleneck, Coded) else None}
+    if waits := codebook_waits(model.bottleneck):
+        source["codebook_waits"] = dict(zip(("trained", "begins"), waits))
+        console.say(
+            f"{experiment_folder}: its codebook has not been started: it was trained for {waits[0]} steps, and codes "
+            f"are placed after {waits[1]}. There will be no units; train on."
+        )
+    with console.progress("encoding", len(own)) as advance:
+        return encode_utterances(model, signals, utterances, folder, points, source, advance, shard, refuse)
+
+
+def all_by_speakers_of(own: UtteranceTable, utterances: UtteranceTable) -> UtteranceTable:
+    """All that the speakers of some utterances say: what a speaker sounds like does not depend on the shard."""
+    return utterances.by_speakers(own.speakers())
+
+
+@takes_paths
+@filling(lambda given: [Path(given["folder"])])
+def features(
+    corpus: Path,
+    folder: Path,
+    options: Features,
+    *,
+    access: CorpusAccess = CorpusAccess(),
+    cluster: Cluster | None = None,
+) -> Path:
+    """Writes plain features, the baseline of every comparison, as encodings [T, D] float32; returns the folder.
+
+    options: which ones, as `unitdisc.AcousticFeatures("mfcc")`, or `unitdisc.ColumnFeatures(height=32)` of line images.
+    access, cluster: as of `encode`. Raises CorpusError and LockedError as `encode` does.
+
+    >>> folder = unitdisc.features("data/test.jsonl", "encodings/log-mel", unitdisc.AcousticFeatures("log-mel"))
+    >>> unitdisc.Encodings.open(folder)["u00"].frames.shape
+    """
+    folder = folder_for_results(folder)
+    utterances = usable_table(corpus, options, access, thorough=access.strict)
+    if cluster is None:
+        problems = write_features(utterances, folder, options, access=access)
+    else:
+        work = partial(write_features_of_share, utterances, folder, options, access=access)
+        of_all = options.normalise == "global"  # every shard gathers statistics of the whole corpus
+        problems = list(chain(*done_on(cluster, work, "cpu", options.kind, per_processor=1 if of_all else 4)))
+    say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
+    return folder
+
+
+def write_features(
+    utterances: UtteranceTable,
+    folder: Path,
+    options: Features,
+    *,
+    access: CorpusAccess,
+    refuse: bool = True,
+) -> list[str]:
+    """Writes plain features as encodings; returns and raises as `write_points` does."""
+    none = Normaliser("none", {})
+    raw = Signals(options, None, none, none, DiskCache(access.cache), access.allow_pipes)  # nothing is predicted
+    own = access.shard.of(utterances)
+    alike = all_by_speakers_of(own, utterances) if options.normalise == "speaker" else utterances
+    signals = replace(raw, feature_normaliser=fit(options.normalise, raw.readable(alike)))
+    with console.progress(options.kind, len(own)) as advance:
+        point = folder.resolve().name
+        return encode_features(options, signals, utterances, folder, point, advance, access.shard, refuse)
+
+
+def write_features_of_share(
+    utterances: UtteranceTable,
+    folder: Path,
+    options: Features,
+    shard: Shard,
+    device: str,
+    *,
+    access: CorpusAccess,
+) -> list[str]:
+    """As `write_features`, by a worker of a cluster, whose shares are judged together."""
+    return write_features(utterances, folder, options, access=replace(access, shard=shard), refuse=False)
+
+
+def say_left_out(problems: Sequence[str], total: int | None, strict: bool = False) -> None:
+    """Raises CorpusError if nothing is left, or, with `strict`, if anything is missing. total: None of a share."""
+    if total is not None:
+        refuse_nothing(problems, total)
+    if problems and strict:
+        of_all = "" if total is None else f" of {total}"
+        raise CorpusError(f"{len(problems)}{of_all} utterances could not be encoded, the first: {problems[0]}")
+    console.say_problems(problems, None if total is None else total - len(problems))

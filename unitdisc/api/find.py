@@ -1,0 +1,134 @@
+"""unitdisc find: where else a stretch of a recording, or of a line of handwriting, occurs."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from unitdisc import console
+from unitdisc.api.paths import takes_paths
+from unitdisc.corpus import Interval, Utterance
+from unitdisc.evaluation.inputs import open_both, refuse_units
+from unitdisc.evaluation.settings import Measured, corpus_settings, extent
+from unitdisc.reports.finds import Find, write_finds
+from unitdisc.retrieval.hits import FrameSpan, Hit, best
+from unitdisc.retrieval.places import borders, label_under
+from unitdisc.retrieval.queries import Place, QueryOptions, centres_of, place_of, refuse_other, stretch_of, tier_of
+from unitdisc.retrieval.representations import Material
+from unitdisc.retrieval.search import Collection, FindOptions, Query, materials, search
+
+
+@dataclass(frozen=True)
+class FindResult:
+    """The stretch that was looked for, and where else it occurs, from the best hit.
+
+    query, hits: an utterance, the ticks `start` and `end`, the `label` of the tier there; of hits, a `cost` per frame.
+    tier: of the labels; None if there are none. searched: the utterances. how: all one must know to repeat it.
+    """
+
+    query: Place
+    hits: list[Place]
+    tier: str | None
+    encodings: Path
+    searched: Sequence[Utterance]
+    how: dict
+
+    def write(self, path: Path) -> None:
+        """Writes a JSON file."""
+        hits = [{"rank": rank, "cost": hit.cost, **hit.facts()} for rank, hit in enumerate(self.hits, 1)]
+        settings = corpus_settings(self.searched, self.tier) | self.how
+        Measured({"query": self.query.facts(), "hits": hits}, self.encodings, settings).write(path)
+
+    def write_page(self, path: Path) -> None:
+        """Writes an HTML page, with the hits to see or to hear."""
+        settings = {"encodings": self.encodings, **self.how, **extent(self.searched)}
+        shown = [Find(hit.utterance, Interval(hit.start, hit.end, hit.label), hit.cost) for hit in self.hits]
+        query = Find(self.query.utterance, Interval(self.query.start, self.query.end, self.query.label), None)
+        write_finds(Path(path), query, shown, self.tier, settings)
+
+
+@takes_paths
+def find(
+    encodings: Path,
+    corpus: Path,
+    query: QueryOptions,
+    options: FindOptions = FindOptions(),
+    *,
+    top: int = 20,
+    tier: str | None = None,
+    frame_rate: float | None = None,
+    allow_pipes: bool = False,
+) -> FindResult:
+    """Looks for a stretch in a corpus, by dynamic time warping of its frames.
+
+    encodings: the folder of one probe point, or another system's frames, whose frame_rate (a second) nothing else
+    says. query: which stretch. top: hits, at most.
+    tier: of the labels that are looked for and shown (default: character, word or phone, the first that there is).
+
+    Raises CorpusError if there is no such stretch, saying what there is, EncodingsError if the frames of the query
+    are no match for those of the corpus, and ValueError for options that cannot be.
+
+    >>> query = unitdisc.QueryOptions(query="u03", start=0.1, end=0.3)
+    >>> found = unitdisc.find("exp/vq/encodings/test/condition", "data/test.jsonl", query, top=5)
+    >>> [(hit.utterance.id, hit.start / hit.utterance.rate, hit.cost) for hit in found.hits]
+    """
+    if top < 1:
+        raise ValueError(f"`top` must be 1 or more, not {top}")
+    searched = Collection(*open_both(encodings, corpus, frame_rate, allow_pipes))
+    refuse_units(searched.encodings, "stretches are found by their frames")
+    queried = None
+    if query.query_encodings and query.query_corpus:
+        queried = Collection(*open_both(query.query_encodings, query.query_corpus, frame_rate, allow_pipes))
+        refuse_other(queried.encodings, searched.encodings)
+    home, source = queried or searched, query.query_corpus or corpus
+    tier = tier_of(corpus, searched.utterances, source, home.utterances, tier)
+    place = place_of(query, source, home.utterances, tier)
+    stretch = stretch_of(home.encodings, place)
+    started = time.monotonic()
+    hits = list(found_in(searched, queried, stretch, top, options, tier))
+    say_speed(searched.utterances, time.monotonic() - started)
+    how = asdict(options) | {"top": top, "query_encodings": query.query_encodings and str(query.query_encodings)}
+    how.pop("threads")  # which change nothing
+    return FindResult(place, hits, tier, encodings, searched.utterances, how)
+
+
+def found_in(
+    searched: Collection,
+    queried: Collection | None,
+    stretch: FrameSpan,
+    top: int,
+    options: FindOptions,
+    tier: str | None,
+) -> Iterator[Place]:
+    """The best hits, in order; queried: the corpus of the query, where that is another."""
+    total = len(searched.utterances) + (len(queried.utterances) if queried else 0)
+    passes = (options.normalise != "none") + (options.by == "codes")
+    with console.progress("reading", total * passes) as advance:
+        prepared = materials(searched, queried, options, advance)
+    elsewhere = queried is not None and queried.encodings.folder.resolve() != searched.encodings.folder.resolve()
+    query = Query(prepared.queried.take(stretch), None if elsewhere else stretch)
+    with console.progress("searching", len(searched.utterances)) as advance:
+        hits = best(stream(searched, prepared.searched, query, options.threads, advance), top)
+    utterances = {utterance.id: utterance for utterance in searched.utterances}
+    for hit in hits:
+        utterance = utterances[hit.utterance]
+        edges = borders(centres_of(searched.encodings, utterance), utterance.ticks)
+        start, end = int(edges[hit.first]), int(edges[hit.last])
+        yield Place(utterance, start, end, label_under(utterance, tier, start, end), hit.cost)
+
+
+def stream(
+    searched: Collection, material: Material, query: Query, threads: int, advance: Callable[[int], None]
+) -> Iterator[Hit]:
+    for _, (hits,) in search(material, [utterance.id for utterance in searched.utterances], [query], threads):
+        yield from hits
+        advance(1)
+
+
+def say_speed(utterances: Sequence[Utterance], seconds: float) -> None:
+    """How long it took, beside how long it would take to listen."""
+    length = sum(utterance.ticks / utterance.rate for utterance in utterances if utterance.rate)
+    count = f"{len(utterances)} {'lines' if utterances[0].is_image else 'recordings'}"
+    what = f"{length / 60:.1f} minutes" if length else count
+    speed = f", {length / seconds:.0f} times real time" if length else f", {len(utterances) / seconds:.0f} a second"
+    console.say(f"Searched {what} in {seconds:.1f} s{speed}.")

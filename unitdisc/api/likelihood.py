@@ -1,0 +1,58 @@
+"""unitdisc likelihood: how well the decoder predicts a corpus, in bits."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from unitdisc import console
+from unitdisc.api.encode import say_left_out
+from unitdisc.api.paths import takes_paths
+from unitdisc.corpus.access import CorpusAccess
+from unitdisc.experiment import load, weights_checksum
+from unitdisc.files import write_json
+from unitdisc.inference.likelihood import Likelihood, check_likelihoods
+from unitdisc.inference.likelihood import likelihood as measured
+from unitdisc.training.devices import usable_device
+from unitdisc.validation.usable_corpus import usable_table
+
+VALUES = {"grey": "pixel", "mu-law": "sample", "log-mel": "mel bin"}
+
+
+@dataclass(frozen=True)
+class LikelihoodScore:
+    """Bits per value (a pixel, a sample or a mel bin), with the units of the utterance and with wrong ones."""
+
+    found: Likelihood
+    per: str  # value
+    source: dict[str, str]  # experiment, its weights, and corpus
+
+    def write(self, path: Path) -> None:
+        """Writes a JSON file."""
+        write_json(Path(path), {**asdict(self.found), "per": self.per, **self.source})
+
+
+@takes_paths
+def likelihood(
+    experiment_folder: Path,
+    corpus: Path,
+    *,
+    limit: int | None = None,
+    access: CorpusAccess = CorpusAccess(),
+    device: str | None = None,
+) -> LikelihoodScore:
+    """How well the decoder of an experiment predicts a corpus. limit: only the first so many utterances.
+
+    Raises ExperimentError where there is no such model, CorpusError for a corpus that cannot be used, and ValueError
+    for a limit below 1.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f"`limit` must be 1 or more, not {limit}")
+    experiment, model = load(experiment_folder, usable_device(device))
+    check_likelihoods(model, experiment_folder)
+    utterances = usable_table(corpus, experiment.features(), access)[:limit]
+    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
+    signals = signals.with_speakers_of(utterances)
+    with console.progress("predicting", len(utterances)) as advance:
+        found, problems = measured(model, signals, utterances, experiment.speakers, advance)
+    say_left_out(problems, len(utterances))
+    source = {"experiment": str(experiment_folder), "model": weights_checksum(experiment_folder)}
+    return LikelihoodScore(found, VALUES[model.decoder.target], {**source, "corpus": str(corpus)})

@@ -1,0 +1,89 @@
+"""unitdisc probe: what probes of encodings tell of labels, speaker, gender and spectrum."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from unitdisc import console
+from unitdisc.api.paths import takes_paths
+from unitdisc.encodings import Encodings
+from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation.inputs import check_tier, open_both, refuse_units, usual_labels
+from unitdisc.evaluation.probes import Corpus, ProbeOptions, probe_settings, probe_tasks, tasks_named, usual_names
+from unitdisc.evaluation.settings import Measured, corpus_settings
+from unitdisc.training.devices import usable_device
+
+
+@dataclass(frozen=True)
+class ProbeTasks:
+    """What probes are asked.
+
+    names: of tasks, as "labels", "speaker", "gender", "mel", "speaker-frames", "gender-frames", "ctc" and "ctc-text";
+    none for the usual ones of such a corpus. tier: of labels (default: phone; of line images, character).
+    mel: encodings, log-mel or columns of pixels, that are to be reconstructed; training_mel: the same of the corpus
+    that is learned from, where that is another. sequence_reader: linear, mlp or conv: of CTC probes.
+    unseen_speakers: whether those whose labels and sounds are asked for are none that were learned from.
+    """
+
+    names: tuple[str, ...] = ()
+    tier: str | None = None
+    mel: Path | None = None
+    training_mel: Path | None = None
+    sequence_reader: str = "mlp"
+    unseen_speakers: bool = True  # or just utterances
+
+
+@takes_paths
+def probe(
+    encodings: Path,
+    corpus: Path,
+    tasks: ProbeTasks = ProbeTasks(),
+    options: ProbeOptions = ProbeOptions(),
+    *,
+    train: tuple[Path, Path] | None = None,
+    frame_rate: float | None = None,
+    allow_pipes: bool = False,
+    device: str | None = None,
+) -> Measured:
+    """What probes of frames tell of labels, speaker, gender and sound, beside what chance tells.
+
+    encodings: the folder of one probe point, or another system's frames, whose frame_rate (a second) nothing else
+    says. train: encodings and corpus to train on, instead of folds of the same utterances. device: on which probes
+    are trained (default: a GPU if there is one), whatever the options say.
+
+    Returns figures["probes"]: for every task "accuracy" or "error_rate", shares from 0 to 1, or "r2"; with
+    "majority", "control" and "intervals" of 95 %, and "items"; or "why" it could not be measured.
+    Raises EncodingsError and CorpusError for what cannot be read, ValueError for tasks that there are not, and
+    UnscorableError if nothing could be probed.
+
+    >>> options = unitdisc.ProbeOptions(controls=False, training_frames=500)
+    >>> tasks = unitdisc.ProbeTasks(names=("speaker",))
+    >>> probed = unitdisc.probe("exp/vq/encodings/test/condition", "data/test.jsonl", tasks, options)
+    >>> probed.figures["probes"]["speaker"]["accuracy"]
+    """
+    if tasks.training_mel is not None and train is None:
+        raise ValueError("`train_mel` needs `train_encodings` and `train_corpus`; give all three")
+    options = replace(options, device=usable_device(device))
+    tier, _ = usual_labels(corpus, tasks.tier)
+    mel, training_mel = (None if path is None else Encodings.open(path) for path in (tasks.mel, tasks.training_mel))
+    scored = opened(encodings, corpus, encodings.name, frame_rate, allow_pipes)
+    names = tasks.names or usual_names(scored.utterances)
+    asked = tasks_named(names, tier, mel, training_mel, tasks.sequence_reader, tasks.unseen_speakers)
+    if {"labels", "ctc"} & {*names}:
+        check_tier(corpus, scored.utterances, tier)
+    learned = opened(*train, encodings.name, frame_rate, allow_pipes) if train else None
+    with console.progress("probing", len(asked), "probes") as advance:
+        (found,) = probe_tasks(
+            scored, asked, options, learned, lambda done, _, job: advance(min(done, 1), job)
+        ).values()
+        advance(1)
+    if all("why" in score for score in found.values()):
+        whys = "; ".join(f"{task}: {score['why']}" for task, score in found.items())
+        raise UnscorableError(f"{corpus}: nothing could be probed: {whys}")
+    how = {"seed": options.seed, "probes": probe_settings(options), "train": [str(path) for path in train or ()]}
+    return Measured({"probes": found}, encodings, corpus_settings(list(scored.utterances), tier) | how)
+
+
+def opened(folder: Path, corpus: Path, point: str, frame_rate: float | None, allow_pipes: bool) -> Corpus:
+    encodings, utterances = open_both(folder, corpus, frame_rate, allow_pipes)
+    refuse_units(encodings, "probes read frames")
+    return Corpus({point: encodings}, utterances)

@@ -1,0 +1,232 @@
+"""unitdisc resynthesise: units back to sound or to handwriting, in any voice or hand the decoder knows."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from unitdisc import console
+from unitdisc.api.encode import say_left_out
+from unitdisc.api.paths import takes_paths
+from unitdisc.corpus import LONGEST_NAME, CorpusError, Utterance, short_name
+from unitdisc.corpus.access import CorpusAccess
+from unitdisc.data.extractor import Signals
+from unitdisc.data.loader import whole_utterances
+from unitdisc.decoders import Continues
+from unitdisc.decoders.sampling.batched import DrawsOnCpu, SampleRequest, sample_several
+from unitdisc.experiment import Experiment, ExperimentError, load
+from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.media.audio import write_audio
+from unitdisc.media.image import write_image
+from unitdisc.model import UnitModel
+from unitdisc.training.devices import usable_device
+from unitdisc.validation.usable_corpus import usable_table
+
+ITEMS_IN_A_GROUP = 64  # drawn together: more would not be faster, and each has its queues, megabytes of them
+FRAMES_IN_A_GROUP = 64_000  # their steps, at 16 kHz, are 160 MB of codes and random numbers
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How the decoder's random choices are made, and the share of every line that it is given to begin with."""
+
+    seed: int = 0
+    temperature: float = 1.0
+    given: float = 0.0
+
+    def __post_init__(self):
+        if not 0 <= self.given < 1:
+            raise ValueError(f"`given` is a share of every line, from 0 to less than 1, not {self.given:g}")
+        if abs(self.seed) >= 2**63:
+            raise ValueError(f"`seed` must be below 2^63, not {self.seed}")
+
+
+@takes_paths
+@filling(lambda given: [Path(given["folder"])])
+def resynthesise(
+    experiment_folder: Path,
+    corpus: Path,
+    folder: Path,
+    *,
+    speakers: Sequence[str] = (),
+    limit: int | None = None,
+    drawing: Drawing = Drawing(),
+    allow_pipes: bool = False,
+    device: str | None = None,
+) -> list[Path]:
+    """Writes folder/UTTERANCE--SPEAKER.wav (or .png) for every utterance and voice (or hand); returns what it wrote.
+
+    speakers: voices of the training corpus (default: the utterance's own if it is known, else the first known).
+    Lines of which a part was given are called UTTERANCE--SPEAKER--given-PERCENT.png, or --given-last-PERCENT.png if the
+    decoder writes from right to left.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f"`limit` must be 1 or more, not {limit}")
+    folder = folder_for_results(folder)
+    experiment, model = load(experiment_folder, usable_device(device))
+    if model.decoder is None:
+        raise ExperimentError(f"{experiment_folder}: has no decoder to draw with; give one that has")
+    features = experiment.features()
+    if drawing.given and not features.images:
+        raise ValueError("`given` completes lines of handwriting; leave it out for recordings")
+    unknown = sorted(set(speakers) - set(experiment.speakers))
+    if unknown:
+        raise ExperimentError(
+            f"{experiment_folder}: knows no speaker {unknown}; "
+            f"`unitdisc inspect {experiment_folder} --speakers` lists those it knows"
+        )
+    usable = usable_table(corpus, features, CorpusAccess(allow_pipes=allow_pipes))
+    utterances = usable[:limit]
+    heard = usable.by_speakers(utterances.speakers())  # with all they say, or their units would be others
+    signals = experiment.signals(experiment_folder, allow_pipes=allow_pipes).with_speakers_of(heard)
+    part = part_given(drawing.given, writes_leftwards(model))
+    if isinstance(model.decoder, DrawsOnCpu) and next(model.parameters()).device.type != "cpu":
+        console.say("lines are drawn on the CPU: pixel by pixel, a GPU would mostly wait for its next order")
+    voices = {u.id: list(dict.fromkeys(speakers)) or [own_voice(u, experiment)] for u in utterances}
+    written, problems = {}, {}
+
+    def finish(utterance: Utterance, voice: str, target: np.ndarray) -> None:
+        written[utterance.id, voice] = write(folder / file_name(utterance, voice, part), signals, utterance, target)
+
+    with console.progress("resynthesising", len(utterances)) as advance:
+        for group in groups(utterances, signals, max(map(len, voices.values()), default=1)):
+            wanted = []
+            for utterance in group:
+                known = [experiment.speakers.index(voice) for voice in voices[utterance.id]]
+                try:
+                    items = items_of(model, signals, utterance, known, drawing)
+                except CorpusError as error:
+                    problems[utterance.id] = str(error)
+                else:
+                    wanted += [SpokenItem(utterance, *pair) for pair in zip(voices[utterance.id], items)]
+            counted = Counted(advance, len(group), sum(one.item.size for one in wanted))
+            draw(model, wanted, drawing.temperature, finish, counted)
+            counted.tell(len(group))
+    say_left_out([problems[u.id] for u in utterances if u.id in problems], len(utterances))
+    return [written[u.id, voice] for u in utterances if u.id not in problems for voice in voices[u.id]]
+
+
+def groups(utterances: Sequence[Utterance], signals: Signals, voices: int) -> Iterator[list[Utterance]]:
+    """Utterances of like length, as many as are drawn together in so many voices each."""
+    most = max(1, ITEMS_IN_A_GROUP // voices)
+    for group in whole_utterances(utterances, signals, FRAMES_IN_A_GROUP // voices):
+        for first in range(0, len(group), most):
+            yield [utterances[index] for index in group[first : first + most]]
+
+
+class SpokenItem(NamedTuple):
+    """An utterance in a voice, and what it is drawn from."""
+
+    utterance: Utterance
+    voice: str
+    item: SampleRequest
+
+
+class Counted:
+    """Tells how many of the utterances drawn together the steps of all of them come to; call it to add some steps."""
+
+    def __init__(self, advance: Callable[[int], None], utterances: int, steps: int):
+        self.advance, self.utterances, self.steps = advance, utterances, steps
+        self.drawn = self.told = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, steps: int) -> None:
+        with self.lock:
+            self.drawn += steps
+            self.tell(self.utterances * self.drawn // self.steps)
+
+    def tell(self, done: int) -> None:
+        if done > self.told:
+            self.advance(done - self.told)
+            self.told = done
+
+
+def draw(
+    model: UnitModel,
+    wanted: Sequence[SpokenItem],
+    temperature: float,
+    finish: Callable[[Utterance, str, np.ndarray], None],
+    tick: Callable[[int], None],
+) -> None:
+    """Draws all that is wanted, together; calls finish(utterance, voice, target [S, ...]) for each."""
+
+    def finish_item(index: int, target: torch.Tensor) -> None:
+        finish(wanted[index].utterance, wanted[index].voice, target.cpu().numpy())
+
+    if wanted:
+        sample_several(model.decoder, [one.item for one in wanted], temperature, finish_item, tick)
+
+
+def part_given(share: float, leftwards: bool) -> str:
+    """How the name of a file says what was given of a line."""
+    return f"--given-{'last-' if leftwards else ''}{100 * share:.0f}" if share else ""
+
+
+def file_name(utterance: Utterance, voice: str, part: str) -> str:
+    beginning, ending = f"{utterance.id}--", f"{part}.{'png' if utterance.is_image else 'wav'}"
+    room = LONGEST_NAME - len(f"{beginning}{ending}".encode())
+    return beginning + short_name(voice.replace("/", "_"), room) + ending
+
+
+def write(path: Path, signals: Signals, utterance: Utterance, target: np.ndarray) -> Path:
+    """Writes what the decoder made of an utterance, as long as the utterance is; returns the file."""
+    frames = signals.frames_in(utterance)
+    if utterance.is_image:
+        write_image(path, signals.to_image(target)[:frames])
+    else:
+        write_audio(path, signals.to_audio(target)[: frames * signals.features.hop], signals.features.rate)
+    return path
+
+
+def writes_leftwards(model: UnitModel) -> bool:
+    return isinstance(model.decoder, Continues) and model.decoder.sample_direction == "right-to-left"
+
+
+def own_voice(utterance: Utterance, experiment: Experiment) -> str:
+    return utterance.speaker if utterance.speaker in experiment.speakers else experiment.speakers[0]
+
+
+@torch.inference_mode()
+def items_of(
+    model: UnitModel, signals: Signals, utterance: Utterance, speakers: Sequence[int], drawing: Drawing
+) -> list[SampleRequest]:
+    """What the decoder draws the units of an utterance from, in the voice or hand of each of these speakers.
+
+    Every one begins with the random numbers of the seed: what is drawn does not depend on what is drawn beside it.
+    """
+    device = next(model.parameters()).device
+    features = signals.features_of(utterance)
+    lengths = torch.tensor([len(features)], device=device)
+    units, lengths = model.encode(torch.from_numpy(features)[None].to(device), lengths)
+    steps = units.latents.shape[1] * model.encoder.stride * signals.target.steps_per_frame
+    given = columns_given(signals, utterance, drawing.given, steps, writes_leftwards(model))
+    return [
+        SampleRequest(
+            condition=model.conditioner(units.latents, lengths, torch.tensor([speaker], device=device))[0],
+            size=steps,
+            generator=torch.Generator().manual_seed(drawing.seed),
+            given=given if given is None else given.to(device),
+        )
+        for speaker in speakers
+    ]
+
+
+def columns_given(
+    signals: Signals, utterance: Utterance, share: float, steps: int, leftwards: bool
+) -> torch.Tensor | None:
+    """The columns of a line that the decoder begins with, int64 [P, H]: the first ones; None if there are none.
+
+    A decoder that writes leftwards begins with the last ones, and with paper from there on up to `steps`, or it would
+    take the padding of the last latent for the end of the line.
+    """
+    columns = signals.frames_in(utterance)
+    size, padding = round(share * columns), steps - columns if leftwards else 0
+    if not size + padding:
+        return None
+    target = signals.target_of(utterance)
+    kept = target[columns - size :] if leftwards else target[:size]
+    return torch.from_numpy(np.pad(kept, ((0, padding), (0, 0))).astype(np.int64))

@@ -1,0 +1,255 @@
+"""unitdisc segment: units of any system's frames, so many a second."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from unitdisc import console
+from unitdisc.api.paths import takes_paths
+from unitdisc.clustering.codebook import (
+    Codebook,
+    CodebookError,
+    checksum,
+    refuse_unfit,
+    write_codebook,
+)
+from unitdisc.clustering.frame_source import StoredFrames
+from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus.read import read_corpus
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, is_regular
+from unitdisc.encodings.folders import refuse_among, refuse_folder, tidied
+from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
+from unitdisc.evaluation.frame_checks import refuse_rate
+from unitdisc.evaluation.settings import versions
+from unitdisc.exports.formats import export
+from unitdisc.files import write_json
+from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.segmentation.corpora.codebooks import Codes, chosen_codebook, codebook_of, far_away, unit_codes
+from unitdisc.segmentation.corpora.learning import Workplace
+from unitdisc.segmentation.corpora.options import SegmentOptions, refuse_impossible
+from unitdisc.segmentation.corpora.peaks import means
+from unitdisc.segmentation.corpora.segmenting import CorpusSegmentation
+from unitdisc.segmentation.corpora.segmenting import segment as find_units
+from unitdisc.segmentation.corpora.solving import units_in
+from unitdisc.segmentation.corpora.timing import Timing, survey
+from unitdisc.segmentation.durations import starts_of
+
+PASSES = 30  # over the corpus that it takes, at most as a rule, to find the price of a change
+PROBLEMS = "{count} of {total} utterances cannot be segmented, the first: {first}"
+
+
+@dataclass(frozen=True)
+class SegmentResult:
+    """What was found: units in all utterances, how many of them per second (or 100 columns), and the files of units/.
+
+    facts: what the search ended with, as "switch_cost", the price of a change of unit, where one was found.
+    """
+
+    folder: Path
+    units: int
+    utterances: int
+    rate: float
+    per: str  # "second" or "100 columns"
+    facts: dict
+    files: list[Path]
+
+
+@takes_paths
+@filling(lambda given: [given["folder"]])
+def segment(
+    encodings: Path,
+    corpus: Path,
+    folder: Path,
+    codes: Codes,
+    options: SegmentOptions,
+    *,
+    per: str = "second",
+    memory: float = 2.0,
+    threads: int | None = None,
+    frame_rate: float | None = None,
+    times: str | None = None,
+    allow_pipes: bool = False,
+    strict: bool = False,
+) -> SegmentResult:
+    """Finds units in any system's frames: an encodings folder with codes, and units/ for other tools.
+
+    encodings: one file of frames [T, D] per utterance, whose frame_rate (a second) is needed where nothing else says
+    it; times: of other tools' .txt, "regular", or "column": the first is time.
+    codes: where codes come from. options: how units are found, `options.rate` of them per second, or per 100 columns
+    of images, as `per` says. memory: GiB for distances that are not computed again. threads: all cores by default.
+    strict: raise at an utterance that cannot be segmented, and at what is doubtful, instead of saying so.
+
+    Raises EncodingsError, CorpusError and CodebookError for what cannot be used, ValueError for options that cannot
+    be, and LockedError while another run fills the folder.
+
+    >>> options = unitdisc.SegmentOptions(rate=8, durations="poisson")
+    >>> found = unitdisc.segment(
+    ...     "exp/vq/encodings/test/mfcc", "data/test.jsonl", "units", unitdisc.Codes(num_codes=5), options
+    ... )
+    >>> found.units, found.rate, found.files
+    """
+    if not 0 < memory < float("inf"):
+        raise ValueError(f"`memory` must be a number of GiB above 0, not {memory:g}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"`threads` must be 1 or more, not {threads}")
+    folder = folder_for_results(folder)
+    if folder.resolve() == encodings.resolve():
+        raise ValueError(f"{folder}: holds the frames; choose another folder for their units")
+    refuse_among(folder, encodings)
+    utterances = read_corpus(corpus, allow_pipes)
+    opened = open_for(encodings, utterances, frame_rate, times)
+    codebook = chosen_codebook(codes)
+    if codebook and codebook.spherical and options.distance != "cosine":
+        raise CodebookError(
+            f"{codebook.source}: its codes are of length 1 (spherical k-means); compare frames with `distance` cosine"
+        )
+    spherical = options.distance == "cosine"
+    there = [utterance for utterance in utterances if utterance.id in opened]
+    if not there:
+        raise EncodingsError(f"{encodings}: holds none of the {len(utterances)} utterances of {corpus}; encode them")
+    if codebook:
+        unchecked = refuse_unfit(codebook, encodings, opened.settings, StoredFrames(opened, [there[0].id]).dim)
+        if unchecked:
+            refuse_or_say(f"{codebook.source}: {unchecked}", strict, "make a codebook with `unitdisc kmeans`")
+    with console.progress("reading frames", len(there)) as advance:
+        timing = survey(opened, there, spherical, advance)
+    problems = [opened.why_missing(u.id) for u in utterances if u.id not in opened] + timing.problems
+    if (strict and problems) or 2 * len(timing.problems) > len(there):
+        if frame_rate:
+            problems[0] += " (is the frame rate right?)"
+        raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
+    console.say_problems(problems, len(timing.names))
+    if options.rate and timing.span and timing.unit != per:
+        right = "`units_per_100_columns`" if per == "second" else "`units_per_second`"
+        counted = "seconds" if per == "100 columns" else "columns"
+        raise ValueError(f"{corpus}: its length is counted in {counted}; give {right}")
+    frames = StoredFrames(opened, timing.names, spherical)
+    if codebook and (doubt := far_away(codebook, frames)):
+        refuse_or_say(doubt, strict, "give the codebook of these frames")
+    place = Workplace(frames, memory, threads or os.cpu_count() or 1, lambda note: None)
+    made_of = {**asdict(options), "per": per}
+    if codebook:
+        made_of["codebook"] = checksum(codebook.vectors)  # wherever it lay
+    num_codes = len(codebook.vectors) if codebook else codes.num_codes
+    refuse_impossible(options, timing, num_codes)
+    refuse_folder(folder, {**opened.settings, "num_codes": num_codes}, made_of)
+    with tidied(folder / "units" / "codebook.npy.part") as state:
+        if codebook is None:
+            codebook = codebook_of(place, timing, codes, options, state, opened)
+            made_of["codebook"] = checksum(codebook.vectors)
+        vectors = unit_codes(codebook) if spherical else codebook.vectors
+        passes = PASSES * (1 + max(options.iterations, int(options.learns_priors)))
+        with console.progress("segmenting", passes, "passes") as passed:
+            found = find_units(replace(place, advance=lambda note: passed(1, note)), timing, vectors, options)
+        say_number(folder, found, timing, options, strict)
+        usable = {*timing.names}
+        corpus_there = [utterance for utterance in there if utterance.id in usable]
+        write(opened, frames, corpus_there, found, folder, made_of, options.pool)
+    return finish(folder, found, codebook, opened, corpus_there, timing, options)
+
+
+def say_number(folder: Path, found: CorpusSegmentation, timing: Timing, options: SegmentOptions, strict: bool) -> None:
+    """Says where there cannot be nearly as many units as asked, or refuses it."""
+    if not options.rate:
+        return
+    wanted = timing.segments(options.rate)
+    if abs(found.units - wanted) > max(0.01 * wanted, 2):
+        message = f"{folder}: {found.units} units are as near as it gets to the {wanted} asked for"
+        few, many = "ask for fewer, take more codes, allow shorter units", "ask for more, allow longer units"
+        refuse_or_say(message, strict, few if found.units < wanted else many)
+
+
+def refuse_or_say(message: str, strict: bool, cure: str) -> None:
+    if strict:
+        raise ValueError(f"{message}; {cure}, or leave `strict` out")
+    console.say(f"{message}; {cure}.")
+
+
+def open_for(
+    encodings: Path, utterances: Sequence[Utterance], frame_rate: float | None, times: str | None
+) -> AnyEncodings:
+    """Opens frames of any system, whose times are counted in the ticks of the corpus."""
+    rates = {utterance.rate for utterance in utterances}
+    own = (encodings / "encodings.json").exists()
+    if not own and (len(rates) > 1 or None in rates):
+        told = ", ".join(sorted(str(rate or "none") for rate in rates))
+        raise CorpusError(
+            f"{encodings}: frames of other tools need recordings of one rate, not {told}; "
+            "write an encodings.json with stride and offset into the folder"
+        )
+    opened = open_encodings(encodings, 16_000 if own else rates.pop(), frame_rate, times)
+    if isinstance(opened, ForeignEncodings):
+        opened = opened.of_corpus(utterances)
+    if not own and frame_rate:
+        refuse_rate(opened, [utterance for utterance in utterances if utterance.id in opened][:5], frame_rate)
+    return opened
+
+
+def write(
+    opened: AnyEncodings,
+    frames: StoredFrames,
+    utterances: Sequence[Utterance],
+    found: CorpusSegmentation,
+    folder: Path,
+    made_of: dict,
+    pool: bool,
+) -> None:
+    """Writes codes and frames of all utterances; those that an interrupted run wrote are left alone."""
+    settings = {**opened.settings, "num_codes": len(found.vectors), "segmentation": made_of | found.facts}
+    writer = EncodingsWriter(folder, settings)
+    with console.progress("writing units", len(utterances)) as advance:
+        for utterance in utterances:
+            source = source_of(opened, utterance.id)
+            values = frames[utterance.id]
+            if not writer.is_current(utterance.id, len(values), source if source.exists() else None):
+                codes = found.codes_of(utterance.id)
+                shown = pooled(values, codes) if pool else found.vectors[codes]
+                centres = opened[utterance.id].centres
+                writer.write(Encoding(utterance.id, centres, shown, codes), is_even(opened, utterance.id))
+            advance(1)
+    writer.finish()
+
+
+def source_of(opened: AnyEncodings, utterance: str) -> Path:
+    """The file that frames are from."""
+    if isinstance(opened, ForeignEncodings):
+        return opened.files[utterance]
+    return opened.folder / f"{utterance}.npy"
+
+
+def is_even(opened: AnyEncodings, utterance: str) -> bool:
+    """Whether stride and offset say when the frames of an utterance happen."""
+    return is_regular(opened.settings) and not (opened.folder / "centres" / f"{utterance}.npy").exists()
+
+
+def pooled(frames: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Every frame as the mean of its unit: [T, D], [T] -> [T, D]."""
+    starts = starts_of(codes)
+    return np.repeat(means(frames, starts[1:]), np.diff(starts, append=len(codes)), axis=0)
+
+
+def finish(
+    folder: Path,
+    found: CorpusSegmentation,
+    codebook: Codebook,
+    opened: AnyEncodings,
+    utterances: Sequence[Utterance],
+    timing: Timing,
+    options: SegmentOptions,
+) -> SegmentResult:
+    """Writes units/ for other tools; returns what was found."""
+    written = Encodings.open(folder)
+    formats = ("jsonl", "ctm", "textgrid") if timing.unit == "second" else ("jsonl",)
+    files = export(written, utterances, folder / "units", formats).files
+    units = units_in(np.asarray(written.codes[utterance.id]) for utterance in utterances)
+    rate = timing.rate(units)
+    card = {"spherical": options.distance == "cosine", "frames_of": opened.settings, "from": codebook.source}
+    write_codebook(folder / "units" / "codebook.npy", found.vectors, card)
+    (folder / "units" / "codebook.npy.part").unlink(missing_ok=True)
+    summary = {"asked": options.rate, "found": rate, "per": timing.unit, "units": units, "segmentation": found.facts}
+    write_json(folder / "units" / "summary.json", summary | {"versions": versions()})
+    files = [*files, folder / "units" / "codebook.npy"]
+    return SegmentResult(folder, units, len(utterances), rate, timing.unit, found.facts, files)

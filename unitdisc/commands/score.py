@@ -1,0 +1,142 @@
+"""unitdisc score."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unitdisc.commands.options import (
+    AllowPipes,
+    CorpusPath,
+    EncodingsPath,
+    FrameRate,
+    Output,
+    Tier,
+)
+
+AGREEMENT = {  # what is printed of units against labels, and what it is called
+    "many_to_one_learnt": "many-to-one, codes named on other utterances",
+    "many_to_one": "many-to-one, codes named by other speakers",
+    "many_to_one_same_data": "many-to-one, same data (purity)",
+    "one_to_one_same_data": "one-to-one, same data (Hungarian)",
+    "cluster_purity": "cluster purity (labels by their best code)",
+    "majority": "always the most frequent label",
+    "ami": "AMI",
+    "ari": "ARI",
+    "v_measure": "V-measure (NMI)",
+    "homogeneity": "homogeneity (PNMI)",
+    "completeness": "completeness",
+}
+BITS = {
+    "bitrate": "every frame",
+    "bitrate_collapsed": "runs",
+    "bitrate_run_length": "runs and lengths",
+    "bitrate_uniform": "every frame, codes as equals",
+}
+
+
+def score(
+    encodings: EncodingsPath,
+    corpus: CorpusPath,
+    tier: Tier = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(help="of boundaries, in ms, or in pixel columns without a rate (default: 20 ms, 1 column)"),
+    ] = None,
+    spelling: Annotated[str, typer.Option(help="tier of the phones that words are spelled with")] = "phone",
+    learn_encodings: Annotated[
+        Path | None, typer.Option(help="encodings of other utterances, where codes get their names from labels")
+    ] = None,
+    learn_corpus: Annotated[Path | None, typer.Option(help="corpus of --learn-encodings")] = None,
+    frame_rate: FrameRate = None,
+    output: Output = None,
+    allow_pipes: AllowPipes = False,
+) -> None:
+    """Units against labels, boundaries and words: many-to-one, AMI, PNMI, F1, R-value, NED, perplexity, bitrate.
+
+    Example: `unitdisc score exp/vq/encodings/test/bottleneck data/test.jsonl --tolerance 20`
+    """
+    from unitdisc import score
+
+    if (learn_encodings is None) != (learn_corpus is None):
+        raise ValueError("--learn-encodings and --learn-corpus belong together; give both or none")
+    scores = score(
+        encodings,
+        corpus,
+        tier=tier,
+        tolerance=tolerance,
+        spelling=spelling,
+        learn=learn_encodings and (learn_encodings, learn_corpus),
+        frame_rate=frame_rate,
+        allow_pipes=allow_pipes,
+    )
+    for lines in tables(scores.figures["units"], scores.settings):
+        typer.echo("\n".join(lines) + "\n")
+    if output is not None:
+        scores.write(output)
+
+
+def tables(found: Mapping, settings: Mapping) -> Iterable[Iterable[str]]:
+    """All that is printed, one table after the other."""
+    tier, spelling = settings["tier"], settings["spelling"]
+    unit = "ms" if settings.get("seconds") else "columns"
+    tolerance = settings["boundaries"]["tolerance"][unit]
+    yield agreement(found, tier)
+    yield use(found)
+    yield boundaries(found["boundaries"], f"tier {tier}, tolerance {tolerance:g} {unit}")
+    yield terms(found["terms"], tier, spelling)
+
+
+def agreement(found: Mapping, tier: str) -> Iterable[str]:
+    yield f"Units against labels (tier {tier}, frame by frame)"
+    if "why" in found:
+        yield f"  not measured: {found['why']}"
+    for name, title in AGREEMENT.items():
+        if found.get(name) is not None:
+            yield f"  {title:46}{found[name]:8.4f}"
+
+
+def use(found: Mapping) -> Iterable[str]:
+    yield "Use of codes"
+    yield f"  {'codes used':46}{found['usage']['used']:8d}"
+    yield f"  {'perplexity':46}{found['usage']['perplexity']:8.2f}"
+    for name, title in BITS.items():
+        bits = found[name]
+        if "bits_per_100_columns" in bits:
+            per_label = "" if bits["bits_per_label"] is None else f"  ({bits['bits_per_label']:.2f} per label)"
+            yield f"  bits per 100 columns, {title:26}{bits['bits_per_100_columns']:6.2f}{per_label}"
+        else:
+            found_bits = f"not measured: {bits['why']}" if "why" in bits else f"{bits['bits_per_second']:8.2f}"
+            yield f"  bits per second, {title:29}{found_bits}"
+
+
+def boundaries(found: Mapping, how: str) -> Iterable[str]:
+    yield f"Boundaries ({how}; hits summed over utterances)"
+    if "why" in found:
+        yield f"  not measured: {found['why']}"
+        return
+    yield f"  {'':18}precision  recall      F1  over-seg. R-value   found reference"
+    for name, title in (("strict", "strict, one to one"), ("lenient", "lenient")):
+        one = found[name]
+        balance = f"{one['over_segmentation']:10.4f} {one['r_value']:7.4f}"
+        yield f"  {title:18}{rates(one)} {balance}{one['found']:8d} {one['reference']:9d}"
+    token = found["token"]
+    yield f"  {'tokens':18}{rates(token)}{'':19}{token['found']:8d} {token['reference']:9d}"
+
+
+def terms(found: Mapping, tier: str, spelling: str) -> Iterable[str]:
+    yield f"Units as discovered terms (words of tier {tier}, spelled with tier {spelling}; as zerospeech-tde counts)"
+    if "why" in found:
+        yield f"  not measured: {found['why']}"
+        return
+    yield f"  {'NED':18}{'none' if found['ned'] is None else format(found['ned'], '9.4f')} of {found['pairs']} pairs"
+    yield f"  {'coverage':18}{found['coverage']:9.4f}"
+    yield f"  {'':18}precision  recall      F1"
+    yield from (f"  {name:18}{rates(found[name])}" for name in ("boundary", "token", "type", "grouping"))
+    if tier == spelling:
+        yield "  (a fragment begins and ends with a phone: where phones are the words, no boundary can be wrong)"
+
+
+def rates(score: Mapping) -> str:
+    return f"{score['precision']:9.4f} {score['recall']:7.4f} {score['f1']:7.4f}"

@@ -1,0 +1,166 @@
+"""What features and targets have to provide: frames that an encoder reads, and what a decoder predicts.
+
+A pretrained network of speech (wav2vec 2.0, HuBERT, WavLM) can come in at two places:
+
+- *As features*, the usual way: one more `RecordingFeatures`, and its line in FEATURES. The network is frozen,
+  so an utterance has the same frames every time: they are computed once and kept in `--cache`, training needs neither
+  its memory nor its time, and all that works on features (normalisation, `unitdisc features`, k-means, ABX, reports)
+  works on its frames. Its options are the file, a checksum of that, and the layer; `rate`, `hop` and `dim` are what the
+  file tells. Its `margin` is None: with attention a frame sees the whole recording. Experiments need the file, too.
+- *As an encoder* over `waveform` features, in `encoders/`, if it is to be trained on: features have no gradient. Every
+  step then goes through the network and back, and every experiment and checkpoint holds its weights.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from unitdisc.corpus import Utterance
+from unitdisc.corpus.table import UtteranceTable
+from unitdisc.media.audio import read_audio
+from unitdisc.media.open import AudioError
+
+
+class Features(Protocol):
+    """How utterances become the frames that an encoder reads.
+
+    A frozen dataclass whose fields are the options of [features]: they name what is cached, and are written to
+    encodings.json and experiment.json. Frames depend on them and the utterance alone.
+    """
+
+    kind: str  # its name in FEATURES
+    normalise: str  # "none", or to zero mean and unit variance per "utterance", per "speaker", or "global"ly
+
+    images: ClassVar[bool]  # whether it is line images that they are made of, or recordings: see `RecordingFeatures`
+    targets: ClassVar[Sequence[str]]  # names in TARGETS of what a decoder can predict beside them
+    unit_of_time: ClassVar[str]  # that rates are told in: "second", "100 columns"
+    margin: int | None  # frames on either side that a frame depends on, at most; None: on the whole utterance
+
+    @property
+    def dim(self) -> int:
+        """C, the width of a frame."""
+
+    @property
+    def target_sizes(self) -> dict[str, int]:
+        """What a target must have in common with them, as arguments of its class."""
+
+    def signal(self, utterance: Utterance, allow_pipes: bool = False) -> np.ndarray:
+        """What frames (and targets) are computed from, read from the file: [ticks, ...].
+
+        Raises FileError if the file cannot be used, or if the utterance is of the other kind.
+        """
+
+    def __call__(self, signal: np.ndarray) -> np.ndarray:
+        """The frames of a signal, not normalised yet: [ticks, ...] -> [T, C], float32."""
+
+    def frames_in(self, utterance: Utterance) -> int:
+        """T, how many frames an utterance has, without reading it."""
+
+    def grid(self, stride: int = 1, offset: float = 0.0) -> dict[str, Any]:
+        """When frames happen of which frame t is centred on ours `stride * t + offset`; as encodings.json says it."""
+
+    def frame_rates(self, stride: int) -> dict[str, float]:
+        """Frames per unit of time if an encoder takes every `stride`-th, by the name that bottlenecks have for it."""
+
+    def duration(self, frames: float) -> tuple[float, str]:
+        """How long so many frames are, and the unit of that: "s", "columns"."""
+
+    def scale(self, utterance: Utterance) -> float:
+        """How many ticks of the utterance make one of `grid`."""
+
+    def amount(self, utterances: UtteranceTable) -> dict[str, float]:
+        """How much there is in some utterances, as experiment.json says it: {"hours": ...}, {"columns": ...}."""
+
+
+class RecordingFeatures(Features, Protocol):
+    """Features of recordings, with a frame for every `hop` ticks; to be inherited: `kind`, `dim`, `margin` and
+    `__call__` are left to be written.
+
+    Frame i is centred on tick (i + 1/2) * hop (Kaldi's snip-edges=false), so the frames tile the signal and there are
+    (ticks + hop // 2) // hop of them. Convolutions that make fewer, as those of wav2vec 2.0 do, are to be given the
+    signal with silence on either side.
+    """
+
+    rate: int  # samples per second the recordings must have
+    hop: int  # samples from one frame to the next
+    resample: bool  # convert recordings of another rate instead of refusing them
+
+    images: ClassVar[bool] = False
+    targets: ClassVar[Sequence[str]] = ("log-mel", "mu-law")
+    unit_of_time: ClassVar[str] = "second"
+
+    def __call__(self, signal: np.ndarray, first: int = 0) -> np.ndarray:
+        """Samples in [-1, 1], [ticks] -> frames [T, C], float32.
+
+        first: the tick they begin at; 0 unless there is a margin.
+        """
+
+    @property
+    def target_sizes(self) -> dict[str, int]:
+        return {"rate": self.rate, "hop": self.hop}
+
+    def signal(self, utterance: Utterance, allow_pipes: bool = False) -> np.ndarray:
+        """The samples of an utterance: [ticks] in [-1, 1].
+
+        Raises AudioError as `read_audio` does, and if the utterance is a line image.
+        """
+        if utterance.is_image:
+            what = f"{utterance.id} is a line image"
+            raise AudioError.at(utterance.path, what, "set features.kind to 'columns' for handwriting")
+        return read_audio(utterance, self.rate, self.resample, allow_pipes)
+
+    def frames_in(self, utterance: Utterance) -> int:
+        ticks = utterance.ticks
+        if utterance.rate not in (None, self.rate):
+            ticks = round(ticks * self.rate / utterance.rate)
+        return num_frames(ticks, self.hop)
+
+    def grid(self, stride: int = 1, offset: float = 0.0) -> dict[str, Any]:
+        return {"stride": stride * self.hop, "offset": (offset + 0.5) * self.hop, "rate": self.rate}
+
+    def frame_rates(self, stride: int) -> dict[str, float]:
+        """How many frames a second of recording has if an encoder takes every `stride`-th."""
+        return {"frame_rate": self.rate / (self.hop * stride)}
+
+    def duration(self, frames: float) -> tuple[float, str]:
+        return frames * self.hop / self.rate, "s"
+
+    def scale(self, utterance: Utterance) -> float:
+        """How many ticks of the utterance make one at our rate."""
+        return 1.0 if utterance.rate in (None, self.rate) else utterance.rate / self.rate
+
+    def amount(self, utterances: UtteranceTable) -> dict[str, float]:
+        rates = utterances.column("rate")
+        seconds = utterances.column("ticks") / np.where(rates > 0, rates, self.rate)
+        return {"hours": round(sum(seconds.tolist()) / 3600, 4)}
+
+
+def num_frames(ticks: int, hop: int) -> int:
+    return (ticks + hop // 2) // hop
+
+
+class Target(Protocol):
+    """How utterances become what a decoder predicts; a frozen dataclass like features."""
+
+    normalise: str  # "none" or "global"
+    of_frames: ClassVar[bool]  # whether it is computed from the frames that the encoder reads, not from the signal
+
+    @property
+    def dim(self) -> int:
+        """How wide a step is, or how many values it can have."""
+
+    @property
+    def steps_per_frame(self) -> int:
+        """Steps for every feature frame."""
+
+    @property
+    def bytes_per_frame(self) -> int:
+        """Memory that the steps of a feature frame take."""
+
+    @property
+    def decoder_sizes(self) -> dict[str, int]:
+        """What a decoder must know of it, as arguments of its class."""
+
+    def __call__(self, signal: np.ndarray) -> np.ndarray:
+        """A signal, or frames [T, C], to the target: [T * steps_per_frame, ...]."""

@@ -1,0 +1,204 @@
+"""Signals: what turns utterances into numbers, with the statistics that this takes."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from unitdisc.corpus import CorpusError, FileError, Utterance, is_pipe
+from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.base import Features, Target
+from unitdisc.data.cache import DiskCache
+from unitdisc.data.normalisation import Normaliser, Statistics, fit
+from unitdisc.media.audio import read_stretch
+
+ALL_ARE_FITTED = 1 << 17  # utterances; of more, some tell the statistics as well
+FITTED, FITTED_OF_A_SPEAKER = 1 << 14, 64  # utterances, then
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Everything that turns an utterance into numbers: what the encoder reads and what the decoder predicts."""
+
+    features: Features
+    target: Target | None  # None where nothing is to be predicted
+    feature_normaliser: Normaliser
+    target_normaliser: Normaliser
+    cache: DiskCache
+    allow_pipes: bool = False
+
+    @classmethod
+    def fitted(
+        cls,
+        features: Features,
+        target: Target,
+        utterances: Iterable[Utterance],
+        cache: Path | None = None,
+        allow_pipes: bool = False,
+    ) -> "Signals":
+        """Gathers the statistics that the normalisations need from these utterances, one at a time.
+
+        Of more than `ALL_ARE_FITTED`, a sample is taken, always the same: see `fitted_of`.
+        """
+        raw = cls(features, target, Normaliser("none", {}), Normaliser("none", {}), DiskCache(cache), allow_pipes)
+        table = UtteranceTable.of(utterances)
+        of_features, of_target = Statistics(features.normalise), Statistics(target.normalise)
+        tell_features, tell_target = (
+            set(fitted_places(table, statistics.kind).tolist()) if statistics.are_needed else set()
+            for statistics in (of_features, of_target)
+        )
+        for place in sorted(tell_features | tell_target):
+            utterance = table[place]
+            frames, predicted = raw.both_of(utterance)  # which reads the file once
+            if place in tell_features:
+                of_features.add(utterance.speaker, frames)
+            if place in tell_target:
+                of_target.add(utterance.speaker, predicted)
+        return replace(raw, feature_normaliser=of_features.normaliser(), target_normaliser=of_target.normaliser())
+
+    def with_speakers_of(self, utterances: Iterable[Utterance]) -> "Signals":
+        """The same, with statistics for the speakers among these utterances that are new to it.
+
+        What cannot be read counts for nothing here: whoever wants its features finds out why.
+        """
+        knows, kind = self.feature_normaliser.knows, self.features.normalise
+        table = UtteranceTable.of(utterances)
+        new = table.by_speakers(speaker for speaker in table.speakers() if not knows(speaker))
+        if not len(new):
+            return self
+        raw = replace(self, feature_normaliser=Normaliser("none", {}))
+        more = fit(kind, raw.readable(fitted_of(new, kind)))
+        return replace(self, feature_normaliser=self.feature_normaliser.with_groups_of(more))
+
+    def readable(self, utterances: Iterable[Utterance]) -> Iterator[tuple[str | None, np.ndarray]]:
+        """The speaker and the features of every utterance that can be read."""
+        for utterance in utterances:
+            try:
+                features = self.features_of(utterance)
+            except CorpusError:
+                continue
+            yield utterance.speaker, features
+
+    def features_of(self, utterance: Utterance) -> np.ndarray:
+        """[T, C] float32, normalised. Raises FileError if they are no numbers, be it that they were kept so."""
+        return self.numbers(utterance, self.feature_normaliser(self.raw_features(utterance), utterance.speaker))
+
+    def raw_features(self, utterance: Utterance) -> np.ndarray:
+        """[T, C], not normalised."""
+        return self.cache.get(utterance, self.features, lambda: self.features(self.signal(utterance)))
+
+    def target_of(self, utterance: Utterance) -> np.ndarray:
+        """[T * steps_per_frame, ...], normalised."""
+        if self.target.of_frames:
+            return self.target(self.raw_features(utterance))
+        target = self.cache.get(utterance, self.target, lambda: self.target(self.signal(utterance)))
+        return self.numbers(utterance, self.normalised_target(target, utterance.speaker), "target")
+
+    def both_of(self, utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
+        """Features and target as above; the file is read once."""
+        return self.normalised(utterance, *self.raw_both(utterance))
+
+    def raw_both(self, utterance: Utterance, part: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Features and target, not normalised; part: of which only a part will be looked at."""
+        signal = cache(lambda: self.signal(utterance))
+        features = self.cache.get(utterance, self.features, lambda: self.features(signal()), part)
+        if self.target.of_frames:
+            return features, self.target(features)
+        return features, self.cache.get(utterance, self.target, lambda: self.target(signal()), part)
+
+    def normalised(
+        self, utterance: Utterance, features: np.ndarray, target: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        features = self.feature_normaliser(features, utterance.speaker)
+        target = self.normalised_target(target, utterance.speaker)
+        return self.numbers(utterance, features), self.numbers(utterance, target, "target")
+
+    def numbers(self, utterance: Utterance, frames: np.ndarray, what: str = "features") -> np.ndarray:
+        """The same frames. Raises FileError if any is NaN or infinite."""
+        if frames.dtype.kind == "f" and not np.isfinite(frames).all():
+            count = int((~np.isfinite(frames)).reshape(len(frames), -1).any(1).sum())
+            cure = "look at the file, and take it off the list"
+            if self.cache.folder is not None:
+                cure += f"; if it is good, remove {self.cache.folder}, which keeps what an older version made of it"
+            raise FileError.at(
+                utterance.path, f"the {what} of {utterance.id} hold NaN or infinity ({count} frames)", cure
+            )
+        return frames
+
+    def normalised_target(self, target: np.ndarray, speaker: str | None) -> np.ndarray:
+        return target if self.target_normaliser.kind == "none" else self.target_normaliser(target, speaker)
+
+    def can_be_cut(self, utterance: Utterance) -> bool:
+        """Whether a stretch of an utterance can be read without all of it."""
+        whole = self.feature_normaliser.kind == "utterance" or (
+            self.feature_normaliser.kind == "speaker" and utterance.speaker not in self.feature_normaliser.groups
+        )
+        if whole or self.features.margin is None or is_pipe(utterance.path):
+            return False
+        return utterance.rate == self.features.rate
+
+    def stretch_of(self, utterance: Utterance, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """The same of frames [first, last) alone, to rounding, where `can_be_cut`: of the cache, or the file itself."""
+        steps = self.target.steps_per_frame
+        if self.cache.folder is not None:
+            features, target = self.raw_both(utterance, part=True)
+            return self.normalised(utterance, features[first:last], target[first * steps : last * steps])
+        hop, margin, frames = self.features.hop, self.features.margin, self.frames_in(utterance)
+        begin, end = max(0, first - margin), min(frames, last + margin)
+        stop = utterance.ticks if end == frames else end * hop
+        wave = read_stretch(utterance, begin * hop, stop, self.features.rate)
+        features = self.features(wave, begin * hop)[first - begin : last - begin]
+        target = self.target(wave, begin * hop)[(first - begin) * steps : (last - begin) * steps]
+        return self.normalised(utterance, features, target)
+
+    def bytes_of(self, frames: int) -> int:
+        """How much memory so many frames take with their target."""
+        return frames * (4 * self.features.dim + self.target.bytes_per_frame)
+
+    def to_audio(self, target: np.ndarray) -> np.ndarray:
+        """Makes a target heard: [S, ...] -> [ticks] in [-1, 1]."""
+        kind = self.target_normaliser.kind
+        if kind == "global":
+            target = self.target_normaliser.groups[""].undo(target)
+        return self.target.to_audio(target)
+
+    def to_image(self, target: np.ndarray) -> np.ndarray:
+        """Makes a target of line images seen: [S, height] -> ink in [0, 1], [columns, height]."""
+        return self.target.to_image(target)
+
+    def signal(self, utterance: Utterance) -> np.ndarray:
+        """The samples [ticks], or the line [columns, height], that features and target are made of."""
+        return self.features.signal(utterance, self.allow_pipes)
+
+    def frames_in(self, utterance: Utterance) -> int:
+        """How many feature frames an utterance has, without reading it."""
+        return self.features.frames_in(utterance)
+
+
+def fitted_of(utterances: UtteranceTable, kind: str) -> UtteranceTable:
+    """The utterances whose frames tell the statistics of a normalisation: all, or some of each speaker, or some."""
+    places = fitted_places(utterances, kind)
+    return utterances if len(places) == len(utterances) else utterances.take(places)
+
+
+def fitted_places(utterances: UtteranceTable, kind: str) -> np.ndarray:
+    """The places of the same, in order."""
+    if len(utterances) <= ALL_ARE_FITTED or kind not in ("speaker", "global"):
+        return np.arange(len(utterances))
+    order = np.random.default_rng(0).permutation(len(utterances))
+    return np.sort(order[:FITTED] if kind == "global" else some_of_each(order, [u.speaker for u in utterances]))
+
+
+def some_of_each(order: np.ndarray, speakers: Sequence[str | None]) -> np.ndarray:
+    """The first places, in this order, of every speaker who is known."""
+    left: defaultdict[str | None, int] = defaultdict(lambda: FITTED_OF_A_SPEAKER)
+    chosen = []
+    for place in order.tolist():
+        speaker = speakers[place]
+        if speaker is not None and left[speaker]:
+            left[speaker] -= 1
+            chosen.append(place)
+    return np.array(chosen, dtype=np.int64)

@@ -1,0 +1,62 @@
+"""What every decoder promises, and what some can do besides; for ways of drawing, see also `sampling.batched`."""
+
+from typing import ClassVar, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+
+class Decoder(Protocol):
+    """Built as `Decoder(condition_dim, target_dim, **options)`; learns to make the target of the condition.
+
+    The condition comes at a slower clock than the target: S is a multiple of L, and condition l holds for the S / L
+    target steps from l * S / L on. All methods raise ValueError where S is not a multiple of L.
+    """
+
+    target: ClassVar[str]  # "log-mel" (float [B, S, bins]), "mu-law" (int64 [B, S]) or "grey" (int64 [B, S, H])
+
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """target [B, S, ...], condition [B, L, C] -> what is to be made small, per step: [B, S].
+
+        In nats, where it bounds or is a negative log-probability; summed over the values of a step (bins or rows).
+        lengths [B]: steps of each item before padding (default: all of S), for decoders that read from the end.
+        """
+
+    def sample(
+        self, condition: Tensor, size: int, generator: torch.Generator | None = None, temperature: float = 1.0
+    ) -> Tensor:
+        """condition [B, L, C] -> a drawn target of `size` steps: [B, size, ...].
+
+        temperature: 1 draws from the model, less draws closer to what is likeliest, 0 takes the likeliest.
+        """
+
+
+@runtime_checkable
+class LikelihoodDecoder(Decoder, Protocol):
+    """A decoder that knows how probable a target is: its loss is the negative of this, and can be told in bits."""
+
+    def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """target [B, S, ...], condition [B, L, C] -> log p(step | steps before it, condition), in nats: [B, S].
+
+        lengths: as in `loss`.
+        """
+
+
+@runtime_checkable
+class Continues(Decoder, Protocol):
+    """A decoder of line images that can go on from a part that is given."""
+
+    sample_direction: str  # "left-to-right", or "right-to-left": then what is given is the end of a line
+
+    def sample(
+        self,
+        condition: Tensor,
+        size: int,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+        given: Tensor | None = None,
+    ) -> Tensor:
+        """As of any decoder. given [B, P, H]: the first P columns, or the last, which are kept as they are.
+
+        Raises ValueError if they do not fit.
+        """

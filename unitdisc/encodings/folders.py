@@ -1,0 +1,49 @@
+"""Folders that hold encodings already, and what must not be put into them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from unitdisc.encodings import EncodingsError, read_settings
+
+
+def refuse_among(path: Path, encodings: Path) -> None:
+    """Raises ValueError if `path` lies where frames are looked for, and would be taken for frames the next time."""
+    own = (encodings / "encodings.json").exists()
+    folders = [path.resolve().parent] if own else path.resolve().parents
+    if encodings.resolve() in folders and (not own or path.suffix == ".npy"):
+        raise ValueError(f"{path}: would lie among the frames of {encodings}, and pass for some; choose another place")
+
+
+def refuse_folder(folder: Path, settings: dict, made_of: dict) -> None:
+    """Raises EncodingsError, before the work begins, if the folder holds something else; what is known is compared."""
+    there = read_settings(folder)
+    if there is None:
+        if any(folder.glob("*.npy")):
+            raise EncodingsError(f"{folder}: holds .npy files of something else; choose another folder")
+        return
+    before = there.get("segmentation")
+    if not isinstance(before, dict):
+        raise EncodingsError(f"{folder}: holds encodings that are no units of segment; choose another folder")
+    different = sorted(
+        {key for key, value in settings.items() if there.get(key) != value}
+        | {key for key, value in made_of.items() if before.get(key) != value}
+    )
+    if different:
+        raise EncodingsError(
+            f"{folder}: holds units made in another way ({', '.join(different)} differ); "
+            "remove it or choose another folder"
+        )
+
+
+@contextmanager
+def tidied(state: Path) -> Iterator[Path]:
+    """Gives the file from which k-means goes on; removes it after what would happen again."""
+    try:
+        yield state
+    except ValueError:
+        state.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty, or not there
+            state.parent.rmdir()
+            state.parent.parent.rmdir()
+        raise

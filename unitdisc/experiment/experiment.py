@@ -1,0 +1,251 @@
+"""An experiment folder: what a model was built from, its weights, and the history of its training.
+
+experiment.json     the options as they were run, the corpus, sizes and versions
+speakers.json       the speakers the decoder knows, sorted; their places are the indices of the model
+statistics.json     mean and deviation of features and target
+model.safetensors   the weights (running averages), written at every checkpoint
+checkpoints/        where training resumes
+log.jsonl           every loss and metric by name
+"""
+
+import hashlib
+import platform
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import nn
+
+from unitdisc import __version__
+from unitdisc.bottlenecks import BOTTLENECKS, Coded
+from unitdisc.conditioning import Conditioner, TimeJitter
+from unitdisc.data.base import Features, Target
+from unitdisc.data.cache import DiskCache
+from unitdisc.data.extractor import Signals
+from unitdisc.data.features import FEATURES, features_class
+from unitdisc.data.normalisation import Normaliser
+from unitdisc.data.targets import TARGETS
+from unitdisc.decoders import DECODERS
+from unitdisc.encoders import ENCODERS
+from unitdisc.experiment import config
+from unitdisc.files import write_json, written_aside
+from unitdisc.files.text import read_json
+from unitdisc.model import UnitModel
+from unitdisc.objectives import OBJECTIVES
+from unitdisc.training.weights import weights
+
+TABLES = ("features", "target", "encoder", "bottleneck", "objective", "jitter", "conditioner", "decoder", "training")
+OPTIONAL = ("jitter", "conditioner", "decoder")  # parts that a model has if its objective needs them
+WEIGHTS = "model.safetensors"
+DERIVED = {  # from other tables
+    "bottleneck": ("frame_rate", "frames_per_100_columns"),
+    "objective": ("in_dim", "encoder_dim", "latent_dim", "num_speakers"),
+    "decoder": ("levels",),
+}
+RESTORE = "restore it, or train again into another folder"
+REWRITE = "remove it and run the same `unitdisc train` again, which writes it from the last checkpoint"
+
+
+class ExperimentError(ValueError):
+    """An experiment folder is missing, incomplete or does not fit; the message says which file and the cure."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What it takes to build a model again."""
+
+    options: dict  # the config as it was run, overrides included
+    speakers: list[str]
+    corpus: dict  # name, checksum, counts of the training corpus
+
+    def with_defaults(self, training: type) -> "Experiment":
+        """The same with every option spelt out, so that a later version's defaults change nothing.
+
+        Without the tables of parts that the model does not have.
+        """
+        families = {
+            "encoder": (ENCODERS, "conv"),
+            "bottleneck": (BOTTLENECKS, "vq"),
+            "objective": (OBJECTIVES, "reconstruction"),
+            "decoder": (DECODERS, "wavenet"),
+        }
+        parts = {"jitter": TimeJitter, "conditioner": Conditioner, "training": training}
+        parts |= {"features": type(self.features()), "target": type(self.target())}
+        full = {}
+        for table in filter(self.has, TABLES):
+            options = self.options.get(table, {})
+            if table in families:
+                family, default = families[table]
+                options = {"kind": default, **options}
+                full[table] = {**config.defaults(family[options["kind"]], DERIVED.get(table, ())), **options}
+            else:
+                full[table] = {**config.defaults(parts[table]), **options}
+        return replace(self, options=full)
+
+    def has(self, table: str) -> bool:
+        """Whether the model has the part that a table is of."""
+        kind = self.options.get("objective", {}).get("kind", "reconstruction")
+        if not isinstance(kind, str) or kind not in OBJECTIVES:
+            raise config.ConfigError(f"[objective] unknown kind {kind!r}: choose one of {sorted(OBJECTIVES)}")
+        return table not in OPTIONAL or table in OBJECTIVES[kind].needs
+
+    def features(self) -> Features:
+        options = self.options.get("features", {})
+        try:
+            factory = features_class(options.get("kind", "mfcc"))
+        except ValueError as error:
+            raise config.ConfigError(f"[features]: {error}") from error
+        return config.construct("[features]", factory, options)
+
+    def target(self) -> Target:
+        """What the decoder predicts follows from its kind; what is kept ready without one, from the features."""
+        if not self.has("decoder"):
+            return self.target_of("grey" if self.features().images else "log-mel")
+        kind = self.options.get("decoder", {}).get("kind", "wavenet")
+        if kind not in DECODERS:
+            raise config.ConfigError(f"[decoder] unknown kind {kind!r}: choose one of {sorted(DECODERS)}")
+        features, predicted = self.features(), DECODERS[kind].target
+        if predicted not in features.targets:
+            what = "recordings" if features.images else "line images"
+            kinds = [name for name, other in FEATURES.items() if predicted in other.targets]
+            fitting = repr(kinds[0]) if len(kinds) == 1 else f"one of {sorted(kinds)}"
+            raise config.ConfigError(
+                f"[decoder] {kind!r} predicts {what}: set features.kind to {fitting}, or choose one of "
+                f"{sorted(name for name, other in DECODERS.items() if other.target in features.targets)}"
+            )
+        return self.target_of(predicted)
+
+    def target_of(self, kind: str) -> Target:
+        options = self.options.get("target", {})
+        return config.construct("[target]", TARGETS[kind], options, **self.features().target_sizes)
+
+    def build(self) -> UnitModel:
+        """Each component learns from the one before it how wide its input is."""
+        config.check_tables(self.options, TABLES)
+        table = {name: self.options.get(name, {}) for name in TABLES}
+        features = self.features()
+        encoder = config.build("encoder", ENCODERS, table["encoder"], "conv", in_dim=features.dim)
+        sizes = {"in_dim": encoder.dim, **features.frame_rates(encoder.stride)}
+        bottleneck = config.build("bottleneck", BOTTLENECKS, table["bottleneck"], "vq", **sizes)
+        sizes = {"latent_dim": bottleneck.dim, "num_speakers": len(self.speakers)}
+        optional = self.optional_parts(**sizes)
+        sizes |= {"in_dim": features.dim, "encoder_dim": encoder.dim}
+        objective = config.build("objective", OBJECTIVES, table["objective"], "reconstruction", **sizes)
+        model = UnitModel(encoder, bottleneck, objective, **optional)
+        check_sizes(model)
+        return model
+
+    def optional_parts(self, latent_dim: int, num_speakers: int) -> dict[str, nn.Module]:
+        """Those parts that the objective needs, by name. A decoder needs a conditioner."""
+        table, parts = {name: self.options.get(name, {}) for name in OPTIONAL}, {}
+        if self.has("jitter"):
+            parts["jitter"] = config.construct("[jitter]", TimeJitter, table["jitter"])
+        if self.has("conditioner"):
+            sizes = {"latent_dim": latent_dim, "num_speakers": num_speakers}
+            parts["conditioner"] = config.construct("[conditioner]", Conditioner, table["conditioner"], **sizes)
+        if self.has("decoder"):
+            sizes = {"condition_dim": parts["conditioner"].dim, **self.target().decoder_sizes}
+            parts["decoder"] = config.build("decoder", DECODERS, table["decoder"], "wavenet", **sizes)
+        return parts
+
+    def save(self, folder: Path, signals: Signals) -> None:
+        """Writes everything but the weights."""
+        versions = {"unitdisc": __version__, "torch": torch.__version__, "numpy": np.__version__}
+        versions["python"] = platform.python_version()
+        statistics = {
+            "features": signals.feature_normaliser.to_json(),
+            "target": signals.target_normaliser.to_json(),
+        }
+        write_json(folder / "statistics.json", statistics)
+        write_json(folder / "speakers.json", self.speakers)
+        write_json(folder / "experiment.json", {"options": self.options, "corpus": self.corpus, "versions": versions})
+
+    @classmethod
+    def read(cls, folder: Path) -> "Experiment":
+        """Reads what `save` wrote. Raises ExperimentError where there is no experiment, or a damaged one."""
+        fields, speakers = read_part(folder, "experiment.json", dict), read_part(folder, "speakers.json", list)
+        options, corpus = fields.get("options"), fields.get("corpus")
+        if not all(isinstance(part, dict) for part in (options, corpus)):
+            raise damaged(Path(folder) / "experiment.json", "it lacks options or corpus")
+        if not all(isinstance(table, dict) for table in options.values()):
+            raise damaged(Path(folder) / "experiment.json", "options must be tables")
+        if not speakers or not all(isinstance(speaker, str) for speaker in speakers):
+            raise damaged(Path(folder) / "speakers.json", "it must list names")
+        return cls(options, speakers, corpus)
+
+    def signals(self, folder: Path, cache: Path | None = None, allow_pipes: bool = False) -> Signals:
+        """How this experiment turns utterances into numbers, with the statistics it was trained with."""
+        statistics = read_part(folder, "statistics.json", dict)
+        try:
+            normalisers = [Normaliser.from_json(statistics[name]) for name in ("features", "target")]
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise damaged(Path(folder) / "statistics.json", f"{type(error).__name__}: {error}") from error
+        return Signals(self.features(), self.target(), *normalisers, DiskCache(cache), allow_pipes)
+
+
+def load(folder: Path, device: str = "cpu") -> tuple[Experiment, UnitModel]:
+    """The experiment in a folder and its model, ready to use. Runs no code from the folder.
+
+    Raises ExperimentError where there is no experiment, or a damaged one.
+
+    >>> experiment, model = unitdisc.load("exp/vq")
+    >>> experiment.features().rate, model.encoder.stride
+    """
+    experiment = Experiment.read(folder)
+    model = experiment.build()
+    path = Path(folder) / WEIGHTS
+    if not path.exists():
+        raise ExperimentError(f"{path}: no weights yet; `unitdisc train` writes them at its first checkpoint")
+    try:
+        state = safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise ExperimentError(f"{path}: damaged ({error}); {REWRITE}") from error
+    expected = weights(model)
+    shapes = [{name: tensor.shape for name, tensor in part.items()} for part in (expected, state)]
+    if different := sorted(dict(shapes[0].items() ^ shapes[1].items())):
+        what = f"holds the weights of another model: {len(different)} differ, such as {different[0]}"
+        raise ExperimentError(f"{path}: {what}; {REWRITE}")
+    model.load_state_dict(state, strict=False)  # what only training needs is not there
+    return experiment, model.eval().to(device)
+
+
+def check_sizes(model: UnitModel) -> None:
+    """Raises ConfigError if a size of 0 leaves a component without weights or without codes."""
+    empty = [name for name, weight in model.named_parameters() if not weight.numel()]
+    if isinstance(model.bottleneck, Coded) and model.bottleneck.num_codes < 1:
+        empty.append("bottleneck.num_codes")
+    if empty:
+        raise config.ConfigError(f"[{empty[0].partition('.')[0]}] {empty[0]} is empty; every size must be 1 or more")
+
+
+def save_weights(folder: Path, model: torch.nn.Module) -> None:
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in weights(model).items()}
+    with written_aside(folder / WEIGHTS) as aside:
+        aside.write_bytes(safetensors.torch.save(state))
+    for leftover in folder.glob(f".{WEIGHTS}.*.tmp"):  # of a killed run
+        leftover.unlink()
+
+
+def weights_checksum(folder: Path) -> str:
+    """Names the weights of an experiment: encodings carry it."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:16]
+
+
+def read_part(folder: Path, name: str, kind: type, cure: str = RESTORE):
+    """The JSON value in a file of an experiment, which must be of a kind. Raises ExperimentError if it is not."""
+    path = Path(folder) / name
+    if not path.exists():
+        raise ExperimentError(f"{path}: not there; is {folder} a folder made by `unitdisc train`?")
+    try:
+        value = read_json(path)
+    except ValueError as error:
+        raise damaged(path, error, cure) from error
+    if not isinstance(value, kind):
+        raise damaged(path, f"it is no {kind.__name__}", cure)
+    return value
+
+
+def damaged(path: Path, why: object, cure: str = RESTORE) -> ExperimentError:
+    return ExperimentError(f"{path}: damaged ({why}); {cure}")

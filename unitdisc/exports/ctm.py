@@ -1,0 +1,24 @@
+"""CTM, as Kaldi's tools read it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from unitdisc.corpus import Interval, Utterance
+from unitdisc.exports.units import Units, seconds
+from unitdisc.files import write_text
+
+
+def write_ctm(path: Path, units: Iterable[Units]) -> None:
+    """Writes Kaldi's CTM: utterance, channel 1, start and duration in seconds (of line images: in columns), code.
+
+    Times count from the start of the utterance, as in Kaldi's CTM of a data directory with segments.
+    Raises ExportError if a recording has no rate.
+    """
+
+    def line(utterance: Utterance, unit: Interval) -> str:
+        if utterance.is_image:
+            return f"{utterance.id} 1 {unit.start} {unit.end - unit.start} {unit.label}\n"
+        start, duration = seconds(utterance, unit.start), seconds(utterance, unit.end - unit.start)
+        return f"{utterance.id} 1 {start:.6f} {duration:.6f} {unit.label}\n"
+
+    write_text(path, "".join(line(entry.utterance, unit) for entry in units for unit in entry.intervals))

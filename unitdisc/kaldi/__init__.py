@@ -1,9 +1,0 @@
-"""Kaldi data directories in and out: wav.scp, segments, utt2spk, spk2gender, text and *.ctm.
-
-The format: https://kaldi-asr.org/doc/data_prep.html
-"""
-
-from unitdisc.kaldi.reading import read_corpus, read_kaldi
-from unitdisc.kaldi.writing import write_kaldi
-
-__all__ = ["read_corpus", "read_kaldi", "write_kaldi"]

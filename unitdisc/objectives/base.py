@@ -1,0 +1,82 @@
+"""What every objective promises, and what it may ask of the model that learns by it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from torch import Tensor, nn
+
+from unitdisc.batch import Batch
+from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
+from unitdisc.conditioning import Conditioner, TimeJitter
+from unitdisc.decoders import Decoder
+from unitdisc.encoders import Encoder
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    losses: dict[str, Tensor]  # scalars, already weighted: their sum is what is made small
+    metrics: dict[str, Tensor]  # scalars: logged, never optimised
+
+    @property
+    def loss(self) -> Tensor:
+        return sum(self.losses.values())
+
+
+@dataclass(frozen=True)
+class Player:
+    """Weights that learn together, with an optimiser (Adam), a schedule and a clip of their own; None: of [training].
+
+    All players of a step learn from one backward pass of the sum of all losses. So an objective lets each loss reach
+    those only whom it is to move: a critic is shown `made.detach()`, and who is to please it is judged by a copy of the
+    critic with detached weights (`torch.func.functional_call`).
+    """
+
+    weights: Sequence[nn.Parameter]
+    learning_rate: float | None = None
+    schedule: str | None = None  # a name of `unitdisc.training.schedules`
+    clip: float | None = None  # largest norm of the gradient of these weights
+    betas: tuple[float, float] = (0.9, 0.999)  # of Adam's moving averages
+
+
+class ModelParts(Protocol):
+    """What an objective may ask of a model; parts that it does not need may be None."""
+
+    encoder: Encoder
+    bottleneck: Bottleneck
+    jitter: TimeJitter | None
+    conditioner: Conditioner | None
+    decoder: Decoder | None
+
+    def units_of(self, batch: Batch) -> tuple[BottleneckOutput, Tensor]:
+        """The units behind the target of a batch, and how many each item has: [B]."""
+
+
+class Objective(Protocol):
+    """Built as `Objective(**options)`; may be an `nn.Module` with weights of its own, which learn with the model's.
+
+    Options named in_dim (of features), encoder_dim, latent_dim and num_speakers are those of the model.
+    """
+
+    needs: ClassVar[Collection[str]]  # which of "jitter", "conditioner" and "decoder" the model must have for it
+
+    def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
+        """The losses of a batch, those of the bottleneck among them, and what is worth logging.
+
+        It is given the batch before the encoder sees it, and may change it, as one that hides what is to be predicted.
+        """
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """How many places each mask of its losses lets through, by name; drawing no random number.
+
+        Where a step is computed in parts, `batch.counts` has the part's share under the same name: see `masked_mean`.
+        """
+
+    def players(self) -> Mapping[str, Player]:
+        """Those of its weights that do not learn as all others do, by name; usually none. "model" are all others."""
+
+    def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
+        """Losses and metrics of held-out items that are this objective's alone, given the units of `units_of`.
+
+        Not those of the bottleneck. A metric "latent_gap" (nats per value) is looked at by collapse alarms.
+        """

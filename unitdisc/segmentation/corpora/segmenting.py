@@ -1,0 +1,146 @@
+"""The units of a corpus: which codes its frames have, and how that was found."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from unitdisc.clustering.frame_source import GIB
+from unitdisc.segmentation.corpora.costs import Costs
+from unitdisc.segmentation.corpora.learning import Workplace, learn
+from unitdisc.segmentation.corpora.options import SegmentOptions, limits
+from unitdisc.segmentation.corpora.peaks import METHODS, Peaks, means, peaks_of, prominence_for
+from unitdisc.segmentation.corpora.solving import WHOLE, Priors, solve, solve_whole, units_in
+from unitdisc.segmentation.corpora.timing import Timing
+
+BYTES = {"greedy": 16, "exact": 12}  # of memory for every cost, where all are looked at at once
+
+
+@dataclass(frozen=True)
+class CorpusSegmentation:
+    """Units of a corpus, computed utterance by utterance."""
+
+    vectors: np.ndarray  # [K, D], what the codes stand for
+    codes_of: Callable[[str], np.ndarray]  # utterance -> codes [T]
+    units: int | None  # in all utterances; None where no number was asked
+    facts: dict[str, Any]  # how it was found
+
+
+def segment(place: Workplace, timing: Timing, vectors: np.ndarray, options: SegmentOptions) -> CorpusSegmentation:
+    """Finds units that are runs of one code, as many as `options` ask for.
+
+    Raises ValueError if the costs do not fit into the memory of a solver that needs all, or if units cannot be as
+    short or as long as asked.
+    """
+    if options.method != "units":
+        return segment_at_peaks(place, timing, vectors, options)
+    if options.solver in WHOLE:
+        refuse_memory(options.solver, timing, len(vectors), place.memory)
+        wanted = timing.segments(options.rate)
+        codes = solve_whole(options.solver, Costs(place.frames, vectors, options.distance), wanted)
+        return CorpusSegmentation(vectors, codes.__getitem__, units_in(codes.values()), {})
+    if options.solver == "nearest":
+        costs = Costs(place.frames, vectors, options.distance)
+        return CorpusSegmentation(vectors, lambda name: solve(costs[name], Priors(), 0.0).codes, None, {})
+    allowed = limits(options, timing)
+    model = learn(place, vectors, options, allowed, timing.segments(options.rate))
+    costs = Costs(place.frames, model.vectors, options.distance)
+    facts = {"switch_cost": model.switch_cost, "frames": asdict(allowed)}
+    if model.priors.durations is not None and model.priors.durations.any():
+        facts["duration_costs"] = model.priors.durations.tolist()
+    return CorpusSegmentation(
+        model.vectors,
+        lambda name: solve(costs[name], model.priors, model.switch_cost).codes,
+        model.segments,
+        facts,
+    )
+
+
+def refuse_memory(solver: str, timing: Timing, codes: int, memory: float) -> None:
+    need = BYTES[solver] * timing.frames * codes / GIB
+    if need > memory:
+        raise ValueError(
+            f"`solver` {solver} looks at all {timing.frames} frames and {codes} codes at once, which takes {need:.2g} "
+            f"GiB, but `memory` is {memory:g}; give more, or choose viterbi"
+        )
+
+
+def segment_at_peaks(
+    place: Workplace, timing: Timing, vectors: np.ndarray, options: SegmentOptions
+) -> CorpusSegmentation:
+    """Segments between peaks, each named by the code nearest to its mean."""
+    found = corpus_peaks(place, timing, options)
+    costs = Costs(place.frames, vectors, options.distance)
+
+    def codes_at(prominence: float, name: str) -> np.ndarray:
+        frames = place.frames[name]
+        starts = found[name].above(prominence)
+        codes = costs.of(means(frames, starts)).argmin(1)
+        return np.repeat(codes, np.diff(starts, prepend=0, append=len(frames)))
+
+    prominence = METHODS[options.method][2] if options.prominence is None else options.prominence
+    there = None
+    if options.rate:
+        wanted = timing.segments(options.rate)
+
+        def units(prominence: float) -> int:
+            total = units_in(codes_at(prominence, name) for name in place.frames.names)
+            place.advance(note=f"{total} units, {wanted} wanted, at prominence {prominence:.6g}")
+            return total
+
+        prominence, there = prominence_of(units, found, wanted)
+    return CorpusSegmentation(
+        vectors,
+        lambda name: codes_at(prominence, name),
+        there,
+        {"prominence": prominence, "boundaries": sum(len(peaks.above(prominence)) for peaks in found.values())},
+    )
+
+
+def corpus_peaks(place: Workplace, timing: Timing, options: SegmentOptions) -> dict[str, Peaks]:
+    """All possible boundaries of every utterance."""
+    shortest = limits(options, timing).shortest
+    return {name: peaks_of(place.frames[name], options.method, shortest) for name in place.frames.names}
+
+
+def prominence_of(units: Callable[[float], int], found: dict[str, Peaks], wanted: int) -> tuple[float, int]:
+    """The prominence at which there are as nearly as possible so many units, and how many: by bisection.
+
+    Fewer boundaries mostly make fewer units, but for neighbours that get the same code and so are one unit.
+    """
+    levels = np.unique(np.concatenate([[0.0], *(peaks.prominences for peaks in found.values())]))
+    levels = np.append(levels, np.nextafter(levels[-1], np.inf))  # the last: no boundary
+    low, high, best = 0, len(levels) - 1, (np.inf, 0.0, 0)
+    while low <= high:
+        middle = (low + high) // 2
+        total = units(float(levels[middle]))
+        best = min(best, (abs(total - wanted), float(levels[middle]), total))
+        if total == wanted:
+            break
+        low, high = (middle + 1, high) if total > wanted else (low, middle - 1)
+    return best[1:]
+
+
+class PooledFrames:
+    """The means of the segments between peaks, as frames: what a codebook for such segments is made from."""
+
+    def __init__(self, place: Workplace, timing: Timing, options: SegmentOptions):
+        self.frames = place.frames
+        self.folder, self.names, self.dim = place.frames.folder, place.frames.names, place.frames.dim
+        self.spherical = options.distance == "cosine"
+        self.found = corpus_peaks(place, timing, options)
+        self.prominence = METHODS[options.method][2] if options.prominence is None else options.prominence
+        if options.rate:
+            prominences = np.concatenate([peaks.prominences for peaks in self.found.values()])
+            self.prominence = prominence_for(prominences, timing.segments(options.rate) - len(timing.names))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        pooled = means(self.frames[name], self.found[name].above(self.prominence))
+        return unit(pooled) if self.spherical else pooled
+
+
+def unit(frames: np.ndarray) -> np.ndarray:
+    """Frames [S, D] of length 1; one without direction stays as it is."""
+    lengths = np.linalg.norm(frames, axis=1, keepdims=True)
+    return frames / np.where(lengths > 0, lengths, 1)

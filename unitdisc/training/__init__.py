@@ -1,0 +1,1 @@
+"""How is a model trained? Trainer, optimisers, checkpoints, several processes, and how a run is watched."""

@@ -1,0 +1,36 @@
+"""Collapse alarms: what went wrong with the units, in plain words, while there is still time to change something."""
+
+from collections.abc import Mapping
+
+FEW_CODES = 0.1  # of the codebook
+SMALL_GAP = 0.01  # nats per value by which the right latents must beat wrong ones
+CONSTANT = 1e-3  # standard deviation of the latents over time
+
+
+def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str]:
+    """What is wrong, judging by validation metrics, and what to try: {symptom: sentence}.
+
+    Looks at "perplexity", "latent_gap" (how much worse a reconstruction is with another utterance's latents, in nats
+    per value) and "latent_deviation"; metrics that are absent are not judged.
+    """
+    found = {}
+    if num_codes is not None and metrics.get("perplexity", num_codes) < FEW_CODES * num_codes:
+        found["few codes"] = (
+            f"Few codes in use: perplexity {metrics['perplexity']:.1f} of {num_codes} codes. "
+            "Try fewer codes; with a learnt codebook also bottleneck.batch_norm=true, a longer "
+            "bottleneck.warmup_steps, bottleneck.reestimations or a smaller bottleneck.commitment."
+        )
+    if metrics.get("latent_deviation", 1.0) < CONSTANT:
+        found["constant latents"] = (
+            "Constant latents: they hardly change over time, so they carry nothing. "
+            "Try a smaller jitter.probability or training.learning_rate; with bottleneck.kind='gaussian', more "
+            "bottleneck.free_bits."
+        )
+    elif metrics.get("latent_gap", 1.0) < SMALL_GAP:
+        found["ignored latents"] = (
+            f"The decoder ignores the latents: with those of another utterance it does only "
+            f"{metrics['latent_gap']:.4f} nats per value worse. Try a weaker decoder (fewer decoder.layers or "
+            "decoder.channels), more decoder.history_dropout, or more room in the bottleneck (bottleneck.num_codes, "
+            "bottleneck.free_bits)."
+        )
+    return found

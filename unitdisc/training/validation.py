@@ -1,0 +1,42 @@
+"""What a model in training makes of held-out utterances: its losses, and what tells whether its units collapse."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unitdisc.batch import Batch
+from unitdisc.bottlenecks.base import perplexity
+from unitdisc.model import UnitModel
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    losses: dict[str, float]
+    metrics: dict[str, float]  # those of bottleneck and objective, and those that `alarms` looks at
+    num_codes: int | None  # that could be in use; None if there are no codes
+
+
+@torch.no_grad()
+def evaluate(model: UnitModel, batches: Iterable[Batch]) -> HeldOut:
+    """Means over batches; perplexity and codes in use are of all their codes together."""
+    losses, metrics, codes = [], [], []
+    for batch in batches:
+        units, lengths = model.units_of(batch)
+        inside = torch.arange(units.latents.shape[1], device=lengths.device) < lengths[:, None]
+        of_objective = model.objective.held_out(model, batch, units, lengths)
+        losses.append({**of_objective.losses, **units.losses})
+        deviation = units.latents[inside].std(0).mean()
+        metrics.append({**units.metrics, **of_objective.metrics, "latent_deviation": deviation})
+        codes += [] if units.codes is None else [units.codes[inside]]
+    losses, metrics = average(losses), average(metrics)
+    if not codes:
+        return HeldOut(losses, metrics, None)
+    codes = torch.cat(codes)
+    metrics |= {"perplexity": float(perplexity(codes)), "codes_used": len(codes.unique())}
+    return HeldOut(losses, metrics, min(model.bottleneck.num_codes, len(codes)))  # so few frames could not use more
+
+
+def average(rows: Sequence[dict[str, Tensor]]) -> dict[str, float]:
+    return {name: float(sum(row[name] for row in rows) / len(rows)) for name in rows[0]}
