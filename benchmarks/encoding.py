@@ -28,12 +28,12 @@ from machine import add_note_and_output, circumstances, keep_result
 from torch.utils.flop_counter import FlopCounterMode
 
 from unitdisc.corpus.read import read_corpus
-from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import FRAMES_IN_A_BATCH, whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.experiment import Experiment
 from unitdisc.experiment.config import read
-from unitdisc.inference.encoding import encode, encode_batch
+from unitdisc.inference.encode_corpus import encode, encode_batch
 from unitdisc.media.audio import read_audio
 from unitdisc.model import PROBE_POINTS
 

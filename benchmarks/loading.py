@@ -32,8 +32,8 @@ from unitdisc.corpus import Utterance
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.cache import DiskCache, MemoryCache
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import CropBatches, batches
+from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment
 from unitdisc.experiment.config import construct, read
 from unitdisc.training.trainer import TrainingOptions

@@ -196,7 +196,7 @@ def encode(corpus: Path, folder: Path, options: dict) -> None:
     from unitdisc.api import encode as verb
     from unitdisc.experiment import Experiment, save_weights
     from unitdisc.experiment.config import read as read_options
-    from unitdisc.inference import encoding
+    from unitdisc.inference import encode_corpus as encoding
 
     experiment = Experiment(read_options("paper", OPTIONS), ["?"], {})
     torch.manual_seed(0)

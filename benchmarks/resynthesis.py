@@ -22,7 +22,7 @@ from machine import add_note_and_output, circumstances, keep_result
 from unitdisc.api.resynthesise import Drawing, SpokenItem, draw, items_of, write
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import read_manifest
-from unitdisc.data.extractor import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment, config
 from unitdisc.model import UnitModel
 

@@ -21,8 +21,8 @@ from machine import add_note_and_output, circumstances, keep_result
 from unitdisc.batch import Batch
 from unitdisc.corpus.manifest import read_manifest
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import CropBatches
+from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment, config
 from unitdisc.training.log import Log
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions

@@ -25,9 +25,10 @@ from unitdisc.evaluation.abx import (
     read_items,
 )
 from unitdisc.evaluation.abx import item_frames as stock
-from unitdisc.evaluation.abx.cell_table import worst_pairs, write_cells
+from unitdisc.evaluation.abx.cell_table import write_cells
 from unitdisc.evaluation.abx.distances import small_angle
 from unitdisc.evaluation.abx.matrix_products import multiply
+from unitdisc.evaluation.abx.results import worst_pairs
 
 golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"no golden scores in {GOLDEN}")
 oracle = runpy.run_path(str(Path(__file__).parent / "reference" / "abx.py"))
@@ -270,7 +271,7 @@ def test_every_cell_is_in_the_table(tmp_path):
     items, encodings = as_items(tokens, tmp_path)
     found = {"within": abx(items, encodings, "within"), "across": abx(items, encodings, "across")}
     for name, opened in (("cells.csv", open), ("cells.csv.gz", gzip.open)):
-        write_cells(tmp_path / name, found)
+        write_cells(tmp_path / name, {speaker: result.table for speaker, result in found.items()})
         with opened(tmp_path / name, "rt", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         for speaker, result in found.items():

@@ -82,7 +82,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "evaluation": {"corpus", "encodings", "files", "jobs"},
     "evaluation.inputs": {"console", "corpus", "corpus.read", "encodings", "evaluation", "files"},
     "reports": {"corpus", "encodings", "evaluation", "exports", "files", "media"},
-    "commands": {"api", "console", "encodings", "files", "model", "training.devices"},
+    "commands": {"api", "console", "encodings", "evaluation", "files", "model", "training.devices"},
 }
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
     "torchaudio": {"alignment", "data", "media", "api"},

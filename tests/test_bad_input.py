@@ -21,8 +21,8 @@ from unitdisc.api.train import train as train_model
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import CropBatches, batches
+from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.probes import cross_validation as reading
 from unitdisc.evaluation.probes import models as readers

@@ -21,12 +21,12 @@ from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.extractor import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encodings, EncodingsError, EncodingsWriter
 from unitdisc.experiment import Experiment
 from unitdisc.experiment.config import read
-from unitdisc.inference import encoding
-from unitdisc.inference.encoding import encode
+from unitdisc.inference import encode_corpus as encoding
+from unitdisc.inference.encode_corpus import encode
 from unitdisc.model import PROBE_POINTS
 
 pytest_plugins = ["tiny_fixtures"]

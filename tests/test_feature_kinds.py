@@ -18,8 +18,8 @@ from unitdisc.corpus import CorpusError
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.data.base import Features, RecordingFeatures, Target
 from unitdisc.data.cache import named
-from unitdisc.data.extractor import Signals
 from unitdisc.data.features import FEATURES, features_class, features_of_kind
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import TARGETS
 from unitdisc.encodings import Encodings, centres_in_ticks
 from unitdisc.experiment import Experiment

@@ -17,7 +17,7 @@ from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.column_features import ColumnFeatures
-from unitdisc.data.extractor import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import GreyTarget
 from unitdisc.decoders import ColumnWaveNet
 from unitdisc.encodings import Encodings

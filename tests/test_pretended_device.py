@@ -18,7 +18,7 @@ from unitdisc.encoders import conv
 from unitdisc.encoders.image_batch_norm import moments
 from unitdisc.experiment import Experiment, save_weights
 from unitdisc.inference.agreement import AUDIO, CODES, IMAGES, SPEAKERS, batch_of
-from unitdisc.inference.encoding import encode_batch
+from unitdisc.inference.encode_corpus import encode_batch
 from unitdisc.inference.likelihood import log_probs
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 

@@ -12,7 +12,7 @@ from unitdisc.api.resynthesise import Counted, Drawing, file_name, groups, resyn
 from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import write_manifest
-from unitdisc.data.extractor import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.decoders.sampling.batched import sample_several
 from unitdisc.experiment import load
 

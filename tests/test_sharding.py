@@ -21,7 +21,7 @@ from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.encodings.resumable import line_index, sorted_lines, unit_list_writer
 from unitdisc.encodings.resumable.unit_list_writer import UnitListWriter
-from unitdisc.inference import encoding
+from unitdisc.inference import encode_corpus as encoding
 from unitdisc.jobs import WHOLE, Shard
 
 pytest_plugins = ["tiny_fixtures"]

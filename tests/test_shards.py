@@ -26,8 +26,8 @@ from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.kaldi import write_kaldi
 from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.data.acoustic_features import AcousticFeatures
-from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import batches
+from unitdisc.data.signals import Signals
 from unitdisc.data.tar_crops import ShardBatches, ShardPlan, places_of
 from unitdisc.data.targets import LogMelTarget
 from unitdisc.encodings import Encodings

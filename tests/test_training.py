@@ -22,7 +22,7 @@ from unitdisc.api.encode import encode
 from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import read_manifest, write_manifest
-from unitdisc.data.extractor import Signals
+from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import ExperimentError, load
 from unitdisc.training import checkpoints

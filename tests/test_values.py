@@ -18,14 +18,14 @@ from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.cache import DiskCache, key
-from unitdisc.data.extractor import Signals
 from unitdisc.data.normalisation import Normaliser
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import LogMelTarget
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment
 from unitdisc.experiment.config import read
-from unitdisc.inference import encoding
-from unitdisc.inference.encoding import encode
+from unitdisc.inference import encode_corpus as encoding
+from unitdisc.inference.encode_corpus import encode
 from unitdisc.media.audio import read_audio, read_stretch
 from unitdisc.media.open import AudioError
 from unitdisc.validation.recordings import Listening, Recording, listen

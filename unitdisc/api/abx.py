@@ -23,7 +23,8 @@ from unitdisc.evaluation.abx import (
     read_items,
 )
 from unitdisc.evaluation.abx import abx as abx_error
-from unitdisc.evaluation.abx.cell_table import worst_pairs, write_cells
+from unitdisc.evaluation.abx.cell_table import write_cells
+from unitdisc.evaluation.abx.results import worst_pairs
 from unitdisc.evaluation.foreign import AnyEncodings, open_encodings
 from unitdisc.evaluation.inputs import open_both
 from unitdisc.evaluation.settings import Measured, corpus_settings
@@ -96,7 +97,7 @@ class AbxScores:
 
     def write_cells(self, path: Path) -> None:
         """Writes every cell as a row of comma-separated values: .csv, or .csv.gz."""
-        write_cells(Path(path), self.results)
+        write_cells(Path(path), {speaker: result.table for speaker, result in self.results.items()})
 
 
 @takes_paths

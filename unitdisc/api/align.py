@@ -31,8 +31,8 @@ from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.base import Features
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.column_features import ColumnFeatures
-from unitdisc.data.extractor import Signals
 from unitdisc.data.normalisation import Normaliser
+from unitdisc.data.signals import Signals
 from unitdisc.evaluation.units.boundaries import utterance_segmentation
 from unitdisc.files import write_json, write_text
 from unitdisc.files.folders import filling, folder_for_results

@@ -18,12 +18,12 @@ from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.base import Features
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.extractor import Signals
 from unitdisc.data.normalisation import Normaliser, fit
+from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment, load, weights_checksum
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.inference.encoding import encode as encode_utterances
-from unitdisc.inference.encoding import encode_features, refuse_nothing, shares_of
+from unitdisc.inference.encode_corpus import encode as encode_utterances
+from unitdisc.inference.encode_corpus import encode_features, refuse_nothing, shares_of
 from unitdisc.jobs import Shard
 from unitdisc.jobs.cluster import Cluster, done_on
 from unitdisc.model import PROBE_POINTS, UnitModel

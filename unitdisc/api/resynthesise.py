@@ -14,8 +14,8 @@ from unitdisc.api.encode import say_left_out
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import LONGEST_NAME, CorpusError, Utterance, short_name
 from unitdisc.corpus.access import CorpusAccess
-from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.decoders import Continues
 from unitdisc.decoders.sampling.batched import DrawsOnCpu, SampleRequest, sample_several
 from unitdisc.experiment import Experiment, ExperimentError, load

@@ -16,8 +16,8 @@ from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.base import Features
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.extractor import Signals, fitted_of
 from unitdisc.data.loader import CropBatches, batches
+from unitdisc.data.signals import Signals, fitted_of
 from unitdisc.data.tar_crops import ShardBatches, ShardPlan, in_shards, places_of
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, save_weights
 from unitdisc.files.folders import folder_for_results

@@ -15,19 +15,6 @@ from unitdisc.commands.options import (
     Tier,
 )
 
-AGREEMENT = {  # what is printed of units against labels, and what it is called
-    "many_to_one_learnt": "many-to-one, codes named on other utterances",
-    "many_to_one": "many-to-one, codes named by other speakers",
-    "many_to_one_same_data": "many-to-one, same data (purity)",
-    "one_to_one_same_data": "one-to-one, same data (Hungarian)",
-    "cluster_purity": "cluster purity (labels by their best code)",
-    "majority": "always the most frequent label",
-    "ami": "AMI",
-    "ari": "ARI",
-    "v_measure": "V-measure (NMI)",
-    "homogeneity": "homogeneity (PNMI)",
-    "completeness": "completeness",
-}
 BITS = {
     "bitrate": "every frame",
     "bitrate_collapsed": "runs",
@@ -89,6 +76,8 @@ def tables(found: Mapping, settings: Mapping) -> Iterable[Iterable[str]]:
 
 
 def agreement(found: Mapping, tier: str) -> Iterable[str]:
+    from unitdisc.evaluation.units.clustering import AGREEMENT
+
     yield f"Units against labels (tier {tier}, frame by frame)"
     if "why" in found:
         yield f"  not measured: {found['why']}"

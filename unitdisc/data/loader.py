@@ -11,7 +11,7 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.cache import MemoryCache
 from unitdisc.data.crops import Crop, CropPlan
-from unitdisc.data.extractor import Signals
+from unitdisc.data.signals import Signals
 
 
 class CropBatches(Dataset):

@@ -23,9 +23,9 @@ from unitdisc.bottlenecks import BOTTLENECKS, Coded
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.data.base import Features, Target
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.extractor import Signals
 from unitdisc.data.features import FEATURES, features_class
 from unitdisc.data.normalisation import Normaliser
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import TARGETS
 from unitdisc.decoders import DECODERS
 from unitdisc.encoders import ENCODERS

@@ -10,8 +10,8 @@ from torch import Tensor
 from unitdisc.batch import Batch
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.crops import Crop, CropPlan
-from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import CropBatches, whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.decoders import LikelihoodDecoder
 from unitdisc.model import UnitModel
 from unitdisc.objectives.reconstruction import wrong_latents

@@ -1,6 +1,7 @@
 """What does a model learn from? Objectives, each of which turns a batch into named losses."""
 
-from unitdisc.objectives.base import ModelOutput, ModelParts, Objective, Player
+from unitdisc.objectives.base import ModelOutput, ModelParts, Objective
+from unitdisc.objectives.players import Player
 from unitdisc.objectives.reconstruction import Reconstruction
 
 __all__ = ["OBJECTIVES", "ModelOutput", "ModelParts", "Objective", "Player", "Reconstruction"]

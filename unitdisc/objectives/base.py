@@ -1,16 +1,17 @@
 """What every objective promises, and what it may ask of the model that learns by it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from unitdisc.batch import Batch
 from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
+from unitdisc.objectives.players import Player
 
 
 @dataclass(frozen=True)
@@ -21,22 +22,6 @@ class ModelOutput:
     @property
     def loss(self) -> Tensor:
         return sum(self.losses.values())
-
-
-@dataclass(frozen=True)
-class Player:
-    """Weights that learn together, with an optimiser (Adam), a schedule and a clip of their own; None: of [training].
-
-    All players of a step learn from one backward pass of the sum of all losses. So an objective lets each loss reach
-    those only whom it is to move: a critic is shown `made.detach()`, and who is to please it is judged by a copy of the
-    critic with detached weights (`torch.func.functional_call`).
-    """
-
-    weights: Sequence[nn.Parameter]
-    learning_rate: float | None = None
-    schedule: str | None = None  # a name of `unitdisc.training.schedules`
-    clip: float | None = None  # largest norm of the gradient of these weights
-    betas: tuple[float, float] = (0.9, 0.999)  # of Adam's moving averages
 
 
 class ModelParts(Protocol):

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from unitdisc.batch import Batch, masked_mean
 from unitdisc.bottlenecks import BottleneckOutput
-from unitdisc.objectives.base import ModelOutput, ModelParts, Player
+from unitdisc.objectives.base import ModelOutput, ModelParts
+from unitdisc.objectives.players import Player
 
 
 class Reconstruction:

@@ -9,8 +9,8 @@ from torch import Tensor
 from unitdisc.batch import padding_mask
 from unitdisc.bottlenecks import Calibrated
 from unitdisc.corpus import Utterance
-from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import FRAMES_IN_A_BATCH, features_of, stacked, whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.model import UnitModel
 
 MOST = 128  # utterances

@@ -1,6 +1,7 @@
 """ABX discriminability, the measure of the ZeroSpeech challenges, exact and with every convention by name."""
 
 from unitdisc.evaluation.abx.averaging import AVERAGES
+from unitdisc.evaluation.abx.cell_table import AbxCell
 from unitdisc.evaluation.abx.distances import DISTANCES
 from unitdisc.evaluation.abx.engine import abx
 from unitdisc.evaluation.abx.item_frames import POOLINGS
@@ -14,7 +15,7 @@ from unitdisc.evaluation.abx.items import (
     triphone_items,
 )
 from unitdisc.evaluation.abx.protocol import AbxProtocol
-from unitdisc.evaluation.abx.results import AbxCell, AbxResult
+from unitdisc.evaluation.abx.results import AbxResult
 from unitdisc.evaluation.abx.sampling import Sampling
 from unitdisc.evaluation.abx.shards import Share, UnfinishedError
 from unitdisc.evaluation.abx.slicing import SLICINGS

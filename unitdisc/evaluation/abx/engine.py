@@ -14,13 +14,14 @@ import numpy as np
 
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation.abx.cell_table import CellTable
 from unitdisc.evaluation.abx.cells import PAIRS, Groups, cells_of, grouped
 from unitdisc.evaluation.abx.counting import Counting, Progress
 from unitdisc.evaluation.abx.dtw import LONGEST
 from unitdisc.evaluation.abx.item_frames import Preparation, survey
 from unitdisc.evaluation.abx.items import AbxItem, AbxItems
 from unitdisc.evaluation.abx.protocol import AbxProtocol
-from unitdisc.evaluation.abx.results import AbxResult, CellTable, result
+from unitdisc.evaluation.abx.results import AbxResult, result
 from unitdisc.evaluation.abx.sampling import Sampling, abx2_sample, fewer_speakers, smaller_groups
 from unitdisc.evaluation.abx.shards import Parts, Share, Witnessed, added_up, fingerprint, in_order_of
 

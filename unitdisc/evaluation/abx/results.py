@@ -1,66 +1,13 @@
 """What an ABX error was counted on: every cell, and the averages of cells."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from unitdisc.evaluation.abx.averaging import SpeakerErrors, averaged, interval
-from unitdisc.evaluation.abx.cells import Groups, triplets
+from unitdisc.evaluation.abx.cell_table import CellTable
+from unitdisc.evaluation.abx.cells import triplets
 from unitdisc.evaluation.abx.item_frames import ItemSurvey
-from unitdisc.evaluation.abx.items import AbxItems
-
-
-@dataclass(frozen=True)
-class AbxCell:
-    """A cell: all triplets of one context, with A and B by one speaker and X by the same or another."""
-
-    context: tuple[str, ...]
-    label_a: str  # of A and X
-    label_b: str
-    speaker_a: str  # of A and B
-    speaker_x: str
-    items_x: int
-    items_a: int
-    items_b: int
-    triplets: int
-    lost: int  # triplets with X closer to B
-    ties: int  # triplets with X as far from A as from B: half an error each
-
-    @property
-    def error(self) -> float:
-        return (self.lost + self.ties / 2) / self.triplets
-
-
-@dataclass(frozen=True, eq=False)
-class CellTable:
-    """Cells in columns."""
-
-    items: AbxItems
-    groups: Groups
-    cells: np.ndarray  # [cells, 3] groups X, A, B
-    counts: np.ndarray  # [cells, 2] lost, tied
-
-    def __len__(self) -> int:
-        return len(self.cells)
-
-    def __iter__(self) -> Iterator[AbxCell]:
-        groups, sizes, compared = self.groups, self.groups.sizes, triplets(self.groups, self.cells)
-        labels, speakers = self.items.labels.names, self.items.speakers.names
-        for (x, a, b), (lost, ties), count in zip(self.cells, self.counts, compared, strict=True):
-            yield AbxCell(
-                context=self.items.contexts.names[groups.contexts[a]],
-                label_a=labels[groups.labels[a]],
-                label_b=labels[groups.labels[b]],
-                speaker_a=speakers[groups.speakers[a]],
-                speaker_x=speakers[groups.speakers[x]],
-                items_x=int(sizes[x]),
-                items_a=int(sizes[a]),
-                items_b=int(sizes[b]),
-                triplets=int(count),
-                lost=int(lost),
-                ties=int(ties),
-            )
 
 
 @dataclass(frozen=True)
@@ -103,3 +50,13 @@ def result(table: CellTable, found: ItemSurvey, average: str, replicates: int, s
         null_frames=found.null_frames,
         table=table,
     )
+
+
+def worst_pairs(result: AbxResult, count: int = 5) -> list[tuple[str, str, float]]:
+    """The pairs of labels that are confused most, each once, by the mean of both directions."""
+    both = {
+        (a, b): (error + result.pairs.get((b, a), error)) / 2
+        for (a, b), error in result.pairs.items()
+        if a < b or (b, a) not in result.pairs
+    }
+    return [(*pair, error) for pair, error in sorted(both.items(), key=lambda entry: (-entry[1], entry[0]))[:count]]

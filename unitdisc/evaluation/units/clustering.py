@@ -12,6 +12,20 @@ from unitdisc.evaluation import UnscorableError, labelled
 from unitdisc.evaluation.units.bitrate import entropy_in_bits
 from unitdisc.evaluation.units.codes import CodedUtterance
 
+AGREEMENT = {  # what is printed of units against labels, and what it is called
+    "many_to_one_learnt": "many-to-one, codes named on other utterances",
+    "many_to_one": "many-to-one, codes named by other speakers",
+    "many_to_one_same_data": "many-to-one, same data (purity)",
+    "one_to_one_same_data": "one-to-one, same data (Hungarian)",
+    "cluster_purity": "cluster purity (labels by their best code)",
+    "majority": "always the most frequent label",
+    "ami": "AMI",
+    "ari": "ARI",
+    "v_measure": "V-measure (NMI)",
+    "homogeneity": "homogeneity (PNMI)",
+    "completeness": "completeness",
+}
+
 
 @dataclass(frozen=True)
 class Confusion:

@@ -15,8 +15,8 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.base import Features
 from unitdisc.data.cache import file_of
-from unitdisc.data.extractor import Signals
 from unitdisc.data.loader import FRAMES_IN_A_BATCH, features_of, stacked, whole_utterances
+from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encoding, EncodingsWriter, centres_in_ticks
 from unitdisc.jobs import WHOLE, Shard
 from unitdisc.model import PROBE_POINTS, UnitModel
