@@ -207,8 +207,9 @@ def comments_in(factory: type) -> dict[str, str]:
 
 
 def explained(docstring: str) -> str:
-    """A docstring as Markdown: lines that explain an argument (`name: ...`) are a list, what is raised a paragraph."""
-    parted = re.sub(r"\n+^(Raises|Returns) ", r"\n\n\1 ", docstring, flags=re.M)
+    """A docstring as Markdown: arguments (`name: ...`) are a list, what is raised a paragraph, examples are code."""
+    fenced = re.sub(r"(?:^(?:>>>|\.\.\.) .*\n?)+", r"```python\n\g<0>\n```\n", docstring, flags=re.M)
+    parted = re.sub(r"\n+^(Raises|Returns) ", r"\n\n\1 ", fenced.replace("\n\n```\n", "\n```\n"), flags=re.M)
     return re.sub(r"\n+^(\w+(?:, \w+)*): ", r"\n\n- `\1`: ", parted, flags=re.M)
 
 

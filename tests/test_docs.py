@@ -304,6 +304,8 @@ def test_docstrings_become_markdown():
     said = "Does it.\n\nrate: of what\nis there.\nfirst, last: places.\nRaises ValueError: never."
     wanted = "Does it.\n\n- `rate`: of what\nis there.\n\n- `first, last`: places.\n\nRaises ValueError: never."
     assert pages.explained(said) == wanted
+    example = ">>> one = f(0)[:3]\n>>> one"
+    assert pages.explained(f"Does it.\n\n{example}\n") == f"Does it.\n\n```python\n{example}\n```\n"
 
 
 def test_every_folder_is_in_the_guide_to_contributors():
