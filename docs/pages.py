@@ -215,20 +215,7 @@ def explained(docstring: str) -> str:
 
 def interface() -> str:
     """What `unitdisc` offers to Python, by name; MkDocs fills in the docstrings."""
-    return "\n\n".join(f"::: {module}.{name}" for name, module in offered().items())
-
-
-def offered() -> dict[str, str]:
-    """Name -> module: `unitdisc.INTERFACE`, or the function of every file of unitdisc.api."""
-    if hasattr(unitdisc, "INTERFACE"):
-        return unitdisc.INTERFACE
-    files = sorted((ROOT / "unitdisc" / "api").glob("[a-z]*.py"))
-    functions = {path.stem: f"unitdisc.api.{path.stem}" for path in files if defines(path, path.stem)}
-    return functions | {"Utterance": "unitdisc.corpus", "Encodings": "unitdisc.encodings"}
-
-
-def defines(path: Path, name: str) -> bool:
-    return f"\ndef {name}(" in path.read_text(encoding="utf-8")
+    return "\n\n".join(f"::: {module}.{name}" for name, module in unitdisc.INTERFACE.items())
 
 
 def presets() -> str:

@@ -42,6 +42,14 @@ class LikelihoodDecoder(Decoder, Protocol):
         """
 
 
+class LearnsByLikelihood:
+    """Gives a likelihood decoder its loss; to be inherited."""
+
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob`, in nats: [B, S]."""
+        return -self.log_prob(target, condition, lengths)
+
+
 @runtime_checkable
 class Continues(Decoder, Protocol):
     """A decoder of line images that can go on from a part that is given."""

@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor, nn
 
+from unitdisc.decoders.base import LearnsByLikelihood
 from unitdisc.decoders.causal import CausalStack, check_history_dropout, heard, per_step
 from unitdisc.decoders.images import check_given, check_levels, levels_log_prob
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 
 
-class ColumnWaveNet(nn.Module):
+class ColumnWaveNet(LearnsByLikelihood, nn.Module):
     """Predicts every column from the columns before it and the condition: its pixels are independent given these.
 
     target_dim: rows; levels: of grey, 0 the background. Many times cheaper than a PixelCNN; what it cannot know is
@@ -49,10 +50,6 @@ class ColumnWaveNet(nn.Module):
         self.head = nn.Sequential(
             nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, target_dim * levels)
         )
-
-    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The negative of `log_prob`, in nats: [B, S]."""
-        return -self.log_prob(target, condition, lengths)
 
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S]."""

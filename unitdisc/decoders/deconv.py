@@ -5,12 +5,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from unitdisc.decoders.base import LearnsByLikelihood
 from unitdisc.decoders.causal import steps_per_condition
 from unitdisc.decoders.images import WAVES, check_given, check_levels, levels_log_prob, waves
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 
 
-class Deconv(nn.Module):
+class Deconv(LearnsByLikelihood, nn.Module):
     """Every pixel depends on the condition of its column alone: none sees another, so what is uncertain is blurred.
 
     target_dim: rows; levels: of grey, 0 the background. Each condition is painted over its own columns, which learn
@@ -36,10 +37,6 @@ class Deconv(nn.Module):
             for wide, narrow in pairwise(widths)
         )
         self.head = nn.Linear(widths[-1], levels)
-
-    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The negative of `log_prob`, in nats: [B, S]."""
-        return -self.log_prob(target, condition, lengths)
 
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S]."""

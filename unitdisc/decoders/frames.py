@@ -5,13 +5,14 @@ import math
 import torch
 from torch import Tensor, nn
 
+from unitdisc.decoders.base import LearnsByLikelihood
 from unitdisc.decoders.causal import CausalStack, check_history_dropout, heard, per_step
 from unitdisc.decoders.likelihoods import check_temperature, noise, normal_draw, normal_log_prob
 
 FIRST_SCALE = 0.4  # about what a trained decoder ends with: from 1, Adam would take a thousand steps to get there
 
 
-class Frames(nn.Module):
+class Frames(LearnsByLikelihood, nn.Module):
     """Predicts every frame from the frames before it and the condition: independent Normal bins of learned scale.
 
     Frames resemble the ones before them, so a decoder that hears its whole past can do without the latents, and then
@@ -58,10 +59,6 @@ class Frames(nn.Module):
         """The logarithm of every bin's scale, between its bounds: [bins]."""
         lower, upper = self.scale_bounds
         return lower + (upper - lower) * self.scale.sigmoid()
-
-    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The negative of `log_prob`, in nats: [B, S]."""
-        return -self.log_prob(target, condition, lengths)
 
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target [B, S, bins], condition [B, L, C] -> nats per frame, summed over bins: [B, S]."""

@@ -6,6 +6,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from unitdisc.decoders.base import LearnsByLikelihood
 from unitdisc.decoders.causal import check_history_dropout, steps_per_condition
 from unitdisc.decoders.images import check_given, check_levels, levels_log_prob
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
@@ -39,7 +40,7 @@ class Softmax:
 OUTPUTS = {"softmax": Softmax, "logistic-mixture": LogisticMixture}
 
 
-class PixelCNN(nn.Module):
+class PixelCNN(LearnsByLikelihood, nn.Module):
     """Predicts every pixel from the columns before, the pixels above it in its column, and the condition.
 
     target_dim: rows; levels: of grey, 0 the background. output: "softmax", or "logistic-mixture" for many levels.
@@ -102,10 +103,6 @@ class PixelCNN(nn.Module):
     @property
     def head(self) -> nn.Sequential:
         return self.networks[self.sample_direction]["head"]
-
-    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The negative of `log_prob`, in nats: [B, S]."""
-        return -self.log_prob(target, condition, lengths)
 
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target int64 [B, S, H], condition [B, L, C] -> nats per column, summed over its rows: [B, S].

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from unitdisc.decoders.base import LearnsByLikelihood
 from unitdisc.decoders.causal import CausalStack, per_step
 from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise, projected_log_prob
 from unitdisc.decoders.sampling.batched import SampleRequest
@@ -17,7 +18,7 @@ def nothing(first: int, last: int) -> None:
     """What is told of steps that were drawn, where nobody wants to know."""
 
 
-class WaveNet(nn.Module):
+class WaveNet(LearnsByLikelihood, nn.Module):
     """Predicts every sample from the samples before it and the condition: one of `target_dim` mu-law codes.
 
     channels: residual and gated; skip_channels: of the skip connections and of both layers of the head.
@@ -46,10 +47,6 @@ class WaveNet(nn.Module):
         self.head = nn.Sequential(
             nn.ReLU(), nn.Linear(skip_channels, skip_channels), nn.ReLU(), nn.Linear(skip_channels, target_dim)
         )
-
-    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The negative of `log_prob`, in nats: [B, S]."""
-        return -self.log_prob(target, condition, lengths)
 
     def log_prob(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target [B, S] int64, condition [B, L, C] -> nats per sample: [B, S]."""
