@@ -1,12 +1,14 @@
 """Frames as ABX compares them: any size and precision of numbers, codes, and what is needed of them at once."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from abx_items import as_items, encode, random_tokens
 
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.abx import AbxItem, AbxProtocol, Sampling, abx
+from unitdisc.evaluation.abx import AbxItem, AbxProtocol, Sampling, SurveyedItems, abx
 from unitdisc.evaluation.abx import item_frames as stock
 
 
@@ -106,3 +108,14 @@ def test_a_draw_of_libriabx2_compares_no_more_than_it_needs(tmp_path):
     protocol = AbxProtocol(sampling=Sampling("abx2", 2, 1))
     cells = abx(items, encodings, "across", protocol, progress=lambda done, total: told.append(total)).cells
     assert told[-1] <= cells * (6 * 4) ** 2  # six items of at most four frames in each
+
+
+def test_frames_are_read_once_for_both_errors(tmp_path, monkeypatch):
+    items, encodings = as_items(random_tokens(np.random.default_rng(5), "noise", count=40), tmp_path)
+    expected = {speaker: abx(items, encodings, speaker) for speaker in ("within", "across")}
+    reads = Counter()
+    read = type(encodings).__getitem__
+    monkeypatch.setattr(type(encodings), "__getitem__", lambda self, name: reads.update([name]) or read(self, name))
+    surveyed = SurveyedItems.read(items, encodings)
+    assert {speaker: surveyed.abx(speaker) for speaker in expected} == expected
+    assert set(reads) == {item.utterance for item in items} and set(reads.values()) == {1}

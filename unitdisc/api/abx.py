@@ -19,10 +19,10 @@ from unitdisc.evaluation.abx import (
     AbxProtocol,
     AbxResult,
     Share,
+    SurveyedItems,
     UnfinishedError,
     read_items,
 )
-from unitdisc.evaluation.abx import abx as abx_error
 from unitdisc.evaluation.abx.cell_table import write_cells
 from unitdisc.evaluation.abx.results import worst_pairs
 from unitdisc.evaluation.foreign import AnyEncodings, open_encodings
@@ -157,9 +157,13 @@ def counted(
 ) -> AbxScores:
     """The errors within and across speakers, or why there is none."""
     results, why, unfinished = {}, {}, None
+    try:
+        surveyed = survey(task, opened, items, resources, share)
+    except UnscorableError as error:
+        return AbxScores(task.encodings, task.protocol, {}, why=dict.fromkeys(SPEAKERS, str(error)))
     for speaker in SPEAKERS:
         try:
-            results[speaker] = measured(items, opened, speaker, task.protocol, resources, share)
+            results[speaker] = measured(surveyed, speaker, resources, share)
         except UnfinishedError as error:
             unfinished = str(error)
         except UnscorableError as error:
@@ -171,10 +175,21 @@ def count_share(task: AbxTask, resources: AbxResources, parts: Path, shard: Shar
     """Leaves the counts of a shard in `parts`, by a worker of a cluster."""
     opened, items, _ = task.open()
     share, alone = task.share(shard, parts, opened), replace(resources, threads=1, bootstrap=0)
-    for speaker in SPEAKERS:
-        with suppress(UnscorableError):  # be it that others are not there yet; what cannot be measured is said once
-            measured(items, opened, speaker, task.protocol, alone, share)
+    with suppress(UnscorableError):  # which is said once
+        surveyed = survey(task, opened, items, alone, share)
+        for speaker in SPEAKERS:
+            with suppress(UnscorableError):  # be it that others are not there yet
+                measured(surveyed, speaker, alone, share)
     return []
+
+
+def survey(
+    task: AbxTask, opened: AnyEncodings, items: AbxItems, resources: AbxResources, share: Share | None
+) -> SurveyedItems:
+    """Reads the frames of the items, once for both errors."""
+    return SurveyedItems.read(
+        items, opened, task.protocol, memory=resources.bytes_of_memory, for_shares=share is not None
+    )
 
 
 def with_codes(items: AbxItems, opened: AnyEncodings) -> AbxItems:
@@ -197,9 +212,7 @@ def items_of(corpus: Path, utterances: list[Utterance], columns: ItemColumns) ->
         raise CorpusError(f"{corpus}: {error}") from error
 
 
-def measured(
-    items: AbxItems, encodings, speaker: str, protocol: AbxProtocol, resources: AbxResources, share: Share | None
-) -> AbxResult:
+def measured(surveyed: SurveyedItems, speaker: str, resources: AbxResources, share: Share | None) -> AbxResult:
     """One ABX error, with progress."""
     with console.progress(f"ABX {speaker} speakers", 100, "%") as advance:
         percent = 0
@@ -209,15 +222,12 @@ def measured(
             advance(100 * done // total - percent, note=f"{total // MILLION} million pairs of frames")
             percent = 100 * done // total
 
-        return abx_error(
-            items,
-            encodings,
+        return surveyed.abx(
             speaker,
-            protocol,
             replicates=resources.bootstrap,
             seed=resources.seed,
             threads=resources.threads,
-            memory=max(1, int(resources.memory * 2**30)),
+            memory=resources.bytes_of_memory,
             progress=tell,
             share=share,
         )

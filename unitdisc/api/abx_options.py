@@ -53,6 +53,10 @@ class AbxResources:
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"`threads` must be 1 or more, or not given for all cores, not {self.threads}")
 
+    @property
+    def bytes_of_memory(self) -> int:
+        return max(1, int(self.memory * 2**30))
+
 
 def refuse_parts(shard: Shard, parts: Path | None, cluster: Cluster | None) -> None:
     """Raises ValueError unless shards have a folder for their counts."""

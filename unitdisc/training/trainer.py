@@ -9,6 +9,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -125,7 +126,7 @@ class Trainer:
         self.progress = progress
         self.set_up_device()
         self.model = build().to(self.device)
-        self.average = RunningAverage(self.model, build().to(self.device), options.average_decay)
+        self.average = RunningAverage(self.model, deepcopy(self.model), options.average_decay)
         if options.compile and self.model.decoder is not None:
             compile_loss(self.model.decoder)
         self.players = {name: in_training(player, options) for name, player in self.model.players().items()}

@@ -3,7 +3,7 @@
 from unitdisc.evaluation.abx.averaging import AVERAGES
 from unitdisc.evaluation.abx.cell_table import AbxCell
 from unitdisc.evaluation.abx.distances import DISTANCES
-from unitdisc.evaluation.abx.engine import abx
+from unitdisc.evaluation.abx.engine import SurveyedItems, abx
 from unitdisc.evaluation.abx.item_frames import POOLINGS
 from unitdisc.evaluation.abx.items import (
     CONTEXTS,
@@ -33,6 +33,7 @@ __all__ = [
     "AbxResult",
     "Sampling",
     "Share",
+    "SurveyedItems",
     "UnfinishedError",
     "abx",
     "label_items",

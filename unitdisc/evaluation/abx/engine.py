@@ -7,8 +7,8 @@ names the choices.
 
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Literal, Self
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from unitdisc.evaluation.abx.cell_table import CellTable
 from unitdisc.evaluation.abx.cells import PAIRS, Groups, cells_of, grouped
 from unitdisc.evaluation.abx.counting import Counting, Progress
 from unitdisc.evaluation.abx.dtw import LONGEST
-from unitdisc.evaluation.abx.item_frames import Preparation, survey
+from unitdisc.evaluation.abx.item_frames import ItemSurvey, Preparation, survey
 from unitdisc.evaluation.abx.items import AbxItem, AbxItems
 from unitdisc.evaluation.abx.protocol import AbxProtocol
 from unitdisc.evaluation.abx.results import AbxResult, result
@@ -41,44 +41,93 @@ def abx(
     progress: Progress | None = None,
     share: Share | None = None,
 ) -> AbxResult:
-    """The ABX error of encodings.
-
-    within: A, B and X by one speaker; across: A and B by one speaker, X by another. X and A have one label, B
-    another, all three the same context.
-    replicates, seed: of the bootstrap over speakers that gives the interval; none by default.
-    threads: all cores by default. memory: bytes for frames and distances; items take some hundred bytes each beyond
-    it, and cells thirty. Neither changes a bit of the result, nor does the order of items or files.
-    share: count only the cells of a shard, keep their counts in a folder, and give the result if all shards did;
-    otherwise UnfinishedError is raised. What a shard has counted before is not counted again.
-
-    Raises EncodingsError if an utterance has no encoding, or one that is unusable or too short for its items, and
-    UnscorableError if there is nothing to compare or a speaker is not known.
-    """
-    if speaker not in PAIRS:
-        raise ValueError(f"speaker must be within or across, not {speaker!r}")
+    """The ABX error of encodings, within or across speakers: `SurveyedItems.abx` of items read for this one."""
     refuse_resources(replicates, seed, threads, memory)
-    protocol = protocol or AbxProtocol()
-    items = items if isinstance(items, AbxItems) else AbxItems.of(items)
-    refuse_unknown(items)
-    prepare = Preparation(protocol.distance, protocol.pooling, protocol.l2_normalise)
-    witnessed = encodings if share is None else Witnessed(encodings)
-    found = survey(items, witnessed, protocol.slicing, prepare, memory / 2)
-    refuse_long(items, found.lengths)
-    groups, cells = compared(items, np.flatnonzero(found.lengths), speaker, protocol.sampling)
-    if not len(cells):
-        refuse_incomparable(items, np.flatnonzero(found.lengths), speaker, encodings)
-    count = Counting(
-        items, encodings, found, groups, speaker, protocol, prepare, threads or os.cpu_count() or 1, memory, progress
+    surveyed = SurveyedItems.read(items, encodings, protocol, memory=memory, for_shares=share is not None)
+    return surveyed.abx(
+        speaker, replicates=replicates, seed=seed, threads=threads, memory=memory, progress=progress, share=share
     )
-    if share is None:
-        cells, counts = count(cells)
-    else:
-        what = {"frames": witnessed.checksum(), "scale": repr(found.scale), **asdict(protocol), **share.of}
-        parts = Parts(share.folder, speaker, fingerprint(groups, cells, count.lengths, what))
-        counts = added_up(parts, share.shard, groups, cells, count.lengths, speaker, count)
-        ordered, _ = count.ordered(cells)
-        cells, counts = ordered, in_order_of(ordered, cells, counts)
-    return result(CellTable(items, groups, cells, counts), found, protocol.average, replicates, seed)
+
+
+@dataclass(frozen=True)
+class SurveyedItems:
+    """Items whose frames have been read: what errors within and across speakers are both counted from."""
+
+    items: AbxItems
+    encodings: Encodings
+    protocol: AbxProtocol
+    prepare: Preparation
+    found: ItemSurvey
+    checksum: str | None  # of the encodings that were read; of shares alone
+
+    @classmethod
+    def read(
+        cls,
+        items: AbxItems | Iterable[AbxItem],
+        encodings: Encodings,
+        protocol: AbxProtocol | None = None,
+        *,
+        memory: int = MEMORY,
+        for_shares: bool = False,
+    ) -> Self:
+        """Reads every encoding once; frames stay in memory if they take half of `memory` bytes or less.
+
+        for_shares: the counts of several shards are to be put together, which must have read the same.
+
+        Raises EncodingsError if an utterance has no encoding, or one that is unusable or too short for its items, and
+        UnscorableError if there are no items, a speaker is not known, or an item is too long.
+        """
+        protocol = protocol or AbxProtocol()
+        items = items if isinstance(items, AbxItems) else AbxItems.of(items)
+        refuse_unknown(items)
+        prepare = Preparation(protocol.distance, protocol.pooling, protocol.l2_normalise)
+        witnessed = Witnessed(encodings) if for_shares else encodings
+        found = survey(items, witnessed, protocol.slicing, prepare, memory / 2)
+        refuse_long(items, found.lengths)
+        return cls(items, encodings, protocol, prepare, found, witnessed.checksum() if for_shares else None)
+
+    def abx(
+        self,
+        speaker: Literal["within", "across"],
+        *,
+        replicates: int = 0,
+        seed: int = 0,
+        threads: int | None = None,
+        memory: int = MEMORY,
+        progress: Progress | None = None,
+        share: Share | None = None,
+    ) -> AbxResult:
+        """The ABX error.
+
+        within: A, B and X by one speaker; across: A and B by one speaker, X by another. X and A have one label, B
+        another, all three the same context.
+        replicates, seed: of the bootstrap over speakers that gives the interval; none by default.
+        threads: all cores by default. memory: bytes for frames and distances; items take some hundred bytes each
+        beyond it, and cells thirty. Neither changes a bit of the result, nor does the order of items or files.
+        share: count only the cells of a shard, keep their counts in a folder, and give the result if all shards did;
+        otherwise UnfinishedError is raised. What a shard has counted before is not counted again.
+
+        Raises UnscorableError if there is nothing to compare.
+        """
+        if speaker not in PAIRS:
+            raise ValueError(f"speaker must be within or across, not {speaker!r}")
+        items, found, protocol = self.items, self.found, self.protocol
+        groups, cells = compared(items, np.flatnonzero(found.lengths), speaker, protocol.sampling)
+        if not len(cells):
+            refuse_incomparable(items, np.flatnonzero(found.lengths), speaker, self.encodings)
+        threads = threads or os.cpu_count() or 1
+        count = Counting(
+            items, self.encodings, found, groups, speaker, protocol, self.prepare, threads, memory, progress
+        )
+        if share is None:
+            cells, counts = count(cells)
+        else:
+            what = {"frames": self.checksum, "scale": repr(found.scale), **asdict(protocol), **share.of}
+            parts = Parts(share.folder, speaker, fingerprint(groups, cells, count.lengths, what))
+            counts = added_up(parts, share.shard, groups, cells, count.lengths, speaker, count)
+            ordered, _ = count.ordered(cells)
+            cells, counts = ordered, in_order_of(ordered, cells, counts)
+        return result(CellTable(items, groups, cells, counts), found, protocol.average, replicates, seed)
 
 
 def refuse_resources(replicates: int, seed: int, threads: int | None, memory: int) -> None:
