@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from unitdisc.decoders import PixelCNN
-from unitdisc.decoders.likelihoods import categorical_draw
+from unitdisc.decoders.draws import categorical_draw
 from unitdisc.decoders.sampling.pixelcnn_cpu import ColumnSampler
 
 MODELS = {

@@ -8,9 +8,9 @@ import pytest
 from unitdisc.evaluation.abx import AbxCell
 from unitdisc.evaluation.abx.averaging import SpeakerErrors, averaged, interval
 from unitdisc.evaluation.abx.cells import Groups
-from unitdisc.evaluation.abx.counting import batches
 from unitdisc.evaluation.abx.item_frames import ItemSurvey
 from unitdisc.evaluation.abx.results import worst_pairs
+from unitdisc.evaluation.abx.tiling import batches
 
 
 def random_errors(rng: np.random.Generator, speaker: str) -> dict[tuple, list[float]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from unitdisc.evaluation.abx import blocks
+from unitdisc.evaluation.abx import block_kernels
 from unitdisc.evaluation.abx.cells import Groups, across_pairs, cells_of, within_pairs
 from unitdisc.evaluation.abx.distances import (
     DISTANCES,
@@ -41,14 +41,14 @@ def kept(stamp: int):
 
     @njit(cache=True, nogil=True)
     def distances(kind, scale, edits, both_ways, frames, nulls, first, lengths, block):
-        return blocks.distances_in_block(
+        return block_kernels.distances_in_block(
             kind, scale + 0 * stamp, edits, both_ways, frames, nulls, first, lengths, block
         )
 
     return distances
 
 
-distances_in_block = kept(blocks.source_stamp())
+distances_in_block = kept(block_kernels.source_stamp())
 
 
 def distances_between(items: list[np.ndarray], distance: str, block: list[int], both_ways: bool) -> np.ndarray:
@@ -166,7 +166,15 @@ def edit_distance(different: np.ndarray) -> int:
 @pytest.mark.parametrize("distance", ["angular", "levenshtein"])
 def test_long_items_are_compared_strip_by_strip(distance):
     rng = np.random.default_rng(2)
-    lengths = (1, 3, blocks.HEIGHT - 1, blocks.HEIGHT, blocks.HEIGHT + 1, 2 * blocks.HEIGHT, 300)
+    lengths = (
+        1,
+        3,
+        block_kernels.HEIGHT - 1,
+        block_kernels.HEIGHT,
+        block_kernels.HEIGHT + 1,
+        2 * block_kernels.HEIGHT,
+        300,
+    )
     items = [rng.integers(4, size=length) for length in lengths]
     frames = [CODEBOOK[item] if distance == "angular" else item[:, None].astype(float) for item in items]
     found = distances_between(frames, distance, [0, 7, 0, 7], True)
@@ -226,7 +234,7 @@ def test_triplets_are_counted_one_by_one():
                             tied += table[i, j] == table[i, k]
             view = table[block[2] : block[3], block[0] : block[1]]
             three = (np.array(groups[name]) for name in (x, a, "b"))
-            assert blocks.count_cell(view, *three, np.array(block), x == a) == (lost, tied)
+            assert block_kernels.count_cell(view, *three, np.array(block), x == a) == (lost, tied)
 
 
 def random_groups(rng: np.random.Generator, contexts: int, speakers: int, labels: int) -> Groups:
@@ -266,15 +274,15 @@ def test_tiles_hold_every_triplet_once_and_are_small(speaker, pairs, side):
 
 def test_kernels_are_compiled_again_when_any_of_their_files_changes():
     """Numba looks at the file of the function that is kept, not at those it calls."""
-    folder = Path(blocks.__file__).parent
+    folder = Path(block_kernels.__file__).parent
     imported = {
         node.module.rsplit(".", 1)[1]
-        for name in blocks.KERNELS
+        for name in block_kernels.KERNELS
         for node in ast.walk(ast.parse((folder / f"{name}.py").read_text()))
         if isinstance(node, ast.ImportFrom) and node.module.startswith("unitdisc.")
     }
-    assert imported | {"blocks"} == set(blocks.KERNELS)
+    assert imported | {"block_kernels"} == set(block_kernels.KERNELS)
     on_disk = [path.stem for path in folder.glob("*.py") if "cache=True" in path.read_text()]
-    assert on_disk == ["blocks"]
-    for compiled in (blocks.compiled, kept):  # what is in the closure is in the key of what is kept
+    assert on_disk == ["block_kernels"]
+    for compiled in (block_kernels.compiled, kept):  # what is in the closure is in the key of what is kept
         assert [cell.cell_contents for cell in compiled(5).py_func.__closure__] == [5]

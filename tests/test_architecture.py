@@ -36,7 +36,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "training.compile": {"decoders"},
     "training": {"batch", "bottlenecks", "files", "model", "objectives", "training.compile", "training.schedules"}
     | ALL_KNOW,
-    "training.calibration": {"batch", "bottlenecks", "corpus", "data", "model"},
+    "training.whole_utterances": {"batch", "bottlenecks", "corpus", "data", "model"},
     "training.devices": ALL_KNOW,
     "experiment": {"data", "files", "model", "objectives", "training"} | FAMILIES,
     "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "objectives", "training"}

@@ -6,14 +6,9 @@ import pytest
 import torch
 
 from unitdisc.decoders import DECODERS, Continues, LikelihoodDecoder
+from unitdisc.decoders.draws import categorical_draw, noise, normal_draw
 from unitdisc.decoders.frames import FIRST_SCALE
-from unitdisc.decoders.likelihoods import (
-    categorical_draw,
-    categorical_log_prob,
-    noise,
-    normal_draw,
-    normal_log_prob,
-)
+from unitdisc.decoders.likelihoods import categorical_log_prob, normal_log_prob
 from unitdisc.decoders.sampling.batched import DrawsOnCpu, SamplesTogether
 
 SIZE, CONDITIONS, DIM = 24, 6, 5

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from unitdisc.decoders.likelihoods import categorical_draw
+from unitdisc.decoders.draws import categorical_draw
 from unitdisc.decoders.sampling import kernels
 from unitdisc.decoders.sampling import pixelcnn_cpu as compiled_pixels
 from unitdisc.decoders.sampling import wavenet_cpu as compiled

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unitdisc.decoders import pixel_layers
-from unitdisc.decoders.likelihoods import categorical_draw, noise
+from unitdisc.decoders.draws import categorical_draw, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
 from unitdisc.decoders.pixelcnn import OUTPUTS, PixelCNN
 from unitdisc.decoders.pixels import backwards

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from unitdisc.decoders import DECODERS
-from unitdisc.decoders.likelihoods import categorical_draw, noise, normal_draw
+from unitdisc.decoders.draws import categorical_draw, noise, normal_draw
 from unitdisc.decoders.sampling import wavenet_cpu as compiled
 
 DIM, BINS = 5, 7

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unitdisc.decoders import DECODERS
-from unitdisc.decoders.likelihoods import categorical_draw, noise
+from unitdisc.decoders.draws import categorical_draw, noise
 
 DIM, HEIGHT, LEVELS = 5, 3, 3
 COLUMNS = torch.cartesian_prod(*HEIGHT * [torch.arange(LEVELS)])  # all that there can be

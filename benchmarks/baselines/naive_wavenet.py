@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from unitdisc.decoders import WaveNet
 from unitdisc.decoders.causal import GatedLayer
-from unitdisc.decoders.likelihoods import categorical_draw
+from unitdisc.decoders.draws import categorical_draw
 
 
 class NaiveLayer(nn.Module):

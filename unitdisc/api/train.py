@@ -23,12 +23,12 @@ from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, sa
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.locks import LockedError, locked
 from unitdisc.model import UnitModel
-from unitdisc.training.calibration import WholeUtterances
 from unitdisc.training.compile import check_compiler
 from unitdisc.training.devices import usable_device
 from unitdisc.training.distributed import Agreement, processes, rank, together, world_size
 from unitdisc.training.memory import keep_freed_memory
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
+from unitdisc.training.whole_utterances import WholeUtterances
 from unitdisc.validation.usable_corpus import usable_table
 
 MOST_VALIDATION = 64  # utterances

@@ -15,8 +15,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from unitdisc.clustering.frame_source import GIB, FrameSource, KeptFrames
+from unitdisc.clustering.initialisation import first_state
 from unitdisc.clustering.options import KMeansOptions
-from unitdisc.clustering.passes import first_state, next_state
+from unitdisc.clustering.passes import next_state
 from unitdisc.clustering.states import read_state, write_state
 from unitdisc.clustering.statistics import survey
 from unitdisc.encodings import EncodingsError

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from unitdisc.decoders.base import LearnsByLikelihood
 from unitdisc.decoders.causal import CausalStack, check_history_dropout, heard, per_step
+from unitdisc.decoders.draws import categorical_draw, check_temperature, noise
 from unitdisc.decoders.images import check_given, check_levels, levels_log_prob
-from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 
 
 class ColumnWaveNet(LearnsByLikelihood, nn.Module):

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from unitdisc.decoders.base import LearnsByLikelihood
 from unitdisc.decoders.causal import steps_per_condition
+from unitdisc.decoders.draws import categorical_draw, check_temperature, noise
 from unitdisc.decoders.images import WAVES, check_given, check_levels, levels_log_prob, waves
-from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 
 
 class Deconv(LearnsByLikelihood, nn.Module):

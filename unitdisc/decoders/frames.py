@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from unitdisc.decoders.base import LearnsByLikelihood
 from unitdisc.decoders.causal import CausalStack, check_history_dropout, heard, per_step
-from unitdisc.decoders.likelihoods import check_temperature, noise, normal_draw, normal_log_prob
+from unitdisc.decoders.draws import check_temperature, noise, normal_draw
+from unitdisc.decoders.likelihoods import normal_log_prob
 
 FIRST_SCALE = 0.4  # about what a trained decoder ends with: from 1, Adam would take a thousand steps to get there
 

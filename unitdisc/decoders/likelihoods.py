@@ -14,22 +14,6 @@ LOG_SQRT_2PI = 0.9189385332046727
 PIECE = 2**17  # logits that a CPU takes at once: half a megabyte
 
 
-def noise(kind: str, *shape: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """The "uniform" (in [0, 1)) or "normal" random numbers of a whole sample, on the device and in the type of `like`.
-
-    The generator may live on another device: a CPU generator gives the same numbers everywhere.
-    """
-    make = {"uniform": torch.rand, "normal": torch.randn}[kind]
-    device = like.device if generator is None else generator.device
-    return make(*shape, generator=generator, device=device, dtype=like.dtype).to(like.device)
-
-
-def check_temperature(temperature: float) -> None:
-    """Raises ValueError for a temperature that means nothing."""
-    if not 0 <= temperature < float("inf"):
-        raise ValueError(f"a temperature must be 0 or more (1 draws from the model), not {temperature}")
-
-
 def categorical_log_prob(logits: Tensor, codes: Tensor) -> Tensor:
     """logits [..., K], codes [...] -> [...], in nats."""
     rows = logits.flatten(0, -2).to(torch.promote_types(logits.dtype, torch.float32))
@@ -100,19 +84,6 @@ def working_type(x: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
-def categorical_draw(logits: Tensor, uniform: Tensor, temperature: float = 1.0) -> Tensor:
-    """Inverts the cumulative distribution: logits [..., K], uniform [...] in [0, 1) -> codes [...]."""
-    logits = (logits - logits.amax(-1, keepdim=True)).double()
-    cumulative = (logits / max(temperature, 1e-9)).softmax(-1).cumsum(-1)
-    threshold = uniform.double()[..., None] * cumulative[..., -1:]  # a rounding short of 1
-    return torch.searchsorted(cumulative, threshold, right=True)[..., 0].clamp(max=logits.shape[-1] - 1)
-
-
 def normal_log_prob(mean: Tensor, log_scale: Tensor, values: Tensor) -> Tensor:
     """Independent Normal values, summed over the last axis: [..., C] -> [...], in nats."""
     return (-0.5 * ((values - mean) / log_scale.exp()) ** 2 - log_scale - LOG_SQRT_2PI).sum(-1)
-
-
-def normal_draw(mean: Tensor, log_scale: Tensor, normal: Tensor, temperature: float = 1.0) -> Tensor:
-    """mean, log_scale and standard normal numbers [..., C] -> values [..., C]."""
-    return mean + temperature * log_scale.exp() * normal

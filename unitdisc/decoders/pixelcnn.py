@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from unitdisc.decoders.base import LearnsByLikelihood
 from unitdisc.decoders.causal import check_history_dropout, steps_per_condition
+from unitdisc.decoders.draws import categorical_draw, check_temperature, noise
 from unitdisc.decoders.images import check_given, check_levels, levels_log_prob
-from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise
 from unitdisc.decoders.logistic_mixture import LogisticMixture
 from unitdisc.decoders.pixels import PixelStacks, backwards, reordered
 from unitdisc.training.distributed import uniform

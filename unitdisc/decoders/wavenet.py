@@ -10,7 +10,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from unitdisc.decoders.base import LearnsByLikelihood
 from unitdisc.decoders.causal import CausalStack, per_step
-from unitdisc.decoders.likelihoods import categorical_draw, check_temperature, noise, projected_log_prob
+from unitdisc.decoders.draws import categorical_draw, check_temperature, noise
+from unitdisc.decoders.likelihoods import projected_log_prob
 from unitdisc.decoders.sampling.batched import SampleRequest
 
 

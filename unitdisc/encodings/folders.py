@@ -1,10 +1,12 @@
 """Folders that hold encodings already, and what must not be put into them."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
-from unitdisc.encodings import EncodingsError, read_settings
+from unitdisc.encodings.reading import EncodingsError, read_settings
 
 
 def refuse_among(path: Path, encodings: Path) -> None:
@@ -15,25 +17,42 @@ def refuse_among(path: Path, encodings: Path) -> None:
         raise ValueError(f"{path}: would lie among the frames of {encodings}, and pass for some; choose another place")
 
 
+def refuse_other(folder: Path, settings: dict) -> None:
+    """Raises EncodingsError if a folder holds encodings with other settings, or something else."""
+    there = settings_there(folder)
+    if there is not None and there != json.loads(json.dumps(settings)):
+        refuse_different(
+            folder, "encodings", {key for key in there.keys() | settings if there.get(key) != settings.get(key)}
+        )
+
+
 def refuse_folder(folder: Path, settings: dict, made_of: dict) -> None:
     """Raises EncodingsError, before the work begins, if the folder holds something else; what is known is compared."""
-    there = read_settings(folder)
+    there = settings_there(folder)
     if there is None:
-        if any(folder.glob("*.npy")):
-            raise EncodingsError(f"{folder}: holds .npy files of something else; choose another folder")
         return
     before = there.get("segmentation")
     if not isinstance(before, dict):
         raise EncodingsError(f"{folder}: holds encodings that are no units of segment; choose another folder")
-    different = sorted(
-        {key for key, value in settings.items() if there.get(key) != value}
-        | {key for key, value in made_of.items() if before.get(key) != value}
-    )
+    different = {key for key, value in settings.items() if there.get(key) != value}
+    different |= {key for key, value in made_of.items() if before.get(key) != value}
     if different:
-        raise EncodingsError(
-            f"{folder}: holds units made in another way ({', '.join(different)} differ); "
-            "remove it or choose another folder"
-        )
+        refuse_different(folder, "units", different)
+
+
+def settings_there(folder: Path) -> dict | None:
+    """The settings of the encodings in a folder, None if it has none. Raises EncodingsError for other .npy files."""
+    settings = read_settings(folder)
+    if settings is None and any(folder.glob("*.npy")):
+        raise EncodingsError(f"{folder}: holds .npy files of something else; choose another folder")
+    return settings
+
+
+def refuse_different(folder: Path, what: str, different: Iterable[str]) -> NoReturn:
+    raise EncodingsError(
+        f"{folder}: holds {what} made in another way ({', '.join(sorted(different))} differ); "
+        "remove it or choose another folder"
+    )
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.encodings.reading import Encoding, EncodingsError, read_settings
+from unitdisc.encodings.folders import refuse_other
+from unitdisc.encodings.reading import Encoding, EncodingsError
 from unitdisc.encodings.resumable.unit_list_writer import UnitListWriter
 from unitdisc.encodings.resumable.unit_lists import disagreement
 from unitdisc.files import write_json, written_aside
@@ -23,7 +24,7 @@ class EncodingsWriter:
 
     def __init__(self, folder: Path, settings: dict, shard: Shard = WHOLE):
         self.folder = Path(folder)
-        self.refuse_other(settings)
+        refuse_other(self.folder, settings)
         self.units = UnitListWriter(self.folder, shard)
         write_json(self.folder / "encodings.json", settings)
         if shard.is_whole:
@@ -67,18 +68,6 @@ class EncodingsWriter:
         self.units.finish(share, divided)
         if share is not None and (why := disagreement(self.folder, self.units.shard.count)):
             raise EncodingsError(f"{self.folder}: {why}")
-
-    def refuse_other(self, settings: dict) -> None:
-        found = read_settings(self.folder)
-        if found is None:
-            if any(self.folder.glob("*.npy")):
-                raise EncodingsError(f"{self.folder}: holds .npy files of something else; choose another folder")
-        elif found != json.loads(json.dumps(settings)):
-            different = sorted(key for key in found.keys() | settings.keys() if found.get(key) != settings.get(key))
-            raise EncodingsError(
-                f"{self.folder}: holds encodings made in another way ({', '.join(different)} differ); "
-                "remove it or choose another folder"
-            )
 
     @staticmethod
     def save_array(path: Path, array: np.ndarray) -> None:

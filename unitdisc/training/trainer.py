@@ -34,11 +34,11 @@ from unitdisc.training.distributed import (
     share_of_count,
     world_size,
 )
+from unitdisc.training.interrupts import interruptible
 from unitdisc.training.log import Log
 from unitdisc.training.optimisers import PlayerInTraining
 from unitdisc.training.precision import PRECISIONS, deterministic, has_tf32, multiply_in
 from unitdisc.training.schedules import SCHEDULES
-from unitdisc.training.signals import interruptible
 from unitdisc.training.validation import evaluate
 from unitdisc.training.weights import weights
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from unitdisc.encodings import Encodings
-from unitdisc.evaluation.abx.blocks import count_blocks
+from unitdisc.evaluation.abx.block_kernels import count_blocks
 from unitdisc.evaluation.abx.cells import Groups
 from unitdisc.evaluation.abx.distances import DISTANCES, Distance
 from unitdisc.evaluation.abx.item_frames import ItemSurvey, Preparation, Stock, restock
 from unitdisc.evaluation.abx.items import AbxItems
 from unitdisc.evaluation.abx.protocol import AbxProtocol
-from unitdisc.evaluation.abx.tiling import tiled, work_of
+from unitdisc.evaluation.abx.tiling import batches, rows_in, tiled, work_of
 
 CHUNK = 2**22  # pairs of frames that a thread compares before it reports
 Progress = Callable[[int, int], None]  # pairs of frames compared, in all
@@ -94,33 +94,6 @@ class Job:
             self.groups.bounds,
             self.cells,
         )
-
-
-def batches(blocks: np.ndarray, groups: Groups, found: ItemSurvey, memory: float) -> Iterator[np.ndarray]:
-    """Blocks whose items fit into the memory together: all, if all frames are in stock."""
-    if found.stock:
-        yield blocks
-        return
-    frames = found.lengths[groups.order] * found.frame_bytes
-    start, taken, total = 0, np.zeros(len(frames), bool), 0
-    for number, (low, high, top, bottom) in enumerate(blocks[:, :4]):
-        inside = np.union1d(np.arange(low, high), np.arange(top, bottom))
-        new = frames[inside[~taken[inside]]].sum()
-        if total + new > memory and number > start:
-            yield blocks[start:number]
-            start, total, new = number, 0, frames[inside].sum()
-            taken[:] = False
-        taken[inside] = True
-        total += new
-    yield blocks[start:]
-
-
-def rows_in(groups: Groups, blocks: np.ndarray) -> np.ndarray:
-    """The rows of the items in some blocks, sorted."""
-    inside = np.zeros(len(groups.order), bool)
-    for low, high, top, bottom in blocks[:, :4]:
-        inside[low:high] = inside[top:bottom] = True
-    return np.unique(groups.order[inside])
 
 
 def computed(job: Job, blocks: np.ndarray, work: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

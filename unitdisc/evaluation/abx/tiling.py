@@ -1,8 +1,11 @@
 """Dividing the work of ABX into blocks: what is compared at once, small enough for the memory there is."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from unitdisc.evaluation.abx.cells import Groups, run_starts, runs_of
+from unitdisc.evaluation.abx.item_frames import ItemSurvey
 
 
 def tiled(groups: Groups, cells: np.ndarray, speaker: str, side: int) -> tuple[np.ndarray, ...]:
@@ -87,3 +90,30 @@ def work_of(blocks: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     sums = np.concatenate([[0], np.cumsum(lengths)])
     low, high, top, bottom = blocks[:, :4].T
     return (sums[high] - sums[low]) * (sums[bottom] - sums[top])
+
+
+def batches(blocks: np.ndarray, groups: Groups, found: ItemSurvey, memory: float) -> Iterator[np.ndarray]:
+    """Blocks whose items fit into the memory together: all, if all frames are in stock."""
+    if found.stock:
+        yield blocks
+        return
+    frames = found.lengths[groups.order] * found.frame_bytes
+    start, taken, total = 0, np.zeros(len(frames), bool), 0
+    for number, (low, high, top, bottom) in enumerate(blocks[:, :4]):
+        inside = np.union1d(np.arange(low, high), np.arange(top, bottom))
+        new = frames[inside[~taken[inside]]].sum()
+        if total + new > memory and number > start:
+            yield blocks[start:number]
+            start, total, new = number, 0, frames[inside].sum()
+            taken[:] = False
+        taken[inside] = True
+        total += new
+    yield blocks[start:]
+
+
+def rows_in(groups: Groups, blocks: np.ndarray) -> np.ndarray:
+    """The rows of the items in some blocks, sorted."""
+    inside = np.zeros(len(groups.order), bool)
+    for low, high, top, bottom in blocks[:, :4]:
+        inside[low:high] = inside[top:bottom] = True
+    return np.unique(groups.order[inside])

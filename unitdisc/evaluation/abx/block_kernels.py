@@ -10,7 +10,7 @@ from numba import njit
 from unitdisc.evaluation.abx.distances import lattice, steps_for
 from unitdisc.evaluation.abx.dtw import LANES, SHORT, STATE, advance, arrived
 
-KERNELS = ("blocks", "distances", "matrix_products", "dtw")  # files that are compiled into one
+KERNELS = ("block_kernels", "distances", "matrix_products", "dtw")  # files that are compiled into one
 WIDTH = 768  # columns of frames that are compared with a row at once: what the nearer caches hold
 HEIGHT = 128  # rows at once: the state of a path is kept between them, not the lattice of a long item
 
