@@ -1,0 +1,99 @@
+"""One table of several systems' frames and of the units made of them: ABX, probes, units, and what each cost.
+
+python eval/compare_frames.py exp/speechocean762/compared
+
+Reads what is there of NAME.any.json and NAME.triphone.json (`unitdisc abx --output`), NAME.probe.json (`unitdisc probe
+--output`), NAME.units-RATE.json (`unitdisc score --output`) and NAME.seconds (of processors, a number a line) in a
+folder. Systems named NAME-seed0, NAME-seed1, ... are one row: mean, and half of the range as ±. Prints Markdown, the
+best last.
+"""
+
+import argparse
+import re
+import statistics
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from unitdisc.files.text import read_json
+
+Measures = dict[str, float]  # of a system, by column
+WRITERS = {"abx": "abx --output", "probes": "probe --output", "units": "score --output"}
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="with NAME.any.json and the others")
+    args = parser.parse_args(argv)
+    systems = read(args.folder)
+    if not systems:
+        sys.exit(f"error: {args.folder}: no *.any.json in it; `unitdisc abx --context any --output` writes one")
+    columns = list(dict.fromkeys(column for runs in systems.values() for run in runs for column in run))
+    print("| system | " + " | ".join(columns) + " |")
+    print("|---|" + "---:|" * len(columns))
+    for name, runs in sorted(systems.items(), key=lambda system: -mean(system[1], "any, across")):
+        print(f"| {name} | " + " | ".join(cell([run[c] for run in runs if c in run]) for c in columns) + " |")
+
+
+def read(folder: Path) -> dict[str, list[Measures]]:
+    """Of every system by name, its measures for every seed."""
+    systems = defaultdict(list)
+    for path in sorted(folder.glob("*.any.json")):
+        stem = path.name.removesuffix(".any.json")
+        systems[re.sub(r"-seed\d+$", "", stem)].append(measures(folder, stem))
+    return systems
+
+
+def measures(folder: Path, stem: str) -> Measures:
+    """All that is known of a system, in the order of columns."""
+    found: dict[str, float | None] = {}
+    for context in ("any", "triphone"):
+        abx = part(folder / f"{stem}.{context}.json", "abx")
+        for speaker in ("across", "within"):
+            found[f"{context}, {speaker}"] = percent(abx.get(speaker, {}).get("error"))
+    probes = part(folder / f"{stem}.probe.json", "probes")
+    found |= {f"{task} probe": percent(probes.get(task, {}).get("accuracy")) for task in ("labels", "speaker")}
+    for path in sorted(folder.glob(f"{stem}.units-*.json"), key=lambda path: float(rate_of(path))):
+        units, rate = part(path, "units"), rate_of(path)
+        found |= {
+            f"many-to-one, {rate}/s": percent(units.get("many_to_one")),
+            f"PNMI, {rate}/s": percent(units.get("pnmi")),
+            f"R-value, {rate}/s": percent(units.get("boundaries", {}).get("strict", {}).get("r_value")),
+        }
+    seconds = folder / f"{stem}.seconds"
+    if seconds.exists():
+        found["CPU minutes"] = sum(map(float, seconds.read_text().split())) / 60
+    return {column: value for column, value in found.items() if value is not None}
+
+
+def rate_of(path: Path) -> str:
+    return path.name.removesuffix(".json").rsplit("-", 1)[1]
+
+
+def part(path: Path, name: str) -> dict:
+    """What is under a name in a file of results, {} if there is no such file."""
+    if not path.exists():
+        return {}
+    try:
+        return dict(read_json(path)[name])
+    except (ValueError, KeyError, TypeError):
+        sys.exit(f"error: {path}: damaged, or without {name}; write it again with `unitdisc {WRITERS[name]}`")
+
+
+def percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction
+
+
+def mean(runs: list[Measures], column: str) -> float:
+    return statistics.mean(run.get(column, 100.0) for run in runs)
+
+
+def cell(values: list[float]) -> str:
+    if not values:
+        return "–"
+    spread = f" ± {(max(values) - min(values)) / 2:.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{spread}"
+
+
+if __name__ == "__main__":
+    main()
