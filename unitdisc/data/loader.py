@@ -10,6 +10,7 @@ from unitdisc.batch import Batch
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.cache import MemoryCache
+from unitdisc.data.codes import Codes
 from unitdisc.data.crops import Crop, CropPlan
 from unitdisc.data.signals import Signals
 
@@ -25,6 +26,7 @@ class CropBatches(Dataset):
         context: int,
         speakers: Sequence[str],
         share: tuple[int, int] = (0, 1),
+        codes: Codes | None = None,
     ):
         self.utterances = utterances
         self.signals = signals
@@ -32,6 +34,7 @@ class CropBatches(Dataset):
         self.context = -(-context // plan.stride) * plan.stride
         self.speakers = {speaker: index for index, speaker in enumerate(speakers)}
         self.share = share
+        self.codes = codes
         self.memory = MemoryCache()
         # where hardly any utterance would be met again before it is forgotten, none is read for one crop of it
         jumping = plan.jumps and signals.features.margin is not None
@@ -50,6 +53,10 @@ class CropBatches(Dataset):
 
     def collate(self, crops: Sequence[Crop], target_frames: int) -> Batch:
         pieces = [self.cut(crop) for crop in crops]
+        codes = None
+        if self.codes is not None:
+            behind = [self.codes_of(crop, features, start) for crop, (features, start, _) in zip(crops, pieces)]
+            codes = stacked(behind, target_frames // self.plan.stride)
         return Batch(
             features=stacked([features for features, _, _ in pieces]),
             lengths=torch.tensor([len(features) for features, _, _ in pieces]),
@@ -58,6 +65,7 @@ class CropBatches(Dataset):
             target_lengths=torch.tensor([len(target) for _, _, target in pieces]),
             target_frames=target_frames,
             speakers=torch.tensor([self.speakers.get(self.utterances[crop.index].speaker, -1) for crop in crops]),
+            codes=codes,
         )
 
     def magnitudes(self, step: int) -> dict[str, float]:
@@ -74,6 +82,10 @@ class CropBatches(Dataset):
         features, target = self.stretch(crop.index, first, min(last, int(self.plan.frames[crop.index])))
         start, steps = crop.start - first, self.signals.target.steps_per_frame
         return features, start, target[start * steps : (start + crop.frames) * steps]
+
+    def codes_of(self, crop: Crop, features: np.ndarray, start: int) -> np.ndarray:
+        """The codes of the latents behind a crop, whose features begin at frame `start` of those given: [S, N]."""
+        return self.codes(self.utterances[crop.index], features[start : start + crop.frames], crop.start)
 
     def stretch(self, index: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """Features and target of frames [first, last) of an utterance."""
@@ -118,9 +130,9 @@ def batches(dataset: CropBatches, first: int, last: int, workers: int, pinned: b
 
 
 def stacked(pieces: Sequence[np.ndarray], size: int | None = None) -> torch.Tensor:
-    """Arrays of different length in one tensor, zeros past their ends: [B, size, ...]; 8-bit levels become int64."""
+    """Arrays of different length in one tensor, zeros past their ends: [B, size, ...]; whole numbers become int64."""
     size = max(len(piece) for piece in pieces) if size is None else size
-    dtype = np.int64 if pieces[0].dtype == np.uint8 else np.float32
+    dtype = np.float32 if pieces[0].dtype.kind == "f" else np.int64
     padded = np.zeros((len(pieces), size, *pieces[0].shape[1:]), dtype)
     for row, piece in zip(padded, pieces):
         row[: len(piece)] = piece
