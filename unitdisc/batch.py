@@ -25,6 +25,7 @@ class Batch:
     target_frames: int  # F             feature frames the padded target spans; S is a multiple of it
     speakers: Tensor  # [B]             speaker (or writer) index; -1 if unknown
     counts: Mapping[str, Tensor] = field(default_factory=dict)  # of a part of a step: what its losses divide by
+    second_view: Tensor | None = None  # [B, T, C]  the features in another voice, or clean; None: nothing asks for it
 
     @property
     def target_mask(self) -> Tensor:

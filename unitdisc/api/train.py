@@ -14,6 +14,7 @@ from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import held_out_places
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.augmentation import Views
 from unitdisc.data.base import Features
 from unitdisc.data.crops import CropPlan
 from unitdisc.data.loader import CropBatches, batches
@@ -23,6 +24,7 @@ from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, sa
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.locks import LockedError, locked
 from unitdisc.model import UnitModel
+from unitdisc.objectives import ComparesViews
 from unitdisc.training.calibration import WholeUtterances
 from unitdisc.training.compile import check_compiler
 from unitdisc.training.devices import usable_device
@@ -105,7 +107,8 @@ def train_together(
     random.seed(training.seed)
     np.random.seed(training.seed)
     features = Experiment(options, [], {}).features()
-    stride, context = geometry(Experiment(options, ["?"], {}))  # a wrong option shows now, not after the corpus is read
+    blank = Experiment(options, ["?"], {}).build()  # a wrong option shows now, not after the corpus is read
+    stride, context = blank.encoder.stride, blank.encoder.reach
     crop = training.crop or None
     CropPlan([1], training.batch_size, crop, stride, training.seed)
     if training.compile:
@@ -121,19 +124,22 @@ def train_together(
     experiment = Experiment(options, speakers_of(utterances), corpus_used).with_defaults(TrainingOptions)
     check_same(experiment, folder)
     signals = prepare(experiment, training_set, folder, access)
-
-    def dataset(part: UtteranceTable, seed: int, share: tuple[int, int], by_shard: bool = False) -> CropBatches:
-        frames = part.measured(signals.features.frames_in)
-        if by_shard:
-            plan = ShardPlan(frames, places_of(part), training.batch_size, crop, stride, seed)
-            return ShardBatches(part, signals, plan, context, experiment.speakers, share)
-        plan = CropPlan(frames, training.batch_size, crop, stride, seed)
-        return CropBatches(part, signals, plan, context, experiment.speakers, share)
-
-    examples = dataset(training_set, training.seed, (rank(), world_size()), by_shard)
+    speakers, share = experiment.speakers, (rank(), world_size())
+    frames = training_set.measured(signals.features.frames_in)
+    second = blank.objective.second_view if isinstance(blank.objective, ComparesViews) else None
+    augmentation = experiment.augmentation()
+    views = Views(signals, augmentation, training.seed, second) if augmentation.is_on else None
+    if by_shard:
+        plan = ShardPlan(frames, places_of(training_set), training.batch_size, crop, stride, training.seed)
+        examples = ShardBatches(training_set, signals, plan, context, speakers, share, views)
+    else:
+        plan = CropPlan(frames, training.batch_size, crop, stride, training.seed)
+        examples = CropBatches(training_set, signals, plan, context, speakers, share, views)
     valid = []
     if validation_set:
-        held_out = dataset(validation_set, training.seed, (0, 1))
+        frames = validation_set.measured(signals.features.frames_in)
+        plan = CropPlan(frames, training.batch_size, crop, stride, training.seed)
+        held_out = CropBatches(validation_set, signals, plan, context, speakers)
         valid = [held_out[step] for step in range(min(held_out.plan.batches_per_epoch, VALIDATION_BATCHES))]
 
     keep_freed_memory()  # from here on: what reading the corpus took is handed back
@@ -249,9 +255,3 @@ def prepare(experiment: Experiment, utterances: UtteranceTable, folder: Path, ac
         experiment.save(folder, signals)
     agreement.wait()
     return experiment.signals(folder, cache=access.cache, allow_pipes=access.allow_pipes)
-
-
-def geometry(experiment: Experiment) -> tuple[int, int]:
-    """The encoder's stride, and how many frames of context a crop needs on either side."""
-    encoder = experiment.build().encoder
-    return encoder.stride, encoder.reach
