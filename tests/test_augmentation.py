@@ -349,7 +349,7 @@ def dataset(corpus, options=CHEAP, second=None, share=(0, 1), seed=0, cache=None
     signals = Signals.fitted(AcousticFeatures(**features), LogMelTarget(RATE, 160), utterances, cache)
     plan = CropPlan([signals.frames_in(each) for each in utterances], 4, 16, 2, seed)
     views = Views(signals, RecordingAugmentation(signals.features, **options), seed, second) if options else None
-    return CropBatches(utterances, signals, plan, 8, ["s0", "s1", "s2", "s3"], share, views)
+    return CropBatches(utterances, signals, plan, 8, ["s0", "s1", "s2", "s3"], share, views=views)
 
 
 def same(one, other) -> bool:
@@ -386,14 +386,14 @@ def test_workers_and_processes_change_nothing(corpus):
 @pytest.mark.parametrize("kind", ["mfcc", "log-mel"])
 def test_only_what_is_heard_changes(corpus, kind, normalise):
     clean = dataset(corpus, None, kind=kind, normalise=normalise)[0]
-    heard = dataset(corpus, ALL_ON, "clean", kind=kind, normalise=normalise)[0]
-    assert torch.equal(heard.second_view, clean.features)
-    assert not torch.equal(heard.features, clean.features)
-    assert heard.features.shape == clean.features.shape
+    changed = dataset(corpus, ALL_ON, "clean", kind=kind, normalise=normalise)[0]
+    assert torch.equal(changed.second_view, clean.features)
+    assert not torch.equal(changed.features, clean.features)
+    assert changed.features.shape == clean.features.shape
     padding = torch.arange(clean.features.shape[1]) >= clean.lengths[:, None]
-    assert not heard.features[padding].any()
+    assert not changed.features[padding].any()
     for name in ("lengths", "starts", "target", "target_lengths", "target_frames", "speakers"):
-        assert same(replace(heard, features=clean.features, second_view=None), clean), name
+        assert same(replace(changed, features=clean.features, second_view=None), clean), name
 
 
 @pytest.mark.parametrize("normalise", ["utterance", "speaker"])
@@ -403,8 +403,8 @@ def test_a_waveform_that_is_not_changed_gives_the_features_of_before(corpus, tmp
     monkeypatch.setitem(WAVEFORM_EFFECTS, "gain", lambda signal, *_: signal)
     cache = tmp_path / "cache" if cached else None
     clean = dataset(corpus, None, normalise=normalise, cache=cache)[0]
-    heard = dataset(corpus, {"gain": 1.0}, normalise=normalise, cache=cache)[0]
-    torch.testing.assert_close(heard.features, clean.features, rtol=1e-3, atol=2e-3)
+    again = dataset(corpus, {"gain": 1.0}, normalise=normalise, cache=cache)[0]
+    torch.testing.assert_close(again.features, clean.features, rtol=1e-3, atol=2e-3)
 
 
 def test_the_second_view_is_another_one(corpus):
@@ -428,9 +428,9 @@ def test_lines_are_changed_and_their_target_is_not(tmp_path):
     plan = CropPlan([signals.frames_in(each) for each in utterances], 4, 32, 4, 0)
     options = {name: STRENGTHS[name] for name in LINE_EFFECTS}
     views = Views(signals, LineAugmentation(signals.features, **options), 0)
-    clean, heard = (CropBatches(utterances, signals, plan, 8, ["w0"], views=each)[0] for each in (None, views))
-    assert torch.equal(heard.target, clean.target)
-    assert not torch.equal(heard.features, clean.features)
+    clean, seen = (CropBatches(utterances, signals, plan, 8, ["w0"], views=each)[0] for each in (None, views))
+    assert torch.equal(seen.target, clean.target)
+    assert not torch.equal(seen.features, clean.features)
 
 
 # In a configuration

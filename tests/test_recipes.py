@@ -15,6 +15,7 @@ from tiny import listed, settings
 from typer.testing import CliRunner
 
 from unitdisc import commands as cli
+from unitdisc.api.train import geometry
 from unitdisc.data.crops import CropPlan
 from unitdisc.evaluation.probes import cross_validation as reading
 from unitdisc.evaluation.probes import models as readers
@@ -251,7 +252,7 @@ def test_a_stage_that_fails_ends_the_script(tmp_path):
 def test_configs_build_a_model(path):
     options = config.read(path)
     training = config.construct("[training]", TrainingOptions, options.get("training", {}))
-    stride = Experiment(options, ["a", "b"], {}).build().encoder.stride
+    stride, _ = geometry(Experiment(options, ["a", "b"], {}))
     CropPlan([100], training.batch_size, training.crop or None, stride, training.seed)
 
 

@@ -107,8 +107,7 @@ def train_together(
     random.seed(training.seed)
     np.random.seed(training.seed)
     features = Experiment(options, [], {}).features()
-    blank = Experiment(options, ["?"], {}).build()  # a wrong option shows now, not after the corpus is read
-    stride, context = blank.encoder.stride, blank.encoder.reach
+    stride, context = geometry(Experiment(options, ["?"], {}))  # a wrong option shows now, not after the corpus is read
     crop = training.crop or None
     CropPlan([1], training.batch_size, crop, stride, training.seed)
     if training.compile:
@@ -124,22 +123,26 @@ def train_together(
     experiment = Experiment(options, speakers_of(utterances), corpus_used).with_defaults(TrainingOptions)
     check_same(experiment, folder)
     signals = prepare(experiment, training_set, folder, access)
-    speakers, share = experiment.speakers, (rank(), world_size())
-    frames = training_set.measured(signals.features.frames_in)
-    second = blank.objective.second_view if isinstance(blank.objective, ComparesViews) else None
-    augmentation = experiment.augmentation()
-    views = Views(signals, augmentation, training.seed, second) if augmentation.is_on else None
-    if by_shard:
-        plan = ShardPlan(frames, places_of(training_set), training.batch_size, crop, stride, training.seed)
-        examples = ShardBatches(training_set, signals, plan, context, speakers, share, views)
-    else:
-        plan = CropPlan(frames, training.batch_size, crop, stride, training.seed)
-        examples = CropBatches(training_set, signals, plan, context, speakers, share, views)
+
+    def dataset(
+        part: UtteranceTable,
+        seed: int,
+        share: tuple[int, int],
+        by_shard: bool = False,
+        views: Views | None = None,
+    ) -> CropBatches:
+        frames = part.measured(signals.features.frames_in)
+        if by_shard:
+            plan = ShardPlan(frames, places_of(part), training.batch_size, crop, stride, seed)
+            return ShardBatches(part, signals, plan, context, experiment.speakers, share, views=views)
+        plan = CropPlan(frames, training.batch_size, crop, stride, seed)
+        return CropBatches(part, signals, plan, context, experiment.speakers, share, views=views)
+
+    views = views_of(experiment, signals, training.seed)
+    examples = dataset(training_set, training.seed, (rank(), world_size()), by_shard, views)
     valid = []
     if validation_set:
-        frames = validation_set.measured(signals.features.frames_in)
-        plan = CropPlan(frames, training.batch_size, crop, stride, training.seed)
-        held_out = CropBatches(validation_set, signals, plan, context, speakers)
+        held_out = dataset(validation_set, training.seed, (0, 1))
         valid = [held_out[step] for step in range(min(held_out.plan.batches_per_epoch, VALIDATION_BATCHES))]
 
     keep_freed_memory()  # from here on: what reading the corpus took is handed back
@@ -164,6 +167,13 @@ def train_together(
         if rank() == 0 and not (folder / WEIGHTS).exists():  # removed, and no step was left to train
             keep(trainer.average.copy)
     Agreement().wait()
+
+
+def views_of(experiment: Experiment, signals: Signals, seed: int) -> Views | None:
+    """How the encoder hears crops in training; None: as they are, once."""
+    augmentation, objective = experiment.augmentation(), experiment.build().objective
+    second = objective.second_view if isinstance(objective, ComparesViews) else None
+    return Views(signals, augmentation, seed, second) if augmentation.is_on else None
 
 
 class Steps:
@@ -255,3 +265,9 @@ def prepare(experiment: Experiment, utterances: UtteranceTable, folder: Path, ac
         experiment.save(folder, signals)
     agreement.wait()
     return experiment.signals(folder, cache=access.cache, allow_pipes=access.allow_pipes)
+
+
+def geometry(experiment: Experiment) -> tuple[int, int]:
+    """The encoder's stride, and how many frames of context a crop needs on either side."""
+    encoder = experiment.build().encoder
+    return encoder.stride, encoder.reach
