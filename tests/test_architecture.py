@@ -27,7 +27,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "bottlenecks": {"batch", "segmentation"} | ALL_KNOW,
     "conditioning": ALL_KNOW,
     "decoders": ALL_KNOW,
-    "objectives": {"batch"} | FAMILIES,
+    "objectives": {"batch"} | FAMILIES | ALL_KNOW,
     "model": {"batch", "objectives"} | ALL_KNOW | FAMILIES,
     # learning
     "training.distributed": set(),
@@ -37,6 +37,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "training": {"batch", "bottlenecks", "files", "model", "objectives", "training.compile", "training.schedules"}
     | ALL_KNOW,
     "training.calibration": {"batch", "bottlenecks", "corpus", "data", "model"},
+    "training.codes": {"clustering", "corpus", "data"},
     "training.devices": ALL_KNOW,
     "experiment": {"data", "files", "model", "objectives", "training"} | FAMILIES,
     "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "objectives", "training"}
@@ -59,7 +60,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "training.distributed",
         "validation",
     },
-    "data": {"batch", "corpus", "files", "media"},
+    "data": {"batch", "corpus", "encodings", "files", "media"},
     "prep": {"corpus", "corpus.kaldi", "files", "media"},
     # units
     "encodings": {"corpus", "files", "jobs"},

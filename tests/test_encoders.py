@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from unitdisc.encoders import ENCODERS
+from unitdisc.encoders.context import ContextEncoder
 from unitdisc.encoders.conv2d import full_height
 from unitdisc.encoders.image_batch_norm import NORMS
 
@@ -16,6 +17,13 @@ VARIANTS = {  # kind and options; in_dim is 3 unless it is among them
     "identity in context": ("identity", {"stride": 4, "context": 3}),
     "identity at 100 Hz": ("identity", {"stride": 1}),
     "identity of three": ("identity", {"stride": 3, "context": 1}),
+    "context of convolutions": ("context", {"dim": 8, "layers": 2}),
+    "context before, of convolutions": ("context", {"dim": 8, "stride": 4, "layers": 2, "causal": True}),
+    "GRU": ("context", {"dim": 8, "context": "gru", "layers": 2, "stride": 1}),
+    "GRU before": ("context", {"dim": 8, "context": "gru", "layers": 1, "causal": True}),
+    "LSTM": ("context", {"dim": 8, "context": "lstm", "layers": 1, "stride": 3}),
+    "Transformer": ("context", {"dim": 128, "context": "transformer", "layers": 2}),
+    "Transformer before": ("context", {"dim": 8, "context": "transformer", "layers": 1, "causal": True}),
     "lines": ("conv2d", {"in_dim": 16, "channels": [4, 4, 8, 8]}),
     "lines by columns": ("conv2d", {"in_dim": 8, "channels": [8], "stride": 1, "norm": "none"}),
     "lines by thirds": ("conv2d", {"in_dim": 24, "channels": [4, 8], "stride": 3, "norm": "layer", "feedforward": 2}),
@@ -31,7 +39,9 @@ def test_every_encoder_is_tested():
 def tiny(kind, in_dim=3, **options):
     torch.manual_seed(0)
     encoder = ENCODERS[kind](in_dim=in_dim, **options)
-    for layer in getattr(encoder, "layers", []):  # no unit may die, or what it sees would not show
+    for layer in (
+        encoder.layers if kind in ("conv", "conv2d") else ()
+    ):  # no unit may die, or what it sees would not show
         torch.nn.init.uniform_(layer.weight, 0.01, 0.1)
         torch.nn.init.constant_(layer.bias, 1.0)
     encoder.in_dim = in_dim
@@ -56,16 +66,21 @@ def test_lengths_and_shapes(encoder):
 
 
 def test_stride_offset_and_reach_are_true(encoder):
-    """The input frames that a latent depends on lie evenly around stride * t + offset; an LSTM sees all of them."""
+    """The input frames that a latent depends on lie evenly around stride * t + offset, or before; an LSTM sees all."""
     encoder.blstm = None
+    local = isinstance(encoder, ContextEncoder) and encoder.network.reach is None  # of which reach is told
+    causal = isinstance(encoder, ContextEncoder) and encoder.causal and not local
     size = max(80, 20 * encoder.stride)
     frames = random_features(encoder, 1, size).requires_grad_()
-    encoded, _ = encoder(frames, torch.tensor([size]))
+    encoded, _ = (encoder.local if local else encoder)(frames, torch.tensor([size]))
+    weights = torch.randn(encoded.shape[2]).double()  # the sum over a norm would be constant
     for t in (9, 10):
-        (gradient,) = torch.autograd.grad(encoded[0, t].sum(), frames, retain_graph=True)
+        (gradient,) = torch.autograd.grad(encoded[0, t] @ weights, frames, retain_graph=True)
         seen = gradient[0].abs().sum(-1).nonzero()[:, 0]
-        assert (seen[0] + seen[-1]) / 2 == encoder.stride * t + encoder.offset
-        assert encoder.reach == -(-len(seen) // 2)
+        centre = encoder.stride * t + encoder.offset
+        before, after = centre - seen[0] + 0.5, seen[-1] - centre + 0.5
+        assert encoder.reach == before.ceil()
+        assert after == (3 * encoder.stride / 2 if causal else before)
 
 
 @pytest.mark.parametrize("stride,field", [(2, 16), (4, 30)])

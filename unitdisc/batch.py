@@ -24,6 +24,7 @@ class Batch:
     target_lengths: Tensor  # [B]       target steps before padding
     target_frames: int  # F             feature frames the padded target spans; S is a multiple of it
     speakers: Tensor  # [B]             speaker (or writer) index; -1 if unknown
+    codes: Tensor | None = None  # [B, S', N]  what is predicted of every latent behind the target, of N codebooks
     counts: Mapping[str, Tensor] = field(default_factory=dict)  # of a part of a step: what its losses divide by
     second_view: Tensor | None = None  # [B, T, C]  the features in another voice, or clean; None: nothing asks for it
 
@@ -66,9 +67,27 @@ def masked_mean(values: Tensor, mask: Tensor, count: Tensor | None = None) -> Te
     return torch.where(mask, values, 0).sum() / divisor  # not values[mask], for whose size a GPU would have to wait
 
 
+def mean_of_chosen(values: Tensor, chosen: Tensor, lengths: Tensor, count: Tensor | None = None) -> Tensor:
+    """The mean of values at the chosen places of every item, both [B, ...]; an item weighs as much as it is long: [B].
+
+    For places that are chosen by chance: no part of a step needs to know how many there are in the others. An item
+    without any counts as 0. count: see `masked_mean`, of the lengths.
+    """
+    sums = torch.where(chosen, values, 0).flatten(1).sum(1)
+    divisor = share_of_count(lengths.sum()) if count is None else count
+    return (sums / chosen.flatten(1).sum(1).clamp(min=1) * lengths).sum() / divisor
+
+
 def cut(frames: Tensor, starts: Tensor, size: int) -> Tensor:
     """Takes `size` frames from `starts` on, zeros past the end: [B, T, C], [B] -> [B, size, C]."""
     index = starts[:, None] + torch.arange(size, device=starts.device)  # [B, size]
     inside = index < frames.shape[1]
     taken = frames.gather(1, index.clamp(max=frames.shape[1] - 1)[..., None].expand(-1, -1, frames.shape[2]))
     return taken * inside[..., None]
+
+
+def laid(places: Tensor, starts: Tensor, size: int) -> Tensor:
+    """Puts places [B, S] where `cut` takes them from, False elsewhere: [B, S], [B] -> [B, size]."""
+    index = torch.arange(size, device=starts.device) - starts[:, None]
+    inside = (index >= 0) & (index < places.shape[1])
+    return places.gather(1, index.clamp(0, places.shape[1] - 1)) & inside

@@ -9,7 +9,7 @@ from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
 from unitdisc.objectives import ModelOutput, Objective, Player
-from unitdisc.training.precision import full_products
+from unitdisc.training.precision import full_products, in_full
 
 PROBE_POINTS = ("encoder", "projection", "bottleneck", "condition")
 
@@ -42,7 +42,10 @@ class UnitModel(nn.Module):
 
     def units_of(self, batch: Batch) -> tuple[BottleneckOutput, Tensor]:
         """The units behind the target of a batch, and how many each item has: [B]."""
-        encoded, lengths = self.encoder(batch.features, batch.lengths)
+        return self.units_behind(batch, *self.encoder(batch.features, batch.lengths))
+
+    def units_behind(self, batch: Batch, encoded: Tensor, lengths: Tensor) -> tuple[BottleneckOutput, Tensor]:
+        """The same of what the encoder makes of the batch, or of a changed one: [B, T, C], [B]."""
         starts = batch.starts // self.encoder.stride
         size = -(-batch.target_frames // self.encoder.stride)
         lengths = (lengths - starts).clamp(max=size)
@@ -104,8 +107,3 @@ class UnitModel(nn.Module):
         if given is None:
             return self.decoder.sample(condition, size, generator, temperature)
         return self.decoder.sample(condition, size, generator, temperature, given)
-
-
-def in_full(x: Tensor) -> Tensor:
-    """In 32 bits at least."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))

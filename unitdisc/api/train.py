@@ -16,6 +16,7 @@ from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.augmentation import Views
 from unitdisc.data.base import Features
+from unitdisc.data.codes import FeatureCodes, read_codes
 from unitdisc.data.crops import CropPlan
 from unitdisc.data.loader import CropBatches, batches
 from unitdisc.data.signals import Signals, fitted_of
@@ -26,6 +27,7 @@ from unitdisc.files.locks import LockedError, locked
 from unitdisc.model import UnitModel
 from unitdisc.objectives import ComparesViews
 from unitdisc.training.calibration import WholeUtterances
+from unitdisc.training.codes import feature_codes, read_feature_codes
 from unitdisc.training.compile import check_compiler
 from unitdisc.training.devices import usable_device
 from unitdisc.training.distributed import Agreement, processes, rank, together, world_size
@@ -107,7 +109,9 @@ def train_together(
     random.seed(training.seed)
     np.random.seed(training.seed)
     features = Experiment(options, [], {}).features()
-    stride, context = geometry(Experiment(options, ["?"], {}))  # a wrong option shows now, not after the corpus is read
+    stride, offset, context = geometry(
+        Experiment(options, ["?"], {})
+    )  # a wrong option shows now, not after the corpus is read
     crop = training.crop or None
     CropPlan([1], training.batch_size, crop, stride, training.seed)
     if training.compile:
@@ -115,6 +119,10 @@ def train_together(
     utterances = usable_table(corpus, features, access, thorough=True)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
     corpus_used = description(corpus, utterances, features)
+    wanted, codes = Experiment(options, [], {}).codes(), None
+    if wanted is not None and wanted.folders:
+        codes = read_codes(wanted, utterances, features, stride, offset)
+        corpus_used["codes"] = codes.checksum()
     by_shard = in_shards(training.order, training_set)
     options = with_order(options, by_shard)
     if by_shard and rank() == 0:
@@ -123,6 +131,8 @@ def train_together(
     experiment = Experiment(options, speakers_of(utterances), corpus_used).with_defaults(TrainingOptions)
     check_same(experiment, folder)
     signals = prepare(experiment, training_set, folder, access)
+    if codes is None and experiment.codes() is not None:
+        codes = codes_of_features(experiment, signals, training_set, folder, stride, training.seed)
 
     def dataset(
         part: UtteranceTable,
@@ -134,9 +144,9 @@ def train_together(
         frames = part.measured(signals.features.frames_in)
         if by_shard:
             plan = ShardPlan(frames, places_of(part), training.batch_size, crop, stride, seed)
-            return ShardBatches(part, signals, plan, context, experiment.speakers, share, views=views)
+            return ShardBatches(part, signals, plan, context, experiment.speakers, share, codes, views)
         plan = CropPlan(frames, training.batch_size, crop, stride, seed)
-        return CropBatches(part, signals, plan, context, experiment.speakers, share, views=views)
+        return CropBatches(part, signals, plan, context, experiment.speakers, share, codes, views)
 
     views = views_of(experiment, signals, training.seed)
     examples = dataset(training_set, training.seed, (rank(), world_size()), by_shard, views)
@@ -224,7 +234,8 @@ def check_same(experiment: Experiment, folder: Path) -> None:
             )
         return
     found = Experiment.read(folder)
-    kinds = {table: {"kind": each["kind"]} if "kind" in each else {} for table, each in experiment.options.items()}
+    chosen = ("kind", "reconstruction")  # what says which options there are
+    kinds = {table: {name: each[name] for name in chosen if name in each} for table, each in experiment.options.items()}
     defaults = replace(experiment, options=kinds).with_defaults(TrainingOptions)  # of what an older version had not
     once = {"training.order": "random", "objective.kind": "reconstruction"}  # there was no other
     old = flat(defaults.options) | once | flat(found.options)
@@ -236,6 +247,8 @@ def check_same(experiment: Experiment, folder: Path) -> None:
         there, here = (each.corpus.get("utterances") for each in (found, experiment))
         fewer = f", where {there} utterances could be used, here {here}" if there != here else ""
         different.append(f"the corpus ({found.corpus.get('path')} there{fewer})")
+    if found.corpus.get("codes") != experiment.corpus.get("codes"):
+        different.append("the codes in codes.folders")
     if different:
         raise ExperimentError(
             f"{folder}: holds another experiment, which differs in {', '.join(different)}; "
@@ -267,7 +280,19 @@ def prepare(experiment: Experiment, utterances: UtteranceTable, folder: Path, ac
     return experiment.signals(folder, cache=access.cache, allow_pipes=access.allow_pipes)
 
 
-def geometry(experiment: Experiment) -> tuple[int, int]:
-    """The encoder's stride, and how many frames of context a crop needs on either side."""
+def codes_of_features(
+    experiment: Experiment, signals: Signals, utterances: UtteranceTable, folder: Path, stride: int, seed: int
+) -> FeatureCodes:
+    """The codes of a codebook that the first process finds, and shares through the folder."""
+    agreement = Agreement()
+    if rank() == 0:
+        num_codes = experiment.codes().num_codes
+        feature_codes(folder, signals, utterances, num_codes, stride, seed, console.progress)
+    agreement.wait()
+    return read_feature_codes(folder, stride)
+
+
+def geometry(experiment: Experiment) -> tuple[int, float, int]:
+    """The encoder's stride and offset, and how many frames of context a crop needs on either side."""
     encoder = experiment.build().encoder
-    return encoder.stride, encoder.reach
+    return encoder.stride, encoder.offset, encoder.reach

@@ -12,6 +12,7 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.augmentation import Views
 from unitdisc.data.cache import MemoryCache
+from unitdisc.data.codes import Codes
 from unitdisc.data.crops import Crop, CropPlan
 from unitdisc.data.signals import Signals
 
@@ -30,6 +31,7 @@ class CropBatches(Dataset):
         context: int,
         speakers: Sequence[str],
         share: tuple[int, int] = (0, 1),
+        codes: Codes | None = None,
         views: Views | None = None,
     ):
         self.utterances = utterances
@@ -38,6 +40,7 @@ class CropBatches(Dataset):
         self.context = -(-context // plan.stride) * plan.stride
         self.speakers = {speaker: index for index, speaker in enumerate(speakers)}
         self.share = share
+        self.codes = codes
         self.views = views
         self.memory = MemoryCache()
         # where hardly any utterance would be met again before it is forgotten, none is read for one crop of it
@@ -72,6 +75,10 @@ class CropBatches(Dataset):
 
     def collate(self, crops: Sequence[Crop], target_frames: int) -> Batch:
         pieces = [self.cut(crop) for crop in crops]
+        codes = None
+        if self.codes is not None:
+            behind = [self.codes_of(crop, features, start) for crop, (features, start, _) in zip(crops, pieces)]
+            codes = stacked(behind, target_frames // self.plan.stride)
         return Batch(
             features=stacked([features for features, _, _ in pieces]),
             lengths=torch.tensor([len(features) for features, _, _ in pieces]),
@@ -80,16 +87,17 @@ class CropBatches(Dataset):
             target_lengths=torch.tensor([len(target) for _, _, target in pieces]),
             target_frames=target_frames,
             speakers=torch.tensor([self.speakers.get(self.utterances[crop.index].speaker, -1) for crop in crops]),
+            codes=codes,
         )
 
     def magnitudes(self, step: int) -> dict[str, float]:
         """The ids of the utterances in a batch, and how large the features and the target of each become."""
         found: dict[str, float] = {}
         batch = self.batch(step)
-        parts = [part for part in (batch.features, batch.second_view, batch.target) if part is not None]
+        parts = [part.numpy() for part in (batch.features, batch.second_view, batch.target) if part is not None]
         for place, crop in enumerate(self.own(self.plan.batch(step))):
             id = self.utterances[crop.index].id
-            found[id] = max(found.get(id, 0.0), *(float(part[place].abs().max()) for part in parts))
+            found[id] = max(found.get(id, 0.0), *(float(np.abs(part[place]).max(initial=0)) for part in parts))
         return found
 
     def cut(self, crop: Crop) -> tuple[np.ndarray, int, np.ndarray]:
@@ -98,6 +106,10 @@ class CropBatches(Dataset):
         features, target = self.stretch(crop.index, first, min(last, int(self.plan.frames[crop.index])))
         start, steps = crop.start - first, self.signals.target.steps_per_frame
         return features, start, target[start * steps : (start + crop.frames) * steps]
+
+    def codes_of(self, crop: Crop, features: np.ndarray, start: int) -> np.ndarray:
+        """The codes of the latents behind a crop, whose features begin at frame `start` of those given: [S, N]."""
+        return self.codes(self.utterances[crop.index], features[start : start + crop.frames], crop.start)
 
     def stretch(self, index: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """Features and target of frames [first, last) of an utterance."""
@@ -142,9 +154,9 @@ def batches(dataset: CropBatches, first: int, last: int, workers: int, pinned: b
 
 
 def stacked(pieces: Sequence[np.ndarray], size: int | None = None) -> torch.Tensor:
-    """Arrays of different length in one tensor, zeros past their ends: [B, size, ...]; 8-bit levels become int64."""
+    """Arrays of different length in one tensor, zeros past their ends: [B, size, ...]; whole numbers become int64."""
     size = max(len(piece) for piece in pieces) if size is None else size
-    dtype = np.int64 if pieces[0].dtype == np.uint8 else np.float32
+    dtype = np.float32 if pieces[0].dtype.kind == "f" else np.int64
     padded = np.zeros((len(pieces), size, *pieces[0].shape[1:]), dtype)
     for row, piece in zip(padded, pieces):
         row[: len(piece)] = piece

@@ -129,4 +129,19 @@ class GreyTarget:
         return target.astype(np.float32) / (self.levels - 1)
 
 
+@dataclass(frozen=True)
+class NoTarget:
+    """Steps without anything in them, one for every feature frame, where there is no decoder: [T, 0]."""
+
+    normalise: ClassVar[str] = "none"
+    of_frames: ClassVar[bool] = True
+    steps_per_frame: ClassVar[int] = 1
+    dim: ClassVar[int] = 0
+    bytes_per_frame: ClassVar[int] = 0
+    decoder_sizes: ClassVar[dict[str, int]] = {}
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        return np.zeros((len(frames), 0), np.float32)
+
+
 TARGETS: dict[str, type[Target]] = {"grey": GreyTarget, "log-mel": LogMelTarget, "mu-law": MuLawTarget}

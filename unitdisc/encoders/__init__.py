@@ -1,14 +1,15 @@
 """Encoders: features in, a slower stream of frames out. Frozen pretrained networks are features: see `data/base.py`."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from unitdisc.encoders.context import ContextEncoder
 from unitdisc.encoders.conv import ConvEncoder
 from unitdisc.encoders.conv2d import Conv2dEncoder
 from unitdisc.encoders.identity import Identity
 
-__all__ = ["ENCODERS", "Encoder"]
+__all__ = ["ENCODERS", "Encoder", "TwoStage"]
 
 
 class Encoder(Protocol):
@@ -21,4 +22,18 @@ class Encoder(Protocol):
         """features: [B, T, F], lengths: [B] -> encoded: [B, ceil(T / stride), C], lengths: [B]."""
 
 
-ENCODERS = {"conv": ConvEncoder, "conv2d": Conv2dEncoder, "identity": Identity}
+@runtime_checkable
+class TwoStage(Protocol):
+    """An encoder whose frames are made of local latents: `context(local(features))`, which objectives come between."""
+
+    local_dim: int  # D, the width of the local latents
+    causal: bool  # whether a frame knows only the latents up to its own
+
+    def local(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """features: [B, T, F], lengths: [B] -> latents: [B, ceil(T / stride), D], lengths: [B]."""
+
+    def context(self, latents: Tensor, lengths: Tensor) -> Tensor:
+        """latents: [B, T, D], lengths: [B] -> encoded: [B, T, C]."""
+
+
+ENCODERS = {"context": ContextEncoder, "conv": ConvEncoder, "conv2d": Conv2dEncoder, "identity": Identity}

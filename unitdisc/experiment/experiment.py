@@ -24,27 +24,33 @@ from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.data.augmentation import Augmentation, augmentation_class
 from unitdisc.data.base import Features, Target
 from unitdisc.data.cache import DiskCache
+from unitdisc.data.codes import CodesOptions
 from unitdisc.data.features import FEATURES, features_class
 from unitdisc.data.normalisation import Normaliser
 from unitdisc.data.signals import Signals
-from unitdisc.data.targets import TARGETS
+from unitdisc.data.targets import TARGETS, NoTarget
 from unitdisc.decoders import DECODERS
-from unitdisc.encoders import ENCODERS
+from unitdisc.encoders import ENCODERS, Encoder, TwoStage
 from unitdisc.experiment import config
 from unitdisc.files import write_json, written_aside
 from unitdisc.files.text import read_json
 from unitdisc.model import UnitModel
-from unitdisc.objectives import OBJECTIVES, ComparesViews
+from unitdisc.objectives import OBJECTIVES, ComparesViews, Reconstruction
 from unitdisc.training.weights import weights
 
-TABLES = ("features", "target", "augmentation", "encoder", "bottleneck", "objective", "jitter", "conditioner")
-TABLES += ("decoder", "training")
+TABLES = (
+    *("features", "target", "augmentation", "encoder", "bottleneck", "objective", "codes"),
+    *("jitter", "conditioner", "decoder", "training"),
+)
 OPTIONAL = ("jitter", "conditioner", "decoder")  # parts that a model has if its objective needs them
 WEIGHTS = "model.safetensors"
 DERIVED = {  # from other tables
     "augmentation": ("features",),
     "bottleneck": ("frame_rate", "frames_per_100_columns"),
-    "objective": ("in_dim", "encoder_dim", "latent_dim", "num_speakers"),
+    "objective": (
+        *("in_dim", "encoder_dim", "local_dim", "causal", "latent_dim", "num_speakers"),
+        *("codebooks", "num_codes"),
+    ),
     "decoder": ("levels",),
 }
 RESTORE = "restore it, or train again into another folder"
@@ -74,7 +80,7 @@ class Experiment:
             "objective": (OBJECTIVES, "reconstruction"),
             "decoder": (DECODERS, "wavenet"),
         }
-        parts = {"jitter": TimeJitter, "conditioner": Conditioner, "training": training}
+        parts = {"codes": CodesOptions, "jitter": TimeJitter, "conditioner": Conditioner, "training": training}
         parts |= {"features": type(self.features()), "target": type(self.target())}
         parts |= {"augmentation": augmentation_class(self.features())}
         full = {}
@@ -93,7 +99,12 @@ class Experiment:
         kind = self.options.get("objective", {}).get("kind", "reconstruction")
         if not isinstance(kind, str) or kind not in OBJECTIVES:
             raise config.ConfigError(f"[objective] unknown kind {kind!r}: choose one of {sorted(OBJECTIVES)}")
-        return table not in OPTIONAL or table in OBJECTIVES[kind].needs
+        needs = {*OBJECTIVES[kind].needs}
+        if self.options.get("objective", {}).get("reconstruction"):
+            needs |= {*Reconstruction.needs}
+        if table == "target":
+            return "decoder" in needs
+        return table not in (*OPTIONAL, "codes") or table in needs
 
     def features(self) -> Features:
         options = self.options.get("features", {})
@@ -109,9 +120,9 @@ class Experiment:
         return config.construct("[augmentation]", augmentation_class(features), options, features=features)
 
     def target(self) -> Target:
-        """What the decoder predicts follows from its kind; what is kept ready without one, from the features."""
+        """What the decoder predicts follows from its kind."""
         if not self.has("decoder"):
-            return self.target_of("grey" if self.features().images else "log-mel")
+            return NoTarget()
         kind = self.options.get("decoder", {}).get("kind", "wavenet")
         if kind not in DECODERS:
             raise config.ConfigError(f"[decoder] unknown kind {kind!r}: choose one of {sorted(DECODERS)}")
@@ -130,6 +141,10 @@ class Experiment:
         options = self.options.get("target", {})
         return config.construct("[target]", TARGETS[kind], options, **self.features().target_sizes)
 
+    def codes(self) -> CodesOptions | None:
+        """Which codes the objective predicts; None if it predicts none."""
+        return config.construct("[codes]", CodesOptions, self.options.get("codes", {})) if self.has("codes") else None
+
     def build(self) -> UnitModel:
         """Each component learns from the one before it how wide its input is."""
         config.check_tables(self.options, TABLES)
@@ -140,7 +155,9 @@ class Experiment:
         bottleneck = config.build("bottleneck", BOTTLENECKS, table["bottleneck"], "vq", **sizes)
         sizes = {"latent_dim": bottleneck.dim, "num_speakers": len(self.speakers)}
         optional = self.optional_parts(**sizes)
-        sizes |= {"in_dim": features.dim, "encoder_dim": encoder.dim}
+        sizes |= {"in_dim": features.dim, "encoder_dim": encoder.dim, **sizes_between_stages(encoder)}
+        codes = self.codes()
+        sizes |= {"codebooks": codes.codebooks, "num_codes": codes.num_codes} if codes else {}
         objective = config.build("objective", OBJECTIVES, table["objective"], "reconstruction", **sizes)
         if isinstance(objective, ComparesViews) and objective.second_view == "augmented" and not augmentation.is_on:
             what = "compares two voices of every crop, but [augmentation] is empty, so both are the same"
@@ -221,6 +238,13 @@ def load(folder: Path, device: str = "cpu") -> tuple[Experiment, UnitModel]:
         raise ExperimentError(f"{path}: {what}; {REWRITE}")
     model.load_state_dict(state, strict=False)  # what only training needs is not there
     return experiment, model.eval().to(device)
+
+
+def sizes_between_stages(encoder: Encoder) -> dict[str, int]:
+    """What objectives may ask of the local latents of an encoder; 0 and False where it has none."""
+    if isinstance(encoder, TwoStage):
+        return {"local_dim": encoder.local_dim, "causal": encoder.causal}
+    return {"local_dim": 0, "causal": False}
 
 
 def check_sizes(model: UnitModel) -> None:

@@ -37,7 +37,11 @@ SMALL = {  # options with which a kind is tiny, and learns from its first step o
         "pca": {"dim": 8, "warmup_steps": 1},
         "sparse": {"dim": 32, "active": 4, "warmup_steps": 3},
     },
-    "encoder": {"conv": AUDIO["encoder"], "conv2d": IMAGES["encoder"] | {"blstm": 1, "blstm_dim": 4}},
+    "encoder": {
+        "conv": AUDIO["encoder"],
+        "context": {"dim": 16, "context": "transformer", "layers": 1},
+        "conv2d": IMAGES["encoder"] | {"blstm": 1, "blstm_dim": 4},
+    },
     "decoder": {
         "wavenet": {"channels": 8, "skip_channels": 12, "layers": 3, "cycle": 2},
         "pixelcnn": {"channels": 4, "layers": 2, "first_kernel": 3, "direction": "both"},

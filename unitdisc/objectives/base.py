@@ -36,14 +36,21 @@ class ModelParts(Protocol):
     def units_of(self, batch: Batch) -> tuple[BottleneckOutput, Tensor]:
         """The units behind the target of a batch, and how many each item has: [B]."""
 
+    def units_behind(self, batch: Batch, encoded: Tensor, lengths: Tensor) -> tuple[BottleneckOutput, Tensor]:
+        """The same of what the encoder makes of the batch, or of a changed one: [B, T, C], [B]."""
+
 
 class Objective(Protocol):
     """Built as `Objective(**options)`; may be an `nn.Module` with weights of its own, which learn with the model's.
 
-    Options named in_dim (of features), encoder_dim, latent_dim and num_speakers are those of the model.
+    Arguments named in_dim (of features), encoder_dim, latent_dim and num_speakers are those of the model; local_dim and
+    causal those of its encoder, if that is a `TwoStage` one (else 0 and False); codebooks and num_codes those of the
+    codes in a batch. One that has an option `reconstruction`, 0 by default, needs a decoder, too, where it is more.
     """
 
-    needs: ClassVar[Collection[str]]  # which of "jitter", "conditioner" and "decoder" the model must have for it
+    needs: ClassVar[
+        Collection[str]
+    ]  # which of "jitter", "conditioner", "decoder" the model, "codes" the batch must have
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
         """The losses of a batch, those of the bottleneck among them, and what is worth logging.

@@ -44,6 +44,31 @@ class Reconstruction:
         return ModelOutput({"reconstruction": right}, {"latent_gap": wrong - right})
 
 
+class AddedReconstruction(Reconstruction):
+    """Reconstruction beside another objective, its loss times a weight; at 0 nothing at all.
+
+    It is made of the units that the other objective reads: where that hides frames, of what is left of them.
+    """
+
+    def __init__(self, weight: float):
+        self.weight = weight
+
+    def losses(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> dict[str, Tensor]:
+        if not self.weight:
+            return {}
+        loss = self.loss(model, batch, model.jitter(units.latents, lengths), lengths)
+        return {"reconstruction": self.weight * loss}
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return super().counts(batch) if self.weight else {}
+
+    def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
+        if not self.weight:
+            return ModelOutput({}, {})
+        found = super().held_out(model, batch, units, lengths)
+        return ModelOutput({name: self.weight * loss for name, loss in found.losses.items()}, found.metrics)
+
+
 def wrong_latents(latents: Tensor) -> Tensor:
     """Latents [B, T, D] that belong to something else: the next item's, or, of a single item, another time's."""
     return latents.roll(1, 0) if len(latents) > 1 else latents.roll(max(1, latents.shape[1] // 2), 1)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import Adam, AdamW
 
 from unitdisc.bottlenecks.base import LearnsAtOwnRate, Replaceable
 from unitdisc.objectives import Player
@@ -13,12 +13,12 @@ from unitdisc.objectives import Player
 class PlayerInTraining:
     """A player with its optimiser, its learning rate at every step, and the largest norm of its gradient."""
 
-    def __init__(self, player: Player, rate_at: Callable[[int], float], clip: float):
+    def __init__(self, player: Player, rate_at: Callable[[int], float], clip: float, weight_decay: float = 0.0):
         self.weights = list(player.weights)
         self.replaceable = [weight for weight in self.weights if isinstance(weight, Replaceable)]
         self.rate_at = rate_at
         self.clip = clip
-        self.optimiser = adam(self.weights, rate_at(0), player.betas)
+        self.optimiser = adam(self.weights, rate_at(0), player.betas, weight_decay)
 
     def prepare(self, step: int) -> None:
         """Before the gradients of a step, counted from 0."""
@@ -33,13 +33,25 @@ class PlayerInTraining:
         return norm
 
 
-def adam(weights: Iterable[nn.Parameter], learning_rate: float, betas: tuple[float, float] = (0.9, 0.999)) -> Adam:
-    """Adam (Kingma & Ba, 2015) over weights, in one group per `rate_factor` that they carry."""
+def adam(
+    weights: Iterable[nn.Parameter],
+    learning_rate: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    weight_decay: float = 0.0,
+) -> Adam:
+    """Adam (Kingma & Ba, 2015) over weights, in one group per `rate_factor` that they carry; AdamW, if they decay.
+
+    Matrices decay, and nothing of one dimension: no bias, scale or embedding of what is hidden.
+    """
     groups = {}
     for weight in weights:
         factor = weight.rate_factor if isinstance(weight, LearnsAtOwnRate) else 1.0
-        groups.setdefault(factor, []).append(weight)
-    return Adam([{"params": groups[factor], "rate_factor": factor} for factor in sorted(groups)], learning_rate, betas)
+        groups.setdefault((factor, weight_decay if weight.dim() > 1 else 0.0), []).append(weight)
+    groups = [
+        {"params": groups[factor, decay], "rate_factor": factor, "weight_decay": decay}
+        for factor, decay in sorted(groups)
+    ]
+    return (AdamW if weight_decay else Adam)(groups, learning_rate, betas)
 
 
 def set_rate(optimiser: Adam, learning_rate: float) -> None:

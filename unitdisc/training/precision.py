@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 HAS_TF32 = (8, 0)  # compute capability
@@ -33,6 +34,11 @@ def full_products() -> Iterator[None]:
         yield
     finally:
         allow_tf32(allowed)
+
+
+def in_full(x: Tensor) -> Tensor:
+    """In 32 bits at least."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def has_tf32(device: torch.device) -> bool:

@@ -69,6 +69,7 @@ class TrainingOptions:
     gradient_accumulation: int = 1  # parts in which a process computes its crops, one after the other
     crop: int = 32  # feature frames (10 ms) that the decoder predicts in each; 0 for whole utterances
     learning_rate: float = 4e-4  # Adam's
+    weight_decay: float = 0.0  # of AdamW (Loshchilov & Hutter, 2019), times the learning rate; 0 is Adam
     schedule: str = "step"  # of the learning rate: halved at certain steps; or "cosine" with a warm-up, or "constant"
     halve_at: list = field(default_factory=lambda: [400_000, 600_000, 800_000])  # steps, of schedule "step"
     clip: float = 100.0  # largest norm of the gradient
@@ -307,7 +308,7 @@ def in_training(player: Player, options: TrainingOptions) -> PlayerInTraining:
     """With the options of a training where it has none of its own."""
     own = {"learning_rate": player.learning_rate, "schedule": player.schedule, "clip": player.clip}
     options = replace(options, **{name: value for name, value in own.items() if value is not None})
-    return PlayerInTraining(player, options.rate_at, options.clip)
+    return PlayerInTraining(player, options.rate_at, options.clip, options.weight_decay)
 
 
 def gradient_norm_of(player: str) -> str:

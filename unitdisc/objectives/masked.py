@@ -1,0 +1,105 @@
+"""Masked prediction: the codes of stretches that the context network does not see (HuBERT, Hsu et al., 2021)."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from unitdisc.batch import Batch, laid, mean_of_chosen, padding_mask
+from unitdisc.bottlenecks import BottleneckOutput
+from unitdisc.objectives.base import ModelOutput, ModelParts
+from unitdisc.objectives.players import Player
+from unitdisc.objectives.reconstruction import AddedReconstruction
+from unitdisc.objectives.stages import refuse_one_stage
+from unitdisc.training.distributed import is_measured, uniform
+from unitdisc.training.precision import in_full
+
+EMBEDDING_DEVIATION = 0.1
+
+
+class MaskedPrediction(nn.Module):
+    """Spans of local latents give way to an embedding, and the codes there are told of the latents behind.
+
+    probability: that a span begins at a latent; span: how many latents it hides. The paper's 8 % and 10 at 50 Hz hide
+    more than half. unmasked: weight of the loss at what is seen. reconstruction: weight of the decoder's loss; 0: there
+    is no decoder.
+
+    Around the target of a crop nothing is hidden. The losses are means over codebooks, in nats.
+    """
+
+    needs = ("codes",)
+
+    def __init__(
+        self,
+        latent_dim: int,
+        local_dim: int,
+        codebooks: int,
+        num_codes: int,
+        probability: float = 0.08,
+        span: int = 10,
+        unmasked: float = 0.0,
+        reconstruction: float = 0.0,
+    ):
+        super().__init__()
+        refuse_one_stage("masked", local_dim)
+        if not 0 < probability <= 1 or span < 1:
+            raise ValueError(f"spans of {span} latents with probability {probability} hide nothing")
+        self.probability = probability
+        self.span = span
+        self.unmasked = unmasked
+        self.reconstruction = AddedReconstruction(reconstruction)
+        self.codebooks = codebooks
+        self.mask = nn.Parameter(EMBEDDING_DEVIATION * torch.randn(local_dim))
+        self.head = nn.Linear(latent_dim, codebooks * num_codes)
+
+    def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
+        hidden = self.spans(uniform(*batch.codes.shape[:2], device=batch.codes.device))
+        units, lengths = self.units_of_masked(model, batch, hidden)
+        found = self.predicted(batch, units, lengths, hidden)
+        added = self.reconstruction.losses(model, batch, units, lengths)
+        return ModelOutput({**found.losses, **added, **units.losses}, {**found.metrics, **units.metrics})
+
+    def spans(self, chances: Tensor) -> Tensor:
+        """Which latents are hidden, given uniform numbers: [B, S]."""
+        begun = F.pad((chances < self.probability).float(), (self.span - 1, 0))
+        return F.max_pool1d(begun[:, None], self.span, stride=1)[:, 0] > 0
+
+    def units_of_masked(self, model: ModelParts, batch: Batch, hidden: Tensor) -> tuple[BottleneckOutput, Tensor]:
+        """As `units_of` of the model, where the hidden ones [B, S] of the latents behind the target are not seen."""
+        latents, lengths = model.encoder.local(batch.features, batch.lengths)
+        places = laid(hidden, batch.starts // model.encoder.stride, latents.shape[1])
+        latents = torch.where(places[..., None], self.mask.to(latents.dtype), latents)
+        return model.units_behind(batch, model.encoder.context(latents, lengths), lengths)
+
+    def predicted(self, batch: Batch, units: BottleneckOutput, lengths: Tensor, hidden: Tensor) -> ModelOutput:
+        logits = in_full(self.head(units.latents)).unflatten(-1, (self.codebooks, -1))  # [B, S, N, K]
+        losses = F.cross_entropy(logits.permute(0, 3, 1, 2), batch.codes, reduction="none").mean(-1)
+        inside = padding_mask(lengths, hidden.shape[1])
+        places = {"masked": hidden & inside, "unmasked": ~hidden & inside}
+        weights = {"masked": 1.0, "unmasked": self.unmasked}
+        count = batch.counts.get("latents")
+        found = {
+            name: weight * mean_of_chosen(losses, places[name], lengths, count)
+            for name, weight in weights.items()
+            if weight
+        }
+        if not is_measured():
+            return ModelOutput(found, {})
+        right = (logits.detach().argmax(-1) == batch.codes).to(losses.dtype).mean(-1)
+        accuracy = {f"{name}_accuracy": mean_of_chosen(right, places[name], lengths, count) for name in places}
+        return ModelOutput(found, accuracy)
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return self.reconstruction.counts(batch)
+
+    def players(self) -> Mapping[str, Player]:
+        return {}
+
+    def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
+        """With spans that are the same in every validation; nothing is hidden from reconstruction."""
+        chances = torch.rand(batch.codes.shape[:2], generator=torch.Generator().manual_seed(0))
+        hidden = self.spans(chances.to(batch.codes.device))
+        found = self.predicted(batch, *self.units_of_masked(model, batch, hidden), hidden)
+        added = self.reconstruction.held_out(model, batch, units, lengths)
+        return ModelOutput({**found.losses, **added.losses}, {**found.metrics, **added.metrics})
