@@ -136,11 +136,14 @@ def factories() -> dict[str, Mapping[str, type]]:
 
     Raises KeyError for a table of which neither REGISTRIES nor CLASSES says what builds it.
     """
+    from unitdisc.data.augmentation import LineAugmentation, RecordingAugmentation
     from unitdisc.experiment.experiment import TABLES
 
     def kinds(table: str) -> Mapping[str, type]:
         if table == "features":
             return feature_kinds()
+        if table == "augmentation":
+            return {"of recordings": RecordingAugmentation, "of line images": LineAugmentation}
         return named(REGISTRIES[table]) if table in REGISTRIES else {"": named(CLASSES[table])}
 
     return {table: kinds(table) for table in TABLES}

@@ -26,6 +26,7 @@ class Batch:
     speakers: Tensor  # [B]             speaker (or writer) index; -1 if unknown
     codes: Tensor | None = None  # [B, S', N]  what is predicted of every latent behind the target, of N codebooks
     counts: Mapping[str, Tensor] = field(default_factory=dict)  # of a part of a step: what its losses divide by
+    second_view: Tensor | None = None  # [B, T, C]  the features in another voice, or clean; None: nothing asks for it
 
     @property
     def target_mask(self) -> Tensor:

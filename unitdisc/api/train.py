@@ -14,6 +14,7 @@ from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import held_out_places
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.augmentation import Views
 from unitdisc.data.base import Features
 from unitdisc.data.codes import FeatureCodes, read_codes
 from unitdisc.data.crops import CropPlan
@@ -24,6 +25,8 @@ from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, sa
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.locks import LockedError, locked
 from unitdisc.model import UnitModel
+from unitdisc.objectives import ComparesViews
+from unitdisc.training.calibration import WholeUtterances
 from unitdisc.training.codes import feature_codes, read_feature_codes
 from unitdisc.training.compile import check_compiler
 from unitdisc.training.devices import usable_device
@@ -132,15 +135,22 @@ def train_together(
     if codes is None and experiment.codes() is not None:
         codes = codes_of_features(experiment, signals, training_set, folder, stride, training.seed)
 
-    def dataset(part: UtteranceTable, seed: int, share: tuple[int, int], by_shard: bool = False) -> CropBatches:
+    def dataset(
+        part: UtteranceTable,
+        seed: int,
+        share: tuple[int, int],
+        by_shard: bool = False,
+        views: Views | None = None,
+    ) -> CropBatches:
         frames = part.measured(signals.features.frames_in)
         if by_shard:
             plan = ShardPlan(frames, places_of(part), training.batch_size, crop, stride, seed)
-            return ShardBatches(part, signals, plan, context, experiment.speakers, share, codes)
+            return ShardBatches(part, signals, plan, context, experiment.speakers, share, codes, views)
         plan = CropPlan(frames, training.batch_size, crop, stride, seed)
-        return CropBatches(part, signals, plan, context, experiment.speakers, share, codes)
+        return CropBatches(part, signals, plan, context, experiment.speakers, share, codes, views)
 
-    examples = dataset(training_set, training.seed, (rank(), world_size()), by_shard)
+    views = views_of(experiment, signals, training.seed)
+    examples = dataset(training_set, training.seed, (rank(), world_size()), by_shard, views)
     valid = []
     if validation_set:
         held_out = dataset(validation_set, training.seed, (0, 1))
@@ -168,6 +178,13 @@ def train_together(
         if rank() == 0 and not (folder / WEIGHTS).exists():  # removed, and no step was left to train
             keep(trainer.average.copy)
     Agreement().wait()
+
+
+def views_of(experiment: Experiment, signals: Signals, seed: int) -> Views | None:
+    """How the encoder hears crops in training; None: as they are, once."""
+    augmentation, objective = experiment.augmentation(), experiment.build().objective
+    second = objective.second_view if isinstance(objective, ComparesViews) else None
+    return Views(signals, augmentation, seed, second) if augmentation.is_on else None
 
 
 class Steps:

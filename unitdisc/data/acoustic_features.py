@@ -81,8 +81,13 @@ class AcousticFeatures(RecordingFeatures):
         scaled = dither(size, first)
         scaled[: len(wave)] += torch.from_numpy(wave).float() * 32768
         transform = ACOUSTIC[self.kind]
-        frames = transform.frames(scaled, self.rate, self.hop, self.bins or transform.bins)
+        frames = transform.frames(scaled, self.rate, self.hop, self.num_bins)
         return frames[: num_frames(len(wave), self.hop)].numpy().astype(np.float32)
+
+    @property
+    def num_bins(self) -> int:
+        """Bins of the mel filterbank; 0 where there is none."""
+        return self.bins or ACOUSTIC[self.kind].bins
 
     @property
     def margin(self) -> int:

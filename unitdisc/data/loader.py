@@ -1,6 +1,7 @@
 """Batches of crops and of whole utterances, prepared by worker processes if there are any."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 from unitdisc.batch import Batch
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.augmentation import Views
 from unitdisc.data.cache import MemoryCache
 from unitdisc.data.codes import Codes
 from unitdisc.data.crops import Crop, CropPlan
@@ -16,7 +18,10 @@ from unitdisc.data.signals import Signals
 
 
 class CropBatches(Dataset):
-    """The batches of a plan, by step; `share` of the items of each for this process."""
+    """The batches of a plan, by step; `share` of the items of each for this process.
+
+    views: how the encoder hears them; None: as they are.
+    """
 
     def __init__(
         self,
@@ -27,6 +32,7 @@ class CropBatches(Dataset):
         speakers: Sequence[str],
         share: tuple[int, int] = (0, 1),
         codes: Codes | None = None,
+        views: Views | None = None,
     ):
         self.utterances = utterances
         self.signals = signals
@@ -35,15 +41,31 @@ class CropBatches(Dataset):
         self.speakers = {speaker: index for index, speaker in enumerate(speakers)}
         self.share = share
         self.codes = codes
+        self.views = views
         self.memory = MemoryCache()
         # where hardly any utterance would be met again before it is forgotten, none is read for one crop of it
         jumping = plan.jumps and signals.features.margin is not None
         self.in_parts = jumping and signals.bytes_of(int(plan.frames.sum())) > self.memory.size
 
     def __getitem__(self, step: int) -> Batch:
+        return self.batch(step)
+
+    def batch(self, step: int) -> Batch:
         crops = self.plan.batch(step)
         frames = self.plan.crop or max(crop.frames for crop in crops)  # the same for every process
-        return self.collate(self.own(crops), -(-frames // self.plan.stride) * self.plan.stride)
+        clean = self.collate(self.own(crops), -(-frames // self.plan.stride) * self.plan.stride)
+        return clean if self.views is None else self.heard(clean, step, self.own(crops))
+
+    def heard(self, batch: Batch, step: int, crops: Sequence[Crop]) -> Batch:
+        """A batch of these crops as the encoder hears it in training."""
+        before = self.share[0] * len(crops)  # items of other processes
+        views = []
+        for place, crop in enumerate(crops):
+            first = crop.start - int(batch.starts[place])
+            clean = batch.features[place, : batch.lengths[place]].numpy()
+            views.append(self.views.of(crop.index, self.utterances[crop.index], first, clean, step, before + place))
+        features, *second = (stacked(view) for view in zip(*views))
+        return replace(batch, features=features, second_view=second[0] if second else None)
 
     def own(self, crops: Sequence[Crop]) -> Sequence[Crop]:
         """The crops of a batch that are for this process."""
@@ -71,9 +93,11 @@ class CropBatches(Dataset):
     def magnitudes(self, step: int) -> dict[str, float]:
         """The ids of the utterances in a batch, and how large the features and the target of each become."""
         found: dict[str, float] = {}
-        for crop in self.own(self.plan.batch(step)):
-            id, (features, _, target) = self.utterances[crop.index].id, self.cut(crop)
-            found[id] = max(found.get(id, 0.0), *(float(np.abs(part).max(initial=0)) for part in (features, target)))
+        batch = self.batch(step)
+        parts = [part.numpy() for part in (batch.features, batch.second_view, batch.target) if part is not None]
+        for place, crop in enumerate(self.own(self.plan.batch(step))):
+            id = self.utterances[crop.index].id
+            found[id] = max(found.get(id, 0.0), *(float(np.abs(part[place]).max(initial=0)) for part in parts))
         return found
 
     def cut(self, crop: Crop) -> tuple[np.ndarray, int, np.ndarray]:

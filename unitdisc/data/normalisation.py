@@ -48,11 +48,11 @@ class Normaliser:
         """frames: [T, C] -> [T, C], float32."""
         if self.kind == "none":
             return frames.astype(np.float32)
-        if self.kind == "global":
-            return self.groups[""].apply(frames)
-        if self.kind == "speaker" and speaker in self.groups:
-            return self.groups[speaker].apply(frames)
-        return moments([frames]).apply(frames)
+        return (self.group_of(speaker) or moments([frames])).apply(frames)
+
+    def group_of(self, speaker: str | None) -> Moments | None:
+        """The moments by which frames of a speaker are normalised; None where these are the utterance's own."""
+        return self.groups.get("" if self.kind == "global" else speaker) if self.kind in ("global", "speaker") else None
 
     def knows(self, speaker: str | None) -> bool:
         """Whether a speaker's frames can be normalised without looking at more of them."""

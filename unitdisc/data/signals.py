@@ -1,7 +1,7 @@
 """Signals: what turns utterances into numbers, with the statistics that this takes."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from unitdisc.corpus import CorpusError, FileError, Utterance, is_pipe
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.base import Features, Target
 from unitdisc.data.cache import DiskCache
-from unitdisc.data.normalisation import Normaliser, Statistics, fit
+from unitdisc.data.normalisation import Moments, Normaliser, Statistics, fit, moments
 from unitdisc.media.audio import read_stretch
 
 ALL_ARE_FITTED = 1 << 17  # utterances; of more, some tell the statistics as well
@@ -148,11 +148,43 @@ class Signals:
             return self.normalised(utterance, features[first:last], target[first * steps : last * steps])
         hop, margin, frames = self.features.hop, self.features.margin, self.frames_in(utterance)
         begin, end = max(0, first - margin), min(frames, last + margin)
-        stop = utterance.ticks if end == frames else end * hop
-        wave = read_stretch(utterance, begin * hop, stop, self.features.rate)
+        wave = self.stretch_of_signal(utterance, begin, end)
         features = self.features(wave, begin * hop)[first - begin : last - begin]
         target = self.target(wave, begin * hop)[(first - begin) * steps : (last - begin) * steps]
         return self.normalised(utterance, features, target)
+
+    def changed_stretch(
+        self,
+        utterance: Utterance,
+        first: int,
+        last: int,
+        change: Callable[[np.ndarray], np.ndarray],
+        moments: Moments,
+    ) -> np.ndarray:
+        """The features of frames [first, last) of a signal that is changed before they are computed.
+
+        moments: those of the unchanged utterance, by which they are normalised.
+        """
+        frames, margin = self.frames_in(utterance), self.features.margin
+        begin, end = (0, frames) if margin is None else (max(0, first - margin), min(frames, last + margin))
+        signal = self.stretch_of_signal(utterance, begin, end)
+        features = self.features(change(signal), begin * self.features.hop)[first - begin : last - begin]
+        return self.numbers(utterance, moments.apply(features))
+
+    def stretch_of_signal(self, utterance: Utterance, first: int, last: int) -> np.ndarray:
+        """The samples behind frames [first, last) of a recording, of which no others are read if it `can_be_cut`."""
+        hop, to_the_end = self.features.hop, last == self.frames_in(utterance)
+        if self.can_be_cut(utterance):
+            stop = utterance.ticks if to_the_end else last * hop
+            return read_stretch(utterance, first * hop, stop, self.features.rate)
+        return self.signal(utterance)[first * hop : None if to_the_end else last * hop]
+
+    def moments_of(self, utterance: Utterance) -> Moments:
+        """By which the features of an utterance are normalised."""
+        if self.feature_normaliser.kind == "none":
+            return Moments(np.zeros(self.features.dim), np.ones(self.features.dim))
+        group = self.feature_normaliser.group_of(utterance.speaker)
+        return moments([self.raw_features(utterance)]) if group is None else group
 
     def bytes_of(self, frames: int) -> int:
         """How much memory so many frames take with their target."""

@@ -21,6 +21,7 @@ from torch import nn
 from unitdisc import __version__
 from unitdisc.bottlenecks import BOTTLENECKS, Coded
 from unitdisc.conditioning import Conditioner, TimeJitter
+from unitdisc.data.augmentation import Augmentation, augmentation_class
 from unitdisc.data.base import Features, Target
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.codes import CodesOptions
@@ -34,16 +35,17 @@ from unitdisc.experiment import config
 from unitdisc.files import write_json, written_aside
 from unitdisc.files.text import read_json
 from unitdisc.model import UnitModel
-from unitdisc.objectives import OBJECTIVES, Reconstruction
+from unitdisc.objectives import OBJECTIVES, ComparesViews, Reconstruction
 from unitdisc.training.weights import weights
 
 TABLES = (
-    *("features", "target", "encoder", "bottleneck", "objective", "codes", "jitter", "conditioner", "decoder"),
-    "training",
+    *("features", "target", "augmentation", "encoder", "bottleneck", "objective", "codes"),
+    *("jitter", "conditioner", "decoder", "training"),
 )
 OPTIONAL = ("jitter", "conditioner", "decoder")  # parts that a model has if its objective needs them
 WEIGHTS = "model.safetensors"
 DERIVED = {  # from other tables
+    "augmentation": ("features",),
     "bottleneck": ("frame_rate", "frames_per_100_columns"),
     "objective": (
         *("in_dim", "encoder_dim", "local_dim", "causal", "latent_dim", "num_speakers"),
@@ -80,6 +82,7 @@ class Experiment:
         }
         parts = {"codes": CodesOptions, "jitter": TimeJitter, "conditioner": Conditioner, "training": training}
         parts |= {"features": type(self.features()), "target": type(self.target())}
+        parts |= {"augmentation": augmentation_class(self.features())}
         full = {}
         for table in filter(self.has, TABLES):
             options = self.options.get(table, {})
@@ -88,7 +91,7 @@ class Experiment:
                 options = {"kind": default, **options}
                 full[table] = {**config.defaults(family[options["kind"]], DERIVED.get(table, ())), **options}
             else:
-                full[table] = {**config.defaults(parts[table]), **options}
+                full[table] = {**config.defaults(parts[table], DERIVED.get(table, ())), **options}
         return replace(self, options=full)
 
     def has(self, table: str) -> bool:
@@ -110,6 +113,11 @@ class Experiment:
         except ValueError as error:
             raise config.ConfigError(f"[features]: {error}") from error
         return config.construct("[features]", factory, options)
+
+    def augmentation(self) -> Augmentation:
+        """What is done in training to what the encoder hears."""
+        options, features = self.options.get("augmentation", {}), self.features()
+        return config.construct("[augmentation]", augmentation_class(features), options, features=features)
 
     def target(self) -> Target:
         """What the decoder predicts follows from its kind."""
@@ -141,7 +149,7 @@ class Experiment:
         """Each component learns from the one before it how wide its input is."""
         config.check_tables(self.options, TABLES)
         table = {name: self.options.get(name, {}) for name in TABLES}
-        features = self.features()
+        features, augmentation = self.features(), self.augmentation()
         encoder = config.build("encoder", ENCODERS, table["encoder"], "conv", in_dim=features.dim)
         sizes = {"in_dim": encoder.dim, **features.frame_rates(encoder.stride)}
         bottleneck = config.build("bottleneck", BOTTLENECKS, table["bottleneck"], "vq", **sizes)
@@ -151,6 +159,9 @@ class Experiment:
         codes = self.codes()
         sizes |= {"codebooks": codes.codebooks, "num_codes": codes.num_codes} if codes else {}
         objective = config.build("objective", OBJECTIVES, table["objective"], "reconstruction", **sizes)
+        if isinstance(objective, ComparesViews) and objective.second_view == "augmented" and not augmentation.is_on:
+            what = "compares two voices of every crop, but [augmentation] is empty, so both are the same"
+            raise config.ConfigError(f"[objective] {table['objective']['kind']!r} {what}; set augmentation.warp, say")
         model = UnitModel(encoder, bottleneck, objective, **optional)
         check_sizes(model)
         return model

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -72,3 +72,10 @@ class Objective(Protocol):
 
         Not those of the bottleneck. A metric "latent_gap" (nats per value) is looked at by collapse alarms.
         """
+
+
+@runtime_checkable
+class ComparesViews(Protocol):
+    """An objective that is shown a second view of every crop in training: `Batch.second_view`."""
+
+    second_view: Literal["augmented", "clean"]  # which: augmented as the first is, but differently; or not at all
