@@ -26,7 +26,6 @@ from unitdisc.files.folders import folder_for_results
 from unitdisc.files.locks import LockedError, locked
 from unitdisc.model import UnitModel
 from unitdisc.objectives import ComparesViews
-from unitdisc.training.calibration import WholeUtterances
 from unitdisc.training.codes import feature_codes, read_feature_codes
 from unitdisc.training.compile import check_compiler
 from unitdisc.training.devices import usable_device
