@@ -53,7 +53,8 @@ KINDS = {
     "masked": CONTEXT_ENCODER | {"objective.kind": "masked", "objective.span": 3, "codes.num_codes": 8},
     "masked and reconstructed": CODES
     | CONTEXT_ENCODER
-    | {"bottleneck.kind": "vq", "objective.kind": "masked", "objective.reconstruction": 0.5},
+    | {"bottleneck.kind": "vq", "bottleneck.batch_norm": "false"}
+    | {"objective.kind": "masked", "objective.reconstruction": 0.5},
     "cpc": CONTEXT_ENCODER | PREDICTION | {"objective.kind": "cpc"},
     "acpc": CONTEXT_ENCODER | PREDICTION | {"objective.kind": "acpc", "objective.predictions": 2},
     "line images": {name: value for name, value in LINE_OPTIONS.items() if "bottleneck" in name},
