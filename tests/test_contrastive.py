@@ -174,5 +174,5 @@ def test_what_cannot_be_is_refused(tables, cure):
 def test_crops_that_are_too_short_are_refused(kind):
     one = experiment(kind, steps=8, **({"first_step": 8} if kind == "cpc" else {}))
     model = built(one)
-    with pytest.raises(ValueError, match=r"8 latents ahead .* in crops of 8: set training.crop to more"):
+    with pytest.raises(ValueError, match=r"8 frames ahead .* in crops of 8: set training.crop to more"):
         model(batch_of(0, one, 2))

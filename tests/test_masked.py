@@ -117,7 +117,7 @@ def test_parts_hide_what_the_whole_hides():
 @pytest.mark.parametrize(
     "tables,cure",
     [
-        ({"encoder": {"kind": "conv"}}, "comes between local latents and their context; set encoder.kind to 'context'"),
+        ({"encoder": {"kind": "conv"}}, "comes between local frames and their context; set encoder.kind to 'context'"),
         ({"objective": {"kind": "masked", "span": 0}}, "hide nothing"),
         ({"objective": {"kind": "masked", "probability": 0}}, "hide nothing"),
         ({"codes": {"num_codes": 1}}, r"\[codes\]: num_codes must be 2 or more, not 1"),
