@@ -24,16 +24,16 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class TwoStage(Protocol):
-    """An encoder whose frames are made of local latents: `context(local(features))`, which objectives come between."""
+    """An encoder whose frames are `context(local(features))`: there are objectives that come between."""
 
-    local_dim: int  # D, the width of the local latents
+    local_dim: int  # D, the width of the local frames
     causal: bool  # whether a frame knows only the latents up to its own
 
     def local(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """features: [B, T, F], lengths: [B] -> latents: [B, ceil(T / stride), D], lengths: [B]."""
+        """features: [B, T, F], lengths: [B] -> local frames: [B, ceil(T / stride), D], lengths: [B]."""
 
-    def context(self, latents: Tensor, lengths: Tensor) -> Tensor:
-        """latents: [B, T, D], lengths: [B] -> encoded: [B, T, C]."""
+    def context(self, local: Tensor, lengths: Tensor) -> Tensor:
+        """local: [B, T, D], lengths: [B] -> encoded: [B, T, C]."""
 
 
 ENCODERS = {"context": ContextEncoder, "conv": ConvEncoder, "conv2d": Conv2dEncoder, "identity": Identity}

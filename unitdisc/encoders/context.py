@@ -1,4 +1,4 @@
-"""An encoder of two stages, for objectives that hide or predict what lies between them: local latents, then context."""
+"""An encoder of two stages, for objectives that hide or predict what lies between them: local frames, then context."""
 
 from torch import Tensor, nn
 
@@ -8,7 +8,7 @@ from unitdisc.encoders.identity import Identity
 
 
 class ContextEncoder(nn.Module):
-    """Local latents, each of three strides of features, and a context network over them.
+    """Local frames, each of three strides of features, and a context network over them.
 
     Its halves are those of CPC (van den Oord et al., 2018) and of HuBERT (Hsu et al., 2021), over features.
 
@@ -16,7 +16,7 @@ class ContextEncoder(nn.Module):
     before, and `stride` features more; else what comes after, too.
 
     A recurrent or Transformer context sees as much as it is given: all of an utterance, and in training a crop. So
-    `reach`, by which crops get their surroundings, is that of the local latents alone; of "conv" it is all that a frame
+    `reach`, by which crops get their surroundings, is that of the local frames alone; of "conv" it is all that a frame
     sees. Time and memory of a Transformer grow with the square of an utterance's length.
     """
 
@@ -44,12 +44,12 @@ class ContextEncoder(nn.Module):
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """features: [B, T, F], lengths: [B] -> encoded: [B, ceil(T / stride), C], lengths: [B]."""
-        latents, lengths = self.local(features, lengths)
-        return self.context(latents, lengths), lengths
+        local, lengths = self.local(features, lengths)
+        return self.context(local, lengths), lengths
 
     def local(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         stacked, lengths = self.stack(features, lengths)
         return self.front(stacked) * padding_mask(lengths, stacked.shape[1])[..., None], lengths
 
-    def context(self, latents: Tensor, lengths: Tensor) -> Tensor:
-        return self.norm(self.network(latents, lengths)) * padding_mask(lengths, latents.shape[1])[..., None]
+    def context(self, local: Tensor, lengths: Tensor) -> Tensor:
+        return self.norm(self.network(local, lengths)) * padding_mask(lengths, local.shape[1])[..., None]

@@ -1,4 +1,4 @@
-"""Context networks: local latents in, as many frames out that each know of those around them, or before them."""
+"""Context networks: local frames in, as many frames out that each know of those around them, or before them."""
 
 import torch
 import torch.nn.functional as F

@@ -241,7 +241,7 @@ def load(folder: Path, device: str = "cpu") -> tuple[Experiment, UnitModel]:
 
 
 def sizes_between_stages(encoder: Encoder) -> dict[str, int]:
-    """What objectives may ask of the local latents of an encoder; 0 and False where it has none."""
+    """What objectives may ask of the local frames of an encoder; 0 and False where it has none."""
     if isinstance(encoder, TwoStage):
         return {"local_dim": encoder.local_dim, "causal": encoder.causal}
     return {"local_dim": 0, "causal": False}

@@ -1,4 +1,4 @@
-"""Contrastive prediction: which local latents come next is told from latents of elsewhere (CPC, and aligned CPC)."""
+"""Contrastive prediction: which local frames come next is told from others (CPC, and aligned CPC)."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -48,8 +48,8 @@ PREDICTORS = {"linear": LinearPredictor, "transformer": TransformerPredictor}
 class Contrast:
     """What predictions are compared with, and how.
 
-    negatives: latents drawn for every item, at most. negatives_of: the same "utterance" (crop), all crops in the batch
-    of the same "speaker", or the whole "batch". predictor: "linear" or "transformer". dim: of the space in which
+    negatives: local frames drawn for every item, at most. negatives_of: the same "utterance" (crop), all crops in the
+    batch of the same "speaker", or the whole "batch". predictor: "linear" or "transformer". dim: of the space in which
     cosines are taken, which the temperature divides.
 
     Where a step is computed in parts, or by several processes, each looks for negatives among its own items.
@@ -71,7 +71,7 @@ class Contrast:
 
 
 class ContrastivePrediction(nn.Module):
-    """What CPC and aligned CPC share: predictions of units, the latents that they are of, and others."""
+    """What CPC and aligned CPC share: what is predicted from every latent, and which local frames it is told from."""
 
     needs = ()
 
@@ -117,7 +117,7 @@ class ContrastivePrediction(nn.Module):
         size = units.latents.shape[1]
         if size <= self.nearest:
             raise ValueError(
-                f"[objective] {self.nearest} latents ahead there is nothing in crops of {size}: "
+                f"[objective] {self.nearest} frames ahead there is nothing in crops of {size}: "
                 "set training.crop to more, or objective.steps to fewer"
             )
         targets = self.target(cut(local, batch.starts // model.encoder.stride, size))
@@ -133,7 +133,7 @@ class ContrastivePrediction(nn.Module):
             {"prediction": loss}, {"prediction_accuracy": mean_of_chosen(right.to(loss.dtype), chosen, lengths, count)}
         )
 
-    nearest: int  # how many latents ahead the first is that is predicted where all others must be there, too
+    nearest: int  # steps ahead of the first local frame that must be there for anything to be predicted
 
     @abstractmethod
     def compared(
@@ -143,7 +143,7 @@ class ContrastivePrediction(nn.Module):
         target was nearer than all negatives, and which of both count: [B, S, *] each."""
 
     def drawn(self, batch: Batch, lengths: Tensor, chances: Tensor) -> Tensor:
-        """Places among all latents of the batch, B * S, that negatives of every item are at; -1 for none: [B, N]."""
+        """Places among all frames of the batch, B * S, that negatives of every item are at; -1 for none: [B, N]."""
         items, size = len(lengths), chances.shape[1] // len(lengths)
         own = torch.eye(items, dtype=torch.bool, device=chances.device)
         speakers = batch.speakers
@@ -180,8 +180,8 @@ class ContrastivePrediction(nn.Module):
 class CPC(ContrastivePrediction):
     """Contrastive predictive coding (van den Oord et al., 2018; Rivière et al., 2020): a prediction for every step.
 
-    steps: how many latents ahead is predicted, at most; first_step: at least. Neighbouring latents share features, and
-    with a stride of 2 the third is the first that shares none. reconstruction: weight of the decoder's loss.
+    steps: how many frames ahead is predicted, at most; first_step: at least. Neighbouring local frames share features:
+    the third is the first that shares none. reconstruction: weight of the decoder's loss; 0: there is no decoder.
     """
 
     def __init__(
@@ -221,8 +221,11 @@ class AlignedCPC(ContrastivePrediction):
     """Aligned CPC (Chorowski et al., 2021): fewer predictions than steps, and nothing says which is of which.
 
     The predictions come in order, each is of one step or of several in a row, and together they are of all. The
-    likelihood is the sum over all ways to do so, as in CTC; the loss is per step. What is like its neighbours costs no
-    prediction, and so latents become piecewise constant. `prediction_accuracy` is of the first prediction and step.
+    likelihood is the sum over all ways to do so, as in CTC; the loss is per step. Frames that are like their neighbours
+    share a prediction, which makes them piecewise constant. `prediction_accuracy` is of the first prediction and step.
+
+    steps: how many frames ahead is predicted. predictions: how many of them there are. reconstruction: weight of the
+    decoder's loss; 0: there is no decoder.
     """
 
     def __init__(
@@ -258,7 +261,7 @@ class AlignedCPC(ContrastivePrediction):
 
 
 def places_ahead(size: int, first: int, last: int, device: torch.device) -> Tensor:
-    """Where the latents are that come `first` to `last` steps after each: [size, last - first + 1]."""
+    """Where the frames are that come `first` to `last` steps after each: [size, last - first + 1]."""
     return torch.arange(size, device=device)[:, None] + torch.arange(first, last + 1, device=device)
 
 

@@ -19,9 +19,9 @@ EMBEDDING_DEVIATION = 0.1
 
 
 class MaskedPrediction(nn.Module):
-    """Spans of local latents give way to an embedding, and the codes there are told of the latents behind.
+    """Spans of local frames give way to an embedding, and their codes are told of the latents at their places.
 
-    probability: that a span begins at a latent; span: how many latents it hides. The paper's 8 % and 10 at 50 Hz hide
+    probability: that a span begins at a frame; span: how many frames it hides. The paper's 8 % and 10, at 50 Hz, hide
     more than half. unmasked: weight of the loss at what is seen. reconstruction: weight of the decoder's loss; 0: there
     is no decoder.
 
@@ -44,7 +44,7 @@ class MaskedPrediction(nn.Module):
         super().__init__()
         refuse_one_stage("masked", local_dim)
         if not 0 < probability <= 1 or span < 1:
-            raise ValueError(f"spans of {span} latents with probability {probability} hide nothing")
+            raise ValueError(f"spans of {span} frames with probability {probability} hide nothing")
         self.probability = probability
         self.span = span
         self.unmasked = unmasked
@@ -61,16 +61,16 @@ class MaskedPrediction(nn.Module):
         return ModelOutput({**found.losses, **added, **units.losses}, {**found.metrics, **units.metrics})
 
     def spans(self, chances: Tensor) -> Tensor:
-        """Which latents are hidden, given uniform numbers: [B, S]."""
+        """Which frames are hidden, given uniform numbers: [B, S]."""
         begun = F.pad((chances < self.probability).float(), (self.span - 1, 0))
         return F.max_pool1d(begun[:, None], self.span, stride=1)[:, 0] > 0
 
     def units_of_masked(self, model: ModelParts, batch: Batch, hidden: Tensor) -> tuple[BottleneckOutput, Tensor]:
-        """As `units_of` of the model, where the hidden ones [B, S] of the latents behind the target are not seen."""
-        latents, lengths = model.encoder.local(batch.features, batch.lengths)
-        places = laid(hidden, batch.starts // model.encoder.stride, latents.shape[1])
-        latents = torch.where(places[..., None], self.mask.to(latents.dtype), latents)
-        return model.units_behind(batch, model.encoder.context(latents, lengths), lengths)
+        """As `units_of` of the model, which does not see the hidden ones [B, S] of the frames behind the target."""
+        local, lengths = model.encoder.local(batch.features, batch.lengths)
+        places = laid(hidden, batch.starts // model.encoder.stride, local.shape[1])
+        seen = torch.where(places[..., None], self.mask.to(local.dtype), local)
+        return model.units_behind(batch, model.encoder.context(seen, lengths), lengths)
 
     def predicted(self, batch: Batch, units: BottleneckOutput, lengths: Tensor, hidden: Tensor) -> ModelOutput:
         logits = in_full(self.head(units.latents)).unflatten(-1, (self.codebooks, -1))  # [B, S, N, K]

@@ -2,8 +2,8 @@
 
 
 def refuse_one_stage(objective: str, local_dim: int) -> None:
-    """Raises ValueError unless the encoder has local latents."""
+    """Raises ValueError unless the encoder has local frames."""
     if not local_dim:
         raise ValueError(
-            f"the objective {objective!r} comes between local latents and their context; set encoder.kind to 'context'"
+            f"the objective {objective!r} comes between local frames and their context; set encoder.kind to 'context'"
         )
