@@ -79,3 +79,4 @@ class ComparesViews(Protocol):
     """An objective that is shown a second view of every crop in training: `Batch.second_view`."""
 
     second_view: Literal["augmented", "clean"]  # which: augmented as the first is, but differently; or not at all
+    needs_augmentation: ClassVar[bool]  # or the views would tell nothing
