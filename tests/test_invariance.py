@@ -13,20 +13,25 @@ from tiny import settings as tiny_settings
 from torch import Tensor
 
 from unitdisc.batch import Batch, padding_mask
-from unitdisc.experiment import Experiment, config
+from unitdisc.experiment import Experiment, config, load
 from unitdisc.model import UnitModel
 from unitdisc.objectives.adversary import ReversedGradient, SpeakerAdversary
+from unitdisc.objectives.masking import units_of_masked
 from unitdisc.objectives.swapped import sinkhorn
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.training.validation import evaluate
+from unitdisc.training.weights import weights
 
 pytest_plugins = ["tiny_fixtures"]
 
 SWAP = {"objective": {"kind": "swap", "num_codes": 6}, "augmentation": {"offset": 0.2}}
+CONTEXT = {"encoder": {"kind": "context", "dim": 8, "layers": 2, "context": "gru"}}
 CASES = {
     "adversary": {"adversary": {"strength": 0.5, "ramp_steps": 4, "hidden": 8}},
     "adversary of crops": {"adversary": {"strength": 0.5, "ramp_steps": 4, "hidden": 8, "pooled": True}},
     "swap": SWAP,
+    "distil": CONTEXT
+    | {"objective": {"kind": "distil", "probability": 0.3, "span": 2, "decay": 0.5, "decay_steps": 4}},
     "swap, reconstruction, adversary": SWAP
     | {"objective": SWAP["objective"] | {"reconstruction": 0.5}, "adversary": {"strength": 0.5, "hidden": 8}},
 }
@@ -86,12 +91,12 @@ def test_a_stopped_training_goes_on_to_the_same_bits(case, tmp_path):
     log = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
     assert {entry["split"] for entry in log} == {"train", "valid"}
     for entry in log:
-        for name in ("adversary", "swap"):
+        for name in ("adversary", "swap", "distil"):
             assert (name in entry["losses"]) == (name in case), entry
         assert ("adversary_accuracy" in entry["metrics"]) == ("adversary" in case)
 
 
-@pytest.mark.parametrize("case", ["adversary", "adversary of crops"])
+@pytest.mark.parametrize("case", ["adversary", "adversary of crops", "distil"])
 def test_a_step_in_parts_is_the_step(case, tmp_path):
     """Not of `swap`, where each part shares out its own frames."""
     experiment = experiment_of(case)
@@ -283,3 +288,78 @@ def test_the_command_line_trains_it(tmp_path, unitdisc):
     weights = safetensors.torch.load_file(tmp_path / "exp" / "model.safetensors")
     assert "objective.prototypes" in weights
     assert unitdisc("encode", tmp_path / "exp", corpus, tmp_path / "units", "--device", "cpu").code == 0
+
+
+# Distillation
+
+
+def test_the_teacher_is_a_running_average_that_rises_as_it_says(tmp_path):
+    experiment = experiment_of("distil")
+    model = built(experiment)
+    expected = {name: weight.clone() for name, weight in model.encoder.state_dict().items()}
+    optimiser = torch.optim.SGD(model.players()["model"].weights, 0.1)
+    for step in range(6):
+        decay = 0.5 + (0.999 - 0.5) * min(1, step / 4)
+        for name, weight in model.encoder.state_dict().items():
+            expected[name] = decay * expected[name] + (1 - decay) * weight
+        optimiser.zero_grad()
+        model(batch_with_views(step, experiment, model.encoder.stride)).loss.backward()
+        optimiser.step()
+        for name, weight in model.objective.teacher.state_dict().items():
+            torch.testing.assert_close(weight, expected[name], rtol=1e-9, atol=1e-12)
+    fresh = built(experiment).encoder
+    fresh.load_state_dict(expected)
+    batch = batch_with_views(0, experiment, fresh.stride)
+    seen = [encoder(batch.features, batch.lengths)[0] for encoder in (fresh, model.objective.teacher)]
+    torch.testing.assert_close(*seen)
+    assert not any("teacher" in name for name, _ in model.named_parameters())
+    assert not any("teacher" in name for name in weights(model))
+
+
+def test_the_student_sees_what_is_left_and_the_teacher_all_of_the_clean_one():
+    experiment = experiment_of("distil")
+    model = built(experiment)
+    batch = batch_with_views(0, experiment, model.encoder.stride)
+    seen = []
+    model.objective.teacher.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model.objective.probability = 1.0
+    model(batch)
+    assert torch.equal(seen[0], batch.second_view)
+    features = batch.features.requires_grad_()
+    (gradient,) = torch.autograd.grad(model(replace(batch, features=features)).loss, features)
+    size, stride = batch.target_frames, model.encoder.stride
+    for item, start in enumerate(batch.starts.tolist()):
+        inside = gradient[item, start + stride : start + size - stride]  # whose local latents are all hidden
+        assert not inside.any()
+    model(replace(batch, features=batch.features.detach(), second_view=None))
+    assert torch.equal(seen[-1], batch.features)
+
+
+def test_the_target_is_what_the_teacher_makes_normalised():
+    experiment = experiment_of("distil")
+    model = built(experiment)
+    batch = batch_with_views(0, experiment, model.encoder.stride)
+    model.objective.probability = 1.0
+    found = model(batch)
+    objective, stride = model.objective, model.encoder.stride
+    frames, _ = objective.teacher(batch.second_view, batch.lengths)
+    hidden = torch.ones(len(frames), batch.target_frames // stride, dtype=torch.bool)
+    units, sizes = units_of_masked(model, batch, hidden, objective.mask)
+    told = objective.head(units.latents)
+    sums = 0
+    for item, (start, size) in enumerate(zip((batch.starts // stride).tolist(), sizes.tolist())):
+        part = frames[item, start : start + size]
+        target = (part - part.mean(0)) / (part.var(0, correction=0) + 1e-5).sqrt()
+        sums += (told[item, :size] - target).square().mean(1).sum()
+    torch.testing.assert_close(found.losses["distil"], sums / sizes.sum())
+
+
+def test_a_saved_model_has_no_teacher_and_loads(tmp_path, unitdisc):
+    corpus = make_corpus(tmp_path / "corpus")
+    options = ["encoder.kind=context", "encoder.dim=8", "objective.kind=distil", "bottleneck.num_codes=4"]
+    options += ["training.steps=2", "training.batch_size=4", "training.crop=16", "augmentation.warp=0.1"]
+    words = [word for option in options for word in ("--set", option)]
+    result = unitdisc("train", "small", corpus, tmp_path / "exp", *words, "--device", "cpu")
+    assert result.code == 0, result.err
+    assert not any("teacher" in name for name in safetensors.torch.load_file(tmp_path / "exp" / "model.safetensors"))
+    load(tmp_path / "exp")

@@ -10,7 +10,7 @@ from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
-from unitdisc.objectives import ModelOutput, Objective, Player, SpeakerAdversary
+from unitdisc.objectives import FollowsEncoder, ModelOutput, Objective, Player, SpeakerAdversary
 from unitdisc.training.precision import full_products, in_full
 
 PROBE_POINTS = ("encoder", "projection", "bottleneck", "condition")
@@ -40,6 +40,8 @@ class UnitModel(nn.Module):
         self.decoder = decoder
         self.objective = objective
         self.adversary = adversary
+        if isinstance(objective, FollowsEncoder):
+            objective.follow(encoder)
 
     def forward(self, batch: Batch) -> ModelOutput:
         return self.objective(self, batch)

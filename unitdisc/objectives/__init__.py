@@ -1,8 +1,9 @@
 """What does a model learn from? Objectives, each of which turns a batch into named losses."""
 
 from unitdisc.objectives.adversary import SpeakerAdversary
-from unitdisc.objectives.base import ComparesViews, ModelOutput, ModelParts, Objective
+from unitdisc.objectives.base import ComparesViews, FollowsEncoder, ModelOutput, ModelParts, Objective
 from unitdisc.objectives.contrastive import CPC, AlignedCPC
+from unitdisc.objectives.distillation import Distillation
 from unitdisc.objectives.masked import MaskedPrediction
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.reconstruction import Reconstruction
@@ -11,6 +12,7 @@ from unitdisc.objectives.swapped import SwappedPrediction
 __all__ = [
     "OBJECTIVES",
     "ComparesViews",
+    "FollowsEncoder",
     "ModelOutput",
     "ModelParts",
     "Objective",
@@ -25,4 +27,5 @@ OBJECTIVES = {
     "cpc": CPC,
     "acpc": AlignedCPC,
     "swap": SwappedPrediction,
+    "distil": Distillation,
 }

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from unitdisc.batch import Batch
 from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
@@ -72,6 +72,13 @@ class Objective(Protocol):
 
         Not those of the bottleneck. A metric "latent_gap" (nats per value) is looked at by collapse alarms.
         """
+
+
+@runtime_checkable
+class FollowsEncoder(Protocol):
+    """An objective with a copy of the encoder, as a teacher: made when the model is."""
+
+    def follow(self, encoder: nn.Module) -> None: ...
 
 
 @runtime_checkable
