@@ -26,7 +26,7 @@ def spans(chances: Tensor, probability: float, span: int) -> Tensor:
 def units_of_masked(
     model: ModelParts, batch: Batch, hidden: Tensor, embedding: Tensor
 ) -> tuple[BottleneckOutput, Tensor]:
-    """As `units_of` of the model, where for the hidden [B, S] of the latents behind the target an embedding [D] stands."""
+    """As `units_of` of the model, but the hidden [B, S] of the latents behind the target give way to an embedding."""
     latents, lengths = model.encoder.local(batch.features, batch.lengths)
     places = laid(hidden, batch.starts // model.encoder.stride, latents.shape[1])
     latents = torch.where(places[..., None], embedding.to(latents.dtype), latents)
