@@ -126,6 +126,7 @@ REGISTRIES = {  # table of a configuration -> the dictionary of its kinds
 }
 CLASSES = {  # table -> the class of those that have no kinds
     "adversary": "unitdisc.objectives.adversary.SpeakerAdversary",
+    "codes": "unitdisc.data.codes.CodesOptions",
     "jitter": "unitdisc.conditioning.TimeJitter",
     "conditioner": "unitdisc.conditioning.Conditioner",
     "training": "unitdisc.training.trainer.TrainingOptions",

@@ -29,6 +29,8 @@ SPEAKERS = ["s0", "s1"]
 WIDTH = {"bottleneck.dim": 8}
 CODES = WIDTH | {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 3}
 GRADIENT = CODES | {"bottleneck.codebook": "gradient", "bottleneck.codebook_rate": 10, "bottleneck.reestimations": 2}
+CONTEXT_ENCODER = {"encoder.kind": "context", "encoder.dim": 8, "encoder.layers": 1, "bottleneck.kind": "linear"}
+PREDICTION = {"encoder.context": "gru", "encoder.causal": "true", "objective.steps": 3}
 KINDS = {
     "vq": CODES | {"bottleneck.decay": 0.8, "bottleneck.batch_norm": "false"},
     "vq with batch norm": CODES | {"bottleneck.batch_norm": "true"},
@@ -48,6 +50,13 @@ KINDS = {
     "kmeans": {"bottleneck.kind": "kmeans", "bottleneck.num_codes": 8, "bottleneck.warmup_steps": 4},
     "linear": WIDTH | {"bottleneck.kind": "linear"},
     "none": {"bottleneck.kind": "none"},
+    "masked": CONTEXT_ENCODER | {"objective.kind": "masked", "objective.span": 3, "codes.num_codes": 8},
+    "masked and reconstructed": CODES
+    | CONTEXT_ENCODER
+    | {"bottleneck.kind": "vq", "bottleneck.batch_norm": "false"}
+    | {"objective.kind": "masked", "objective.reconstruction": 0.5},
+    "cpc": CONTEXT_ENCODER | PREDICTION | {"objective.kind": "cpc"},
+    "acpc": CONTEXT_ENCODER | PREDICTION | {"objective.kind": "acpc", "objective.predictions": 2},
     "line images": {name: value for name, value in LINE_OPTIONS.items() if "bottleneck" in name},
 }
 
@@ -82,7 +91,11 @@ def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, i
         target = (target > 0).long()
     target_lengths = (lengths - starts).clamp(max=frames)
     speakers = torch.arange(BATCH) % 2
-    whole = Batch(features, lengths, starts, target, target_lengths, frames, speakers)
+    codes = experiment.codes()
+    if codes is not None:
+        shape = (BATCH, frames // stride, codes.codebooks)
+        codes = torch.randint(0, codes.num_codes, shape, generator=draw)
+    whole = Batch(features, lengths, starts, target, target_lengths, frames, speakers, codes)
     return whole.split(shares)[number]
 
 

@@ -1,0 +1,130 @@
+"""Masked prediction: what is hidden, that it is hidden, and what is asked there."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from parallel_training import SPEAKERS, batch_of, settings
+
+from unitdisc.batch import cut, laid, mean_of_chosen
+from unitdisc.experiment import Experiment, config
+from unitdisc.training.distributed import StepPart, computing
+
+
+def experiment(**options) -> Experiment:
+    return Experiment(settings("masked") | {"objective": {"kind": "masked", "span": 3, **options}}, SPEAKERS, {})
+
+
+def built(one: Experiment):
+    torch.manual_seed(0)
+    return one.build().double().eval()
+
+
+def test_spans_begin_by_chance_and_hide_what_follows():
+    objective = built(experiment(probability=0.2)).objective
+    chances = torch.rand(4, 50)
+    hidden = objective.spans(chances)
+    for item in range(4):
+        for t in range(50):
+            assert hidden[item, t] == any(chances[item, s] < 0.2 for s in range(max(0, t - 2), t + 1))
+
+
+def test_the_papers_spans_hide_more_than_half():
+    objective = built(experiment(span=10)).objective
+    assert objective.probability == 0.08
+    share = objective.spans(torch.rand(200, 500, generator=torch.Generator().manual_seed(1))).float().mean()
+    assert share == pytest.approx(1 - 0.92**10, abs=0.01)
+
+
+def test_what_is_laid_is_cut_again():
+    places, starts = torch.rand(3, 6) < 0.5, torch.tensor([0, 2, 7])
+    whole = laid(places, starts, 11)
+    assert torch.equal(cut(whole[..., None].float(), starts, 6)[..., 0].bool()[:2], places[:2])
+    assert whole[2].tolist() == [False] * 7 + places[2, :4].tolist()
+    assert whole.sum() == places[:2].sum() + places[2, :4].sum()
+
+
+def test_a_mean_of_chosen_places_is_the_mean_of_items_by_their_length():
+    values, chosen = torch.randn(3, 5, 2), torch.rand(3, 5, 2) < 0.5
+    chosen[1] = False
+    lengths = torch.tensor([5, 4, 2])
+    means = [float(values[i][chosen[i]].mean()) if chosen[i].any() else 0.0 for i in range(3)]
+    expected = sum(mean * length for mean, length in zip(means, lengths.tolist())) / 11
+    assert float(mean_of_chosen(values, chosen, lengths)) == pytest.approx(expected, rel=1e-5)
+    spoilt = values.masked_fill(~chosen, float("nan"))
+    assert float(mean_of_chosen(spoilt, chosen, lengths)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_is_hidden_is_not_seen():
+    """Features that are of hidden latents alone change nothing, all others do."""
+    one = experiment()
+    model, batch = built(one), batch_of(0, one, 2)
+    hidden = torch.zeros(batch.codes.shape[:2], dtype=torch.bool)
+    hidden[:, 2:6] = True
+
+    def latents() -> torch.Tensor:
+        return model.objective.units_of_masked(model, batch, hidden)[0].latents
+
+    before = latents()
+    for item, start in enumerate(batch.starts.tolist()):
+        batch.features[item, start + 6 : start + 10] = 100  # of the latents 2 to 5 alone, for they see 2 more
+    torch.testing.assert_close(latents(), before, rtol=0, atol=0)
+    batch.features[:, batch.starts.max() + 10] = 100
+    assert not torch.allclose(latents(), before)
+
+
+@pytest.mark.parametrize("unmasked", [0.0, 0.5])
+def test_the_loss_is_of_hidden_codes_and_of_seen_ones_if_wanted(unmasked):
+    one = experiment(unmasked=unmasked)
+    one = Experiment(one.options | {"codes": {"folders": ["a", "b"], "num_codes": 8}}, SPEAKERS, {})
+    model, batch = built(one), batch_of(0, one, 2)
+    torch.manual_seed(5)
+    found = model(batch)
+    torch.manual_seed(5)
+    hidden = model.objective.spans(torch.rand(batch.codes.shape[:2]))
+    units, lengths = model.objective.units_of_masked(model, batch, hidden)
+    expected = {}
+    for name, places in (("masked", hidden), ("unmasked", ~hidden)):
+        losses, right, weights = [], [], []
+        for item, length in enumerate(lengths.tolist()):
+            logits = model.objective.head(units.latents[item, :length]).reshape(length, 2, 8)
+            asked = places[item, :length].nonzero()[:, 0].tolist()
+            pairs = [(logits[t, book], batch.codes[item, t, book]) for t in asked for book in (0, 1)]
+            losses.append(sum(F.cross_entropy(*pair).item() for pair in pairs) / max(1, len(pairs)))
+            right.append(sum(float(values.argmax() == code) for values, code in pairs) / max(1, len(pairs)))
+            weights.append(length)
+        expected[name] = [sum(w * v for w, v in zip(weights, of)) / sum(weights) for of in (losses, right)]
+    assert float(found.losses["masked"]) == pytest.approx(expected["masked"][0], rel=1e-6)
+    assert ("unmasked" in found.losses) == bool(unmasked)
+    if unmasked:
+        assert float(found.losses["unmasked"]) == pytest.approx(unmasked * expected["unmasked"][0], rel=1e-6)
+    for name, (_, accuracy) in expected.items():
+        assert float(found.metrics[f"{name}_accuracy"]) == pytest.approx(accuracy, rel=1e-6)
+
+
+def test_parts_hide_what_the_whole_hides():
+    one = experiment()
+    model, batch = built(one), batch_of(0, one, 2)
+    seen = []
+    model.objective.units_of_masked = lambda model, batch, hidden: seen.append(hidden) or model.units_of(batch)
+    for parts in (1, 2):
+        for index, piece in enumerate(batch.split(parts)):
+            torch.manual_seed(3)
+            with computing(StepPart(index, parts)):
+                model(piece)
+    assert torch.equal(seen[0], torch.cat(seen[1:]))
+
+
+@pytest.mark.parametrize(
+    "tables,cure",
+    [
+        ({"encoder": {"kind": "conv"}}, "comes between local latents and their context; set encoder.kind to 'context'"),
+        ({"objective": {"kind": "masked", "span": 0}}, "hide nothing"),
+        ({"objective": {"kind": "masked", "probability": 0}}, "hide nothing"),
+        ({"codes": {"num_codes": 1}}, r"\[codes\]: num_codes must be 2 or more, not 1"),
+        ({"codes": {"folders": [1]}}, r"\[codes\]: folders must be a list of folders"),
+        ({"codes": {"bins": 1}}, r"\[codes\] has no option \['bins'\]"),
+    ],
+)
+def test_what_cannot_be_is_refused(tables, cure):
+    with pytest.raises(config.ConfigError, match=cure):
+        Experiment(settings("masked") | tables, SPEAKERS, {}).build()
