@@ -125,6 +125,7 @@ REGISTRIES = {  # table of a configuration -> the dictionary of its kinds
     "decoder": "unitdisc.decoders.DECODERS",
 }
 CLASSES = {  # table -> the class of those that have no kinds
+    "adversary": "unitdisc.objectives.adversary.SpeakerAdversary",
     "codes": "unitdisc.data.codes.CodesOptions",
     "jitter": "unitdisc.conditioning.TimeJitter",
     "conditioner": "unitdisc.conditioning.Conditioner",

@@ -580,3 +580,38 @@ def test_utterances_without_frames_are_no_obstacle(tmp_path):
 def test_options_that_cannot_be_are_named(wrong, message):
     with pytest.raises(ValueError, match=message):
         ProbeOptions(**wrong)
+
+
+# What does not mean what it seems to
+
+
+@pytest.mark.parametrize("task", ["speaker", "speaker per frame"])
+def test_a_speaker_whose_mean_was_removed_is_read_below_chance_and_that_is_said(tmp_path, task):
+    rng = np.random.default_rng(4)
+    voices = {name: rng.standard_normal(8) for name in {u.speaker for u in CORPUS}}
+    frames = {u.id: voices[u.speaker] + rng.standard_normal((FRAMES, 8)) + rng.standard_normal(8) for u in CORPUS}
+    means = {name: np.concatenate([frames[u.id] for u in CORPUS if u.speaker == name]).mean(0) for name in voices}
+    removed = {u.id: frames[u.id] - means[u.speaker] for u in CORPUS}
+    told, misled = (
+        read(encode(tmp_path / name, each), CLASSES[task]) for name, each in (("there", frames), ("removed", removed))
+    )
+    assert told.accuracy > 0.4
+    assert told.warning is None
+    assert misled.accuracy < 1 / SPEAKERS / 2
+    assert misled.warning.startswith("all speakers have the same mean frame")
+    almost = {u.id: removed[u.id] + 0.05 * voices[u.speaker] for u in CORPUS}
+    found = read(encode(tmp_path / "almost", almost), CLASSES[task])
+    assert found.warning.startswith("speakers are told less well than by chance")
+
+
+def test_nothing_is_warned_of_where_nothing_was_removed(encodings):
+    for what in ("speaker", "phone", "nothing", "utterance"):
+        assert read(encodings(what), SpeakerTask()).warning is None
+    assert read(encodings("phone"), LabelTask()).warning is None
+
+
+def test_the_warning_stands_below_the_table(tmp_path):
+    from unitdisc.commands.probe import lines
+
+    score = {"accuracy": 0.0, "intervals": {}, "items": 30, "warning": "no evidence"}
+    assert [*lines({"speaker": score, "gender": {"why": "unknown"}})][-1] == "speaker: no evidence"

@@ -38,6 +38,13 @@ class Batch:
         tensors = {name: value.chunk(parts) for name, value in values.items() if isinstance(value, Tensor)}
         return [replace(self, **{name: pieces[i] for name, pieces in tensors.items()}) for i in range(parts)]
 
+    def in_both_views(self) -> "Batch":
+        """Every item twice in a row, with its features and with its second view: a batch of 2 B."""
+        twice = self.changed(lambda tensor: tensor.repeat_interleave(2, dim=0))
+        features = torch.stack([self.features, self.second_view], dim=1).flatten(0, 1)
+        counts = {name: 2 * count for name, count in self.counts.items()}
+        return replace(twice, features=features, second_view=None, counts=counts)
+
     def to(self, device: torch.device | str) -> "Batch":
         """On a device; a GPU is not waited for if the memory is pinned."""
         return self.changed(lambda tensor: tensor.to(device, non_blocking=True))

@@ -1,5 +1,7 @@
 """The unit discovery model: encoder -> bottleneck -> jitter -> conditioner -> decoder, and what it learns from."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -8,7 +10,7 @@ from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
-from unitdisc.objectives import ModelOutput, Objective, Player
+from unitdisc.objectives import FollowsEncoder, ModelOutput, Objective, Player, SpeakerAdversary
 from unitdisc.training.precision import full_products, in_full
 
 PROBE_POINTS = ("encoder", "projection", "bottleneck", "condition")
@@ -28,6 +30,7 @@ class UnitModel(nn.Module):
         jitter: TimeJitter | None = None,
         conditioner: Conditioner | None = None,
         decoder: Decoder | None = None,
+        adversary: SpeakerAdversary | None = None,
     ):
         super().__init__()
         self.encoder = encoder
@@ -36,6 +39,9 @@ class UnitModel(nn.Module):
         self.conditioner = conditioner
         self.decoder = decoder
         self.objective = objective
+        self.adversary = adversary
+        if isinstance(objective, FollowsEncoder):
+            objective.follow(encoder)
 
     def forward(self, batch: Batch) -> ModelOutput:
         return self.objective(self, batch)
@@ -52,14 +58,20 @@ class UnitModel(nn.Module):
         mask = padding_mask(lengths, size)
         with torch.autocast(encoded.device.type, enabled=False), full_products():  # codes, distances need all digits
             units = self.bottleneck(cut(in_full(encoded), starts, size), mask)
-            return units.averaged(mask, batch.counts.get("latents")), lengths
+            units = units.averaged(mask, batch.counts.get("latents"))
+        if self.adversary is None:
+            return units, lengths
+        found = self.adversary(units.latents, lengths, batch)
+        losses, metrics = {**units.losses, **found.losses}, {**units.metrics, **found.metrics}
+        return replace(units, losses=losses, metrics=metrics), lengths
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """How many places of a batch each mask of a loss lets through: "latents", no padding, and the objective's."""
         stride = self.encoder.stride
         size = -(-batch.target_frames // stride)
         latents = (-(-batch.lengths // stride) - batch.starts // stride).clamp(0, size)
-        return {"latents": latents.sum(), **self.objective.counts(batch)}
+        of_adversary = self.adversary.counts(batch, latents) if self.adversary else {}
+        return {"latents": latents.sum(), **of_adversary, **self.objective.counts(batch)}
 
     def players(self) -> dict[str, Player]:
         """Which weights learn together, by name: as "model" all that the objective does not set apart."""

@@ -129,6 +129,8 @@ def train_together(
         why = "all recordings lie in them" if training.order == "auto" else "as training.order says"
         console.say(f"reading shards from beginning to end, {why}; training.order=random jumps about in them")
     experiment = Experiment(options, speakers_of(utterances), corpus_used).with_defaults(TrainingOptions)
+    if experiment.has("adversary") and len(experiment.speakers) < 2:
+        raise config.ConfigError("[adversary] takes two speakers to tell apart, and the corpus names none or one")
     check_same(experiment, folder)
     signals = prepare(experiment, training_set, folder, access)
     if codes is None and experiment.codes() is not None:

@@ -83,6 +83,7 @@ TITLES = ("", "", "95 % interval", "majority", "shuffled", "control", "selective
 def lines(found: Mapping[str, Mapping]) -> Iterable[str]:
     """A table of all tasks: accuracies and error rates in percent, R² of sounds."""
     yield row(*TITLES)
+    warnings = {task: score["warning"] for task, score in found.items() if "warning" in score}
     for task, score in found.items():
         if "why" in score:
             yield f"{task:16}not measured: {score['why']}"
@@ -93,6 +94,7 @@ def lines(found: Mapping[str, Mapping]) -> Iterable[str]:
         interval = " to ".join(map(form, score["intervals"].get("utterances", [])))
         figures = [form(score[column]) if column in score else "" for column in COLUMNS]
         yield row(task, f"{form(score[name])} {unit}", interval, *figures, score["items"], score.get("classes", ""))
+    yield from (f"{task}: {warning}" for task, warning in warnings.items())
 
 
 def row(task: str, figure: str, interval: str, *rest: object) -> str:

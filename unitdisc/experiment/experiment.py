@@ -35,16 +35,17 @@ from unitdisc.experiment import config
 from unitdisc.files import write_json, written_aside
 from unitdisc.files.text import read_json
 from unitdisc.model import UnitModel
-from unitdisc.objectives import OBJECTIVES, ComparesViews, Reconstruction
+from unitdisc.objectives import OBJECTIVES, ComparesViews, Reconstruction, SpeakerAdversary
 from unitdisc.training.weights import weights
 
 TABLES = (
-    *("features", "target", "augmentation", "encoder", "bottleneck", "objective", "codes"),
+    *("features", "target", "augmentation", "encoder", "bottleneck", "objective", "codes", "adversary"),
     *("jitter", "conditioner", "decoder", "training"),
 )
 OPTIONAL = ("jitter", "conditioner", "decoder")  # parts that a model has if its objective needs them
 WEIGHTS = "model.safetensors"
 DERIVED = {  # from other tables
+    "adversary": ("latent_dim", "num_speakers"),
     "augmentation": ("features",),
     "bottleneck": ("frame_rate", "frames_per_100_columns"),
     "objective": (
@@ -82,7 +83,7 @@ class Experiment:
         }
         parts = {"codes": CodesOptions, "jitter": TimeJitter, "conditioner": Conditioner, "training": training}
         parts |= {"features": type(self.features()), "target": type(self.target())}
-        parts |= {"augmentation": augmentation_class(self.features())}
+        parts |= {"augmentation": augmentation_class(self.features()), "adversary": SpeakerAdversary}
         full = {}
         for table in filter(self.has, TABLES):
             options = self.options.get(table, {})
@@ -104,6 +105,8 @@ class Experiment:
             needs |= {*Reconstruction.needs}
         if table == "target":
             return "decoder" in needs
+        if table == "adversary":
+            return table in self.options
         return table not in (*OPTIONAL, "codes") or table in needs
 
     def features(self) -> Features:
@@ -155,13 +158,15 @@ class Experiment:
         bottleneck = config.build("bottleneck", BOTTLENECKS, table["bottleneck"], "vq", **sizes)
         sizes = {"latent_dim": bottleneck.dim, "num_speakers": len(self.speakers)}
         optional = self.optional_parts(**sizes)
+        if self.has("adversary"):
+            optional["adversary"] = config.construct("[adversary]", SpeakerAdversary, table["adversary"], **sizes)
         sizes |= {"in_dim": features.dim, "encoder_dim": encoder.dim, **sizes_between_stages(encoder)}
         codes = self.codes()
         sizes |= {"codebooks": codes.codebooks, "num_codes": codes.num_codes} if codes else {}
         objective = config.build("objective", OBJECTIVES, table["objective"], "reconstruction", **sizes)
-        if isinstance(objective, ComparesViews) and objective.second_view == "augmented" and not augmentation.is_on:
-            what = "compares two voices of every crop, but [augmentation] is empty, so both are the same"
-            raise config.ConfigError(f"[objective] {table['objective']['kind']!r} {what}; set augmentation.warp, say")
+        if isinstance(objective, ComparesViews) and objective.needs_augmentation and not augmentation.is_on:
+            what = "compares two voices of every crop, which without augmentation are one; set augmentation.warp, say"
+            raise config.ConfigError(f"[objective] {table['objective']['kind']!r} {what}")
         model = UnitModel(encoder, bottleneck, objective, **optional)
         check_sizes(model)
         return model

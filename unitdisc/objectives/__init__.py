@@ -1,11 +1,31 @@
 """What does a model learn from? Objectives, each of which turns a batch into named losses."""
 
-from unitdisc.objectives.base import ComparesViews, ModelOutput, ModelParts, Objective
+from unitdisc.objectives.adversary import SpeakerAdversary
+from unitdisc.objectives.base import ComparesViews, FollowsEncoder, ModelOutput, ModelParts, Objective
 from unitdisc.objectives.contrastive import CPC, AlignedCPC
+from unitdisc.objectives.distillation import Distillation
 from unitdisc.objectives.masked import MaskedPrediction
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.reconstruction import Reconstruction
+from unitdisc.objectives.swapped import SwappedPrediction
 
-__all__ = ["OBJECTIVES", "ComparesViews", "ModelOutput", "ModelParts", "Objective", "Player", "Reconstruction"]
+__all__ = [
+    "OBJECTIVES",
+    "ComparesViews",
+    "FollowsEncoder",
+    "ModelOutput",
+    "ModelParts",
+    "Objective",
+    "Player",
+    "Reconstruction",
+    "SpeakerAdversary",
+]
 
-OBJECTIVES = {"reconstruction": Reconstruction, "masked": MaskedPrediction, "cpc": CPC, "acpc": AlignedCPC}
+OBJECTIVES = {
+    "reconstruction": Reconstruction,
+    "masked": MaskedPrediction,
+    "cpc": CPC,
+    "acpc": AlignedCPC,
+    "swap": SwappedPrediction,
+    "distil": Distillation,
+}

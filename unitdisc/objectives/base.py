@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from unitdisc.batch import Batch
 from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
@@ -75,7 +75,15 @@ class Objective(Protocol):
 
 
 @runtime_checkable
+class FollowsEncoder(Protocol):
+    """An objective with a copy of the encoder, as a teacher: made when the model is."""
+
+    def follow(self, encoder: nn.Module) -> None: ...
+
+
+@runtime_checkable
 class ComparesViews(Protocol):
     """An objective that is shown a second view of every crop in training: `Batch.second_view`."""
 
     second_view: Literal["augmented", "clean"]  # which: augmented as the first is, but differently; or not at all
+    needs_augmentation: ClassVar[bool]  # or the views would tell nothing

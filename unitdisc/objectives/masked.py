@@ -6,16 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unitdisc.batch import Batch, laid, mean_of_chosen, padding_mask
+from unitdisc.batch import Batch, mean_of_chosen, padding_mask
 from unitdisc.bottlenecks import BottleneckOutput
 from unitdisc.objectives.base import ModelOutput, ModelParts
+from unitdisc.objectives.masking import EMBEDDING_DEVIATION, check_spans, spans, units_of_masked
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.reconstruction import AddedReconstruction
 from unitdisc.objectives.stages import refuse_one_stage
 from unitdisc.training.distributed import is_measured, uniform
 from unitdisc.training.precision import in_full
-
-EMBEDDING_DEVIATION = 0.1
 
 
 class MaskedPrediction(nn.Module):
@@ -43,8 +42,7 @@ class MaskedPrediction(nn.Module):
     ):
         super().__init__()
         refuse_one_stage("masked", local_dim)
-        if not 0 < probability <= 1 or span < 1:
-            raise ValueError(f"spans of {span} frames with probability {probability} hide nothing")
+        check_spans(probability, span)
         self.probability = probability
         self.span = span
         self.unmasked = unmasked
@@ -54,23 +52,11 @@ class MaskedPrediction(nn.Module):
         self.head = nn.Linear(latent_dim, codebooks * num_codes)
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
-        hidden = self.spans(uniform(*batch.codes.shape[:2], device=batch.codes.device))
-        units, lengths = self.units_of_masked(model, batch, hidden)
+        hidden = spans(uniform(*batch.codes.shape[:2], device=batch.codes.device), self.probability, self.span)
+        units, lengths = units_of_masked(model, batch, hidden, self.mask)
         found = self.predicted(batch, units, lengths, hidden)
         added = self.reconstruction.losses(model, batch, units, lengths)
         return ModelOutput({**found.losses, **added, **units.losses}, {**found.metrics, **units.metrics})
-
-    def spans(self, chances: Tensor) -> Tensor:
-        """Which frames are hidden, given uniform numbers: [B, S]."""
-        begun = F.pad((chances < self.probability).float(), (self.span - 1, 0))
-        return F.max_pool1d(begun[:, None], self.span, stride=1)[:, 0] > 0
-
-    def units_of_masked(self, model: ModelParts, batch: Batch, hidden: Tensor) -> tuple[BottleneckOutput, Tensor]:
-        """As `units_of` of the model, which does not see the hidden ones [B, S] of the frames behind the target."""
-        local, lengths = model.encoder.local(batch.features, batch.lengths)
-        places = laid(hidden, batch.starts // model.encoder.stride, local.shape[1])
-        seen = torch.where(places[..., None], self.mask.to(local.dtype), local)
-        return model.units_behind(batch, model.encoder.context(seen, lengths), lengths)
 
     def predicted(self, batch: Batch, units: BottleneckOutput, lengths: Tensor, hidden: Tensor) -> ModelOutput:
         logits = in_full(self.head(units.latents)).unflatten(-1, (self.codebooks, -1))  # [B, S, N, K]
@@ -99,7 +85,7 @@ class MaskedPrediction(nn.Module):
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
         """With spans that are the same in every validation; nothing is hidden from reconstruction."""
         chances = torch.rand(batch.codes.shape[:2], generator=torch.Generator().manual_seed(0))
-        hidden = self.spans(chances.to(batch.codes.device))
-        found = self.predicted(batch, *self.units_of_masked(model, batch, hidden), hidden)
+        hidden = spans(chances.to(batch.codes.device), self.probability, self.span)
+        found = self.predicted(batch, *units_of_masked(model, batch, hidden, self.mask), hidden)
         added = self.reconstruction.held_out(model, batch, units, lengths)
         return ModelOutput({**found.losses, **added.losses}, {**found.metrics, **added.metrics})

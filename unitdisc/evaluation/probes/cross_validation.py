@@ -8,7 +8,7 @@ control task. Of speakers and genders there are no types that recur; for them th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -32,10 +32,11 @@ from unitdisc.evaluation.probes.options import ProbeOptions
 from unitdisc.evaluation.probes.points import PointFrames
 from unitdisc.evaluation.probes.results import ProbeScore, ReconstructionScore, balanced_accuracy, confusion_of
 from unitdisc.evaluation.probes.splits import Folds, Split, folds_of
-from unitdisc.evaluation.probes.tasks import Items
+from unitdisc.evaluation.probes.tasks import Items, speaker_names
 
 FEW = 1_000  # carriers of labels, of which the mean over SHUFFLES tells more than one shuffle
 SHUFFLES = 5
+ROUNDING = 1e-6  # of the variance of all frames
 BY_TYPE = "a random label for every label between its neighbours, the same wherever it occurs"
 BY_CARRIER = {Split.GENDERS: "genders shuffled among speakers", Split.UTTERANCES: "speakers shuffled among utterances"}
 
@@ -56,7 +57,33 @@ def probe(task: Task, point: PointFrames, options: ProbeOptions) -> ProbeScore |
     """Scores a task at a probe point; raises UnscorableError saying what is missing."""
     items = task.items(point)
     folds = folds_of(items.split, items.targets, items.utterances, items.speakers, items.is_training, options.seed)
-    return (classified if items.targets.ndim == 1 else drawn)(items, folds, options)
+    score = (classified if items.targets.ndim == 1 else drawn)(items, folds, options)
+    return replace(score, warning=warning_of(score, point)) if items.split is Split.UTTERANCES else score
+
+
+def warning_of(score: ProbeScore, point: PointFrames) -> str | None:
+    """Why an accuracy at telling speakers is no evidence of what the frames hold of them; None if nothing speaks so.
+
+    Where every speaker's mean was removed, the frames that are learned from and those that are scored have opposite
+    means, for together they have none: a reader that goes by them is wrong more often than one that guesses.
+    """
+    if means_coincide(point):
+        found = "all speakers have the same mean frame, as if it was removed"
+    elif score.intervals.get("utterances", [0.0, 1.0])[1] < 1 / score.classes:
+        found = "speakers are told less well than by chance, as where their means were removed"
+    else:
+        return None
+    return f"{found}; that is no evidence that frames are alike across speakers (ABX across speakers would be)"
+
+
+def means_coincide(point: PointFrames) -> bool:
+    """Whether the means of the known speakers, two or more, differ by rounding alone."""
+    names, owner = np.unique(speaker_names(point), return_inverse=True)
+    frames = point.frames.astype(np.float64) - point.frames.mean(0, dtype=np.float64)
+    speakers = np.repeat(owner, point.lengths())
+    means = [frames[speakers == number].mean(0) for number in np.unique(speakers) if names[number]]
+    spread = frames.var(0).sum()
+    return len(means) > 1 and bool(spread) and bool(np.var(means, axis=0).sum() < ROUNDING * spread)
 
 
 def classified(items: Items, folds: Folds, options: ProbeOptions) -> ProbeScore:

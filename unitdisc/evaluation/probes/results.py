@@ -33,6 +33,7 @@ class ProbeScore:
     control: float | None = None  # accuracy at the control task
     control_task: str | None = None
     selectivity: float | None = None  # accuracy less that at the control task
+    warning: str | None = None  # why the accuracy does not mean what it seems to
 
 
 @dataclass(frozen=True)

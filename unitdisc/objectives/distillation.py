@@ -1,0 +1,146 @@
+"""Self-distillation: what a running average of the encoder makes of all, told from what is left (data2vec)."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from unitdisc.batch import Batch, cut, mean_of_chosen, padding_mask
+from unitdisc.bottlenecks import BottleneckOutput
+from unitdisc.bottlenecks.base import OnHost
+from unitdisc.encoders import Encoder
+from unitdisc.objectives.base import ModelOutput, ModelParts
+from unitdisc.objectives.masking import EMBEDDING_DEVIATION, check_spans, spans, units_of_masked
+from unitdisc.objectives.players import Player
+from unitdisc.objectives.reconstruction import AddedReconstruction
+from unitdisc.objectives.stages import refuse_one_stage
+from unitdisc.training.distributed import is_measured, part, uniform
+from unitdisc.training.precision import in_full
+
+SMALLEST_VARIANCE = 1e-5
+
+
+class Distillation(OnHost):
+    """Spans of local latents are hidden, and the teacher's frames there are told of the latents behind.
+
+    The teacher is a running average of the encoder (Baevski et al., 2022). It sees everything, and no augmentation. Its
+    frames, of zero mean and unit variance in every channel of a crop, are the target of a mean squared error; so they
+    cannot all become one, and `teacher_deviation`, before that, shows whether they try to.
+
+    probability: that a span begins at a latent; span: how many latents it hides. decay: how much of the teacher stays
+    at every step at first; last_decay: after decay_steps. reconstruction: weight of the decoder's loss.
+    """
+
+    needs = ()
+    second_view = "clean"
+    needs_augmentation = False
+
+    def __init__(
+        self,
+        latent_dim: int,
+        local_dim: int,
+        encoder_dim: int,
+        probability: float = 0.08,
+        span: int = 10,
+        decay: float = 0.99,
+        last_decay: float = 0.999,
+        decay_steps: int = 1000,
+        reconstruction: float = 0.0,
+    ):
+        super().__init__()
+        refuse_one_stage("distil", local_dim)
+        check_spans(probability, span)
+        if not decay <= last_decay <= 1 or decay_steps < 1:
+            raise ValueError(f"decay must rise to last_decay, at most 1, in 1 step or more: {decay}, {last_decay}")
+        self.probability = probability
+        self.span = span
+        self.decays = (decay, last_decay)
+        self.decay_steps = decay_steps
+        self.mask = nn.Parameter(EMBEDDING_DEVIATION * torch.randn(local_dim))
+        self.head = nn.Linear(latent_dim, encoder_dim)
+        self.reconstruction = AddedReconstruction(reconstruction)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))  # of training
+
+    def follow(self, encoder: nn.Module) -> None:
+        """Makes the teacher, an encoder whose weights are buffers: no optimiser moves them."""
+        self.teacher = deepcopy(encoder)
+        for module in self.teacher.modules():
+            for name, weight in [*module.named_parameters(recurse=False)]:
+                del module._parameters[name]
+                module.register_buffer(name, weight.detach())
+
+    @property
+    def training_only(self) -> Sequence[str]:
+        return ["steps", *(f"teacher.{name}" for name in self.teacher.state_dict())]
+
+    @torch.no_grad()
+    def learn_from(self, encoder: nn.Module) -> None:
+        """Once a step, before it: the teacher has seen what the last one learnt."""
+        first, last = self.decays
+        decay = first + (last - first) * min(1.0, int(self.steps) / self.decay_steps)
+        kept, learnt = self.teacher.state_dict(), encoder.state_dict()
+        averaged = {name for name, _ in encoder.named_parameters()}
+        torch._foreach_lerp_([kept[name] for name in averaged], [learnt[name] for name in averaged], 1 - decay)
+        for name in kept.keys() - averaged:
+            kept[name].copy_(learnt[name])
+        self.steps += 1
+
+    def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
+        if self.training and part().index == 0:
+            self.learn_from(model.encoder)
+        clean = batch.features if batch.second_view is None else batch.second_view
+        size = -(-batch.target_frames // model.encoder.stride)
+        hidden = spans(uniform(len(clean), size, device=clean.device), self.probability, self.span)
+        units, lengths = units_of_masked(model, batch, hidden, self.mask)
+        found = self.told(model, self.teacher.eval(), clean, batch, units, lengths, hidden)
+        added = self.reconstruction.losses(model, batch, units, lengths)
+        return ModelOutput({**found.losses, **added, **units.losses}, {**found.metrics, **units.metrics})
+
+    def told(
+        self,
+        model: ModelParts,
+        teacher: Encoder,
+        clean: Tensor,
+        batch: Batch,
+        units: BottleneckOutput,
+        lengths: Tensor,
+        hidden: Tensor,
+    ) -> ModelOutput:
+        """How far what is told at the hidden places [B, S] is from what the teacher makes of clean features."""
+        mask = padding_mask(lengths, hidden.shape[1])
+        with torch.no_grad():
+            frames, _ = teacher(clean, batch.lengths)
+            frames = cut(in_full(frames), batch.starts // model.encoder.stride, hidden.shape[1])
+            targets = normalised_in_time(frames, mask)
+        losses = F.mse_loss(in_full(self.head(units.latents)), targets, reduction="none").mean(-1)
+        found = {"distil": mean_of_chosen(losses, hidden & mask, lengths, batch.counts.get("latents"))}
+        if not is_measured():
+            return ModelOutput(found, {})
+        return ModelOutput(found, {"teacher_deviation": frames[mask].std(0).mean()})
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return self.reconstruction.counts(batch)
+
+    def players(self) -> Mapping[str, Player]:
+        return {}
+
+    def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
+        """With spans that are the same in every validation. The validated model, an average, is its own teacher."""
+        size = units.latents.shape[1]
+        chances = torch.rand(len(lengths), size, generator=torch.Generator().manual_seed(0)).to(lengths.device)
+        hidden = spans(chances, self.probability, self.span)
+        masked, _ = units_of_masked(model, batch, hidden, self.mask)
+        found = self.told(model, model.encoder, batch.features, batch, masked, lengths, hidden)
+        added = self.reconstruction.held_out(model, batch, units, lengths)
+        return ModelOutput({**found.losses, **added.losses}, {**found.metrics, **added.metrics})
+
+
+def normalised_in_time(frames: Tensor, mask: Tensor) -> Tensor:
+    """Zero mean and unit variance of every channel of an item, padding left out: [B, T, C], [B, T] -> [B, T, C]."""
+    inside = mask[..., None]
+    count = inside.sum(1, keepdim=True).clamp(min=1)
+    centred = (frames - (frames * inside).sum(1, keepdim=True) / count) * inside
+    variance = centred.square().sum(1, keepdim=True) / count
+    return centred * (variance + SMALLEST_VARIANCE).rsqrt()
