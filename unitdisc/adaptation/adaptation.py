@@ -91,14 +91,21 @@ class Adaptation:
     def read(cls, path: Path) -> "Adaptation":
         """Reads what `write` wrote. Raises AdaptationError naming the file if it is not there, or not whole."""
         if not path.exists():
-            raise AdaptationError(f"{path}: no such file; `unitdisc normalise` writes one into the folder that it fills")
+            raise AdaptationError(
+                f"{path}: no such file; `unitdisc normalise` writes one into the folder that it fills"
+            )
         try:
             with safetensors.safe_open(path, "numpy") as file:
                 said = json.loads(file.metadata()["adaptation"])
-                arrays = {name: file.get_tensor(name) for name in file.keys()}
-            learnt = {name.removeprefix("learnt."): array for name, array in arrays.items() if name.startswith("learnt.")}
+                names = file.keys()
+                arrays = {name: file.get_tensor(name) for name in names}
+            learnt = {
+                name.removeprefix("learnt."): array for name, array in arrays.items() if name.startswith("learnt.")
+            }
             if wrong := [name for name, array in learnt.items() if not np.isfinite(array).all()]:
                 raise ValueError(f"{wrong[0]} is not finite")
-            return cls(str(said["steps"]), int(said["in_dim"]), learnt, dict(said["card"]))
+            found = cls(str(said["steps"]), int(said["in_dim"]), learnt, dict(said["card"]))
+            found.chain.dim(found.in_dim)
+            return found
         except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
             raise AdaptationError(f"{path}: is no adaptation, or damaged ({error}); make it again") from error

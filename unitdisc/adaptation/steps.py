@@ -94,7 +94,7 @@ def options_in(kind: type[Step], name: str, options: list[str]) -> Iterator[tupl
     types = {field.name: field.type for field in fields(kind)}
     taken = set()
     for place, option in enumerate(options):
-        key, equals, value = option.partition("=")
+        key, equals, value = (part.strip() for part in option.partition("="))
         if not equals:
             key, value = (list(types) + [""] * len(options))[place], option
         if key not in types or key in taken:

@@ -104,7 +104,9 @@ def in_there(opened: AnyEncodings, utterances: Sequence[Utterance], corpus: Path
     """The utterances that have frames. Raises EncodingsError if none has, and, with `strict`, if any has not."""
     there = [utterance for utterance in utterances if utterance.id in opened]
     if not there:
-        raise EncodingsError(f"{opened.folder}: holds none of the {len(utterances)} utterances of {corpus}; encode them")
+        raise EncodingsError(
+            f"{opened.folder}: holds none of the {len(utterances)} utterances of {corpus}; encode them"
+        )
     problems = [opened.why_missing(utterance.id) for utterance in utterances if utterance.id not in opened]
     if problems and strict:
         raise CorpusError(f"{len(problems)} of {len(utterances)} utterances have no frames, the first: {problems[0]}")
@@ -162,7 +164,7 @@ def checksum_of(frames: FrameSource, advance: Callable[..., None]) -> str:
 def write(writer: EncodingsWriter, adaptation: Adaptation, opened: AnyEncodings, place: Place) -> None:
     """Writes the frames of all speakers; those of a speaker of whom nothing is missing are left alone."""
     with console.progress("writing frames", len(place.source.names)) as advance:
-        for speaker, names in sorted(place.names_of.items()):
+        for names in place.names_of.values():
             frames = {name: place.source[name] for name in names}
             if not all(is_current(writer, opened, name, len(values)) for name, values in frames.items()):
                 own = adaptation.of_speaker(frames.values())

@@ -200,7 +200,9 @@ def fit(
             )
         start = first_state(seen.sample, clusters, frames.folder).vectors
         estimate = estimate_of(frames, seen.mean, options, threads)
-        return improve(frames, estimate(clustered(seen.sample, start, seen.mean, options)), estimate, options, threads, passed)
+        return improve(
+            frames, estimate(clustered(seen.sample, start, seen.mean, options)), estimate, options, threads, passed
+        )
 
 
 def estimate_of(frames: FrameSource, middle: np.ndarray, options: MixtureOptions, threads: int = 1) -> Estimate:
