@@ -39,7 +39,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "training.whole_utterances": {"batch", "bottlenecks", "corpus", "data", "model"},
     "training.codes": {"clustering", "corpus", "data"},
     "training.devices": ALL_KNOW,
-    "experiment": {"data", "files", "model", "objectives", "training"} | FAMILIES,
+    "experiment": {"adaptation", "data", "data.normalisation", "files", "model", "objectives", "training"} | FAMILIES,
     "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "objectives", "training"}
     | FAMILIES
     | ALL_KNOW,
@@ -60,7 +60,8 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "training.distributed",
         "validation",
     },
-    "data": {"batch", "corpus", "encodings", "files", "media"},
+    "data.normalisation": set(),
+    "data": {"adaptation", "batch", "corpus", "data.normalisation", "encodings", "files", "media"},
     "prep": {"corpus", "corpus.kaldi", "files", "media"},
     # units
     "encodings": {"corpus", "files", "jobs"},
@@ -76,6 +77,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "segmentation.corpora",
     },
     "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
+    "adaptation": {"clustering", "data.normalisation", "files"},
     "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs"},
     "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "training.schedules"},
     "exports": {"corpus", "encodings", "files"},

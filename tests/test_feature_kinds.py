@@ -16,7 +16,7 @@ from unitdisc.api.inspect import inspect
 from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.access import CorpusAccess
-from unitdisc.data.base import Features, RecordingFeatures, Target
+from unitdisc.data.base import Features, RecordingFeatures, Target, facts_of
 from unitdisc.data.cache import named
 from unitdisc.data.features import FEATURES, features_class, features_of_kind
 from unitdisc.data.signals import Signals
@@ -154,9 +154,12 @@ def test_caches_of_older_versions_stay_good():
 
 def test_options_of_the_command_line_are_those_that_the_kind_has():
     made = partial(features_of_kind, rate=8000, hop=80, height=24, normalise="global", resample=True)
-    assert asdict(made("mfcc")) == {
+    assert facts_of(made("mfcc")) == {
         "kind": "mfcc", "rate": 8000, "hop": 80, "bins": None, "normalise": "global", "resample": True
     }  # fmt: skip
+    assert made("mfcc", vtln=7).vtln == 7
+    with pytest.raises(ValueError, match=r"columns: has no frequency axis, which `vtln` warps"):
+        made("columns", vtln=7)
     assert made("columns") == FEATURES["columns"](height=24, normalise="global")
     with pytest.raises(ValueError, match=r"unknown features 'plp': choose one of .*'columns', .*'mfcc'"):
         made("plp")

@@ -34,6 +34,7 @@ INTERFACE = {  # name: where it is defined
     # units
     "Encodings": "unitdisc.encodings",
     "kmeans": "unitdisc.api.kmeans",
+    "normalise": "unitdisc.api.normalise",
     "segment": "unitdisc.api.segment",
     "export": "unitdisc.api.export",
     "align": "unitdisc.api.align",

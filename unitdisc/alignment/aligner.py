@@ -5,7 +5,7 @@ aligner.safetensors  the weights
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from unitdisc.alignment.losses import scaled
 from unitdisc.alignment.network import Writer
 from unitdisc.alignment.paths import best_spans, intervals, least_frames
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.data.base import Features
+from unitdisc.data.base import Features, facts_of
 from unitdisc.data.features import features_class
 from unitdisc.encodings import centres_in_ticks
 from unitdisc.files import write_json, written_aside
@@ -108,7 +108,7 @@ def save(aligner: Aligner, folder: Path) -> None:
     with written_aside(folder / WEIGHTS) as aside:
         aside.write_bytes(safetensors.torch.save(state))
     settings = {
-        "features": asdict(aligner.features),
+        "features": facts_of(aligner.features),
         "symbols": list(aligner.alphabet.symbols),
         "recurrent": aligner.writer.lstm.hidden_size if aligner.writer.lstm else 0,
         "options": aligner.options,

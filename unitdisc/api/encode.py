@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from unitdisc import console
+from unitdisc.adaptation.vtln import FILE as WARPS
+from unitdisc.adaptation.vtln import Warps
 from unitdisc.api.paths import takes_paths
 from unitdisc.bottlenecks import Coded
 from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.base import Features
+from unitdisc.data.base import Features, Warpable
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.normalisation import Normaliser, fit
 from unitdisc.data.signals import Signals
@@ -140,45 +142,60 @@ def features(
     folder: Path,
     options: Features,
     *,
+    like: Path | None = None,
     access: CorpusAccess = CorpusAccess(),
     cluster: Cluster | None = None,
 ) -> Path:
     """Writes plain features, the baseline of every comparison, as encodings [T, D] float32; returns the folder.
 
     options: which ones, as `unitdisc.AcousticFeatures("mfcc")`, or `unitdisc.ColumnFeatures(height=32)` of line images.
+    like: where options.vtln is set, a folder that was filled with such features, or its vtln.safetensors: speakers get
+    their warps under the mixture found there. Without it one is found of this corpus. It is kept in the folder.
     access, cluster: as of `encode`. Raises CorpusError and LockedError as `encode` does.
 
     >>> folder = unitdisc.features("data/test.jsonl", "encodings/log-mel", unitdisc.AcousticFeatures("log-mel"))
     >>> unitdisc.Encodings.open(folder)["u00"].frames.shape
     """
     folder = folder_for_results(folder)
+    warps = None if like is None else warps_of(like, options)
     utterances = usable_table(corpus, options, access, thorough=access.strict)
     if cluster is None:
-        problems = write_features(utterances, folder, options, access=access)
+        problems = write_features(utterances, folder, options, warps, access=access)
     else:
-        work = partial(write_features_of_share, utterances, folder, options, access=access)
+        work = partial(write_features_of_share, utterances, folder, options, warps, access=access)
         of_all = options.normalise == "global"  # every shard gathers statistics of the whole corpus
         problems = list(chain(*done_on(cluster, work, "cpu", options.kind, per_processor=1 if of_all else 4)))
     say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
     return folder
 
 
+def warps_of(like: Path, options: Features) -> Warps:
+    """The warps that were found when a folder was filled. Raises ValueError if these features have none."""
+    if not isinstance(options, Warpable) or not options.vtln:
+        raise ValueError("`like` gives the warps of speakers, which these features do without; set `vtln` too")
+    return Warps.read(like / WARPS if like.is_dir() else like)
+
+
 def write_features(
     utterances: UtteranceTable,
     folder: Path,
     options: Features,
+    warps: Warps | None,
     *,
     access: CorpusAccess,
     refuse: bool = True,
 ) -> list[str]:
     """Writes plain features as encodings; returns and raises as `write_points` does."""
     none = Normaliser("none", {})
-    raw = Signals(options, None, none, none, DiskCache(access.cache), access.allow_pipes)  # nothing is predicted
+    raw = Signals(options, None, none, none, DiskCache(access.cache), access.allow_pipes, warps)  # nothing is predicted
     own = access.shard.of(utterances)
     alike = all_by_speakers_of(own, utterances) if options.normalise == "speaker" else utterances
+    raw = raw.with_warps(utterances) if warps is None else raw.with_warps_of(all_by_speakers_of(own, utterances))
     signals = replace(raw, feature_normaliser=fit(options.normalise, raw.readable(alike)))
     with console.progress(options.kind, len(own)) as advance:
         point = folder.resolve().name
+        if signals.warps is not None and (access.shard.is_whole or access.shard.index == 1):
+            signals.warps.write(folder / WARPS)
         return encode_features(options, signals, utterances, folder, point, advance, access.shard, refuse)
 
 
@@ -186,13 +203,14 @@ def write_features_of_share(
     utterances: UtteranceTable,
     folder: Path,
     options: Features,
+    warps: Warps | None,
     shard: Shard,
     device: str,
     *,
     access: CorpusAccess,
 ) -> list[str]:
     """As `write_features`, by a worker of a cluster, whose shares are judged together."""
-    return write_features(utterances, folder, options, access=replace(access, shard=shard), refuse=False)
+    return write_features(utterances, folder, options, warps, access=replace(access, shard=shard), refuse=False)
 
 
 def say_left_out(problems: Sequence[str], total: int | None, strict: bool = False) -> None:

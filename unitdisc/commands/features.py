@@ -26,6 +26,8 @@ def features(
     hop: Annotated[int, typer.Option(help="samples from one frame to the next")] = 160,
     height: Annotated[int, typer.Option(help="rows of pixels that line images are brought to")] = 32,
     normalise: Annotated[str, typer.Option(help=one_of("normalisations"))] = "none",
+    vtln: Annotated[int, typer.Option(help="warps of the frequency axis tried for each speaker, as 7; 0: none")] = 0,
+    like: Annotated[Path | None, typer.Option(help="of --vtln: a folder whose warps were found before")] = None,
     resample: Annotated[bool, typer.Option("--resample", help="convert recordings of another rate")] = False,
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
@@ -43,7 +45,9 @@ def features(
     """
     from unitdisc import Cluster, CorpusAccess, Shard, features, features_of_kind
 
-    options = features_of_kind(kind, rate=rate, hop=hop, height=height, normalise=normalise, resample=resample)
+    options = features_of_kind(
+        kind, rate=rate, hop=hop, height=height, normalise=normalise, resample=resample, vtln=vtln
+    )
     cluster = Cluster.chosen(ray, shards, shard)
     access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust, shard=Shard.parse(shard))
-    features(corpus, folder, options, access=access, cluster=cluster)
+    features(corpus, folder, options, like=like, access=access, cluster=cluster)

@@ -1,41 +1,47 @@
 """Acoustic features: from a waveform to frames, [ticks] -> [T, C], one frame for every `hop` ticks."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from unitdisc.data.base import RecordingFeatures, num_frames
-from unitdisc.data.filterbank import WINDOW, cepstra, differences, log_mel_energies
+from unitdisc.adaptation.vtln import factors
+from unitdisc.data.base import LATER, RecordingFeatures, num_frames
+from unitdisc.data.filterbank import WINDOW, cepstra, differences, log_mel_energies, log_mel_of, power_spectra
 from unitdisc.data.normalisation import check_normalisation
 
 
-def mfcc(wave: torch.Tensor, rate: int, hop: int, bins: int) -> torch.Tensor:
+def mfcc(wave: torch.Tensor, rate: int, hop: int, bins: int, warp: float = 1.0) -> torch.Tensor:
     """Kaldi's 13 mel-frequency cepstra with first and second differences: [ticks] -> [T, 39]."""
-    frames = cepstra(log_mel_energies(wave, rate, hop, bins), 13)
+    return mfcc_of(log_mel_energies(wave, rate, hop, bins, warp))
+
+
+def mfcc_of(energies: torch.Tensor) -> torch.Tensor:
+    """[T, bins] -> [T, 39]"""
+    frames = cepstra(energies, 13)
     first = differences(frames)
     return torch.cat([frames, first, differences(first)], dim=1)
 
 
-def log_mel(wave: torch.Tensor, rate: int, hop: int, bins: int) -> torch.Tensor:
+def log_mel(wave: torch.Tensor, rate: int, hop: int, bins: int, warp: float = 1.0) -> torch.Tensor:
     """Kaldi's log mel filterbank energies: [ticks] -> [T, bins]."""
-    return log_mel_energies(wave, rate, hop, bins)
+    return log_mel_energies(wave, rate, hop, bins, warp)
 
 
-def waveform(wave: torch.Tensor, rate: int, hop: int, bins: int) -> torch.Tensor:
-    """The samples themselves, `hop` to a frame, scaled to [-1, 1]: [ticks] -> [T, hop]."""
+def waveform(wave: torch.Tensor, rate: int, hop: int, bins: int, warp: float = 1.0) -> torch.Tensor:
+    """The samples themselves, `hop` to a frame, scaled to [-1, 1]: [ticks] -> [T, hop]; they have no axis to warp."""
     size = num_frames(len(wave), hop) * hop
     padded = torch.nn.functional.pad(wave, (0, max(0, size - len(wave))))[:size]
     return padded.reshape(-1, hop) / 32768
 
 
 class Transform(NamedTuple):
-    """What computes a kind of acoustic features: frames(wave, rate, hop, bins), [ticks] -> [T, C]."""
+    """What computes a kind of acoustic features: frames(wave, rate, hop, bins, warp), [ticks] -> [T, C]."""
 
-    frames: Callable[[torch.Tensor, int, int, int], torch.Tensor]
+    frames: Callable[[torch.Tensor, int, int, int, float], torch.Tensor]
     bins: int  # unless said otherwise
     fewest_bins: int
 
@@ -56,6 +62,8 @@ class AcousticFeatures(RecordingFeatures):
     bins: mel bins (default: Kaldi's 23 under MFCC, 80 for log-mel).
     normalise: "none", or to zero mean and unit variance per "utterance", per "speaker", or "global"ly.
     resample: convert recordings of another rate instead of refusing them.
+    vtln: how many warps of the frequency axis are tried for each speaker, of whom the likeliest is taken: an odd number
+    up to 13, in steps of 0.05 around 1; 0: none. warp: the same for all.
     """
 
     kind: str = "mfcc"
@@ -64,6 +72,8 @@ class AcousticFeatures(RecordingFeatures):
     bins: int | None = None
     normalise: str = "speaker"
     resample: bool = False
+    vtln: int = field(default=0, metadata=LATER)
+    warp: float = field(default=1.0, metadata=LATER)
 
     def __post_init__(self):
         if self.kind not in ACOUSTIC:
@@ -74,15 +84,39 @@ class AcousticFeatures(RecordingFeatures):
         fewest = ACOUSTIC[self.kind].fewest_bins
         if self.bins is not None and self.bins < fewest:
             raise ValueError(f"{self.kind} takes {fewest} bins or more, not {self.bins}")
+        if self.vtln:
+            factors(self.vtln)
+        if not 0.5 <= self.warp <= 2:
+            raise ValueError(f"warp must be a factor from 0.5 to 2, not {self.warp:g}")
+        if (self.vtln or self.warp != 1) and self.kind == "waveform":
+            raise ValueError(
+                "a waveform has no frequency axis to warp; take kind 'mfcc' or 'log-mel', or leave vtln out"
+            )
+        if self.vtln and self.warp != 1:
+            raise ValueError(f"vtln finds the warp of each speaker, and warp {self.warp:g} is that of all; give one")
 
     def __call__(self, wave: np.ndarray, first: int = 0) -> np.ndarray:
         """wave: [ticks] in [-1, 1] -> frames [T, C], float32, not normalised yet; it begins at tick `first`."""
-        size = max(len(wave), round(self.rate * WINDOW))  # a signal shorter than a window is extended by silence
+        transform, scaled = ACOUSTIC[self.kind], self.scaled(wave, first)
+        frames = transform.frames(scaled, self.rate, self.hop, self.num_bins, self.warp)
+        return frames[: num_frames(len(wave), self.hop)].numpy().astype(np.float32)
+
+    def scaled(self, wave: np.ndarray, first: int = 0) -> torch.Tensor:
+        """In steps of 16 bits, with dither; a signal shorter than a window is extended by silence."""
+        size = max(len(wave), round(self.rate * WINDOW))
         scaled = dither(size, first)
         scaled[: len(wave)] += torch.from_numpy(wave).float() * 32768
-        transform = ACOUSTIC[self.kind]
-        frames = transform.frames(scaled, self.rate, self.hop, self.num_bins)
-        return frames[: num_frames(len(wave), self.hop)].numpy().astype(np.float32)
+        return scaled
+
+    def warped(self, factor: float) -> "AcousticFeatures":
+        """The same, of a speaker with this factor."""
+        return replace(self, vtln=0, warp=factor)
+
+    def mfcc_at(self, wave: np.ndarray, tried: Iterable[float]) -> dict[float, np.ndarray]:
+        """What factors are told apart by, MFCC whatever the kind: [ticks] -> [T, 39] at every factor."""
+        power = power_spectra(self.scaled(wave), self.rate, self.hop)[: num_frames(len(wave), self.hop)]
+        bins = ACOUSTIC["mfcc"].bins
+        return {factor: mfcc_of(log_mel_of(power, self.rate, bins, factor)).numpy() for factor in tried}
 
     @property
     def num_bins(self) -> int:

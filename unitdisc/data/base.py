@@ -11,8 +11,9 @@ A pretrained network of speech (wav2vec 2.0, HuBERT, WavLM) can come in at two p
   step then goes through the network and back, and every experiment and checkpoint holds its weights.
 """
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,6 +21,15 @@ from unitdisc.corpus import Utterance
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.media.audio import read_audio
 from unitdisc.media.open import AudioError
+
+LATER = {"later": True}  # metadata of a field that was added when there were features, caches and codebooks already
+
+
+def facts_of(options: Any) -> dict[str, Any]:
+    """The fields of features or of a target by name, but those that were added later where they change nothing."""
+    left_out = {field.name for field in fields(options) if field.metadata == LATER}
+    unchanged = {field.name for field in fields(options) if getattr(options, field.name) == field.default}
+    return {name: value for name, value in asdict(options).items() if name not in left_out & unchanged}
 
 
 class Features(Protocol):
@@ -134,6 +144,19 @@ class RecordingFeatures(Features, Protocol):
         rates = utterances.column("rate")
         seconds = utterances.column("ticks") / np.where(rates > 0, rates, self.rate)
         return {"hours": round(sum(seconds.tolist()) / 3600, 4)}
+
+
+@runtime_checkable
+class Warpable(Protocol):
+    """Features whose frequency axis can be warped, speaker by speaker."""
+
+    vtln: int  # how many factors are tried; 0: none
+
+    def warped(self, factor: float) -> "Features":
+        """The same, of a speaker with this factor."""
+
+    def mfcc_at(self, wave: np.ndarray, tried: Iterable[float]) -> Mapping[float, np.ndarray]:
+        """What factors are told apart by: [ticks] -> [T, D] at every factor."""
 
 
 def num_frames(ticks: int, hop: int) -> int:

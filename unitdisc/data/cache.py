@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from unitdisc.corpus import Utterance
+from unitdisc.data.base import facts_of
 from unitdisc.files import written_aside
 from unitdisc.media.open import ARCHIVE, state_of
 
@@ -48,7 +48,7 @@ FORMER_NAMES = {"AcousticFeatures": "Features", "ColumnFeatures": "Columns"}  # 
 @lru_cache(64)
 def named(options: Any) -> str:
     name = type(options).__name__
-    return json.dumps([FORMER_NAMES.get(name, name), asdict(options)], sort_keys=True)
+    return json.dumps([FORMER_NAMES.get(name, name), facts_of(options)], sort_keys=True)
 
 
 class DiskCache:

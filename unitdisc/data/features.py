@@ -19,8 +19,13 @@ def features_class(kind: str) -> type[Features]:
     return FEATURES[kind]
 
 
-def features_of_kind(kind: str, *, rate: int, hop: int, height: int, normalise: str, resample: bool) -> Features:
+def features_of_kind(
+    kind: str, *, rate: int, hop: int, height: int, normalise: str, resample: bool, vtln: int = 0
+) -> Features:
     """Features of a kind with those of the options that it has. Raises ValueError as `features_class` does."""
     options = {"kind": kind, "rate": rate, "hop": hop, "height": height, "normalise": normalise, "resample": resample}
+    options["vtln"] = vtln
     factory = features_class(kind)
+    if vtln and "vtln" not in {field.name for field in fields(factory)}:
+        raise ValueError(f"{kind}: has no frequency axis, which `vtln` warps; leave it out")
     return factory(**{field.name: options[field.name] for field in fields(factory) if field.name in options})

@@ -18,8 +18,21 @@ FRAMES_AT_ONCE = 128  # their spectra fit into a cache
 SMALLEST = torch.tensor(torch.finfo(torch.float).eps)
 
 
-def log_mel_energies(wave: Tensor, rate: int, hop: int, bins: int) -> Tensor:
-    """[ticks] -> [T, bins], (ticks + hop // 2) // hop frames, as `kaldi.fbank` with snip_edges=False."""
+def log_mel_energies(wave: Tensor, rate: int, hop: int, bins: int, warp: float = 1.0) -> Tensor:
+    """[ticks] -> [T, bins], (ticks + hop // 2) // hop frames, as `kaldi.fbank` with snip_edges=False.
+
+    warp: of the frequency axis, `vtln_warp` there.
+    """
+    return log_mel_of(power_spectra(wave, rate, hop), rate, bins, warp)
+
+
+def log_mel_of(power: Tensor, rate: int, bins: int, warp: float) -> Tensor:
+    """[T, padded / 2 + 1] -> [T, bins]"""
+    return torch.mm(power, filters(rate, 2 * (power.shape[1] - 1), bins, warp)).max(SMALLEST).log_()
+
+
+def power_spectra(wave: Tensor, rate: int, hop: int) -> Tensor:
+    """[ticks] -> [T, padded / 2 + 1], of windows padded to a power of two."""
     size = int(rate * 1000 * WINDOW * 0.001)  # rounded as there
     padded = 1 << (size - 1).bit_length()
     frames, shape = strided(wave, size, hop), window(size)
@@ -34,7 +47,7 @@ def log_mel_energies(wave: Tensor, rate: int, hop: int, bins: int) -> Tensor:
         torch.sub(some, inside, out=inside)
         inside *= shape
         torch.pow(torch.fft.rfft(emphasised[: len(some)]).abs(), 2.0, out=power[first : first + len(some)])
-    return torch.mm(power, filters(rate, padded, bins)).max(SMALLEST).log_()
+    return power
 
 
 def cepstra(energies: Tensor, number: int) -> Tensor:
@@ -56,10 +69,10 @@ def window(size: int) -> Tensor:
     return torch.hann_window(size, periodic=False).pow(0.85)
 
 
-@lru_cache(16)
-def filters(rate: int, padded: int, bins: int) -> Tensor:
+@lru_cache(64)
+def filters(rate: int, padded: int, bins: int, warp: float = 1.0) -> Tensor:
     """[padded / 2 + 1, bins]"""
-    banks, _ = kaldi.get_mel_banks(bins, padded, float(rate), LOWEST, 0.0, 100.0, -500.0, 1.0)
+    banks, _ = kaldi.get_mel_banks(bins, padded, float(rate), LOWEST, 0.0, 100.0, -500.0, warp)
     return torch.nn.functional.pad(banks, (0, 1)).T
 
 

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
+from unitdisc.adaptation.places import speaker_key
+from unitdisc.adaptation.vtln import Warps, factors, fit_warps
 from unitdisc.corpus import CorpusError, FileError, Utterance, is_pipe
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.base import Features, Target
+from unitdisc.data.base import Features, Target, Warpable
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.normalisation import Moments, Normaliser, Statistics, fit, moments
 from unitdisc.media.audio import read_stretch
 
 ALL_ARE_FITTED = 1 << 17  # utterances; of more, some tell the statistics as well
 FITTED, FITTED_OF_A_SPEAKER = 1 << 14, 64  # utterances, then
+WARP_FRAMES = 6000  # of a speaker, by which the warp is chosen, and the rest of the utterance they end in
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Signals:
     target_normaliser: Normaliser
     cache: DiskCache
     allow_pipes: bool = False
+    warps: Warps | None = None  # of the speakers, where features are to be warped
 
     @classmethod
     def fitted(
@@ -45,6 +49,7 @@ class Signals:
         """
         raw = cls(features, target, Normaliser("none", {}), Normaliser("none", {}), DiskCache(cache), allow_pipes)
         table = UtteranceTable.of(utterances)
+        raw = raw.with_warps(table)
         of_features, of_target = Statistics(features.normalise), Statistics(target.normalise)
         tell_features, tell_target = (
             set(fitted_places(table, statistics.kind).tolist()) if statistics.are_needed else set()
@@ -64,14 +69,63 @@ class Signals:
 
         What cannot be read counts for nothing here: whoever wants its features finds out why.
         """
-        knows, kind = self.feature_normaliser.knows, self.features.normalise
         table = UtteranceTable.of(utterances)
+        if self.warps is not None:
+            return self.with_warps_of(table).with_moments_of(table)
+        return self.with_moments_of(table)
+
+    def with_moments_of(self, table: UtteranceTable) -> "Signals":
+        """The same, with mean and variance of the speakers among these utterances that are new to it."""
+        knows, kind = self.feature_normaliser.knows, self.features.normalise
         new = table.by_speakers(speaker for speaker in table.speakers() if not knows(speaker))
         if not len(new):
             return self
         raw = replace(self, feature_normaliser=Normaliser("none", {}))
         more = fit(kind, raw.readable(fitted_of(new, kind)))
         return replace(self, feature_normaliser=self.feature_normaliser.with_groups_of(more))
+
+    @property
+    def warps_differ(self) -> bool:
+        """Whether every speaker has a warp of an own."""
+        return isinstance(self.features, Warpable) and self.features.vtln > 0
+
+    def with_warps(self, table: UtteranceTable, seed: int = 0) -> "Signals":
+        """The same, with the warps of all speakers of these utterances, and what tells those of others; if needed."""
+        if not self.warps_differ:
+            return self
+        spoken = spoken_by(table)
+        return replace(self, warps=fit_warps([*spoken], lambda speaker: self.views_of(spoken[speaker]), seed))
+
+    def with_warps_of(self, table: UtteranceTable) -> "Signals":
+        """The same, with the warps of the speakers among these utterances that are new to it."""
+        spoken = spoken_by(table)
+        new = sorted(spoken.keys() - self.warps.of_speakers.keys())
+        return replace(self, warps=self.warps.with_speakers(new, lambda speaker: self.views_of(spoken[speaker])))
+
+    def views_of(self, utterances: Iterable[Utterance]) -> dict[float, np.ndarray]:
+        """What warps are told apart by, of as many of a speaker's utterances as it takes: [T, D] at every factor."""
+        tried = factors(self.features.vtln)
+        views = {factor: [np.zeros((0, 39), np.float32)] for factor in tried}
+        for utterance in utterances:
+            try:
+                found = self.features.mfcc_at(self.signal(utterance), tried)
+            except CorpusError:  # whoever wants its features finds out why
+                continue
+            for factor, frames in found.items():
+                views[factor].append(frames)
+            if sum(map(len, views[1.0])) >= WARP_FRAMES:
+                break
+        return {factor: np.concatenate(frames) for factor, frames in views.items()}
+
+    def features_for(self, utterance: Utterance) -> Features:
+        """The features, warped as its speaker wants it; an utterance whose speaker is unknown, as itself does."""
+        if not self.warps_differ:
+            return self.features
+        key = speaker_key(utterance.id, utterance.speaker)
+        known = (
+            self.warps if key in self.warps.of_speakers else self.with_warps_of(UtteranceTable.of([utterance])).warps
+        )
+        return self.features.warped(known.of_speakers.get(key, 1.0))  # 1: it cannot be read, which will be said
 
     def readable(self, utterances: Iterable[Utterance]) -> Iterator[tuple[str | None, np.ndarray]]:
         """The speaker and the features of every utterance that can be read."""
@@ -88,7 +142,8 @@ class Signals:
 
     def raw_features(self, utterance: Utterance) -> np.ndarray:
         """[T, C], not normalised."""
-        return self.cache.get(utterance, self.features, lambda: self.features(self.signal(utterance)))
+        features = self.features_for(utterance)
+        return self.cache.get(utterance, features, lambda: features(self.signal(utterance)))
 
     def target_of(self, utterance: Utterance) -> np.ndarray:
         """[T * steps_per_frame, ...], normalised."""
@@ -103,8 +158,8 @@ class Signals:
 
     def raw_both(self, utterance: Utterance, part: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Features and target, not normalised; part: of which only a part will be looked at."""
-        signal = cache(lambda: self.signal(utterance))
-        features = self.cache.get(utterance, self.features, lambda: self.features(signal()), part)
+        signal, own = cache(lambda: self.signal(utterance)), self.features_for(utterance)
+        features = self.cache.get(utterance, own, lambda: own(signal()), part)
         if self.target.of_frames:
             return features, self.target(features)
         return features, self.cache.get(utterance, self.target, lambda: self.target(signal()), part)
@@ -136,6 +191,8 @@ class Signals:
         whole = self.feature_normaliser.kind == "utterance" or (
             self.feature_normaliser.kind == "speaker" and utterance.speaker not in self.feature_normaliser.groups
         )
+        if self.warps_differ and speaker_key(utterance.id, utterance.speaker) not in self.warps.of_speakers:
+            return False
         if whole or self.features.margin is None or is_pipe(utterance.path):
             return False
         return utterance.rate == self.features.rate
@@ -149,7 +206,7 @@ class Signals:
         hop, margin, frames = self.features.hop, self.features.margin, self.frames_in(utterance)
         begin, end = max(0, first - margin), min(frames, last + margin)
         wave = self.stretch_of_signal(utterance, begin, end)
-        features = self.features(wave, begin * hop)[first - begin : last - begin]
+        features = self.features_for(utterance)(wave, begin * hop)[first - begin : last - begin]
         target = self.target(wave, begin * hop)[(first - begin) * steps : (last - begin) * steps]
         return self.normalised(utterance, features, target)
 
@@ -168,7 +225,7 @@ class Signals:
         frames, margin = self.frames_in(utterance), self.features.margin
         begin, end = (0, frames) if margin is None else (max(0, first - margin), min(frames, last + margin))
         signal = self.stretch_of_signal(utterance, begin, end)
-        features = self.features(change(signal), begin * self.features.hop)[first - begin : last - begin]
+        features = self.features_for(utterance)(change(signal), begin * self.features.hop)[first - begin : last - begin]
         return self.numbers(utterance, moments.apply(features))
 
     def stretch_of_signal(self, utterance: Utterance, first: int, last: int) -> np.ndarray:
@@ -208,6 +265,14 @@ class Signals:
     def frames_in(self, utterance: Utterance) -> int:
         """How many feature frames an utterance has, without reading it."""
         return self.features.frames_in(utterance)
+
+
+def spoken_by(table: UtteranceTable) -> dict[str, list[Utterance]]:
+    """The utterances of every speaker, by key."""
+    found: defaultdict[str, list[Utterance]] = defaultdict(list)
+    for utterance in table:
+        found[speaker_key(utterance.id, utterance.speaker)].append(utterance)
+    return dict(found)
 
 
 def fitted_of(utterances: UtteranceTable, kind: str) -> UtteranceTable:

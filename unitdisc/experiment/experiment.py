@@ -3,6 +3,7 @@
 experiment.json     the options as they were run, the corpus, sizes and versions
 speakers.json       the speakers the decoder knows, sorted; their places are the indices of the model
 statistics.json     mean and deviation of features and target
+vtln.safetensors    the warps of speakers, where features.vtln asks for them
 model.safetensors   the weights (running averages), written at every checkpoint
 checkpoints/        where training resumes
 log.jsonl           every loss and metric by name
@@ -19,6 +20,9 @@ import torch
 from torch import nn
 
 from unitdisc import __version__
+from unitdisc.adaptation.base import AdaptationError
+from unitdisc.adaptation.vtln import FILE as WARPS
+from unitdisc.adaptation.vtln import Warps
 from unitdisc.bottlenecks import BOTTLENECKS, Coded
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.data.augmentation import Augmentation, augmentation_class
@@ -192,6 +196,8 @@ class Experiment:
             "features": signals.feature_normaliser.to_json(),
             "target": signals.target_normaliser.to_json(),
         }
+        if signals.warps is not None:
+            signals.warps.write(folder / WARPS)
         write_json(folder / "statistics.json", statistics)
         write_json(folder / "speakers.json", self.speakers)
         write_json(folder / "experiment.json", {"options": self.options, "corpus": self.corpus, "versions": versions})
@@ -216,7 +222,11 @@ class Experiment:
             normalisers = [Normaliser.from_json(statistics[name]) for name in ("features", "target")]
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise damaged(Path(folder) / "statistics.json", f"{type(error).__name__}: {error}") from error
-        return Signals(self.features(), self.target(), *normalisers, DiskCache(cache), allow_pipes)
+        signals = Signals(self.features(), self.target(), *normalisers, DiskCache(cache), allow_pipes)
+        try:
+            return replace(signals, warps=Warps.read(Path(folder) / WARPS)) if signals.warps_differ else signals
+        except AdaptationError as error:
+            raise ExperimentError(f"{error}; {RESTORE}") from error
 
 
 def load(folder: Path, device: str = "cpu") -> tuple[Experiment, UnitModel]:

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +12,7 @@ import torch
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.base import Features
+from unitdisc.data.base import Features, facts_of
 from unitdisc.data.cache import file_of
 from unitdisc.data.loader import FRAMES_IN_A_BATCH, features_of, stacked, whole_utterances
 from unitdisc.data.signals import Signals
@@ -188,7 +187,7 @@ def encode_features(
     """
     own = shard.of(utterances)
     grid = features.grid()
-    writer = EncodingsWriter(folder, {"point": point, **grid, "features": asdict(features)}, shard)
+    writer = EncodingsWriter(folder, {"point": point, **grid, "features": facts_of(features)}, shard)
     problems = []
     for utterance in own:
         if not is_done([writer], utterance, features.frames_in(utterance)):

@@ -1,0 +1,111 @@
+"""A chain of steps that was fitted to frames: applied to any frames of the same kind, and kept in one file."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from unitdisc.adaptation.base import AdaptationError, Arrays
+from unitdisc.adaptation.chain import Chain
+from unitdisc.adaptation.places import Place
+from unitdisc.adaptation.steps import parse, written_out
+from unitdisc.clustering.codebook import kind_of_frames
+from unitdisc.files import written_aside
+
+FILE = "adaptation.safetensors"
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What steps have learnt from all frames, and of what frames."""
+
+    steps: str  # as `steps.parse` reads them
+    in_dim: int
+    learnt: Arrays
+    card: dict  # what it was fitted to
+
+    @classmethod
+    def fitted(cls, steps: str, place: Place, card: dict) -> "Adaptation":
+        """Raises AdaptationError if the steps cannot be taken with these frames."""
+        chain = parse(steps)
+        chain.dim(place.source.dim)
+        return cls(written_out(steps), place.source.dim, chain.fit(place), card)
+
+    @cached_property
+    def chain(self) -> Chain:
+        return parse(self.steps)
+
+    @property
+    def dim(self) -> int:
+        return self.chain.dim(self.in_dim)
+
+    @property
+    def checksum(self) -> str:
+        """Names what is done to frames."""
+        digest = hashlib.sha256(f"{self.steps} {self.in_dim}".encode())
+        for name, array in sorted(self.learnt.items()):
+            digest.update(f"{name} {array.shape} {array.dtype}".encode() + array.tobytes())
+        return digest.hexdigest()[:16]
+
+    def of_speaker(self, frames: Iterable[np.ndarray]) -> Arrays:
+        """What is to be known of a speaker whose frames [T, D] these are, all of them, utterance by utterance."""
+        frames = list(frames)
+        return self.chain.fit_speaker(self.learnt, lambda: frames)
+
+    def __call__(self, frames: np.ndarray, own: Arrays) -> np.ndarray:
+        """The frames of an utterance, [T, D] -> [T, D'], float32. own: what is known of its speaker."""
+        return self.chain.apply(self.learnt, own, frames)
+
+    def refuse_other(self, source: Path, folder: Path, settings: dict, dim: int) -> str | None:
+        """Returns what could not be checked, as a message.
+
+        Raises AdaptationError naming both if the frames of a folder are not of the kind that it was fitted to.
+        """
+        cure = "give the frames it was fitted to, or fit the steps to these"
+        if dim != self.in_dim:
+            told = f"was fitted to frames of {self.in_dim} dimensions, but those of {folder} have {dim}"
+            raise AdaptationError(f"{source}: {told}; {cure}")
+        fitted_to, here = kind_of_frames(self.card.get("frames_of", {})), kind_of_frames(settings)
+        if not fitted_to or not here:
+            return f"{source}: nothing says what the frames are, so only their dimensions could be compared"
+        different = sorted(key for key in fitted_to.keys() | here.keys() if fitted_to.get(key) != here.get(key))
+        if different:
+            told = "; ".join(f"{key}: {fitted_to.get(key)} there, {here.get(key)} here" for key in different)
+            raise AdaptationError(f"{source}: was fitted to other frames than those of {folder} ({told}); {cure}")
+        return None
+
+    def write(self, path: Path, more: Mapping[str, np.ndarray] = {}) -> None:
+        """Writes a file of safetensors; `more` arrays go along."""
+        said = json.dumps({"steps": self.steps, "in_dim": self.in_dim, "card": self.card})
+        arrays = {f"learnt.{name}": np.ascontiguousarray(array) for name, array in self.learnt.items()}
+        with written_aside(path) as aside:
+            safetensors.numpy.save_file(arrays | dict(more), aside, {"adaptation": said})
+
+    @classmethod
+    def read(cls, path: Path) -> "Adaptation":
+        """Reads what `write` wrote. Raises AdaptationError naming the file if it is not there, or not whole."""
+        if not path.exists():
+            raise AdaptationError(
+                f"{path}: no such file; `unitdisc normalise` writes one into the folder that it fills"
+            )
+        try:
+            with safetensors.safe_open(path, "numpy") as file:
+                said = json.loads(file.metadata()["adaptation"])
+                names = file.keys()
+                arrays = {name: file.get_tensor(name) for name in names}
+            learnt = {
+                name.removeprefix("learnt."): array for name, array in arrays.items() if name.startswith("learnt.")
+            }
+            if wrong := [name for name, array in learnt.items() if not np.isfinite(array).all()]:
+                raise ValueError(f"{wrong[0]} is not finite")
+            found = cls(str(said["steps"]), int(said["in_dim"]), learnt, dict(said["card"]))
+            found.chain.dim(found.in_dim)
+            return found
+        except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+            raise AdaptationError(f"{path}: is no adaptation, or damaged ({error}); make it again") from error

@@ -1,0 +1,179 @@
+"""unitdisc normalise: any system's frames, their speakers made alike."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from unitdisc import console
+from unitdisc.adaptation.adaptation import FILE, Adaptation
+from unitdisc.adaptation.base import AdaptationError
+from unitdisc.adaptation.chain import affine_steps, mixtures
+from unitdisc.adaptation.places import Place, Resources, speaker_key
+from unitdisc.adaptation.steps import parse, written_out
+from unitdisc.api.kmeans import TIME
+from unitdisc.api.paths import takes_paths
+from unitdisc.api.segment import is_even, open_for, source_of
+from unitdisc.clustering.expectation_maximisation import MixtureOptions
+from unitdisc.clustering.frame_source import FrameSource, StoredFrames
+from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
+from unitdisc.corpus.read import read_corpus
+from unitdisc.encodings import Encoding, EncodingsError, EncodingsWriter, read_settings
+from unitdisc.encodings.folders import refuse_among
+from unitdisc.evaluation.foreign import AnyEncodings
+from unitdisc.evaluation.settings import versions
+from unitdisc.files.folders import filling, folder_for_results
+
+
+@takes_paths
+@filling(lambda given: [given["folder"]])
+def normalise(
+    encodings: Path,
+    corpus: Path,
+    folder: Path,
+    steps: str | None = None,
+    *,
+    like: Path | None = None,
+    seed: int = 0,
+    memory: float = 2.0,
+    threads: int | None = None,
+    frame_rate: float | None = None,
+    times: str | None = None,
+    allow_pipes: bool = False,
+    strict: bool = False,
+) -> Adaptation:
+    """Makes the speakers of any system's frames alike, and writes the frames as encodings; returns what was learnt.
+
+    encodings, frame_rate, times: as of `segment`. corpus: says who speaks; an utterance without a speaker is one of its
+    own. steps: what is done, such as "standardise:speaker,whiten:half", or "classical"; fitted to these frames.
+    like: instead of steps, a folder that was filled so, or its adaptation.safetensors: what was learnt there from all
+    frames is applied to these, and only what is of a speaker is learnt here, from the speaker's own frames.
+    memory: GiB for frames that are not computed again, for each step. threads: all cores by default.
+    strict: raise where an utterance has no frames, or where it is not known whether they fit, instead of saying so.
+
+    An interrupted run is completed. Raises AdaptationError (a ValueError) for steps that cannot be taken with these
+    frames, EncodingsError and CorpusError for what cannot be used, and LockedError while another run fills the folder.
+
+    >>> mfcc, corpus = "exp/vq/encodings/test/mfcc", "data/test.jsonl"
+    >>> adaptation = unitdisc.normalise(mfcc, corpus, "alike", "standardise:speaker,posteriorgram:8")
+    >>> unitdisc.Encodings.open("alike")["u00"].frames.shape
+    """
+    if (steps is None) == (like is None):
+        raise ValueError("give either `steps`, to fit them to these frames, or `like`, to apply what was fitted before")
+    if not 0 < memory < float("inf"):
+        raise ValueError(f"`memory` must be a number of GiB above 0, not {memory:g}")
+    for name, value, least in (("threads", 1 if threads is None else threads, 1), ("seed", seed, 0)):
+        if value < least:
+            raise ValueError(f"`{name}` must be {least} or more, not {value}")
+    folder = folder_for_results(folder)
+    if folder.resolve() == encodings.resolve():
+        raise ValueError(f"{folder}: holds the frames; choose another folder for what becomes of them")
+    refuse_among(folder, encodings)
+    source = None if like is None else like / FILE if like.is_dir() else like
+    known = None if source is None else Adaptation.read(source)
+    chain = parse(steps) if known is None else known.chain
+    utterances = read_corpus(corpus, allow_pipes)
+    opened = open_for(encodings, utterances, frame_rate, times)
+    before = opened.settings.get("normalised", [])
+    if affine_steps(chain) and any(affine_steps(parse(each["steps"])) for each in before):
+        raise AdaptationError(f"{encodings}: its frames went through the affine step before; it is to be taken once")
+    there = in_there(opened, utterances, corpus, strict)
+    frames = StoredFrames(opened, [utterance.id for utterance in there])
+    chain.dim(frames.dim)
+    keys = {utterance.id: speaker_key(utterance.id, utterance.speaker) for utterance in there}
+    place = Place(frames, keys, Resources(memory, threads or os.cpu_count() or 1, seed))
+    if known is not None:
+        refuse_or_say(known.refuse_other(source, encodings, opened.settings, frames.dim), strict)
+    else:
+        refuse_other_steps(folder, steps)
+        known = fitted(steps, place, opened, folder)
+    how = {"steps": known.steps, "adaptation": known.checksum, "corpus": corpus_checksum(there)[:16]}
+    settings = {**opened.settings, "num_codes": None, "normalised": [*before, how]}
+    if "dim" in settings:  # of another tool's frames
+        settings["dim"] = known.dim
+    writer = EncodingsWriter(folder, settings)
+    known.write(folder / FILE)
+    write(writer, known, opened, place)
+    writer.finish()
+    return known
+
+
+def in_there(opened: AnyEncodings, utterances: Sequence[Utterance], corpus: Path, strict: bool) -> list[Utterance]:
+    """The utterances that have frames. Raises EncodingsError if none has, and, with `strict`, if any has not."""
+    there = [utterance for utterance in utterances if utterance.id in opened]
+    if not there:
+        raise EncodingsError(
+            f"{opened.folder}: holds none of the {len(utterances)} utterances of {corpus}; encode them"
+        )
+    problems = [opened.why_missing(utterance.id) for utterance in utterances if utterance.id not in opened]
+    if problems and strict:
+        raise CorpusError(f"{len(problems)} of {len(utterances)} utterances have no frames, the first: {problems[0]}")
+    console.say_problems(problems, len(there))
+    return there
+
+
+def refuse_or_say(doubt: str | None, strict: bool) -> None:
+    if doubt and strict:
+        raise AdaptationError(f"{doubt}; write an encodings.json beside the frames, or leave `strict` out")
+    if doubt:
+        console.say(f"{doubt}.")
+
+
+def refuse_other_steps(folder: Path, steps: str) -> None:
+    """Raises EncodingsError, before the work begins, if the folder holds something else."""
+    there = read_settings(folder)
+    before = (there or {}).get("normalised")
+    if there is not None and (not before or before[-1].get("steps") != written_out(steps)):
+        raise EncodingsError(f"{folder}: holds encodings made in another way; remove it or choose another folder")
+
+
+def fitted(steps: str, place: Place, opened: AnyEncodings, folder: Path) -> Adaptation:
+    """The steps fitted to these frames, now or by the run that was interrupted."""
+    with console.progress("reading frames", len(place.source.names)) as advance:
+        checksum = checksum_of(place.frames, advance)
+    card = {
+        "frames_of": {name: value for name, value in opened.settings.items() if name not in TIME},
+        "frames_checksum": checksum,
+        "seed": place.resources.seed,
+        "utterances": len(place.source.names),
+        "versions": versions(),
+    }
+    card = json.loads(json.dumps(card))
+    if (folder / FILE).exists():
+        found = Adaptation.read(folder / FILE)
+        if (found.steps, found.card) == (written_out(steps), card):
+            return found
+    passes = MixtureOptions.passes * mixtures(parse(steps))
+    with console.progress("fitting", passes, "passes") as advance:
+        told = replace(place.resources, tell=lambda note: advance(1, note))
+        return Adaptation.fitted(steps, replace(place, resources=told), card)
+
+
+def checksum_of(frames: FrameSource, advance: Callable[..., None]) -> str:
+    """Names all frames."""
+    digest = hashlib.sha256()
+    for name in frames.names:
+        values = frames[name]
+        digest.update(repr((name, values.shape)).encode() + values.tobytes())
+        advance(1)
+    return digest.hexdigest()
+
+
+def write(writer: EncodingsWriter, adaptation: Adaptation, opened: AnyEncodings, place: Place) -> None:
+    """Writes the frames of all speakers; those of a speaker of whom nothing is missing are left alone."""
+    with console.progress("writing frames", len(place.source.names)) as advance:
+        for names in place.names_of.values():
+            frames = {name: place.source[name] for name in names}
+            if not all(is_current(writer, opened, name, len(values)) for name, values in frames.items()):
+                own = adaptation.of_speaker(frames.values())
+                for name, values in frames.items():
+                    encoding = Encoding(name, opened[name].centres, adaptation(values, own))
+                    writer.write(encoding, is_even(opened, name))
+            advance(len(names))
+
+
+def is_current(writer: EncodingsWriter, opened: AnyEncodings, name: str, frames: int) -> bool:
+    source = source_of(opened, name)
+    return writer.is_current(name, frames, source if source.exists() else None)
