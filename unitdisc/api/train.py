@@ -17,6 +17,7 @@ from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.base import Features
 from unitdisc.data.crops import CropPlan
 from unitdisc.data.loader import CropBatches, batches
+from unitdisc.data.pretrained import run_on
 from unitdisc.data.signals import Signals, fitted_of
 from unitdisc.data.tar_crops import ShardBatches, ShardPlan, in_shards, places_of
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, save_weights
@@ -44,6 +45,7 @@ MAY_CHANGE = {  # between a stop and a resume
     "training.valid_every",
     "training.workers",
 }
+DECIDING = ("kind", "model", "revision")  # which other options there are, and what they are by default
 
 
 @takes_paths
@@ -99,6 +101,7 @@ def train_together(
     device: str,
 ) -> None:
     """As `train`, on a process that has joined the others."""
+    run_on(device)
     options = config.read(config_source, overrides)
     folder = folder_for_results(folder)
     training = config.construct("[training]", TrainingOptions, options.get("training", {}))
@@ -208,7 +211,10 @@ def check_same(experiment: Experiment, folder: Path) -> None:
             )
         return
     found = Experiment.read(folder)
-    kinds = {table: {"kind": each["kind"]} if "kind" in each else {} for table, each in experiment.options.items()}
+    kinds = {
+        table: {name: options[name] for name in DECIDING if name in options}
+        for table, options in experiment.options.items()
+    }
     defaults = replace(experiment, options=kinds).with_defaults(TrainingOptions)  # of what an older version had not
     once = {"training.order": "random", "objective.kind": "reconstruction"}  # there was no other
     old = flat(defaults.options) | once | flat(found.options)

@@ -10,7 +10,7 @@ log.jsonl           every loss and metric by name
 
 import hashlib
 import platform
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,9 +72,9 @@ class Experiment:
             "decoder": (DECODERS, "wavenet"),
         }
         parts = {"jitter": TimeJitter, "conditioner": Conditioner, "training": training}
-        parts |= {"features": type(self.features()), "target": type(self.target())}
-        full = {}
-        for table in filter(self.has, TABLES):
+        parts |= {"target": type(self.target())}
+        full = {"features": asdict(self.features())}  # what they found out of a network's files is among them
+        for table in filter(self.has, TABLES[1:]):
             options = self.options.get(table, {})
             if table in families:
                 family, default = families[table]
