@@ -97,7 +97,7 @@ def test_padded_and_masked_in_a_batch_they_are_the_same(name, saved):
 
 @pytest.mark.parametrize("name", ["hubert", "data2vec-audio"])
 def test_networks_that_padding_would_change_are_not_padded(name, saved):
-    """Norms over time, and convolutions after the mask, see the padding: what these networks make of a batch differs."""
+    """Norms over time, and convolutions after the mask, see the padding: a batch gives other frames."""
     folder, network, extractor = saved(name)
     inputs = extractor([NOISE[:5000], NOISE[:12_000]], sampling_rate=16_000, padding=True, return_tensors="pt")
     mask = torch.arange(12_000) < torch.tensor([[5000], [12_000]])
@@ -392,7 +392,7 @@ def test_files_that_are_missing_or_damaged_are_named(saved, tmp_path):
     folder = tmp_path / "network"
     shutil.copytree(saved("hubert")[0], folder)
     spoil(folder, "config.json", model_type="bert")
-    with pytest.raises(PretrainedError, match="a network of type 'bert': .* those known are .*'hubert'"):
+    with pytest.raises(PretrainedError, match=r"a network of type 'bert': .* those known are .*'hubert'"):
         features_of(folder)
     (folder / "config.json").write_text("{")
     with pytest.raises(PretrainedError, match=r"config\.json: damaged"):
@@ -420,10 +420,12 @@ def test_weights_that_are_missing_are_not_drawn_at_random(saved, tmp_path):
 
 def test_a_network_of_the_other_kind_of_signal_is_refused(saved, tmp_path):
     save_lines("vit", tmp_path)
-    with pytest.raises(PretrainedError, match="type 'vit': if it is one of images, set features.kind to 'pretrained-c"):
+    with pytest.raises(
+        PretrainedError, match=r"type 'vit': if it is one of images, set features\.kind to 'pretrained-c"
+    ):
         PretrainedFeatures(model=str(tmp_path))
     with pytest.raises(
-        PretrainedError, match="type 'hubert': if it is one of speech, set features.kind to 'pretrained'"
+        PretrainedError, match=r"type 'hubert': if it is one of speech, set features\.kind to 'pretrained'"
     ):
         PretrainedColumns(model=str(saved("hubert")[0]))
 

@@ -22,7 +22,7 @@ class PretrainedColumns(PretrainedNetwork):
     """What the layers of a network of pictures make of a line image: see `PretrainedNetwork` for the shared options.
 
     The line is brought to the height that the network was trained with, and read in squares of that size which overlap
-    by half. A frame is the mean over a column of patches, so there is one for every `patch_size` columns at that height.
+    by half. A frame is the mean over a column of patches: there is one for every `patch_size` columns at that height.
     polarity, contrast, slant: how lines are cleaned first, as of `ColumnFeatures`; paper is white to the network.
     """
 

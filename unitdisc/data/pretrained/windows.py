@@ -1,5 +1,6 @@
 """Long signals in overlapping windows, for networks whose memory grows with the square of what they see."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -24,4 +25,4 @@ def windows(frames: int, size: int, context: int) -> list[Window]:
         raise ValueError(f"a window of {size} frames has none left between {context} frames of context on either side")
     begins = [*range(0, frames - size, step), frames - size]  # the last ends with the signal, and so is as long
     borders = [0, *(begin + context for begin in begins[1:]), frames]
-    return [Window(begin, begin + size, *kept) for begin, kept in zip(begins, zip(borders, borders[1:]))]
+    return [Window(begin, begin + size, *kept) for begin, kept in zip(begins, pairwise(borders))]
