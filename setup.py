@@ -35,7 +35,7 @@ setup(
     ],
     extras_require={
         "demo": ["espeakng-loader"],
-        "hf": ["transformers"],
+        "hf": ["transformers>=5"],
         "lhotse": ["lhotse"],
         "ray": ["ray"],
         "tensorboard": ["tensorboard"],

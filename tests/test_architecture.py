@@ -90,6 +90,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
     "torchaudio": {"alignment", "data", "media", "api"},
     "librosa": {"data", "reports"},
+    "transformers": {"data"},
     "sklearn": {"bottlenecks", "clustering", "evaluation"},
 }
 

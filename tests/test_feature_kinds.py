@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass
-from functools import partial
 from inspect import getattr_static, isfunction
 from typing import ClassVar
 
@@ -17,8 +16,9 @@ from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.data.base import Features, RecordingFeatures, Target, facts_of
-from unitdisc.data.cache import named
+from unitdisc.data.cache import DiskCache, named
 from unitdisc.data.features import FEATURES, features_class, features_of_kind
+from unitdisc.data.normalisation import Normaliser
 from unitdisc.data.signals import Signals
 from unitdisc.data.targets import TARGETS
 from unitdisc.encodings import Encodings, centres_in_ticks
@@ -60,11 +60,20 @@ def network(monkeypatch):
 
 
 KINDS = {**FEATURES, "network": NetworkFeatures}
+PRETRAINED = {"pretrained": "hubert", "pretrained-columns": "vit"}  # kind: the network that it is of here
 
 
 @pytest.fixture(params=KINDS)
-def features(request) -> Features:
-    return KINDS[request.param](kind=request.param)
+def features(request, tmp_path) -> Features:
+    kind, options = request.param, {}
+    if kind in PRETRAINED:
+        pytest.importorskip("transformers", reason="transformers is not installed: pip install 'unitdisc[hf]'")
+        import pretrained_networks
+
+        save = pretrained_networks.save_recordings if kind == "pretrained" else pretrained_networks.save_lines
+        save(PRETRAINED[kind], tmp_path / "network")
+        options = {"model": str(tmp_path / "network")}
+    return KINDS[kind](kind=kind, **options)
 
 
 @pytest.fixture
@@ -95,7 +104,8 @@ def test_every_kind_provides_what_is_promised(features):
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_target_provides_what_is_promised(name):
-    sizes = next(factory().target_sizes for factory in FEATURES.values() if name in factory.targets)
+    plain = (FEATURES[kind]() for kind in FEATURES if kind not in PRETRAINED)
+    sizes = next(features.target_sizes for features in plain if name in features.targets)
     assert not missing(TARGETS[name](**sizes), Target)
 
 
@@ -107,7 +117,7 @@ def test_frames_are_as_wide_and_as_many_as_is_said(features, utterances):
         assert frames.dtype == np.float32
         for name in features.targets:
             target = TARGETS[name](**features.target_sizes)
-            made = target(frames if target.of_frames else signal)
+            made = Signals.fitted(features, target, [utterance]).both_of(utterance)[1]
             assert len(made) == len(frames) * target.steps_per_frame
             assert made.nbytes == len(frames) * target.bytes_per_frame
 
@@ -116,8 +126,12 @@ def test_frames_tile_the_utterance(features, utterances):
     for utterance in utterances:
         centres = centres_in_ticks(features.frames_in(utterance), features.grid(), features.scale(utterance))
         step = centres[1] - centres[0]
-        assert abs(centres[0] - step / 2) <= 1
-        assert abs(centres[-1] + step / 2 - utterance.ticks) <= step / 2 + 1
+        if features.kind == "pretrained":  # frames of 400 samples, 320 from the next, none beyond the signal
+            assert centres[0] == 200
+            assert 0 <= utterance.ticks - (centres[-1] + 200) < 320
+        else:
+            assert abs(centres[0] - step / 2) <= 1
+            assert abs(centres[-1] + step / 2 - utterance.ticks) <= step / 2 + 1
         assert (np.diff(features.grid(4, 1.5)["stride"] * np.arange(2)) == 4 * features.grid()["stride"]).all()
 
 
@@ -137,10 +151,12 @@ def test_what_is_of_the_other_kind_is_refused(features, tiny_corpus, tiny_lines)
 
 def test_a_margin_is_as_far_as_frames_see(features, utterances):
     """What lies farther away may change; without a margin, nothing is computed of a part."""
-    signals = Signals.fitted(features, TARGETS[features.targets[0]](**features.target_sizes), utterances)
-    assert signals.can_be_cut(utterances[0]) == (features.margin is not None)
+    plain = Normaliser("none", {})
+    whole = Signals(features, None, plain, plain, DiskCache(None))
+    assert whole.can_be_cut(utterances[0]) == (features.margin is not None)
     if features.margin is None:
         return
+    signals = Signals.fitted(features, TARGETS[features.targets[0]](**features.target_sizes), utterances)
     whole = signals.both_of(utterances[-1])
     part = signals.stretch_of(utterances[-1], 9, 21)
     np.testing.assert_allclose(part[0], whole[0][9:21], atol=1e-3)
@@ -153,16 +169,27 @@ def test_caches_of_older_versions_stay_good():
 
 
 def test_options_of_the_command_line_are_those_that_the_kind_has():
-    made = partial(features_of_kind, rate=8000, hop=80, height=24, normalise="global", resample=True)
-    assert facts_of(made("mfcc")) == {
+    made = features_of_kind("mfcc", rate=8000, hop=80, height=None, normalise="global", resample=True)
+    assert facts_of(made) == {
         "kind": "mfcc", "rate": 8000, "hop": 80, "bins": None, "normalise": "global", "resample": True
     }  # fmt: skip
-    assert made("mfcc", vtln=7).vtln == 7
-    with pytest.raises(ValueError, match=r"columns: has no frequency axis, which `vtln` warps"):
-        made("columns", vtln=7)
-    assert made("columns") == FEATURES["columns"](height=24, normalise="global")
+    assert features_of_kind("mfcc", vtln=7).vtln == 7
+    assert features_of_kind() == FEATURES["mfcc"]()
+    assert features_of_kind("columns", height=24) == FEATURES["columns"](height=24)
     with pytest.raises(ValueError, match=r"unknown features 'plp': choose one of .*'columns', .*'mfcc'"):
-        made("plp")
+        features_of_kind("plp")
+
+
+@pytest.mark.parametrize(
+    "kind,options,named",
+    [
+        ("columns", {"rate": 8000, "hop": 80, "resample": True, "vtln": 7}, "`hop`, `rate`, `resample`, `vtln`"),
+        ("mfcc", {"height": 24, "layer": 9}, "`height`, `layer`"),
+    ],
+)
+def test_an_option_that_the_kind_does_not_have_is_refused(kind, options, named):
+    with pytest.raises(ValueError, match=f"{named}: the features '{kind}' have no such option; they have"):
+        features_of_kind(kind, **options)
 
 
 def test_the_help_names_every_kind(unitdisc):

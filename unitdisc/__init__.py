@@ -29,6 +29,8 @@ INTERFACE = {  # name: where it is defined
     "resynthesise": "unitdisc.api.resynthesise",
     "AcousticFeatures": "unitdisc.data.acoustic_features",
     "ColumnFeatures": "unitdisc.data.column_features",
+    "PretrainedColumns": "unitdisc.data.pretrained",
+    "PretrainedFeatures": "unitdisc.data.pretrained",
     "Drawing": "unitdisc.api.resynthesise",
     "features_of_kind": "unitdisc.data.features",
     # units

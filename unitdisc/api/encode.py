@@ -21,6 +21,7 @@ from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.base import Features, Warpable
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.normalisation import Normaliser, fit
+from unitdisc.data.pretrained import PretrainedNetwork, run_on
 from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment, load, weights_checksum
 from unitdisc.files.folders import filling, folder_for_results
@@ -70,7 +71,9 @@ def encode(
     >>> encodings["u00"].frames.shape, encodings["u00"].codes, encodings["u00"].centres / 16_000  # in seconds
     """
     folder = folder_for_results(folder)
-    loaded = load(experiment_folder, usable_device(device) if cluster is None else "cpu")
+    place = usable_device(device) if cluster is None else "cpu"
+    run_on(place)
+    loaded = load(experiment_folder, place)
     utterances = usable_table(corpus, loaded[0].features(), access, thorough=access.strict)
     if cluster is None:
         problems = write_points(experiment_folder, loaded, utterances, folder, points=points, access=access)
@@ -92,7 +95,8 @@ def write_share(
     access: CorpusAccess,
 ) -> list[str]:
     """As `write_points`, by a worker of a cluster, whose shares are judged together."""
-    loaded = load(experiment_folder, usable_device(device))
+    run_on(usable_device(device))
+    loaded = load(experiment_folder, device)
     own = replace(access, shard=shard)
     return write_points(experiment_folder, loaded, utterances, folder, points=points, access=own, refuse=False)
 
@@ -145,26 +149,35 @@ def features(
     like: Path | None = None,
     access: CorpusAccess = CorpusAccess(),
     cluster: Cluster | None = None,
+    device: str | None = None,
 ) -> Path:
     """Writes plain features, the baseline of every comparison, as encodings [T, D] float32; returns the folder.
 
-    options: which ones, as `unitdisc.AcousticFeatures("mfcc")`, or `unitdisc.ColumnFeatures(height=32)` of line images.
+    options: which ones, as `unitdisc.AcousticFeatures("mfcc")`, `unitdisc.ColumnFeatures(height=32)` of line images, or
+    `unitdisc.PretrainedFeatures(model="hubert-base-ls960", layer=9)`, frames of a network that others trained.
     like: where options.vtln is set, a folder that was filled with such features, or its vtln.safetensors: speakers get
     their warps under the mixture found there. Without it one is found of this corpus. It is kept in the folder.
-    access, cluster: as of `encode`. Raises CorpusError and LockedError as `encode` does.
+    access, cluster: as of `encode`. device: where such a network runs; all others are computed on the CPU.
+    Raises CorpusError and LockedError as `encode` does.
 
     >>> folder = unitdisc.features("data/test.jsonl", "encodings/log-mel", unitdisc.AcousticFeatures("log-mel"))
     >>> unitdisc.Encodings.open(folder)["u00"].frames.shape
     """
+    is_network = isinstance(options, PretrainedNetwork)
+    if device is not None and not is_network:
+        raise ValueError(f"`device` {device}: the features {options.kind!r} are computed on the CPU; leave it out")
     folder = folder_for_results(folder)
     warps = None if like is None else warps_of(like, options)
     utterances = usable_table(corpus, options, access, thorough=access.strict)
     if cluster is None:
+        if is_network:
+            run_on(usable_device(device))
         problems = write_features(utterances, folder, options, warps, access=access)
     else:
         work = partial(write_features_of_share, utterances, folder, options, warps, access=access)
         of_all = options.normalise == "global"  # every shard gathers statistics of the whole corpus
-        problems = list(chain(*done_on(cluster, work, "cpu", options.kind, per_processor=1 if of_all else 4)))
+        place = device if is_network else "cpu"
+        problems = list(chain(*done_on(cluster, work, place, options.kind, per_processor=1 if of_all else 4)))
     say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
     return folder
 
@@ -210,6 +223,7 @@ def write_features_of_share(
     access: CorpusAccess,
 ) -> list[str]:
     """As `write_features`, by a worker of a cluster, whose shares are judged together."""
+    run_on(usable_device(device))
     return write_features(utterances, folder, options, warps, access=replace(access, shard=shard), refuse=False)
 
 

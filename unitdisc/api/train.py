@@ -19,6 +19,7 @@ from unitdisc.data.base import Features
 from unitdisc.data.codes import FeatureCodes, read_codes
 from unitdisc.data.crops import CropPlan
 from unitdisc.data.loader import CropBatches, batches
+from unitdisc.data.pretrained import run_on
 from unitdisc.data.signals import Signals, fitted_of
 from unitdisc.data.tar_crops import ShardBatches, ShardPlan, in_shards, places_of
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, save_weights
@@ -48,6 +49,12 @@ MAY_CHANGE = {  # between a stop and a resume
     "training.valid_every",
     "training.workers",
 }
+DECIDING = ("kind", "reconstruction", "model", "revision")  # which other options there are, and their defaults
+    "kind",
+    "reconstruction",
+    "model",
+    "revision",
+)  # which other options there are, and what they are by default
 
 
 @takes_paths
@@ -103,6 +110,7 @@ def train_together(
     device: str,
 ) -> None:
     """As `train`, on a process that has joined the others."""
+    run_on(device)
     options = config.read(config_source, overrides)
     folder = folder_for_results(folder)
     training = config.construct("[training]", TrainingOptions, options.get("training", {}))
@@ -236,8 +244,10 @@ def check_same(experiment: Experiment, folder: Path) -> None:
             )
         return
     found = Experiment.read(folder)
-    chosen = ("kind", "reconstruction")  # what says which options there are
-    kinds = {table: {name: each[name] for name in chosen if name in each} for table, each in experiment.options.items()}
+    kinds = {
+        table: {name: options[name] for name in DECIDING if name in options}
+        for table, options in experiment.options.items()
+    }
     defaults = replace(experiment, options=kinds).with_defaults(TrainingOptions)  # of what an older version had not
     once = {"training.order": "random", "objective.kind": "reconstruction"}  # there was no other
     old = flat(defaults.options) | once | flat(found.options)

@@ -11,8 +11,10 @@ PACKAGE = Path(__file__).parent.parent
 LISTS = {  # what help texts list: a name in a file
     "abx averages": ("evaluation/abx/averaging.py", "AVERAGES"),
     "abx poolings": ("evaluation/abx/item_frames.py", "POOLINGS"),
+    "feature kinds": ("data/features.py", "FEATURES"),
     "find distances": ("retrieval/subsequence_dtw.py", "DISTANCES"),
     "formats": ("exports/formats.py", "FORMATS"),
+    "network precisions": ("data/pretrained/network.py", "PRECISIONS"),
     "normalisations": ("data/normalisation.py", "KINDS"),
     "probe points": ("model.py", "PROBE_POINTS"),
     "recording formats": ("media/packing.py", "FORMATS"),

@@ -1,14 +1,7 @@
 """What features and targets have to provide: frames that an encoder reads, and what a decoder predicts.
 
-A pretrained network of speech (wav2vec 2.0, HuBERT, WavLM) can come in at two places:
-
-- *As features*, the usual way: one more `RecordingFeatures`, and its line in FEATURES. The network is frozen,
-  so an utterance has the same frames every time: they are computed once and kept in `--cache`, training needs neither
-  its memory nor its time, and all that works on features (normalisation, `unitdisc features`, k-means, ABX, reports)
-  works on its frames. Its options are the file, a checksum of that, and the layer; `rate`, `hop` and `dim` are what the
-  file tells. Its `margin` is None: with attention a frame sees the whole recording. Experiments need the file, too.
-- *As an encoder* over `waveform` features, in `encoders/`, if it is to be trained on: features have no gradient. Every
-  step then goes through the network and back, and every experiment and checkpoint holds its weights.
+Frames of a frozen network that others trained (`data/pretrained`) are features like any other: an utterance has the
+same every time, so they are computed once and kept in `--cache`, and training needs neither its memory nor its time.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -88,8 +81,8 @@ class RecordingFeatures(Features, Protocol):
     `__call__` are left to be written.
 
     Frame i is centred on tick (i + 1/2) * hop (Kaldi's snip-edges=false), so the frames tile the signal and there are
-    (ticks + hop // 2) // hop of them. Convolutions that make fewer, as those of wav2vec 2.0 do, are to be given the
-    signal with silence on either side.
+    (ticks + hop // 2) // hop of them. Networks that make fewer, or have them elsewhere, say so in `frames_in` and
+    `grid`; the target, which tiles the signal, ends where their frames do.
     """
 
     rate: int  # samples per second the recordings must have

@@ -150,7 +150,12 @@ class Signals:
         if self.target.of_frames:
             return self.target(self.raw_features(utterance))
         target = self.cache.get(utterance, self.target, lambda: self.target(self.signal(utterance)))
+        target = target[: self.steps_in(utterance)]
         return self.numbers(utterance, self.normalised_target(target, utterance.speaker), "target")
+
+    def steps_in(self, utterance: Utterance) -> int:
+        """How many steps of the target there are features of, which may end before the signal does."""
+        return self.frames_in(utterance) * self.target.steps_per_frame
 
     def both_of(self, utterance: Utterance) -> tuple[np.ndarray, np.ndarray]:
         """Features and target as above; the file is read once."""
@@ -162,7 +167,8 @@ class Signals:
         features = self.cache.get(utterance, own, lambda: own(signal()), part)
         if self.target.of_frames:
             return features, self.target(features)
-        return features, self.cache.get(utterance, self.target, lambda: self.target(signal()), part)
+        target = self.cache.get(utterance, self.target, lambda: self.target(signal()), part)
+        return features, target[: len(features) * self.target.steps_per_frame]
 
     def normalised(
         self, utterance: Utterance, features: np.ndarray, target: np.ndarray

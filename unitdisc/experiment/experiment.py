@@ -11,7 +11,7 @@ log.jsonl           every loss and metric by name
 
 import hashlib
 import platform
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +86,10 @@ class Experiment:
             "decoder": (DECODERS, "wavenet"),
         }
         parts = {"codes": CodesOptions, "jitter": TimeJitter, "conditioner": Conditioner, "training": training}
-        parts |= {"features": type(self.features()), "target": type(self.target())}
+        parts |= {"target": type(self.target())}
         parts |= {"augmentation": augmentation_class(self.features()), "adversary": SpeakerAdversary}
-        full = {}
-        for table in filter(self.has, TABLES):
+        full = {"features": asdict(self.features())}  # what they found out of a network's files is among them
+        for table in filter(self.has, TABLES[1:]):
             options = self.options.get(table, {})
             if table in families:
                 family, default = families[table]
