@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 import safetensors.torch
 import torch
-from parallel_training import SPEAKERS, batch_of, settings
+from parallel_training import KINDS, SPEAKERS, batch_of, settings
 from tiny import settings as tiny_settings
 from torch import Tensor, nn
 
 from unitdisc import experiment as experiments
 from unitdisc.batch import Batch, masked_mean, padding_mask
-from unitdisc.bottlenecks import BottleneckOutput
+from unitdisc.bottlenecks import BOTTLENECKS, BottleneckOutput
 from unitdisc.experiment import Experiment, config, load
 from unitdisc.model import PROBE_POINTS, UnitModel
 from unitdisc.objectives import OBJECTIVES, ModelOutput, ModelParts, Player, Reconstruction
@@ -165,6 +165,46 @@ def test_what_is_held_out_is_of_the_objective_and_of_the_bottleneck():
     ]
     assert found.losses["reconstruction"] == losses[0].item()
     assert found.metrics["latent_gap"] == (losses[1] - losses[0]).item()
+
+
+PREDICTING = ("masked", "cpc", "acpc")
+
+
+def test_every_objective_is_trained_by_several_processes():
+    """See test_parallel_training.py."""
+    assert {options.get("objective.kind", "reconstruction") for options in KINDS.values()} == set(OBJECTIVES)
+
+
+@pytest.mark.parametrize("kind", [*PREDICTING, "masked and reconstructed"])
+def test_validation_is_the_same_every_time_and_draws_nothing_from_training(kind):
+    experiment = Experiment(settings(kind), SPEAKERS, {})
+    model, state = built(experiment).eval(), torch.get_rng_state()
+    batch = batch_of(0, experiment, model.encoder.stride)
+    found = evaluate(model, [batch])
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(7)
+    assert evaluate(model, [batch]) == found
+    trained = model.train()(batch)
+    assert trained.losses.keys() == found.losses.keys()
+    assert all(value == value for value in (found.losses | found.metrics).values())
+
+
+@pytest.mark.parametrize("kind", PREDICTING)
+@pytest.mark.parametrize("bottleneck", BOTTLENECKS)
+def test_any_bottleneck_stands_behind_any_objective(kind, bottleneck):
+    """And the local frames learn through it, unless it lets nothing through."""
+    behind = next(name for name in KINDS if KINDS[name].get("bottleneck.kind", "vq") == bottleneck)
+    tables = {name: table for name, table in settings(kind).items() if name != "bottleneck"}
+    options = tables | {"bottleneck": settings(behind)["bottleneck"], "features": {"kind": "mfcc"}}
+    experiment = Experiment(options, SPEAKERS, {})
+    model = built(experiment).train()
+    for step in range(2):
+        output = model(batch_of(step, experiment, model.encoder.stride))
+        assert all(loss.isfinite() for loss in output.losses.values())
+    output.loss.backward()
+    gradients = [weight.grad for weight in model.encoder.front.parameters()]
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
+    assert bottleneck == "none" or any(gradient.any() for gradient in gradients)
 
 
 def test_an_experiment_of_before_there_were_objectives_loads_and_goes_on(tiny_corpus, tmp_path, unitdisc, monkeypatch):
