@@ -40,7 +40,7 @@ def test_frames_are_those_of_the_step(adapted, tiny_corpus, tmp_path):
     for utterance in library.read_corpus(tiny_corpus)[:4]:
         key = f"speaker/{utterance.speaker}"
         frames = plain.features_of(utterance)
-        expected = np.pad(frames, ((0, 0), (0, 1)), constant_values=1) @ signals.adaptation.own[key]["transform"]
+        expected = np.pad(frames, ((0, 0), (0, 1)), constant_values=1) @ signals.adaptation.own[key]["0.transform"]
         np.testing.assert_allclose(signals.features_of(utterance), expected, atol=1e-5)
         assert signals.features_of(utterance).dtype == np.float32
         assert not signals.can_be_cut(utterance)
@@ -63,7 +63,7 @@ def test_speakers_who_are_new_and_unknown(adapted, tiny_corpus, tmp_path):
     more = signals.with_speakers_of(new)
     plain = replace(more, adaptation=None)
     own = signals.adaptation.adaptation.of_speaker([plain.features_of(utterance) for utterance in new])
-    np.testing.assert_array_equal(more.adaptation.own["speaker/new"]["transform"], own["transform"])
+    np.testing.assert_array_equal(more.adaptation.own["speaker/new"]["0.transform"], own["0.transform"])
     assert more.adaptation.own.keys() - {"speaker/new"} == signals.adaptation.own.keys()
     nobody = replace(utterances[0], speaker=None)
     alone = signals.adaptation.adaptation.of_speaker([plain.features_of(nobody)])
