@@ -34,6 +34,14 @@ def test_energies_and_cepstra_are_those_of_torchaudio(rate, hop, ticks):
     assert torch.equal(cepstra(energies, 13), expected)
 
 
+@pytest.mark.parametrize("warp", [0.85, 1.1])
+def test_a_warped_axis_is_that_of_torchaudio(warp):
+    wave = signal(20_480)
+    expected = kaldi.fbank(wave[None], num_mel_bins=40, vtln_warp=warp, **options(16_000, 160))
+    assert torch.equal(log_mel_energies(wave, 16_000, 160, 40, warp), expected)
+    assert not torch.equal(log_mel_energies(wave, 16_000, 160, 40), expected)
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3, 5, 100])
 def test_differences_are_those_of_torchaudio(frames):
     values = torch.randn(frames, 13, generator=torch.Generator().manual_seed(0)) * 20

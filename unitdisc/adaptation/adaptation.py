@@ -11,7 +11,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from unitdisc.adaptation.base import AdaptationError, Arrays
+from unitdisc.adaptation.base import AdaptationError, Arrays, named, under
 from unitdisc.adaptation.chain import Chain
 from unitdisc.adaptation.places import Place
 from unitdisc.adaptation.steps import parse, written_out
@@ -80,12 +80,10 @@ class Adaptation:
             raise AdaptationError(f"{source}: was fitted to other frames than those of {folder} ({told}); {cure}")
         return None
 
-    def write(self, path: Path, more: Mapping[str, np.ndarray] = {}) -> None:
-        """Writes a file of safetensors; `more` arrays go along."""
-        said = json.dumps({"steps": self.steps, "in_dim": self.in_dim, "card": self.card})
-        arrays = {f"learnt.{name}": np.ascontiguousarray(array) for name, array in self.learnt.items()}
-        with written_aside(path) as aside:
-            safetensors.numpy.save_file(arrays | dict(more), aside, {"adaptation": said})
+    def write(self, path: Path) -> None:
+        """Writes a file of safetensors."""
+        said = {"steps": self.steps, "in_dim": self.in_dim, "card": self.card}
+        write_arrays(path, said, named("learnt", self.learnt))
 
     @classmethod
     def read(cls, path: Path) -> "Adaptation":
@@ -94,18 +92,75 @@ class Adaptation:
             raise AdaptationError(
                 f"{path}: no such file; `unitdisc normalise` writes one into the folder that it fills"
             )
+        said, arrays = read_arrays(path)
         try:
-            with safetensors.safe_open(path, "numpy") as file:
-                said = json.loads(file.metadata()["adaptation"])
-                names = file.keys()
-                arrays = {name: file.get_tensor(name) for name in names}
-            learnt = {
-                name.removeprefix("learnt."): array for name, array in arrays.items() if name.startswith("learnt.")
-            }
-            if wrong := [name for name, array in learnt.items() if not np.isfinite(array).all()]:
-                raise ValueError(f"{wrong[0]} is not finite")
-            found = cls(str(said["steps"]), int(said["in_dim"]), learnt, dict(said["card"]))
+            found = cls(str(said["steps"]), int(said["in_dim"]), under("learnt", arrays), dict(said["card"]))
             found.chain.dim(found.in_dim)
-            return found
-        except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
-            raise AdaptationError(f"{path}: is no adaptation, or damaged ({error}); make it again") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise damaged(path, error) from error
+        return found
+
+
+@dataclass(frozen=True)
+class AdaptedSpeakers:
+    """An adaptation, and what it knows of speakers; of any other it learns from the utterance that it is given."""
+
+    adaptation: Adaptation
+    own: Mapping[str, Arrays]  # by key: see `places.speaker_key`
+
+    def __call__(self, frames: np.ndarray, key: str) -> np.ndarray:
+        own = self.own[key] if key in self.own else self.adaptation.of_speaker([frames])
+        return self.adaptation(frames, own)
+
+    def with_speakers(self, frames: Mapping[str, Iterable[np.ndarray]]) -> "AdaptedSpeakers":
+        """The same, knowing these speakers too, by all of the frames of each; of whom there are none stays unknown."""
+        own = dict(self.own)
+        for key in frames.keys() - own.keys():
+            if values := list(frames[key]):
+                own[key] = self.adaptation.of_speaker(values)
+        return AdaptedSpeakers(self.adaptation, own)
+
+    def write(self, path: Path) -> None:
+        """Writes a file of safetensors, which `Adaptation.read` reads as well."""
+        keys = sorted(self.own)
+        said = {"steps": self.adaptation.steps, "in_dim": self.adaptation.in_dim, "card": self.adaptation.card}
+        arrays = named("learnt", self.adaptation.learnt)
+        for number, key in enumerate(keys):
+            arrays |= named(f"own.{number}", self.own[key])
+        write_arrays(path, said | {"speakers": keys}, arrays)
+
+    @classmethod
+    def read(cls, path: Path) -> "AdaptedSpeakers":
+        """Reads what `write` wrote. Raises AdaptationError as `Adaptation.read` does."""
+        adaptation, (said, arrays) = Adaptation.read(path), read_arrays(path)
+        keys = said.get("speakers")
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            raise damaged(path, "it lists no speakers")
+        own = under("own", arrays)
+        return cls(adaptation, {key: under(number, own) for number, key in enumerate(keys)})
+
+
+def write_arrays(path: Path, said: dict, arrays: Arrays) -> None:
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with written_aside(path) as aside:
+        safetensors.numpy.save_file(whole, aside, {"adaptation": json.dumps(said)})
+
+
+def read_arrays(path: Path) -> tuple[dict, Arrays]:
+    """What is said in a file, and its arrays. Raises AdaptationError."""
+    if not path.exists():
+        raise AdaptationError(f"{path}: no such file; `unitdisc normalise` writes one into the folder that it fills")
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            said = dict(json.loads(file.metadata()["adaptation"]))
+            names = file.keys()
+            arrays = {name: file.get_tensor(name) for name in names}
+        if wrong := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
+            raise ValueError(f"{wrong[0]} is not finite")
+    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        raise damaged(path, error) from error
+    return said, arrays
+
+
+def damaged(path: Path, why: object) -> AdaptationError:
+    return AdaptationError(f"{path}: is no adaptation, or damaged ({why}); make it again")

@@ -44,6 +44,11 @@ def parse(text: str) -> Chain:
     return chain
 
 
+def adapted_dim(text: str, dim: int) -> int:
+    """How wide frames become by the steps of a text, which may be empty. Raises AdaptationError as `parse` does."""
+    return parse(text).dim(dim) if text else dim
+
+
 def written_out(text: str) -> str:
     """The steps of a chain that has a name, or the same text."""
     return CHAINS.get(text.strip(), text)

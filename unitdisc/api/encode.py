@@ -18,7 +18,7 @@ from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.base import Features, Warpable
+from unitdisc.data.base import Adaptable, Features, Warpable
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.normalisation import Normaliser, fit
 from unitdisc.data.pretrained import PretrainedNetwork, run_on
@@ -167,6 +167,8 @@ def features(
     if device is not None and not is_network:
         raise ValueError(f"`device` {device}: the features {options.kind!r} are computed on the CPU; leave it out")
     folder = folder_for_results(folder)
+    if isinstance(options, Adaptable) and options.adaptation:
+        raise ValueError("`options.adaptation` is for the input of models; write plain features, then `normalise` them")
     warps = None if like is None else warps_of(like, options)
     utterances = usable_table(corpus, options, access, thorough=access.strict)
     if cluster is None:
@@ -193,7 +195,7 @@ def write_features(
     utterances: UtteranceTable,
     folder: Path,
     options: Features,
-    warps: Warps | None,
+    warps: Warps | None = None,
     *,
     access: CorpusAccess,
     refuse: bool = True,

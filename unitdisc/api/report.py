@@ -89,7 +89,7 @@ def report(
 def plain_features(features: Features) -> list[Features]:
     """What is scored beside the model, and what probes reconstruct: MFCC and log-mel, or the columns of pixels."""
     if features.images:
-        return [replace(features, normalise="none")]
+        return [replace(features, normalise="none", adaptation="")]
     plain = {"normalise": "none", "resample": features.resample}
     return [AcousticFeatures(kind, features.rate, features.hop, **plain) for kind in ("mfcc", "log-mel")]
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from unitdisc.adaptation.steps import adapted_dim
 from unitdisc.adaptation.vtln import factors
 from unitdisc.data.base import LATER, RecordingFeatures, num_frames
 from unitdisc.data.filterbank import WINDOW, cepstra, differences, log_mel_energies, log_mel_of, power_spectra
@@ -64,6 +65,7 @@ class AcousticFeatures(RecordingFeatures):
     resample: convert recordings of another rate instead of refusing them.
     vtln: how many warps of the frequency axis are tried for each speaker, of whom the likeliest is taken: an odd number
     up to 13, in steps of 0.05 around 1; 0: none. warp: the same for all.
+    adaptation: steps that normalised frames go through, as "affine": see `unitdisc normalise`; "": none.
     """
 
     kind: str = "mfcc"
@@ -74,6 +76,7 @@ class AcousticFeatures(RecordingFeatures):
     resample: bool = False
     vtln: int = field(default=0, metadata=LATER)
     warp: float = field(default=1.0, metadata=LATER)
+    adaptation: str = field(default="", metadata=LATER)
 
     def __post_init__(self):
         if self.kind not in ACOUSTIC:
@@ -94,6 +97,8 @@ class AcousticFeatures(RecordingFeatures):
             )
         if self.vtln and self.warp != 1:
             raise ValueError(f"vtln finds the warp of each speaker, and warp {self.warp:g} is that of all; give one")
+        if self.adaptation:
+            adapted_dim(self.adaptation, self.raw_dim)
 
     def __call__(self, wave: np.ndarray, first: int = 0) -> np.ndarray:
         """wave: [ticks] in [-1, 1] -> frames [T, C], float32, not normalised yet; it begins at tick `first`."""
@@ -109,8 +114,8 @@ class AcousticFeatures(RecordingFeatures):
         return scaled
 
     def warped(self, factor: float) -> "AcousticFeatures":
-        """The same, of a speaker with this factor."""
-        return replace(self, vtln=0, warp=factor)
+        """The same, of a speaker with this factor, and as they are before they are adapted."""
+        return replace(self, vtln=0, warp=factor, adaptation="")
 
     def mfcc_at(self, wave: np.ndarray, tried: Iterable[float]) -> dict[float, np.ndarray]:
         """What factors are told apart by, MFCC whatever the kind: [ticks] -> [T, 39] at every factor."""
@@ -131,6 +136,11 @@ class AcousticFeatures(RecordingFeatures):
     @cached_property
     def dim(self) -> int:
         """C, the width of a frame."""
+        return adapted_dim(self.adaptation, self.raw_dim)
+
+    @cached_property
+    def raw_dim(self) -> int:
+        """The width of a frame before it is adapted."""
         return self(np.zeros(0, np.float32)).shape[1]
 
 

@@ -152,6 +152,13 @@ class Warpable(Protocol):
         """What factors are told apart by: [ticks] -> [T, D] at every factor."""
 
 
+@runtime_checkable
+class Adaptable(Protocol):
+    """Features that may go through steps that are fitted to them, once they are normalised."""
+
+    adaptation: str  # steps, as `unitdisc normalise` takes them; "": none
+
+
 def num_frames(ticks: int, hop: int) -> int:
     return (ticks + hop // 2) // hop
 

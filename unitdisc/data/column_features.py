@@ -4,13 +4,15 @@ Frame i is column i of the line at that height, so an encoder that takes every f
 four of them, whatever the size of the original.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
+from unitdisc.adaptation.steps import adapted_dim
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.data.base import LATER
 from unitdisc.data.line_cleaning import POLARITIES, normalised
 from unitdisc.data.normalisation import check_normalisation
 from unitdisc.media.image import ImageError, read_line
@@ -24,6 +26,7 @@ class ColumnFeatures:
     polarity: "dark" (ink on light paper), "light", or "auto": found line by line.
     contrast: paper becomes 0 and ink 1, wherever on the line. slant: letters that lean are set upright.
     normalise: "none", or to zero mean and unit variance per "utterance", per "speaker" (the writer), or "global"ly.
+    adaptation: steps that normalised frames go through, as "affine": see `unitdisc normalise`; "": none.
     """
 
     kind: str = "columns"
@@ -32,6 +35,7 @@ class ColumnFeatures:
     contrast: bool = True
     slant: bool = False
     normalise: str = "none"
+    adaptation: str = field(default="", metadata=LATER)
 
     images: ClassVar[bool] = True
     targets: ClassVar[tuple[str, ...]] = ("grey",)
@@ -46,11 +50,12 @@ class ColumnFeatures:
         if self.polarity not in POLARITIES:
             raise ValueError(f"unknown polarity {self.polarity!r}: choose one of {list(POLARITIES)}")
         check_normalisation(self.normalise)
+        adapted_dim(self.adaptation, self.height)
 
     @property
     def dim(self) -> int:
         """C, the width of a frame."""
-        return self.height
+        return adapted_dim(self.adaptation, self.height)
 
     @property
     def target_sizes(self) -> dict[str, int]:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.adaptation.places import speaker_key
+from unitdisc.adaptation.adaptation import Adaptation, AdaptedSpeakers
+from unitdisc.adaptation.places import Place, speaker_key
 from unitdisc.adaptation.vtln import Warps, factors, fit_warps
 from unitdisc.corpus import CorpusError, FileError, Utterance, is_pipe
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.data.base import Features, Target, Warpable
+from unitdisc.data.base import Adaptable, Features, Target, Warpable
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.normalisation import Moments, Normaliser, Statistics, fit, moments
 from unitdisc.media.audio import read_stretch
@@ -33,6 +34,7 @@ class Signals:
     cache: DiskCache
     allow_pipes: bool = False
     warps: Warps | None = None  # of the speakers, where features are to be warped
+    adaptation: AdaptedSpeakers | None = None  # of normalised features, where they are to be adapted
 
     @classmethod
     def fitted(
@@ -62,7 +64,8 @@ class Signals:
                 of_features.add(utterance.speaker, frames)
             if place in tell_target:
                 of_target.add(utterance.speaker, predicted)
-        return replace(raw, feature_normaliser=of_features.normaliser(), target_normaliser=of_target.normaliser())
+        normalised = replace(raw, feature_normaliser=of_features.normaliser(), target_normaliser=of_target.normaliser())
+        return normalised.with_adaptation(table)
 
     def with_speakers_of(self, utterances: Iterable[Utterance]) -> "Signals":
         """The same, with statistics for the speakers among these utterances that are new to it.
@@ -70,9 +73,9 @@ class Signals:
         What cannot be read counts for nothing here: whoever wants its features finds out why.
         """
         table = UtteranceTable.of(utterances)
-        if self.warps is not None:
-            return self.with_warps_of(table).with_moments_of(table)
-        return self.with_moments_of(table)
+        signals = self if self.warps is None else self.with_warps_of(table)
+        signals = signals.with_moments_of(table)
+        return signals if self.adaptation is None else signals.with_adaptation_of(table)
 
     def with_moments_of(self, table: UtteranceTable) -> "Signals":
         """The same, with mean and variance of the speakers among these utterances that are new to it."""
@@ -101,6 +104,32 @@ class Signals:
         spoken = spoken_by(table)
         new = sorted(spoken.keys() - self.warps.of_speakers.keys())
         return replace(self, warps=self.warps.with_speakers(new, lambda speaker: self.views_of(spoken[speaker])))
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether features go through steps that are fitted to them."""
+        return isinstance(self.features, Adaptable) and self.features.adaptation != ""
+
+    def with_adaptation(self, table: UtteranceTable) -> "Signals":
+        """The same, with the steps of the features fitted to these utterances, and all that it takes; if needed.
+
+        Raises AdaptationError if the steps cannot be taken with these features.
+        """
+        if not self.is_adapted:
+            return self
+        frames = NormalisedFrames(self, fitted_of(table, "speaker") or fitted_of(table, "global"))
+        place = Place(frames, {name: speaker_key(name, one.speaker) for name, one in frames.utterances.items()})
+        fitted = Adaptation.fitted(self.features.adaptation, place, {})
+        return replace(self, adaptation=AdaptedSpeakers(fitted, {})).with_adaptation_of(table)
+
+    def with_adaptation_of(self, table: UtteranceTable) -> "Signals":
+        """The same, with what the steps have to know of the speakers among these utterances that are new to it."""
+        plain = replace(self, adaptation=None)
+        spoken = {
+            key: said for key, said in spoken_by(fitted_of(table, "speaker")).items() if said[0].speaker is not None
+        }
+        frames = {key: (values for _, values in plain.readable(said)) for key, said in spoken.items()}
+        return replace(self, adaptation=self.adaptation.with_speakers(frames))
 
     def views_of(self, utterances: Iterable[Utterance]) -> dict[float, np.ndarray]:
         """What warps are told apart by, of as many of a speaker's utterances as it takes: [T, D] at every factor."""
@@ -138,7 +167,14 @@ class Signals:
 
     def features_of(self, utterance: Utterance) -> np.ndarray:
         """[T, C] float32, normalised. Raises FileError if they are no numbers, be it that they were kept so."""
-        return self.numbers(utterance, self.feature_normaliser(self.raw_features(utterance), utterance.speaker))
+        return self.numbers(utterance, self.alike(utterance, self.raw_features(utterance)))
+
+    def alike(self, utterance: Utterance, features: np.ndarray) -> np.ndarray:
+        """Features normalised, and adapted to what all speakers have in common."""
+        frames = self.feature_normaliser(features, utterance.speaker)
+        if self.adaptation is None:
+            return frames
+        return self.adaptation(frames, speaker_key(utterance.id, utterance.speaker))
 
     def raw_features(self, utterance: Utterance) -> np.ndarray:
         """[T, C], not normalised."""
@@ -173,7 +209,7 @@ class Signals:
     def normalised(
         self, utterance: Utterance, features: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        features = self.feature_normaliser(features, utterance.speaker)
+        features = self.alike(utterance, features)
         target = self.normalised_target(target, utterance.speaker)
         return self.numbers(utterance, features), self.numbers(utterance, target, "target")
 
@@ -197,6 +233,8 @@ class Signals:
         whole = self.feature_normaliser.kind == "utterance" or (
             self.feature_normaliser.kind == "speaker" and utterance.speaker not in self.feature_normaliser.groups
         )
+        if self.is_adapted:  # steps look at the frames around a frame
+            return False
         if self.warps_differ and speaker_key(utterance.id, utterance.speaker) not in self.warps.of_speakers:
             return False
         if whole or self.features.margin is None or is_pipe(utterance.path):
@@ -271,6 +309,22 @@ class Signals:
     def frames_in(self, utterance: Utterance) -> int:
         """How many feature frames an utterance has, without reading it."""
         return self.features.frames_in(utterance)
+
+
+class NormalisedFrames:
+    """The frames of those utterances that can be read, normalised."""
+
+    folder = Path("features")  # which messages name
+
+    def __init__(self, signals: Signals, utterances: Iterable[Utterance]):
+        self.signals, self.utterances, self.dim = signals, {}, 0
+        for utterance in utterances:
+            for _, frames in signals.readable([utterance]):
+                self.utterances[utterance.id], self.dim = utterance, frames.shape[1]
+        self.names = sorted(self.utterances)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.signals.features_of(self.utterances[name])
 
 
 def spoken_by(table: UtteranceTable) -> dict[str, list[Utterance]]:

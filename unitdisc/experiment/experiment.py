@@ -4,6 +4,7 @@ experiment.json     the options as they were run, the corpus, sizes and versions
 speakers.json       the speakers the decoder knows, sorted; their places are the indices of the model
 statistics.json     mean and deviation of features and target
 vtln.safetensors    the warps of speakers, where features.vtln asks for them
+adaptation.safetensors  what the steps of features.adaptation have learnt, of all and of speakers
 model.safetensors   the weights (running averages), written at every checkpoint
 checkpoints/        where training resumes
 log.jsonl           every loss and metric by name
@@ -20,6 +21,8 @@ import torch
 from torch import nn
 
 from unitdisc import __version__
+from unitdisc.adaptation.adaptation import FILE as ADAPTATION
+from unitdisc.adaptation.adaptation import AdaptedSpeakers
 from unitdisc.adaptation.base import AdaptationError
 from unitdisc.adaptation.vtln import FILE as WARPS
 from unitdisc.adaptation.vtln import Warps
@@ -198,6 +201,8 @@ class Experiment:
         }
         if signals.warps is not None:
             signals.warps.write(folder / WARPS)
+        if signals.adaptation is not None:
+            signals.adaptation.write(folder / ADAPTATION)
         write_json(folder / "statistics.json", statistics)
         write_json(folder / "speakers.json", self.speakers)
         write_json(folder / "experiment.json", {"options": self.options, "corpus": self.corpus, "versions": versions})
@@ -224,7 +229,9 @@ class Experiment:
             raise damaged(Path(folder) / "statistics.json", f"{type(error).__name__}: {error}") from error
         signals = Signals(self.features(), self.target(), *normalisers, DiskCache(cache), allow_pipes)
         try:
-            return replace(signals, warps=Warps.read(Path(folder) / WARPS)) if signals.warps_differ else signals
+            warps = Warps.read(Path(folder) / WARPS) if signals.warps_differ else None
+            adaptation = AdaptedSpeakers.read(Path(folder) / ADAPTATION) if signals.is_adapted else None
+            return replace(signals, warps=warps, adaptation=adaptation)
         except AdaptationError as error:
             raise ExperimentError(f"{error}; {RESTORE}") from error
 
