@@ -50,11 +50,6 @@ MAY_CHANGE = {  # between a stop and a resume
     "training.workers",
 }
 DECIDING = ("kind", "reconstruction", "model", "revision")  # which other options there are, and their defaults
-    "kind",
-    "reconstruction",
-    "model",
-    "revision",
-)  # which other options there are, and what they are by default
 
 
 @takes_paths
