@@ -2,7 +2,9 @@
 
 import re
 import shlex
+from contextlib import chdir
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import typer
 
@@ -28,7 +30,8 @@ def assert_valid(words: list[str]) -> None:
         words = words[words.index("-m") + 1 :]
     if words[0] == "unitdisc" and len(words) > 1 and not words[1].startswith("--"):
         values = [re.sub(r"^\$\w+$", "1", word) for word in words[2:]]  # a variable may stand for a number
-        COMMANDS[words[1]].make_context(words[1], values)
+        with TemporaryDirectory() as folder, chdir(folder):  # where results could be written: it is looked at
+            COMMANDS[words[1]].make_context(words[1], values)
     elif words[0] == "make":
         assert set(words[1:]) <= TARGETS, words
     elif words[0] in ("python", "python3") and words[1].endswith(".py"):
