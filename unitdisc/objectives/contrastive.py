@@ -158,8 +158,11 @@ class ContrastivePrediction(nn.Module):
 
     def scores(self, predictions: Tensor, targets: Tensor) -> Tensor:
         """Cosines over the temperature: [B, S, M, P] with [B, N, P] or [B, S, N, P] -> [B, S, M, N]."""
-        others = targets.transpose(-1, -2) if targets.dim() == 4 else targets.transpose(-1, -2)[:, None]
-        return predictions @ others / self.contrast.temperature
+        if targets.dim() == 4:
+            found = predictions @ targets.transpose(2, 3)
+        else:  # one product per item: broadcasting would copy the targets for every latent
+            found = (predictions.flatten(1, 2) @ targets.transpose(1, 2)).unflatten(1, predictions.shape[1:3])
+        return found / self.contrast.temperature
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return self.reconstruction.counts(batch)
