@@ -369,6 +369,19 @@ def test_what_is_heard_follows_from_seed_and_step(corpus, options):
     assert once.features.shape != later.features.shape or not torch.equal(once.features, later.features)
 
 
+def test_every_crop_draws_anew(corpus):
+    """At every step, place, view and seed."""
+    plain, changed = dataset(corpus, None), dataset(corpus, {"offset": 0.2}, "augmented")
+    offsets = []
+    for seed in (0, 1):
+        changed.views = replace(changed.views, seed=seed)
+        for step in range(3):
+            clean, heard = plain[step].features, changed[step]
+            offsets += [*(heard.features - clean)[:, 0], *(heard.second_view - clean)[:, 0]]
+    apart = torch.pdist(torch.stack(offsets))
+    assert apart.min() > 0.5  # 39 channels, each with 0.2 times the square root of 2
+
+
 def test_workers_and_processes_change_nothing(corpus):
     whole = dataset(corpus, ALL_ON, "augmented")
     alone, helped = (list(batches(whole, 1, 5, workers)) for workers in (0, 2))

@@ -81,7 +81,12 @@ def assert_alike(one: UnitModel, other: UnitModel, **tolerance: float) -> None:
         torch.testing.assert_close(other.state_dict()[name], value, **tolerance, msg=name)
 
 
-@pytest.mark.parametrize("case", CASES)
+FIRST = ("swap, reconstruction, adversary", "distil")  # the others are parts of them
+
+
+@pytest.mark.parametrize(
+    "case", [case if case in FIRST else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
+)
 def test_a_stopped_training_goes_on_to_the_same_bits(case, tmp_path):
     experiment = experiment_of(case)
     whole = trained(experiment, tmp_path / "whole")

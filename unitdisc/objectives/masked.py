@@ -52,11 +52,19 @@ class MaskedPrediction(nn.Module):
         self.head = nn.Linear(latent_dim, codebooks * num_codes)
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
-        hidden = spans(uniform(*batch.codes.shape[:2], device=batch.codes.device), self.probability, self.span)
-        units, lengths = units_of_masked(model, batch, hidden, self.mask)
+        hidden = self.spans(uniform(*batch.codes.shape[:2], device=batch.codes.device))
+        units, lengths = self.units_of_masked(model, batch, hidden)
         found = self.predicted(batch, units, lengths, hidden)
         added = self.reconstruction.losses(model, batch, units, lengths)
         return ModelOutput({**found.losses, **added, **units.losses}, {**found.metrics, **units.metrics})
+
+    def spans(self, chances: Tensor) -> Tensor:
+        """Which latents are hidden, given uniform numbers: [B, S]."""
+        return spans(chances, self.probability, self.span)
+
+    def units_of_masked(self, model: ModelParts, batch: Batch, hidden: Tensor) -> tuple[BottleneckOutput, Tensor]:
+        """As `units_of` of the model, where the hidden ones [B, S] of the latents behind the target are not seen."""
+        return units_of_masked(model, batch, hidden, self.mask)
 
     def predicted(self, batch: Batch, units: BottleneckOutput, lengths: Tensor, hidden: Tensor) -> ModelOutput:
         logits = in_full(self.head(units.latents)).unflatten(-1, (self.codebooks, -1))  # [B, S, N, K]
@@ -85,7 +93,7 @@ class MaskedPrediction(nn.Module):
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
         """With spans that are the same in every validation; nothing is hidden from reconstruction."""
         chances = torch.rand(batch.codes.shape[:2], generator=torch.Generator().manual_seed(0))
-        hidden = spans(chances.to(batch.codes.device), self.probability, self.span)
-        found = self.predicted(batch, *units_of_masked(model, batch, hidden, self.mask), hidden)
+        hidden = self.spans(chances.to(batch.codes.device))
+        found = self.predicted(batch, *self.units_of_masked(model, batch, hidden), hidden)
         added = self.reconstruction.held_out(model, batch, units, lengths)
         return ModelOutput({**found.losses, **added.losses}, {**found.metrics, **added.metrics})
