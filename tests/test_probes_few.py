@@ -20,10 +20,12 @@ from unitdisc.evaluation.probes import (
     ProbeOptions,
     SequenceTask,
     few_labels,
+    intervals,
     joined,
     probe,
     read_point,
 )
+from unitdisc.evaluation.probes import models as readers
 from unitdisc.evaluation.probes import sequences as transcribing
 from unitdisc.evaluation.probes.splits import labelled_alone
 
@@ -31,6 +33,13 @@ pytest_plugins = ["tiny_fixtures"]
 PLAIN = ProbeOptions(controls=False)
 TEST = [utterance for utterance in CORPUS if utterance.speaker in ("s0", "s1")]
 TRAINING = [utterance for utterance in CORPUS if utterance not in TEST]
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """Neither the last digit nor the intervals are looked at."""
+    monkeypatch.setattr(readers, "ITERATIONS", 8)
+    monkeypatch.setattr(intervals, "RESAMPLES", 10)
 
 
 def test_so_many_utterances_of_every_fold_are_learned_from():
