@@ -54,6 +54,7 @@ INTERFACE = {  # name: where it is defined
     "report": "unitdisc.api.report",
     "AbxProtocol": "unitdisc.evaluation.abx",
     "AbxResources": "unitdisc.api.abx_options",
+    "FewLabels": "unitdisc.evaluation.probes",
     "ItemColumns": "unitdisc.api.abx_options",
     "ProbeOptions": "unitdisc.evaluation.probes",
     "ProbeTasks": "unitdisc.api.probe",

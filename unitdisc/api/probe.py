@@ -8,9 +8,20 @@ from unitdisc.api.paths import takes_paths
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.inputs import check_tier, open_both, refuse_units, usual_labels
-from unitdisc.evaluation.probes import Corpus, ProbeOptions, probe_settings, probe_tasks, tasks_named, usual_names
+from unitdisc.evaluation.probes import (
+    Corpus,
+    FewLabels,
+    ProbeOptions,
+    few_labels,
+    probe_settings,
+    probe_tasks,
+    tasks_named,
+    usual_names,
+)
 from unitdisc.evaluation.settings import Measured, corpus_settings
 from unitdisc.training.devices import usable_device
+
+LABELS = ("labels", "ctc", "ctc-text")  # tasks of which few labels are asked
 
 
 @dataclass(frozen=True)
@@ -43,12 +54,20 @@ def probe(
     frame_rate: float | None = None,
     allow_pipes: bool = False,
     device: str | None = None,
+    few: FewLabels | None = None,
+    baseline: Path | None = None,
+    train_baseline: Path | None = None,
 ) -> Measured:
     """What probes of frames tell of labels, speaker, gender and sound, beside what chance tells.
 
     encodings: the folder of one probe point, or another system's frames, whose frame_rate (a second) nothing else
     says. train: encodings and corpus to train on, instead of folds of the same utterances. device: on which probes
     are trained (default: a GPU if there is one), whatever the options say.
+
+    few: numbers of labelled utterances to learn from (of `train`, if given), instead of all there are; baseline: other
+    frames of the same utterances to compare with then, such as MFCC; train_baseline: those of the corpus of `train`.
+    Tasks are then labels, ctc and ctc-text (default: labels), and what is returned figures["few"]: by the name of the
+    point, or "baseline", and by task, what `few_labels` gives.
 
     Returns figures["probes"]: for every task "accuracy" or "error_rate", shares from 0 to 1, or "r2"; with
     "majority", "control" and "intervals" of 95 %, and "items"; or "why" it could not be measured.
@@ -62,15 +81,27 @@ def probe(
     """
     if tasks.training_mel is not None and train is None:
         raise ValueError("`train_mel` needs `train_encodings` and `train_corpus`; give all three")
+    check_baselines(few, baseline, train_baseline, train)
+    if few is not None and (wrong := sorted({*tasks.names} - {*LABELS})):
+        raise ValueError(f"`few` is for tasks of labels, {list(LABELS)}, not {wrong}")
     options = replace(options, device=usable_device(device))
     tier, _ = usual_labels(corpus, tasks.tier)
     mel, training_mel = (None if path is None else Encodings.open(path) for path in (tasks.mel, tasks.training_mel))
     scored = opened(encodings, corpus, encodings.name, frame_rate, allow_pipes)
-    names = tasks.names or usual_names(scored.utterances)
+    names = tasks.names or (LABELS[:1] if few else usual_names(scored.utterances))
     asked = tasks_named(names, tier, mel, training_mel, tasks.sequence_reader, tasks.unseen_speakers)
     if {"labels", "ctc"} & {*names}:
         check_tier(corpus, scored.utterances, tier)
     learned = opened(*train, encodings.name, frame_rate, allow_pipes) if train else None
+    how = {"seed": options.seed, "probes": probe_settings(options), "train": [str(path) for path in train or ()]}
+    settings = corpus_settings(list(scored.utterances), tier) | how
+    if few is not None:
+        if baseline is not None:
+            scored = beside(scored, opened(baseline, corpus, "baseline", frame_rate, allow_pipes))
+            learned = learned and beside(learned, opened(train_baseline, train[1], "baseline", frame_rate, allow_pipes))
+        with console.progress("probing", len(few.numbers) * few.draws, "draws") as advance:
+            found = few_labels(scored, asked, few, options, learned, advance)
+        return Measured({"few": found}, encodings, settings | {"draws": few.draws})
     with console.progress("probing", len(asked), "probes") as advance:
         (found,) = probe_tasks(
             scored, asked, options, learned, lambda done, _, job: advance(min(done, 1), job)
@@ -79,8 +110,19 @@ def probe(
     if all("why" in score for score in found.values()):
         whys = "; ".join(f"{task}: {score['why']}" for task, score in found.items())
         raise UnscorableError(f"{corpus}: nothing could be probed: {whys}")
-    how = {"seed": options.seed, "probes": probe_settings(options), "train": [str(path) for path in train or ()]}
-    return Measured({"probes": found}, encodings, corpus_settings(list(scored.utterances), tier) | how)
+    return Measured({"probes": found}, encodings, settings)
+
+
+def check_baselines(few: FewLabels | None, baseline: Path | None, train_baseline: Path | None, train: object) -> None:
+    if few is None and (baseline or train_baseline):
+        raise ValueError("`baseline` is compared with where labels are few; give `few`, too")
+    if (train_baseline is None) == (baseline is not None and train is not None):
+        raise ValueError("`baseline`, `train_baseline` and `train_encodings` belong together; give all three")
+
+
+def beside(corpus: Corpus, other: Corpus) -> Corpus:
+    """A corpus at the points of both."""
+    return replace(corpus, points={**corpus.points, **other.points})
 
 
 def opened(folder: Path, corpus: Path, point: str, frame_rate: float | None, allow_pipes: bool) -> Corpus:

@@ -41,6 +41,12 @@ def probe(
     train_encodings: Annotated[Path | None, typer.Option(help="of a corpus to learn from, instead of folds")] = None,
     train_corpus: Annotated[Path | None, typer.Option(help="corpus of --train-encodings")] = None,
     train_mel: Annotated[Path | None, typer.Option(help="the same of --train-corpus")] = None,
+    few: Annotated[
+        str | None, typer.Option(help="learn from so many labelled utterances only: 1,5,10,50", metavar="N,N,...")
+    ] = None,
+    draws: Annotated[int, typer.Option(help="of those few utterances, by seed")] = 3,
+    baseline: Annotated[Path | None, typer.Option(help="other frames to compare with under --few, as MFCC")] = None,
+    train_baseline: Annotated[Path | None, typer.Option(help="the same of --train-corpus")] = None,
     seed: int = 0,
     frame_rate: FrameRate = None,
     output: Output = None,
@@ -51,9 +57,11 @@ def probe(
 
     Example: `unitdisc probe exp/vq/encodings/test/condition data/test.jsonl --reader mlp --context-frames 5`
 
+    How many labels it takes: `unitdisc probe exp/hubert data/test.jsonl --few 1,5,10,50 --baseline exp/mfcc`
+
     All points, tables and figures on one page: `python eval/probe_report.py`
     """
-    from unitdisc import ProbeOptions, ProbeTasks, probe
+    from unitdisc import FewLabels, ProbeOptions, ProbeTasks, probe
 
     if (train_encodings is None) != (train_corpus is None):
         raise ValueError("--train-encodings and --train-corpus belong together; give both or none")
@@ -70,8 +78,12 @@ def probe(
         frame_rate=frame_rate,
         allow_pipes=allow_pipes,
         device=device,
+        few=None if few is None else FewLabels(numbers_in(few), draws),
+        baseline=baseline,
+        train_baseline=train_baseline,
     )
-    typer.echo("\n".join(lines(probed.figures["probes"])))
+    table = lines(probed.figures["probes"]) if few is None else few_lines(probed.figures["few"])
+    typer.echo("\n".join(table))
     if output is not None:
         probed.write(output)
 
@@ -99,3 +111,27 @@ def lines(found: Mapping[str, Mapping]) -> Iterable[str]:
 
 def row(task: str, figure: str, interval: str, *rest: object) -> str:
     return f"{task:16}{figure:>15}{interval:>17}" + "".join(f"{cell!s:>10}" for cell in rest)
+
+
+def numbers_in(text: str) -> tuple[int, ...]:
+    """The numbers in "1,5,10,50"."""
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"--few {text!r}: give whole numbers with commas between them, as 1,5,10,50") from error
+
+
+def few_lines(found: Mapping[str, Mapping[str, list[Mapping]]]) -> Iterable[str]:
+    """A table for every task: a line for each number of labelled utterances, errors in percent at every point."""
+    points = list(found)
+    for task in found[points[0]]:
+        yield f"{task}: % errors, mean and deviation of draws"
+        yield f"{'labelled':>10}" + "".join(f"{point:>24}" for point in points)
+        for scores in zip(*(found[point][task] for point in points)):
+            yield f"{scores[0]['labelled']:>10}" + "".join(f"{few_cell(score):>24}" for score in scores)
+        for why in dict.fromkeys(score["why"] for point in points for score in found[point][task] if "why" in score):
+            yield f"not measured: {why}"
+
+
+def few_cell(score: Mapping) -> str:
+    return "-" if "why" in score else f"{100 * score['error']:.1f} ± {100 * score['deviation']:.1f}"

@@ -6,6 +6,7 @@ frames, alone or in their context, speaker and gender off the time average of an
 """
 
 from unitdisc.evaluation.probes.cross_validation import probe
+from unitdisc.evaluation.probes.few import FewLabels, few_labels
 from unitdisc.evaluation.probes.options import TRAINING_FRAMES, ProbeOptions
 from unitdisc.evaluation.probes.points import PointFrames, joined, read_point
 from unitdisc.evaluation.probes.results import ProbeScore, ReconstructionScore, SequenceScore, ready_for_json
@@ -32,6 +33,7 @@ __all__ = [
     "TRAINING_FRAMES",
     "UTTERANCE_FOLDS",
     "Corpus",
+    "FewLabels",
     "GenderTask",
     "LabelTask",
     "PointFrames",
@@ -43,6 +45,7 @@ __all__ = [
     "SequenceScore",
     "SequenceTask",
     "SpeakerTask",
+    "few_labels",
     "joined",
     "probe",
     "probe_points",

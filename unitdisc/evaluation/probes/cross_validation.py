@@ -31,7 +31,7 @@ from unitdisc.evaluation.probes.models import (
 from unitdisc.evaluation.probes.options import ProbeOptions
 from unitdisc.evaluation.probes.points import PointFrames
 from unitdisc.evaluation.probes.results import ProbeScore, ReconstructionScore, balanced_accuracy, confusion_of
-from unitdisc.evaluation.probes.splits import Folds, Split, folds_of
+from unitdisc.evaluation.probes.splits import Folds, Split, folds_of, labelled_alone
 from unitdisc.evaluation.probes.tasks import Items, speaker_names
 
 FEW = 1_000  # carriers of labels, of which the mean over SHUFFLES tells more than one shuffle
@@ -57,6 +57,7 @@ def probe(task: Task, point: PointFrames, options: ProbeOptions) -> ProbeScore |
     """Scores a task at a probe point; raises UnscorableError saying what is missing."""
     items = task.items(point)
     folds = folds_of(items.split, items.targets, items.utterances, items.speakers, items.is_training, options.seed)
+    folds = labelled_alone(folds, items.utterances, options.labelled, [options.seed, options.draw])
     score = (classified if items.targets.ndim == 1 else drawn)(items, folds, options)
     return replace(score, warning=warning_of(score, point)) if items.split is Split.UTTERANCES else score
 

@@ -17,6 +17,8 @@ class ProbeOptions:
     balanced: bool = False  # every class weighs the same in training, however frequent it is
     controls: bool = True  # the same readers trained on labels that mean nothing
     training_frames: int = TRAINING_FRAMES  # of each fold at most, chosen at random; 0 for all
+    labelled: int = 0  # utterances learned from in each fold, drawn by seed and the number of the draw; 0 for all
+    draw: int = 0
     seed: int = 0
     device: str = "cpu"
 
@@ -29,5 +31,7 @@ class ProbeOptions:
             )
         if self.training_frames < 0:
             raise ValueError(f"{self.training_frames} frames cannot be trained on; give 0 for all, or more than 0")
+        if self.labelled < 0 or self.draw < 0:
+            raise ValueError(f"{self.labelled} labelled utterances, draw {self.draw}; give 0 or more of both")
         if self.seed < 0:
             raise ValueError(f"the seed is {self.seed}; give 0 or more")

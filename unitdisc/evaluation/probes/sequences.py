@@ -20,7 +20,7 @@ from unitdisc.evaluation.probes.models import Windows, seeded_linear, standardis
 from unitdisc.evaluation.probes.options import ProbeOptions, SequenceReader
 from unitdisc.evaluation.probes.points import PointFrames
 from unitdisc.evaluation.probes.results import SequenceScore
-from unitdisc.evaluation.probes.splits import Folds, given, other_groups
+from unitdisc.evaluation.probes.splits import Folds, given, labelled_alone, other_groups
 from unitdisc.evaluation.probes.tasks import can_be_grouped, labels_split
 from unitdisc.evaluation.texts import met
 
@@ -105,6 +105,7 @@ def sequence_probe(task: SequenceTask, point: PointFrames, options: ProbeOptions
     else:
         sides = [given(split, chosen, speakers[chosen], point.is_training[chosen])]
     folds = [(chosen[train], chosen[test]) for train, test in sides]
+    folds = labelled_alone(folds, np.arange(len(point)), options.labelled, [options.seed, options.draw])
     written = transcribed(task, point, sequences, folds, options)
     scored = np.concatenate([test for _, test in folds])
     edits = np.array([edit_counts(sequences[u], written[u]) for u in scored])

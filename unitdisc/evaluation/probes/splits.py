@@ -57,6 +57,26 @@ def folds_of(
         return [tuple(np.flatnonzero(np.isin(items, side)) for side in (training, test)) for training, test in found]
 
 
+def labelled_alone(folds: Folds, utterances: np.ndarray, labelled: int, seed: Sequence[int]) -> Folds:
+    """The same folds with so many utterances of each to learn from, drawn by seed: [M]; 0: with all.
+
+    Those drawn are among those of a larger number. Raises UnscorableError if a fold has fewer.
+    """
+    return [
+        (drawn(train, utterances, labelled, [*seed, number]), test) if labelled else (train, test)
+        for number, (train, test) in enumerate(folds)
+    ]
+
+
+def drawn(train: np.ndarray, utterances: np.ndarray, labelled: int, seed: Sequence[int]) -> np.ndarray:
+    """The items of so many utterances, in order."""
+    there = np.unique(utterances[train])
+    if len(there) < labelled:
+        raise UnscorableError(f"there are only {len(there)} utterances to learn from, not {labelled}")
+    chosen = np.random.default_rng(seed).permutation(there)[:labelled]
+    return train[np.isin(utterances[train], chosen)]
+
+
 def other_groups(split: Split, utterances: np.ndarray, speakers: np.ndarray, seed: int) -> Folds:
     """Folds of which no speaker, or no utterance, is on both sides: [M], [M]."""
     groups, few = (speakers, TWO_SPEAKERS) if split is Split.SPEAKERS else (utterances, TWO_UTTERANCES)
