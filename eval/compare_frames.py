@@ -15,7 +15,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from unitdisc.files.text import read_json
+from unitdisc.files.text import read_json, read_text
 
 Measures = dict[str, float]  # of a system, by column
 WRITERS = {"abx": "abx --output", "probes": "probe --output", "units": "score --output"}
@@ -62,7 +62,7 @@ def measures(folder: Path, stem: str) -> Measures:
         }
     seconds = folder / f"{stem}.seconds"
     if seconds.exists():
-        found["CPU minutes"] = sum(map(float, seconds.read_text().split())) / 60
+        found["CPU minutes"] = sum(map(float, read_text(seconds).split())) / 60
     return {column: value for column, value in found.items() if value is not None}
 
 

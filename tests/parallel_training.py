@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ CODES = WIDTH | {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 3}
 GRADIENT = CODES | {"bottleneck.codebook": "gradient", "bottleneck.codebook_rate": 10, "bottleneck.reestimations": 2}
 CONTEXT_ENCODER = {"encoder.kind": "context", "encoder.dim": 8, "encoder.layers": 1, "bottleneck.kind": "linear"}
 PREDICTION = {"encoder.context": "gru", "encoder.causal": "true", "objective.steps": 3}
+VOICES = {"bottleneck.kind": "linear", "bottleneck.dim": 8, "augmentation.noise": 0.1}
 KINDS = {
     "vq": CODES | {"bottleneck.decay": 0.8, "bottleneck.batch_norm": "false"},
     "vq with batch norm": CODES | {"bottleneck.batch_norm": "true"},
@@ -57,6 +59,8 @@ KINDS = {
     | {"objective.kind": "masked", "objective.reconstruction": 0.5},
     "cpc": CONTEXT_ENCODER | PREDICTION | {"objective.kind": "cpc"},
     "acpc": CONTEXT_ENCODER | PREDICTION | {"objective.kind": "acpc", "objective.predictions": 2},
+    "swap": VOICES | {"objective.kind": "swap"},
+    "distil": CONTEXT_ENCODER | {"objective.kind": "distil", "objective.span": 3},
     "line images": {name: value for name, value in LINE_OPTIONS.items() if "bottleneck" in name},
 }
 
@@ -96,6 +100,8 @@ def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, i
         shape = (BATCH, frames // stride, codes.codebooks)
         codes = torch.randint(0, codes.num_codes, shape, generator=draw)
     whole = Batch(features, lengths, starts, target, target_lengths, frames, speakers, codes)
+    if experiment.options.get("objective", {}).get("kind") in ("swap", "distil"):
+        whole = replace(whole, second_view=features + 0.1 * torch.randn(features.shape, generator=draw))
     return whole.split(shares)[number]
 
 

@@ -103,13 +103,13 @@ def test_workers_count_with_one_thread_and_draw_no_speakers(
         asked.append((work.func, work.args[1], device, per_processor))
         return one_after_the_other(cluster, work, device, title)
 
-    def watched(*arguments, original=abx.abx_error, **options):
+    def watched(*arguments, original=abx.SurveyedItems.abx, **options):
         counted.append((options["threads"], options["replicates"]))
         return original(*arguments, **options)
 
     asked, counted = [], []
     monkeypatch.setattr(abx, "done_on", done_elsewhere)
-    monkeypatch.setattr(abx, "abx_error", watched)
+    monkeypatch.setattr(abx.SurveyedItems, "abx", watched)
     line = ["abx", tiny_encodings / "condition", tiny_corpus, "--context", "any", "--bootstrap", "7"]
     assert unitdisc(*line, "--parts", tmp_path, "--ray", "auto", "--shards", "2").code == 0
     assert asked[0][2:] == ("cpu", 1)

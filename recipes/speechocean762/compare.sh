@@ -8,7 +8,7 @@ raw=${UNITDISC_DATA:-../shared/data}/so762_dev
 data=${DATA:-data/speechocean762}
 exp=${EXP:-exp/speechocean762/compared}
 conf=recipes/speechocean762/conf
-systems=${SYSTEMS:-mfcc mfcc-speaker affine gmm classical vq piecewise-vq cpc acpc swap distil masked masked-classical}
+systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical vq piecewise-vq cpc acpc swap distil masked masked-alike}
 seeds=${SEEDS:-0}
 
 costs() { # costs NAME COMMAND ...: runs a command and notes the seconds of processors that it took
@@ -19,10 +19,9 @@ costs() { # costs NAME COMMAND ...: runs a command and notes the seconds of proc
   seconds | awk -v before="$before" '{ print $1 - before }' >>"$exp/scores/$name.seconds"
 }
 
-seconds() { # of processors, that all commands took so far
+seconds() { # of processors, that all commands took so far: the second line of `times`, such as 0m1.5s 0m0.2s
   times >"$exp/times"
-  awk 'NR == 2 { split($1, user, /[ms]/); split($2, system, /[ms]/)
-    print 60 * (user[1] + system[1]) + user[2] + system[2] }' "$exp/times"
+  awk 'NR == 2 { gsub("s", ""); split($1, u, "m"); split($2, k, "m"); print 60 * (u[1] + k[1]) + u[2] + k[2] }' "$exp/times"
 }
 
 features() { # features NAME OPTIONS ...: plain features of both parts
@@ -46,7 +45,7 @@ network() { # network NAME POINT [TABLE.KEY=VALUE ...]: trained for every seed; 
     costs "$run" unitdisc train $conf/"${name%%+*}".toml $data/train.jsonl "$exp/models/$run" \
       --set training.seed="$seed" "${@/#/--set=}"
     for part in train test; do
-      costs "$run" unitdisc encode "$exp/models/$run" $data/$part.jsonl "$exp/encodings/$run/$part" --point "$point"
+      costs "$run" unitdisc encode "$exp/models/$run" $data/$part.jsonl "$exp/encodings/$run/$part" --at "$point"
       mkdir -p "$exp/frames/$run"
       ln -sfn "../../encodings/$run/$part/$point" "$exp/frames/$run/$part"
     done
@@ -70,6 +69,35 @@ scored() { # scored NAME: ABX, probes, and units of 100 codes at 8 and 12 a seco
   done
 }
 
-wanted() { # wanted NAME TITLE: true when the stage is to run, and the system was chosen
-  stage "$2" && case " $systems " in *" $1 "*) true ;; *) false ;; esac
+each() { # each NAME: a system that was chosen
+  case $1 in
+    mfcc) features mfcc ;;
+    mfcc-speaker) features mfcc-speaker --normalise speaker ;;
+    vtln) warped vtln standardise ;;
+    affine) warped affine standardise,affine ;;
+    gmm) warped gmm standardise,posteriorgram ;;
+    classical) warped classical classical ;;
+    vq | piecewise-vq) network "$1" projection ;;
+    *) network "$1" encoder ;;
+  esac
+  case $1 in mfcc | mfcc-speaker | vtln | affine | gmm | classical) scored "$1" ;; esac
 }
+
+warped() { # warped NAME STEPS: MFCC with vocal tracts of one length, and what steps make of them
+  [ -d "$exp/frames/warped/train" ] || costs warped unitdisc features $data/train.jsonl "$exp/frames/warped/train" --vtln 7
+  [ -d "$exp/frames/warped/test" ] || costs warped unitdisc features $data/test.jsonl "$exp/frames/warped/test" --vtln 7 \
+    --like "$exp/frames/warped/train"
+  cp "$exp/scores/warped.seconds" "$exp/scores/$1.seconds"
+  normalised "$1" warped "$2"
+}
+
+mkdir -p "$exp/scores"
+if stage "prepare the corpus" && [ ! -f $data/train.jsonl ]; then
+  python data_prep/speechocean762.py "$raw" $data
+fi
+if stage "frames and units of every system"; then
+  for system in $systems; do each "$system"; done
+fi
+if stage "one table"; then
+  python eval/compare_frames.py "$exp/scores"
+fi

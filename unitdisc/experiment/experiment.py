@@ -46,8 +46,18 @@ from unitdisc.objectives import OBJECTIVES, ComparesViews, Reconstruction, Speak
 from unitdisc.training.weights import weights
 
 TABLES = (
-    *("features", "target", "augmentation", "encoder", "bottleneck", "objective", "codes", "adversary"),
-    *("jitter", "conditioner", "decoder", "training"),
+    "features",
+    "target",
+    "augmentation",
+    "encoder",
+    "bottleneck",
+    "objective",
+    "codes",
+    "adversary",
+    "jitter",
+    "conditioner",
+    "decoder",
+    "training",
 )
 OPTIONAL = ("jitter", "conditioner", "decoder")  # parts that a model has if its objective needs them
 WEIGHTS = "model.safetensors"
@@ -56,8 +66,14 @@ DERIVED = {  # from other tables
     "augmentation": ("features",),
     "bottleneck": ("frame_rate", "frames_per_100_columns"),
     "objective": (
-        *("in_dim", "encoder_dim", "local_dim", "causal", "latent_dim", "num_speakers"),
-        *("codebooks", "num_codes"),
+        "in_dim",
+        "encoder_dim",
+        "local_dim",
+        "causal",
+        "latent_dim",
+        "num_speakers",
+        "codebooks",
+        "num_codes",
     ),
     "decoder": ("levels",),
 }
