@@ -12,16 +12,17 @@ systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical vq piecewise-vq c
 seeds=${SEEDS:-0}
 
 costs() { # costs NAME COMMAND ...: runs a command and notes the seconds of processors that it took
-  local before name=$1
+  local name=$1 before
   shift
+  times >"$exp/times.$$" # of this shell and of all commands so far; in a subshell it would tell nothing
   before=$(seconds)
   "$@"
+  times >"$exp/times.$$"
   seconds | awk -v before="$before" '{ print $1 - before }' >>"$exp/scores/$name.seconds"
 }
 
-seconds() { # of processors, that all commands took so far: the second line of `times`, such as 0m1.5s 0m0.2s
-  times >"$exp/times"
-  awk 'NR == 2 { gsub("s", ""); split($1, u, "m"); split($2, k, "m"); print 60 * (u[1] + k[1]) + u[2] + k[2] }' "$exp/times"
+seconds() { # of processors in the second line of `times`, such as 0m1.5s 0m0.2s
+  awk 'NR == 2 { gsub("s", ""); split($1, u, "m"); split($2, k, "m"); print 60 * (u[1] + k[1]) + u[2] + k[2] }' "$exp/times.$$"
 }
 
 features() { # features NAME OPTIONS ...: plain features of both parts
