@@ -62,6 +62,8 @@ def test_speakers_who_are_new_and_unknown(adapted, tiny_corpus, tmp_path):
     new = [replace(utterance, speaker="new") for utterance in utterances[:2]]
     more = signals.with_speakers_of(new)
     plain = replace(more, adaptation=None)
+    raw = np.concatenate([plain.raw_features(utterance) for utterance in new])
+    np.testing.assert_allclose(more.feature_normaliser.groups["new"].mean, raw.mean(0, dtype=np.float64), rtol=1e-5)
     own = signals.adaptation.adaptation.of_speaker([plain.features_of(utterance) for utterance in new])
     np.testing.assert_array_equal(more.adaptation.own["speaker/new"]["0.transform"], own["0.transform"])
     assert more.adaptation.own.keys() - {"speaker/new"} == signals.adaptation.own.keys()

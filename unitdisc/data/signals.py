@@ -83,7 +83,7 @@ class Signals:
         new = table.by_speakers(speaker for speaker in table.speakers() if not knows(speaker))
         if not len(new):
             return self
-        raw = replace(self, feature_normaliser=Normaliser("none", {}))
+        raw = replace(self, feature_normaliser=Normaliser("none", {}), adaptation=None)  # which comes afterwards
         more = fit(kind, raw.readable(fitted_of(new, kind)))
         return replace(self, feature_normaliser=self.feature_normaliser.with_groups_of(more))
 
