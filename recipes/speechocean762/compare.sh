@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Which frames, and which units made of them, are worth having? Plain features, classical modelling, autoencoders and
-# networks that learn by prediction, at equal speech, scored on speakers nobody learned from. About two hours of one core
-# for one seed; SYSTEMS and SEEDS choose less or more, DATA another corpus with train.jsonl and test.jsonl.
+# networks that learn by prediction, at equal speech, scored on speakers nobody learned from. Some three hours of one
+# core for one seed; SYSTEMS and SEEDS choose less or more, DATA another corpus with train.jsonl and test.jsonl.
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}/so762_dev
