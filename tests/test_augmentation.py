@@ -500,3 +500,11 @@ def test_an_experiment_of_before_there_was_augmentation_goes_on(corpus, tmp_path
 def test_a_model_of_lines_trains_with_all_of_them(tmp_path, unitdisc):
     options = {f"augmentation__{name}": STRENGTHS[name] for name in LINE_EFFECTS}
     trained(unitdisc, make_lines(tmp_path / "lines"), tmp_path / "exp", line_settings, **options, training__steps=1)
+
+
+@pytest.mark.parametrize("steps,options", [("affine", {"gain": 3.0}), ("whiten", {"warp": 0.1})])
+def test_what_would_come_before_adapted_features_is_refused(steps, options):
+    features = AcousticFeatures("mfcc", adaptation=steps)
+    with pytest.raises(ValueError, match=r"come before features\.adaptation"):
+        RecordingAugmentation(features, **options)
+    assert RecordingAugmentation(AcousticFeatures("mfcc", adaptation="affine"), warp=0.1, noise=0.1).is_on

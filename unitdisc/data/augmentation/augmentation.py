@@ -9,7 +9,7 @@ import numpy as np
 from unitdisc.data.augmentation.frames import FRAME_EFFECTS, warped
 from unitdisc.data.augmentation.lines import LINE_EFFECTS
 from unitdisc.data.augmentation.waveforms import WAVEFORM_EFFECTS
-from unitdisc.data.base import Features
+from unitdisc.data.base import Adaptable, Features
 from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.data.normalisation import Moments
 
@@ -71,6 +71,7 @@ class RecordingAugmentation:
     def __post_init__(self):
         if self.warp and self.features.kind not in WARPED:
             raise ValueError(f"warp is of the features {list(WARPED)}, not of {self.features.kind!r}; leave it out")
+        self.refuse_adapted()
         for name in ("pitch", "formants", "warp"):
             if getattr(self, name) > 0.5:
                 raise ValueError(f"{name} must be 0.5 or less (a factor of {np.exp(0.5):.2f}): {getattr(self, name)}")
@@ -79,6 +80,16 @@ class RecordingAugmentation:
         for name in ("time_masks", "channel_masks"):
             if min(getattr(self, name) or (0, 0)) < 0:
                 raise ValueError(f"{name} must be [number, largest size], 0 or more, not {list(getattr(self, name))}")
+
+    def refuse_adapted(self) -> None:
+        """Raises ValueError for effects that the steps of features.adaptation would not be taken after."""
+        steps = self.features.adaptation if isinstance(self.features, Adaptable) else ""
+        lost = sorted(options_on(self) & WAVEFORM_EFFECTS.keys()) if steps else []
+        if self.warp and steps.partition(":")[0] not in ("", "affine"):  # after which frames are about what they were
+            lost.append("warp")
+        if lost:
+            what = "come before features.adaptation, which is fitted to frames without them"
+            raise ValueError(f"{', '.join(lost)} {what} ({steps!r}); leave either out")
 
     @property
     def is_on(self) -> bool:
