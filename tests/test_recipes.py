@@ -252,7 +252,7 @@ def test_a_stage_that_fails_ends_the_script(tmp_path):
 def test_configs_build_a_model(path):
     options = config.read(path)
     training = config.construct("[training]", TrainingOptions, options.get("training", {}))
-    stride, _, _ = geometry(Experiment(options, ["a", "b"], {}))
+    stride, _, _ = geometry(Experiment(options, ["a", "b"], {}).build())
     CropPlan([100], training.batch_size, training.crop or None, stride, training.seed)
 
 

@@ -112,9 +112,8 @@ def train_together(
     random.seed(training.seed)
     np.random.seed(training.seed)
     features = Experiment(options, [], {}).features()
-    stride, offset, context = geometry(
-        Experiment(options, ["?"], {})
-    )  # a wrong option shows now, not after the corpus is read
+    untrained = Experiment(options, ["?"], {}).build()  # a wrong option shows now, not after the corpus is read
+    stride, offset, context = geometry(untrained)
     crop = training.crop or None
     CropPlan([1], training.batch_size, crop, stride, training.seed)
     if training.compile:
@@ -153,7 +152,7 @@ def train_together(
         plan = CropPlan(frames, training.batch_size, crop, stride, seed)
         return CropBatches(part, signals, plan, context, experiment.speakers, share, codes, views)
 
-    views = views_of(experiment, signals, training.seed)
+    views = views_of(untrained, experiment, signals, training.seed)
     examples = dataset(training_set, training.seed, (rank(), world_size()), by_shard, views)
     valid = []
     if validation_set:
@@ -184,9 +183,9 @@ def train_together(
     Agreement().wait()
 
 
-def views_of(experiment: Experiment, signals: Signals, seed: int) -> Views | None:
+def views_of(model: UnitModel, experiment: Experiment, signals: Signals, seed: int) -> Views | None:
     """How the encoder hears crops in training; None: as they are, once."""
-    augmentation, objective = experiment.augmentation(), experiment.build().objective
+    augmentation, objective = experiment.augmentation(), model.objective
     second = objective.second_view if isinstance(objective, ComparesViews) else None
     return Views(signals, augmentation, seed, second) if augmentation.is_on else None
 
@@ -299,7 +298,7 @@ def codes_of_features(
     return read_feature_codes(folder, stride)
 
 
-def geometry(experiment: Experiment) -> tuple[int, float, int]:
+def geometry(model: UnitModel) -> tuple[int, float, int]:
     """The encoder's stride and offset, and how many frames of context a crop needs on either side."""
-    encoder = experiment.build().encoder
+    encoder = model.encoder
     return encoder.stride, encoder.offset, encoder.reach
