@@ -89,7 +89,14 @@ def probe(
     mel, training_mel = (None if path is None else Encodings.open(path) for path in (tasks.mel, tasks.training_mel))
     scored = opened(encodings, corpus, encodings.name, frame_rate, allow_pipes)
     names = tasks.names or (LABELS[:1] if few else usual_names(scored.utterances))
-    asked = tasks_named(names, tier, mel, training_mel, tasks.sequence_reader, tasks.unseen_speakers)
+    asked = tasks_named(
+        names,
+        tier,
+        mel,
+        training_original=training_mel,
+        sequence_reader=tasks.sequence_reader,
+        unseen_speakers=tasks.unseen_speakers,
+    )
     if {"labels", "ctc"} & {*names}:
         check_tier(corpus, scored.utterances, tier)
     learned = opened(*train, encodings.name, frame_rate, allow_pipes) if train else None
@@ -100,11 +107,11 @@ def probe(
             scored = beside(scored, opened(baseline, corpus, "baseline", frame_rate, allow_pipes))
             learned = learned and beside(learned, opened(train_baseline, train[1], "baseline", frame_rate, allow_pipes))
         with console.progress("probing", len(few.numbers) * few.draws, "draws") as advance:
-            found = few_labels(scored, asked, few, options, learned, advance)
+            found = few_labels(scored, asked, few, options=options, training=learned, advance=advance)
         return Measured({"few": found}, encodings, settings | {"draws": few.draws})
     with console.progress("probing", len(asked), "probes") as advance:
         (found,) = probe_tasks(
-            scored, asked, options, learned, lambda done, _, job: advance(min(done, 1), job)
+            scored, asked, options, training=learned, progress=lambda done, _, job: advance(min(done, 1), job)
         ).values()
         advance(1)
     if all("why" in score for score in found.values()):
@@ -126,6 +133,6 @@ def beside(corpus: Corpus, other: Corpus) -> Corpus:
 
 
 def opened(folder: Path, corpus: Path, point: str, frame_rate: float | None, allow_pipes: bool) -> Corpus:
-    encodings, utterances = open_both(folder, corpus, frame_rate, allow_pipes)
+    encodings, utterances = open_both(folder, corpus, frame_rate, allow_pipes=allow_pipes)
     refuse_units(encodings, "probes read frames")
     return Corpus({point: encodings}, utterances)

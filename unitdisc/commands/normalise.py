@@ -47,7 +47,7 @@ def normalise(
         encodings,
         corpus,
         folder,
-        steps,
+        steps=steps,
         like=like,
         seed=seed,
         memory=memory,

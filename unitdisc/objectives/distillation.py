@@ -113,7 +113,7 @@ class Distillation(OnHost):
             frames = cut(in_full(frames), batch.starts // model.encoder.stride, hidden.shape[1])
             targets = normalised_in_time(frames, mask)
         losses = F.mse_loss(in_full(self.head(units.latents)), targets, reduction="none").mean(-1)
-        found = {"distil": mean_of_chosen(losses, hidden & mask, lengths, batch.counts.get("latents"))}
+        found = {"distil": mean_of_chosen(losses, hidden & mask, lengths, count=batch.counts.get("latents"))}
         if not is_measured():
             return ModelOutput(found, {})
         return ModelOutput(found, {"teacher_deviation": frames[mask].std(0).mean()})
