@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,14 @@ from unitdisc.adaptation.places import Place, Resources, speaker_key
 from unitdisc.adaptation.steps import parse, written_out
 from unitdisc.api.kmeans import TIME
 from unitdisc.api.paths import takes_paths
+from unitdisc.api.resources import check_resources, cores
 from unitdisc.api.segment import is_even, open_for, source_of
 from unitdisc.clustering.expectation_maximisation import MixtureOptions
 from unitdisc.clustering.frame_source import FrameSource, StoredFrames
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.corpus.read import read_corpus
-from unitdisc.encodings import Encoding, EncodingsError, EncodingsWriter, read_settings
-from unitdisc.encodings.folders import refuse_among
+from unitdisc.encodings import Encoding, EncodingsError, EncodingsWriter
+from unitdisc.encodings.folders import refuse_among, refuse_other_steps
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.settings import versions
 from unitdisc.files.folders import filling, folder_for_results
@@ -62,11 +62,7 @@ def normalise(
     """
     if (steps is None) == (like is None):
         raise ValueError("give either `steps`, to fit them to these frames, or `like`, to apply what was fitted before")
-    if not 0 < memory < float("inf"):
-        raise ValueError(f"`memory` must be a number of GiB above 0, not {memory:g}")
-    for name, value, least in (("threads", 1 if threads is None else threads, 1), ("seed", seed, 0)):
-        if value < least:
-            raise ValueError(f"`{name}` must be {least} or more, not {value}")
+    check_resources(memory=memory, threads=threads, seed=seed)
     folder = folder_for_results(folder)
     if folder.resolve() == encodings.resolve():
         raise ValueError(f"{folder}: holds the frames; choose another folder for what becomes of them")
@@ -83,11 +79,11 @@ def normalise(
     frames = StoredFrames(opened, [utterance.id for utterance in there])
     chain.dim(frames.dim)
     keys = {utterance.id: speaker_key(utterance.id, utterance.speaker) for utterance in there}
-    place = Place(frames, keys, Resources(memory, threads or os.cpu_count() or 1, seed))
+    place = Place(frames, keys, Resources(memory, cores(threads), seed))
     if known is not None:
         refuse_or_say(known.refuse_other(source, encodings, opened.settings, frames.dim), strict)
     else:
-        refuse_other_steps(folder, steps)
+        refuse_other_steps(folder, written_out(steps))
         known = fitted(steps, place, opened, folder)
     how = {"steps": known.steps, "adaptation": known.checksum, "corpus": corpus_checksum(there)[:16]}
     settings = {**opened.settings, "num_codes": None, "normalised": [*before, how]}
@@ -119,14 +115,6 @@ def refuse_or_say(doubt: str | None, strict: bool) -> None:
         raise AdaptationError(f"{doubt}; write an encodings.json beside the frames, or leave `strict` out")
     if doubt:
         console.say(f"{doubt}.")
-
-
-def refuse_other_steps(folder: Path, steps: str) -> None:
-    """Raises EncodingsError, before the work begins, if the folder holds something else."""
-    there = read_settings(folder)
-    before = (there or {}).get("normalised")
-    if there is not None and (not before or before[-1].get("steps") != written_out(steps)):
-        raise EncodingsError(f"{folder}: holds encodings made in another way; remove it or choose another folder")
 
 
 def fitted(steps: str, place: Place, opened: AnyEncodings, folder: Path) -> Adaptation:

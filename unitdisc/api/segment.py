@@ -1,6 +1,5 @@
 """unitdisc segment: units of any system's frames, so many a second."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 
 from unitdisc import console
 from unitdisc.api.paths import takes_paths
+from unitdisc.api.resources import check_resources, cores
 from unitdisc.clustering.codebook import (
     Codebook,
     CodebookError,
@@ -91,10 +91,7 @@ def segment(
     ... )
     >>> found.units, found.rate, found.files
     """
-    if not 0 < memory < float("inf"):
-        raise ValueError(f"`memory` must be a number of GiB above 0, not {memory:g}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"`threads` must be 1 or more, not {threads}")
+    check_resources(memory=memory, threads=threads)
     folder = folder_for_results(folder)
     if folder.resolve() == encodings.resolve():
         raise ValueError(f"{folder}: holds the frames; choose another folder for their units")
@@ -129,7 +126,7 @@ def segment(
     frames = StoredFrames(opened, timing.names, spherical)
     if codebook and (doubt := far_away(codebook, frames)):
         refuse_or_say(doubt, strict, "give the codebook of these frames")
-    place = Workplace(frames, memory, threads or os.cpu_count() or 1, lambda note: None)
+    place = Workplace(frames, memory, cores(threads), lambda note: None)
     made_of = {**asdict(options), "per": per}
     if codebook:
         made_of["codebook"] = checksum(codebook.vectors)  # wherever it lay

@@ -117,7 +117,7 @@ def train_together(
     crop = training.crop or None
     CropPlan([1], training.batch_size, crop, stride, training.seed)
     if training.compile:
-        check_compiler(device)
+        check_compiler(device, untrained.decoder)
     utterances = usable_table(corpus, features, access, thorough=True)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
     corpus_used = description(corpus, utterances, features)

@@ -14,7 +14,7 @@ from unitdisc.adaptation.vtln import Warps, factors, fit_warps
 from unitdisc.corpus import CorpusError, FileError, Utterance, is_pipe
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.base import Adaptable, Features, Target, Warpable
-from unitdisc.data.cache import DiskCache
+from unitdisc.data.cache import DiskCache, KeptCache
 from unitdisc.data.normalisation import Moments, Normaliser, Statistics, fit, moments
 from unitdisc.media.audio import read_stretch
 
@@ -51,7 +51,7 @@ class Signals:
         """
         raw = cls(features, target, Normaliser("none", {}), Normaliser("none", {}), DiskCache(cache), allow_pipes)
         table = UtteranceTable.of(utterances)
-        raw = raw.with_warps(table)
+        raw = raw.with_warps(table).keeping_features()
         of_features, of_target = Statistics(features.normalise), Statistics(target.normalise)
         tell_features, tell_target = (
             set(fitted_places(table, statistics.kind).tolist()) if statistics.are_needed else set()
@@ -65,7 +65,7 @@ class Signals:
             if place in tell_target:
                 of_target.add(utterance.speaker, predicted)
         normalised = replace(raw, feature_normaliser=of_features.normaliser(), target_normaliser=of_target.normaliser())
-        return normalised.with_adaptation(table)
+        return replace(normalised.with_adaptation(table), cache=DiskCache(cache))
 
     def with_speakers_of(self, utterances: Iterable[Utterance]) -> "Signals":
         """The same, with statistics for the speakers among these utterances that are new to it.
@@ -74,8 +74,10 @@ class Signals:
         """
         table = UtteranceTable.of(utterances)
         signals = self if self.warps is None else self.with_warps_of(table)
-        signals = signals.with_moments_of(table)
-        return signals if self.adaptation is None else signals.with_adaptation_of(table)
+        signals = signals.keeping_features().with_moments_of(table)
+        if self.adaptation is not None:
+            signals = signals.with_adaptation_of(table)
+        return replace(signals, cache=self.cache)
 
     def with_moments_of(self, table: UtteranceTable) -> "Signals":
         """The same, with mean and variance of the speakers among these utterances that are new to it."""
@@ -110,6 +112,10 @@ class Signals:
         """Whether features go through steps that are fitted to them."""
         return isinstance(self.features, Adaptable) and self.features.adaptation != ""
 
+    def keeping_features(self) -> "Signals":
+        """The same, to be fitted: what adaptation will ask for more than once is kept in memory as far as it goes."""
+        return replace(self, cache=KeptCache(self.cache.folder, type(self.features))) if self.is_adapted else self
+
     def with_adaptation(self, table: UtteranceTable) -> "Signals":
         """The same, with the steps of the features fitted to these utterances, and all that it takes; if needed.
 
@@ -117,8 +123,13 @@ class Signals:
         """
         if not self.is_adapted:
             return self
-        frames = NormalisedFrames(self, fitted_of(table, "speaker") or fitted_of(table, "global"))
-        place = Place(frames, {name: speaker_key(name, one.speaker) for name, one in frames.utterances.items()})
+        there, dim = [], 0
+        for utterance in fitted_of(table, "speaker") or fitted_of(table, "global"):
+            for _, frames in self.readable([utterance]):
+                there.append(utterance)
+                dim = frames.shape[1]
+        keys = {utterance.id: speaker_key(utterance.id, utterance.speaker) for utterance in there}
+        place = Place(FeatureFrames(self, there, dim, Path("features")), keys)
         fitted = Adaptation.fitted(self.features.adaptation, place, {})
         return replace(self, adaptation=AdaptedSpeakers(fitted, {})).with_adaptation_of(table)
 
@@ -311,16 +322,12 @@ class Signals:
         return self.features.frames_in(utterance)
 
 
-class NormalisedFrames:
-    """The frames of those utterances that can be read, normalised."""
+class FeatureFrames:
+    """The features of utterances, normalised: a source of frames. folder: the one that messages name."""
 
-    folder = Path("features")  # which messages name
-
-    def __init__(self, signals: Signals, utterances: Iterable[Utterance]):
-        self.signals, self.utterances, self.dim = signals, {}, 0
-        for utterance in utterances:
-            for _, frames in signals.readable([utterance]):
-                self.utterances[utterance.id], self.dim = utterance, frames.shape[1]
+    def __init__(self, signals: Signals, utterances: Iterable[Utterance], dim: int, folder: Path):
+        self.signals, self.dim, self.folder = signals, dim, folder
+        self.utterances = {utterance.id: utterance for utterance in utterances}
         self.names = sorted(self.utterances)
 
     def __getitem__(self, name: str) -> np.ndarray:

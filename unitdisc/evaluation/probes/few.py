@@ -34,7 +34,7 @@ def few_labels(
     training: Corpus | None = None,
     advance: Callable[[int], None] = lambda done: None,
 ) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Errors of readers that learned from few labelled utterances, the frames as they are.
+    """Errors of probes that learned from few labelled utterances, the frames as they are.
 
     training: the corpus that they are drawn from; without it, the other folds of the one that is scored.
     Returns {point: {task: [...]}}: for each number "labelled", "errors" of all draws, shares from 0 to 1, their mean,
