@@ -16,7 +16,7 @@ from unitdisc.batch import Batch, padding_mask
 from unitdisc.experiment import Experiment, config, load
 from unitdisc.model import UnitModel
 from unitdisc.objectives.adversary import ReversedGradient, SpeakerAdversary
-from unitdisc.objectives.masking import units_of_masked
+from unitdisc.objectives.masking import SpanMasking, units_of_masked
 from unitdisc.objectives.swapped import sinkhorn
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.training.validation import evaluate
@@ -327,7 +327,7 @@ def test_the_student_sees_what_is_left_and_the_teacher_all_of_the_clean_one():
     batch = batch_with_views(0, experiment, model.encoder.stride)
     seen = []
     model.objective.teacher.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    model.objective.probability = 1.0
+    model.objective.masking = SpanMasking(1.0, 10)
     model(batch)
     assert torch.equal(seen[0], batch.second_view)
     features = batch.features.requires_grad_()
@@ -344,7 +344,7 @@ def test_the_target_is_what_the_teacher_makes_normalised():
     experiment = experiment_of("distil")
     model = built(experiment)
     batch = batch_with_views(0, experiment, model.encoder.stride)
-    model.objective.probability = 1.0
+    model.objective.masking = SpanMasking(1.0, 10)
     found = model(batch)
     objective, stride = model.objective, model.encoder.stride
     frames, _ = objective.teacher(batch.second_view, batch.lengths)

@@ -7,6 +7,8 @@ from parallel_training import SPEAKERS, batch_of, settings
 
 from unitdisc.batch import cut, laid, mean_of_chosen
 from unitdisc.experiment import Experiment, config
+from unitdisc.objectives import masked
+from unitdisc.objectives.masking import SpanMasking, units_of_masked
 from unitdisc.training.distributed import StepPart, computing
 
 
@@ -20,19 +22,27 @@ def built(one: Experiment):
 
 
 def test_spans_begin_by_chance_and_hide_what_follows():
-    objective = built(experiment(probability=0.2)).objective
     chances = torch.rand(4, 50)
-    hidden = objective.spans(chances)
+    hidden = SpanMasking(0.2, 3).hidden(chances)
     for item in range(4):
         for t in range(50):
             assert hidden[item, t] == any(chances[item, s] < 0.2 for s in range(max(0, t - 2), t + 1))
 
 
 def test_the_papers_spans_hide_more_than_half():
-    objective = built(experiment(span=10)).objective
-    assert objective.probability == 0.08
-    share = objective.spans(torch.rand(200, 500, generator=torch.Generator().manual_seed(1))).float().mean()
+    masking = built(experiment(span=10)).objective.masking
+    assert masking == SpanMasking(0.08, 10)
+    share = masking.hidden(torch.rand(200, 500, generator=torch.Generator().manual_seed(1))).float().mean()
     assert share == pytest.approx(1 - 0.92**10, abs=0.01)
+
+
+def test_held_out_spans_are_the_same_every_time_and_draw_nothing_from_training():
+    masking, device, state = SpanMasking(0.2, 3), torch.device("cpu"), torch.get_rng_state()
+    hidden = masking.held_out(4, 50, device)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(7)
+    assert torch.equal(masking.held_out(4, 50, device), hidden)
+    assert not torch.equal(masking.drawn(4, 50, device), masking.drawn(4, 50, device))
 
 
 def test_what_is_laid_is_cut_again():
@@ -62,7 +72,7 @@ def test_what_is_hidden_is_not_seen():
     hidden[:, 2:6] = True
 
     def latents() -> torch.Tensor:
-        return model.objective.units_of_masked(model, batch, hidden)[0].latents
+        return units_of_masked(model, batch, hidden, model.objective.mask)[0].latents
 
     before = latents()
     for item, start in enumerate(batch.starts.tolist()):
@@ -80,8 +90,8 @@ def test_the_loss_is_of_hidden_codes_and_of_seen_ones_if_wanted(unmasked):
     torch.manual_seed(5)
     found = model(batch)
     torch.manual_seed(5)
-    hidden = model.objective.spans(torch.rand(batch.codes.shape[:2]))
-    units, lengths = model.objective.units_of_masked(model, batch, hidden)
+    hidden = model.objective.masking.hidden(torch.rand(batch.codes.shape[:2]))
+    units, lengths = units_of_masked(model, batch, hidden, model.objective.mask)
     expected = {}
     for name, places in (("masked", hidden), ("unmasked", ~hidden)):
         losses, right, weights = [], [], []
@@ -101,11 +111,13 @@ def test_the_loss_is_of_hidden_codes_and_of_seen_ones_if_wanted(unmasked):
         assert float(found.metrics[f"{name}_accuracy"]) == pytest.approx(accuracy, rel=1e-6)
 
 
-def test_parts_hide_what_the_whole_hides():
+def test_parts_hide_what_the_whole_hides(monkeypatch):
     one = experiment()
     model, batch = built(one), batch_of(0, one, 2)
     seen = []
-    model.objective.units_of_masked = lambda model, batch, hidden: seen.append(hidden) or model.units_of(batch)
+    monkeypatch.setattr(
+        masked, "units_of_masked", lambda model, batch, hidden, _: seen.append(hidden) or model.units_of(batch)
+    )
     for parts in (1, 2):
         for index, piece in enumerate(batch.split(parts)):
             torch.manual_seed(3)

@@ -12,11 +12,11 @@ from unitdisc.bottlenecks import BottleneckOutput
 from unitdisc.bottlenecks.base import OnHost
 from unitdisc.encoders import Encoder
 from unitdisc.objectives.base import ModelOutput, ModelParts
-from unitdisc.objectives.masking import EMBEDDING_DEVIATION, check_spans, spans, units_of_masked
+from unitdisc.objectives.masking import SpanMasking, mask_embedding, units_of_masked
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.reconstruction import AddedReconstruction
 from unitdisc.objectives.stages import refuse_one_stage
-from unitdisc.training.distributed import is_measured, part, uniform
+from unitdisc.training.distributed import is_measured, part
 from unitdisc.training.precision import in_full
 
 SMALLEST_VARIANCE = 1e-5
@@ -51,14 +51,12 @@ class Distillation(OnHost):
     ):
         super().__init__()
         refuse_one_stage("distil", local_dim)
-        check_spans(probability, span)
+        self.masking = SpanMasking(probability, span)
         if not decay <= last_decay <= 1 or decay_steps < 1:
             raise ValueError(f"decay must rise to last_decay, at most 1, in 1 step or more: {decay}, {last_decay}")
-        self.probability = probability
-        self.span = span
         self.decays = (decay, last_decay)
         self.decay_steps = decay_steps
-        self.mask = nn.Parameter(EMBEDDING_DEVIATION * torch.randn(local_dim))
+        self.mask = mask_embedding(local_dim)
         self.head = nn.Linear(latent_dim, encoder_dim)
         self.reconstruction = AddedReconstruction(reconstruction)
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))  # of training
@@ -92,7 +90,7 @@ class Distillation(OnHost):
             self.learn_from(model.encoder)
         clean = batch.features if batch.second_view is None else batch.second_view
         size = -(-batch.target_frames // model.encoder.stride)
-        hidden = spans(uniform(len(clean), size, device=clean.device), self.probability, self.span)
+        hidden = self.masking.drawn(len(clean), size, device=clean.device)
         units, lengths = units_of_masked(model, batch, hidden, self.mask)
         found = self.told(model, self.teacher.eval(), clean, batch, units, lengths, hidden)
         added = self.reconstruction.losses(model, batch, units, lengths)
@@ -128,9 +126,7 @@ class Distillation(OnHost):
 
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
         """With spans that are the same in every validation. The validated model, an average, is its own teacher."""
-        size = units.latents.shape[1]
-        chances = torch.rand(len(lengths), size, generator=torch.Generator().manual_seed(0)).to(lengths.device)
-        hidden = spans(chances, self.probability, self.span)
+        hidden = self.masking.held_out(*units.latents.shape[:2], device=units.latents.device)
         masked, _ = units_of_masked(model, batch, hidden, self.mask)
         found = self.told(model, model.encoder, batch.features, batch, masked, lengths, hidden)
         added = self.reconstruction.held_out(model, batch, units, lengths)

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unitdisc.batch import Batch, mean_of_chosen, padding_mask
 from unitdisc.bottlenecks import BottleneckOutput
 from unitdisc.objectives.base import ModelOutput, ModelParts
-from unitdisc.objectives.masking import EMBEDDING_DEVIATION, check_spans, spans, units_of_masked
+from unitdisc.objectives.masking import SpanMasking, mask_embedding, units_of_masked
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.reconstruction import AddedReconstruction
 from unitdisc.objectives.stages import refuse_one_stage
-from unitdisc.training.distributed import is_measured, uniform
+from unitdisc.training.distributed import is_measured
 from unitdisc.training.precision import in_full
 
 
@@ -42,29 +41,19 @@ class MaskedPrediction(nn.Module):
     ):
         super().__init__()
         refuse_one_stage("masked", local_dim)
-        check_spans(probability, span)
-        self.probability = probability
-        self.span = span
+        self.masking = SpanMasking(probability, span)
         self.unmasked = unmasked
         self.reconstruction = AddedReconstruction(reconstruction)
         self.codebooks = codebooks
-        self.mask = nn.Parameter(EMBEDDING_DEVIATION * torch.randn(local_dim))
+        self.mask = mask_embedding(local_dim)
         self.head = nn.Linear(latent_dim, codebooks * num_codes)
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
-        hidden = self.spans(uniform(*batch.codes.shape[:2], device=batch.codes.device))
-        units, lengths = self.units_of_masked(model, batch, hidden)
+        hidden = self.masking.drawn(*batch.codes.shape[:2], device=batch.codes.device)
+        units, lengths = units_of_masked(model, batch, hidden, self.mask)
         found = self.predicted(batch, units, lengths, hidden)
         added = self.reconstruction.losses(model, batch, units, lengths)
         return ModelOutput({**found.losses, **added, **units.losses}, {**found.metrics, **units.metrics})
-
-    def spans(self, chances: Tensor) -> Tensor:
-        """Which latents are hidden, given uniform numbers: [B, S]."""
-        return spans(chances, self.probability, self.span)
-
-    def units_of_masked(self, model: ModelParts, batch: Batch, hidden: Tensor) -> tuple[BottleneckOutput, Tensor]:
-        """As `units_of` of the model, where the hidden ones [B, S] of the latents behind the target are not seen."""
-        return units_of_masked(model, batch, hidden, self.mask)
 
     def predicted(self, batch: Batch, units: BottleneckOutput, lengths: Tensor, hidden: Tensor) -> ModelOutput:
         logits = in_full(self.head(units.latents)).unflatten(-1, (self.codebooks, -1))  # [B, S, N, K]
@@ -92,8 +81,7 @@ class MaskedPrediction(nn.Module):
 
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
         """With spans that are the same in every validation; nothing is hidden from reconstruction."""
-        chances = torch.rand(batch.codes.shape[:2], generator=torch.Generator().manual_seed(0))
-        hidden = self.spans(chances.to(batch.codes.device))
-        found = self.predicted(batch, *self.units_of_masked(model, batch, hidden), hidden)
+        hidden = self.masking.held_out(*batch.codes.shape[:2], device=batch.codes.device)
+        found = self.predicted(batch, *units_of_masked(model, batch, hidden, self.mask), hidden)
         added = self.reconstruction.held_out(model, batch, units, lengths)
         return ModelOutput({**found.losses, **added.losses}, {**found.metrics, **added.metrics})

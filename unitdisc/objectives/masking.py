@@ -1,26 +1,50 @@
 """Masking: spans of local frames that the context network does not see."""
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from unitdisc.batch import Batch, laid
 from unitdisc.bottlenecks import BottleneckOutput
 from unitdisc.objectives.base import ModelParts
+from unitdisc.training.distributed import uniform
 
-EMBEDDING_DEVIATION = 0.1  # of what stands in for what is hidden, at first
-
-
-def check_spans(probability: float, span: int) -> None:
-    """Raises ValueError if nothing would be hidden."""
-    if not 0 < probability <= 1 or span < 1:
-        raise ValueError(f"spans of {span} frames with probability {probability} hide nothing")
+EMBEDDING_DEVIATION = 0.1  # at first
 
 
-def spans(chances: Tensor, probability: float, span: int) -> Tensor:
-    """Which frames are hidden, given uniform numbers: [B, S] -> [B, S]. At each begins a span with a probability."""
-    begun = F.pad((chances < probability).float(), (span - 1, 0))
-    return F.max_pool1d(begun[:, None], span, stride=1)[:, 0] > 0
+@dataclass(frozen=True)
+class SpanMasking:
+    """Which local frames are hidden: at each begins a span with a probability.
+
+    Raises ValueError if nothing would be hidden.
+    """
+
+    probability: float
+    span: int  # local frames
+
+    def __post_init__(self):
+        if not 0 < self.probability <= 1 or self.span < 1:
+            raise ValueError(f"spans of {self.span} frames with probability {self.probability} hide nothing")
+
+    def hidden(self, chances: Tensor) -> Tensor:
+        """Given uniform numbers: [B, S] -> [B, S]."""
+        begun = F.pad((chances < self.probability).float(), (self.span - 1, 0))
+        return F.max_pool1d(begun[:, None], self.span, stride=1)[:, 0] > 0
+
+    def drawn(self, items: int, frames: int, device: torch.device) -> Tensor:
+        """For a step of training: [B, S]."""
+        return self.hidden(uniform(items, frames, device=device))
+
+    def held_out(self, items: int, frames: int, device: torch.device) -> Tensor:
+        """The same in every validation, and drawing no random number: [B, S]."""
+        return self.hidden(torch.rand(items, frames, generator=torch.Generator().manual_seed(0)).to(device))
+
+
+def mask_embedding(local_dim: int) -> nn.Parameter:
+    """What stands in for a hidden frame: [C]."""
+    return nn.Parameter(EMBEDDING_DEVIATION * torch.randn(local_dim))
 
 
 def units_of_masked(
