@@ -120,7 +120,7 @@ def test_a_crop_is_asked_as_it_is_alone_and_the_loss_is_the_mean_of_all_question
         number += own
         for name, value in (found.losses | found.metrics).items():
             sums[name] += own * float(value)
-    assert number == int(model.objective.counts(batch)["questions"]) > 4
+    assert number == int(model.objective.counts(batch)["questions"]) > 2
     for name, value in (whole.losses | whole.metrics).items():
         assert float(value) == pytest.approx(sums[name] / number, rel=1e-9), name
 
@@ -156,22 +156,20 @@ def test_answers_are_learnt_by_encoder_and_head(kind):
 
 def test_what_is_hidden_is_told_of_what_is_not():
     """The loss is of hidden frames alone, and their features change nothing but what is to be told."""
-    model = built("inpainting", span=2, probability=0.4).eval()
+    model = built("inpainting").eval()
     objective, batch = model.objective, crops("inpainting", model)
     batch = replace(batch, second_view=torch.randn_like(batch.features))
     size, stride = batch.target_frames, model.encoder.stride
-    chances = torch.rand(len(batch.lengths), size // stride)
-    found, _, latents = objective.filled_in(model, batch, chances)
-    hidden = torch.zeros(len(chances), size, dtype=torch.bool)
-    for item, latent in (chances < 0.4).nonzero().tolist():
-        hidden[item, stride * latent : stride * (latent + 2)] = True
+    chosen = torch.rand(len(batch.lengths), size // stride) < 0.5
+    found, _, latents = objective.filled_in(model, batch, chosen)
+    hidden = chosen.repeat_interleave(stride, dim=1)
     masked = batch.features.clone()
     for item, start in enumerate(batch.starts.tolist()):
         for t in hidden[item].nonzero()[:, 0].tolist():
             if start + t < masked.shape[1]:
                 masked[item, start + t] = objective.mask
     units, _ = model.units_of(replace(batch, features=masked))
-    told = objective.head(units.latents).reshape(len(chances), -1, batch.features.shape[2])
+    told = objective.head(units.latents).reshape(len(chosen), -1, batch.features.shape[2])
     sums = [0.0, 0.0]
     for item, start in enumerate(batch.starts.tolist()):
         clean = batch.second_view[item, start : min(int(batch.lengths[item]), start + size)]
@@ -183,7 +181,7 @@ def test_what_is_hidden_is_told_of_what_is_not():
     spoilt = batch.features.clone()
     for item, start in enumerate(batch.starts.tolist()):
         spoilt[item, start : start + size][hidden[item, : spoilt.shape[1] - start]] = 50
-    again, _, _ = objective.filled_in(model, replace(batch, features=spoilt), chances)
+    again, _, _ = objective.filled_in(model, replace(batch, features=spoilt), chosen)
     assert torch.equal(again.losses["inpainting"], found.losses["inpainting"])
 
 

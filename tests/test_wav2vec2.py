@@ -38,12 +38,12 @@ def test_hidden_frames_are_told_from_other_hidden_ones(negatives, training):
     found = model(batch)
     torch.manual_seed(4)
     size = batch.target_frames // 2
-    chances = torch.rand(len(lengths), 2, size)
+    begun, chances = torch.rand(len(lengths), size) < 0.4, torch.rand(len(lengths), size)
     noise = -(-torch.rand(len(lengths), size, 2, 3).log()).log() if training else torch.zeros(len(lengths), size, 2, 3)
     hidden = torch.zeros(local.shape[:2], dtype=torch.bool)
     for item in range(len(lengths)):
         for t in range(size):
-            if chances[item, 0, t] < 0.4:
+            if begun[item, t]:
                 hidden[item, starts[item] + t : min(starts[item] + size, starts[item] + t + 2)] = True
     seen = torch.where(hidden[..., None], objective.mask, local)
     units, sizes = model.units_behind(batch, model.encoder.context(seen, lengths), lengths)
@@ -60,7 +60,7 @@ def test_hidden_frames_are_told_from_other_hidden_ones(negatives, training):
             targets.append(objective.target(vector))
         used += codes
         places = [t for t in range(own_size) if hidden[item, starts[item] + t]]
-        drawn = sorted(places, key=lambda t: chances[item, 1, t], reverse=True)[:negatives]
+        drawn = sorted(places, key=lambda t: chances[item, t], reverse=True)[:negatives]
         told = {t: objective.head(units.latents[item, t]) for t in places}
         losses, right, chance = [], [], []
         for t in places:

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unitdisc.batch import Batch, cut, laid, masked_mean, mean_of_chosen, padding_mask
+from unitdisc.batch import Batch, cut, masked_mean, mean_of_chosen, padding_mask
 from unitdisc.bottlenecks import BottleneckOutput
 from unitdisc.objectives.base import ModelOutput, ModelParts
-from unitdisc.objectives.masking import EMBEDDING_DEVIATION, check_spans, spans
+from unitdisc.objectives.masking import SpanMasking, mask_embedding, masked
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.reconstruction import AddedReconstruction
 from unitdisc.training.distributed import is_measured, uniform
@@ -257,29 +257,26 @@ class Inpainting(nn.Module):
         reconstruction: float = 0.0,
     ):
         super().__init__()
-        check_spans(probability, span)
-        self.probability = probability
-        self.span = span
-        self.mask = nn.Parameter(EMBEDDING_DEVIATION * torch.randn(in_dim))
+        self.masking = SpanMasking(probability, span)
+        self.mask = mask_embedding(in_dim)
         self.head = nn.Linear(latent_dim, stride * in_dim)
         self.reconstruction = AddedReconstruction(reconstruction)
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
         size = -(-batch.target_frames // model.encoder.stride)
-        chances = uniform(len(batch.features), size, device=batch.features.device)
-        found, units, lengths = self.filled_in(model, batch, chances)
+        hidden = self.masking.drawn(len(batch.features), size, batch.features.device)
+        found, units, lengths = self.filled_in(model, batch, hidden)
         added = self.reconstruction.losses(model, batch, units, lengths)
         return ModelOutput({**found.losses, **added, **units.losses}, {**found.metrics, **units.metrics})
 
     def filled_in(
-        self, model: ModelParts, batch: Batch, chances: Tensor
+        self, model: ModelParts, batch: Batch, hidden: Tensor
     ) -> tuple[ModelOutput, BottleneckOutput, Tensor]:
-        """chances: uniform numbers by which spans are drawn, [B, S]."""
+        """hidden: the latents whose frames are, [B, S]."""
         size, stride = batch.target_frames, model.encoder.stride
-        hidden = spans(chances, self.probability, self.span).repeat_interleave(stride, dim=1)[:, :size]
-        places = laid(hidden, batch.starts, batch.features.shape[1])[..., None]
-        masked = torch.where(places, self.mask.to(batch.features.dtype), batch.features)
-        units, latents = model.units_of(replace(batch, features=masked))
+        hidden = hidden.repeat_interleave(stride, dim=1)[:, :size]
+        seen = masked(batch.features, hidden, batch.starts, self.mask)
+        units, latents = model.units_of(replace(batch, features=seen))
         told = in_full(self.head(units.latents)).unflatten(-1, (stride, -1)).flatten(1, 2)[:, :size]
         clean = batch.features if batch.second_view is None else batch.second_view
         clean = cut(clean, batch.starts, size)
@@ -300,8 +297,8 @@ class Inpainting(nn.Module):
 
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
         """With spans that are the same in every validation; nothing is hidden from reconstruction."""
-        chances = torch.rand(units.latents.shape[:2], generator=torch.Generator().manual_seed(0)).to(lengths.device)
-        found, _, _ = self.filled_in(model, batch, chances)
+        hidden = self.masking.held_out(*units.latents.shape[:2], lengths.device)
+        found, _, _ = self.filled_in(model, batch, hidden)
         added = self.reconstruction.held_out(model, batch, units, lengths)
         return ModelOutput({**found.losses, **added.losses}, {**found.metrics, **added.metrics})
 

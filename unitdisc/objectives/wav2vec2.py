@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unitdisc.batch import Batch, cut, laid, mean_of_chosen, padding_mask
+from unitdisc.batch import Batch, cut, mean_of_chosen, padding_mask
 from unitdisc.bottlenecks import BottleneckOutput
 from unitdisc.bottlenecks.base import perplexity, straight_through
 from unitdisc.bottlenecks.gumbel import with_gumbel_noise
@@ -15,7 +15,7 @@ from unitdisc.bottlenecks.soft import divergence_from_uniform
 from unitdisc.bottlenecks.temperature import Temperature
 from unitdisc.objectives.base import ModelOutput, ModelParts
 from unitdisc.objectives.contrastive import IMPOSSIBLE, drawn_places
-from unitdisc.objectives.masking import EMBEDDING_DEVIATION, check_spans, spans
+from unitdisc.objectives.masking import SpanMasking, mask_embedding, masked
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.reconstruction import AddedReconstruction
 from unitdisc.objectives.stages import refuse_one_stage
@@ -99,15 +99,13 @@ class Wav2Vec2(nn.Module):
     ):
         super().__init__()
         refuse_one_stage("wav2vec2", local_dim)
-        check_spans(probability, span)
         if negatives < 1 or not temperature > 0:
             raise ValueError("negatives must be 1 or more, and temperature above 0")
-        self.probability = probability
-        self.span = span
+        self.masking = SpanMasking(probability, span)
         self.negatives = negatives
         self.temperature = temperature
         self.diversity = quantisation.diversity
-        self.mask = nn.Parameter(EMBEDDING_DEVIATION * torch.randn(local_dim))
+        self.mask = mask_embedding(local_dim)
         self.quantiser = ProductQuantiser(local_dim, dim, quantisation)
         self.target = nn.Linear(dim, dim)
         self.head = nn.Linear(latent_dim, dim)
@@ -115,22 +113,22 @@ class Wav2Vec2(nn.Module):
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
         items, size = len(batch.features), -(-batch.target_frames // model.encoder.stride)
-        chances = uniform(items, 2, size, device=batch.features.device)
-        units, lengths, found = self.predicted(model, batch, chances)
+        device = batch.features.device
+        hidden, chances = self.masking.drawn(items, size, device), uniform(items, size, device=device)
+        units, lengths, found = self.predicted(model, batch, hidden, chances)
         added = self.reconstruction.losses(model, batch, units, lengths)
         return ModelOutput({**found.losses, **added, **units.losses}, {**found.metrics, **units.metrics})
 
     def predicted(
-        self, model: ModelParts, batch: Batch, chances: Tensor
+        self, model: ModelParts, batch: Batch, hidden: Tensor, chances: Tensor
     ) -> tuple[BottleneckOutput, Tensor, ModelOutput]:
-        """chances: uniform numbers by which spans and negatives are drawn, [B, 2, S]."""
+        """hidden: [B, S]; chances: uniform numbers by which negatives are drawn among them, [B, S]."""
         local, lengths = model.encoder.local(batch.features, batch.lengths)
-        starts, size = batch.starts // model.encoder.stride, chances.shape[-1]
-        hidden = spans(chances[:, 0], self.probability, self.span)
-        seen = torch.where(laid(hidden, starts, local.shape[1])[..., None], self.mask.to(local.dtype), local)
+        starts, size = batch.starts // model.encoder.stride, hidden.shape[1]
+        seen = masked(local, hidden, starts, self.mask)
         units, lengths = model.units_behind(batch, model.encoder.context(seen, lengths), lengths)
         inside = padding_mask(lengths, size)
-        drawn = drawn_places(hidden & inside, chances[:, 1], self.negatives)
+        drawn = drawn_places(hidden & inside, chances, self.negatives)
         with torch.autocast(local.device.type, enabled=False), full_products():
             vectors, codes, logits = self.quantiser(in_full(cut(local, starts, size)))
             own, others = self.scores(in_full(units.latents), vectors, codes, drawn)
@@ -176,8 +174,9 @@ class Wav2Vec2(nn.Module):
 
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
         """With spans and negatives that are the same in every validation; nothing is hidden from reconstruction."""
-        shape = (len(lengths), 2, units.latents.shape[1])
-        chances = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(lengths.device)
-        _, _, found = self.predicted(model, batch, chances)
+        items, size = units.latents.shape[:2]
+        hidden = self.masking.held_out(items, size, lengths.device)
+        chances = torch.rand(items, size, generator=torch.Generator().manual_seed(1)).to(lengths.device)
+        _, _, found = self.predicted(model, batch, hidden, chances)
         added = self.reconstruction.held_out(model, batch, units, lengths)
         return ModelOutput({**found.losses, **added.losses}, {**found.metrics, **added.metrics})
