@@ -6,13 +6,14 @@ Experiments named NAME-seed0, NAME-seed1, ... are one row. Prints Markdown, read
 """
 
 import argparse
-import re
 import statistics
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from pathlib import Path
+
+from result_files import percent, without_seed
 
 from unitdisc.files.text import read_json
 
@@ -104,17 +105,13 @@ def by_name(folders: Iterable[Path]) -> dict[str, list[Path]]:
     """The folders of NAME-seed0, NAME-seed1, ... by NAME."""
     groups = defaultdict(list)
     for folder in sorted(folders):
-        groups[re.sub(r"-seed\d+$", "", folder.name)].append(folder)
+        groups[without_seed(folder.name)].append(folder)
     return dict(groups)
 
 
 def tier_of(groups: dict[str, list[Scores]]) -> str:
     """The labels that were probed."""
     return ", ".join(sorted({scores["settings"]["tier"] for seeds in groups.values() for scores in seeds}))
-
-
-def percent(fraction: float | None) -> float | None:
-    return None if fraction is None else 100 * fraction
 
 
 def cell(values: Iterable[float | None]) -> str:

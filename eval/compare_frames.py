@@ -9,16 +9,16 @@ best last.
 """
 
 import argparse
-import re
 import statistics
 import sys
 from collections import defaultdict
 from pathlib import Path
 
-from unitdisc.files.text import read_json, read_text
+from result_files import part, percent, without_seed
+
+from unitdisc.files.text import read_text
 
 Measures = dict[str, float]  # of a system, by column
-WRITERS = {"abx": "abx --output", "probes": "probe --output", "units": "score --output"}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -40,7 +40,7 @@ def read(folder: Path) -> dict[str, list[Measures]]:
     systems = defaultdict(list)
     for path in sorted(folder.glob("*.any.json")):
         stem = path.name.removesuffix(".any.json")
-        systems[re.sub(r"-seed\d+$", "", stem)].append(measures(folder, stem))
+        systems[without_seed(stem)].append(measures(folder, stem))
     return systems
 
 
@@ -68,20 +68,6 @@ def measures(folder: Path, stem: str) -> Measures:
 
 def rate_of(path: Path) -> str:
     return path.name.removesuffix(".json").rsplit("-", 1)[1]
-
-
-def part(path: Path, name: str) -> dict:
-    """What is under a name in a file of results, {} if there is no such file."""
-    if not path.exists():
-        return {}
-    try:
-        return dict(read_json(path)[name])
-    except (ValueError, KeyError, TypeError):
-        sys.exit(f"error: {path}: damaged, or without {name}; write it again with `unitdisc {WRITERS[name]}`")
-
-
-def percent(fraction: float | None) -> float | None:
-    return None if fraction is None else 100 * fraction
 
 
 def mean(runs: list[Measures], column: str) -> float:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from unitdisc.files.text import read_json
+from result_files import part, percent
 
 
 def boundaries(name: str) -> Callable[[dict, dict], float | None]:
@@ -28,10 +28,6 @@ def abx_error(speaker: str) -> Callable[[dict, dict], float | None]:
 
 def rate(bitrate: dict) -> float | None:
     return bitrate["symbols"] / bitrate["seconds"] if "symbols" in bitrate else None
-
-
-def percent(fraction: float | None) -> float | None:
-    return None if fraction is None else 100 * fraction
 
 
 COLUMNS = {
@@ -70,19 +66,6 @@ def read(folder: Path) -> Iterable[tuple[str, dict, dict]]:
         sys.exit(f"error: {folder}: no *.score.json in it; `unitdisc score --output` writes one")
     for name in sorted(names):
         yield name, part(folder / f"{name}.score.json", "units"), part(folder / f"{name}.abx.json", "abx")
-
-
-def part(path: Path, name: str) -> dict:
-    if not path.exists():
-        return {}
-    try:
-        return dict(read_json(path)[name])
-    except (ValueError, KeyError, TypeError):
-        sys.exit(f"error: {path}: damaged, or without {name}; write it again with `unitdisc {name_of_command(name)}`")
-
-
-def name_of_command(name: str) -> str:
-    return "score --output" if name == "units" else "abx --output"
 
 
 if __name__ == "__main__":

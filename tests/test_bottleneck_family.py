@@ -454,7 +454,8 @@ def share_of_training(rank: int, address: str, folder: str) -> None:
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(tmp_path):
     """The same state, and gradients that average to those of the whole batch."""
-    torch.multiprocessing.spawn(share_of_training, (f"file://{tmp_path}/meeting", str(tmp_path)), nprocs=2)
+    arguments = (f"file://{tmp_path}/meeting", str(tmp_path))
+    torch.multiprocessing.start_processes(share_of_training, arguments, nprocs=2, start_method="fork")
     for kind in SHARED:
         whole = after_some_steps(kind, slice(None))
         parts = [torch.load(tmp_path / f"{kind}-{rank}.pt", weights_only=True) for rank in (0, 1)]

@@ -60,7 +60,9 @@ def two(tmp_path_factory) -> Callable[[str, str], Path]:
         kinds = [kind for kind in KINDS if (kind in FIRST) == first]
         cases = [f"{kind}:1" for kind in kinds] + [f"{kind}:2" for kind in kinds if kind in IN_PARTS]
         cases += [f"{STOPPED}:1:term", f"{STOPPED}:1:usr1"] if first else []
-        elsewhere = torch.multiprocessing.spawn(join_as_second, (folder, cases), nprocs=1, join=False)
+        elsewhere = torch.multiprocessing.start_processes(
+            join_as_second, (folder, cases), nprocs=1, join=False, start_method="fork"
+        )
         join(0, folder, cases)
         assert elsewhere.join(timeout=60)
         (folder / "meeting").unlink(missing_ok=True)

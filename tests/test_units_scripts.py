@@ -57,6 +57,8 @@ def test_what_cannot_be_collapsed_is_refused_before_anything_is_written(tmp_path
     assert tree(folder) == before
 
 
+# Tables
+
 UNITS = {
     "boundaries": {"strict": {"precision": 0.5, "recall": 0.75, "f1": 0.6, "r_value": 0.55}},
     "many_to_one": 0.25,
@@ -92,6 +94,45 @@ def test_scores_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "a.score.json").write_text('{"abx": {}}')
     with pytest.raises(SystemExit, match=r"a.score.json: damaged, or without units"):
         run("compare_units.py", tmp_path)
+
+
+def write_system(folder: Path, name: str, across: float, triphone: float) -> None:
+    """As abx, probe and score write it."""
+    errors = {"across": {"error": across}, "within": {"error": across / 2}}
+    (folder / f"{name}.any.json").write_text(json.dumps({"abx": errors}))
+    (folder / f"{name}.triphone.json").write_text(json.dumps({"abx": {"across": {"error": triphone}}}))
+
+
+def test_systems_are_rows_and_the_best_comes_last(tmp_path, capsys):
+    for seed, across in enumerate((0.125, 0.25)):
+        write_system(tmp_path, f"vq-seed{seed}", across, 0.375)
+    write_system(tmp_path, "mfcc", 0.5, 0.625)
+    (tmp_path / "mfcc.probe.json").write_text(json.dumps({"probes": {"labels": {"accuracy": 0.25}, "mel": {}}}))
+    for rate, score in (("12", 0.75), ("8", 0.5)):
+        units = UNITS | {"many_to_one": score, "pnmi": score / 2}
+        (tmp_path / f"vq-seed0.units-{rate}.json").write_text(json.dumps({"units": units}))
+    (tmp_path / "vq-seed1.seconds").write_text("60\n90\n")
+    run("compare_frames.py", tmp_path)
+    units = "many-to-one, 8/s | PNMI, 8/s | R-value, 8/s | many-to-one, 12/s | PNMI, 12/s | R-value, 12/s"
+    assert capsys.readouterr().out.splitlines() == [
+        "| system | any, across | any, within | triphone, across | labels probe | " + units + " | CPU minutes |",
+        "|---|" + "---:|" * 11,
+        "| mfcc | 50.0 | 25.0 | 62.5 | 25.0 | – | – | – | – | – | – | – |",
+        "| vq | 18.8 ± 6.2 | 9.4 ± 3.1 | 37.5 ± 0.0 | – | 50.0 | 25.0 | 55.0 | 75.0 | 37.5 | 55.0 | 2.5 |",
+    ]
+
+
+def test_results_of_frames_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"no \*.any.json in it; `unitdisc abx --context any --output` writes one"):
+        run("compare_frames.py", tmp_path)
+    write_system(tmp_path, "mfcc", 0.5, 0.625)
+    (tmp_path / "mfcc.probe.json").write_text('{"probes": {"lab')
+    with pytest.raises(SystemExit, match=r"mfcc.probe.json: damaged, or without probes; .*unitdisc probe --output"):
+        run("compare_frames.py", tmp_path)
+    (tmp_path / "mfcc.probe.json").unlink()
+    (tmp_path / "mfcc.units-8.json").write_text('{"abx": {}}')
+    with pytest.raises(SystemExit, match=r"mfcc.units-8.json: damaged, or without units; .*unitdisc score --output"):
+        run("compare_frames.py", tmp_path)
 
 
 def log(folder: Path, *used: float) -> Path:

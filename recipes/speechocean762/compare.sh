@@ -92,11 +92,11 @@ warped() { # warped NAME STEPS: MFCC with vocal tracts of one length, and what s
   normalised "$1" warped "$2"
 }
 
-mkdir -p "$exp/scores"
 if stage "prepare the corpus" && [ ! -f $data/train.jsonl ]; then
   python data_prep/speechocean762.py "$raw" $data
 fi
 if stage "frames and units of every system"; then
+  mkdir -p "$exp/scores"
   for system in $systems; do each "$system"; done
 fi
 if stage "one table"; then
