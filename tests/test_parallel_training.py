@@ -22,6 +22,7 @@ APART = {  # what cannot be the same in parts, for it is of the frames that are 
     "pca",
     "soft",
     "gumbel",
+    "wav2vec2 with diversity",
     "line images",
 }
 STOPPED = "vq by gradient"
@@ -33,7 +34,7 @@ def marked(kinds: Iterable[str]) -> list:
 
 
 IN_PARTS = sorted(KINDS.keys() - APART)
-OF_A_PART = {"perplexity", "hidden_units_used", "codes_used"}  # metrics, averaged over parts
+OF_A_PART = {"perplexity", "hidden_units_used", "codes_used", "target_use"}  # metrics, averaged over parts
 
 
 @pytest.fixture(scope="module")
