@@ -103,6 +103,8 @@ def kind_of_frames(settings: dict) -> dict:
         return {}
     if "segmentation" in settings:  # frames that are codes or means of segments
         facts["segmentation"] = settings["segmentation"]
+    if "beside" in settings:  # frames of others
+        facts["beside"] = settings["beside"]
     if "normalised" in settings:  # one after the other, by whatever speakers
         facts["normalised"] = [each["adaptation"] for each in settings["normalised"]]
     return json.loads(json.dumps(facts))
