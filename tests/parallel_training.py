@@ -49,6 +49,7 @@ KINDS = {
     "fsq": {"bottleneck.kind": "fsq", "bottleneck.levels": "[4, 3, 3]"},
     "gaussian": WIDTH | {"bottleneck.kind": "gaussian", "bottleneck.free_bits": 1},
     "gumbel": WIDTH | {"bottleneck.kind": "gumbel", "bottleneck.num_codes": 8, "bottleneck.temperature_decay": 0.9},
+    "gmm": WIDTH | {"bottleneck.kind": "gmm", "bottleneck.num_codes": 8, "bottleneck.diversity": 0.5},
     "soft": WIDTH | {"bottleneck.kind": "soft", "bottleneck.num_codes": 8, "bottleneck.diversity": 0.5},
     "sparse": WIDTH | {"bottleneck.kind": "sparse", "bottleneck.active": 2, "bottleneck.warmup_steps": 5},
     "denoising": WIDTH | {"bottleneck.kind": "denoising"},

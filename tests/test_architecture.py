@@ -76,6 +76,14 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "experiment",
         "segmentation.corpora",
     },
+    "segmentation.phone_loop": {
+        "clustering",
+        "encodings",
+        "evaluation",
+        "files",
+        "segmentation",
+        "segmentation.corpora",
+    },
     "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "adaptation": {"clustering", "data.normalisation", "files"},
     "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs"},
