@@ -141,6 +141,16 @@ def write_points(
         return encode_utterances(model, signals, utterances, folder, points, source, advance, shard, refuse)
 
 
+def write_features_of_model(
+    experiment: Experiment, experiment_folder: Path, utterances: UtteranceTable, folder: Path, *, access: CorpusAccess
+) -> list[str]:
+    """Writes the features that the encoder reads, speakers made alike and all; returns as `write_points` does."""
+    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
+    signals = signals.with_speakers_of(utterances)
+    with console.progress("features", len(utterances)) as advance:
+        return encode_features(signals.features, signals, utterances, folder, folder.name, advance)
+
+
 def all_by_speakers_of(own: UtteranceTable, utterances: UtteranceTable) -> UtteranceTable:
     """All that the speakers of some utterances say: what a speaker sounds like does not depend on the shard."""
     return utterances.by_speakers(own.speakers())
