@@ -302,7 +302,7 @@ OF_OTHERS = {  # files whose texts name options that are not fields of functions
     "unitdisc/api/resynthesise.py": "of a command that is quoted; and in names of files",
     "unitdisc/evaluation/probes/splits.py": "in scores.json, which stays as it is",
     "unitdisc/jobs/shard.py": "of Slurm",
-    "unitdisc/media/headers.py": "of sox",
+    "unitdisc/media/codecs/headers.py": "of sox",
     "unitdisc/training/devices.py": "of devices",
     "unitdisc/training/distributed.py": "of torchrun, and of devices",
 }

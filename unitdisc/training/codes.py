@@ -10,7 +10,8 @@ from unitdisc.clustering.codebook import read_codebook, write_codebook
 from unitdisc.clustering.frame_source import FrameSource
 from unitdisc.corpus import Utterance
 from unitdisc.data.codes import FeatureCodes, mean_frames
-from unitdisc.data.signals import FeatureFrames, Signals, fitted_of
+from unitdisc.data.fitted_utterances import fitted_of
+from unitdisc.data.signals import FeatureFrames, Signals
 
 CODEBOOK = "codebook.npy"  # in the folder of an experiment
 PASSES = 20  # of k-means: nobody names units by these codes, and the last tenths of a per cent take as long again
