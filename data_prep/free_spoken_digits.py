@@ -22,16 +22,10 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.media.audio import read_audio, write_audio
-from unitdisc.prep.scripts import (
-    add_speaker_options,
-    collect,
-    hold_out,
-    read_table,
-    recording,
-    run,
-    script_parser,
-    write_corpus,
-)
+from unitdisc.prep.scripts import add_speaker_options, collect, run, script_parser, write_corpus
+from unitdisc.prep.speakers import hold_out
+from unitdisc.prep.tables import read_table
+from unitdisc.prep.utterances import recording
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COLUMNS = ("file", "start_sample", "end_sample", "speaker", "digit", "index", "split")

@@ -29,17 +29,9 @@ from pathlib import Path
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.files import text as texts
 from unitdisc.prep.notes import Notes
-from unitdisc.prep.scripts import (
-    add_only_option,
-    add_speaker_options,
-    collect,
-    hold_out,
-    line_image,
-    only,
-    run,
-    script_parser,
-    write_corpus,
-)
+from unitdisc.prep.scripts import add_only_option, add_speaker_options, collect, only, run, script_parser, write_corpus
+from unitdisc.prep.speakers import hold_out
+from unitdisc.prep.utterances import line_image
 
 SETS = {"trainset": "train", "validationset1": "valid", "validationset2": "valid", "testset": "test"}
 REST = "other"

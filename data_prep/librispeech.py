@@ -27,8 +27,10 @@ from typing import NamedTuple
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.files.text import read_lines
 from unitdisc.prep.notes import Notes
-from unitdisc.prep.scripts import collect, gender_of, recording, run, script_parser, with_tier, write_corpus
+from unitdisc.prep.scripts import collect, run, script_parser, write_corpus
+from unitdisc.prep.speakers import gender_of
 from unitdisc.prep.textgrids import add_ctms, find_textgrids, read_textgrid, the_textgrid
+from unitdisc.prep.utterances import recording, with_tier
 
 AUDIO = (".flac", ".wav")
 

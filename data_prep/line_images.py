@@ -35,14 +35,9 @@ from unitdisc.prep.image_folders import (
     whole,
     writer_finder,
 )
-from unitdisc.prep.scripts import (
-    collect,
-    line_image,
-    run,
-    script_parser,
-    table_rows,
-    write_corpus,
-)
+from unitdisc.prep.scripts import collect, run, script_parser, write_corpus
+from unitdisc.prep.tables import table_rows
+from unitdisc.prep.utterances import line_image
 
 COLUMNS = ("text", "writer", "split")  # that a table may have beside `image`
 

@@ -27,18 +27,10 @@ from unicodedata import category, normalize
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.files.text import read_lines
 from unitdisc.prep.notes import Notes
-from unitdisc.prep.scripts import (
-    add_only_option,
-    add_speaker_options,
-    collect,
-    hold_out,
-    line_image,
-    only,
-    read_table,
-    run,
-    script_parser,
-    write_corpus,
-)
+from unitdisc.prep.scripts import add_only_option, add_speaker_options, collect, only, run, script_parser, write_corpus
+from unitdisc.prep.speakers import hold_out
+from unitdisc.prep.tables import read_table
+from unitdisc.prep.utterances import line_image
 
 COLUMNS = ("image", "writer", "split", "text")
 BLANK = " "

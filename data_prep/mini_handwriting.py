@@ -25,7 +25,8 @@ from scipy.ndimage import affine_transform
 
 from unitdisc.corpus import Utterance
 from unitdisc.prep.composing import Glyph, LineLayout, composed, dealt, write_line
-from unitdisc.prep.scripts import add_only_option, add_speaker_options, held_out, only, run, write_corpus
+from unitdisc.prep.scripts import add_only_option, add_speaker_options, only, run, write_corpus
+from unitdisc.prep.speakers import held_out
 
 LAYOUT = LineLayout(height=32, gap=(1, 3), word=(2, 5), blank=(8, 12), margin=(3, 8), wobble=1)
 LENGTH = (8, 14)  # digits of a line

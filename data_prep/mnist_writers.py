@@ -24,17 +24,9 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.prep.composing import Glyph, LineLayout, composed, cut, trimmed, write_line
-from unitdisc.prep.scripts import (
-    add_only_option,
-    add_speaker_options,
-    collect,
-    held_out,
-    only,
-    read_arrays,
-    run,
-    script_parser,
-    write_corpus,
-)
+from unitdisc.prep.scripts import add_only_option, add_speaker_options, collect, only, run, script_parser, write_corpus
+from unitdisc.prep.speakers import held_out
+from unitdisc.prep.tables import read_arrays
 
 LAYOUT = LineLayout(height=32, wobble=1)
 LENGTH = (6, 12)  # digits of a line

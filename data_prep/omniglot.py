@@ -29,17 +29,9 @@ import numpy as np
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.media.image import resized
 from unitdisc.prep.composing import Glyph, LineLayout, composed, cut, write_line
-from unitdisc.prep.scripts import (
-    add_only_option,
-    add_speaker_options,
-    collect,
-    held_out,
-    only,
-    read_arrays,
-    run,
-    script_parser,
-    write_corpus,
-)
+from unitdisc.prep.scripts import add_only_option, add_speaker_options, collect, only, run, script_parser, write_corpus
+from unitdisc.prep.speakers import held_out
+from unitdisc.prep.tables import read_arrays
 
 LAYOUT = LineLayout(height=48, gap=(2, 4), word=None, margin=(4, 10), wobble=1)
 ROWS = 44  # of a character

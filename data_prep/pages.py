@@ -54,7 +54,8 @@ from unitdisc.prep.pages import (
     scaled_to,
     stays_in,
 )
-from unitdisc.prep.scripts import collect, refuse_path, run, script_parser, write_corpus
+from unitdisc.prep.scripts import collect, run, script_parser, write_corpus
+from unitdisc.prep.utterances import refuse_path
 
 OVERVIEWS = ("mets.xml", "metadata.xml")  # tables of contents that come with pages
 CONTAINERS = ("page", "alto", "xml")  # folders that say what is in them, and not who wrote it

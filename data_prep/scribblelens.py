@@ -36,7 +36,8 @@ from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.files import written_aside
 from unitdisc.prep.archives import Archive, inside
 from unitdisc.prep.notes import Notes
-from unitdisc.prep.scripts import collect, line_image, run, script_parser, write_corpus
+from unitdisc.prep.scripts import collect, run, script_parser, write_corpus
+from unitdisc.prep.utterances import line_image
 
 ROOT = "scribblelens.corpus.v1"
 COLOURS = ("bw", "gray", "color")

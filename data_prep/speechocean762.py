@@ -15,7 +15,9 @@ Split     a quarter of the speakers are held out, as many women as men. The spli
 python data_prep/speechocean762.py ../shared/data/so762_dev data/speechocean762 --test-speakers 0.25 --seed 0
 """
 
-from unitdisc.prep.scripts import add_speaker_options, hold_out, read_aligned, run, script_parser, write_corpus
+from unitdisc.prep.scripts import add_speaker_options, run, script_parser, write_corpus
+from unitdisc.prep.speakers import hold_out
+from unitdisc.prep.tables import read_aligned
 
 TEST_SHARE = "0.25"  # of the speakers
 

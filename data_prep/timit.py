@@ -20,7 +20,9 @@ from pathlib import Path
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.files.text import read_lines
 from unitdisc.prep.notes import Notes
-from unitdisc.prep.scripts import collect, gender_of, recording, run, script_parser, write_corpus
+from unitdisc.prep.scripts import collect, run, script_parser, write_corpus
+from unitdisc.prep.speakers import gender_of
+from unitdisc.prep.utterances import recording
 
 CORE_TEST = """mdab0 mwbt0 felc0 mtas1 mwew0 fpas0 mjmp0 mlnt0 fpkt0 mlll0 mtls0 fjlm0
     mbpm0 mklt0 fnlp0 mcmj0 mjdh0 fmgd0 mgrt0 mnjm0 fdhc0 mjln0 mpam0 fmld0"""

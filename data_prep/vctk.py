@@ -14,7 +14,9 @@ Split     that of utts.tsv: 85 % of p239 to train, the rest of her and all other
 python data_prep/vctk.py ../shared/data/vctk_mini data/vctk
 """
 
-from unitdisc.prep.scripts import add_speaker_options, hold_out, read_aligned, run, script_parser, write_corpus
+from unitdisc.prep.scripts import add_speaker_options, run, script_parser, write_corpus
+from unitdisc.prep.speakers import hold_out
+from unitdisc.prep.tables import read_aligned
 
 
 def main(argv: list[str] | None = None) -> None:

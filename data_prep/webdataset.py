@@ -32,15 +32,8 @@ from unitdisc.media.tars import Member, TarSample, read_member, samples
 from unitdisc.prep.image_folders import id_of, linked_folders
 from unitdisc.prep.lhotse_shar import LhotseCut, Supervised, cuts_beside, is_of_another_field, read_cuts, supervised
 from unitdisc.prep.notes import Notes
-from unitdisc.prep.scripts import (
-    add_speaker_options,
-    collect,
-    gender_of,
-    hold_out,
-    run,
-    script_parser,
-    write_corpus,
-)
+from unitdisc.prep.scripts import add_speaker_options, collect, run, script_parser, write_corpus
+from unitdisc.prep.speakers import gender_of, hold_out
 
 SOUNDS = ("flac", "wav", "ogg", "opus", "mp3", "aiff", "aif", "au")
 PICTURES = tuple(suffix[1:] for suffix in SUFFIXES)

@@ -26,7 +26,8 @@ from pathlib import Path
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.files.text import read_lines
 from unitdisc.prep.notes import Notes
-from unitdisc.prep.scripts import SLACK, collect, recording, run, script_parser, write_corpus
+from unitdisc.prep.scripts import collect, run, script_parser, write_corpus
+from unitdisc.prep.utterances import SLACK, recording
 
 DURATIONS = ("1s", "10s", "120s")
 SHORTEST = 0.1  # seconds: what is left of a file after the last whole chunk, and stretches of speech

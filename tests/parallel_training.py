@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -49,6 +49,7 @@ KINDS = {
     "fsq": {"bottleneck.kind": "fsq", "bottleneck.levels": "[4, 3, 3]"},
     "gaussian": WIDTH | {"bottleneck.kind": "gaussian", "bottleneck.free_bits": 1},
     "gumbel": WIDTH | {"bottleneck.kind": "gumbel", "bottleneck.num_codes": 8, "bottleneck.temperature_decay": 0.9},
+    "gmm": WIDTH | {"bottleneck.kind": "gmm", "bottleneck.num_codes": 8, "bottleneck.diversity": 0.5},
     "soft": WIDTH | {"bottleneck.kind": "soft", "bottleneck.num_codes": 8, "bottleneck.diversity": 0.5},
     "sparse": WIDTH | {"bottleneck.kind": "sparse", "bottleneck.active": 2, "bottleneck.warmup_steps": 5},
     "denoising": WIDTH | {"bottleneck.kind": "denoising"},
@@ -130,6 +131,35 @@ def batches(steps: Sequence[int], experiment: Experiment, stride: int, event: st
             EVENTS[event]()
             time.sleep(5 if event == "term launcher" else 0)  # until the launcher has passed it on
         yield batch_of(step, experiment, stride)
+
+
+def trained(
+    experiment: Experiment,
+    folder: Path,
+    parts: int = 1,
+    steps: int = 6,
+    batches: Callable[[int, Experiment, int], Batch] = batch_of,
+) -> Trainer:
+    """A model trained for some steps, each on the batch of its number."""
+    options = TrainingOptions(
+        steps=steps,
+        batch_size=8,
+        gradient_accumulation=parts,
+        learning_rate=1e-3,
+        halve_at=[],
+        average_decay=0.5,
+        valid_every=3,
+        checkpoint_every=3,
+        log_every=1,
+    )
+    trainer = Trainer(lambda: experiment.build().double(), options, folder, "cpu", Progress())
+    stride = trainer.model.encoder.stride
+    trainer.run(
+        lambda step: (batches(number, experiment, stride) for number in range(step, steps)),
+        [batch_of(99, experiment, stride)],
+        lambda model: None,
+    )
+    return trainer
 
 
 def train(kind: str, folder: Path, parts: int = 1, event: str | None = None) -> None:

@@ -13,6 +13,7 @@ from unitdisc.api.train import train
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.data.signals import Signals
+from unitdisc.data.targets import LogMelTarget
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment
 from unitdisc.experiment.experiment import ExperimentError
@@ -73,6 +74,26 @@ def test_speakers_who_are_new_and_unknown(adapted, tiny_corpus, tmp_path):
     np.testing.assert_array_equal(signals.features_of(nobody), expected)
     library.encode(adapted, tiny_corpus, tmp_path / "encodings", ["encoder"], device="cpu")
     assert len(Encodings.open(tmp_path / "encodings/encoder")) == len(utterances)
+
+
+@pytest.mark.parametrize("normalise", ["none", "speaker"])
+def test_features_are_computed_once_while_steps_are_fitted(normalise, tiny_corpus, monkeypatch):
+    computed, real = [], AcousticFeatures.__call__
+
+    def count(self, wave, *first):
+        if len(wave):  # of none, how wide frames are
+            computed.append(self)
+        return real(self, wave, *first)
+
+    monkeypatch.setattr(AcousticFeatures, "__call__", count)
+    utterances = library.read_corpus(tiny_corpus)
+    features = AcousticFeatures(normalise=normalise, adaptation=STEPS)
+    signals = Signals.fitted(features, LogMelTarget(16_000, 160), utterances)
+    assert computed.count(features) == len(utterances)
+    signals.with_speakers_of([replace(utterance, speaker="new") for utterance in utterances])
+    assert computed.count(features) == 2 * len(utterances)
+    signals.features_of(utterances[0])
+    assert computed.count(features) == 2 * len(utterances) + 1  # nothing is kept beyond
 
 
 def test_what_it_takes_is_kept_or_refused(adapted, tmp_path):

@@ -77,6 +77,14 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "experiment",
         "segmentation.corpora",
     },
+    "segmentation.phone_loop": {
+        "clustering",
+        "encodings",
+        "evaluation",
+        "files",
+        "segmentation",
+        "segmentation.corpora",
+    },
     "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "adaptation": {"clustering", "data.normalisation", "files"},
     "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs"},
@@ -295,7 +303,7 @@ OF_OTHERS = {  # files whose texts name options that are not fields of functions
     "unitdisc/api/resynthesise.py": "of a command that is quoted; and in names of files",
     "unitdisc/evaluation/probes/splits.py": "in scores.json, which stays as it is",
     "unitdisc/jobs/shard.py": "of Slurm",
-    "unitdisc/media/headers.py": "of sox",
+    "unitdisc/media/codecs/headers.py": "of sox",
     "unitdisc/training/devices.py": "of devices",
     "unitdisc/training/distributed.py": "of torchrun, and of devices",
 }

@@ -189,7 +189,7 @@ def assert_the_same_losses(one: list[dict], other: list[dict]) -> None:
 
 @pytest.fixture
 def a_compiler(monkeypatch):
-    monkeypatch.setattr(verb, "check_compiler", lambda device: None)
+    monkeypatch.setattr(verb, "check_compiler", lambda device, decoder: None)
 
 
 def toy_trainer(folder, compiled: bool) -> Trainer:
@@ -264,6 +264,13 @@ def test_two_processes_follow_one(corpus, tmp_path):
 def test_whole_utterances_are_not_compiled():
     with pytest.raises(config.ConfigError, match="compile needs crops of one length"):
         config.construct("[training]", TrainingOptions, {"compile": True, "crop": 0})
+
+
+def test_a_model_without_a_decoder_is_not_compiled(tmp_path):
+    """Which is told before the corpus is read."""
+    options = ["encoder.kind=context", "objective.kind=masked", "training.compile=true"]
+    with pytest.raises(ValueError, match="this model learns without one; leave training"):
+        verb.train("small", tmp_path / "none.jsonl", tmp_path / "exp", options, device="cpu")
 
 
 @pytest.mark.slow

@@ -17,11 +17,11 @@ import soundfile
 
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.kaldi.reading import read_kaldi
-from unitdisc.media import decoding, flac, mpeg, ogg
 from unitdisc.media.audio import audio_info, read_audio, read_stretch
+from unitdisc.media.codecs import decoder, flac, mpeg, ogg
+from unitdisc.media.codecs.spliced import Bytes, Spliced
 from unitdisc.media.decoding import open_audio
 from unitdisc.media.open import AudioError
-from unitdisc.media.spliced import Bytes, Spliced
 from unitdisc.validation.recordings import Listening, Recording, listen
 
 RATE = 16_000
@@ -156,13 +156,13 @@ def test_alac_is_sought_in(tmp_path):
 
 
 def test_few_frames_are_decoded_for_a_stretch_of_a_long_file(tmp_path, monkeypatch):
-    read, original = [], decoding.Sequential.read
+    read, original = [], decoder.Sequential.read
 
     def counted(self, count: int, *how, **more) -> np.ndarray:
         read.append(count)
         return original(self, count, *how, **more)
 
-    monkeypatch.setattr(decoding.Sequential, "read", counted)
+    monkeypatch.setattr(decoder.Sequential, "read", counted)
     walks, walk = [], mpeg.streams
     monkeypatch.setattr(mpeg, "streams", lambda file: [walks.append(file), walk(file)][1])
     for suffix, make, most in (("mp3", mp3, 64 * 576), ("ogg", vorbis, RATE), ("opus", opus, 2 * RATE)):
@@ -338,8 +338,8 @@ def test_flac_of_unknown_length_is_counted_once(tmp_path, monkeypatch):
     whole[21] &= 0xF0
     whole[22:26] = bytes(4)
     (tmp_path / "a.flac").write_bytes(whole)
-    counts, count = [], decoding.Opened.count
-    monkeypatch.setattr(decoding.Opened, "count", lambda self: [counts.append(1), count(self)][1])
+    counts, count = [], decoder.Opened.count
+    monkeypatch.setattr(decoder.Opened, "count", lambda self: [counts.append(1), count(self)][1])
     check_stretches(tmp_path / "a.flac", expected)
     assert len(counts) == 1
     (tmp_path / "a.flac").write_bytes(whole[: len(whole) // 2])  # another file, so another count
@@ -575,7 +575,7 @@ def test_files_that_are_put_together_are_read_as_files_are():
 
 
 def test_bytes_are_found_wherever_a_block_ends(monkeypatch):
-    monkeypatch.setattr("unitdisc.media.spliced.AT_ONCE", 8)
+    monkeypatch.setattr("unitdisc.media.codecs.spliced.AT_ONCE", 8)
     content = b"....OggS" * 5 + b"x" * 9 + b"OggS"
     file, found, position = Bytes(io.BytesIO(content)), [], -1
     while (position := file.find(b"OggS", position + 1)) >= 0:

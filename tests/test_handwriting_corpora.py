@@ -12,7 +12,9 @@ from PIL import Image
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.manifest import read_manifest
-from unitdisc.prep.scripts import line_image, only, read_arrays, summary
+from unitdisc.prep.scripts import only, summary
+from unitdisc.prep.tables import read_arrays
+from unitdisc.prep.utterances import line_image
 
 FOLDER = Path(__file__).parent.parent / "data_prep"
 

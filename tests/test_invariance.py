@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 import torch.nn.functional as F
-from parallel_training import SPEAKERS, batch_of, settings
+from parallel_training import SPEAKERS, batch_of, settings, trained
 from tiny import make_corpus
 from tiny import settings as tiny_settings
 from torch import Tensor
@@ -18,7 +18,6 @@ from unitdisc.model import UnitModel
 from unitdisc.objectives.adversary import ReversedGradient, SpeakerAdversary
 from unitdisc.objectives.masking import SpanMasking, units_of_masked
 from unitdisc.objectives.swapped import sinkhorn
-from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.training.validation import evaluate
 from unitdisc.training.weights import weights
 
@@ -54,28 +53,6 @@ def batch_with_views(step: int, experiment: Experiment, stride: int) -> Batch:
     return replace(batch, second_view=batch.features + 0.3 * noise * inside)
 
 
-def trained(experiment: Experiment, folder, parts: int = 1, steps: int = 6) -> Trainer:
-    options = TrainingOptions(
-        steps=steps,
-        batch_size=8,
-        gradient_accumulation=parts,
-        learning_rate=1e-3,
-        halve_at=[],
-        average_decay=0.5,
-        valid_every=3,
-        checkpoint_every=3,
-        log_every=1,
-    )
-    trainer = Trainer(lambda: experiment.build().double(), options, folder, "cpu", Progress())
-    stride = trainer.model.encoder.stride
-    trainer.run(
-        lambda step: (batch_with_views(number, experiment, stride) for number in range(step, steps)),
-        [batch_of(99, experiment, stride)],
-        lambda model: None,
-    )
-    return trainer
-
-
 def assert_alike(one: UnitModel, other: UnitModel, **tolerance: float) -> None:
     for name, value in one.state_dict().items():
         torch.testing.assert_close(other.state_dict()[name], value, **tolerance, msg=name)
@@ -89,10 +66,10 @@ FIRST = ("swap, reconstruction, adversary", "distil")  # the others are parts of
 )
 def test_a_stopped_training_goes_on_to_the_same_bits(case, tmp_path):
     experiment = experiment_of(case)
-    whole = trained(experiment, tmp_path / "whole")
-    trained(experiment, tmp_path / "parts", steps=3)
+    whole = trained(experiment, tmp_path / "whole", batches=batch_with_views)
+    trained(experiment, tmp_path / "parts", steps=3, batches=batch_with_views)
     torch.manual_seed(9)
-    assert_alike(whole.model, trained(experiment, tmp_path / "parts").model, rtol=0, atol=0)
+    assert_alike(whole.model, trained(experiment, tmp_path / "parts", batches=batch_with_views).model, rtol=0, atol=0)
     log = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
     assert {entry["split"] for entry in log} == {"train", "valid"}
     for entry in log:
@@ -105,7 +82,9 @@ def test_a_stopped_training_goes_on_to_the_same_bits(case, tmp_path):
 def test_a_step_in_parts_is_the_step(case, tmp_path):
     """Not of `swap`, where each part shares out its own frames."""
     experiment = experiment_of(case)
-    whole, parts = (trained(experiment, tmp_path / str(parts), parts).model for parts in (1, 4))
+    whole, parts = (
+        trained(experiment, tmp_path / str(parts), parts, batches=batch_with_views).model for parts in (1, 4)
+    )
     assert_alike(whole, parts, rtol=1e-6, atol=1e-9)
 
 

@@ -14,9 +14,10 @@ from unitdisc.data import loader as loading
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.cache import DiskCache, MemoryCache, key
 from unitdisc.data.crops import BATCHES_IN_A_BUCKET, CropPlan
+from unitdisc.data.fitted_utterances import fitted_of
 from unitdisc.data.loader import CropBatches, batches, whole_utterances
 from unitdisc.data.normalisation import fit
-from unitdisc.data.signals import Signals, fitted_of
+from unitdisc.data.signals import Signals
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
 
 SPEAKERS = ["ann", "bob"]
@@ -301,7 +302,7 @@ def test_statistics_of_huge_corpora_are_those_of_a_sample(utterances, monkeypatc
     many = UtteranceTable.of(replace(utterances[i % 6], id=f"u{i:03d}", speaker=speakers[i % 3]) for i in range(50))
     assert fitted_of(many, kind) is many
     for name, value in (("ALL_ARE_FITTED", 49), ("FITTED", 20), ("FITTED_OF_A_SPEAKER", 5)):
-        monkeypatch.setattr(f"unitdisc.data.signals.{name}", value)
+        monkeypatch.setattr(f"unitdisc.data.fitted_utterances.{name}", value)
     some = fitted_of(many, kind)
     assert len(some) == expected
     if kind == "speaker":

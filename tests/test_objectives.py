@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import safetensors.torch
 import torch
-from parallel_training import KINDS, SPEAKERS, batch_of, settings
+from parallel_training import KINDS, SPEAKERS, batch_of, settings, trained
 from tiny import settings as tiny_settings
 from torch import Tensor, nn
 
@@ -18,7 +18,7 @@ from unitdisc.model import PROBE_POINTS, UnitModel
 from unitdisc.objectives import OBJECTIVES, ModelOutput, ModelParts, Player, Reconstruction
 from unitdisc.objectives.pretexts import PRETEXTS
 from unitdisc.training.distributed import uniform
-from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
+from unitdisc.training.trainer import TrainingOptions
 from unitdisc.training.validation import evaluate
 
 pytest_plugins = ["tiny_fixtures"]
@@ -113,29 +113,6 @@ def test_it_sees_the_batch_before_the_encoder(masked):
         model.objective.mask.fill_(3.0)
     model(batch)
     assert (seen[0] == 3).all()
-
-
-def trained(experiment: Experiment, folder, parts: int = 1, steps: int = 6) -> Trainer:
-    options = TrainingOptions(
-        steps=steps,
-        batch_size=8,
-        gradient_accumulation=parts,
-        learning_rate=1e-3,
-        halve_at=[],
-        average_decay=0.5,
-        valid_every=3,
-        checkpoint_every=3,
-        log_every=1,
-    )
-    trainer = Trainer(lambda: experiment.build().double(), options, folder, "cpu", Progress())
-    stride = trainer.model.encoder.stride
-    valid = [batch_of(99, experiment, stride)]
-    trainer.run(
-        lambda step: (batch_of(number, experiment, stride) for number in range(step, steps)),
-        valid,
-        lambda model: None,
-    )
-    return trainer
 
 
 def test_it_trains_in_parts_goes_on_and_is_validated(masked, tmp_path):

@@ -21,6 +21,7 @@ APART = {  # what cannot be the same in parts, for it is of the frames that are 
     "piecewise-vq pooled",
     "pca",
     "soft",
+    "gmm",
     "gumbel",
     "wav2vec2 with diversity",
     "line images",

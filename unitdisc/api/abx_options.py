@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from unitdisc.api.resources import check_resources
 from unitdisc.evaluation.abx import CONTEXTS
 from unitdisc.evaluation.inputs import usual_labels
 from unitdisc.files.folders import folder_for_results
@@ -45,13 +46,9 @@ class AbxResources:
     memory: float = 2.0
 
     def __post_init__(self):
-        if not 0 < self.memory < float("inf"):
-            raise ValueError(f"`memory` must be a number of GiB above 0, not {self.memory:g}")
-        for name in ("bootstrap", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"`{name}` must be 0 or more, not {getattr(self, name)}")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"`threads` must be 1 or more, or not given for all cores, not {self.threads}")
+        check_resources(memory=self.memory, threads=self.threads, seed=self.seed)
+        if self.bootstrap < 0:
+            raise ValueError(f"`bootstrap` must be 0 or more, not {self.bootstrap}")
 
     @property
     def bytes_of_memory(self) -> int:

@@ -1,11 +1,11 @@
 """unitdisc kmeans: a codebook for any system's frames."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 from unitdisc import console
 from unitdisc.api.paths import takes_paths
+from unitdisc.api.resources import check_resources, cores
 from unitdisc.clustering import KMeansOptions
 from unitdisc.clustering import kmeans as find_codes
 from unitdisc.clustering.codebook import Codebook, read_codebook, write_codebook
@@ -45,14 +45,11 @@ def kmeans(
     """
     if codebook.suffix != ".npy":
         raise ValueError(f"{codebook}: must end in .npy, for the codebook is an array, and its card is put beside it")
-    if not 0 < memory < float("inf"):
-        raise ValueError(f"`memory` must be a number of GiB above 0, not {memory:g}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"`threads` must be 1 or more, not {threads}")
+    check_resources(memory=memory, threads=threads)
     file_for_results(codebook, "CODEBOOK")
     refuse_among(codebook, encodings)
     with locked_file(codebook):
-        make(encodings, codebook, options, memory=memory, threads=threads or os.cpu_count() or 1, times=times)
+        make(encodings, codebook, options, memory=memory, threads=cores(threads), times=times)
     return read_codebook(codebook)
 
 

@@ -18,9 +18,10 @@ from unitdisc.data.augmentation import Views
 from unitdisc.data.base import Features
 from unitdisc.data.codes import FeatureCodes, read_codes
 from unitdisc.data.crops import CropPlan
+from unitdisc.data.fitted_utterances import fitted_of
 from unitdisc.data.loader import CropBatches, batches
 from unitdisc.data.pretrained import run_on
-from unitdisc.data.signals import Signals, fitted_of
+from unitdisc.data.signals import Signals
 from unitdisc.data.tar_crops import ShardBatches, ShardPlan, in_shards, places_of
 from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, save_weights
 from unitdisc.files.folders import folder_for_results
@@ -117,7 +118,7 @@ def train_together(
     crop = training.crop or None
     CropPlan([1], training.batch_size, crop, stride, training.seed)
     if training.compile:
-        check_compiler(device)
+        check_compiler(device, untrained.decoder)
     utterances = usable_table(corpus, features, access, thorough=True)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
     corpus_used = description(corpus, utterances, features)

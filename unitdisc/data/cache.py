@@ -77,6 +77,30 @@ class DiskCache:
             return array
 
 
+class KeptCache(DiskCache):
+    """The same, which keeps in memory what is computed of one kind of options, as far as `MEMORY` goes."""
+
+    def __init__(self, folder: Path | None, kind: type):
+        super().__init__(folder)
+        self.kind = kind
+        self.kept: dict[str, np.ndarray] = {}
+        self.left = MEMORY
+
+    def get(
+        self, utterance: Utterance, options: Any, compute: Callable[[], np.ndarray], part: bool = False
+    ) -> np.ndarray:
+        if not isinstance(options, self.kind):
+            return super().get(utterance, options, compute, part)
+        name = key(utterance, options)
+        if name in self.kept:
+            return self.kept[name]
+        array = super().get(utterance, options, compute)
+        if array.nbytes <= self.left:
+            self.left -= array.nbytes
+            self.kept[name] = array
+        return array
+
+
 class MemoryCache:
     """The most recently used values, as many as fit into `MEMORY` bytes."""
 

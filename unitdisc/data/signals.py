@@ -1,7 +1,7 @@
 """Signals: what turns utterances into numbers, with the statistics that this takes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -14,12 +14,11 @@ from unitdisc.adaptation.vtln import Warps, factors, fit_warps
 from unitdisc.corpus import CorpusError, FileError, Utterance, is_pipe
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.data.base import Adaptable, Features, Target, Warpable
-from unitdisc.data.cache import DiskCache
+from unitdisc.data.cache import DiskCache, KeptCache
+from unitdisc.data.fitted_utterances import fitted_of, fitted_places
 from unitdisc.data.normalisation import Moments, Normaliser, Statistics, fit, moments
 from unitdisc.media.audio import read_stretch
 
-ALL_ARE_FITTED = 1 << 17  # utterances; of more, some tell the statistics as well
-FITTED, FITTED_OF_A_SPEAKER = 1 << 14, 64  # utterances, then
 WARP_FRAMES = 6000  # of a speaker, by which the warp is chosen, and the rest of the utterance they end in
 
 
@@ -51,7 +50,7 @@ class Signals:
         """
         raw = cls(features, target, Normaliser("none", {}), Normaliser("none", {}), DiskCache(cache), allow_pipes)
         table = UtteranceTable.of(utterances)
-        raw = raw.with_warps(table)
+        raw = raw.with_warps(table).keeping_features()
         of_features, of_target = Statistics(features.normalise), Statistics(target.normalise)
         tell_features, tell_target = (
             set(fitted_places(table, statistics.kind).tolist()) if statistics.are_needed else set()
@@ -65,7 +64,7 @@ class Signals:
             if place in tell_target:
                 of_target.add(utterance.speaker, predicted)
         normalised = replace(raw, feature_normaliser=of_features.normaliser(), target_normaliser=of_target.normaliser())
-        return normalised.with_adaptation(table)
+        return replace(normalised.with_adaptation(table), cache=DiskCache(cache))
 
     def with_speakers_of(self, utterances: Iterable[Utterance]) -> "Signals":
         """The same, with statistics for the speakers among these utterances that are new to it.
@@ -74,8 +73,10 @@ class Signals:
         """
         table = UtteranceTable.of(utterances)
         signals = self if self.warps is None else self.with_warps_of(table)
-        signals = signals.with_moments_of(table)
-        return signals if self.adaptation is None else signals.with_adaptation_of(table)
+        signals = signals.keeping_features().with_moments_of(table)
+        if self.adaptation is not None:
+            signals = signals.with_adaptation_of(table)
+        return replace(signals, cache=self.cache)
 
     def with_moments_of(self, table: UtteranceTable) -> "Signals":
         """The same, with mean and variance of the speakers among these utterances that are new to it."""
@@ -110,6 +111,10 @@ class Signals:
         """Whether features go through steps that are fitted to them."""
         return isinstance(self.features, Adaptable) and self.features.adaptation != ""
 
+    def keeping_features(self) -> "Signals":
+        """The same, to be fitted: what adaptation will ask for more than once is kept in memory as far as it goes."""
+        return replace(self, cache=KeptCache(self.cache.folder, type(self.features))) if self.is_adapted else self
+
     def with_adaptation(self, table: UtteranceTable) -> "Signals":
         """The same, with the steps of the features fitted to these utterances, and all that it takes; if needed.
 
@@ -117,8 +122,13 @@ class Signals:
         """
         if not self.is_adapted:
             return self
-        frames = NormalisedFrames(self, fitted_of(table, "speaker") or fitted_of(table, "global"))
-        place = Place(frames, {name: speaker_key(name, one.speaker) for name, one in frames.utterances.items()})
+        there, dim = [], 0
+        for utterance in fitted_of(table, "speaker") or fitted_of(table, "global"):
+            for _, frames in self.readable([utterance]):
+                there.append(utterance)
+                dim = frames.shape[1]
+        keys = {utterance.id: speaker_key(utterance.id, utterance.speaker) for utterance in there}
+        place = Place(FeatureFrames(self, there, dim, Path("features")), keys)
         fitted = Adaptation.fitted(self.features.adaptation, place, {})
         return replace(self, adaptation=AdaptedSpeakers(fitted, {})).with_adaptation_of(table)
 
@@ -311,16 +321,12 @@ class Signals:
         return self.features.frames_in(utterance)
 
 
-class NormalisedFrames:
-    """The frames of those utterances that can be read, normalised."""
+class FeatureFrames:
+    """The features of utterances, normalised: a source of frames. folder: the one that messages name."""
 
-    folder = Path("features")  # which messages name
-
-    def __init__(self, signals: Signals, utterances: Iterable[Utterance]):
-        self.signals, self.utterances, self.dim = signals, {}, 0
-        for utterance in utterances:
-            for _, frames in signals.readable([utterance]):
-                self.utterances[utterance.id], self.dim = utterance, frames.shape[1]
+    def __init__(self, signals: Signals, utterances: Iterable[Utterance], dim: int, folder: Path):
+        self.signals, self.dim, self.folder = signals, dim, folder
+        self.utterances = {utterance.id: utterance for utterance in utterances}
         self.names = sorted(self.utterances)
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -333,29 +339,3 @@ def spoken_by(table: UtteranceTable) -> dict[str, list[Utterance]]:
     for utterance in table:
         found[speaker_key(utterance.id, utterance.speaker)].append(utterance)
     return dict(found)
-
-
-def fitted_of(utterances: UtteranceTable, kind: str) -> UtteranceTable:
-    """The utterances whose frames tell the statistics of a normalisation: all, or some of each speaker, or some."""
-    places = fitted_places(utterances, kind)
-    return utterances if len(places) == len(utterances) else utterances.take(places)
-
-
-def fitted_places(utterances: UtteranceTable, kind: str) -> np.ndarray:
-    """The places of the same, in order."""
-    if len(utterances) <= ALL_ARE_FITTED or kind not in ("speaker", "global"):
-        return np.arange(len(utterances))
-    order = np.random.default_rng(0).permutation(len(utterances))
-    return np.sort(order[:FITTED] if kind == "global" else some_of_each(order, [u.speaker for u in utterances]))
-
-
-def some_of_each(order: np.ndarray, speakers: Sequence[str | None]) -> np.ndarray:
-    """The first places, in this order, of every speaker who is known."""
-    left: defaultdict[str | None, int] = defaultdict(lambda: FITTED_OF_A_SPEAKER)
-    chosen = []
-    for place in order.tolist():
-        speaker = speakers[place]
-        if speaker is not None and left[speaker]:
-            left[speaker] -= 1
-            chosen.append(place)
-    return np.array(chosen, dtype=np.int64)

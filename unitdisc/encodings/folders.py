@@ -40,6 +40,14 @@ def refuse_folder(folder: Path, settings: dict, made_of: dict) -> None:
         refuse_different(folder, "units", different)
 
 
+def refuse_other_steps(folder: Path, steps: str) -> None:
+    """Raises EncodingsError, before the work begins, unless the frames in the folder went through these steps last."""
+    there = settings_there(folder)
+    normalised = (there or {}).get("normalised")
+    if there is not None and (not normalised or normalised[-1].get("steps") != steps):
+        refuse_different(folder, "encodings", ["normalised"])
+
+
 def settings_there(folder: Path) -> dict | None:
     """The settings of the encodings in a folder, None if it has none. Raises EncodingsError for other .npy files."""
     settings = read_settings(folder)

@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 
 from unitdisc.corpus import FileError, is_pipe
-from unitdisc.media import flac
+from unitdisc.media.codecs import flac
+from unitdisc.media.codecs.spliced import Bytes, Window
 from unitdisc.media.image import SUFFIXES
-from unitdisc.media.spliced import Bytes, Window
 from unitdisc.media.tars import in_tar, open_member
 
 ARCHIVE = re.compile(r"(.+):(\d+)")  # an entry of a Kaldi archive, or of a tar: file and offset

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import FileError
-from unitdisc.media.spliced import Window
+from unitdisc.media.codecs.spliced import Window
 
 MEMBER = re.compile(r"(.+\.tar):(\d{1,18})", re.IGNORECASE)
 BLOCK = tarfile.BLOCKSIZE

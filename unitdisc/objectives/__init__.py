@@ -1,7 +1,15 @@
 """What does a model learn from? Objectives, each of which turns a batch into named losses."""
 
 from unitdisc.objectives.adversary import SpeakerAdversary
-from unitdisc.objectives.base import ChoosesFeatures, ComparesViews, FollowsEncoder, ModelOutput, ModelParts, Objective
+from unitdisc.objectives.base import (
+    ChoosesFeatures,
+    ComparesViews,
+    FollowsEncoder,
+    ModelOutput,
+    ModelParts,
+    Objective,
+    PredictsCodes,
+)
 from unitdisc.objectives.contrastive import CPC, AlignedCPC
 from unitdisc.objectives.distillation import Distillation
 from unitdisc.objectives.masked import MaskedPrediction
@@ -20,6 +28,7 @@ __all__ = [
     "ModelParts",
     "Objective",
     "Player",
+    "PredictsCodes",
     "Reconstruction",
     "SpeakerAdversary",
 ]

@@ -83,6 +83,14 @@ class FollowsEncoder(Protocol):
 
 
 @runtime_checkable
+class PredictsCodes(Protocol):
+    """An objective that learns to tell codes; what it tells of everything, hidden or not, is a probe point."""
+
+    def prediction(self, latents: Tensor) -> Tensor:
+        """[B, S, D] -> [B, S, N K]: of every codebook, the square root of how probable each code is."""
+
+
+@runtime_checkable
 class ComparesViews(Protocol):
     """An objective that is shown a second view of every crop in training: `Batch.second_view`."""
 

@@ -13,7 +13,9 @@ from scipy.sparse.csgraph import connected_components
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.prep.notes import Notes
-from unitdisc.prep.scripts import add_speaker_options, hold_out, shortened
+from unitdisc.prep.scripts import add_speaker_options
+from unitdisc.prep.speakers import hold_out
+from unitdisc.prep.utterances import shortened
 
 VARIANT = re.compile(r"\.(bin|nrm|raw|dew|gr[ae]y|colou?r)$", re.IGNORECASE)  # how a picture of a line was made
 

@@ -17,8 +17,9 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.files.text import lines_of
 from unitdisc.prep.image_folders import id_of
 from unitdisc.prep.notes import Notes
-from unitdisc.prep.scripts import SLACK, gender_of, with_tier
+from unitdisc.prep.speakers import gender_of
 from unitdisc.prep.textgrids import TIERS
+from unitdisc.prep.utterances import SLACK, with_tier
 
 LONGEST = 1 << 30  # bytes of the cuts of a shard
 ITEM = ("symbol", "start", "duration")  # of what is aligned

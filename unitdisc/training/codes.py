@@ -7,27 +7,25 @@ import numpy as np
 
 from unitdisc.clustering import KMeansOptions, Progress, kmeans
 from unitdisc.clustering.codebook import read_codebook, write_codebook
+from unitdisc.clustering.frame_source import FrameSource
 from unitdisc.corpus import Utterance
 from unitdisc.data.codes import FeatureCodes, mean_frames
-from unitdisc.data.signals import Signals, fitted_of
+from unitdisc.data.fitted_utterances import fitted_of
+from unitdisc.data.signals import FeatureFrames, Signals
 
 CODEBOOK = "codebook.npy"  # in the folder of an experiment
 PASSES = 20  # of k-means: nobody names units by these codes, and the last tenths of a per cent take as long again
 
 
 class MeanFrames:
-    """The features of some utterances, each `stride` frames as one: a source of frames for k-means."""
+    """The frames of a source, each `stride` of them as one."""
 
-    def __init__(self, signals: Signals, utterances: Sequence[Utterance], stride: int, folder: Path):
-        self.folder = folder  # for messages
-        self.signals = signals
-        self.utterances = {utterance.id: utterance for utterance in utterances}
-        self.names = sorted(self.utterances)
-        self.dim = signals.features.dim
+    def __init__(self, frames: FrameSource, stride: int):
+        self.frames, self.folder, self.names, self.dim = frames, frames.folder, frames.names, frames.dim
         self.stride = stride
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return mean_frames(self.signals.features_of(self.utterances[name]), self.stride)
+        return mean_frames(self.frames[name], self.stride)
 
 
 def feature_codes(
@@ -46,13 +44,13 @@ def feature_codes(
     path = folder / CODEBOOK
     if path.exists():
         return
-    some = list(fitted_of(utterances, "global"))
-    frames = MeanFrames(signals, some, stride, folder)
+    frames = FeatureFrames(signals, fitted_of(utterances, "global"), signals.features.dim, folder)
     options = KMeansOptions(num_codes, seed=seed, passes=PASSES)
-    found = kmeans(frames, options, state_file=path.with_name(path.name + ".part"), progress=progress)
+    unfinished = path.with_name(path.name + ".part")
+    found = kmeans(MeanFrames(frames, stride), options, state_file=unfinished, progress=progress)
     card = {"frames": found.frames, "inertia": found.inertia, "passes": found.passes, "stride": stride}
     write_codebook(path, found.vectors, card)
-    path.with_name(path.name + ".part").unlink(missing_ok=True)
+    unfinished.unlink(missing_ok=True)
 
 
 def read_feature_codes(folder: Path, stride: int) -> FeatureCodes:

@@ -26,8 +26,15 @@ def compile_loss(decoder: Decoder) -> None:
         decoder.loss = torch.compile(decoder.loss, dynamic=False)
 
 
-def check_compiler(device: str) -> None:
-    """Compiles next to nothing. Raises ValueError, with the cure, where nothing can be compiled for a device."""
+def check_compiler(device: str, decoder: Decoder | None) -> None:
+    """Compiles next to nothing.
+
+    Raises ValueError, with the cure, where there is no decoder to compile, or nothing can be compiled for a device.
+    """
+    if decoder is None:
+        raise ValueError(
+            "training.compile is for decoders, and this model learns without one; leave training.compile out"
+        )
     now = time.time()  # part of the code, so that what was compiled before does not do
     next_to_nothing = torch.compile(lambda x: x.sin() + now)
     try:

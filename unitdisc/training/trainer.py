@@ -128,7 +128,7 @@ class Trainer:
         self.set_up_device()
         self.model = build().to(self.device)
         self.average = RunningAverage(self.model, deepcopy(self.model), options.average_decay)
-        if options.compile and self.model.decoder is not None:
+        if options.compile:
             compile_loss(self.model.decoder)
         self.players = {name: in_training(player, options) for name, player in self.model.players().items()}
         self.step = 0

@@ -55,7 +55,7 @@ def few_labels(
     advance: Callable[[int], None] = lambda done: None,
     learners: Mapping[str, Learner] | None = None,
 ) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Errors of readers that learned from few labelled utterances, the frames as they are.
+    """Errors of probes that learned from few labelled utterances, the frames as they are.
 
     training: the corpus that they are drawn from; without it, the other folds of the one that is scored. learners: what
     learns from the same utterances beside, by name; they must make frames where those of the first point are.

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from unitdisc.media.codecs.spliced import Bytes, Piece
 from unitdisc.media.decoding_errors import AGAIN, DecodingError
-from unitdisc.media.spliced import Bytes, Piece
 
 BITRATES = {  # (MPEG 1, layer) -> kbit/s by their index, from 1 on
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from unitdisc.media.codecs.spliced import Bytes
 from unitdisc.media.decoding_errors import AGAIN, CONVERT, DecodingError
-from unitdisc.media.spliced import Bytes
 
 CAPTURE = b"OggS"
 HEADER = struct.Struct("<4sBBqIIIB")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from math import prod
 from typing import NamedTuple
 
+from unitdisc.media.codecs.spliced import Bytes, Piece
 from unitdisc.media.decoding_errors import AGAIN, DecodingError
 from unitdisc.media.open import STREAMED
-from unitdisc.media.spliced import Bytes, Piece
 
 SLACK = 4096  # bytes beside the samples that are no reason to look closer
 WIDTHS = {

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from unitdisc.media.spliced import Bytes, read_all
+from unitdisc.media.codecs.spliced import Bytes, read_all
 
 MARKER = b"fLaC"
 BEGINNING = re.compile(MARKER + rb"[\x00\x80]\x00\x00\x22")  # with the head of the block after it
