@@ -101,7 +101,7 @@ def command_sections(name: str, command: typer.core.TyperCommand) -> Iterator[st
         yield table(("argument", "meaning"), ((f"`{metavar(each)}`", each.help or "") for each in arguments))
     options = [each for each in command.params if each.param_type_name == "option"]
     if options:
-        types = get_type_hints({each.__name__: each for each in COMMANDS}[name])
+        types = get_type_hints({each.__name__.replace("_", "-"): each for each in COMMANDS}[name])
         yield table(("option", "takes", "default", "meaning"), (option_row(each, types[each.name]) for each in options))
 
 

@@ -17,7 +17,7 @@ from result_files import percent, without_seed
 
 from unitdisc.files.text import read_json
 
-POINTS = ("mfcc", "columns", "encoder", "projection", "bottleneck", "condition")
+POINTS = ("mfcc", "columns", "features", "encoder", "projection", "bottleneck", "condition")
 DASH = "–"
 Scores = dict
 Measure = Callable[[Scores, str], float | None]  # of the scores of an experiment, at a point

@@ -32,6 +32,10 @@ CODES = WIDTH | {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 3}
 GRADIENT = CODES | {"bottleneck.codebook": "gradient", "bottleneck.codebook_rate": 10, "bottleneck.reestimations": 2}
 CONTEXT_ENCODER = {"encoder.kind": "context", "encoder.dim": 8, "encoder.layers": 1, "bottleneck.kind": "linear"}
 PREDICTION = {"encoder.context": "gru", "encoder.causal": "true", "objective.steps": 3}
+WAV2VEC2 = {"objective.kind": "wav2vec2", "objective.probability": 0.3, "objective.span": 2}
+WAV2VEC2 |= {"objective.dim": 8, "objective.num_codes": 6}
+LINEAR = WIDTH | {"bottleneck.kind": "linear"}
+OF_LINES = ("line images", "rotation", "position")
 VOICES = {"bottleneck.kind": "linear", "bottleneck.dim": 8, "augmentation.noise": 0.1}
 KINDS = {
     "vq": CODES | {"bottleneck.decay": 0.8, "bottleneck.batch_norm": "false"},
@@ -45,6 +49,7 @@ KINDS = {
     "fsq": {"bottleneck.kind": "fsq", "bottleneck.levels": "[4, 3, 3]"},
     "gaussian": WIDTH | {"bottleneck.kind": "gaussian", "bottleneck.free_bits": 1},
     "gumbel": WIDTH | {"bottleneck.kind": "gumbel", "bottleneck.num_codes": 8, "bottleneck.temperature_decay": 0.9},
+    "gmm": WIDTH | {"bottleneck.kind": "gmm", "bottleneck.num_codes": 8, "bottleneck.diversity": 0.5},
     "soft": WIDTH | {"bottleneck.kind": "soft", "bottleneck.num_codes": 8, "bottleneck.diversity": 0.5},
     "sparse": WIDTH | {"bottleneck.kind": "sparse", "bottleneck.active": 2, "bottleneck.warmup_steps": 5},
     "denoising": WIDTH | {"bottleneck.kind": "denoising"},
@@ -61,13 +66,20 @@ KINDS = {
     "acpc": CONTEXT_ENCODER | PREDICTION | {"objective.kind": "acpc", "objective.predictions": 2},
     "swap": VOICES | {"objective.kind": "swap"},
     "distil": CONTEXT_ENCODER | {"objective.kind": "distil", "objective.span": 3},
+    "wav2vec2": CONTEXT_ENCODER | WAV2VEC2 | {"objective.diversity": 0},
+    "wav2vec2 with diversity": CONTEXT_ENCODER | WAV2VEC2,
+    "order": LINEAR | {"objective.kind": "order", "objective.gap": 2},
+    "direction": LINEAR | {"objective.kind": "direction", "features.kind": "log-mel"},
+    "rotation": LINEAR | {"objective.kind": "rotation"},
+    "position": LINEAR | {"objective.kind": "position", "objective.gap": 2},
+    "inpainting": LINEAR | {"objective.kind": "inpainting", "objective.span": 3},
     "line images": {name: value for name, value in LINE_OPTIONS.items() if "bottleneck" in name},
 }
 
 
 def settings(kind: str) -> dict:
     """The options of a model."""
-    lines = kind == "line images"
+    lines = kind in OF_LINES
     tiny = LINE_OPTIONS if lines else OPTIONS | {"decoder.history_dropout": 0.3}
     kept = {name: value for name, value in tiny.items() if name.split(".")[0] not in ("bottleneck", "training")}
     overrides = [f"{name}={value}" for name, value in (kept | {"bottleneck.kind": "vq"} | KINDS[kind]).items()]

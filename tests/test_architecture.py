@@ -41,6 +41,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "training.devices": ALL_KNOW,
     "experiment": {"adaptation", "data", "data.normalisation", "files", "model", "objectives", "training"} | FAMILIES,
     "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "objectives", "training"}
+    | {"training.schedules"}
     | FAMILIES
     | ALL_KNOW,
     # corpora
@@ -74,6 +75,14 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "encodings",
         "evaluation",
         "experiment",
+        "segmentation.corpora",
+    },
+    "segmentation.phone_loop": {
+        "clustering",
+        "encodings",
+        "evaluation",
+        "files",
+        "segmentation",
         "segmentation.corpora",
     },
     "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from sklearn import decomposition
 from sklearn.cluster import KMeans as ReferenceKMeans
 from tiny import OPTIONS
-from torch.distributions import Categorical, Uniform, kl_divergence
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal, Uniform, kl_divergence
 
 from unitdisc.batch import masked_mean, padding_mask
 from unitdisc.bottlenecks import BOTTLENECKS
@@ -18,6 +18,7 @@ from unitdisc.bottlenecks.autoencoders import Denoising, Sparse
 from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
 from unitdisc.bottlenecks.codes.joint import LARGEST, joint_codes, joint_size
 from unitdisc.bottlenecks.fsq import FSQ
+from unitdisc.bottlenecks.gmm import GMM, SMALLEST_VARIANCE
 from unitdisc.bottlenecks.grouped_vq import GroupedVQ
 from unitdisc.bottlenecks.gumbel import Gumbel
 from unitdisc.bottlenecks.kmeans import KMeans
@@ -139,6 +140,70 @@ def test_diversity_brings_unused_codes_back():
 def test_impossible_temperatures_are_refused(options, cure):
     with pytest.raises(ValueError, match=cure):
         Gumbel(12, **options)
+
+
+# A mixture
+
+
+def test_gmm_is_the_mixture_of_torch():
+    """Posteriors, means that they weigh, and the log-likelihood, which pulls the frames by a part."""
+    torch.manual_seed(0)
+    bottleneck = GMM(12, 4, num_codes=6, temperature=1.0, commitment=0.3).eval()
+    for parameter in (bottleneck.log_variances, bottleneck.scores):
+        torch.nn.init.normal_(parameter)
+    encoded = torch.randn(4, 25, 12)
+    output = bottleneck(encoded, EVERY)
+    deviations = (SMALLEST_VARIANCE + bottleneck.log_variances.exp()).sqrt()
+    components = Independent(Normal(bottleneck.means, deviations), 1)
+    theirs = MixtureSameFamily(Categorical(logits=bottleneck.scores), components)
+    frames = output.projected.detach().requires_grad_()
+    joint = components.log_prob(frames[:, :, None]) + theirs.mixture_distribution.logits
+    torch.testing.assert_close(output.latents, joint.softmax(-1) @ bottleneck.means)
+    assert torch.equal(output.codes, joint.argmax(-1))
+    likelihood = theirs.log_prob(frames) / 4
+    torch.testing.assert_close(output.losses["mixture"], -likelihood)
+    parameters = [bottleneck.means, bottleneck.log_variances, bottleneck.scores]
+    ours = torch.autograd.grad(output.losses["mixture"].sum(), [*parameters, output.projected])
+    expected = torch.autograd.grad(-likelihood.sum(), [*parameters, frames])
+    torch.testing.assert_close(ours[:3], expected[:3])
+    torch.testing.assert_close(ours[3], 0.3 * expected[3])
+
+
+def test_hard_gmm_gives_means_and_the_gradients_of_the_soft_one():
+    torch.manual_seed(0)
+    soft, hard = GMM(12, 4, num_codes=6).eval(), GMM(12, 4, num_codes=6, hard=True).eval()
+    hard.load_state_dict(soft.state_dict())
+    encoded, direction = torch.randn(4, 25, 12), torch.randn(4, 25, 4)
+    outputs = [bottleneck(encoded, EVERY) for bottleneck in (soft, hard)]
+    torch.testing.assert_close(outputs[1].latents, hard.means[outputs[1].codes])
+    gradients = [
+        torch.autograd.grad((output.latents * direction).sum(), bottleneck.project.weight)[0]
+        for output, bottleneck in zip(outputs, (soft, hard))
+    ]
+    torch.testing.assert_close(*gradients)
+
+
+def test_gmm_finds_the_means_variances_and_weights_of_frames():
+    torch.manual_seed(0)
+    bottleneck = unprojected(GMM(2, 2, num_codes=3, commitment=0.0, diversity=0.0))
+    bottleneck.normalise = lambda frames, mask: frames
+    places = torch.tensor([[-2.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
+    torch.nn.init.zeros_(bottleneck.means).data.add_(places / 2)
+    drawn = Categorical(torch.tensor([0.2, 0.3, 0.5])).sample((4, 500))
+    encoded = places[drawn] + torch.tensor([0.3, 0.5]) * torch.randn(4, 500, 2)
+    optimiser = torch.optim.Adam(bottleneck.parameters(), 0.05)
+    mask = torch.ones(4, 500, dtype=torch.bool)
+    for _ in range(150):
+        optimiser.zero_grad()
+        bottleneck(encoded, mask).losses["mixture"].mean().backward()
+        optimiser.step()
+    weights = drawn.flatten().bincount() / drawn.numel()
+    torch.testing.assert_close(bottleneck.scores.softmax(-1), weights, atol=0.01, rtol=0)
+    variances = SMALLEST_VARIANCE + bottleneck.log_variances.exp()
+    for component in range(3):
+        frames = encoded[drawn == component]
+        torch.testing.assert_close(bottleneck.means[component], frames.mean(0), atol=0.03, rtol=0)
+        torch.testing.assert_close(variances[component], frames.var(0), atol=0.03, rtol=0)
 
 
 # Finite scalars
@@ -454,7 +519,8 @@ def share_of_training(rank: int, address: str, folder: str) -> None:
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(tmp_path):
     """The same state, and gradients that average to those of the whole batch."""
-    torch.multiprocessing.spawn(share_of_training, (f"file://{tmp_path}/meeting", str(tmp_path)), nprocs=2)
+    arguments = (f"file://{tmp_path}/meeting", str(tmp_path))
+    torch.multiprocessing.start_processes(share_of_training, arguments, nprocs=2, start_method="fork")
     for kind in SHARED:
         whole = after_some_steps(kind, slice(None))
         parts = [torch.load(tmp_path / f"{kind}-{rank}.pt", weights_only=True) for rank in (0, 1)]

@@ -43,6 +43,8 @@ VARIANTS = {
     "gumbel by distance": ("gumbel", {"num_codes": 6, "tied": True}),
     "soft": ("soft", {"num_codes": 6, "diversity": 0.1}),
     "soft, untied": ("soft", {"num_codes": 6, "tied": False}),
+    "gmm": ("gmm", {"num_codes": 6}),
+    "gmm, hard": ("gmm", {"num_codes": 6, "hard": True, "diversity": 0.0}),
     "fsq": ("fsq", {"levels": [5, 4, 3]}),
     "pca": ("pca", {"warmup_steps": 2}),
     "pca, whitened": ("pca", {"warmup_steps": 2, "whiten": True}),

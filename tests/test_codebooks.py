@@ -459,7 +459,9 @@ def test_two_processes_have_one_codebook(tmp_path):
     }
     address = f"file://{tmp_path / 'meeting'}"
     arguments = (address, settings, str(tmp_path))
-    elsewhere = torch.multiprocessing.spawn(share_elsewhere, arguments, nprocs=1, join=False)
+    elsewhere = torch.multiprocessing.start_processes(
+        share_elsewhere, arguments, nprocs=1, join=False, start_method="fork"
+    )
     share_of_training(0, *arguments)
     assert elsewhere.join(timeout=60)
     for name, options in settings.items():

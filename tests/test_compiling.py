@@ -98,7 +98,14 @@ def assert_the_same_compiled(case: str) -> None:
         torch.testing.assert_close(found[1][name], gradient, rtol=1e-7, atol=1e-9, msg=name)
 
 
-@pytest.mark.parametrize("case", ["wavenet, three taps, checkpoint", "columns", "deconv", "pixelcnn"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "wavenet, three taps, checkpoint",
+        "deconv",
+        *(pytest.param(case, marks=pytest.mark.slow) for case in ("columns", "pixelcnn")),
+    ],
+)
 def test_loss_and_gradients_of_the_formulas_are_those_of_the_eager_way(by_eager_kernels, case):
     assert_the_same_compiled(case)
 
@@ -131,7 +138,7 @@ def test_of_a_decoder_without_likelihoods_the_loss_is_compiled(by_eager_kernels)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 
-@pytest.mark.parametrize("case", ["wavenet", "pixelcnn, wide, checkpoint"])
+@pytest.mark.parametrize("case", ["wavenet", pytest.param("pixelcnn, wide, checkpoint", marks=pytest.mark.slow)])
 def test_sixteen_bits_are_taken_from_an_autocast_around(by_eager_kernels, case):
     decoder, target, condition = made(case, torch.float32)
     full = step(decoder, target, condition)

@@ -286,7 +286,7 @@ def test_links_of_the_repository_become_links_of_the_site():
 
 def test_every_command_is_in_the_reference():
     page = pages.commands()
-    assert re.findall(r"^## (\w+)$", page, re.M) == [command.__name__ for command in COMMANDS]
+    assert re.findall(r"^## ([\w-]+)$", page, re.M) == [command.__name__.replace("_", "-") for command in COMMANDS]
     assert "| `--at` | str, several times |" in page
     assert "| `--shard` | I/N |" in page
 

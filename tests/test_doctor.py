@@ -4,6 +4,7 @@ import ast
 import importlib
 import importlib.metadata
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -106,23 +107,42 @@ def test_the_torch_that_the_cure_installs_is_the_one_that_is_required():
             assert f"'{requirement}'" in text
 
 
+@pytest.mark.slow
 def test_a_device_is_compared_with_the_cpu(unitdisc, monkeypatch):
+    from unitdisc.inference import agreement
+
+    monkeypatch.setattr(agreement, "SAMPLES", 64)  # 1280 are for a kernel
+    table = agreeing(unitdisc, agreement.kinds())
+    assert re.search(r"^samples of a WaveNet +agrees +[34] of 4 streams of 64 steps", table, re.M)
+
+
+def test_a_kind_of_each_part_is_compared_with_the_cpu(unitdisc, monkeypatch):
     from unitdisc.bottlenecks import BOTTLENECKS
     from unitdisc.decoders import DECODERS
     from unitdisc.encoders import ENCODERS
     from unitdisc.inference import agreement
 
-    monkeypatch.setattr(agreement, "SAMPLES", 64)  # 1280 are for a kernel
+    kinds = agreement.kinds()
+    families = (("bottleneck", BOTTLENECKS), ("encoder", ENCODERS), ("decoder", DECODERS))
+    assert {*kinds} == {f"{part} {kind}" for part, family in families for kind in family}
+    monkeypatch.setattr(
+        agreement, "kinds", lambda: {name: kinds[name] for name in ("bottleneck pca", "decoder deconv")}
+    )
+    monkeypatch.setattr(agreement, "samples", lambda device: ("as many", True))
+    agreeing(unitdisc, agreement.kinds())
+
+
+def agreeing(unitdisc, kinds: Iterable[str]) -> str:
+    """The table of a doctor who finds that all agree."""
     result = unitdisc("doctor", "--device", "cpu")
     assert result.code == 0
     table = result.out.partition("cpu beside the CPU")[2]
-    for part, family in (("bottleneck", BOTTLENECKS), ("encoder", ENCODERS), ("decoder", DECODERS)):
-        for kind in family:
-            assert re.search(rf"^{part} {kind} +agrees .*loss 0e\+00  gradient 0e\+00  encodings 0e\+00", table, re.M)
+    for kind in kinds:
+        assert re.search(rf"^{kind} +agrees .*loss 0e\+00  gradient 0e\+00  encodings 0e\+00", table, re.M)
     for precision in ("tf32", "bfloat16"):
         assert re.search(rf"^conv2d in {precision} +agrees", table, re.M)
-    assert re.search(r"^samples of a WaveNet +agrees +[34] of 4 streams of 64 steps", table, re.M)
     assert re.search(r"^(\d+) of \1 agree$", table, re.M)
+    return table
 
 
 def test_a_device_that_computes_something_else_is_told(unitdisc, monkeypatch):

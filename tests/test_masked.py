@@ -1,15 +1,23 @@
 """Masked prediction: what is hidden, that it is hidden, and what is asked there."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from parallel_training import SPEAKERS, batch_of, settings
+from tiny import as_arguments
 
 from unitdisc.batch import cut, laid, mean_of_chosen
+from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, config
+from unitdisc.model import PREDICTION, PROBE_POINTS
 from unitdisc.objectives import masked
 from unitdisc.objectives.masking import SpanMasking, units_of_masked
 from unitdisc.training.distributed import StepPart, computing
+
+pytest_plugins = ["tiny_fixtures"]
 
 
 def experiment(**options) -> Experiment:
@@ -124,6 +132,47 @@ def test_parts_hide_what_the_whole_hides(monkeypatch):
             with computing(StepPart(index, parts)):
                 model(piece)
     assert torch.equal(seen[0], torch.cat(seen[1:]))
+
+
+def test_the_prediction_is_how_probable_each_code_is_of_everything():
+    """Of every codebook by itself, from the latents of unhidden frames; and there is none where nothing is told."""
+    one = experiment()
+    one = Experiment(one.options | {"codes": {"folders": ["a", "b"], "num_codes": 8}}, SPEAKERS, {})
+    model, batch = built(one), batch_of(0, one, 2)
+    points, _, lengths = model.probe_points(batch.features, batch.lengths)
+    assert tuple(points) == (*PROBE_POINTS, PREDICTION)
+    assert points[PREDICTION].shape == (*points["bottleneck"].shape[:2], 16)
+    for item, length in enumerate(lengths.tolist()):
+        for latent, found in zip(points["bottleneck"][item, :length], points[PREDICTION][item, :length]):
+            logits = (model.objective.head.weight @ latent + model.objective.head.bias).tolist()
+            for book in (logits[:8], logits[8:]):
+                total = sum(map(math.exp, book))
+                expected = [math.sqrt(math.exp(logit) / total) for logit in book]
+                assert found[:8].tolist() == pytest.approx(expected)
+                found = found[8:]
+    other = Experiment(settings("cpc"), SPEAKERS, {}).build().double()
+    assert tuple(other.probe_points(batch.features, batch.lengths)[0]) == PROBE_POINTS
+
+
+def test_the_prediction_is_encoded_where_codes_are_told(tiny_corpus, tmp_path, unitdisc):
+    experiment, folder = tmp_path / "masked", tmp_path / "encodings"
+    options = {"encoder.dim": 8, "encoder.layers": 1, "bottleneck.dim": 4, "codes.num_codes": 5}
+    options |= {"training.steps": 1, "training.batch_size": 2, "training.crop": 16, "training.valid_every": 1}
+    told = unitdisc("train", "small-masked", tiny_corpus, experiment, "--device=cpu", *as_arguments(options))
+    assert told.code == 0, told.err
+    told = unitdisc("encode", experiment, tiny_corpus, folder, "--at", "prediction", "--device=cpu")
+    assert told.code == 0, told.err
+    encodings = Encodings.open(folder / PREDICTION)
+    assert encodings.settings["point"] == PREDICTION
+    for encoding in encodings:
+        np.testing.assert_allclose(np.square(encoding.frames).sum(1), 1, rtol=1e-5)
+        assert encoding.frames.shape[1] == 5
+
+
+def test_no_prediction_is_asked_of_a_model_that_tells_no_codes(tiny_corpus, tiny_experiment, tmp_path, unitdisc):
+    told = unitdisc("encode", tiny_experiment, tiny_corpus, tmp_path, "--at", "prediction", "--device=cpu")
+    assert told.code and "--at prediction: " in told.err and "tells no codes; choose of ['encoder'" in told.err
+    assert not [*tmp_path.glob("*/*.npy")]
 
 
 @pytest.mark.parametrize(

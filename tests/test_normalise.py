@@ -14,7 +14,7 @@ from unitdisc.api import normalise as verb
 from unitdisc.clustering.codebook import kind_of_frames
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.manifest import write_manifest
-from unitdisc.encodings import Encodings, EncodingsError, read_settings
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, read_settings
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -135,6 +135,49 @@ def test_what_is_missing_is_said_or_refused(mfcc, tmp_path, capsys):
         library.normalise(frames, manifest, tmp_path / "b")
     with pytest.raises(ValueError, match="`threads` must be 1"):
         library.normalise(frames, manifest, tmp_path / "b", "smooth", threads=0)
+
+
+def test_frames_are_put_side_by_side_at_the_times_of_the_first(mfcc, tmp_path):
+    """Those of 20 ms as 10 ms need them, and the other way about; steps are fitted to all dimensions."""
+    frames, manifest = mfcc
+    slow = tmp_path / "slow"
+    settings = read_settings(frames)
+    writer = EncodingsWriter(slow, settings | {"stride": 320, "offset": 237, "features": {"kind": "slow"}})
+    for each in Encodings.open(frames):
+        values = each.frames[::2, :5] + 1
+        writer.write(Encoding(each.utterance, 237 + 320 * np.arange(len(values)), values), True)
+    writer.finish()
+    for first, other in ((frames, slow), (slow, frames)):
+        folder = tmp_path / f"{first.name}-first"
+        done = library.normalise(first, manifest, folder, "smooth:1", beside=[other])
+        assert done.dim == 44
+        ours, theirs = Encodings.open(first), Encodings.open(other)
+        for found in Encodings.open(folder):
+            one, two = ours[found.utterance], theirs[found.utterance]
+            columns = [np.interp(one.centres, two.centres, column) for column in two.frames.T]
+            np.testing.assert_array_equal(found.centres, one.centres)
+            np.testing.assert_allclose(found.frames, np.concatenate([one.frames, np.stack(columns, 1)], 1), atol=1e-4)
+    library.normalise(frames, manifest, tmp_path / "alone", "smooth:1")
+    assert kind_of_frames(read_settings(tmp_path / "mfcc-first")) != kind_of_frames(read_settings(tmp_path / "alone"))
+    library.normalise(frames, manifest, tmp_path / "again", beside=[slow], like=tmp_path / "mfcc-first")
+    assert arrays_in(tmp_path / "again") == arrays_in(tmp_path / "mfcc-first")
+    with pytest.raises(AdaptationError, match=r"44 dimensions, but those of .* have 39"):
+        library.normalise(frames, manifest, tmp_path / "b", like=tmp_path / "mfcc-first")
+
+
+def test_what_cannot_be_put_side_by_side_is_refused(mfcc, tmp_path, unitdisc):
+    frames, manifest = mfcc
+    shutil.copytree(frames, tmp_path / "short")
+    path = tmp_path / "short/u03.npy"
+    np.save(path, np.load(path)[:-3])
+    told = unitdisc("normalise", frames, manifest, tmp_path / "a", "--steps", "smooth", "--beside", tmp_path / "short")
+    assert told.code and "the frames of u03 begin later than those of" in told.err and "or end before" in told.err
+    with pytest.raises(ValueError, match="holds the frames; choose another folder"):
+        library.normalise(frames, manifest, tmp_path / "short", "smooth", beside=[tmp_path / "short"])
+    library.normalise(frames, manifest, tmp_path / "affine", "affine:4")
+    with pytest.raises(AdaptationError, match="affine: its frames went through the affine step before"):
+        library.normalise(frames, manifest, tmp_path / "b", "affine:4", beside=[tmp_path / "affine"])
+    library.normalise(frames, manifest, tmp_path / "c", "smooth", beside=[tmp_path / "affine"])
 
 
 def test_the_command(mfcc, tmp_path, unitdisc):

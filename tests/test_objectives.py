@@ -16,6 +16,7 @@ from unitdisc.bottlenecks import BOTTLENECKS, BottleneckOutput
 from unitdisc.experiment import Experiment, config, load
 from unitdisc.model import PROBE_POINTS, UnitModel
 from unitdisc.objectives import OBJECTIVES, ModelOutput, ModelParts, Player, Reconstruction
+from unitdisc.objectives.pretexts import PRETEXTS
 from unitdisc.training.distributed import uniform
 from unitdisc.training.trainer import TrainingOptions
 from unitdisc.training.validation import evaluate
@@ -130,6 +131,19 @@ def test_it_trains_in_parts_goes_on_and_is_validated(masked, tmp_path):
     assert [entry["losses"]["prediction"] for entry in log if entry["split"] == "train"][-1] < 3
 
 
+@pytest.mark.parametrize(
+    "kind", ["wav2vec2 with diversity", *(pytest.param(kind, marks=pytest.mark.slow) for kind in PRETEXTS)]
+)
+def test_a_stopped_training_goes_on_to_the_same_bits(kind, tmp_path):
+    experiment = Experiment(settings(kind), SPEAKERS, {})
+    whole = trained(experiment, tmp_path / "whole").model.state_dict()
+    trained(experiment, tmp_path / "stopped", steps=3)
+    torch.manual_seed(9)
+    resumed = trained(experiment, tmp_path / "stopped").model.state_dict()
+    assert whole.keys() == resumed.keys()
+    assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
+
+
 def test_what_is_held_out_is_of_the_objective_and_of_the_bottleneck():
     experiment = Experiment(settings("gaussian"), SPEAKERS, {})
     model = built(experiment).eval()
@@ -144,7 +158,7 @@ def test_what_is_held_out_is_of_the_objective_and_of_the_bottleneck():
     assert found.metrics["latent_gap"] == (losses[1] - losses[0]).item()
 
 
-PREDICTING = ("masked", "cpc", "acpc")
+PREDICTING = ("masked", "cpc", "acpc", "wav2vec2")
 
 
 def test_every_objective_is_trained_by_several_processes():
@@ -152,7 +166,7 @@ def test_every_objective_is_trained_by_several_processes():
     assert {options.get("objective.kind", "reconstruction") for options in KINDS.values()} == set(OBJECTIVES)
 
 
-@pytest.mark.parametrize("kind", [*PREDICTING, "masked and reconstructed"])
+@pytest.mark.parametrize("kind", [*PREDICTING, "masked and reconstructed", *PRETEXTS])
 def test_validation_is_the_same_every_time_and_draws_nothing_from_training(kind):
     experiment = Experiment(settings(kind), SPEAKERS, {})
     model, state = built(experiment).eval(), torch.get_rng_state()

@@ -21,7 +21,9 @@ APART = {  # what cannot be the same in parts, for it is of the frames that are 
     "piecewise-vq pooled",
     "pca",
     "soft",
+    "gmm",
     "gumbel",
+    "wav2vec2 with diversity",
     "line images",
 }
 STOPPED = "vq by gradient"
@@ -33,7 +35,7 @@ def marked(kinds: Iterable[str]) -> list:
 
 
 IN_PARTS = sorted(KINDS.keys() - APART)
-OF_A_PART = {"perplexity", "hidden_units_used", "codes_used"}  # metrics, averaged over parts
+OF_A_PART = {"perplexity", "hidden_units_used", "codes_used", "target_use"}  # metrics, averaged over parts
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,9 @@ def two(tmp_path_factory) -> Callable[[str, str], Path]:
         kinds = [kind for kind in KINDS if (kind in FIRST) == first]
         cases = [f"{kind}:1" for kind in kinds] + [f"{kind}:2" for kind in kinds if kind in IN_PARTS]
         cases += [f"{STOPPED}:1:term", f"{STOPPED}:1:usr1"] if first else []
-        elsewhere = torch.multiprocessing.spawn(join_as_second, (folder, cases), nprocs=1, join=False)
+        elsewhere = torch.multiprocessing.start_processes(
+            join_as_second, (folder, cases), nprocs=1, join=False, start_method="fork"
+        )
         join(0, folder, cases)
         assert elsewhere.join(timeout=60)
         (folder / "meeting").unlink(missing_ok=True)

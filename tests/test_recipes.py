@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 RECIPES = sorted(path for path in (ROOT / "recipes").iterdir() if path.is_dir() and path.name != "slurm")
 SCRIPTS = sorted((ROOT / "recipes").glob("*/*.sh"))
 CONFIGS = sorted((ROOT / "recipes").glob("*/conf/*.toml"))
-POINTS = ("mfcc", "encoder", "projection", "bottleneck", "condition")
+POINTS = ("mfcc", "features", "encoder", "projection", "bottleneck", "condition")  # features are normalised
 
 
 def short(path: Path) -> str:

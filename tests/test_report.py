@@ -25,7 +25,8 @@ from unitdisc.reports.examples import Occurrence, by_different_speakers, labels_
 from unitdisc.reports.figures import similar_rows
 from unitdisc.reports.resyntheses import Made
 from unitdisc.reports.score_rows import abx_rows, curves, measure, training_seconds
-from unitdisc.reports.summary import read_log
+from unitdisc.reports.summary import on_labels, read_log
+from unitdisc.reports.wording import RECORDINGS
 
 HOSTILE = "<script>document.title='taken'</script>"
 PITCH = {"SIL": 0, "aa": 400, "ss": 3000, HOSTILE: 1200}
@@ -182,6 +183,13 @@ def test_abx_stands_beside_the_mfcc(report):
     assert rows["MFCC"] == ["10.0%", "", "24.0%", ""]
     assert rows["condition"] == ["8.0%", "-20%", "12.0%", "-50%"]
     assert "12.0% of the cases, the untrained features (MFCC) in 24.0%: 50% fewer errors." in read(report).text
+
+
+def test_what_the_encoder_reads_is_told_beside_what_it_learned(scores):
+    abx = {"mfcc": scores["abx"]["mfcc"], "features": {"within": 0.05, "across": 0.03}, **scores["abx"]}
+    told = on_labels(scores | {"abx": abx}, RECORDINGS)
+    assert told.endswith("in 24.0%: 50% fewer errors; the features that the encoder reads in 3.0%.")
+    assert [row.point for row in abx_rows(scores | {"abx": abx})][:3] == ["mfcc", "features", "encoder"]
 
 
 def test_changes_are_relative_to_the_mfcc(scores):

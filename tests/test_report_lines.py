@@ -441,8 +441,9 @@ def test_a_report_of_line_images_is_one_command(unitdisc, tiny_lines, tiny_line_
     assert contents.elements.count("image") > 5
 
 
-def test_experiments_on_lines_are_compared_by_what_was_measured(report, capsys):
+def test_experiments_on_lines_are_compared_by_what_was_measured(report, monkeypatch, capsys):
     script = Path(__file__).parent.parent / "eval" / "compare.py"
+    monkeypatch.syspath_prepend(script.parent)
     runpy.run_path(str(script))["main"]([str(report.parent.parent)])
     printed = capsys.readouterr().out
     assert "| experiment | columns | encoder |" in printed

@@ -37,6 +37,7 @@ INTERFACE = {  # name: where it is defined
     "Encodings": "unitdisc.encodings",
     "kmeans": "unitdisc.api.kmeans",
     "normalise": "unitdisc.api.normalise",
+    "phone_loop": "unitdisc.api.phone_loop",
     "segment": "unitdisc.api.segment",
     "export": "unitdisc.api.export",
     "align": "unitdisc.api.align",
@@ -45,6 +46,7 @@ INTERFACE = {  # name: where it is defined
     "Codes": "unitdisc.segmentation.corpora.codebooks",
     "FindOptions": "unitdisc.retrieval.search",
     "KMeansOptions": "unitdisc.clustering",
+    "PhoneLoopOptions": "unitdisc.segmentation.phone_loop.options",
     "QueryOptions": "unitdisc.retrieval.queries",
     "SegmentOptions": "unitdisc.segmentation.corpora.options",
     # what they are worth

@@ -10,10 +10,11 @@ from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
-from unitdisc.objectives import FollowsEncoder, ModelOutput, Objective, Player, SpeakerAdversary
+from unitdisc.objectives import FollowsEncoder, ModelOutput, Objective, Player, PredictsCodes, SpeakerAdversary
 from unitdisc.training.precision import full_products, in_full
 
-PROBE_POINTS = ("encoder", "projection", "bottleneck", "condition")
+PROBE_POINTS = ("encoder", "projection", "bottleneck", "condition")  # of every model
+PREDICTION = "prediction"  # one more, where the objective tells codes
 
 
 class UnitModel(nn.Module):
@@ -88,7 +89,8 @@ class UnitModel(nn.Module):
         """The representations worth probing, each more filtered than the one before.
 
         features: [B, T, F], lengths: [B] -> {probe point: [B, T', *]}, codes [B, T'] if any, lengths [B].
-        Without a conditioner, the condition is the latents as they are.
+        Without a conditioner, the condition is the latents as they are. Only where the objective tells codes, there is
+        the prediction, too.
         """
         encoded, lengths = self.encoder(features, lengths)
         units = self.bottleneck(encoded, padding_mask(lengths, encoded.shape[1]))
@@ -98,6 +100,8 @@ class UnitModel(nn.Module):
             "bottleneck": units.latents,
             "condition": self.conditioner.mix(units.latents, lengths) if self.conditioner else units.latents,
         }
+        if isinstance(self.objective, PredictsCodes):
+            points[PREDICTION] = self.objective.prediction(units.latents)
         return points, units.codes, lengths
 
     @torch.no_grad()

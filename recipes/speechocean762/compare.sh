@@ -8,7 +8,8 @@ raw=${UNITDISC_DATA:-../shared/data}/so762_dev
 data=${DATA:-data/speechocean762}
 exp=${EXP:-exp/speechocean762/compared}
 conf=recipes/speechocean762/conf
-systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical vq piecewise-vq cpc acpc swap distil masked masked-alike}
+systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical vq piecewise-vq cpc acpc wav2vec2 swap distil masked \
+  masked-alike masked-classical best}
 seeds=${SEEDS:-0}
 
 costs() { # costs NAME COMMAND ...: runs a command and notes the seconds of processors that it took
@@ -54,6 +55,31 @@ network() { # network NAME POINT [TABLE.KEY=VALUE ...]: trained for every seed; 
   done
 }
 
+classical_codes() { # k-means of the classical frames of the train set, 100 and 256, as codes of every frame
+  local codes
+  [ -d "$exp/frames/classical/train" ] || warped classical classical
+  for codes in 100 256; do
+    [ ! -d "$exp/codes/$codes" ] || continue
+    costs codes unitdisc kmeans "$exp/frames/classical/train" "$exp/scores/codes-$codes.npy" --codes $codes --passes 20
+    costs codes unitdisc segment "$exp/frames/classical/train" $data/train.jsonl "$exp/codes/$codes" --solver nearest \
+      --codebook "$exp/scores/codes-$codes.npy"
+  done
+}
+
+beside() { # beside NAME OF OTHER: frames of two systems side by side, of every seed of the other
+  local seed part like
+  for seed in $seeds; do
+    cat "$exp/scores/$3-seed$seed.seconds" >"$exp/scores/$1-seed$seed.seconds"
+    for part in train test; do
+      like=(--steps smooth:3)
+      [ $part = train ] || like=(--like "$exp/frames/$1-seed$seed/train")
+      costs "$1-seed$seed" unitdisc normalise "$exp/frames/$2/$part" $data/$part.jsonl "$exp/frames/$1-seed$seed/$part" \
+        --beside "$exp/encodings/$3-seed$seed/$part/prediction" "${like[@]}"
+    done
+    scored "$1-seed$seed"
+  done
+}
+
 scored() { # scored NAME: ABX, probes, and units of 100 codes at 8 and 12 a second, named by the train set
   local frames=$exp/frames/$1 scores=$exp/scores/$1 units rate
   unitdisc abx "$frames/test" $data/test.jsonl --context any --max-size-group 10 --max-x-across 3 --output "$scores.any.json"
@@ -79,6 +105,12 @@ each() { # each NAME: a system that was chosen
     gmm) warped gmm standardise,posteriorgram ;;
     classical) warped classical classical ;;
     vq | piecewise-vq) network "$1" projection ;;
+    masked-classical)
+      classical_codes
+      for seed in $seeds; do cat "$exp/scores/"{classical,codes}.seconds >"$exp/scores/$1-seed$seed.seconds"; done
+      network "$1" prediction "codes.folders=[\"$exp/codes/100\", \"$exp/codes/256\"]"
+      ;;
+    best) beside best classical masked-classical ;; # after masked-classical
     *) network "$1" encoder ;;
   esac
   case $1 in mfcc | mfcc-speaker | vtln | affine | gmm | classical) scored "$1" ;; esac
@@ -92,11 +124,11 @@ warped() { # warped NAME STEPS: MFCC with vocal tracts of one length, and what s
   normalised "$1" warped "$2"
 }
 
-mkdir -p "$exp/scores"
 if stage "prepare the corpus" && [ ! -f $data/train.jsonl ]; then
   python data_prep/speechocean762.py "$raw" $data
 fi
 if stage "frames and units of every system"; then
+  mkdir -p "$exp/scores"
   for system in $systems; do each "$system"; done
 fi
 if stage "one table"; then

@@ -29,15 +29,16 @@ from unitdisc.inference.encode_corpus import encode as encode_utterances
 from unitdisc.inference.encode_corpus import encode_features, refuse_nothing, shares_of
 from unitdisc.jobs import Shard
 from unitdisc.jobs.cluster import Cluster, done_on
-from unitdisc.model import PROBE_POINTS, UnitModel
+from unitdisc.model import PREDICTION, PROBE_POINTS, UnitModel
+from unitdisc.objectives import PredictsCodes
 from unitdisc.training.devices import usable_device
 from unitdisc.validation.usable_corpus import usable_table
 
 
 def folders_of_points(given: dict[str, Any]) -> list[Path]:
     """The folders that `encode` fills. Raises ValueError for a probe point that there is not."""
-    if unknown := sorted({*given["points"]} - {*PROBE_POINTS}):
-        raise ValueError(f"`points` {unknown}: the probe points are {list(PROBE_POINTS)}")
+    if unknown := sorted({*given["points"]} - (known := {*PROBE_POINTS, PREDICTION})):
+        raise ValueError(f"`points` {unknown}: the probe points are {sorted(known)}")
     return [given["folder"] / point for point in given["points"]]
 
 
@@ -55,7 +56,8 @@ def encode(
 ) -> list[Path]:
     """Writes what a model makes of every utterance, and returns the folders, folder/POINT of every probe point.
 
-    points: some of encoder, projection, bottleneck and condition. An interrupted run is completed.
+    points: some of encoder, projection, bottleneck and condition; and prediction, of a model that tells codes: the
+    square roots of how probable each is. An interrupted run is completed.
     access: how the corpus is read; of a shard, its share is encoded.
     device: cpu, cuda, cuda:1 (default: a GPU if there is one).
     cluster: shards are done there, instead of here. The experiment, the corpus and the folder must be found at the
@@ -74,6 +76,11 @@ def encode(
     place = usable_device(device) if cluster is None else "cpu"
     run_on(place)
     loaded = load(experiment_folder, place)
+    if PREDICTION in points and not isinstance(loaded[1].objective, PredictsCodes):
+        raise ValueError(
+            f"`points` {PREDICTION}: {experiment_folder} learned by another objective than masked, and tells no codes; "
+            f"choose of {list(PROBE_POINTS)}"
+        )
     utterances = usable_table(corpus, loaded[0].features(), access, thorough=access.strict)
     if cluster is None:
         problems = write_points(experiment_folder, loaded, utterances, folder, points=points, access=access)
@@ -142,6 +149,16 @@ def write_points(
             shard=shard,
             refuse=refuse,
         )
+
+
+def write_features_of_model(
+    experiment: Experiment, experiment_folder: Path, utterances: UtteranceTable, folder: Path, *, access: CorpusAccess
+) -> list[str]:
+    """Writes the features that the encoder reads, speakers made alike and all; returns as `write_points` does."""
+    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
+    signals = signals.with_speakers_of(utterances)
+    with console.progress("features", len(utterances)) as advance:
+        return encode_features(signals.features, signals, utterances, folder=folder, point=folder.name, advance=advance)
 
 
 def all_by_speakers_of(own: UtteranceTable, utterances: UtteranceTable) -> UtteranceTable:

@@ -16,11 +16,13 @@ from unitdisc.api.kmeans import TIME
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
 from unitdisc.api.segment import is_even, open_for, source_of
+from unitdisc.clustering.codebook import kind_of_frames
 from unitdisc.clustering.expectation_maximisation import MixtureOptions
 from unitdisc.clustering.frame_source import FrameSource, StoredFrames
+from unitdisc.clustering.side_by_side import SideBySide
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.corpus.read import read_corpus
-from unitdisc.encodings import Encoding, EncodingsError, EncodingsWriter
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.encodings.folders import refuse_among, refuse_other_steps
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.settings import versions
@@ -36,6 +38,7 @@ def normalise(
     steps: str | None = None,
     *,
     like: Path | None = None,
+    beside: Sequence[Path] = (),
     seed: int = 0,
     memory: float = 2.0,
     threads: int | None = None,
@@ -50,6 +53,8 @@ def normalise(
     own. steps: what is done, such as "standardise:speaker,whiten:half", or "classical"; fitted to these frames.
     like: instead of steps, a folder that was filled so, or its adaptation.safetensors: what was learnt there from all
     frames is applied to these, and only what is of a speaker is learnt here, from the speaker's own frames.
+    beside: encodings of ours, of other systems or points, whose frames are put beside these before the first step, at
+    the same times, by linear interpolation. Nothing is scaled: what is to weigh as much should be as long.
     memory: GiB for frames that are not computed again, for each step. threads: all cores by default.
     strict: raise where an utterance has no frames, or where it is not known whether they fit, instead of saying so.
 
@@ -64,46 +69,60 @@ def normalise(
         raise ValueError("give either `steps`, to fit them to these frames, or `like`, to apply what was fitted before")
     check_resources(memory=memory, threads=threads, seed=seed)
     folder = folder_for_results(folder)
-    if folder.resolve() == encodings.resolve():
-        raise ValueError(f"{folder}: holds the frames; choose another folder for what becomes of them")
-    refuse_among(folder, encodings)
+    for place in (encodings, *beside):
+        if folder.resolve() == place.resolve():
+            raise ValueError(f"{folder}: holds the frames; choose another folder for what becomes of them")
+        refuse_among(folder, place)
     source = None if like is None else like / FILE if like.is_dir() else like
     known = None if source is None else Adaptation.read(source)
     chain = parse(steps) if known is None else known.chain
     utterances = read_corpus(corpus, allow_pipes)
     opened = open_for(encodings, utterances, frame_rate, times)
+    others = [Encodings.open(each) for each in beside]
     before = opened.settings.get("normalised", [])
-    if affine_steps(chain) and any(affine_steps(parse(each["steps"])) for each in before):
-        raise AdaptationError(f"{encodings}: its frames went through the affine step before; it is to be taken once")
-    there = in_there(opened, utterances, corpus, strict)
-    frames = StoredFrames(opened, [utterance.id for utterance in there])
+    for one in (opened, *others):
+        steps_before = [each["steps"] for each in one.settings.get("normalised", [])]
+        if affine_steps(chain) and any(affine_steps(parse(each)) for each in steps_before):
+            raise AdaptationError(
+                f"{one.folder}: its frames went through the affine step before; it is to be taken once"
+            )
+    there = in_there([opened, *others], utterances, corpus, strict)
+    first, *rest = [StoredFrames(one, [utterance.id for utterance in there]) for one in (opened, *others)]
+    frames = SideBySide(first, rest) if rest else first
+    settings = dict(opened.settings)
+    if rest:
+        settings["beside"] = [*settings.get("beside", []), *(kind_of_frames(other.settings) for other in others)]
     chain.dim(frames.dim)
     keys = {utterance.id: speaker_key(utterance.id, utterance.speaker) for utterance in there}
     place = Place(frames, keys, Resources(memory, cores(threads), seed))
     if known is not None:
-        refuse_or_say(known.refuse_other(source, encodings, opened.settings, frames.dim), strict)
+        refuse_or_say(known.refuse_other(source, encodings, settings, frames.dim), strict)
     else:
         refuse_other_steps(folder, written_out(steps))
-        known = fitted(steps, place, opened, folder)
+        known = fitted(steps, place, settings, folder)
     how = {"steps": known.steps, "adaptation": known.checksum, "corpus": corpus_checksum(there)[:16]}
-    settings = {**opened.settings, "num_codes": None, "normalised": [*before, how]}
+    settings |= {"num_codes": None, "normalised": [*before, how]}
     if "dim" in settings:  # of another tool's frames
         settings["dim"] = known.dim
     writer = EncodingsWriter(folder, settings)
     known.write(folder / FILE)
-    write(writer, known, opened, place)
+    write(writer, known, [opened, *others], place)
     writer.finish()
     return known
 
 
-def in_there(opened: AnyEncodings, utterances: Sequence[Utterance], corpus: Path, strict: bool) -> list[Utterance]:
-    """The utterances that have frames. Raises EncodingsError if none has, and, with `strict`, if any has not."""
-    there = [utterance for utterance in utterances if utterance.id in opened]
-    if not there:
-        raise EncodingsError(
-            f"{opened.folder}: holds none of the {len(utterances)} utterances of {corpus}; encode them"
-        )
-    problems = [opened.why_missing(utterance.id) for utterance in utterances if utterance.id not in opened]
+def in_there(
+    opened: Sequence[AnyEncodings], utterances: Sequence[Utterance], corpus: Path, strict: bool
+) -> list[Utterance]:
+    """The utterances that have frames in all. Raises EncodingsError if none has, and, with `strict`, if any has not."""
+    there, problems = list(utterances), []
+    for one in opened:
+        problems += [one.why_missing(utterance.id) for utterance in there if utterance.id not in one]
+        there = [utterance for utterance in there if utterance.id in one]
+        if not there:
+            raise EncodingsError(
+                f"{one.folder}: holds none of the {len(utterances)} utterances of {corpus}; encode them"
+            )
     if problems and strict:
         raise CorpusError(f"{len(problems)} of {len(utterances)} utterances have no frames, the first: {problems[0]}")
     console.say_problems(problems, len(there))
@@ -117,12 +136,12 @@ def refuse_or_say(doubt: str | None, strict: bool) -> None:
         console.say(f"{doubt}.")
 
 
-def fitted(steps: str, place: Place, opened: AnyEncodings, folder: Path) -> Adaptation:
+def fitted(steps: str, place: Place, settings: dict, folder: Path) -> Adaptation:
     """The steps fitted to these frames, now or by the run that was interrupted."""
     with console.progress("reading frames", len(place.source.names)) as advance:
         checksum = checksum_of(place.frames, advance)
     card = {
-        "frames_of": {name: value for name, value in opened.settings.items() if name not in TIME},
+        "frames_of": {name: value for name, value in settings.items() if name not in TIME},
         "frames_checksum": checksum,
         "seed": place.resources.seed,
         "utterances": len(place.source.names),
@@ -149,7 +168,7 @@ def checksum_of(frames: FrameSource, advance: Callable[..., None]) -> str:
     return digest.hexdigest()
 
 
-def write(writer: EncodingsWriter, adaptation: Adaptation, opened: AnyEncodings, place: Place) -> None:
+def write(writer: EncodingsWriter, adaptation: Adaptation, opened: Sequence[AnyEncodings], place: Place) -> None:
     """Writes the frames of all speakers; those of a speaker of whom nothing is missing are left alone."""
     with console.progress("writing frames", len(place.source.names)) as advance:
         for names in place.names_of.values():
@@ -157,11 +176,11 @@ def write(writer: EncodingsWriter, adaptation: Adaptation, opened: AnyEncodings,
             if not all(is_current(writer, opened, name, len(values)) for name, values in frames.items()):
                 own = adaptation.of_speaker(frames.values())
                 for name, values in frames.items():
-                    encoding = Encoding(name, opened[name].centres, adaptation(values, own))
-                    writer.write(encoding, is_even(opened, name))
+                    encoding = Encoding(name, opened[0][name].centres, adaptation(values, own))
+                    writer.write(encoding, is_even(opened[0], name))
             advance(len(names))
 
 
-def is_current(writer: EncodingsWriter, opened: AnyEncodings, name: str, frames: int) -> bool:
-    source = source_of(opened, name)
-    return writer.is_current(name, frames, source if source.exists() else None)
+def is_current(writer: EncodingsWriter, opened: Sequence[AnyEncodings], name: str, frames: int) -> bool:
+    sources = [source_of(one, name) for one in opened]
+    return all(writer.is_current(name, frames, source if source.exists() else None) for source in sources)

@@ -1,6 +1,8 @@
 """unitdisc probe: what probes of encodings tell of labels, speaker, gender and spectrum."""
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from unitdisc import console
@@ -18,7 +20,10 @@ from unitdisc.evaluation.probes import (
     tasks_named,
     usual_names,
 )
+from unitdisc.evaluation.probes.few import Learner
 from unitdisc.evaluation.settings import Measured, corpus_settings
+from unitdisc.experiment import load, weights_checksum
+from unitdisc.inference import fine_tuning
 from unitdisc.training.devices import usable_device
 
 LABELS = ("labels", "ctc", "ctc-text")  # tasks of which few labels are asked
@@ -57,6 +62,7 @@ def probe(
     few: FewLabels | None = None,
     baseline: Path | None = None,
     train_baseline: Path | None = None,
+    fine_tune: Path | None = None,
 ) -> Measured:
     """What probes of frames tell of labels, speaker, gender and sound, beside what chance tells.
 
@@ -66,8 +72,10 @@ def probe(
 
     few: numbers of labelled utterances to learn from (of `train`, if given), instead of all there are; baseline: other
     frames of the same utterances to compare with then, such as MFCC; train_baseline: those of the corpus of `train`.
-    Tasks are then labels, ctc and ctc-text (default: labels), and what is returned figures["few"]: by the name of the
-    point, or "baseline", and by task, what `few_labels` gives.
+    fine_tune: the experiment that made the encodings; its encoder is trained on with the same labels ("fine-tuned"),
+    and so is one like it that begins at random ("from nothing"). Tasks are then labels, ctc and ctc-text (default:
+    labels), and what is returned figures["few"]: by the name of the point, "baseline" and the like, and by task, what
+    `few_labels` gives.
 
     Returns figures["probes"]: for every task "accuracy" or "error_rate", shares from 0 to 1, or "r2"; with
     "majority", "control" and "intervals" of 95 %, and "items"; or "why" it could not be measured.
@@ -82,6 +90,8 @@ def probe(
     if tasks.training_mel is not None and train is None:
         raise ValueError("`train_mel` needs `train_encodings` and `train_corpus`; give all three")
     check_baselines(few, baseline, train_baseline, train)
+    if few is None and fine_tune:
+        raise ValueError("`fine_tune` is where labels are few; give `few`, too")
     if few is not None and (wrong := sorted({*tasks.names} - {*LABELS})):
         raise ValueError(f"`few` is for tasks of labels, {list(LABELS)}, not {wrong}")
     options = replace(options, device=usable_device(device))
@@ -106,8 +116,12 @@ def probe(
         if baseline is not None:
             scored = beside(scored, opened(baseline, corpus, "baseline", frame_rate, allow_pipes))
             learned = learned and beside(learned, opened(train_baseline, train[1], "baseline", frame_rate, allow_pipes))
+        learners = learners_of(fine_tune, scored, learned, allow_pipes, options.device) if fine_tune else {}
+        settings |= {"fine_tuning": {"model": str(fine_tune), "steps": fine_tuning.STEPS}} if fine_tune else {}
         with console.progress("probing", len(few.numbers) * few.draws, "draws") as advance:
-            found = few_labels(scored, asked, few, options=options, training=learned, advance=advance)
+            found = few_labels(
+                scored, asked, few, options=options, training=learned, advance=advance, learners=learners
+            )
         return Measured({"few": found}, encodings, settings | {"draws": few.draws})
     with console.progress("probing", len(asked), "probes") as advance:
         (found,) = probe_tasks(
@@ -136,3 +150,23 @@ def opened(folder: Path, corpus: Path, point: str, frame_rate: float | None, all
     encodings, utterances = open_both(folder, corpus, frame_rate, allow_pipes=allow_pipes)
     refuse_units(encodings, "probes read frames")
     return Corpus({point: encodings}, utterances)
+
+
+def learners_of(
+    folder: Path, scored: Corpus, learned: Corpus | None, allow_pipes: bool, device: str
+) -> dict[str, Learner]:
+    """The encoder of an experiment, to be trained on, and one like it without its training.
+
+    Raises ValueError if the encodings, those of the first point, are not the experiment's.
+    """
+    encodings = next(iter(scored.points.values()))
+    if encodings.settings.get("model") != weights_checksum(folder):
+        raise ValueError(f"`fine_tune` {folder}: {encodings.folder} is not of this model; encode the corpus with it")
+    experiment, model = load(folder)
+    utterances = [*scored.utterances, *(learned.utterances if learned else ())]
+    signals = experiment.signals(folder, allow_pipes=allow_pipes).with_speakers_of(utterances)
+    read = signals.features_of
+    return {
+        "fine-tuned": fine_tuning.FineTuning(partial(deepcopy, model.encoder), read, True, device=device),
+        "from nothing": fine_tuning.FineTuning(lambda: experiment.build().encoder, read, False, device=device),
+    }

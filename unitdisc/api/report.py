@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unitdisc import console
-from unitdisc.api.encode import say_left_out, write_features, write_points
+from unitdisc.api.encode import say_left_out, write_features, write_features_of_model, write_points
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
@@ -24,13 +24,14 @@ from unitdisc.training.devices import usable_device
 from unitdisc.validation.usable_corpus import usable_utterances
 
 PLAIN = ("mfcc", "log-mel", "columns")  # kinds of features, some of which a report encodes too
+FEATURES = "features"  # what the encoder reads, where that is something else
 
 
 def places(given: dict[str, Any]) -> list[Path]:
     """The folders that a report fills."""
     experiment = Path(given["experiment_folder"])
     encoded = encodings_in(experiment, given["corpus"])
-    return [experiment / "report", *(encoded / point for point in (*PROBE_POINTS, *PLAIN))]
+    return [experiment / "report", *(encoded / point for point in (*PROBE_POINTS, *PLAIN, FEATURES))]
 
 
 def encodings_in(experiment: Path, corpus: Path) -> Path:
@@ -76,7 +77,10 @@ def report(
     for features in plain:
         write_features(table, folder / features.kind, features, access=access)
     baseline, original = plain[0].kind, plain[-1].kind
-    points = {point: Encodings.open(folder / point) for point in (baseline, *PROBE_POINTS)}
+    read = [] if kept == plain[0] else [FEATURES]
+    for point in read:
+        write_features_of_model(loaded[0], experiment_folder, table, folder / point, access=access)
+    points = {point: Encodings.open(folder / point) for point in (baseline, *read, *PROBE_POINTS)}
     there = set.intersection(*(set(encodings.codes) for encodings in points.values()))
     utterances = [utterance for utterance in usable if utterance.id in there]
     with console.progress("scoring", 100, "%") as advance:

@@ -29,13 +29,15 @@ from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.segmentation.corpora.codebooks import Codes, chosen_codebook, codebook_of, far_away, unit_codes
 from unitdisc.segmentation.corpora.learning import Workplace
-from unitdisc.segmentation.corpora.options import SegmentOptions, refuse_impossible
+from unitdisc.segmentation.corpora.options import PHONE_LOOP, SegmentOptions, refuse_impossible
 from unitdisc.segmentation.corpora.peaks import means
 from unitdisc.segmentation.corpora.segmenting import CorpusSegmentation
 from unitdisc.segmentation.corpora.segmenting import segment as find_units
 from unitdisc.segmentation.corpora.solving import units_in
 from unitdisc.segmentation.corpora.timing import Timing, survey
 from unitdisc.segmentation.durations import starts_of
+from unitdisc.segmentation.phone_loop.decoding import decode
+from unitdisc.segmentation.phone_loop.storage import StoredPhoneLoop, read_phone_loop
 
 PASSES = 30  # over the corpus that it takes, at most as a rule, to find the price of a change
 PROBLEMS = "{count} of {total} utterances cannot be segmented, the first: {first}"
@@ -79,7 +81,8 @@ def segment(
     encodings: one file of frames [T, D] per utterance, whose frame_rate (a second) is needed where nothing else says
     it; times: of other tools' .txt, "regular", or "column": the first is time.
     codes: where codes come from. options: how units are found, `options.rate` of them per second, or per 100 columns
-    of images, as `per` says. memory: GiB for distances that are not computed again. threads: all cores by default.
+    of images, as `per` says; the `method` "phone-loop" takes `codes.phone_loop`. memory: GiB for distances that are
+    not computed again. threads: all cores by default.
     strict: raise at an utterance that cannot be segmented, and at what is doubtful, instead of saying so.
 
     Raises EncodingsError, CorpusError and CodebookError for what cannot be used, ValueError for options that cannot
@@ -98,7 +101,8 @@ def segment(
     refuse_among(folder, encodings)
     utterances = read_corpus(corpus, allow_pipes)
     opened = open_for(encodings, utterances, frame_rate, times)
-    codebook = chosen_codebook(codes)
+    stored = chosen_phone_loop(codes, options)
+    codebook = stored.codebook if stored else chosen_codebook(codes)
     if codebook and codebook.spherical and options.distance != "cosine":
         raise CodebookError(
             f"{codebook.source}: its codes are of length 1 (spherical k-means); compare frames with `distance` cosine"
@@ -110,7 +114,7 @@ def segment(
     if codebook:
         unchecked = refuse_unfit(codebook, encodings, opened.settings, dim=StoredFrames(opened, [there[0].id]).dim)
         if unchecked:
-            refuse_or_say(f"{codebook.source}: {unchecked}", strict, "make a codebook with `unitdisc kmeans`")
+            refuse_or_say(f"{codebook.source}: {unchecked}", strict, f"make a codebook with `{codebook.made_by}`")
     with console.progress("reading frames", len(there)) as advance:
         timing = survey(opened, there, spherical, advance=advance)
     problems = [opened.why_missing(u.id) for u in utterances if u.id not in opened] + timing.problems
@@ -127,8 +131,10 @@ def segment(
     if codebook and (doubt := far_away(codebook, frames)):
         refuse_or_say(doubt, strict, "give the codebook of these frames")
     place = Workplace(frames, memory, cores(threads), advance=lambda note: None)
-    made_of = {**asdict(options), "per": per}
-    if codebook:
+    made_of = {name: value for name, value in asdict(options).items() if name != "posteriors"} | {"per": per}
+    if stored:
+        made_of |= {"posteriors": options.posteriors, "phone_loop": stored.checksum}
+    elif codebook:
         made_of["codebook"] = checksum(codebook.vectors)  # wherever it lay
     num_codes = len(codebook.vectors) if codebook else codes.num_codes
     refuse_impossible(options, timing, num_codes)
@@ -140,12 +146,25 @@ def segment(
         vectors = unit_codes(codebook) if spherical else codebook.vectors
         passes = PASSES * (1 + max(options.iterations, int(options.learns_priors)))
         with console.progress("segmenting", passes, "passes") as passed:
-            found = find_units(replace(place, advance=lambda note: passed(1, note)), timing, vectors, options=options)
+            working = replace(place, advance=lambda note: passed(1, note))
+            if stored:
+                found = decode(working, timing, stored.loop, options=options)
+            else:
+                found = find_units(working, timing, vectors, options=options)
         say_number(folder, found, timing, options, strict)
         usable = {*timing.names}
         corpus_there = [utterance for utterance in there if utterance.id in usable]
         write(opened, frames, corpus_there, found, folder, made_of, options.pool)
     return finish(folder, found, codebook, opened, corpus_there, timing, options)
+
+
+def chosen_phone_loop(codes: Codes, options: SegmentOptions) -> StoredPhoneLoop | None:
+    """The phone loop that was asked for. Raises ValueError where `method` says otherwise."""
+    if (codes.phone_loop is None) == (options.method == PHONE_LOOP):
+        raise ValueError(
+            f"`phone_loop` and `method` {PHONE_LOOP} belong together; give both, or other codes and method"
+        )
+    return None if codes.phone_loop is None else read_phone_loop(codes.phone_loop)
 
 
 def say_number(folder: Path, found: CorpusSegmentation, timing: Timing, options: SegmentOptions, strict: bool) -> None:
@@ -196,6 +215,8 @@ def write(
 ) -> None:
     """Writes codes and frames of all utterances; those that an interrupted run wrote are left alone."""
     settings = {**opened.settings, "num_codes": len(found.vectors), "segmentation": made_of | found.facts}
+    if found.frames_of and "dim" in settings:  # of another tool's frames
+        settings["dim"] = found.frames_of(frames.names[0]).shape[1]
     writer = EncodingsWriter(folder, settings)
     with console.progress("writing units", len(utterances)) as advance:
         for utterance in utterances:
@@ -203,7 +224,10 @@ def write(
             values = frames[utterance.id]
             if not writer.is_current(utterance.id, len(values), source if source.exists() else None):
                 codes = found.codes_of(utterance.id)
-                shown = pooled(values, codes) if pool else found.vectors[codes]
+                if found.frames_of:
+                    shown = found.frames_of(utterance.id)
+                else:
+                    shown = pooled(values, codes) if pool else found.vectors[codes]
                 centres = opened[utterance.id].centres
                 writer.write(Encoding(utterance.id, centres, shown, codes=codes), is_even(opened, utterance.id))
             advance(1)

@@ -4,6 +4,7 @@ from unitdisc.bottlenecks.autoencoders import Denoising, Sparse
 from unitdisc.bottlenecks.base import Bottleneck, BottleneckOutput, Calibrated, Coded
 from unitdisc.bottlenecks.continuous import Gaussian, Linear
 from unitdisc.bottlenecks.fsq import FSQ
+from unitdisc.bottlenecks.gmm import GMM
 from unitdisc.bottlenecks.grouped_vq import GroupedVQ
 from unitdisc.bottlenecks.gumbel import Gumbel
 from unitdisc.bottlenecks.kmeans import KMeans
@@ -25,6 +26,7 @@ BOTTLENECKS = {
     "grouped-vq": GroupedVQ,
     "gumbel": Gumbel,
     "soft": Soft,
+    "gmm": GMM,
     "fsq": FSQ,
     "pca": PCA,
     "kmeans": KMeans,

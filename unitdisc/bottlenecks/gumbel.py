@@ -32,7 +32,12 @@ class Gumbel(Soft):
     def weights(self, logits: Tensor, temperature: Tensor) -> Tensor:
         """One code per frame: [B, T, K] -> [B, T, K], one-hot."""
         if self.training:
-            noise = uniform(*logits.shape, device=logits.device).clamp(min=torch.finfo(logits.dtype).tiny)
-            logits = logits - (-noise.log()).log()
+            logits = with_gumbel_noise(logits)
         chosen = F.one_hot(logits.argmax(-1), self.num_codes).to(logits.dtype)
         return straight_through(super().weights(logits, temperature), chosen)
+
+
+def with_gumbel_noise(logits: Tensor) -> Tensor:
+    """The greatest of which is a draw with the probabilities softmax(logits): [B, ..., K] -> [B, ..., K]."""
+    noise = uniform(*logits.shape, device=logits.device).clamp(min=torch.finfo(logits.dtype).tiny)
+    return logits - (-noise.log()).log()

@@ -22,7 +22,7 @@ from unitdisc.clustering.states import read_state, write_state
 from unitdisc.clustering.statistics import survey
 from unitdisc.encodings import EncodingsError
 
-__all__ = ["KMeansOptions", "KMeansResult", "kmeans"]
+__all__ = ["KMeansOptions", "KMeansResult", "Progress", "kmeans", "memory_of_sample", "quiet"]
 
 COPIES = 4  # of the sample, at most, while k-means works on it
 
@@ -45,6 +45,17 @@ def quiet(title: str, total: int, done: int = 0) -> AbstractContextManager[Calla
     return nullcontext(lambda count=1, note="": None)
 
 
+def memory_of_sample(dim: int, options: KMeansOptions, memory: float) -> float:
+    """The GiB that k-means of the sample takes. Raises ValueError if that is more than `memory`."""
+    need = COPIES * 4 * dim * options.frames_in_sample / GIB
+    if need > memory:
+        raise ValueError(
+            f"a sample of {options.frames_in_sample} frames needs {need:.2g} GiB, but `memory` is {memory:g}; "
+            "give more memory, or a smaller `sample`"
+        )
+    return need
+
+
 def kmeans(
     frames: FrameSource,
     options: KMeansOptions,
@@ -60,13 +71,7 @@ def kmeans(
     Raises EncodingsError if there are fewer frames than codes, fewer different ones, or a frame that cannot be used;
     ValueError if the sample does not fit into the memory.
     """
-    need = COPIES * 4 * frames.dim * options.frames_in_sample / GIB
-    if need > memory:
-        raise ValueError(
-            f"a sample of {options.frames_in_sample} frames needs {need:.2g} GiB, but `memory` is {memory:g}; "
-            "give more memory, or a smaller `sample`"
-        )
-    kept = KeptFrames(frames, memory - need)
+    kept = KeptFrames(frames, memory - memory_of_sample(frames.dim, options, memory))
     with threadpool_limits(1):  # threads work on utterances, so that each is counted in one way
         with progress("reading frames", len(frames.names)) as advance:
             seen = survey(kept, options, threads, advance)

@@ -26,6 +26,7 @@ class Codebook:
     vectors: np.ndarray  # [K, D], single precision
     card: dict  # {} where none came with it
     source: str  # where it is from, for messages
+    made_by: str = "unitdisc kmeans"  # the command
 
     @property
     def spherical(self) -> bool:
@@ -103,6 +104,8 @@ def kind_of_frames(settings: dict) -> dict:
         return {}
     if "segmentation" in settings:  # frames that are codes or means of segments
         facts["segmentation"] = settings["segmentation"]
+    if "beside" in settings:  # frames of others
+        facts["beside"] = settings["beside"]
     if "normalised" in settings:  # one after the other, by whatever speakers
         facts["normalised"] = [each["adaptation"] for each in settings["normalised"]]
     return json.loads(json.dumps(facts))
@@ -117,7 +120,7 @@ def refuse_unfit(codebook: Codebook, folder: Path, settings: dict, dim: int) -> 
     if width != dim:
         raise CodebookError(
             f"{codebook.source}: its codes have {width} dimensions, but the frames of {folder} have {dim}; "
-            "give the encodings it was made from, or make a codebook of these (`unitdisc kmeans`)"
+            f"give the encodings it was made from, or make a codebook of these (`{codebook.made_by}`)"
         )
     made_for, here = kind_of_frames(codebook.card.get("frames_of", {})), kind_of_frames(settings)
     if {"format"} <= codebook.card.get("frames_of", {}).keys() & settings.keys():
@@ -130,7 +133,7 @@ def refuse_unfit(codebook: Codebook, folder: Path, settings: dict, dim: int) -> 
         told = "; ".join(f"{key}: {made_for.get(key)} there, {here.get(key)} here" for key in different)
         raise CodebookError(
             f"{codebook.source}: was made for other frames than those of {folder} ({told}); "
-            "give the encodings it was made from, or make a codebook of these (`unitdisc kmeans`)"
+            f"give the encodings it was made from, or make a codebook of these (`{codebook.made_by}`)"
         )
     return None
 

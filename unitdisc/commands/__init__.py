@@ -23,6 +23,7 @@ from unitdisc.commands import (
     kmeans,
     likelihood,
     normalise,
+    phone_loop,
     probe,
     report,
     resynthesise,
@@ -49,6 +50,7 @@ COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
     inspect.inspect,
     normalise.normalise,
     kmeans.kmeans,
+    phone_loop.phone_loop,
     segment.segment,
     align.align,
     export.export,
@@ -100,7 +102,7 @@ def as_typed(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def parameters_of(name: str) -> list[typer.CallbackParam]:
-    return typer.main.get_command(app).commands[name].params
+    return typer.main.get_command(app).commands[name.replace("_", "-")].params
 
 
 for command in COMMANDS:

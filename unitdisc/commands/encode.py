@@ -25,7 +25,10 @@ def encode(
     corpus: CorpusPath,
     folder: Annotated[Path, typer.Argument(help="folder to create; each probe point gets a folder in it")],
     at: Annotated[
-        list[str] | None, typer.Option(help=f"probe point: {', '.join(choices('probe points'))} (default: all)")
+        list[str] | None,
+        typer.Option(
+            help=f"probe point: {', '.join(choices('probe points'))} (default: all); or prediction, of masked models"
+        ),
     ] = None,
     cache: Cache = None,
     allow_pipes: AllowPipes = False,

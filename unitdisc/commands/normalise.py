@@ -26,6 +26,9 @@ def normalise(
     like: Annotated[
         Path | None, typer.Option(help="apply what was learnt when this folder was filled, of other utterances")
     ] = None,
+    beside: Annotated[
+        list[Path] | None, typer.Option(help="encodings of another system, whose frames are put beside these first")
+    ] = None,
     seed: Annotated[int, typer.Option(help="of mixtures")] = 0,
     memory: Annotated[float, typer.Option(help="GiB for frames that are not computed again, for each step")] = 2.0,
     threads: Threads = None,
@@ -40,6 +43,9 @@ def normalise(
 
     Then the test speakers: `unitdisc normalise exp/vq/encodings/test/mfcc data/test.jsonl exp/alike/test
     --like exp/alike/train`
+
+    Two systems side by side: `unitdisc normalise exp/alike/train data/train.jsonl exp/both/train
+    --beside exp/masked/encodings/train/prediction --steps smooth:3`
     """
     from unitdisc import normalise
 
@@ -49,6 +55,7 @@ def normalise(
         folder,
         steps=steps,
         like=like,
+        beside=beside or (),
         seed=seed,
         memory=memory,
         threads=threads,

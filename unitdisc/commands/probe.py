@@ -47,6 +47,10 @@ def probe(
     draws: Annotated[int, typer.Option(help="of those few utterances, by seed")] = 3,
     baseline: Annotated[Path | None, typer.Option(help="other frames to compare with under --few, as MFCC")] = None,
     train_baseline: Annotated[Path | None, typer.Option(help="the same of --train-corpus")] = None,
+    fine_tune: Annotated[
+        Path | None,
+        typer.Option(help="experiment of the encodings: under --few its encoder learns, too, trained before and not"),
+    ] = None,
     seed: int = 0,
     frame_rate: FrameRate = None,
     output: Output = None,
@@ -88,6 +92,7 @@ def probe(
         few=None if few is None else FewLabels(numbers_in(few), draws),
         baseline=baseline,
         train_baseline=train_baseline,
+        fine_tune=fine_tune,
     )
     table = lines(probed.figures["probes"]) if few is None else few_lines(probed.figures["few"])
     typer.echo("\n".join(table))

@@ -26,6 +26,12 @@ def segment(
     codebook: Annotated[Path | None, typer.Option(help="NAME.npy [codes, dimensions], as of `unitdisc kmeans`")] = None,
     codes: Annotated[int | None, typer.Option(help="make a codebook of so many codes of these frames")] = None,
     experiment: Annotated[Path | None, typer.Option(help="take the codebook of its vq, for `projection`")] = None,
+    phone_loop: Annotated[
+        Path | None, typer.Option(help="NAME.safetensors, made by `unitdisc phone-loop`: segments and codes at once")
+    ] = None,
+    posteriors: Annotated[
+        str | None, typer.Option(help="write those of a phone loop as frames, square roots: of units, or of states")
+    ] = None,
     method: Annotated[
         str, typer.Option(help="units: cheapest codes; peaks: of change; prominence: of the length of frames")
     ] = "units",
@@ -60,12 +66,17 @@ def segment(
 
     Syllables, from the peaks of change: `unitdisc segment features/hubert data/test.jsonl exp/syllables --method peaks
     --units-per-second 4.5 --codes 500 --frame-rate 50`
+
+    Segments and codes of a phone loop: `unitdisc segment exp/mfcc/test data/test.jsonl exp/units
+    --phone-loop exp/loop.safetensors --units-per-second 8`
     """
     from unitdisc import Codes, SegmentOptions, segment
 
     if units_per_second is not None and units_per_100_columns is not None:
         raise ValueError("--units-per-second is for recordings and --units-per-100-columns for images; give one")
     of_images = units_per_100_columns is not None
+    if phone_loop is not None and method == "units":
+        method = "phone-loop"
     options = SegmentOptions(
         units_per_100_columns if of_images else units_per_second,
         method,
@@ -79,12 +90,13 @@ def segment(
         iterations=iterations,
         prominence=prominence,
         pool=pool,
+        posteriors=posteriors,
     )
     found = segment(
         encodings,
         corpus,
         folder,
-        codes=Codes(codebook, codes, experiment, seed=seed),
+        codes=Codes(codebook, codes, experiment, seed=seed, phone_loop=phone_loop),
         options=options,
         per="100 columns" if of_images else "second",
         memory=memory,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -107,9 +107,9 @@ class MemoryCache:
     def __init__(self, size: int = MEMORY):
         self.size = size
         self.used = 0
-        self.values: OrderedDict[int, tuple[np.ndarray, ...]] = OrderedDict()
+        self.values: OrderedDict[Hashable, tuple[np.ndarray, ...]] = OrderedDict()
 
-    def get(self, index: int, compute: Callable[[], tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
+    def get(self, index: Hashable, compute: Callable[[], tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
         if index in self.values:
             self.values.move_to_end(index)
             return self.values[index]

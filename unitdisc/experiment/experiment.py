@@ -42,7 +42,7 @@ from unitdisc.experiment import config
 from unitdisc.files import write_json, written_aside
 from unitdisc.files.text import read_json
 from unitdisc.model import UnitModel
-from unitdisc.objectives import OBJECTIVES, ComparesViews, Reconstruction, SpeakerAdversary
+from unitdisc.objectives import OBJECTIVES, ChoosesFeatures, ComparesViews, Reconstruction, SpeakerAdversary
 from unitdisc.training.weights import weights
 
 TABLES = (
@@ -68,6 +68,7 @@ DERIVED = {  # from other tables
     "objective": (
         "in_dim",
         "encoder_dim",
+        "stride",
         "local_dim",
         "causal",
         "latent_dim",
@@ -183,13 +184,20 @@ class Experiment:
         optional = self.optional_parts(**sizes)
         if self.has("adversary"):
             optional["adversary"] = config.construct("[adversary]", SpeakerAdversary, table["adversary"], **sizes)
-        sizes |= {"in_dim": features.dim, "encoder_dim": encoder.dim, **sizes_between_stages(encoder)}
+        sizes |= {
+            "in_dim": features.dim,
+            "encoder_dim": encoder.dim,
+            "stride": encoder.stride,
+            **sizes_between_stages(encoder),
+        }
         codes = self.codes()
         sizes |= {"codebooks": codes.codebooks, "num_codes": codes.num_codes} if codes else {}
         objective = config.build("objective", OBJECTIVES, table["objective"], "reconstruction", **sizes)
         if isinstance(objective, ComparesViews) and objective.needs_augmentation and not augmentation.is_on:
             what = "compares two voices of every crop, which without augmentation are one; set augmentation.warp, say"
             raise config.ConfigError(f"[objective] {table['objective']['kind']!r} {what}")
+        if isinstance(objective, ChoosesFeatures) and (why := objective.why_not(features.kind)):
+            raise config.ConfigError(f"[objective] {table['objective']['kind']!r} {why}")
         model = UnitModel(encoder, bottleneck, objective, **optional)
         check_sizes(model)
         return model

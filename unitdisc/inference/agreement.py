@@ -32,6 +32,7 @@ SMALL = {  # options with which a kind is tiny, and learns from its first step o
     "bottleneck": {
         **dict.fromkeys(("vq", "piecewise-vq", "residual-vq", "grouped-vq", "kmeans"), CODES),
         "gumbel": {"num_codes": 8},
+        "gmm": {"num_codes": 8},
         "soft": {"num_codes": 8, "diversity": 0.1},
         "fsq": {"levels": [5, 4, 3]},
         "pca": {"dim": 8, "warmup_steps": 1},

@@ -1,22 +1,34 @@
 """What does a model learn from? Objectives, each of which turns a batch into named losses."""
 
 from unitdisc.objectives.adversary import SpeakerAdversary
-from unitdisc.objectives.base import ComparesViews, FollowsEncoder, ModelOutput, ModelParts, Objective
+from unitdisc.objectives.base import (
+    ChoosesFeatures,
+    ComparesViews,
+    FollowsEncoder,
+    ModelOutput,
+    ModelParts,
+    Objective,
+    PredictsCodes,
+)
 from unitdisc.objectives.contrastive import CPC, AlignedCPC
 from unitdisc.objectives.distillation import Distillation
 from unitdisc.objectives.masked import MaskedPrediction
 from unitdisc.objectives.players import Player
+from unitdisc.objectives.pretexts import PRETEXTS
 from unitdisc.objectives.reconstruction import Reconstruction
 from unitdisc.objectives.swapped import SwappedPrediction
+from unitdisc.objectives.wav2vec2 import Wav2Vec2
 
 __all__ = [
     "OBJECTIVES",
+    "ChoosesFeatures",
     "ComparesViews",
     "FollowsEncoder",
     "ModelOutput",
     "ModelParts",
     "Objective",
     "Player",
+    "PredictsCodes",
     "Reconstruction",
     "SpeakerAdversary",
 ]
@@ -28,4 +40,6 @@ OBJECTIVES = {
     "acpc": AlignedCPC,
     "swap": SwappedPrediction,
     "distil": Distillation,
+    "wav2vec2": Wav2Vec2,
+    **PRETEXTS,
 }

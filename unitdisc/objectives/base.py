@@ -43,9 +43,10 @@ class ModelParts(Protocol):
 class Objective(Protocol):
     """Built as `Objective(**options)`; may be an `nn.Module` with weights of its own, which learn with the model's.
 
-    Arguments named in_dim (of features), encoder_dim, latent_dim and num_speakers are those of the model; local_dim and
-    causal those of its encoder, if that is a `TwoStage` one (else 0 and False); codebooks and num_codes those of the
-    codes in a batch. One that has an option `reconstruction`, 0 by default, needs a decoder, too, where it is more.
+    Arguments named in_dim (of features), encoder_dim, stride (of the encoder), latent_dim and num_speakers are those of
+    the model; local_dim and causal those of its encoder, if that is a `TwoStage` one (else 0 and False); codebooks and
+    num_codes those of the codes in a batch. One that has an option `reconstruction`, 0 by default, needs a decoder,
+    too, where it is more.
     """
 
     needs: ClassVar[
@@ -82,8 +83,24 @@ class FollowsEncoder(Protocol):
 
 
 @runtime_checkable
+class PredictsCodes(Protocol):
+    """An objective that learns to tell codes; what it tells of everything, hidden or not, is a probe point."""
+
+    def prediction(self, latents: Tensor) -> Tensor:
+        """[B, S, D] -> [B, S, N K]: of every codebook, the square root of how probable each code is."""
+
+
+@runtime_checkable
 class ComparesViews(Protocol):
     """An objective that is shown a second view of every crop in training: `Batch.second_view`."""
 
     second_view: Literal["augmented", "clean"]  # which: augmented as the first is, but differently; or not at all
     needs_augmentation: ClassVar[bool]  # or the views would tell nothing
+
+
+@runtime_checkable
+class ChoosesFeatures(Protocol):
+    """An objective that not all features will do for."""
+
+    def why_not(self, features: str) -> str | None:
+        """What is wrong with this kind of features, and the cure; None: nothing."""

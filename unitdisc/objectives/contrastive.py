@@ -154,8 +154,7 @@ class ContrastivePrediction(nn.Module):
             "batch": torch.ones_like(own),
         }[self.contrast.negatives_of]
         allowed = (fellows[:, :, None] & padding_mask(lengths, size)).flatten(1)
-        found = chances.masked_fill(~allowed, -1).topk(min(self.contrast.negatives, items * size))
-        return found.indices.masked_fill(found.values < 0, -1)
+        return drawn_places(allowed, chances, self.contrast.negatives)
 
     def scores(self, predictions: Tensor, targets: Tensor) -> Tensor:
         """Cosines over the temperature: [B, S, M, P] with [B, N, P] or [B, S, N, P] -> [B, S, M, N]."""
@@ -262,6 +261,15 @@ class AlignedCPC(ContrastivePrediction):
         likelihoods = -F.softplus(others.logsumexp(-1, keepdim=True) - own)
         right = own[..., 0, 0] > others[..., 0, :].amax(-1)
         return -aligned(likelihoods) / self.steps, right, there
+
+
+def drawn_places(allowed: Tensor, chances: Tensor, most: int) -> Tensor:
+    """Places among the allowed ones of every item, at most so many, by uniform numbers: [B, M] twice -> [B, N].
+
+    -1 stands for none, where fewer are allowed.
+    """
+    found = chances.masked_fill(~allowed, -1).topk(min(most, chances.shape[1]))
+    return found.indices.masked_fill(found.values < 0, -1)
 
 
 def places_ahead(size: int, first: int, last: int, device: torch.device) -> Tensor:

@@ -56,7 +56,7 @@ class MaskedPrediction(nn.Module):
         return ModelOutput({**found.losses, **added, **units.losses}, {**found.metrics, **units.metrics})
 
     def predicted(self, batch: Batch, units: BottleneckOutput, lengths: Tensor, hidden: Tensor) -> ModelOutput:
-        logits = in_full(self.head(units.latents)).unflatten(-1, (self.codebooks, -1))  # [B, S, N, K]
+        logits = self.logits(units.latents)
         losses = F.cross_entropy(logits.permute(0, 3, 1, 2), batch.codes, reduction="none").mean(-1)
         inside = padding_mask(lengths, hidden.shape[1])
         places = {"masked": hidden & inside, "unmasked": ~hidden & inside}
@@ -72,6 +72,14 @@ class MaskedPrediction(nn.Module):
         right = (logits.detach().argmax(-1) == batch.codes).to(losses.dtype).mean(-1)
         accuracy = {f"{name}_accuracy": mean_of_chosen(right, places[name], lengths, count=count) for name in places}
         return ModelOutput(found, accuracy)
+
+    def logits(self, latents: Tensor) -> Tensor:
+        """[B, S, D] -> [B, S, N, K]"""
+        return in_full(self.head(latents)).unflatten(-1, (self.codebooks, -1))
+
+    def prediction(self, latents: Tensor) -> Tensor:
+        """As `PredictsCodes` has it; the rows of each codebook are of length 1, as those of a posteriorgram are."""
+        return self.logits(latents).softmax(-1).sqrt().flatten(-2)
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return self.reconstruction.counts(batch)

@@ -47,11 +47,16 @@ def mask_embedding(local_dim: int) -> nn.Parameter:
     return nn.Parameter(EMBEDDING_DEVIATION * torch.randn(local_dim))
 
 
+def masked(frames: Tensor, hidden: Tensor, starts: Tensor, embedding: Tensor) -> Tensor:
+    """Frames [B, T, C], of which the hidden [B, S] from starts [B] on give way to an embedding."""
+    places = laid(hidden, starts, frames.shape[1])
+    return torch.where(places[..., None], embedding.to(frames.dtype), frames)
+
+
 def units_of_masked(
     model: ModelParts, batch: Batch, hidden: Tensor, embedding: Tensor
 ) -> tuple[BottleneckOutput, Tensor]:
     """As `units_of` of the model, but the hidden [B, S] of the frames behind the target give way to an embedding."""
-    latents, lengths = model.encoder.local(batch.features, batch.lengths)
-    places = laid(hidden, batch.starts // model.encoder.stride, latents.shape[1])
-    latents = torch.where(places[..., None], embedding.to(latents.dtype), latents)
-    return model.units_behind(batch, model.encoder.context(latents, lengths), lengths)
+    local, lengths = model.encoder.local(batch.features, batch.lengths)
+    seen = masked(local, hidden, batch.starts // model.encoder.stride, embedding)
+    return model.units_behind(batch, model.encoder.context(seen, lengths), lengths)

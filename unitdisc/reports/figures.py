@@ -25,6 +25,7 @@ MARKERS = {
     "log-mel": "P",
     "mfcc": "D",
     "columns": "D",
+    "features": "v",
     "encoder": "o",
     "projection": "^",
     "bottleneck": "s",

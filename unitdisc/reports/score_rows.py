@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from unitdisc.reports.wording import Words
 
-UNLEARNED = ("mfcc", "log-mel", "columns")
+UNLEARNED = ("mfcc", "log-mel", "columns", "features")
 
 
 class Point(NamedTuple):
@@ -18,6 +18,7 @@ POINTS = {  # in the order of the signal
     "log-mel": Point("log-mel", "the energy in bands of frequency, before any learning"),
     "mfcc": Point("MFCC", "the classical features of speech recognition, before any learning: what has to be beaten"),
     "columns": Point("pixel columns", "the line column by column, before any learning: what has to be beaten"),
+    "features": Point("features", "what the encoder reads: such features with all that is done to them before"),
     "encoder": Point("encoder", "what the encoder makes of the features"),
     "projection": Point("projection", "the same, squeezed into few dimensions, ready for the bottleneck"),
     "bottleneck": Point("bottleneck", "what comes through the bottleneck: the units themselves"),

@@ -60,12 +60,11 @@ def checkpoint(costs, begins, switch_cost):
     """What is lost at least by a code [K] at the first frame of every block, from the last block to the first."""
     blocks = (len(costs) + BLOCK - 1) // BLOCK
     kept = np.zeros((blocks + 1, costs.shape[1]))
-    losses = np.zeros((1, costs.shape[1]))
     for block in range(blocks - 1, -1, -1):
-        kept[block] = kept[block + 1]
+        later = kept[block + 1]
         for frame in range(min(len(costs), (block + 1) * BLOCK) - 1, block * BLOCK - 1, -1):
-            lose(costs[frame], begins[frame + 1], switch_cost, kept[block], losses[0])
-            kept[block] = losses[0]
+            lose(costs[frame], begins[frame + 1], switch_cost, later, kept[block])
+            later = kept[block]
     return kept
 
 

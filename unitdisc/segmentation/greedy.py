@@ -46,7 +46,9 @@ def merge(sums, lengths, wanted, codes):
             last[first + length - 1] = True
         first += length
     for frame in range(frames):
-        lowest[frame] = sums[frame].min()
+        lowest[frame] = np.inf
+        for code in range(sums.shape[1]):
+            lowest[frame] = min(lowest[frame], sums[frame, code])
     queue = [(0.0, 0, 0, 0) for _ in range(0)]  # (what merging costs, left segment, changes of left, of right)
     for left in range(frames):
         if not last[left]:
@@ -59,8 +61,10 @@ def merge(sums, lengths, wanted, codes):
         if not right or changed[left] != changes or last[right - 1] or changed[right] != changes_of_right:
             continue  # one of the two has changed since
         after = end[right]
-        sums[left] += sums[right]
-        lowest[left] = sums[left].min()
+        lowest[left] = np.inf
+        for code in range(sums.shape[1]):  # in a loop: numba takes seconds to compile a sum of arrays
+            sums[left, code] += sums[right, code]
+            lowest[left] = min(lowest[left], sums[left, code])
         end[left] = after
         end[right] = 0
         changed[left] += 1

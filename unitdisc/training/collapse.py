@@ -10,8 +10,9 @@ CONSTANT = 1e-3  # standard deviation of the latents over time
 def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str]:
     """What is wrong, judging by validation metrics, and what to try: {symptom: sentence}.
 
-    Looks at "perplexity", "latent_gap" (how much worse a reconstruction is with another utterance's latents, in nats
-    per value) and "latent_deviation"; metrics that are absent are not judged.
+    Looks at "perplexity", "target_use" (the perplexity of codes that are predicted and learnt at once, as a share of
+    what it could be), "latent_gap" (how much worse a reconstruction is with another utterance's latents, in nats per
+    value) and "latent_deviation"; metrics that are absent are not judged.
     """
     found = {}
     if num_codes is not None and metrics.get("perplexity", num_codes) < FEW_CODES * num_codes:
@@ -19,6 +20,11 @@ def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str
             f"Few codes in use: perplexity {metrics['perplexity']:.1f} of {num_codes} codes. "
             "Try fewer codes; with a learnt codebook also bottleneck.batch_norm=true, a longer "
             "bottleneck.warmup_steps, bottleneck.reestimations or a smaller bottleneck.commitment."
+        )
+    if metrics.get("target_use", 1.0) < FEW_CODES:
+        found["few targets"] = (
+            f"Few codes among the targets: {100 * metrics['target_use']:.0f} % of them are in effective use, so that "
+            "telling them takes nothing. Try more objective.diversity, or fewer objective.num_codes."
         )
     if metrics.get("latent_deviation", 1.0) < CONSTANT:
         found["constant latents"] = (

@@ -16,9 +16,18 @@ HEIGHT = 128  # rows at once: the state of a path is kept between them, not the 
 
 
 @njit(nogil=True)
+def greatest(lengths: np.ndarray) -> int:
+    """In a loop, for numba takes a second to compile a maximum."""
+    found = 0
+    for length in lengths:
+        found = max(found, length)
+    return found
+
+
+@njit(nogil=True)
 def in_panels(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Items shortest first, for lanes side by side should be about as long, and the frames of each panel's longest."""
-    places = np.zeros(lengths.max() + 2, np.int64)  # counted: numba takes a second to compile a sort
+    places = np.zeros(greatest(lengths) + 2, np.int64)  # counted: numba takes a second to compile a sort
     for length in lengths:
         places[length + 1] += 1
     for length in range(1, len(places)):
@@ -94,7 +103,7 @@ def distances_in_block(
     if both_ways:
         for place in range(len(order)):
             met[order[place]] = place // LANES
-    tallest = lengths[top:bottom].max()
+    tallest = greatest(lengths[top:bottom])
     height, width = min(tallest, HEIGHT), max(min(WIDTH, longest.sum() * LANES), longest[-1] * LANES)
     panel, null = np.empty((frames.shape[1], width), frames.dtype), np.empty(width, np.bool_)
     products, steps = np.empty((height, width), frames.dtype), steps_for(frames, height, width)

@@ -55,11 +55,16 @@ class Predictions:
 
 def probe(task: Task, point: PointFrames, options: ProbeOptions) -> ProbeScore | ReconstructionScore:
     """Scores a task at a probe point; raises UnscorableError saying what is missing."""
-    items = task.items(point)
-    folds = folds_of(items.split, items.targets, items.utterances, items.speakers, items.is_training, options.seed)
-    folds = labelled_alone(folds, items.utterances, options.labelled, [options.seed, options.draw])
+    items, folds = items_and_folds(task, point, options)
     score = (classified if items.targets.ndim == 1 else drawn)(items, folds, options)
     return replace(score, warning=warning_of(score, point)) if items.split is Split.UTTERANCES else score
+
+
+def items_and_folds(task: Task, point: PointFrames, options: ProbeOptions) -> tuple[Items, Folds]:
+    """What is asked of a point, and which of it is learned from and scored."""
+    items = task.items(point)
+    folds = folds_of(items.split, items.targets, items.utterances, items.speakers, items.is_training, options.seed)
+    return items, labelled_alone(folds, items.utterances, options.labelled, [options.seed, options.draw])
 
 
 def warning_of(score: ProbeScore, point: PointFrames) -> str | None:

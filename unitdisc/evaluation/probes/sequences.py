@@ -1,9 +1,9 @@
 """CTC probes: what is said, written down without being told when (Graves et al., 2006); error rates over a corpus."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import get_args
+from typing import Protocol, get_args
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from unitdisc.evaluation.probes.options import ProbeOptions, SequenceReader
 from unitdisc.evaluation.probes.points import PointFrames
 from unitdisc.evaluation.probes.results import SequenceScore
 from unitdisc.evaluation.probes.splits import Folds, given, labelled_alone, other_groups
-from unitdisc.evaluation.probes.tasks import can_be_grouped, labels_split
+from unitdisc.evaluation.probes.tasks import can_be_grouped, labels_split, speaker_names
 from unitdisc.evaluation.texts import met
 
 HIDDEN = 128
@@ -86,33 +86,33 @@ class SequenceReaderModule(nn.Module):
         return self.output(windows).log_softmax(-1)
 
 
-def sequence_probe(task: SequenceTask, point: PointFrames, options: ProbeOptions) -> SequenceScore:
+class Writer(Protocol):
+    """What has learned to write down utterances."""
+
+    def write(self, utterance: int) -> list[str]:
+        """What is said in an utterance, by its number."""
+
+
+Learns = Callable[[SequenceTask, PointFrames, np.ndarray, np.ndarray, ProbeOptions], Writer]  # as `CtcReader` does
+
+
+def sequence_probe(
+    task: SequenceTask, point: PointFrames, options: ProbeOptions, learns: Learns | None = None
+) -> SequenceScore:
     """Scores a task at a probe point.
 
+    learns: from utterances and their sequences; None: `CtcReader`, from their frames.
     Raises UnscorableError if there are no labels, no two speakers, or too few frames for the labels everywhere.
     """
-    sequences = [task.sequence(utterance) for utterance in point.utterances]
-    speakers = np.array([utterance.speaker or "" for utterance in point.utterances])
-    usable = np.array([bool(sequence) for sequence in sequences])
-    if not usable.any():
-        source = "a text" if task.tier is None else f"labels in tier {task.tier!r}"
-        raise UnscorableError(f"no utterance has {source}")
-    split = labels_split(task.unseen_speakers)
-    usable &= [can_be_grouped(point, number, split) for number in range(len(point))]
-    chosen = np.flatnonzero(usable)
-    if point.is_training is None:
-        sides = other_groups(split, chosen, speakers[chosen], options.seed)
-    else:
-        sides = [given(split, chosen, speakers[chosen], point.is_training[chosen])]
-    folds = [(chosen[train], chosen[test]) for train, test in sides]
-    folds = labelled_alone(folds, np.arange(len(point)), options.labelled, [options.seed, options.draw])
-    written = transcribed(task, point, sequences, folds, options)
+    sequences, folds = sequences_and_folds(task, point, options)
+    written = transcribed(task, point, sequences, folds, options, learns or CtcReader)
+    speakers = speaker_names(point)
     scored = np.concatenate([test for _, test in folds])
     edits = np.array([edit_counts(sequences[u], written[u]) for u in scored])
     labels = np.array([len(sequences[u]) for u in scored])
     noise = {}
     if options.controls:
-        by_noise = transcribed(task, point, sequences, folds, options, shuffle=True)
+        by_noise = transcribed(task, point, sequences, folds, options, CtcReader, shuffle=True)
         wrong = sum(sum(edit_counts(sequences[u], by_noise[u])) for u in scored)
         noise = {"shuffled": float(wrong / labels.sum())}
     return SequenceScore(
@@ -124,8 +124,8 @@ def sequence_probe(task: SequenceTask, point: PointFrames, options: ProbeOptions
         classes=len({label for u in scored for label in sequences[u]}),
         speakers=len(set(speakers[scored]) - {""}),
         folds=len(folds),
-        split=split.value,
-        too_short=sum(bool(least_frames(sequences[u]) > point.lengths()[u]) for u in chosen),
+        split=labels_split(task.unseen_speakers).value,
+        too_short=sum(least_frames(sequence) > length for sequence, length in zip(sequences, point.lengths().tolist())),
         examples=[
             [
                 point.utterances[u].id,
@@ -135,6 +135,30 @@ def sequence_probe(task: SequenceTask, point: PointFrames, options: ProbeOptions
         ],
         **noise,
     )
+
+
+def sequences_and_folds(task: SequenceTask, point: PointFrames, options: ProbeOptions) -> tuple[list[list[str]], Folds]:
+    """What is said in every utterance, nothing in those that cannot be scored; which are learned from and scored.
+
+    Raises UnscorableError if there are no labels, or no two speakers.
+    """
+    sequences = [task.sequence(utterance) for utterance in point.utterances]
+    speakers = speaker_names(point)
+    usable = np.array([bool(sequence) for sequence in sequences])
+    if not usable.any():
+        source = "a text" if task.tier is None else f"labels in tier {task.tier!r}"
+        raise UnscorableError(f"no utterance has {source}")
+    split = labels_split(task.unseen_speakers)
+    usable &= [can_be_grouped(point, number, split) for number in range(len(point))]
+    sequences = [sequence if there else [] for sequence, there in zip(sequences, usable)]
+    chosen = np.flatnonzero(usable)
+    if point.is_training is None:
+        sides = other_groups(split, chosen, speakers[chosen], options.seed)
+    else:
+        sides = [given(split, chosen, speakers[chosen], point.is_training[chosen])]
+    folds = [(chosen[train], chosen[test]) for train, test in sides]
+    folds = labelled_alone(folds, np.arange(len(point)), options.labelled, [options.seed, options.draw])
+    return sequences, folds
 
 
 def spelled(task: SequenceTask, utterance: Utterance, labels: Sequence[str]) -> str:
@@ -159,6 +183,7 @@ def transcribed(
     sequences: Sequence[Sequence[str]],
     folds: Folds,
     options: ProbeOptions,
+    learns: Learns,
     shuffle: bool = False,
 ) -> dict[int, list[str]]:
     """What readers write of every utterance that is scored, by its number. shuffle: they learned others' sequences."""
@@ -175,7 +200,7 @@ def transcribed(
                 f"{len(known[train[0]])} labels, nor can those of any other utterance; "
                 "encode the corpus with more frames per second"
             )
-        reader = CtcReader(task, point, train[long_enough], known, options)
+        reader = learns(task, point, train[long_enough], known, options)
         written |= {u: reader.write(u) for u in test}
     return written
 

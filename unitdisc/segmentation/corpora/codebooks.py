@@ -24,19 +24,25 @@ LOOKED_AT, FAR = 20, 4.0  # utterances, and by what factor their distances to co
 
 @dataclass(frozen=True)
 class Codes:
-    """Where codes come from: one of the three."""
+    """Where codes come from: one of the four."""
 
     codebook: Path | None = None  # NAME.npy [K, D]
     num_codes: int | None = None  # of k-means of these frames
     experiment: Path | None = None  # with a vq, for its `projection`
     seed: int = 0
+    phone_loop: Path | None = None  # NAME.safetensors, made by `unitdisc phone-loop`
 
     def __post_init__(self):
-        given = sum(one is not None for one in (self.codebook, self.num_codes, self.experiment))
+        for name in ("codebook", "experiment", "phone_loop"):
+            if isinstance(getattr(self, name), str):
+                object.__setattr__(self, name, Path(getattr(self, name)))
+        given = sum(one is not None for one in (self.codebook, self.num_codes, self.experiment, self.phone_loop))
         if given > 1:
-            raise ValueError("`codebook`, `codes` and `experiment` exclude each other; give one of them")
+            raise ValueError("`codebook`, `codes`, `experiment` and `phone_loop` exclude each other; give one of them")
         if not given:
-            raise ValueError("give codes: one of `codebook`, `codes` (k-means of these frames) and `experiment`")
+            raise ValueError(
+                "give codes: one of `codebook`, `codes` (k-means of these frames), `experiment` and `phone_loop`"
+            )
 
 
 def chosen_codebook(codes: Codes) -> Codebook | None:

@@ -1,6 +1,6 @@
 """What one can ask of a segmentation, and what does not go together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from unitdisc.segmentation.corpora.costs import DISTANCES
 from unitdisc.segmentation.corpora.peaks import METHODS
@@ -10,6 +10,8 @@ from unitdisc.segmentation.semi_markov import cannot_be_cut
 
 SOLVERS = ("viterbi", "greedy", "exact", "nearest")
 TRANSITIONS = ("uniform", "bigram")
+PHONE_LOOP = "phone-loop"
+POSTERIORS = ("units", "states")  # of a phone loop
 LONGEST_MS = 1000.0  # a run with a duration prior, unless said otherwise or five times the mean is longer
 
 
@@ -17,7 +19,9 @@ LONGEST_MS = 1000.0  # a run with a duration prior, unless said otherwise or fiv
 class SegmentOptions:
     """How units are found; raises ValueError saying which options do not go together.
 
-    rate: changes of unit per second, or per 100 columns; None where the solver is "nearest" or a prominence decides.
+    rate: changes of unit per second, or per 100 columns; None where the solver is "nearest", a prominence or a phone
+    loop decides.
+    method: "units", cheapest codes; "phone-loop", units of a phone loop; or the names in `peaks.METHODS`.
     min_duration, max_duration: of a unit, in ms, or in columns.
     """
 
@@ -33,9 +37,10 @@ class SegmentOptions:
     iterations: int = 0  # how often the codebook is estimated again from the units
     prominence: float | None = None  # of boundaries, where no rate is given
     pool: bool = False  # the frames of the result are the means of units, not their codes
+    posteriors: str | None = None  # the frames of the result are those of a phone loop: of "units" or "states"
 
     def __post_init__(self):
-        known = {"method": ("units", *METHODS), "solver": SOLVERS, "distance": DISTANCES}
+        known = {"method": ("units", PHONE_LOOP, *METHODS), "solver": SOLVERS, "distance": DISTANCES}
         for name, choices in (known | {"durations": DURATIONS, "transitions": TRANSITIONS}).items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"`{name}` {getattr(self, name)}: choose one of {list(choices)}")
@@ -45,6 +50,8 @@ class SegmentOptions:
                 raise ValueError(f"{NAMES[name]} must be above 0, not {value:g}")
         if self.prominence is not None and not 0 <= self.prominence < float("inf"):
             raise ValueError(f"`prominence` must be 0 or more, not {self.prominence:g}")
+        if self.posteriors not in (None, *POSTERIORS):
+            raise ValueError(f"`posteriors` {self.posteriors}: choose one of {list(POSTERIORS)}")
         if self.iterations < 0:
             raise ValueError(f"`iterations` must be 0 or more, not {self.iterations}")
         if self.min_duration and self.max_duration and self.min_duration > self.max_duration:
@@ -54,6 +61,15 @@ class SegmentOptions:
 
     def faults(self):
         """What does not go together."""
+        if self.posteriors and self.method != PHONE_LOOP:
+            yield "`posteriors` are those of a phone loop; give `phone_loop`, made by `unitdisc phone-loop`"
+        if self.posteriors and self.pool:
+            yield "`posteriors` and `pool` exclude each other; give one"
+        if self.method == PHONE_LOOP:
+            others = [field for field in fields(self) if field.name not in ("rate", "method", "pool", "posteriors")]
+            for name in (field.name for field in others if getattr(self, field.name) != field.default):
+                yield f"a phone loop knows no `{name}`; it has durations of its own; leave the option out"
+            return
         if self.method != "units":
             if self.solver != "viterbi" or self.has_priors or self.max_duration or self.iterations:
                 yield f"`method` {self.method} has no solver, priors, longest unit or iterations; leave them out"

@@ -25,6 +25,7 @@ class CorpusSegmentation:
     codes_of: Callable[[str], np.ndarray]  # utterance -> codes [T]
     units: int | None  # in all utterances; None where no number was asked
     facts: dict[str, Any]  # how it was found
+    frames_of: Callable[[str], np.ndarray] | None = None  # utterance -> frames to write, if not what codes stand for
 
 
 def segment(place: Workplace, timing: Timing, vectors: np.ndarray, options: SegmentOptions) -> CorpusSegmentation:
