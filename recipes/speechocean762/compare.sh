@@ -8,8 +8,8 @@ raw=${UNITDISC_DATA:-../shared/data}/so762_dev
 data=${DATA:-data/speechocean762}
 exp=${EXP:-exp/speechocean762/compared}
 conf=recipes/speechocean762/conf
-systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical vq piecewise-vq cpc acpc wav2vec2 swap distil masked \
-  masked-alike masked-classical best}
+systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical phone-loop phone-loop-alike vq piecewise-vq cpc acpc \
+  wav2vec2 swap distil masked masked-alike masked-classical best}
 seeds=${SEEDS:-0}
 
 costs() { # costs NAME COMMAND ...: runs a command and notes the seconds of processors that it took
@@ -80,16 +80,39 @@ beside() { # beside NAME OF OTHER: frames of two systems side by side, of every 
   done
 }
 
-scored() { # scored NAME: ABX, probes, and units of 100 codes at 8 and 12 a second, named by the train set
-  local frames=$exp/frames/$1 scores=$exp/scores/$1 units rate
+scored() { # scored NAME: ABX, probes, and units of 100 codes of k-means
+  judged "$1"
+  unitdisc kmeans "$exp/frames/$1/train" "$exp/scores/$1.npy" --codes 100
+  units_of "$1" "$exp/frames/$1" --codebook "$exp/scores/$1.npy"
+}
+
+looped() { # looped NAME OF: a phone loop of the frames of another system; posteriors of its states, and its units
+  local name=$1 frames=$exp/frames/$2 loop=$exp/models/$1.safetensors part
+  [ -d "$frames/train" ] || each "$2"
+  cp "$exp/scores/$2.seconds" "$exp/scores/$name.seconds"
+  costs "$name" unitdisc phone-loop "$frames/train" "$loop" --units 100
+  for part in train test; do
+    costs "$name" unitdisc segment "$frames/$part" $data/$part.jsonl "$exp/frames/$name/$part" --phone-loop "$loop" \
+      --posteriors states
+  done
+  judged "$name"
+  units_of "$name" "$frames" --phone-loop "$loop"
+}
+
+judged() { # judged NAME: ABX and probes of frames
+  local frames=$exp/frames/$1 scores=$exp/scores/$1
   unitdisc abx "$frames/test" $data/test.jsonl --context any --max-size-group 10 --max-x-across 3 --output "$scores.any.json"
   unitdisc abx "$frames/test" $data/test.jsonl --output "$scores.triphone.json"
   unitdisc probe "$frames/test" $data/test.jsonl --task labels --task speaker --no-controls --output "$scores.probe.json"
-  unitdisc kmeans "$frames/train" "$scores.npy" --codes 100
+}
+
+units_of() { # units_of NAME FRAMES OPTIONS ...: units at 8 and 12 a second, named by the train set
+  local name=$1 frames=$2 scores=$exp/scores/$1 units rate part
+  shift 2
   for rate in 8 12; do
-    units=$exp/units/$1-$rate
+    units=$exp/units/$name-$rate
     for part in train test; do
-      unitdisc segment "$frames/$part" $data/$part.jsonl "$units/$part" --codebook "$scores.npy" --units-per-second $rate
+      unitdisc segment "$frames/$part" $data/$part.jsonl "$units/$part" --units-per-second $rate "$@"
     done
     unitdisc score "$units/test" $data/test.jsonl --learn-encodings "$units/train" --learn-corpus $data/train.jsonl \
       --output "$scores.units-$rate.json"
@@ -104,6 +127,8 @@ each() { # each NAME: a system that was chosen
     affine) warped affine standardise,affine ;;
     gmm) warped gmm standardise,posteriorgram ;;
     classical) warped classical classical ;;
+    phone-loop) looped phone-loop mfcc-speaker ;;
+    phone-loop-alike) looped phone-loop-alike affine ;;
     vq | piecewise-vq) network "$1" projection ;;
     masked-classical)
       classical_codes

@@ -33,7 +33,8 @@ def segment(
         str | None, typer.Option(help="write those of a phone loop as frames, square roots: of units, or of states")
     ] = None,
     method: Annotated[
-        str, typer.Option(help="units: cheapest codes; peaks: of change; prominence: of the length of frames")
+        str,
+        typer.Option(help="units: cheapest codes; phone-loop; peaks: of change; prominence: of the length of frames"),
     ] = "units",
     solver: Annotated[str, typer.Option(help="viterbi, greedy, exact; nearest: frame by frame")] = "viterbi",
     distance: Annotated[
