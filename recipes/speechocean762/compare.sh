@@ -55,15 +55,12 @@ network() { # network NAME POINT [TABLE.KEY=VALUE ...]: trained for every seed; 
   done
 }
 
-classical_codes() { # k-means of the classical frames of the train set, 100 and 256, as codes of every frame
-  local codes
+classical_codes() { # units of the classical frames of the train set, 12 a second, to be predicted
   [ -d "$exp/frames/classical/train" ] || warped classical classical
-  for codes in 100 256; do
-    [ ! -d "$exp/codes/$codes" ] || continue
-    costs codes unitdisc kmeans "$exp/frames/classical/train" "$exp/scores/codes-$codes.npy" --codes $codes --passes 20
-    costs codes unitdisc segment "$exp/frames/classical/train" $data/train.jsonl "$exp/codes/$codes" --solver nearest \
-      --codebook "$exp/scores/codes-$codes.npy"
-  done
+  [ ! -d "$exp/codes" ] || return 0
+  costs codes unitdisc kmeans "$exp/frames/classical/train" "$exp/scores/codes.npy" --codes 100
+  costs codes unitdisc segment "$exp/frames/classical/train" $data/train.jsonl "$exp/codes" --units-per-second 12 \
+    --codebook "$exp/scores/codes.npy"
 }
 
 beside() { # beside NAME OF OTHER: frames of two systems side by side, of every seed of the other
@@ -71,7 +68,7 @@ beside() { # beside NAME OF OTHER: frames of two systems side by side, of every 
   for seed in $seeds; do
     cat "$exp/scores/$3-seed$seed.seconds" >"$exp/scores/$1-seed$seed.seconds"
     for part in train test; do
-      like=(--steps smooth:3)
+      like=(--steps smooth:1)
       [ $part = train ] || like=(--like "$exp/frames/$1-seed$seed/train")
       costs "$1-seed$seed" unitdisc normalise "$exp/frames/$2/$part" $data/$part.jsonl "$exp/frames/$1-seed$seed/$part" \
         --beside "$exp/encodings/$3-seed$seed/$part/prediction" "${like[@]}"
@@ -108,7 +105,7 @@ each() { # each NAME: a system that was chosen
     masked-classical)
       classical_codes
       for seed in $seeds; do cat "$exp/scores/"{classical,codes}.seconds >"$exp/scores/$1-seed$seed.seconds"; done
-      network "$1" prediction "codes.folders=[\"$exp/codes/100\", \"$exp/codes/256\"]"
+      network "$1" prediction "codes.folders=[\"$exp/codes\"]"
       ;;
     best) beside best classical masked-classical ;; # after masked-classical
     *) network "$1" encoder ;;
