@@ -9,7 +9,7 @@ data=${DATA:-data/speechocean762}
 exp=${EXP:-exp/speechocean762/compared}
 conf=recipes/speechocean762/conf
 systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical vq piecewise-vq cpc acpc swap distil masked masked-alike \
-  masked-classical best}
+  classical-beside-alike masked-classical best}
 seeds=${SEEDS:-0}
 
 costs() { # costs NAME COMMAND ...: runs a command and notes the seconds of processors that it took
@@ -63,17 +63,20 @@ classical_codes() { # units of the classical frames of the train set, 12 a secon
     --codebook "$exp/scores/codes.npy"
 }
 
-beside() { # beside NAME OF OTHER: frames of two systems side by side, of every seed of the other
-  local seed part like
+beside() { # beside NAME OF OTHER: frames of a system, and beside them what a masked one predicts, of every seed of it
+  local seed run part like
   for seed in $seeds; do
-    cat "$exp/scores/$3-seed$seed.seconds" >"$exp/scores/$1-seed$seed.seconds"
+    run=$1-seed$seed
+    cat "$exp/scores/$2.seconds" "$exp/scores/$3-seed$seed.seconds" >"$exp/scores/$run.seconds"
     for part in train test; do
-      like=(--steps smooth:1)
-      [ $part = train ] || like=(--like "$exp/frames/$1-seed$seed/train")
-      costs "$1-seed$seed" unitdisc normalise "$exp/frames/$2/$part" $data/$part.jsonl "$exp/frames/$1-seed$seed/$part" \
-        --beside "$exp/encodings/$3-seed$seed/$part/prediction" "${like[@]}"
+      costs "$run" unitdisc encode "$exp/models/$3-seed$seed" $data/$part.jsonl "$exp/encodings/$3-seed$seed/$part" \
+        --at prediction
+      like=(--steps smooth:1) # as they are
+      [ $part = train ] || like=(--like "$exp/frames/$run/train")
+      costs "$run" unitdisc normalise "$exp/frames/$2/$part" $data/$part.jsonl "$exp/frames/$run/$part" "${like[@]}" \
+        --beside "$exp/encodings/$3-seed$seed/$part/prediction"
     done
-    scored "$1-seed$seed"
+    scored "$run"
   done
 }
 
@@ -107,7 +110,8 @@ each() { # each NAME: a system that was chosen
       for seed in $seeds; do cat "$exp/scores/"{classical,codes}.seconds >"$exp/scores/$1-seed$seed.seconds"; done
       network "$1" prediction "codes.folders=[\"$exp/codes\"]"
       ;;
-    best) beside best classical masked-classical ;; # after masked-classical
+    classical-beside-alike) beside "$1" classical masked-alike ;; # after both
+    best) beside "$1" classical masked-classical ;; # the same
     *) network "$1" encoder ;;
   esac
   case $1 in mfcc | mfcc-speaker | vtln | affine | gmm | classical) scored "$1" ;; esac
