@@ -67,7 +67,8 @@ beside() { # beside NAME OF OTHER: frames of a system, and beside them what a ma
   local seed run part like
   for seed in $seeds; do
     run=$1-seed$seed
-    cat "$exp/scores/$2.seconds" "$exp/scores/$3-seed$seed.seconds" >"$exp/scores/$run.seconds"
+    cp "$exp/scores/$3-seed$seed.seconds" "$exp/scores/$run.seconds"
+    [ "$3" = masked-classical ] || cat "$exp/scores/$2.seconds" >>"$exp/scores/$run.seconds" # which has them in its own
     for part in train test; do
       costs "$run" unitdisc encode "$exp/models/$3-seed$seed" $data/$part.jsonl "$exp/encodings/$3-seed$seed/$part" \
         --at prediction
