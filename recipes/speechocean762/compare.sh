@@ -9,7 +9,7 @@ data=${DATA:-data/speechocean762}
 exp=${EXP:-exp/speechocean762/compared}
 conf=recipes/speechocean762/conf
 systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical vq piecewise-vq cpc acpc swap distil masked masked-alike \
-  classical-beside-alike masked-classical best}
+  best}
 seeds=${SEEDS:-0}
 
 costs() { # costs NAME COMMAND ...: runs a command and notes the seconds of processors that it took
@@ -55,27 +55,19 @@ network() { # network NAME POINT [TABLE.KEY=VALUE ...]: trained for every seed; 
   done
 }
 
-classical_codes() { # units of the classical frames of the train set, 12 a second, to be predicted
-  [ -d "$exp/frames/classical/train" ] || warped classical classical
-  [ ! -d "$exp/codes" ] || return 0
-  costs codes unitdisc kmeans "$exp/frames/classical/train" "$exp/scores/codes.npy" --codes 100
-  costs codes unitdisc segment "$exp/frames/classical/train" $data/train.jsonl "$exp/codes" --units-per-second 12 \
-    --codebook "$exp/scores/codes.npy"
-}
-
-beside() { # beside NAME OF OTHER: frames of a system, and beside them what a masked one predicts, of every seed of it
-  local seed run part like
+best() { # of every seed: classical frames, and beside them what masked-alike predicts, and the frames of vq
+  local seed run part vq like
   for seed in $seeds; do
-    run=$1-seed$seed
-    cp "$exp/scores/$3-seed$seed.seconds" "$exp/scores/$run.seconds"
-    [ "$3" = masked-classical ] || cat "$exp/scores/$2.seconds" >>"$exp/scores/$run.seconds" # which has them in its own
+    run=best-seed$seed vq=$exp/frames/vq-half-whitened-seed$seed
+    cat "$exp/scores/"{classical,masked-alike-seed$seed,vq-seed$seed}.seconds >"$exp/scores/$run.seconds"
     for part in train test; do
-      costs "$run" unitdisc encode "$exp/models/$3-seed$seed" $data/$part.jsonl "$exp/encodings/$3-seed$seed/$part" \
-        --at prediction
-      like=(--steps smooth:1) # as they are
-      [ $part = train ] || like=(--like "$exp/frames/$run/train")
-      costs "$run" unitdisc normalise "$exp/frames/$2/$part" $data/$part.jsonl "$exp/frames/$run/$part" "${like[@]}" \
-        --beside "$exp/encodings/$3-seed$seed/$part/prediction"
+      costs "$run" unitdisc encode "$exp/models/masked-alike-seed$seed" $data/$part.jsonl \
+        "$exp/encodings/masked-alike-seed$seed/$part" --at prediction
+      like=(--steps whiten:half,length:0.6)
+      [ $part = train ] || like=(--like "$vq/train")
+      costs "$run" unitdisc normalise "$exp/frames/vq-seed$seed/$part" $data/$part.jsonl "$vq/$part" "${like[@]}"
+      costs "$run" unitdisc normalise "$exp/frames/classical/$part" $data/$part.jsonl "$exp/frames/$run/$part" \
+        --steps smooth:1 --beside "$exp/encodings/masked-alike-seed$seed/$part/prediction" --beside "$vq/$part"
     done
     scored "$run"
   done
@@ -106,13 +98,7 @@ each() { # each NAME: a system that was chosen
     gmm) warped gmm standardise,posteriorgram ;;
     classical) warped classical classical ;;
     vq | piecewise-vq) network "$1" projection ;;
-    masked-classical)
-      classical_codes
-      for seed in $seeds; do cat "$exp/scores/"{classical,codes}.seconds >"$exp/scores/$1-seed$seed.seconds"; done
-      network "$1" prediction "codes.folders=[\"$exp/codes\"]"
-      ;;
-    classical-beside-alike) beside "$1" classical masked-alike ;; # after both
-    best) beside "$1" classical masked-classical ;; # the same
+    best) best ;; # after classical, masked-alike and vq
     *) network "$1" encoder ;;
   esac
   case $1 in mfcc | mfcc-speaker | vtln | affine | gmm | classical) scored "$1" ;; esac
