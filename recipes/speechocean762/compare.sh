@@ -9,7 +9,7 @@ data=${DATA:-data/speechocean762}
 exp=${EXP:-exp/speechocean762/compared}
 conf=recipes/speechocean762/conf
 systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical phone-loop phone-loop-alike vq piecewise-vq cpc acpc \
-  wav2vec2 swap distil masked masked-alike masked-classical best}
+  wav2vec2 swap distil dinosr masked masked-alike best}
 seeds=${SEEDS:-0}
 
 costs() { # costs NAME COMMAND ...: runs a command and notes the seconds of processors that it took
@@ -55,28 +55,21 @@ network() { # network NAME POINT [TABLE.KEY=VALUE ...]: trained for every seed; 
   done
 }
 
-classical_codes() { # k-means of the classical frames of the train set, 100 and 256, as codes of every frame
-  local codes
-  [ -d "$exp/frames/classical/train" ] || warped classical classical
-  for codes in 100 256; do
-    [ ! -d "$exp/codes/$codes" ] || continue
-    costs codes unitdisc kmeans "$exp/frames/classical/train" "$exp/scores/codes-$codes.npy" --codes $codes --passes 20
-    costs codes unitdisc segment "$exp/frames/classical/train" $data/train.jsonl "$exp/codes/$codes" --solver nearest \
-      --codebook "$exp/scores/codes-$codes.npy"
-  done
-}
-
-beside() { # beside NAME OF OTHER: frames of two systems side by side, of every seed of the other
-  local seed part like
+best() { # of every seed: classical frames, and beside them what masked-alike predicts, and the frames of vq
+  local seed run part vq like
   for seed in $seeds; do
-    cat "$exp/scores/$3-seed$seed.seconds" >"$exp/scores/$1-seed$seed.seconds"
+    run=best-seed$seed vq=$exp/frames/vq-half-whitened-seed$seed
+    cat "$exp/scores/"{classical,masked-alike-seed$seed,vq-seed$seed}.seconds >"$exp/scores/$run.seconds"
     for part in train test; do
-      like=(--steps smooth:3)
-      [ $part = train ] || like=(--like "$exp/frames/$1-seed$seed/train")
-      costs "$1-seed$seed" unitdisc normalise "$exp/frames/$2/$part" $data/$part.jsonl "$exp/frames/$1-seed$seed/$part" \
-        --beside "$exp/encodings/$3-seed$seed/$part/prediction" "${like[@]}"
+      costs "$run" unitdisc encode "$exp/models/masked-alike-seed$seed" $data/$part.jsonl \
+        "$exp/encodings/masked-alike-seed$seed/$part" --at prediction
+      like=(--steps whiten:half,length:0.6)
+      [ $part = train ] || like=(--like "$vq/train")
+      costs "$run" unitdisc normalise "$exp/frames/vq-seed$seed/$part" $data/$part.jsonl "$vq/$part" "${like[@]}"
+      costs "$run" unitdisc normalise "$exp/frames/classical/$part" $data/$part.jsonl "$exp/frames/$run/$part" \
+        --steps smooth:1 --beside "$exp/encodings/masked-alike-seed$seed/$part/prediction" --beside "$vq/$part"
     done
-    scored "$1-seed$seed"
+    scored "$run"
   done
 }
 
@@ -130,12 +123,7 @@ each() { # each NAME: a system that was chosen
     phone-loop) looped phone-loop mfcc-speaker ;;
     phone-loop-alike) looped phone-loop-alike affine ;;
     vq | piecewise-vq) network "$1" projection ;;
-    masked-classical)
-      classical_codes
-      for seed in $seeds; do cat "$exp/scores/"{classical,codes}.seconds >"$exp/scores/$1-seed$seed.seconds"; done
-      network "$1" prediction "codes.folders=[\"$exp/codes/100\", \"$exp/codes/256\"]"
-      ;;
-    best) beside best classical masked-classical ;; # after masked-classical
+    best) best ;; # after classical, masked-alike and vq
     *) network "$1" encoder ;;
   esac
   case $1 in mfcc | mfcc-speaker | vtln | affine | gmm | classical) scored "$1" ;; esac
