@@ -132,7 +132,7 @@ def test_it_trains_in_parts_goes_on_and_is_validated(masked, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", ["wav2vec2 with diversity", *(pytest.param(kind, marks=pytest.mark.slow) for kind in PRETEXTS)]
+    "kind", ["wav2vec2 with diversity", "dinosr", *(pytest.param(kind, marks=pytest.mark.slow) for kind in PRETEXTS)]
 )
 def test_a_stopped_training_goes_on_to_the_same_bits(kind, tmp_path):
     experiment = Experiment(settings(kind), SPEAKERS, {})
