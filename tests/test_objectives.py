@@ -144,6 +144,17 @@ def test_a_stopped_training_goes_on_to_the_same_bits(kind, tmp_path):
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
 
 
+def test_every_option_is_spelt_out_that_no_other_table_says():
+    """Also those that are called as an option of [codes] is."""
+    for kind, number in (("swap", 128), ("dinosr", 256), ("wav2vec2", 320)):
+        tables = {"encoder": {"kind": "context"}, "objective": {"kind": kind}}
+        assert (
+            Experiment(tables, SPEAKERS, {}).with_defaults(TrainingOptions).options["objective"]["num_codes"] == number
+        )
+    options = Experiment(settings("masked"), SPEAKERS, {}).with_defaults(TrainingOptions).options
+    assert not options["objective"].keys() & {"codebooks", "codebook_size", "num_codes"}
+
+
 def test_what_is_held_out_is_of_the_objective_and_of_the_bottleneck():
     experiment = Experiment(settings("gaussian"), SPEAKERS, {})
     model = built(experiment).eval()
