@@ -18,7 +18,7 @@ from unitdisc.objectives.masking import SpanMasking, mask_embedding, units_of_ma
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.reconstruction import AddedReconstruction
 from unitdisc.objectives.stages import refuse_one_stage
-from unitdisc.training.distributed import is_measured, part, sum_over_processes
+from unitdisc.training.distributed import is_measured, part, rows_of_all, sum_over_processes
 from unitdisc.training.precision import in_full
 
 SMALLEST_VARIANCE = 1e-5
@@ -130,7 +130,7 @@ class Distillation(OnHost):
         found = {"distil": mean_of_chosen(losses, hidden & mask, lengths, batch.counts.get("latents"))}
         if not is_measured():
             return ModelOutput(found, {})
-        return ModelOutput(found, {"teacher_deviation": frames[-1][mask].std(0).mean()})
+        return ModelOutput(found, {"teacher_deviation": rows_of_all(frames[-1][mask]).std(0).mean()})
 
     @torch.no_grad()
     def upper_frames(
@@ -228,7 +228,7 @@ class CodeDistillation(Distillation):
         used = torch.stack([perplexity(of_layer) for of_layer in codes[chosen].unbind(-1)]).mean()
         could = sum_over_processes(chosen.sum()).clamp(1, logits.shape[-1])
         accuracy = mean_of_chosen(right, chosen, lengths, count)
-        deviation = frames[-1][mask].std(0).mean()
+        deviation = rows_of_all(frames[-1][mask]).std(0).mean()
         return ModelOutput(
             found, {"distil_accuracy": accuracy, "target_use": used / could, "teacher_deviation": deviation}
         )
