@@ -130,7 +130,11 @@ class Distillation(OnHost):
         found = {"distil": mean_of_chosen(losses, hidden & mask, lengths, batch.counts.get("latents"))}
         if not is_measured():
             return ModelOutput(found, {})
-        return ModelOutput(found, {"teacher_deviation": rows_of_all(frames[-1][mask]).std(0).mean()})
+        return ModelOutput(found, {"teacher_deviation": self.deviation(frames[-1][mask])})
+
+    def deviation(self, frames: Tensor) -> Tensor:
+        """The mean over channels of [N, C], of all processes; held-out frames each of them has itself."""
+        return (rows_of_all(frames) if self.training else frames).std(0).mean()
 
     @torch.no_grad()
     def upper_frames(
@@ -228,7 +232,7 @@ class CodeDistillation(Distillation):
         used = torch.stack([perplexity(of_layer) for of_layer in codes[chosen].unbind(-1)]).mean()
         could = sum_over_processes(chosen.sum()).clamp(1, logits.shape[-1])
         accuracy = mean_of_chosen(right, chosen, lengths, count)
-        deviation = rows_of_all(frames[-1][mask]).std(0).mean()
+        deviation = self.deviation(frames[-1][mask])
         return ModelOutput(
             found, {"distil_accuracy": accuracy, "target_use": used / could, "teacher_deviation": deviation}
         )
