@@ -116,10 +116,10 @@ def test_a_crop_is_asked_as_it_is_alone_and_the_loss_is_the_mean_of_all_question
         found, _ = model.objective.answered(model, alone, chances[item : item + 1])
         number += own
         for name, value in (found.losses | found.metrics).items():
-            sums[name] += own * float(value)
+            sums[name] += own * value.item()
     assert number == int(model.objective.counts(batch)["questions"]) > 2
     for name, value in (whole.losses | whole.metrics).items():
-        assert float(value) == pytest.approx(sums[name] / number, rel=1e-9), name
+        assert value.item() == pytest.approx(sums[name] / number, rel=1e-9), name
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)
@@ -147,9 +147,8 @@ def test_answers_are_drawn_alike(kind):
     found = np.concatenate([asked(kind, chances)[2].flatten() for chances in draws])
     expected = 1 / PRETEXTS[kind].num_answers
     shares = np.bincount(found, minlength=PRETEXTS[kind].num_answers) / len(found)
-    assert shares == pytest.approx(
-        np.full(len(shares), expected), abs=4 * (expected * (1 - expected) / len(found)) ** 0.5
-    )
+    tolerance = 4 * (expected * (1 - expected) / len(found)) ** 0.5  # four standard errors
+    assert shares == pytest.approx(np.full(len(shares), expected), abs=tolerance)
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)
