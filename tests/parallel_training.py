@@ -66,6 +66,9 @@ KINDS = {
     "acpc": CONTEXT_ENCODER | PREDICTION | {"objective.kind": "acpc", "objective.predictions": 2},
     "swap": VOICES | {"objective.kind": "swap"},
     "distil": CONTEXT_ENCODER | {"objective.kind": "distil", "objective.span": 3},
+    "dinosr": CONTEXT_ENCODER
+    | {"encoder.layers": 2, "objective.kind": "dinosr", "objective.span": 3}
+    | {"objective.layers": 2, "objective.num_codes": 8},
     "wav2vec2": CONTEXT_ENCODER | WAV2VEC2 | {"objective.diversity": 0},
     "wav2vec2 with diversity": CONTEXT_ENCODER | WAV2VEC2,
     "order": LINEAR | {"objective.kind": "order", "objective.gap": 2},
@@ -112,7 +115,7 @@ def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, i
         shape = (BATCH, frames // stride, codes.codebooks)
         codes = torch.randint(0, codes.num_codes, shape, generator=draw)
     whole = Batch(features, lengths, starts, target, target_lengths, frames, speakers, codes)
-    if experiment.options.get("objective", {}).get("kind") in ("swap", "distil"):
+    if experiment.options.get("objective", {}).get("kind") in ("swap", "distil", "dinosr"):
         whole = replace(whole, second_view=features + 0.1 * torch.randn(features.shape, generator=draw))
     return whole.split(shares)[number]
 

@@ -132,7 +132,7 @@ def test_it_trains_in_parts_goes_on_and_is_validated(masked, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", ["wav2vec2 with diversity", *(pytest.param(kind, marks=pytest.mark.slow) for kind in PRETEXTS)]
+    "kind", ["wav2vec2 with diversity", "dinosr", *(pytest.param(kind, marks=pytest.mark.slow) for kind in PRETEXTS)]
 )
 def test_a_stopped_training_goes_on_to_the_same_bits(kind, tmp_path):
     experiment = Experiment(settings(kind), SPEAKERS, {})
@@ -142,6 +142,17 @@ def test_a_stopped_training_goes_on_to_the_same_bits(kind, tmp_path):
     resumed = trained(experiment, tmp_path / "stopped").model.state_dict()
     assert whole.keys() == resumed.keys()
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
+
+
+def test_every_option_is_spelt_out_that_no_other_table_says():
+    """Also those that are called as an option of [codes] is."""
+    for kind, number in (("swap", 128), ("dinosr", 256), ("wav2vec2", 320)):
+        tables = {"encoder": {"kind": "context"}, "objective": {"kind": kind}}
+        assert (
+            Experiment(tables, SPEAKERS, {}).with_defaults(TrainingOptions).options["objective"]["num_codes"] == number
+        )
+    options = Experiment(settings("masked"), SPEAKERS, {}).with_defaults(TrainingOptions).options
+    assert not options["objective"].keys() & {"codebooks", "codebook_size", "num_codes"}
 
 
 def test_what_is_held_out_is_of_the_objective_and_of_the_bottleneck():

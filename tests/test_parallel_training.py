@@ -35,7 +35,13 @@ def marked(kinds: Iterable[str]) -> list:
 
 
 IN_PARTS = sorted(KINDS.keys() - APART)
-OF_A_PART = {"perplexity", "hidden_units_used", "codes_used", "target_use"}  # metrics, averaged over parts
+OF_A_PART = {
+    "perplexity",
+    "hidden_units_used",
+    "codes_used",
+    "target_use",
+    "teacher_deviation",
+}  # metrics, averaged over parts
 
 
 @pytest.fixture(scope="module")

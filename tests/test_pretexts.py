@@ -36,14 +36,13 @@ def asked(kind: str, chances: torch.Tensor, **options) -> tuple[np.ndarray, np.n
     return pieces.numpy(), lengths.numpy(), answers.numpy(), [each[:n].numpy() for each, n in zip(frames, LENGTHS)]
 
 
-@pytest.fixture
-def chances() -> torch.Tensor:
-    return torch.rand(len(LENGTHS), 2, FRAMES, generator=torch.Generator().manual_seed(1))
+@pytest.fixture(params=range(4))
+def chances(request) -> torch.Tensor:
+    return torch.rand(len(LENGTHS), 2, FRAMES, generator=torch.Generator().manual_seed(request.param))
 
 
 def test_order_shows_two_stretches_with_a_gap(chances):
     pieces, lengths, answers, crops = asked("order", chances, gap=5)
-    assert {*answers.flatten().tolist()} == {0, 1}
     assert lengths[:, 0].tolist() == [32, 29, 18, 2, 0]
     for item, (crop, size) in enumerate(zip(crops, lengths[:, 0])):
         shown = [crop[:size], crop[size + 5 : 2 * size + 5]]
@@ -53,7 +52,6 @@ def test_order_shows_two_stretches_with_a_gap(chances):
 
 def test_direction_turns_time_and_leaves_padding_at_the_end(chances):
     pieces, lengths, answers, crops = asked("direction", chances)
-    assert {*answers.flatten().tolist()} == {0, 1}
     assert lengths[:, 0].tolist() == LENGTHS.tolist()
     for item, crop in enumerate(crops):
         piece = pieces[item, 0, 0]
@@ -64,7 +62,6 @@ def test_direction_turns_time_and_leaves_padding_at_the_end(chances):
 def test_rotation_turns_squares_by_quarters(chances):
     pieces, lengths, answers, crops = asked("rotation", chances)
     assert (lengths > 0).sum(1).tolist() == [4, 4, 2, 0, 0]
-    assert {*answers[:2].flatten().tolist()} == {0, 1, 2, 3}
     for item, number in np.argwhere(lengths):
         square = crops[item][16 * number : 16 * (number + 1)]
         assert np.array_equal(pieces[item, number, 0], np.rot90(square, answers[item, number]))
@@ -119,16 +116,16 @@ def test_a_crop_is_asked_as_it_is_alone_and_the_loss_is_the_mean_of_all_question
         found, _ = model.objective.answered(model, alone, chances[item : item + 1])
         number += own
         for name, value in (found.losses | found.metrics).items():
-            sums[name] += own * float(value)
+            sums[name] += own * value.item()
     assert number == int(model.objective.counts(batch)["questions"]) > 2
     for name, value in (whole.losses | whole.metrics).items():
-        assert float(value) == pytest.approx(sums[name] / number, rel=1e-9), name
+        assert value.item() == pytest.approx(sums[name] / number, rel=1e-9), name
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)
 def test_losses_of_the_bottleneck_in_parts_are_those_of_the_whole(kind):
     torch.manual_seed(0)
-    tables = settings(kind) | {"bottleneck": {"kind": "gaussian", "dim": 4}}
+    tables = settings(kind) | {"bottleneck": {"kind": "gaussian", "dim": 4, "free_bits": 0}}
     model = Experiment(tables, SPEAKERS, {}).build().double().eval()
     batch = crops(kind, model)
     counts = {name: share_of_count(count, 2) for name, count in model.counts(batch).items()}
@@ -139,8 +136,19 @@ def test_losses_of_the_bottleneck_in_parts_are_those_of_the_whole(kind):
             with computing(StepPart(index, parts)):
                 losses.append(model(piece if parts == 1 else replace(piece, counts=counts)).losses)
     assert losses[0].keys() == {kind, "kl"}
+    assert losses[0]["kl"] > 0
     for name, value in losses[0].items():
         torch.testing.assert_close((losses[1][name] + losses[2][name]) / 2, value, msg=name)
+
+
+@pytest.mark.parametrize("kind", ["order", "direction", "rotation"])
+def test_answers_are_drawn_alike(kind):
+    draws = [torch.rand(len(LENGTHS), 2, FRAMES, generator=torch.Generator().manual_seed(seed)) for seed in range(40)]
+    found = np.concatenate([asked(kind, chances)[2].flatten() for chances in draws])
+    expected = 1 / PRETEXTS[kind].num_answers
+    shares = np.bincount(found, minlength=PRETEXTS[kind].num_answers) / len(found)
+    tolerance = 4 * (expected * (1 - expected) / len(found)) ** 0.5  # four standard errors
+    assert shares == pytest.approx(np.full(len(shares), expected), abs=tolerance)
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)

@@ -74,15 +74,15 @@ def test_hidden_frames_are_told_from_other_hidden_ones(negatives, training):
         for name, values in (("loss", losses), ("right", right), ("chance", chance)):
             sums[name] += own_size * sum(values) / max(1, len(values))
     total = int(sizes.sum())
-    assert float(found.losses["prediction"]) == pytest.approx(sums["loss"] / total, rel=1e-6)
-    assert float(found.metrics["prediction_accuracy"]) == pytest.approx(sums["right"] / total)
-    assert float(found.metrics["prediction_chance"]) == pytest.approx(sums["chance"] / total)
+    assert found.losses["prediction"].item() == pytest.approx(sums["loss"] / total, rel=1e-6)
+    assert found.metrics["prediction_accuracy"].item() == pytest.approx(sums["right"] / total)
+    assert found.metrics["prediction_chance"].item() == pytest.approx(sums["chance"] / total)
     mean = torch.stack(shares).mean(0)
     divergence = sum(math.log(3) - entropy(of_group) for of_group in mean) / 2
-    assert float(found.losses["target_diversity"]) == pytest.approx(0.5 * divergence, rel=1e-6)
+    assert found.losses["target_diversity"].item() == pytest.approx(0.5 * divergence, rel=1e-6)
     counts = [torch.bincount(of_group, minlength=3) / len(used) for of_group in torch.tensor(used).T]
     perplexity = sum(math.exp(entropy(of_group)) for of_group in counts) / 2
-    assert float(found.metrics["target_use"]) == pytest.approx(perplexity / 3, rel=1e-5)
+    assert found.metrics["target_use"].item() == pytest.approx(perplexity / 3, rel=1e-5)
 
 
 def test_a_vector_is_that_of_the_codes_and_learns_as_their_mixture():

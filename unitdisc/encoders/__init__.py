@@ -28,12 +28,16 @@ class TwoStage(Protocol):
 
     local_dim: int  # D, the width of the local frames
     causal: bool  # whether a frame knows only the latents up to its own
+    depth: int  # how many of the upper layers `layer_frames` tells of
 
     def local(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """features: [B, T, F], lengths: [B] -> local frames: [B, ceil(T / stride), D], lengths: [B]."""
 
     def context(self, local: Tensor, lengths: Tensor) -> Tensor:
         """local: [B, T, D], lengths: [B] -> encoded: [B, T, C]."""
+
+    def layer_frames(self, features: Tensor, lengths: Tensor) -> list[Tensor]:
+        """As the encoder itself, but of every layer: [B, T, C] each, of the lowest first; the last are the encoded."""
 
 
 ENCODERS = {"context": ContextEncoder, "conv": ConvEncoder, "conv2d": Conv2dEncoder, "identity": Identity}

@@ -41,6 +41,7 @@ class ContextEncoder(nn.Module):
         self.offset = (stride - 1) / 2
         self.reach = self.stack.reach + stride * (self.network.reach or 0)
         self.causal = causal
+        self.depth = self.network.depth
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """features: [B, T, F], lengths: [B] -> encoded: [B, ceil(T / stride), C], lengths: [B]."""
@@ -53,3 +54,9 @@ class ContextEncoder(nn.Module):
 
     def context(self, local: Tensor, lengths: Tensor) -> Tensor:
         return self.norm(self.network(local, lengths)) * padding_mask(lengths, local.shape[1])[..., None]
+
+    def layer_frames(self, features: Tensor, lengths: Tensor) -> list[Tensor]:
+        local, lengths = self.local(features, lengths)
+        inside = padding_mask(lengths, local.shape[1])[..., None]
+        *below, last = self.network.layer_frames(local, lengths)
+        return [*(frames * inside for frames in below), self.norm(last) * inside]

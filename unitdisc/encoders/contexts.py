@@ -1,5 +1,7 @@
 """Context networks: local frames in, as many frames out that each know of those around them, or before them."""
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,6 +12,14 @@ from unitdisc.batch import padding_mask
 DILATIONS = (1, 2, 4)  # of the convolutions, over and over
 HEAD_DIM = 64
 SMALL = 0.3  # of the usual deviation: a residual block begins close to doing nothing
+
+
+def one_after_another(blocks: Iterable[nn.Module], x: Tensor, given: Tensor | None) -> list[Tensor]:
+    """What goes in, and what comes out of every block, each of which is given something beside."""
+    found = [x]
+    for block in blocks:
+        found.append(block(found[-1], given))
+    return found
 
 
 class ConvContext(nn.Module):
@@ -23,12 +33,14 @@ class ConvContext(nn.Module):
         dilations = [DILATIONS[index % len(DILATIONS)] for index in range(layers)]
         self.blocks = nn.ModuleList(ConvBlock(dim, dilation, causal) for dilation in dilations)
         self.reach = (2 if causal else 1) * sum(dilations)
+        self.depth = layers
+
+    def layer_frames(self, x: Tensor, lengths: Tensor) -> list[Tensor]:
+        inside = padding_mask(lengths, x.shape[1])[..., None]
+        return one_after_another(self.blocks, x, inside)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        inside = padding_mask(lengths, x.shape[1])[..., None]
-        for block in self.blocks:
-            x = block(x, inside)
-        return x
+        return self.layer_frames(x, lengths)[-1]
 
 
 class ConvBlock(nn.Module):
@@ -52,6 +64,7 @@ class RecurrentContext(nn.Module):
     """Layers of a recurrent network, `rnn`; unless causal in both directions, each of half the width."""
 
     reach = None
+    depth = 1  # what lies between the layers stays in them
     rnn: type[nn.RNNBase]
 
     def __init__(self, dim: int, layers: int, causal: bool):
@@ -60,6 +73,9 @@ class RecurrentContext(nn.Module):
             raise ValueError(f"in both directions dim must be even, not {dim}; or set causal")
         width = dim if causal else dim // 2
         self.layers = self.rnn(dim, width, layers, batch_first=True, bidirectional=not causal)
+
+    def layer_frames(self, x: Tensor, lengths: Tensor) -> list[Tensor]:
+        return [self(x, lengths)]
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         if not self.layers.bidirectional:
@@ -92,14 +108,16 @@ class TransformerContext(nn.Module):
         if dim % (2 * heads):
             raise ValueError(f"a Transformer takes a dim that is a multiple of {HEAD_DIM}, or even below, not {dim}")
         self.causal = causal
+        self.depth = layers
         self.blocks = nn.ModuleList(TransformerBlock(dim, heads) for _ in range(layers))
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def layer_frames(self, x: Tensor, lengths: Tensor) -> list[Tensor]:
         # of a causal one nothing inside attends to the padding, which comes after
         attended = None if self.causal else padding_mask(lengths.clamp(min=1), x.shape[1])[:, None, None]
-        for block in self.blocks:
-            x = block(x, attended)
-        return x
+        return one_after_another(self.blocks, x, attended)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return self.layer_frames(x, lengths)[-1]
 
 
 class TransformerBlock(nn.Module):

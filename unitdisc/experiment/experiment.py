@@ -74,7 +74,7 @@ DERIVED = {  # from other tables
         "latent_dim",
         "num_speakers",
         "codebooks",
-        "num_codes",
+        "codebook_size",
     ),
     "decoder": ("levels",),
 }
@@ -191,7 +191,7 @@ class Experiment:
             **sizes_between_stages(encoder),
         }
         codes = self.codes()
-        sizes |= {"codebooks": codes.codebooks, "num_codes": codes.num_codes} if codes else {}
+        sizes |= {"codebooks": codes.codebooks, "codebook_size": codes.num_codes} if codes else {}
         objective = config.build("objective", OBJECTIVES, table["objective"], "reconstruction", **sizes)
         if isinstance(objective, ComparesViews) and objective.needs_augmentation and not augmentation.is_on:
             what = "compares two voices of every crop, which without augmentation are one; set augmentation.warp, say"

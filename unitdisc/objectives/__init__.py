@@ -11,7 +11,7 @@ from unitdisc.objectives.base import (
     PredictsCodes,
 )
 from unitdisc.objectives.contrastive import CPC, AlignedCPC
-from unitdisc.objectives.distillation import Distillation
+from unitdisc.objectives.distillation import CodeDistillation, Distillation
 from unitdisc.objectives.masked import MaskedPrediction
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.pretexts import PRETEXTS
@@ -40,6 +40,7 @@ OBJECTIVES = {
     "acpc": AlignedCPC,
     "swap": SwappedPrediction,
     "distil": Distillation,
+    "dinosr": CodeDistillation,
     "wav2vec2": Wav2Vec2,
     **PRETEXTS,
 }

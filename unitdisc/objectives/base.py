@@ -45,7 +45,7 @@ class Objective(Protocol):
 
     Arguments named in_dim (of features), encoder_dim, stride (of the encoder), latent_dim and num_speakers are those of
     the model; local_dim and causal those of its encoder, if that is a `TwoStage` one (else 0 and False); codebooks and
-    num_codes those of the codes in a batch. One that has an option `reconstruction`, 0 by default, needs a decoder,
+    codebook_size those of the codes in a batch. One that has an option `reconstruction`, 0 by default, needs a decoder,
     too, where it is more.
     """
 

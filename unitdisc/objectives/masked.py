@@ -33,7 +33,7 @@ class MaskedPrediction(nn.Module):
         latent_dim: int,
         local_dim: int,
         codebooks: int,
-        num_codes: int,
+        codebook_size: int,
         probability: float = 0.08,
         span: int = 10,
         unmasked: float = 0.0,
@@ -46,7 +46,7 @@ class MaskedPrediction(nn.Module):
         self.reconstruction = AddedReconstruction(reconstruction)
         self.codebooks = codebooks
         self.mask = mask_embedding(local_dim)
-        self.head = nn.Linear(latent_dim, codebooks * num_codes)
+        self.head = nn.Linear(latent_dim, codebooks * codebook_size)
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
         hidden = self.masking.drawn(*batch.codes.shape[:2], device=batch.codes.device)
