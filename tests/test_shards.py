@@ -122,13 +122,13 @@ def test_the_same_corpus_gives_the_same_bytes(corpus, packed, tmp_path):
 def test_an_interrupted_run_is_completed(corpus, packed, tmp_path, monkeypatch):
     write, calls = verb.write_shard, []
 
-    def killed(*args):
+    def killed(*args, **options):
         calls.append(args)
         if len(calls) == 3:
             (tmp_path / "shards" / ".000002.tar.1.tmp").write_bytes(b"half")  # what a kill leaves behind
             (tmp_path / "shards" / "000002.tar").write_bytes(b"no manifest yet")
             raise KeyboardInterrupt
-        return write(*args)
+        return write(*args, **options)
 
     monkeypatch.setattr(verb, "write_shard", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -248,10 +248,10 @@ def test_what_was_left_out_is_packed_once_it_is_mended(tmp_path, monkeypatch, ba
         (tmp_path / f"{name}.away").rename(tmp_path / f"{name}.wav")
     write, written = verb.write_shard, []
 
-    def watched(folder, name, *rest):
+    def watched(folder, name, *rest, **options):
         assert not (folder.parent / manifest.name).exists()
         written.append(name)
-        return write(folder, name, *rest)
+        return write(folder, name, *rest, **options)
 
     monkeypatch.setattr(verb, "write_shard", watched)
     shards(manifest, tmp_path / "p", SMALL)
@@ -264,7 +264,7 @@ def test_two_runs_of_the_same_do_not_get_in_each_others_way(corpus, packed, tmp_
     """One that begins while another writes takes nothing from under its hands."""
     write, inside = verb.write_shard, []
 
-    def crossed(folder, name, items, *rest):
+    def crossed(folder, name, items, **rest):
         def halfway():
             for number, item in enumerate(items):
                 if number == 1 and not inside:
@@ -272,7 +272,7 @@ def test_two_runs_of_the_same_do_not_get_in_each_others_way(corpus, packed, tmp_
                     shards(corpus, tmp_path, SMALL, access=CorpusAccess(shard=Shard(1, 3)))
                 yield item
 
-        return write(folder, name, halfway(), *rest)
+        return write(folder, name, halfway(), **rest)
 
     monkeypatch.setattr(verb, "write_shard", crossed)
     shards(corpus, tmp_path, SMALL)
