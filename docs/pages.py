@@ -21,7 +21,7 @@ from typing import Any, get_type_hints
 import typer
 
 import unitdisc
-from unitdisc.commands import COMMANDS, app
+from unitdisc.commands import COMMANDS, app, typed_name
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -101,7 +101,7 @@ def command_sections(name: str, command: typer.core.TyperCommand) -> Iterator[st
         yield table(("argument", "meaning"), ((f"`{metavar(each)}`", each.help or "") for each in arguments))
     options = [each for each in command.params if each.param_type_name == "option"]
     if options:
-        types = get_type_hints({each.__name__.replace("_", "-"): each for each in COMMANDS}[name])
+        types = get_type_hints({typed_name(each): each for each in COMMANDS}[name])
         yield table(("option", "takes", "default", "meaning"), (option_row(each, types[each.name]) for each in options))
 
 

@@ -14,6 +14,7 @@ from unitdisc.adaptation.affine import Affine
 from unitdisc.adaptation.base import AdaptationError
 from unitdisc.adaptation.chain import Chain, mixtures
 from unitdisc.adaptation.lda import LDA, SHRINKAGE
+from unitdisc.adaptation.length import FixedLength
 from unitdisc.adaptation.places import Place, Resources, speaker_key
 from unitdisc.adaptation.posteriorgram import Posteriorgram
 from unitdisc.adaptation.smoothing import Smoothing
@@ -28,6 +29,7 @@ DIM, SPEAKERS = 4, 5
 WRITTEN = {  # a small one of every step
     "affine": "affine:6",
     "lda": "lda:3:1:components=6",
+    "length": "length:0.5",
     "posteriorgram": "posteriorgram:6:0.5",
     "remove-speakers": "remove-speakers:0.6",
     "smooth": "smooth:3",
@@ -168,6 +170,12 @@ def test_speaker_directions_are_the_principal_ones_of_means():
         SpeakerDirections().fit(place_of(voices(), known=False))
 
 
+def test_frames_get_a_length_and_keep_their_direction():
+    frames = np.array([[3.0, 4.0], [0.0, 0.0], [-1e-20, 0.0], [0.0, 1e15]], np.float32)
+    made = FixedLength(0.5).apply({}, {}, frames)
+    np.testing.assert_allclose(made, [[0.3, 0.4], [0, 0], [-0.5, 0], [0, 0.5]], rtol=1e-6)
+
+
 def test_whitening():
     place = place_of(voices())
     everything = together(place.source)
@@ -260,6 +268,7 @@ def test_chains_as_they_are_written():
         ("posteriorgram:8:2", "at most 1, not 2"),
         ("posteriorgram:8:1:tied", "takes one of \\['diagonal', 'full'\\]"),
         ("standardise:writer", "by one of .*, not 'writer'"),
+        ("length:0", "the length of frames must be above 0, not 0"),
         ("whiten:twice", "half or whole, not 'twice'"),
         ("remove-speakers:0", "a share of the variance is above 0"),
         ("affine:ridge=0", "the ridge must be above 0"),

@@ -166,6 +166,23 @@ def defined_by(tree: ast.Module) -> set[str]:
     return found
 
 
+def long_calls(calls: list[ast.Call], imports: list[ast.Import | ast.ImportFrom], room: str) -> list[ast.Call]:
+    """Calls of what lies in other rooms that give more than three arguments by position."""
+    borrowed = [node for node in imports if isinstance(node, ast.ImportFrom) and node.module and node.level == 0]
+    others = {
+        alias.asname or alias.name
+        for node in borrowed
+        for alias in node.names
+        if node.module.startswith("unitdisc") and f"{node.module}.{alias.name}".split(".")[1] != room
+    }
+    return [
+        call
+        for call in calls
+        if ast.unparse(call.func).split(".")[0] in others
+        and sum(not isinstance(argument, ast.Starred) for argument in call.args) > 3
+    ]
+
+
 def imports(path: Path) -> list[str]:
     """Every module a file imports, dotted."""
     found = []
@@ -210,6 +227,17 @@ def test_heavy_libraries_have_one_home():
         if part_of(path) not in HEAVY.get(module.split(".")[0], {part_of(path)})
     ]
     assert not elsewhere
+
+
+def test_between_rooms_no_more_than_three_arguments_go_by_position():
+    """Two of one type would change places, and nobody would see it."""
+    planted = [*ast.walk(ast.parse("from unitdisc.model import f\nf(1, 2, 3, 4)\nf(1, 2, 3, x=4)"))]
+    calls, imported = ([node for node in planted if isinstance(node, kind)] for kind in (ast.Call, ast.ImportFrom))
+    assert long_calls(calls, imported, "data") == calls[:1] and not long_calls(calls, imported, "model")
+    for path in PACKAGE:
+        room = path.relative_to(ROOT / "unitdisc").with_suffix("").parts[0]
+        for call in long_calls(source(path).calls, source(path).imports, room):
+            pytest.fail(f"{path}:{call.lineno}: give {ast.unparse(call.func)} what follows the third by keyword")
 
 
 ASKED_BY_PROTOCOL = FAMILIES | {"model", "objectives", "training", "experiment", "inference"}

@@ -185,8 +185,7 @@ def test_hard_gmm_gives_means_and_the_gradients_of_the_soft_one():
 
 def test_gmm_finds_the_means_variances_and_weights_of_frames():
     torch.manual_seed(0)
-    bottleneck = unprojected(GMM(2, 2, num_codes=3, commitment=0.0, diversity=0.0))
-    bottleneck.normalise = lambda frames, mask: frames
+    bottleneck = unprojected(GMM(2, 2, num_codes=3, commitment=0.0, diversity=0.0)).eval()  # frames as they are
     places = torch.tensor([[-2.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
     torch.nn.init.zeros_(bottleneck.means).data.add_(places / 2)
     drawn = Categorical(torch.tensor([0.2, 0.3, 0.5])).sample((4, 500))
@@ -480,6 +479,7 @@ SHARED = {
     "grouped-vq": {"dim": 4, "codes": codes(num_codes=3, warmup_steps=2)},
     "gumbel": {"dim": 4, "num_codes": 6, "diversity": 1.0},
     "soft": {"dim": 4, "num_codes": 6, "diversity": 1.0},
+    "gmm": {"dim": 4, "num_codes": 6, "diversity": 1.0},
     "fsq": {"levels": [5, 4, 3]},
     "pca": {"dim": 4, "warmup_steps": 3},
     "kmeans": {"num_codes": 3, "warmup_steps": 3},
@@ -541,6 +541,7 @@ EXPERIMENTS = {
     "grouped-vq": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 2, **LEARNT},
     "gumbel": {"bottleneck.num_codes": 8, **LEARNT},
     "soft": {"bottleneck.num_codes": 8, **LEARNT},
+    "gmm": {"bottleneck.num_codes": 8, **LEARNT},
     "fsq": {"bottleneck.levels": [8] * 10, **LEARNT},  # 2^30 codes: nothing may have a place for each
     "pca": {"bottleneck.dim": 8, "bottleneck.warmup_steps": 2, **PLAIN},
     "kmeans": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 2, **PLAIN},

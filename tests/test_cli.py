@@ -63,7 +63,8 @@ print(*{name.partition(".")[0] for name in sys.modules}, sep="\\n", file=sys.std
 
 def test_every_file_is_a_command():
     files = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - {"__init__", "choices", "options"}
-    assert {command.__name__ for command in cli.COMMANDS} == files == COMMANDS.keys()
+    assert {command.__name__ for command in cli.COMMANDS} == files
+    assert {cli.typed_name(command) for command in cli.COMMANDS} == COMMANDS.keys()
     assert all(command.__module__ == f"unitdisc.commands.{command.__name__}" for command in cli.COMMANDS)
 
 
@@ -91,7 +92,8 @@ NAMED = {  # options whose help says more of each choice than its name: all that
     ("find", "--by"): lambda: searching.BY,
     ("find", "--normalise"): lambda: searching.NORMALISE,
     ("probe", "--reader"): lambda: get_args(Reader),
-    ("segment", "--method"): lambda: ("units", *METHODS),
+    ("segment", "--method"): lambda: ("units", segment_options.PHONE_LOOP, *METHODS),
+    ("segment", "--posteriors"): lambda: segment_options.POSTERIORS,
     ("segment", "--solver"): lambda: segment_options.SOLVERS,
     ("segment", "--durations"): lambda: segment_options.DURATIONS,
     ("segment", "--transitions"): lambda: segment_options.TRANSITIONS,

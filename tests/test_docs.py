@@ -22,7 +22,7 @@ import typer
 from shell_blocks import ROOT, assert_valid, commands_in, is_known
 from tiny import line_settings, make_corpus, make_lines, settings
 
-from unitdisc.commands import COMMANDS
+from unitdisc.commands import COMMANDS, typed_name
 from unitdisc.corpus.manifest import parse_utterance
 from unitdisc.experiment import config
 from unitdisc.experiment.experiment import TABLES
@@ -286,7 +286,7 @@ def test_links_of_the_repository_become_links_of_the_site():
 
 def test_every_command_is_in_the_reference():
     page = pages.commands()
-    assert re.findall(r"^## ([\w-]+)$", page, re.M) == [command.__name__.replace("_", "-") for command in COMMANDS]
+    assert re.findall(r"^## ([\w-]+)$", page, re.M) == [*map(typed_name, COMMANDS)]
     assert "| `--at` | str, several times |" in page
     assert "| `--shard` | I/N |" in page
 

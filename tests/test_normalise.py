@@ -161,6 +161,10 @@ def test_frames_are_put_side_by_side_at_the_times_of_the_first(mfcc, tmp_path):
     assert kind_of_frames(read_settings(tmp_path / "mfcc-first")) != kind_of_frames(read_settings(tmp_path / "alone"))
     library.normalise(frames, manifest, tmp_path / "again", beside=[slow], like=tmp_path / "mfcc-first")
     assert arrays_in(tmp_path / "again") == arrays_in(tmp_path / "mfcc-first")
+    shutil.copytree(slow, tmp_path / "other")
+    (tmp_path / "other/encodings.json").write_text(json.dumps(read_settings(slow) | {"features": {"kind": "another"}}))
+    with pytest.raises(AdaptationError, match=r"was fitted to other frames .*\(beside: "):
+        library.normalise(frames, manifest, tmp_path / "b", beside=[tmp_path / "other"], like=tmp_path / "mfcc-first")
     with pytest.raises(AdaptationError, match=r"44 dimensions, but those of .* have 39"):
         library.normalise(frames, manifest, tmp_path / "b", like=tmp_path / "mfcc-first")
 

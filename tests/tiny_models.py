@@ -18,7 +18,7 @@ VARIANTS = {  # of every bottleneck, the first of which says most about it
     "residual-vq": [CODES | {"stages": 2}, CODES | {"codebook": "gradient"}],
     "grouped-vq": [CODES | {"groups": 2}],
     "gumbel": [{"num_codes": 8}, {"num_codes": 8, "tied": True}],
-    "gmm": [{"num_codes": 8}, {"num_codes": 8, "hard": True, "diversity": 0.0}],
+    "gmm": [{"num_codes": 8}],
     "soft": [{"num_codes": 8, "diversity": 0.1}, {"num_codes": 8, "tied": False, "diversity": 0.1}],
     "fsq": [{"levels": [5, 4, 3]}],
     "pca": [{"dim": 8, "warmup_steps": 1}, {"dim": 8, "warmup_steps": 3, "whiten": True}],

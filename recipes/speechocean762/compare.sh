@@ -8,8 +8,8 @@ raw=${UNITDISC_DATA:-../shared/data}/so762_dev
 data=${DATA:-data/speechocean762}
 exp=${EXP:-exp/speechocean762/compared}
 conf=recipes/speechocean762/conf
-systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical vq piecewise-vq cpc acpc wav2vec2 swap distil masked \
-  masked-alike masked-classical best}
+systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical phone-loop phone-loop-alike vq piecewise-vq cpc acpc \
+  wav2vec2 swap distil masked masked-alike best}
 seeds=${SEEDS:-0}
 
 costs() { # costs NAME COMMAND ...: runs a command and notes the seconds of processors that it took
@@ -55,41 +55,57 @@ network() { # network NAME POINT [TABLE.KEY=VALUE ...]: trained for every seed; 
   done
 }
 
-classical_codes() { # k-means of the classical frames of the train set, 100 and 256, as codes of every frame
-  local codes
-  [ -d "$exp/frames/classical/train" ] || warped classical classical
-  for codes in 100 256; do
-    [ ! -d "$exp/codes/$codes" ] || continue
-    costs codes unitdisc kmeans "$exp/frames/classical/train" "$exp/scores/codes-$codes.npy" --codes $codes --passes 20
-    costs codes unitdisc segment "$exp/frames/classical/train" $data/train.jsonl "$exp/codes/$codes" --solver nearest \
-      --codebook "$exp/scores/codes-$codes.npy"
-  done
-}
-
-beside() { # beside NAME OF OTHER: frames of two systems side by side, of every seed of the other
-  local seed part like
+best() { # of every seed: classical frames, and beside them what masked-alike predicts, and the frames of vq
+  local seed run part vq like
   for seed in $seeds; do
-    cat "$exp/scores/$3-seed$seed.seconds" >"$exp/scores/$1-seed$seed.seconds"
+    run=best-seed$seed vq=$exp/frames/vq-half-whitened-seed$seed
+    cat "$exp/scores/"{classical,masked-alike-seed$seed,vq-seed$seed}.seconds >"$exp/scores/$run.seconds"
     for part in train test; do
-      like=(--steps smooth:3)
-      [ $part = train ] || like=(--like "$exp/frames/$1-seed$seed/train")
-      costs "$1-seed$seed" unitdisc normalise "$exp/frames/$2/$part" $data/$part.jsonl "$exp/frames/$1-seed$seed/$part" \
-        --beside "$exp/encodings/$3-seed$seed/$part/prediction" "${like[@]}"
+      costs "$run" unitdisc encode "$exp/models/masked-alike-seed$seed" $data/$part.jsonl \
+        "$exp/encodings/masked-alike-seed$seed/$part" --at prediction
+      like=(--steps whiten:half,length:0.6)
+      [ $part = train ] || like=(--like "$vq/train")
+      costs "$run" unitdisc normalise "$exp/frames/vq-seed$seed/$part" $data/$part.jsonl "$vq/$part" "${like[@]}"
+      costs "$run" unitdisc normalise "$exp/frames/classical/$part" $data/$part.jsonl "$exp/frames/$run/$part" \
+        --steps smooth:1 --beside "$exp/encodings/masked-alike-seed$seed/$part/prediction" --beside "$vq/$part"
     done
-    scored "$1-seed$seed"
+    scored "$run"
   done
 }
 
-scored() { # scored NAME: ABX, probes, and units of 100 codes at 8 and 12 a second, named by the train set
-  local frames=$exp/frames/$1 scores=$exp/scores/$1 units rate
+scored() { # scored NAME: ABX, probes, and units of 100 codes of k-means
+  judged "$1"
+  unitdisc kmeans "$exp/frames/$1/train" "$exp/scores/$1.npy" --codes 100
+  units_of "$1" "$exp/frames/$1" --codebook "$exp/scores/$1.npy"
+}
+
+looped() { # looped NAME OF: a phone loop of the frames of another system; posteriors of its states, and its units
+  local name=$1 frames=$exp/frames/$2 loop=$exp/models/$1.safetensors part
+  [ -d "$frames/train" ] || each "$2"
+  cp "$exp/scores/$2.seconds" "$exp/scores/$name.seconds"
+  costs "$name" unitdisc phone-loop "$frames/train" "$loop" --units 100
+  for part in train test; do
+    costs "$name" unitdisc segment "$frames/$part" $data/$part.jsonl "$exp/frames/$name/$part" --phone-loop "$loop" \
+      --posteriors states
+  done
+  judged "$name"
+  units_of "$name" "$frames" --phone-loop "$loop"
+}
+
+judged() { # judged NAME: ABX and probes of frames
+  local frames=$exp/frames/$1 scores=$exp/scores/$1
   unitdisc abx "$frames/test" $data/test.jsonl --context any --max-size-group 10 --max-x-across 3 --output "$scores.any.json"
   unitdisc abx "$frames/test" $data/test.jsonl --output "$scores.triphone.json"
   unitdisc probe "$frames/test" $data/test.jsonl --task labels --task speaker --no-controls --output "$scores.probe.json"
-  unitdisc kmeans "$frames/train" "$scores.npy" --codes 100
+}
+
+units_of() { # units_of NAME FRAMES OPTIONS ...: units at 8 and 12 a second, named by the train set
+  local name=$1 frames=$2 scores=$exp/scores/$1 units rate part
+  shift 2
   for rate in 8 12; do
-    units=$exp/units/$1-$rate
+    units=$exp/units/$name-$rate
     for part in train test; do
-      unitdisc segment "$frames/$part" $data/$part.jsonl "$units/$part" --codebook "$scores.npy" --units-per-second $rate
+      unitdisc segment "$frames/$part" $data/$part.jsonl "$units/$part" --units-per-second $rate "$@"
     done
     unitdisc score "$units/test" $data/test.jsonl --learn-encodings "$units/train" --learn-corpus $data/train.jsonl \
       --output "$scores.units-$rate.json"
@@ -104,13 +120,10 @@ each() { # each NAME: a system that was chosen
     affine) warped affine standardise,affine ;;
     gmm) warped gmm standardise,posteriorgram ;;
     classical) warped classical classical ;;
+    phone-loop) looped phone-loop mfcc-speaker ;;
+    phone-loop-alike) looped phone-loop-alike affine ;;
     vq | piecewise-vq) network "$1" projection ;;
-    masked-classical)
-      classical_codes
-      for seed in $seeds; do cat "$exp/scores/"{classical,codes}.seconds >"$exp/scores/$1-seed$seed.seconds"; done
-      network "$1" prediction "codes.folders=[\"$exp/codes/100\", \"$exp/codes/256\"]"
-      ;;
-    best) beside best classical masked-classical ;; # after masked-classical
+    best) best ;; # after classical, masked-alike and vq
     *) network "$1" encoder ;;
   esac
   case $1 in mfcc | mfcc-speaker | vtln | affine | gmm | classical) scored "$1" ;; esac

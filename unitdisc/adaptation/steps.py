@@ -12,6 +12,7 @@ from unitdisc.adaptation.affine import Affine
 from unitdisc.adaptation.base import AdaptationError, Step
 from unitdisc.adaptation.chain import Branches, Chain, refuse_repeated
 from unitdisc.adaptation.lda import LDA
+from unitdisc.adaptation.length import FixedLength
 from unitdisc.adaptation.posteriorgram import Posteriorgram
 from unitdisc.adaptation.smoothing import Smoothing
 from unitdisc.adaptation.speaker_directions import SpeakerDirections
@@ -21,6 +22,7 @@ from unitdisc.adaptation.whitening import Whitening
 STEPS: dict[str, type[Step]] = {
     "affine": Affine,
     "lda": LDA,
+    "length": FixedLength,
     "posteriorgram": Posteriorgram,
     "remove-speakers": SpeakerDirections,
     "smooth": Smoothing,

@@ -115,7 +115,7 @@ def fit_warps(speakers: Sequence[str], views: Views, seed: int = 0, told: Callab
         best = {speaker: likeliest(mixture, at) for speaker, at in frames.items()}
         current = ChosenFrames({speaker: frames[speaker][factor] for speaker, factor in best.items()})
         estimate = estimate_of(current, mixture.middle, options)
-        mixture = improve(current, mixture, estimate, replace(options, passes=PASSES)).mixture
+        mixture = improve(current, mixture, estimate, options=replace(options, passes=PASSES)).mixture
     return Warps(mixture, {speaker: likeliest(mixture, at) for speaker, at in frames.items()}).with_speakers(
         sorted(order[SPEAKERS:]), views
     )

@@ -84,7 +84,7 @@ def trained(
     if not usable:
         what = f"the text of {too_long[0]}, like all others, is too long for its frames" if too_long else "no text"
         raise AlignerError(f"there is nothing to learn from: {what}; give utterances with their texts")
-    learning, unseen = held_out(usable, options.held_out, options.seed, MOST_HELD_OUT)
+    learning, unseen = held_out(usable, options.held_out, options.seed, most=MOST_HELD_OUT)
     training = Training(aligner, options, state, corpus_of(learning))
     for epoch in range(training.epoch, options.epochs):
         training.run(epoch, learning, read, lambda batch, loss, epoch=epoch: tell and tell(epoch, batch, loss, None))

@@ -51,7 +51,7 @@ class AbxTask:
     def open(self) -> tuple[AnyEncodings, AbxItems, dict]:
         """The encodings, the items, and what tells the corpus from another."""
         if self.corpus.suffix != ".item":
-            opened, utterances = open_both(self.encodings, self.corpus, self.frame_rate, self.allow_pipes)
+            opened, utterances = open_both(self.encodings, self.corpus, self.frame_rate, allow_pipes=self.allow_pipes)
             refuse_codes(opened, self.protocol)
             items = items_of(self.corpus, utterances, self.columns)
             return opened, items, corpus_settings(utterances, self.columns.tier) | {"context": self.columns.context}
@@ -59,7 +59,7 @@ class AbxTask:
         refuse_codes(opened, self.protocol)
         by = [name for name in self.columns.by.split(",") if name] if self.columns.context != "any" else []
         rate = opened.settings.get("rate") or RATE
-        items = with_codes(read_items(self.corpus, rate, self.columns.on, by, self.columns.across), opened)
+        items = with_codes(read_items(self.corpus, rate, self.columns.on, by=by, across=self.columns.across), opened)
         return opened, items, asdict(self.columns) | {"items_sha256": file_checksum(self.corpus)}
 
     def share(self, shard: Shard, parts: Path, opened: AnyEncodings) -> Share:
@@ -140,7 +140,7 @@ def abx(
     opened, items, settings = task.open()
     if cluster is not None:
         work = partial(count_share, task, resources, parts)
-        done = done_on(cluster, work, "cpu", "ABX", per_processor=1)
+        done = done_on(cluster, work, "cpu", title="ABX", per_processor=1)
         shard = Shard(1, len(done))  # any, for the counts of all are there
     settings |= {"abx": asdict(protocol), "bootstrap": {"replicates": resources.bootstrap, "seed": resources.seed}}
     scores = counted(task, opened, items, resources, None if parts is None else task.share(shard, parts, opened))

@@ -177,7 +177,14 @@ def refuse_tiers(path: Path, utterances: Sequence[Utterance], new: str, check: s
 
 def signals_of(features: Features, cache: Path | None, allow_pipes: bool) -> Signals:
     none = Normaliser("none", {})
-    return Signals(features, None, Normaliser(features.normalise, {}), none, DiskCache(cache), allow_pipes)
+    return Signals(
+        features,
+        None,
+        Normaliser(features.normalise, {}),
+        target_normaliser=none,
+        cache=DiskCache(cache),
+        allow_pipes=allow_pipes,
+    )
 
 
 class Remembered:
@@ -213,7 +220,7 @@ def learned(
     try:
         with console.progress("training", options.epochs, "epochs") as advance:
             told = Told(advance)
-            found = trained(features, utterances, Remembered(signals), options, state, told)
+            found = trained(features, utterances, Remembered(signals), options=options, state=state, tell=told)
             advance(options.epochs - told.epochs)
     except KeyboardInterrupt:
         console.say(f"Stopped after epoch {told.epochs}; the same command goes on from there.")

@@ -86,7 +86,7 @@ def encode(
         problems = write_points(experiment_folder, loaded, utterances, folder, points=points, access=access)
     else:
         work = partial(write_share, experiment_folder, utterances, folder, points=points, access=access)
-        problems = list(chain(*done_on(cluster, work, device, "encoding")))
+        problems = list(chain(*done_on(cluster, work, device, title="encoding")))
     say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
     return [folder / point for point in points]
 
@@ -138,7 +138,17 @@ def write_points(
             f"are placed after {waits[1]}. There will be no units; train on."
         )
     with console.progress("encoding", len(own)) as advance:
-        return encode_utterances(model, signals, utterances, folder, points, source, advance, shard, refuse)
+        return encode_utterances(
+            model,
+            signals,
+            utterances,
+            folder=folder,
+            points=points,
+            source=source,
+            advance=advance,
+            shard=shard,
+            refuse=refuse,
+        )
 
 
 def write_features_of_model(
@@ -148,7 +158,7 @@ def write_features_of_model(
     signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
     signals = signals.with_speakers_of(utterances)
     with console.progress("features", len(utterances)) as advance:
-        return encode_features(signals.features, signals, utterances, folder, folder.name, advance)
+        return encode_features(signals.features, signals, utterances, folder=folder, point=folder.name, advance=advance)
 
 
 def all_by_speakers_of(own: UtteranceTable, utterances: UtteranceTable) -> UtteranceTable:
@@ -196,7 +206,7 @@ def features(
         work = partial(write_features_of_share, utterances, folder, options, warps, access=access)
         of_all = options.normalise == "global"  # every shard gathers statistics of the whole corpus
         place = device if is_network else "cpu"
-        problems = list(chain(*done_on(cluster, work, place, options.kind, per_processor=1 if of_all else 4)))
+        problems = list(chain(*done_on(cluster, work, place, title=options.kind, per_processor=1 if of_all else 4)))
     say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
     return folder
 
@@ -219,7 +229,15 @@ def write_features(
 ) -> list[str]:
     """Writes plain features as encodings; returns and raises as `write_points` does."""
     none = Normaliser("none", {})
-    raw = Signals(options, None, none, none, DiskCache(access.cache), access.allow_pipes, warps)  # nothing is predicted
+    raw = Signals(
+        options,
+        None,
+        none,
+        target_normaliser=none,
+        cache=DiskCache(access.cache),
+        allow_pipes=access.allow_pipes,
+        warps=warps,
+    )  # nothing is predicted
     own = access.shard.of(utterances)
     alike = all_by_speakers_of(own, utterances) if options.normalise == "speaker" else utterances
     raw = raw.with_warps(utterances) if warps is None else raw.with_warps_of(all_by_speakers_of(own, utterances))
@@ -228,7 +246,9 @@ def write_features(
         point = folder.resolve().name
         if signals.warps is not None and (access.shard.is_whole or access.shard.index == 1):
             signals.warps.write(folder / WARPS)
-        return encode_features(options, signals, utterances, folder, point, advance, access.shard, refuse)
+        return encode_features(
+            options, signals, utterances, folder=folder, point=point, advance=advance, shard=access.shard, refuse=refuse
+        )
 
 
 def write_features_of_share(

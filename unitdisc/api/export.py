@@ -36,7 +36,7 @@ def export(
 
     >>> unitdisc.export("exp/vq/encodings/test/bottleneck", "data/test.jsonl", "units", formats=["textgrid"])
     """
-    opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes)
+    opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes=allow_pipes)
     usual = OF_IMAGES if any(utterance.is_image for utterance in utterances) else tuple(FORMATS)
     chosen = formats or [name for name in FORMATS if name in usual]
     if "km" in chosen and (why := next(parts_of_files(utterances), None)):
@@ -44,7 +44,7 @@ def export(
             raise ExportError(f"{why}, but fairseq, which reads .km, reads whole files; {WHOLE_FILES}")
         console.say(f"left out: the format km, for {why}, and fairseq reads whole files")
         chosen.remove("km")
-    return export_units(opened, utterances, folder_for_results(folder), chosen).files
+    return export_units(opened, utterances, folder_for_results(folder), formats=chosen).files
 
 
 def parts_of_files(utterances: Sequence[Utterance]) -> Iterator[str]:

@@ -44,7 +44,7 @@ class FindResult:
         settings = {"encodings": self.encodings, **self.how, **extent(self.searched)}
         shown = [Find(hit.utterance, Interval(hit.start, hit.end, hit.label), hit.cost) for hit in self.hits]
         query = Find(self.query.utterance, Interval(self.query.start, self.query.end, self.query.label), None)
-        write_finds(Path(path), query, shown, self.tier, settings)
+        write_finds(Path(path), query, shown, tier=self.tier, settings=settings)
 
 
 @takes_paths
@@ -74,15 +74,15 @@ def find(
     """
     if top < 1:
         raise ValueError(f"`top` must be 1 or more, not {top}")
-    searched = Collection(*open_both(encodings, corpus, frame_rate, allow_pipes))
+    searched = Collection(*open_both(encodings, corpus, frame_rate, allow_pipes=allow_pipes))
     refuse_units(searched.encodings, "stretches are found by their frames")
     queried = None
     if query.query_encodings and query.query_corpus:
-        queried = Collection(*open_both(query.query_encodings, query.query_corpus, frame_rate, allow_pipes))
+        queried = Collection(*open_both(query.query_encodings, query.query_corpus, frame_rate, allow_pipes=allow_pipes))
         refuse_other(queried.encodings, searched.encodings)
     home, source = queried or searched, query.query_corpus or corpus
-    tier = tier_of(corpus, searched.utterances, source, home.utterances, tier)
-    place = place_of(query, source, home.utterances, tier)
+    tier = tier_of(corpus, searched.utterances, source, others=home.utterances, tier=tier)
+    place = place_of(query, source, home.utterances, tier=tier)
     stretch = stretch_of(home.encodings, place)
     started = time.monotonic()
     hits = list(found_in(searched, queried, stretch, top, options, tier))
@@ -104,7 +104,7 @@ def found_in(
     total = len(searched.utterances) + (len(queried.utterances) if queried else 0)
     passes = (options.normalise != "none") + (options.by == "codes")
     with console.progress("reading", total * passes) as advance:
-        prepared = materials(searched, queried, options, advance)
+        prepared = materials(searched, queried, options, advance=advance)
     elsewhere = queried is not None and queried.encodings.folder.resolve() != searched.encodings.folder.resolve()
     query = Query(prepared.queried.take(stretch), None if elsewhere else stretch)
     with console.progress("searching", len(searched.utterances)) as advance:
@@ -114,13 +114,13 @@ def found_in(
         utterance = utterances[hit.utterance]
         edges = borders(centres_of(searched.encodings, utterance), utterance.ticks)
         start, end = int(edges[hit.first]), int(edges[hit.last])
-        yield Place(utterance, start, end, label_under(utterance, tier, start, end), hit.cost)
+        yield Place(utterance, start, end, label=label_under(utterance, tier, start, end=end), cost=hit.cost)
 
 
 def stream(
     searched: Collection, material: Material, query: Query, threads: int, advance: Callable[[int], None]
 ) -> Iterator[Hit]:
-    for _, (hits,) in search(material, [utterance.id for utterance in searched.utterances], [query], threads):
+    for _, (hits,) in search(material, [utterance.id for utterance in searched.utterances], [query], threads=threads):
         yield from hits
         advance(1)
 

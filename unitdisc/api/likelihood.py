@@ -52,7 +52,7 @@ def likelihood(
     signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
     signals = signals.with_speakers_of(utterances)
     with console.progress("predicting", len(utterances)) as advance:
-        found, problems = measured(model, signals, utterances, experiment.speakers, advance)
+        found, problems = measured(model, signals, utterances, speakers=experiment.speakers, advance=advance)
     say_left_out(problems, len(utterances))
     source = {"experiment": str(experiment_folder), "model": weights_checksum(experiment_folder)}
     return LikelihoodScore(found, VALUES[model.decoder.target], {**source, "corpus": str(corpus)})

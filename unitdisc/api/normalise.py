@@ -9,7 +9,7 @@ from pathlib import Path
 from unitdisc import console
 from unitdisc.adaptation.adaptation import FILE, Adaptation
 from unitdisc.adaptation.base import AdaptationError
-from unitdisc.adaptation.chain import affine_steps, mixtures
+from unitdisc.adaptation.chain import Chain, affine_steps, mixtures
 from unitdisc.adaptation.places import Place, Resources, speaker_key
 from unitdisc.adaptation.steps import parse, written_out
 from unitdisc.api.kmeans import TIME
@@ -79,13 +79,7 @@ def normalise(
     utterances = read_corpus(corpus, allow_pipes)
     opened = open_for(encodings, utterances, frame_rate, times)
     others = [Encodings.open(each) for each in beside]
-    before = opened.settings.get("normalised", [])
-    for one in (opened, *others):
-        steps_before = [each["steps"] for each in one.settings.get("normalised", [])]
-        if affine_steps(chain) and any(affine_steps(parse(each)) for each in steps_before):
-            raise AdaptationError(
-                f"{one.folder}: its frames went through the affine step before; it is to be taken once"
-            )
+    refuse_moved_again(chain, [opened, *others])
     there = in_there([opened, *others], utterances, corpus, strict)
     first, *rest = [StoredFrames(one, [utterance.id for utterance in there]) for one in (opened, *others)]
     frames = SideBySide(first, rest) if rest else first
@@ -101,7 +95,7 @@ def normalise(
         refuse_other_steps(folder, written_out(steps))
         known = fitted(steps, place, settings, folder)
     how = {"steps": known.steps, "adaptation": known.checksum, "corpus": corpus_checksum(there)[:16]}
-    settings |= {"num_codes": None, "normalised": [*before, how]}
+    settings |= {"num_codes": None, "normalised": [*settings.get("normalised", []), how]}
     if "dim" in settings:  # of another tool's frames
         settings["dim"] = known.dim
     writer = EncodingsWriter(folder, settings)
@@ -127,6 +121,17 @@ def in_there(
         raise CorpusError(f"{len(problems)} of {len(utterances)} utterances have no frames, the first: {problems[0]}")
     console.say_problems(problems, len(there))
     return there
+
+
+def refuse_moved_again(chain: Chain, opened: Sequence[AnyEncodings]) -> None:
+    """Raises AdaptationError if frames would go through the affine step that went through it before."""
+    if not affine_steps(chain):
+        return
+    for one in opened:
+        if any(affine_steps(parse(each["steps"])) for each in one.settings.get("normalised", [])):
+            raise AdaptationError(
+                f"{one.folder}: its frames went through the affine step before; it is to be taken once"
+            )
 
 
 def refuse_or_say(doubt: str | None, strict: bool) -> None:

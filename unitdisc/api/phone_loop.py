@@ -60,7 +60,7 @@ def make(
     opened = open_encodings(encodings, frame_rate=None if times == "column" else ANY_RATE, times=times)
     frames = StoredFrames(opened, opened.codes)
     unfinished = file.with_name(file.name + ".part")
-    found = learn(frames, options, memory, threads, unfinished, console.progress)
+    found = learn(frames, options, memory, threads=threads, state_file=unfinished, progress=console.progress)
     card = {
         "frames_of": {name: value for name, value in opened.settings.items() if name not in TIME},
         "encodings": str(encodings),

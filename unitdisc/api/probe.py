@@ -99,7 +99,14 @@ def probe(
     mel, training_mel = (None if path is None else Encodings.open(path) for path in (tasks.mel, tasks.training_mel))
     scored = opened(encodings, corpus, encodings.name, frame_rate, allow_pipes)
     names = tasks.names or (LABELS[:1] if few else usual_names(scored.utterances))
-    asked = tasks_named(names, tier, mel, training_mel, tasks.sequence_reader, tasks.unseen_speakers)
+    asked = tasks_named(
+        names,
+        tier,
+        mel,
+        training_original=training_mel,
+        sequence_reader=tasks.sequence_reader,
+        unseen_speakers=tasks.unseen_speakers,
+    )
     if {"labels", "ctc"} & {*names}:
         check_tier(corpus, scored.utterances, tier)
     learned = opened(*train, encodings.name, frame_rate, allow_pipes) if train else None
@@ -112,11 +119,13 @@ def probe(
         learners = learners_of(fine_tune, scored, learned, allow_pipes, options.device) if fine_tune else {}
         settings |= {"fine_tuning": {"model": str(fine_tune), "steps": fine_tuning.STEPS}} if fine_tune else {}
         with console.progress("probing", len(few.numbers) * few.draws, "draws") as advance:
-            found = few_labels(scored, asked, few, options, learned, advance, learners)
+            found = few_labels(
+                scored, asked, few, options=options, training=learned, advance=advance, learners=learners
+            )
         return Measured({"few": found}, encodings, settings | {"draws": few.draws})
     with console.progress("probing", len(asked), "probes") as advance:
         (found,) = probe_tasks(
-            scored, asked, options, learned, lambda done, _, job: advance(min(done, 1), job)
+            scored, asked, options, training=learned, progress=lambda done, _, job: advance(min(done, 1), job)
         ).values()
         advance(1)
     if all("why" in score for score in found.values()):
@@ -138,7 +147,7 @@ def beside(corpus: Corpus, other: Corpus) -> Corpus:
 
 
 def opened(folder: Path, corpus: Path, point: str, frame_rate: float | None, allow_pipes: bool) -> Corpus:
-    encodings, utterances = open_both(folder, corpus, frame_rate, allow_pipes)
+    encodings, utterances = open_both(folder, corpus, frame_rate, allow_pipes=allow_pipes)
     refuse_units(encodings, "probes read frames")
     return Corpus({point: encodings}, utterances)
 
@@ -158,6 +167,6 @@ def learners_of(
     signals = experiment.signals(folder, allow_pipes=allow_pipes).with_speakers_of(utterances)
     read = signals.features_of
     return {
-        "fine-tuned": fine_tuning.FineTuning(partial(deepcopy, model.encoder), read, True, device),
-        "from nothing": fine_tuning.FineTuning(lambda: experiment.build().encoder, read, False, device),
+        "fine-tuned": fine_tuning.FineTuning(partial(deepcopy, model.encoder), read, True, device=device),
+        "from nothing": fine_tuning.FineTuning(lambda: experiment.build().encoder, read, False, device=device),
     }

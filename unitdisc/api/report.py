@@ -85,9 +85,11 @@ def report(
     utterances = [utterance for utterance in usable if utterance.id in there]
     with console.progress("scoring", 100, "%") as advance:
         watch = Percent(advance)
-        scores = score(points, utterances, Encodings.open(folder / original), tier, context, seed, watch)
+        scores = score(
+            points, utterances, Encodings.open(folder / original), tier=tier, context=context, seed=seed, progress=watch
+        )
     made = made_in(resyntheses or experiment_folder / "resyntheses")
-    return write_report(experiment_folder, utterances, points, scores, others, made)
+    return write_report(experiment_folder, utterances, points, scores=scores, compare=others, made=made)
 
 
 def plain_features(features: Features) -> list[Features]:
@@ -121,4 +123,4 @@ def read_reports(experiment: Path, others: Sequence[Path]) -> dict[str, dict]:
 def read_report(experiment: Path) -> dict:
     if not (experiment / "report" / "scores.json").exists():
         raise ExperimentError(f"{experiment}: has no report to compare with; run `unitdisc report` on it first")
-    return read_part(experiment / "report", "scores.json", dict, "run `unitdisc report` on it again")
+    return read_part(experiment / "report", "scores.json", dict, cure="run `unitdisc report` on it again")

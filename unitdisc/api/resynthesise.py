@@ -158,7 +158,7 @@ def draw(
         finish(wanted[index].utterance, wanted[index].voice, target.cpu().numpy())
 
     if wanted:
-        sample_several(model.decoder, [one.item for one in wanted], temperature, finish_item, tick)
+        sample_several(model.decoder, [one.item for one in wanted], temperature, finish=finish_item, tick=tick)
 
 
 def part_given(share: float, leftwards: bool) -> str:

@@ -41,7 +41,7 @@ def score(
     if tolerance is not None and not 0 <= tolerance < float("inf"):
         raise ValueError(f"`tolerance` must be 0 or more ms (or pixel columns), not {tolerance:g}")
     tier, _ = usual_labels(corpus, tier)
-    opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes)
+    opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes=allow_pipes)
     check_tier(corpus, utterances, tier)
     elsewhere = open_both(*learn, frame_rate, allow_pipes) if learn else None
     found = score_units(opened, utterances, tier, tolerance=tolerance, spelling=spelling, learn=elsewhere)

@@ -112,11 +112,11 @@ def segment(
     if not there:
         raise EncodingsError(f"{encodings}: holds none of the {len(utterances)} utterances of {corpus}; encode them")
     if codebook:
-        unchecked = refuse_unfit(codebook, encodings, opened.settings, StoredFrames(opened, [there[0].id]).dim)
+        unchecked = refuse_unfit(codebook, encodings, opened.settings, dim=StoredFrames(opened, [there[0].id]).dim)
         if unchecked:
             refuse_or_say(f"{codebook.source}: {unchecked}", strict, f"make a codebook with `{codebook.made_by}`")
     with console.progress("reading frames", len(there)) as advance:
-        timing = survey(opened, there, spherical, advance)
+        timing = survey(opened, there, spherical, advance=advance)
     problems = [opened.why_missing(u.id) for u in utterances if u.id not in opened] + timing.problems
     if (strict and problems) or 2 * len(timing.problems) > len(there):
         if frame_rate:
@@ -130,7 +130,7 @@ def segment(
     frames = StoredFrames(opened, timing.names, spherical)
     if codebook and (doubt := far_away(codebook, frames)):
         refuse_or_say(doubt, strict, "give the codebook of these frames")
-    place = Workplace(frames, memory, cores(threads), lambda note: None)
+    place = Workplace(frames, memory, cores(threads), advance=lambda note: None)
     made_of = {name: value for name, value in asdict(options).items() if name != "posteriors"} | {"per": per}
     if stored:
         made_of |= {"posteriors": options.posteriors, "phone_loop": stored.checksum}
@@ -141,16 +141,16 @@ def segment(
     refuse_folder(folder, {**opened.settings, "num_codes": num_codes}, made_of)
     with tidied(folder / "units" / "codebook.npy.part") as state:
         if codebook is None:
-            codebook = codebook_of(place, timing, codes, options, state, opened)
+            codebook = codebook_of(place, timing, codes, options=options, state=state, opened=opened)
             made_of["codebook"] = checksum(codebook.vectors)
         vectors = unit_codes(codebook) if spherical else codebook.vectors
         passes = PASSES * (1 + max(options.iterations, int(options.learns_priors)))
         with console.progress("segmenting", passes, "passes") as passed:
             working = replace(place, advance=lambda note: passed(1, note))
             if stored:
-                found = decode(working, timing, stored.loop, options)
+                found = decode(working, timing, stored.loop, options=options)
             else:
-                found = find_units(working, timing, vectors, options)
+                found = find_units(working, timing, vectors, options=options)
         say_number(folder, found, timing, options, strict)
         usable = {*timing.names}
         corpus_there = [utterance for utterance in there if utterance.id in usable]
@@ -196,7 +196,7 @@ def open_for(
             f"{encodings}: frames of other tools need recordings of one rate, not {told}; "
             "write an encodings.json with stride and offset into the folder"
         )
-    opened = open_encodings(encodings, 16_000 if own else rates.pop(), frame_rate, times)
+    opened = open_encodings(encodings, 16_000 if own else rates.pop(), frame_rate, times=times)
     if isinstance(opened, ForeignEncodings):
         opened = opened.of_corpus(utterances)
     if not own and frame_rate:
@@ -229,7 +229,7 @@ def write(
                 else:
                     shown = pooled(values, codes) if pool else found.vectors[codes]
                 centres = opened[utterance.id].centres
-                writer.write(Encoding(utterance.id, centres, shown, codes), is_even(opened, utterance.id))
+                writer.write(Encoding(utterance.id, centres, shown, codes=codes), is_even(opened, utterance.id))
             advance(1)
     writer.finish()
 
@@ -264,7 +264,7 @@ def finish(
     """Writes units/ for other tools; returns what was found."""
     written = Encodings.open(folder)
     formats = ("jsonl", "ctm", "textgrid") if timing.unit == "second" else ("jsonl",)
-    files = export(written, utterances, folder / "units", formats).files
+    files = export(written, utterances, folder / "units", formats=formats).files
     units = units_in(np.asarray(written.codes[utterance.id]) for utterance in utterances)
     rate = timing.rate(units)
     card = {"spherical": options.distance == "cosine", "frames_of": opened.settings, "from": codebook.source}

@@ -72,7 +72,7 @@ def shards(
     manifest = folder / f"{name_of(corpus)}.jsonl"
     if wanted:
         manifest.unlink(missing_ok=True)  # it may say where things lay in a tar that is written again
-    with console.progress("packing", len(parts), "shards", len(parts) - len(wanted)) as advance:
+    with console.progress("packing", len(parts), "shards", done=len(parts) - len(wanted)) as advance:
         pack_one = delayed(pack_shard)
         tasks = (pack_one(folder, number, parts[number], options, access) for number in wanted)
         for error in Parallel(n_jobs=workers, return_as="generator")(tasks):
@@ -127,7 +127,7 @@ def is_done(
 
 def can_be_packed(item: PackingItem, options: PackingOptions, allow_pipes: bool) -> bool:
     try:
-        pack(item, options.format, options.whole, allow_pipes)
+        pack(item, options.format, options.whole, allow_pipes=allow_pipes)
     except CorpusError:
         return False
     return True
@@ -144,9 +144,17 @@ def pack_shard(
     for old in (manifest, left_out_of(folder, number)):
         old.unlink(missing_ok=True)
     most = round(options.max_mb * 1e6)
-    keep = (options.format, options.whole, access.allow_pipes, access.strict)
     try:
-        kept, problems = write_shard(manifest.parent, manifest.stem, items, most, *keep)
+        kept, problems = write_shard(
+            manifest.parent,
+            manifest.stem,
+            items,
+            most=most,
+            form=options.format,
+            whole=options.whole,
+            allow_pipes=access.allow_pipes,
+            strict=access.strict,
+        )
     except CorpusError as error:
         return str(error)
     tars = {in_tar(utterance.path)[0] for utterance in kept}

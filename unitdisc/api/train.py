@@ -116,7 +116,7 @@ def train_together(
     untrained = Experiment(options, ["?"], {}).build()  # a wrong option shows now, not after the corpus is read
     stride, offset, context = geometry(untrained)
     crop = training.crop or None
-    CropPlan([1], training.batch_size, crop, stride, training.seed)
+    CropPlan([1], training.batch_size, crop, stride=stride, seed=training.seed)
     if training.compile:
         check_compiler(device, untrained.decoder)
     utterances = usable_table(corpus, features, access, thorough=True)
@@ -124,7 +124,7 @@ def train_together(
     corpus_used = description(corpus, utterances, features)
     wanted, codes = Experiment(options, [], {}).codes(), None
     if wanted is not None and wanted.folders:
-        codes = read_codes(wanted, utterances, features, stride, offset)
+        codes = read_codes(wanted, utterances, features, stride=stride, offset=offset)
         corpus_used["codes"] = codes.checksum()
     by_shard = in_shards(training.order, training_set)
     options = with_order(options, by_shard)
@@ -148,10 +148,21 @@ def train_together(
     ) -> CropBatches:
         frames = part.measured(signals.features.frames_in)
         if by_shard:
-            plan = ShardPlan(frames, places_of(part), training.batch_size, crop, stride, seed)
-            return ShardBatches(part, signals, plan, context, experiment.speakers, share, codes, views)
-        plan = CropPlan(frames, training.batch_size, crop, stride, seed)
-        return CropBatches(part, signals, plan, context, experiment.speakers, share, codes, views)
+            plan = ShardPlan(frames, places_of(part), training.batch_size, crop=crop, stride=stride, seed=seed)
+            return ShardBatches(
+                part,
+                signals,
+                plan,
+                context=context,
+                speakers=experiment.speakers,
+                share=share,
+                codes=codes,
+                views=views,
+            )
+        plan = CropPlan(frames, training.batch_size, crop, stride=stride, seed=seed)
+        return CropBatches(
+            part, signals, plan, context=context, speakers=experiment.speakers, share=share, codes=codes, views=views
+        )
 
     views = views_of(untrained, experiment, signals, training.seed)
     examples = dataset(training_set, training.seed, (rank(), world_size()), by_shard, views)
@@ -170,11 +181,13 @@ def train_together(
     watching = console.progress("training", training.steps, "steps") if rank() == 0 else nullcontext(lambda *_: None)
     with watching as advance:
         progress = Progress(Steps(advance), console.say if rank() == 0 else lambda message: None)
-        trainer = Trainer(experiment.build, training, folder, device, progress)
+        trainer = Trainer(experiment.build, training, folder, device=device, progress=progress)
         progress.step.done = trainer.step
         advance(trainer.step)
         trainer.run(
-            lambda step: batches(examples, step, training.steps, training.workers, pinned=device.startswith("cuda")),
+            lambda step: batches(
+                examples, step, training.steps, workers=training.workers, pinned=device.startswith("cuda")
+            ),
             valid,
             keep,
             examples.magnitudes,
@@ -188,7 +201,7 @@ def views_of(model: UnitModel, experiment: Experiment, signals: Signals, seed: i
     """How the encoder hears crops in training; None: as they are, once."""
     augmentation, objective = experiment.augmentation(), model.objective
     second = objective.second_view if isinstance(objective, ComparesViews) else None
-    return Views(signals, augmentation, seed, second) if augmentation.is_on else None
+    return Views(signals, augmentation, seed, second=second) if augmentation.is_on else None
 
 
 class Steps:
@@ -205,7 +218,7 @@ class Steps:
 
 def split(utterances: UtteranceTable, share: float, seed: int) -> tuple[UtteranceTable, UtteranceTable]:
     """Training and validation utterances. Raises ConfigError if the share leaves nothing to train on."""
-    training, validation = held_out_places(len(utterances), share, seed, MOST_VALIDATION)
+    training, validation = held_out_places(len(utterances), share, seed, most=MOST_VALIDATION)
     if not len(training):
         raise config.ConfigError(f"[training]: valid_share {share} holds out all utterances; 0.05 is usual")
     return utterances.take(training), utterances.take(validation)
@@ -294,7 +307,9 @@ def codes_of_features(
     agreement = Agreement()
     if rank() == 0:
         num_codes = experiment.codes().num_codes
-        feature_codes(folder, signals, utterances, num_codes, stride, seed, console.progress)
+        feature_codes(
+            folder, signals, utterances, num_codes=num_codes, stride=stride, seed=seed, progress=console.progress
+        )
     agreement.wait()
     return read_feature_codes(folder, stride)
 

@@ -88,6 +88,11 @@ def common(
     """Discovers the units of a language nobody transcribed, from recordings or handwriting alone."""
 
 
+def typed_name(command: Callable[..., None]) -> str:
+    """What a person types."""
+    return command.__name__.replace("_", "-")
+
+
 def as_typed(command: Callable[..., None]) -> Callable[..., None]:
     """The same command, whose messages call fields of the library by its options."""
 
@@ -95,14 +100,14 @@ def as_typed(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: object) -> None:
         from unitdisc import console
 
-        console.wording = lambda message: naming(parameters_of(command.__name__))(message)
+        console.wording = lambda message: naming(parameters_of(typed_name(command)))(message)
         command(**given)
 
     return run
 
 
 def parameters_of(name: str) -> list[typer.CallbackParam]:
-    return typer.main.get_command(app).commands[name.replace("_", "-")].params
+    return typer.main.get_command(app).commands[name].params
 
 
 for command in COMMANDS:

@@ -78,16 +78,18 @@ def abx(
     from unitdisc import AbxProtocol, AbxResources, Cluster, ItemColumns, Sampling, Shard, abx
 
     sampled = max_size_group is not None or max_x_across is not None
-    sampling = Sampling(sampler, max_size_group, max_x_across, sampling_seed)
-    protocol = AbxProtocol(distance, slicing, average, pooling, l2_normalise, sampling if sampled else None)
+    sampling = Sampling(sampler, max_size_group, max_x_across, seed=sampling_seed)
+    protocol = AbxProtocol(
+        distance, slicing, average, pooling=pooling, l2_normalise=l2_normalise, sampling=sampling if sampled else None
+    )
     if cells is not None and cells.suffix not in (".csv", ".gz"):
         raise ValueError(f"--cells writes a table of comma-separated values: name it .csv or .csv.gz, not {cells}")
     scores = abx(
         encodings,
         corpus,
-        ItemColumns(tier, context, on, by, across),
-        protocol,
-        resources=AbxResources(bootstrap, seed, threads, memory),
+        ItemColumns(tier, context, on, by=by, across=across),
+        protocol=protocol,
+        resources=AbxResources(bootstrap, seed, threads, memory=memory),
         frame_rate=frame_rate,
         allow_pipes=allow_pipes,
         shard=Shard.parse(shard),

@@ -53,7 +53,7 @@ def align(
     aligned = align(
         corpora,
         output,
-        AlignOptions(epochs, batch_size, learning_rate, prior, recurrent, seed=seed),
+        AlignOptions(epochs, batch_size, learning_rate, prior=prior, recurrent=recurrent, seed=seed),
         tier=tier,
         check=check,
         model=model,

@@ -52,4 +52,4 @@ def encode(
     points = at or list(PROBE_POINTS)
     cluster = Cluster.chosen(ray, shards, shard)
     access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust, shard=Shard.parse(shard))
-    encode(experiment, corpus, folder, points, access=access, device=device, cluster=cluster)
+    encode(experiment, corpus, folder, points=points, access=access, device=device, cluster=cluster)

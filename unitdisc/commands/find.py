@@ -60,12 +60,16 @@ def find(
     from unitdisc import FindOptions, QueryOptions, find
     from unitdisc.encodings.folders import refuse_among
 
-    wanted = QueryOptions(query, start, end, label, number, query_encodings, query_corpus)
-    options = FindOptions(by, distance, normalise, os.cpu_count() or 1 if threads is None else threads)
+    wanted = QueryOptions(
+        query, start, end, label=label, number=number, query_encodings=query_encodings, query_corpus=query_corpus
+    )
+    options = FindOptions(by, distance, normalise, threads=os.cpu_count() or 1 if threads is None else threads)
     for path in (output, page):
         if path is not None:
             refuse_among(path, encodings)
-    found = find(encodings, corpus, wanted, options, top=top, tier=tier, frame_rate=frame_rate, allow_pipes=allow_pipes)
+    found = find(
+        encodings, corpus, wanted, options=options, top=top, tier=tier, frame_rate=frame_rate, allow_pipes=allow_pipes
+    )
     typer.echo("\n".join(lines(found)))
     if output is not None:
         found.write(output)

@@ -53,7 +53,7 @@ def normalise(
         encodings,
         corpus,
         folder,
-        steps,
+        steps=steps,
         like=like,
         beside=beside or (),
         seed=seed,

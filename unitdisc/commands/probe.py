@@ -69,7 +69,14 @@ def probe(
 
     if (train_encodings is None) != (train_corpus is None):
         raise ValueError("--train-encodings and --train-corpus belong together; give both or none")
-    tasks = ProbeTasks(tuple(task or ()), tier, mel, train_mel, ctc_reader, unseen_speakers)
+    tasks = ProbeTasks(
+        tuple(task or ()),
+        tier,
+        mel,
+        training_mel=train_mel,
+        sequence_reader=ctc_reader,
+        unseen_speakers=unseen_speakers,
+    )
     options = ProbeOptions(
         reader, context_frames, balanced=balanced, controls=controls, training_frames=training_frames, seed=seed
     )
@@ -77,7 +84,7 @@ def probe(
         encodings,
         corpus,
         tasks,
-        options,
+        options=options,
         train=train_encodings and (train_encodings, train_corpus),
         frame_rate=frame_rate,
         allow_pipes=allow_pipes,

@@ -33,7 +33,8 @@ def segment(
         str | None, typer.Option(help="write those of a phone loop as frames, square roots: of units, or of states")
     ] = None,
     method: Annotated[
-        str, typer.Option(help="units: cheapest codes; peaks: of change; prominence: of the length of frames")
+        str,
+        typer.Option(help="units: cheapest codes; phone-loop; peaks: of change; prominence: of the length of frames"),
     ] = "units",
     solver: Annotated[str, typer.Option(help="viterbi, greedy, exact; nearest: frame by frame")] = "viterbi",
     distance: Annotated[
@@ -81,8 +82,8 @@ def segment(
         units_per_100_columns if of_images else units_per_second,
         method,
         solver,
-        distance,
-        durations,
+        distance=distance,
+        durations=durations,
         min_duration=min_duration,
         max_duration=max_duration,
         transitions=transitions,
@@ -96,8 +97,8 @@ def segment(
         encodings,
         corpus,
         folder,
-        Codes(codebook, codes, experiment, seed, phone_loop),
-        options,
+        codes=Codes(codebook, codes, experiment, seed=seed, phone_loop=phone_loop),
+        options=options,
         per="100 columns" if of_images else "second",
         memory=memory,
         threads=threads,

@@ -41,4 +41,4 @@ def train(
     from unitdisc import CorpusAccess, train
 
     access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust)
-    train(config, corpus, experiment, set or [], access=access, device=device)
+    train(config, corpus, experiment, overrides=set or [], access=access, device=device)

@@ -111,7 +111,7 @@ class RecordingFeatures(Features, Protocol):
         if utterance.is_image:
             what = f"{utterance.id} is a line image"
             raise AudioError.at(utterance.path, what, "set features.kind to 'columns' for handwriting")
-        return read_audio(utterance, self.rate, self.resample, allow_pipes)
+        return read_audio(utterance, self.rate, self.resample, allow_pipes=allow_pipes)
 
     def frames_in(self, utterance: Utterance) -> int:
         ticks = utterance.ticks

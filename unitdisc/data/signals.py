@@ -287,7 +287,7 @@ class Signals:
         hop, to_the_end = self.features.hop, last == self.frames_in(utterance)
         if self.can_be_cut(utterance):
             stop = utterance.ticks if to_the_end else last * hop
-            return read_stretch(utterance, first * hop, stop, self.features.rate)
+            return read_stretch(utterance, first * hop, stop, rate=self.features.rate)
         return self.signal(utterance)[first * hop : None if to_the_end else last * hop]
 
     def moments_of(self, utterance: Utterance) -> Moments:

@@ -127,7 +127,7 @@ class ForeignEncodings:
             )
         centres = self.centres(read)
         if read.values.ndim == 1:
-            return Encoding(utterance, centres, read.values[:, None].astype(np.float32), read.values)
+            return Encoding(utterance, centres, read.values[:, None].astype(np.float32), codes=read.values)
         return Encoding(utterance, centres, read.values)
 
     def centres(self, read: Read) -> np.ndarray:

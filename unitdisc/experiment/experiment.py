@@ -251,7 +251,7 @@ class Experiment:
             normalisers = [Normaliser.from_json(statistics[name]) for name in ("features", "target")]
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise damaged(Path(folder) / "statistics.json", f"{type(error).__name__}: {error}") from error
-        signals = Signals(self.features(), self.target(), *normalisers, DiskCache(cache), allow_pipes)
+        signals = Signals(self.features(), self.target(), *normalisers, cache=DiskCache(cache), allow_pipes=allow_pipes)
         try:
             warps = Warps.read(Path(folder) / WARPS) if signals.warps_differ else None
             adaptation = AdaptedSpeakers.read(Path(folder) / ADAPTATION) if signals.is_adapted else None

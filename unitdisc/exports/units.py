@@ -40,7 +40,7 @@ def read_units(encodings: Encodings, utterance: Utterance) -> Units:
             f"{encodings.folder}: {utterance.id} has {len(codes)} codes for {len(centres)} frames; "
             "encode the corpus again"
         )
-    refuse_span(encodings.folder, utterance.id, utterance.ticks, centres)
+    refuse_span(encodings.folder, utterance.id, utterance.ticks, centres=centres)
     codes = list(map(int, codes))
     return Units(utterance, codes, runs_of(codes, centres, utterance.ticks).labelled())
 

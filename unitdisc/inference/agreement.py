@@ -184,7 +184,7 @@ def samples(device: torch.device) -> tuple[str, bool]:
             from unitdisc.decoders.sampling.wavenet_gpu import sample_on_gpu as by_loop
         else:
             from unitdisc.decoders.sampling.wavenet_cpu import sample_codes as by_loop
-        found = by_loop(decoder, condition, uniform, 1.0)
+        found = by_loop(decoder, condition, uniform, temperature=1.0)
         same = (found == decoder.sample_with_torch(condition, uniform)).all(1).sum().item()
     return f"{same} of {len(found)} streams of {SAMPLES} steps are those of torch", 2 * same >= len(found)
 

@@ -167,7 +167,7 @@ def write(
             )
     for point, writer in writers.items():
         own_codes = None if codes is None else codes[row, :size]
-        writer.write(Encoding(utterance.id, centres, arrays[point][row, :size], own_codes), scale == 1)
+        writer.write(Encoding(utterance.id, centres, arrays[point][row, :size], codes=own_codes), scale == 1)
     return None
 
 

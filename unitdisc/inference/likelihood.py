@@ -57,7 +57,7 @@ def likelihood(
     """
     check_likelihoods(model, "the model")
     device = next(model.parameters()).device
-    plan = CropPlan([signals.frames_in(u) for u in utterances], 1, None, model.encoder.stride, seed=0)
+    plan = CropPlan([signals.frames_in(u) for u in utterances], 1, None, stride=model.encoder.stride, seed=0)
     batches = CropBatches(utterances, signals, plan, context=0, speakers=speakers)
     nats, values, read, problems = torch.zeros(2, dtype=torch.float64), 0, 0, []
     for group in whole_utterances(utterances, signals, FRAMES_IN_A_BATCH):

@@ -23,7 +23,6 @@ MEMBER = re.compile(r"(.+\.tar):(\d{1,18})", re.IGNORECASE)
 BLOCK = tarfile.BLOCKSIZE
 AT_ONCE = 1 << 24  # bytes: what is no larger is read in one go
 FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)  # no links, folders, devices, nor files with holes
-SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
 AGAIN = "copy it again, or pack the corpus again"
 

@@ -126,11 +126,12 @@ class ContrastivePrediction(nn.Module):
             targets, predictions = (F.normalize(in_full(x), dim=-1) for x in (targets, predictions))
             losses, right, chosen = self.compared(predictions, targets, lengths, self.drawn(batch, lengths, chances))
         count = batch.counts.get("latents")
-        loss = mean_of_chosen(losses, chosen, lengths, count)
+        loss = mean_of_chosen(losses, chosen, lengths, count=count)
         if not is_measured():
             return ModelOutput({"prediction": loss}, {})
         return ModelOutput(
-            {"prediction": loss}, {"prediction_accuracy": mean_of_chosen(right.to(loss.dtype), chosen, lengths, count)}
+            {"prediction": loss},
+            {"prediction_accuracy": mean_of_chosen(right.to(loss.dtype), chosen, lengths, count=count)},
         )
 
     nearest: int  # steps ahead of the first local frame that must be there for anything to be predicted

@@ -127,7 +127,7 @@ class Distillation(OnHost):
         frames = self.upper_frames(model, teacher, clean, batch, hidden.shape[1])
         targets = torch.stack([normalised_in_time(layer, mask) for layer in frames]).mean(0)
         losses = F.mse_loss(in_full(self.head(units.latents)), targets, reduction="none").mean(-1)
-        found = {"distil": mean_of_chosen(losses, hidden & mask, lengths, batch.counts.get("latents"))}
+        found = {"distil": mean_of_chosen(losses, hidden & mask, lengths, count=batch.counts.get("latents"))}
         if not is_measured():
             return ModelOutput(found, {})
         return ModelOutput(found, {"teacher_deviation": self.deviation(frames[-1][mask])})

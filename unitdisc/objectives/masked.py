@@ -63,14 +63,14 @@ class MaskedPrediction(nn.Module):
         weights = {"masked": 1.0, "unmasked": self.unmasked}
         count = batch.counts.get("latents")
         found = {
-            name: weight * mean_of_chosen(losses, places[name], lengths, count)
+            name: weight * mean_of_chosen(losses, places[name], lengths, count=count)
             for name, weight in weights.items()
             if weight
         }
         if not is_measured():
             return ModelOutput(found, {})
         right = (logits.detach().argmax(-1) == batch.codes).to(losses.dtype).mean(-1)
-        accuracy = {f"{name}_accuracy": mean_of_chosen(right, places[name], lengths, count) for name in places}
+        accuracy = {f"{name}_accuracy": mean_of_chosen(right, places[name], lengths, count=count) for name in places}
         return ModelOutput(found, accuracy)
 
     def logits(self, latents: Tensor) -> Tensor:

@@ -134,7 +134,7 @@ class Wav2Vec2(nn.Module):
             own, others = self.scores(in_full(units.latents), vectors, codes, drawn)
         chosen = hidden & inside & (others > IMPOSSIBLE).any(-1)
         count = batch.counts.get("latents")
-        losses = {"prediction": mean_of_chosen(F.softplus(others.logsumexp(-1) - own), chosen, lengths, count)}
+        losses = {"prediction": mean_of_chosen(F.softplus(others.logsumexp(-1) - own), chosen, lengths, count=count)}
         if self.diversity:
             groups = [divergence_from_uniform(of_group, inside) for of_group in logits.unbind(2)]
             losses["target_diversity"] = self.diversity * sum(groups) / len(groups)
@@ -142,8 +142,8 @@ class Wav2Vec2(nn.Module):
             return units, lengths, ModelOutput(losses, {})
         chance = 1 / (1 + (others > IMPOSSIBLE).sum(-1))
         metrics = {
-            "prediction_accuracy": mean_of_chosen((own > others.amax(-1)).to(own.dtype), chosen, lengths, count),
-            "prediction_chance": mean_of_chosen(chance.to(own.dtype), chosen, lengths, count),
+            "prediction_accuracy": mean_of_chosen((own > others.amax(-1)).to(own.dtype), chosen, lengths, count=count),
+            "prediction_chance": mean_of_chosen(chance.to(own.dtype), chosen, lengths, count=count),
             "target_use": self.use(codes, inside),
         }
         return units, lengths, ModelOutput(losses, metrics)

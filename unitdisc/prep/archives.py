@@ -38,7 +38,7 @@ class Archive:
 
     def lines(self, name: PurePosixPath, limit: int) -> list[Line]:
         """The lines of the same, numbered from 1."""
-        return lines_of(self.read(name, limit), f"{self.path}: {name}", CorpusError, "download the file again")
+        return lines_of(self.read(name, limit), f"{self.path}: {name}", CorpusError, cure="download the file again")
 
 
 def inside(name: str) -> PurePosixPath:

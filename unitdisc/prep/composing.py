@@ -137,4 +137,4 @@ def write_line(path: Path, writer: str, line: ComposedLine) -> Utterance:
     write_image(path, line.ink)
     columns, rows = line.ink.shape
     alignment = {"character": line.characters} | ({"word": line.words} if line.words else {})
-    return Utterance(path.stem, str(path), writer, columns, height=rows, text=line.text, alignment=alignment)
+    return Utterance(path.stem, str(path), writer, ticks=columns, height=rows, text=line.text, alignment=alignment)

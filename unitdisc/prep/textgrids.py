@@ -193,7 +193,7 @@ def add_ctms(utterances: list[Utterance], folder: Path) -> list[Utterance]:
 
     Raises CorpusError as `unitdisc.corpus.kaldi.ctm.read_ctm` does, and for a tier that is there already.
     """
-    stretches = {u.id: Segment(Path(u.path).stem, u.start, u.ticks, u.rate, channel=u.channel) for u in utterances}
+    stretches = {u.id: Segment(Path(u.path).stem, u.start, u.ticks, rate=u.rate, channel=u.channel) for u in utterances}
     for path in ctm_files(folder):
         tier = TIERS.get(path.stem.casefold(), path.stem)
         found = read_ctm(path, stretches)

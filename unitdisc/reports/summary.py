@@ -151,7 +151,9 @@ def on_labels(scores: Mapping, words: Words) -> str:
         return f"{told} errs in {best.across.value:.1%} of the cases."
     base = next(row.across.value for row in rows if row.point == baseline(scores))
     more = "fewer" if best.across_change < 0 else "more"
-    read = [f"; the features that the encoder reads in {row.across.value:.1%}" for row in rows if row.point == "features"]
+    read = [
+        f"; the features that the encoder reads in {row.across.value:.1%}" for row in rows if row.point == "features"
+    ]
     return (
         f"{told} errs in {best.across.value:.1%} of the cases, the {words.baseline} in {base:.1%}: "
         f"{abs(best.across_change):.0%} {more} errors{''.join(read)}."

@@ -163,5 +163,5 @@ def centres_of(encodings: Encodings, utterance: Utterance) -> np.ndarray:
     """The tick in the middle of each frame. Raises EncodingsError if frames do not end where the utterance does."""
     centres = encodings[utterance.id].centres
     if len(centres):
-        refuse_span(encodings.folder, utterance.id, utterance.ticks, centres)
+        refuse_span(encodings.folder, utterance.id, utterance.ticks, centres=centres)
     return centres

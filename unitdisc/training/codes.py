@@ -44,7 +44,7 @@ def feature_codes(
     path = folder / CODEBOOK
     if path.exists():
         return
-    frames = FeatureFrames(signals, fitted_of(utterances, "global"), signals.features.dim, folder)
+    frames = FeatureFrames(signals, fitted_of(utterances, "global"), signals.features.dim, folder=folder)
     options = KMeansOptions(num_codes, seed=seed, passes=PASSES)
     unfinished = path.with_name(path.name + ".part")
     found = kmeans(MeanFrames(frames, stride), options, state_file=unfinished, progress=progress)

@@ -111,7 +111,7 @@ def found_of(files: Files, faults: Mapping[int, list[Fault]], rates: np.ndarray)
         places = files.places(number)
         path = files.utterances[places[0]].path
         for fault in faults[number]:
-            problems.append(Problem(fault.severity, path, None, fault.what, fault.cure))
+            problems.append(Problem(fault.severity, path, None, what=fault.what, cure=fault.cure))
             if fault.severity == "error":
                 hit = [p for p in places if fault.utterance in (None, files.utterances[p].id)]
                 good[hit] = False
@@ -145,7 +145,7 @@ def of_kind(utterances: UtteranceTable, images: bool) -> CheckedTable:
         name, wanted, kind = ("a recording", "line images", "that of recordings, such as 'mfcc'")
     first = utterances[int(strangers[0])]
     what = f"{first.id} is {name} where {wanted} are wanted ({len(strangers)} of {len(utterances)} are)"
-    problem = Problem("error", first.path, None, what, f"set features.kind to {kind}, or leave them out")
+    problem = Problem("error", first.path, None, what=what, cure=f"set features.kind to {kind}, or leave them out")
     return CheckedTable(good, utterances.column("rate"), [problem])
 
 

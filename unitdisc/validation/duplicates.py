@@ -175,7 +175,7 @@ def equal_files(corpus: Named, files: Files, numbers: Sequence[int]) -> Iterator
     for number in numbers[1:]:
         place = min(files.places(number))
         what = f"{files.path(number)} is equal to {files.path(numbers[0])} of line {corpus.lines[first]}"
-        yield Problem("warning", corpus.file, int(corpus.lines[place]), what, TWICE)
+        yield Problem("warning", corpus.file, int(corpus.lines[place]), what=what, cure=TWICE)
 
 
 def parts_of(corpus: int, files: Files, numbers: Sequence[int]) -> list[UsedPart]:
@@ -200,7 +200,7 @@ def equal_parts(corpus: Named, parts: Sequence[UsedPart]) -> Iterator[Problem]:
             what = (
                 f"{utterance.id!r} is the same part of {utterance.path} as {other.id!r} of line {corpus.lines[place]}"
             )
-            yield Problem("warning", corpus.file, int(corpus.lines[part.place]), what, TWICE)
+            yield Problem("warning", corpus.file, int(corpus.lines[part.place]), what=what, cure=TWICE)
 
 
 def in_both(corpora: Sequence[Named], some: Sequence[UsedPart], others: Sequence[UsedPart]) -> Iterator[Problem]:
@@ -215,4 +215,4 @@ def in_both(corpora: Sequence[Named], some: Sequence[UsedPart], others: Sequence
             home, other = corpora[part.corpus], corpora[known.corpus]
             name, line = other.utterances[known.place].id, other.lines[known.place]
             what = f"{home.utterances[part.place].id!r} is in {other.file}, too: {name!r} of line {line}"
-            yield Problem("warning", home.file, int(home.lines[part.place]), what, LEARNED)
+            yield Problem("warning", home.file, int(home.lines[part.place]), what=what, cure=LEARNED)

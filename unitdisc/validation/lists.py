@@ -235,7 +235,7 @@ def list_tables(tables: Tables, allow_pipes: bool) -> Listed:
             for stated in segments[key]:
                 channel = stated.channel_of(tables, channels)
                 named = stated.channel if isinstance(channel, Problem) else channel
-                yield stretch_of(key, info, stated.start, stated.end).utterance(stated.id, path, channel=named)
+                yield stretch_of(key, info, stated.start, end=stated.end).utterance(stated.id, path, channel=named)
 
         return kind(path, within)
 
@@ -263,7 +263,7 @@ class Segment:
     def channel_of(self, tables: Tables, there: int) -> int | Problem | None:
         """As `kaldi.reading.channel_of`, of a recording with so many channels."""
         row = KaldiRow(self.line, self.id, "")
-        return channel_of(Path(tables.file("segments")), row, self.channel, self.of_recording, there)
+        return channel_of(Path(tables.file("segments")), row, self.channel, of_recording=self.of_recording, there=there)
 
 
 def segments_of(tables: Tables) -> dict[str, list[Segment]]:
@@ -314,7 +314,7 @@ def named_in(tables: Tables, allow_pipes: bool) -> Named:
             start = round(segment.start * scale)
             ticks = TO_THE_END if segment.end is None else max(round(segment.end * scale) - start, 0)
             channel = None if images else channel
-            utterances.append(Utterance(segment.id, path, None, ticks, start=start, channel=channel, **size))
+            utterances.append(Utterance(segment.id, path, None, ticks=ticks, start=start, channel=channel, **size))
             lines.append(segment.line)
     return Named(tables.file(tables.utterances), UtteranceTable.of(utterances), np.array(lines, dtype=np.int64))
 
@@ -328,10 +328,10 @@ def timing_problems(
     """
     stretches, lines = {}, tables.lines("segments")
     for key, segments in segments_of(tables).items():
-        whole = stretch_of(key, infos.get(key), 0, None)
+        whole = stretch_of(key, infos.get(key), 0, end=None)
         for segment in segments:
             utterance, end, channel = segment.id, segment.end, segment.channel_of(tables, channels.get(key, 1))
-            stretch = stretch_of(key, infos.get(key), segment.start, end)
+            stretch = stretch_of(key, infos.get(key), segment.start, end=end)
             stretches[utterance] = stretch._replace(channel=None if isinstance(channel, Problem) else channel)
             cut = stretch.start + stretch.ticks == whole.ticks
             if whole.rate and end and cut and end * whole.rate > whole.ticks + 1:

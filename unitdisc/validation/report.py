@@ -101,7 +101,7 @@ def as_problems(path: Path, files: Files, faults: Mapping[int, list[Fault]], lin
         for fault in found:
             line = named.get(fault.utterance, int(lines[places[0]]))
             what = f"{files.utterances[places[0]].path}: {fault.what}"
-            problems.append(Problem(fault.severity, str(path), line, what, fault.cure))
+            problems.append(Problem(fault.severity, str(path), line, what=what, cure=fault.cure))
     return problems
 
 
@@ -134,7 +134,7 @@ def validate_tables(
         for fault in faults:
             file, line = listed.places.get(fault.utterance, listed.sources[key])
             what = f"{sources[key].path}: {fault.what}"
-            problems.append(Problem(fault.severity, file, line, what, fault.cure))
+            problems.append(Problem(fault.severity, file, line, what=what, cure=fault.cure))
     return problems + late, named_in(tables, allow_pipes=how.allow_pipes)
 
 

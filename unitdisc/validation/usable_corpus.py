@@ -169,13 +169,13 @@ def rates_in_headers(utterances: UtteranceTable, allow_pipes: bool, strict: bool
                 if strict:
                     raise
                 found[path] = 0
-                problems.append(Problem("error", error.file, None, error.what, error.cure))
+                problems.append(Problem("error", error.file, None, what=error.what, cure=error.cure))
     return [found[path] for path in utterances.paths()], problems
 
 
 def other_rate(utterance: Utterance, rate: int, wanted: int) -> Problem:
     what = f"{utterance.id} has {rate} samples per second, but must have {wanted}"
-    return Problem("error", utterance.path, None, what, f"resample it to {wanted}, or allow resampling")
+    return Problem("error", utterance.path, None, what=what, cure=f"resample it to {wanted}, or allow resampling")
 
 
 def other_kind(features: Features) -> str:
@@ -195,4 +195,4 @@ def too_short(utterance: Utterance, features: Features) -> Problem:
     if not features.images and features.resample:
         utterance = at_rate(utterance, features.rate)
     what = f"{utterance.id} is shorter than half a frame ({utterance.ticks} samples)"
-    return Problem("error", utterance.path, None, what, "take it off the list")
+    return Problem("error", utterance.path, None, what=what, cure="take it off the list")

@@ -80,7 +80,7 @@ class GriddedEncodings:
         places = self.grid.places(self.utterances[utterance]) if len(found.frames) else np.empty(0)
         index = frames_at(found.centres, places)
         codes = None if found.codes is None else found.codes[index]
-        return Encoding(utterance, places, found.frames[index], codes)
+        return Encoding(utterance, places, found.frames[index], codes=codes)
 
 
 def with_gaps(utterance: Utterance, tier: str) -> Utterance:

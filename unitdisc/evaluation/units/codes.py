@@ -48,5 +48,5 @@ def coded_utterance(encodings: Encodings, utterance: Utterance) -> CodedUtteranc
         listed = encodings.folder / "units.jsonl"
         raise EncodingsError(f"{listed}: codes of {utterance.id} must be whole numbers; encode the corpus again")
     if len(codes):
-        refuse_span(file_of(encodings, utterance.id), utterance.id, utterance.ticks, centres)
+        refuse_span(file_of(encodings, utterance.id), utterance.id, utterance.ticks, centres=centres)
     return CodedUtterance(utterance, codes, centres)

@@ -42,7 +42,7 @@ def check_2021(folder: Path, expected: Mapping[str, Iterable[str]]) -> list[Prob
 
 
 def problem(path: Path, what: str, cure: str, line: int | None = None) -> Problem:
-    return Problem("error", str(path), line, what, cure)
+    return Problem("error", str(path), line, what=what, cure=cure)
 
 
 def meta_problems(folder: Path) -> Iterator[Problem]:
@@ -156,5 +156,5 @@ def other_tasks(folder: Path) -> Iterator[Problem]:
     for name in OTHER_TASKS:
         if not (folder / name).exists():
             yield Problem(
-                "warning", str(folder / name), None, "missing", "only the phonetic task is made and read here"
+                "warning", str(folder / name), None, what="missing", cure="only the phonetic task is made and read here"
             )

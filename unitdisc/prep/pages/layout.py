@@ -128,9 +128,9 @@ def gather(
         try:
             lines.append(parse(element, name, repairs))
         except LineError as fault:
-            problems.append(Problem("error", str(path), None, f"line {wanted!r} {fault.what}", fault.cure))
+            problems.append(Problem("error", str(path), None, what=f"line {wanted!r} {fault.what}", cure=fault.cure))
         else:
             for repair in repairs:
                 what, _, how = repair.rpartition("; ")  # what is quoted of the file may have one, too
-                problems.append(Problem("warning", str(path), None, f"line {wanted!r} {what}", how))
+                problems.append(Problem("warning", str(path), None, what=f"line {wanted!r} {what}", cure=how))
     return lines, problems

@@ -118,7 +118,7 @@ def scaled_to(page: Page, info: ImageInfo) -> Page:
     if factor == 1:
         return page
     what = f"is about an image of {page.size[0]:g} x {page.size[1]:g}, and it has {info.width} x {info.height} pixels"
-    repaired = Problem("warning", str(page.path), None, what, f"all is scaled by {factor:.4g}")
+    repaired = Problem("warning", str(page.path), None, what=what, cure=f"all is scaled by {factor:.4g}")
     problems = [*page.problems, *([repaired] if page.pixels else [])]
     return replace(page, lines=[scaled(line, factor) for line in page.lines], problems=problems)
 

@@ -44,7 +44,7 @@ def in_pixels(page: Page, grey: np.ndarray, dots: float | None) -> Page:
             raise CorpusError(f"{page.path}: {what}, and its lines are not where they would be in pixels; {cure}")
         how = f"its lines are taken to be in {page.unit}, of an image of {dots:.0f} dots per inch"
         page = replace(page, lines=[scaled(line, best) for line in page.lines])
-    problem = Problem("warning", str(page.path), None, what, how)
+    problem = Problem("warning", str(page.path), None, what=what, cure=how)
     return replace(page, pixels=True, problems=[*page.problems, problem])
 
 

@@ -88,7 +88,7 @@ def codebook_of(
     frames = place.frames if options.method == "units" else PooledFrames(place, timing, options)
     if options.method != "units":
         refuse_few_segments(frames, codes.num_codes)
-    found = kmeans(frames, wanted, place.memory, place.threads, state, console.progress)
+    found = kmeans(frames, wanted, place.memory, threads=place.threads, state_file=state, progress=console.progress)
     card = {"spherical": spherical, "frames_of": opened.settings, "options": asdict(wanted)}
     return Codebook(found.vectors, card, f"k-means of {opened.folder}")
 

@@ -57,7 +57,7 @@ def survey(
         try:
             values = frames[utterance.id]
             centres = encodings[utterance.id].centres
-            refuse_span(encodings.folder, utterance.id, utterance.ticks, centres)
+            refuse_span(encodings.folder, utterance.id, utterance.ticks, centres=centres)
         except EncodingsError as error:
             problems.append(str(error))
         else:

@@ -61,7 +61,7 @@ def learn(
     kept = KeptFrames(frames, memory - memory_of_sample(frames.dim, clusters, memory))
     with threadpool_limits(1):  # threads work on utterances, so that each is counted in one way
         with progress("reading frames", len(frames.names)) as advance:
-            seen = survey(kept, clusters, threads, advance)
+            seen = survey(kept, clusters, threads, advance=advance)
         if seen.frames < options.units:
             raise EncodingsError(
                 f"{frames.folder}: has {seen.frames} frames, but {options.units} units are wanted; ask for fewer"
