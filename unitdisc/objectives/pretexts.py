@@ -52,7 +52,7 @@ class Question(nn.Module):
 
     @abstractmethod
     def asked(self, frames: Tensor, lengths: Tensor, chances: Tensor) -> tuple[Tensor, Tensor]:
-        """frames: of crops without their surroundings, [B, F, C], 0 in the padding; lengths: [B]; chances: uniform
+        """frames: of crops without their surroundings, [B, F, C], lengths: [B]; chances: uniform
         numbers [B, 2, F] -> the P pieces of every question, [B, Q, P, N, C], and its answer, [B, Q]."""
 
     def why_not(self, features: str) -> str | None:
@@ -71,7 +71,7 @@ class Question(nn.Module):
                 "set training.crop to more"
             )
         lengths = frames_of(batch)
-        frames = cut(batch.features, batch.starts, size) * padding_mask(lengths, size)[..., None]
+        frames = cut(batch.features, batch.starts, size)
         pieces, answers = self.asked(frames, lengths, chances)
         units, latents = model.units_of(self.items(batch, pieces))
         inside = padding_mask(latents, units.latents.shape[1])[..., None]
