@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.clustering.codebook import write_codebook
+from unitdisc.clustering.codebook_files import write_codebook
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, EncodingsWriter

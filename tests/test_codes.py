@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from tiny import OPTIONS, as_arguments, listed
 
-from unitdisc.clustering.codebook import read_codebook
+from unitdisc.clustering.codebook_files import read_codebook
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.codes import CodesOptions, FeatureCodes, mean_frames, nearest_places, read_codes
 from unitdisc.data.crops import CropPlan

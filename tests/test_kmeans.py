@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 
 from unitdisc.api.kmeans import kmeans as verb
 from unitdisc.clustering import KMeansOptions, kmeans
-from unitdisc.clustering.codebook import CodebookError, read_codebook, refuse_unfit, write_codebook
+from unitdisc.clustering.codebook_files import CodebookError, read_codebook, refuse_unfit, write_codebook
 from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.clustering.passes import mini_batches, next_state, place_empty
 from unitdisc.clustering.states import State

@@ -11,7 +11,7 @@ import unitdisc as library
 from unitdisc.adaptation.adaptation import FILE, Adaptation
 from unitdisc.adaptation.base import AdaptationError
 from unitdisc.api import normalise as verb
-from unitdisc.clustering.codebook import kind_of_frames
+from unitdisc.clustering.codebook_files import kind_of_frames
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, read_settings

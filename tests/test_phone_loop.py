@@ -16,7 +16,7 @@ from test_segmenting import OURS, make, seconds, units, write
 from torch.distributions import Dirichlet, Gamma, kl_divergence
 
 import unitdisc as library
-from unitdisc.clustering.codebook import CodebookError
+from unitdisc.clustering.codebook_files import CodebookError
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.segmentation.corpora.options import SegmentOptions
 from unitdisc.segmentation.phone_loop import variational

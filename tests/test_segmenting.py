@@ -12,7 +12,7 @@ import pytest
 from unitdisc.api import segment as verb
 from unitdisc.api.kmeans import kmeans as make_codebook
 from unitdisc.clustering import KMeansOptions
-from unitdisc.clustering.codebook import CodebookError, write_codebook
+from unitdisc.clustering.codebook_files import CodebookError, write_codebook
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter

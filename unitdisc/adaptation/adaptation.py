@@ -15,7 +15,7 @@ from unitdisc.adaptation.base import AdaptationError, Arrays, named, under
 from unitdisc.adaptation.chain import Chain
 from unitdisc.adaptation.places import Place
 from unitdisc.adaptation.steps import parse, written_out
-from unitdisc.clustering.codebook import kind_of_frames
+from unitdisc.clustering.codebook_files import kind_of_frames
 from unitdisc.files import written_aside
 
 FILE = "adaptation.safetensors"

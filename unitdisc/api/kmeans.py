@@ -8,7 +8,7 @@ from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
 from unitdisc.clustering import KMeansOptions
 from unitdisc.clustering import kmeans as find_codes
-from unitdisc.clustering.codebook import Codebook, read_codebook, write_codebook
+from unitdisc.clustering.codebook_files import Codebook, read_codebook, write_codebook
 from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.encodings.folders import refuse_among
 from unitdisc.evaluation.foreign import open_encodings

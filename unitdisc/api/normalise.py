@@ -16,7 +16,7 @@ from unitdisc.api.kmeans import TIME
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
 from unitdisc.api.segment import is_even, open_for, source_of
-from unitdisc.clustering.codebook import kind_of_frames
+from unitdisc.clustering.codebook_files import kind_of_frames
 from unitdisc.clustering.expectation_maximisation import MixtureOptions
 from unitdisc.clustering.frame_source import FrameSource, StoredFrames
 from unitdisc.clustering.side_by_side import SideBySide

@@ -9,7 +9,7 @@ import numpy as np
 from unitdisc import console
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
-from unitdisc.clustering.codebook import (
+from unitdisc.clustering.codebook_files import (
     Codebook,
     CodebookError,
     checksum,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.clustering import KMeansOptions, Progress, kmeans
-from unitdisc.clustering.codebook import read_codebook, write_codebook
+from unitdisc.clustering.codebook_files import read_codebook, write_codebook
 from unitdisc.clustering.frame_source import FrameSource
 from unitdisc.corpus import Utterance
 from unitdisc.data.codes import FeatureCodes, mean_frames

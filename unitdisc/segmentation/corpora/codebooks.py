@@ -8,7 +8,7 @@ import numpy as np
 from unitdisc import console
 from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.clustering import KMeansOptions, kmeans
-from unitdisc.clustering.codebook import Codebook, CodebookError, codebook_of_model, read_codebook
+from unitdisc.clustering.codebook_files import Codebook, CodebookError, codebook_of_model, read_codebook
 from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.encodings import is_number
 from unitdisc.evaluation.foreign import AnyEncodings

@@ -9,7 +9,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from unitdisc.clustering.codebook import Codebook, CodebookError
+from unitdisc.clustering.codebook_files import Codebook, CodebookError
 from unitdisc.files import written_aside
 from unitdisc.segmentation.phone_loop.model import PhoneLoop
 
