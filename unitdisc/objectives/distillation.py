@@ -225,13 +225,13 @@ class CodeDistillation(Distillation):
         codes = torch.stack([layer.codes for layer in quantised], dim=-1)  # [B, S, L]
         logits = in_full(self.head(units.latents)).unflatten(-1, (self.layers, -1))
         losses = F.cross_entropy(logits.permute(0, 3, 1, 2), codes, reduction="none").mean(-1)
-        found = {"distil": mean_of_chosen(losses, chosen, lengths, count)}
+        found = {"distil": mean_of_chosen(losses, chosen, lengths, count=count)}
         if not is_measured():
             return ModelOutput(found, {})
         right = (logits.detach().argmax(-1) == codes).to(losses.dtype).mean(-1)
         used = torch.stack([perplexity(of_layer) for of_layer in codes[chosen].unbind(-1)]).mean()
         could = sum_over_processes(chosen.sum()).clamp(1, logits.shape[-1])
-        accuracy = mean_of_chosen(right, chosen, lengths, count)
+        accuracy = mean_of_chosen(right, chosen, lengths, count=count)
         deviation = self.deviation(frames[-1][mask])
         return ModelOutput(
             found, {"distil_accuracy": accuracy, "target_use": used / could, "teacher_deviation": deviation}
