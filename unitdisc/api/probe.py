@@ -167,6 +167,6 @@ def learners_of(
     signals = experiment.signals(folder, allow_pipes=allow_pipes).with_speakers_of(utterances)
     read = signals.features_of
     return {
-        "fine-tuned": fine_tuning.FineTuning(partial(deepcopy, model.encoder), read, True, device=device),
-        "from nothing": fine_tuning.FineTuning(lambda: experiment.build().encoder, read, False, device=device),
+        "fine-tuned": fine_tuning.FineTuning(partial(deepcopy, model.encoder), read, trained=True, device=device),
+        "from nothing": fine_tuning.FineTuning(lambda: experiment.build().encoder, read, trained=False, device=device),
     }
