@@ -23,6 +23,7 @@ APART = {  # what cannot be the same in parts, for it is of the frames that are 
     "soft",
     "gmm",
     "gumbel",
+    "swap",
     "wav2vec2 with diversity",
     "line images",
 }

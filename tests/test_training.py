@@ -114,7 +114,7 @@ def test_who_is_learned_from_and_who_is_held_out(corpus, tmp_path, monkeypatch):
 
     def noting(name: str, place: int, kind: type | Callable):
         def made(*arguments, **options):
-            seen.setdefault(name, []).append((sorted(u.id for u in arguments[place]), arguments))
+            seen.setdefault(name, []).append((sorted(u.id for u in arguments[place]), options))
             return kind(*arguments, **options)
 
         return made
@@ -132,7 +132,7 @@ def test_who_is_learned_from_and_who_is_held_out(corpus, tmp_path, monkeypatch):
     assert len(held_out) == 4
     assert sorted([*learned, *held_out]) == sorted(utterance.id for utterance in read_manifest(corpus))
     assert seen["fitted"][0][0] == seen["WholeUtterances"][0][0] == learned
-    assert crops[3] == validation[3] == 8  # frames that the encoder reads on either side
+    assert crops["context"] == validation["context"] == 8  # frames that the encoder reads on either side
     assert len(list(batches[0])) == 2
     assert [len(batch.speakers) for batch in batches[1]] == [4, 4, 4]
 
