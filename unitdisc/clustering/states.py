@@ -1,13 +1,16 @@
 """How far k-means is: written aside after every pass, so that a killed run goes on."""
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from unitdisc.files import written_aside
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -23,16 +26,32 @@ class State:
     converged: bool = False
 
 
+ARRAYS = ("vectors", "best", "counts", "moved_by")
+
+
 def write_state(path: Path | None, state: State, settings: dict) -> None:
+    plain = {"inertias": state.inertias, "phase": state.phase, "converged": state.converged}
+    write_pass(path, plain, {name: getattr(state, name) for name in ARRAYS}, settings)
+
+
+def read_state(path: Path | None, settings: dict) -> State | None:
+    """As `read_pass`."""
+    return read_pass(
+        path, ARRAYS, settings, lambda plain, arrays: State(**arrays, **plain | {"inertias": tuple(plain["inertias"])})
+    )
+
+
+def write_pass(path: Path | None, plain: dict[str, Any], arrays: dict[str, np.ndarray], settings: dict) -> None:
+    """Where a run over several passes is: what JSON can say, and arrays."""
     if path is None:
         return
-    plain: dict[str, Any] = {"inertias": state.inertias, "phase": state.phase, "converged": state.converged}
-    arrays = {name: getattr(state, name) for name in ("vectors", "best", "counts", "moved_by")}
     with written_aside(path) as aside, aside.open("wb") as file:
         np.savez(file, said=np.array(json.dumps({"settings": settings, "state": plain})), **arrays)
 
 
-def read_state(path: Path | None, settings: dict) -> State | None:
+def read_pass(
+    path: Path | None, arrays: Iterable[str], settings: dict, made: Callable[[dict, dict[str, np.ndarray]], S]
+) -> S | None:
     """Where an interrupted run was; None if there is none, or if it had other frames or options."""
     if path is None or not path.exists():
         return None
@@ -41,7 +60,6 @@ def read_state(path: Path | None, settings: dict) -> State | None:
             said = json.loads(str(stored["said"]))
             if said["settings"] != settings:
                 return None
-            arrays = {name: stored[name] for name in ("vectors", "best", "counts", "moved_by")}
-        return State(**arrays, **said["state"] | {"inertias": tuple(said["state"]["inertias"])})
+            return made(said["state"], {name: stored[name] for name in arrays})
     except Exception:  # torn, or of another version: it only saved time
         return None

@@ -1,12 +1,9 @@
 """How far learning is: written aside after every pass, so that a killed run goes on."""
 
-import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import numpy as np
-
-from unitdisc.files import written_aside
+from unitdisc.clustering.states import read_pass, write_pass
 from unitdisc.segmentation.phone_loop.variational import Statistics
 
 
@@ -19,25 +16,19 @@ class State:
     converged: bool = False
 
 
+ARRAYS = tuple(field.name for field in fields(Statistics))
+
+
 def write_state(path: Path | None, state: State, settings: dict) -> None:
-    if path is None:
-        return
-    said = {"settings": settings, "bounds": state.bounds, "converged": state.converged}
-    arrays = {field.name: getattr(state.seen, field.name) for field in fields(Statistics)}
-    with written_aside(path) as aside, aside.open("wb") as file:
-        np.savez(file, said=np.array(json.dumps(said)), **arrays)
+    plain = {"bounds": state.bounds, "converged": state.converged}
+    write_pass(path, plain, {name: getattr(state.seen, name) for name in ARRAYS}, settings=settings)
 
 
 def read_state(path: Path | None, settings: dict) -> State | None:
-    """Where an interrupted run was; None if there is none, or if it had other frames or options."""
-    if path is None or not path.exists():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            said = json.loads(str(stored["said"]))
-            if said["settings"] != settings:
-                return None
-            seen = Statistics(*(stored[field.name] for field in fields(Statistics)))
-        return State(seen, tuple(said["bounds"]), said["converged"])
-    except Exception:  # torn, or of another version: it only saved time
-        return None
+    """As `read_pass`."""
+    return read_pass(
+        path,
+        ARRAYS,
+        settings,
+        made=lambda plain, arrays: State(Statistics(**arrays), tuple(plain["bounds"]), plain["converged"]),
+    )
