@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import safetensors
 import safetensors.numpy
+from threadpoolctl import threadpool_limits
 
 from unitdisc.adaptation.base import AdaptationError, Arrays, named, under
 from unitdisc.adaptation.chain import Chain
@@ -35,7 +36,9 @@ class Adaptation:
         """Raises AdaptationError if the steps cannot be taken with these frames."""
         chain = parse(steps)
         chain.dim(place.source.dim)
-        return cls(written_out(steps), place.source.dim, chain.fit(place), card)
+        with threadpool_limits(1):  # threads work on utterances, so that each is counted in one way
+            learnt = chain.fit(place)
+        return cls(written_out(steps), place.source.dim, learnt, card)
 
     @cached_property
     def chain(self) -> Chain:
@@ -56,7 +59,8 @@ class Adaptation:
     def of_speaker(self, frames: Iterable[np.ndarray]) -> Arrays:
         """What is to be known of a speaker whose frames [T, D] these are, all of them, utterance by utterance."""
         frames = list(frames)
-        return self.chain.fit_speaker(self.learnt, lambda: frames)
+        with threadpool_limits(1):
+            return self.chain.fit_speaker(self.learnt, lambda: frames)
 
     def __call__(self, frames: np.ndarray, own: Arrays) -> np.ndarray:
         """The frames of an utterance, [T, D] -> [T, D'], float32. own: what is known of its speaker."""

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import safetensors
 import safetensors.numpy
+from threadpoolctl import threadpool_limits
 
 from unitdisc.adaptation.base import AdaptationError
 from unitdisc.clustering.expectation_maximisation import MixtureOptions, estimate_of, fit, improve
+from unitdisc.clustering.frame_source import in_order
 from unitdisc.clustering.mixture import GaussianMixture
 from unitdisc.data.normalisation import moments
 from unitdisc.files import written_aside
@@ -44,13 +46,17 @@ class Warps:
     mixture: GaussianMixture
     of_speakers: Mapping[str, float]  # by key: see `places.speaker_key`
 
-    def with_speakers(self, speakers: Iterable[str], views: Views) -> "Warps":
+    def with_speakers(self, speakers: Iterable[str], views: Views, threads: int = 1) -> "Warps":
         """The same, knowing these speakers too; those of whom there are no frames stay unknown."""
-        found = {}
-        for speaker in speakers:
+
+        def of(speaker: str) -> float | None:
             frames = {factor: seen(values) for factor, values in views(speaker).items()}
-            if len(frames[1.0]):
-                found[speaker] = likeliest(self.mixture, frames)
+            return likeliest(self.mixture, frames) if len(frames[1.0]) else None
+
+        speakers = list(speakers)
+        with threadpool_limits(1):  # threads work on speakers
+            factors_found = dict(zip(speakers, in_order(of, speakers, threads)))
+        found = {speaker: factor for speaker, factor in factors_found.items() if factor is not None}
         return replace(self, of_speakers={**found, **self.of_speakers})
 
     def write(self, path: Path) -> None:
@@ -93,32 +99,40 @@ class ChosenFrames:
         return self.frames[name]
 
 
-def fit_warps(speakers: Sequence[str], views: Views, seed: int = 0, told: Callable[[], None] = lambda: None) -> Warps:
+def fit_warps(
+    speakers: Sequence[str], views: Views, seed: int = 0, threads: int = 1, told: Callable[[], None] = lambda: None
+) -> Warps:
     """The factors of these speakers, some of whom make up the mixture. told: called after each of those.
 
     Raises AdaptationError if there are no frames.
     """
     order = np.random.default_rng(seed).permutation(sorted(speakers)).tolist()
-    frames = {}
-    for speaker in sorted(order[:SPEAKERS]):
-        at = {factor: seen(values) for factor, values in views(speaker).items()}
-        if len(at[1.0]):
-            frames[speaker] = at
-        told()
-    if not frames:
-        raise AdaptationError("vtln: none of the utterances can be read, or has a frame; look at the recordings")
-    current = ChosenFrames({speaker: at[1.0] for speaker, at in frames.items()})
-    components = max(1, min(COMPONENTS, sum(map(len, current.frames.values())) // FEWEST))
-    options = MixtureOptions(components, seed=seed, passes=FIRST_PASSES, tolerance=0.0)
-    mixture = fit(current, options).mixture
-    for _ in range(ROUNDS):
-        best = {speaker: likeliest(mixture, at) for speaker, at in frames.items()}
-        current = ChosenFrames({speaker: frames[speaker][factor] for speaker, factor in best.items()})
-        estimate = estimate_of(current, mixture.middle, options)
-        mixture = improve(current, mixture, estimate, options=replace(options, passes=PASSES)).mixture
-    return Warps(mixture, {speaker: likeliest(mixture, at) for speaker, at in frames.items()}).with_speakers(
-        sorted(order[SPEAKERS:]), views
-    )
+
+    def of(speaker: str) -> dict[float, np.ndarray]:
+        return {factor: seen(values) for factor, values in views(speaker).items()}
+
+    def best_of(speaker: str) -> float:
+        return likeliest(mixture, frames[speaker])
+
+    frames, first = {}, sorted(order[:SPEAKERS])
+    with threadpool_limits(1):  # threads work on speakers, so that each is counted in one way
+        for speaker, at in zip(first, in_order(of, first, threads)):
+            if len(at[1.0]):
+                frames[speaker] = at
+            told()
+        if not frames:
+            raise AdaptationError("vtln: none of the utterances can be read, or has a frame; look at the recordings")
+        current = ChosenFrames({speaker: at[1.0] for speaker, at in frames.items()})
+        components = max(1, min(COMPONENTS, sum(map(len, current.frames.values())) // FEWEST))
+        options = MixtureOptions(components, seed=seed, passes=FIRST_PASSES, tolerance=0.0)
+        mixture = fit(current, options, threads).mixture
+        for _ in range(ROUNDS):
+            best = dict(zip(frames, in_order(best_of, frames, threads)))
+            current = ChosenFrames({speaker: frames[speaker][factor] for speaker, factor in best.items()})
+            estimate = estimate_of(current, mixture.middle, options, threads)
+            mixture = improve(current, mixture, estimate, replace(options, passes=PASSES), threads).mixture
+        known = dict(zip(frames, in_order(best_of, frames, threads)))
+    return Warps(mixture, known).with_speakers(sorted(order[SPEAKERS:]), views, threads)
 
 
 def seen(frames: np.ndarray) -> np.ndarray:

@@ -116,14 +116,17 @@ def write_points(
     *,
     points: Sequence[str],
     access: CorpusAccess,
+    signals: Signals | None = None,
     refuse: bool = True,
 ) -> list[str]:
     """Writes folder/POINT/ for every probe point; returns what could not be read after all, as messages.
 
-    refuse: raise CorpusError if nothing could be read.
+    signals: of the experiment, if it has met speakers of these already. refuse: raise CorpusError if nothing could be
+    read.
     """
     experiment, model = loaded
-    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
+    if signals is None:
+        signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
     own, shard = utterances, access.shard
     if not shard.is_whole:
         places = [place for batch in shares_of(utterances, signals, shard) for place in batch]
@@ -151,12 +154,8 @@ def write_points(
         )
 
 
-def write_features_of_model(
-    experiment: Experiment, experiment_folder: Path, utterances: UtteranceTable, folder: Path, *, access: CorpusAccess
-) -> list[str]:
+def write_features_of_model(signals: Signals, utterances: UtteranceTable, folder: Path) -> list[str]:
     """Writes the features that the encoder reads, speakers made alike and all; returns as `write_points` does."""
-    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
-    signals = signals.with_speakers_of(utterances)
     with console.progress("features", len(utterances)) as advance:
         return encode_features(signals.features, signals, utterances, folder=folder, point=folder.name, advance=advance)
 

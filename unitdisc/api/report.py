@@ -71,7 +71,11 @@ def report(
     usable = usable_utterances(corpus, kept, access)
     folder = encodings_in(experiment_folder, corpus)
     table = UtteranceTable.of(usable)
-    problems = write_points(experiment_folder, loaded, table, folder, points=PROBE_POINTS, access=access)
+    signals = loaded[0].signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
+    signals = signals.with_speakers_of(table)
+    problems = write_points(
+        experiment_folder, loaded, table, folder, points=PROBE_POINTS, access=access, signals=signals
+    )
     say_left_out(problems, len(usable), access.strict)
     plain = plain_features(kept)
     for features in plain:
@@ -79,7 +83,7 @@ def report(
     baseline, original = plain[0].kind, plain[-1].kind
     read = [] if kept == plain[0] else [FEATURES]
     for point in read:
-        write_features_of_model(loaded[0], experiment_folder, table, folder / point, access=access)
+        write_features_of_model(signals, table, folder / point)
     points = {point: Encodings.open(folder / point) for point in (baseline, *read, *PROBE_POINTS)}
     there = set.intersection(*(set(encodings.codes) for encodings in points.values()))
     utterances = [utterance for utterance in usable if utterance.id in there]

@@ -7,9 +7,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from unitdisc.adaptation.adaptation import Adaptation, AdaptedSpeakers
-from unitdisc.adaptation.places import Place, speaker_key
+from unitdisc.adaptation.places import Place, Resources, speaker_key
 from unitdisc.adaptation.vtln import Warps, factors, fit_warps
 from unitdisc.corpus import CorpusError, FileError, Utterance, is_pipe
 from unitdisc.corpus.table import UtteranceTable
@@ -98,13 +99,15 @@ class Signals:
         if not self.warps_differ:
             return self
         spoken = spoken_by(table)
-        return replace(self, warps=fit_warps([*spoken], lambda speaker: self.views_of(spoken[speaker]), seed))
+        views = lambda speaker: self.views_of(spoken[speaker])  # noqa: E731
+        return replace(self, warps=fit_warps([*spoken], views, seed, torch.get_num_threads()))
 
     def with_warps_of(self, table: UtteranceTable) -> "Signals":
         """The same, with the warps of the speakers among these utterances that are new to it."""
         spoken = spoken_by(table)
         new = sorted(spoken.keys() - self.warps.of_speakers.keys())
-        return replace(self, warps=self.warps.with_speakers(new, lambda speaker: self.views_of(spoken[speaker])))
+        views = lambda speaker: self.views_of(spoken[speaker])  # noqa: E731
+        return replace(self, warps=self.warps.with_speakers(new, views, torch.get_num_threads()))
 
     @property
     def is_adapted(self) -> bool:
@@ -128,7 +131,8 @@ class Signals:
                 there.append(utterance)
                 dim = frames.shape[1]
         keys = {utterance.id: speaker_key(utterance.id, utterance.speaker) for utterance in there}
-        place = Place(FeatureFrames(self, there, dim, Path("features")), keys)
+        frames = FeatureFrames(self, there, dim, Path("features"))
+        place = Place(frames, keys, Resources(threads=torch.get_num_threads()))
         fitted = Adaptation.fitted(self.features.adaptation, place, {})
         return replace(self, adaptation=AdaptedSpeakers(fitted, {})).with_adaptation_of(table)
 
