@@ -129,8 +129,10 @@ def fit_warps(
         for _ in range(ROUNDS):
             best = dict(zip(frames, in_order(best_of, frames, threads)))
             current = ChosenFrames({speaker: frames[speaker][factor] for speaker, factor in best.items()})
-            estimate = estimate_of(current, mixture.middle, options, threads)
-            mixture = improve(current, mixture, estimate, replace(options, passes=PASSES), threads).mixture
+            estimate = estimate_of(current, mixture.middle, options, threads=threads)
+            mixture = improve(
+                current, mixture, estimate, options=replace(options, passes=PASSES), threads=threads
+            ).mixture
         known = dict(zip(frames, in_order(best_of, frames, threads)))
     return Warps(mixture, known).with_speakers(sorted(order[SPEAKERS:]), views, threads)
 

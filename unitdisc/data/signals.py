@@ -100,7 +100,7 @@ class Signals:
             return self
         spoken = spoken_by(table)
         views = lambda speaker: self.views_of(spoken[speaker])  # noqa: E731
-        return replace(self, warps=fit_warps([*spoken], views, seed, torch.get_num_threads()))
+        return replace(self, warps=fit_warps([*spoken], views, seed, threads=torch.get_num_threads()))
 
     def with_warps_of(self, table: UtteranceTable) -> "Signals":
         """The same, with the warps of the speakers among these utterances that are new to it."""
