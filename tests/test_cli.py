@@ -92,7 +92,7 @@ NAMED = {  # options whose help says more of each choice than its name: all that
     ("find", "--by"): lambda: searching.BY,
     ("find", "--normalise"): lambda: searching.NORMALISE,
     ("probe", "--reader"): lambda: get_args(Reader),
-    ("segment", "--method"): lambda: ("units", segment_options.PHONE_LOOP, *METHODS),
+    ("segment", "--method"): lambda: ("units", segment_options.PHONE_LOOP, segment_options.GIVEN, *METHODS),
     ("segment", "--posteriors"): lambda: segment_options.POSTERIORS,
     ("segment", "--solver"): lambda: segment_options.SOLVERS,
     ("segment", "--durations"): lambda: segment_options.DURATIONS,

@@ -18,8 +18,9 @@ from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.segmentation.corpora import codebooks
 from unitdisc.segmentation.corpora.costs import nat
-from unitdisc.segmentation.corpora.options import SegmentOptions
+from unitdisc.segmentation.corpora.options import SegmentOptions, limits
 from unitdisc.segmentation.corpora.solving import Priors, price_of, with_priors
+from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.durations import DURATIONS, DurationPrior, durations_of
 from unitdisc.segmentation.viterbi import viterbi_path
 
@@ -59,7 +60,7 @@ class Place:
         return self.root / folder
 
 
-EXTRA = {"encodings", "frame_rate", "times", "strict", "memory", "per", "threads"}
+EXTRA = {"encodings", "frame_rate", "times", "strict", "memory", "per", "threads", "boundaries"}
 
 
 @pytest.fixture
@@ -264,7 +265,7 @@ def test_an_interrupted_run_is_completed_to_the_same_bytes(place, monkeypatch):
         place.segment(rate=8)
 
 
-@pytest.mark.parametrize("method", ["peaks", "prominence"])
+@pytest.mark.parametrize("method", ["peaks", "prominence", "change"])
 def test_peaks_make_as_many_units_as_asked(place, method):
     for codes in (None, verb.Codes(None, 4, None)):
         folder = place.segment(f"out{codes is None}", codes=codes, method=method, rate=6)
@@ -274,6 +275,64 @@ def test_peaks_make_as_many_units_as_asked(place, method):
 def test_peaks_of_a_given_prominence(place):
     few = units(place.segment("few", method="peaks", prominence=0.6))
     assert few < units(place.segment("many", method="peaks", prominence=0.2))
+
+
+def test_change_looks_as_far_around_a_boundary_whatever_the_frame_rate():
+    options = SegmentOptions(8, "change")
+    known = {"names": ["a", "b"], "lengths": {}, "problems": []}
+    assert limits(options, Timing(**known, span=1.0, unit="second", frames=102)).around == 4
+    assert limits(options, Timing(**known, span=1.0, unit="second", frames=52)).around == 2
+    assert limits(options, Timing(**known, span=1.0, unit="100 columns", frames=52)).around == 2
+
+
+def test_segments_of_other_units_are_named_by_these_frames(place):
+    """The frames of a segment have one code, that nearest to their mean, whatever the codes of the other units are."""
+    cuts = Encodings.open(place.segment("cuts", codes=verb.Codes(None, 3), method="change", rate=6))
+    named = Encodings.open(place.segment("named", method="given", boundaries=place.root / "cuts"))
+    for name, codes in cuts.codes.items():
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
+        for start, end in zip(starts, [*starts[1:], len(codes)]):
+            mean = place.frames[name][start:end].mean(0)
+            nearest = np.square(place.vectors - mean).sum(1).argmin()
+            assert named.codes[name][start:end].tolist() == [nearest] * (end - start)
+
+
+def test_segments_are_named_by_frames_at_another_rate(place, tmp_path):
+    """Every frame lies in the segment that its centre lies in."""
+    rarer = {name: frames[1::2] for name, frames in place.frames.items() if len(frames) > 1}
+    write(tmp_path / "rarer", rarer, OURS | {"stride": 2 * HOP, "offset": 1.5 * HOP})
+    cuts = Encodings.open(place.segment("cuts", codes=verb.Codes(None, 3), method="change", rate=6))
+    folder = place.segment("named", method="given", boundaries=cuts.folder, encodings=tmp_path / "rarer")
+    for name, codes in Encodings.open(folder).codes.items():
+        segments = np.cumsum(np.diff(cuts.codes[name], prepend=cuts.codes[name][0]) != 0)[1::2]
+        for number in np.unique(segments):
+            mean = rarer[name][segments == number].mean(0)
+            nearest = np.square(place.vectors - mean).sum(1).argmin()
+            assert set(np.asarray(codes)[segments == number].tolist()) == {nearest}
+
+
+def test_a_codebook_for_given_segments_is_of_their_means(place):
+    place.segment("cuts", codes=verb.Codes(None, 3), method="change", rate=6)
+    folder = place.segment("named", codes=verb.Codes(None, 4), method="given", boundaries=place.root / "cuts")
+    assert len(np.load(folder / "units" / "codebook.npy")) == 4
+    with pytest.raises(ValueError, match=r"falls into \d+ segments, but 400 codes"):
+        place.segment("more", codes=verb.Codes(None, 400), method="given", boundaries=place.root / "cuts")
+
+
+def test_what_is_wrong_with_given_boundaries_is_said(place, capsys):
+    cuts = place.segment("cuts", codes=verb.Codes(None, 3), method="change", rate=6)
+    for options in ({"method": "given"}, {"rate": 6, "boundaries": cuts}):
+        with pytest.raises(ValueError, match="belong together"):
+            place.segment("wrong", **options)
+    with pytest.raises(ValueError, match="whatever the `rate`"):
+        place.segment("wrong", method="given", boundaries=cuts, rate=6)
+    with pytest.raises(EncodingsError, match="has no units, for"):
+        place.segment("wrong", method="given", boundaries=place.encodings)
+    write(place.root / "few", {"u0": place.frames["u0"]}, OURS)
+    few = place.segment("few-cuts", encodings=place.root / "few", rate=6, method="change")
+    capsys.readouterr()
+    assert list(Encodings.open(place.segment("part", method="given", boundaries=few)).codes) == ["u0"]
+    assert "u1 has no encoding in" in capsys.readouterr().err
 
 
 def test_frames_of_other_tools_are_segmented_by_their_frame_rate(place, tmp_path):
@@ -392,6 +451,8 @@ def test_nothing_to_segment_is_refused(place):
         ({"rate": 12, "solver": "nearest"}, "leave `units_per_second` out"),
         ({"rate": 12, "solver": "exact", "durations": "gamma"}, "knows no durations"),
         ({"rate": 12, "prominence": 0.1}, "leave it out"),
+        ({"method": "change"}, "say how many"),
+        ({"method": "change", "prominence": 0.1}, "say how many"),
         ({"rate": 12, "method": "peaks", "prominence": 0.1}, "exclude each other"),
         ({"rate": 12, "method": "peaks", "durations": "gamma"}, "leave them out"),
         ({"rate": 12, "min_duration": 90, "max_duration": 50}, "is above `max_duration`"),

@@ -28,8 +28,9 @@ from unitdisc.exports.formats import export
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.segmentation.corpora.codebooks import Codes, chosen_codebook, codebook_of, far_away, unit_codes
+from unitdisc.segmentation.corpora.given import boundaries_checksum, boundaries_in, has_units
 from unitdisc.segmentation.corpora.learning import Workplace
-from unitdisc.segmentation.corpora.options import PHONE_LOOP, SegmentOptions, refuse_impossible
+from unitdisc.segmentation.corpora.options import GIVEN, PHONE_LOOP, SegmentOptions, refuse_impossible
 from unitdisc.segmentation.corpora.peaks import means
 from unitdisc.segmentation.corpora.segmenting import CorpusSegmentation
 from unitdisc.segmentation.corpora.segmenting import segment as find_units
@@ -68,6 +69,7 @@ def segment(
     codes: Codes,
     options: SegmentOptions,
     *,
+    boundaries: Path | None = None,
     per: str = "second",
     memory: float = 2.0,
     threads: int | None = None,
@@ -81,7 +83,8 @@ def segment(
     encodings: one file of frames [T, D] per utterance, whose frame_rate (a second) is needed where nothing else says
     it; times: of other tools' .txt, "regular", or "column": the first is time.
     codes: where codes come from. options: how units are found, `options.rate` of them per second, or per 100 columns
-    of images, as `per` says; the `method` "phone-loop" takes `codes.phone_loop`. memory: GiB for distances that are
+    of images, as `per` says; the `method` "phone-loop" takes `codes.phone_loop`. boundaries: an encodings folder with
+    units whose segments are to be named by these frames, for the `method` "given". memory: GiB for distances that are
     not computed again. threads: all cores by default.
     strict: raise at an utterance that cannot be segmented, and at what is doubtful, instead of saying so.
 
@@ -111,13 +114,21 @@ def segment(
     there = [utterance for utterance in utterances if utterance.id in opened]
     if not there:
         raise EncodingsError(f"{encodings}: holds none of the {len(utterances)} utterances of {corpus}; encode them")
+    missing = [opened.why_missing(utterance.id) for utterance in utterances if utterance.id not in opened]
+    units = given_units(boundaries, options)
+    if units is not None:
+        cut = [utterance for utterance in there if has_units(units, utterance.id)]
+        if not cut:
+            raise EncodingsError(f"{boundaries}: holds units of none of the {len(there)} utterances; segment these")
+        missing += [units.why_missing(utterance.id) for utterance in there if utterance.id not in units]
+        there = cut
     if codebook:
         unchecked = refuse_unfit(codebook, encodings, opened.settings, dim=StoredFrames(opened, [there[0].id]).dim)
         if unchecked:
             refuse_or_say(f"{codebook.source}: {unchecked}", strict, f"make a codebook with `{codebook.made_by}`")
     with console.progress("reading frames", len(there)) as advance:
         timing = survey(opened, there, spherical, advance=advance)
-    problems = [opened.why_missing(u.id) for u in utterances if u.id not in opened] + timing.problems
+    problems = missing + timing.problems
     if (strict and problems) or 2 * len(timing.problems) > len(there):
         if frame_rate:
             problems[0] += " (is the frame rate right?)"
@@ -130,13 +141,16 @@ def segment(
     frames = StoredFrames(opened, timing.names, spherical)
     if codebook and (doubt := far_away(codebook, frames)):
         refuse_or_say(doubt, strict, "give the codebook of these frames")
-    place = Workplace(frames, memory, cores(threads), advance=lambda note: None)
+    given = {} if units is None else boundaries_in(units, there, opened, names=timing.names)
+    place = Workplace(frames, memory, cores(threads), advance=lambda note: None, boundaries=given)
     made_of = {name: value for name, value in asdict(options).items() if name != "posteriors"} | {"per": per}
     if stored:
         made_of |= {"posteriors": options.posteriors, "phone_loop": stored.checksum}
     elif codebook:
         made_of["codebook"] = checksum(codebook.vectors)  # wherever it lay
     num_codes = len(codebook.vectors) if codebook else codes.num_codes
+    if units is not None:
+        made_of["boundaries"] = boundaries_checksum(given)
     refuse_impossible(options, timing, num_codes)
     refuse_folder(folder, {**opened.settings, "num_codes": num_codes}, made_of)
     with tidied(folder / "units" / "codebook.npy.part") as state:
@@ -165,6 +179,13 @@ def chosen_phone_loop(codes: Codes, options: SegmentOptions) -> StoredPhoneLoop 
             f"`phone_loop` and `method` {PHONE_LOOP} belong together; give both, or other codes and method"
         )
     return None if codes.phone_loop is None else read_phone_loop(codes.phone_loop)
+
+
+def given_units(boundaries: Path | None, options: SegmentOptions) -> Encodings | None:
+    """The units that give boundaries. Raises ValueError where `method` says otherwise."""
+    if (boundaries is None) == (options.method == GIVEN):
+        raise ValueError(f"`boundaries` and `method` {GIVEN} belong together; give both, or another method")
+    return None if boundaries is None else Encodings.open(boundaries)
 
 
 def say_number(folder: Path, found: CorpusSegmentation, timing: Timing, options: SegmentOptions, strict: bool) -> None:

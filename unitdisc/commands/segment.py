@@ -34,8 +34,14 @@ def segment(
     ] = None,
     method: Annotated[
         str,
-        typer.Option(help="units: cheapest codes; phone-loop; peaks: of change; prominence: of the length of frames"),
+        typer.Option(
+            help="units: cheapest codes; phone-loop; change: of the mean frame; peaks: of dissimilarity; prominence: "
+            "of the length of frames; given: by `--boundaries`"
+        ),
     ] = "units",
+    boundaries: Annotated[
+        Path | None, typer.Option(help="a folder of units, whose segments these frames are to name")
+    ] = None,
     solver: Annotated[str, typer.Option(help="viterbi, greedy, exact; nearest: frame by frame")] = "viterbi",
     distance: Annotated[
         str, typer.Option(help=f"of frame and code: {', '.join(choices('segment distances'))}")
@@ -68,6 +74,10 @@ def segment(
     Syllables, from the peaks of change: `unitdisc segment features/hubert data/test.jsonl exp/syllables --method peaks
     --units-per-second 4.5 --codes 500 --frame-rate 50`
 
+    Segments where one system's frames change, named by those of another: `unitdisc segment exp/mfcc data/test.jsonl
+    exp/cuts --method change --units-per-second 8 --codes 100`, then `unitdisc segment features/hubert data/test.jsonl
+    exp/units --boundaries exp/cuts --codes 100`
+
     Segments and codes of a phone loop: `unitdisc segment exp/mfcc/test data/test.jsonl exp/units
     --phone-loop exp/loop.safetensors --units-per-second 8`
     """
@@ -78,6 +88,8 @@ def segment(
     of_images = units_per_100_columns is not None
     if phone_loop is not None and method == "units":
         method = "phone-loop"
+    if boundaries is not None and method == "units":
+        method = "given"
     options = SegmentOptions(
         units_per_100_columns if of_images else units_per_second,
         method,
@@ -99,6 +111,7 @@ def segment(
         folder,
         codes=Codes(codebook, codes, experiment, seed=seed, phone_loop=phone_loop),
         options=options,
+        boundaries=boundaries,
         per="100 columns" if of_images else "second",
         memory=memory,
         threads=threads,

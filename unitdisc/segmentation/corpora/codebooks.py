@@ -79,7 +79,7 @@ def refuse_waiting(experiment: Path) -> None:
 def codebook_of(
     place: Workplace, timing: Timing, codes: Codes, options: SegmentOptions, state: Path, opened: AnyEncodings
 ) -> Codebook:
-    """k-means of the frames, or of the segments between peaks, that are to be named.
+    """k-means of the frames, or of the means of segments, that are to be named.
 
     state: file from which an interrupted run goes on.
     """
@@ -94,7 +94,7 @@ def codebook_of(
 
 
 def refuse_few_segments(frames: PooledFrames, codes: int) -> None:
-    segments = sum(len(peaks.above(frames.prominence)) + 1 for peaks in frames.found.values())
+    segments = sum(len(peaks.above(frames.strength)) + 1 for peaks in frames.found.values())
     if segments < codes:
         raise ValueError(
             f"{frames.folder}: falls into {segments} segments, but {codes} codes are wanted to name them; ask for "

@@ -1,7 +1,7 @@
 """Durations, transitions and codes, estimated from units and used to find them, in turn."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -32,6 +32,9 @@ class Workplace:
     memory: float  # GiB for costs that are not computed again
     threads: int
     advance: Callable[..., None]  # after every pass, with a note
+    boundaries: Mapping[str, np.ndarray] = field(
+        default_factory=dict
+    )  # of utterances, [S - 1], where given: the first frames of segments
 
     def costs(self, vectors: np.ndarray, distance: str) -> KeptFrames:
         return KeptFrames(Costs(self.frames, vectors, distance), self.memory)

@@ -10,7 +10,7 @@ from unitdisc.segmentation.semi_markov import cannot_be_cut
 
 SOLVERS = ("viterbi", "greedy", "exact", "nearest")
 TRANSITIONS = ("uniform", "bigram")
-PHONE_LOOP = "phone-loop"
+PHONE_LOOP, GIVEN = "phone-loop", "given"
 POSTERIORS = ("units", "states")  # of a phone loop
 LONGEST_MS = 1000.0  # a run with a duration prior, unless said otherwise or five times the mean is longer
 
@@ -19,9 +19,10 @@ LONGEST_MS = 1000.0  # a run with a duration prior, unless said otherwise or fiv
 class SegmentOptions:
     """How units are found; raises ValueError saying which options do not go together.
 
-    rate: changes of unit per second, or per 100 columns; None where the solver is "nearest", a prominence or a phone
-    loop decides.
-    method: "units", cheapest codes; "phone-loop", units of a phone loop; or the names in `peaks.METHODS`.
+    rate: changes of unit per second, or per 100 columns; None where the solver is "nearest", a prominence, a phone
+    loop or other units decide.
+    method: "units", cheapest codes; "phone-loop", units of a phone loop; "given", the segments of other units; or the
+    names in `peaks.METHODS`.
     min_duration, max_duration: of a unit, in ms, or in columns.
     """
 
@@ -40,7 +41,7 @@ class SegmentOptions:
     posteriors: str | None = None  # the frames of the result are those of a phone loop: of "units" or "states"
 
     def __post_init__(self):
-        known = {"method": ("units", PHONE_LOOP, *METHODS), "solver": SOLVERS, "distance": DISTANCES}
+        known = {"method": ("units", PHONE_LOOP, GIVEN, *METHODS), "solver": SOLVERS, "distance": DISTANCES}
         for name, choices in (known | {"durations": DURATIONS, "transitions": TRANSITIONS}).items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"`{name}` {getattr(self, name)}: choose one of {list(choices)}")
@@ -70,11 +71,18 @@ class SegmentOptions:
             for name in (field.name for field in others if getattr(self, field.name) != field.default):
                 yield f"a phone loop knows no `{name}`; it has durations of its own; leave the option out"
             return
+        if self.method == GIVEN:
+            others = [field for field in fields(self) if field.name not in ("method", "distance", "pool")]
+            for name in (field.name for field in others if getattr(self, field.name) != field.default):
+                yield f"the segments of other units are as they are, whatever the `{name}`; leave the option out"
+            return
         if self.method != "units":
             if self.solver != "viterbi" or self.has_priors or self.max_duration or self.iterations:
                 yield f"`method` {self.method} has no solver, priors, longest unit or iterations; leave them out"
             if self.rate and self.prominence is not None:
                 yield "`prominence` and `units_per_second` exclude each other; give one"
+            if METHODS[self.method].usual is None and not self.rate:
+                yield f"`method` {self.method} takes the highest peaks; say how many: `units_per_second`"
             return
         if self.prominence is not None:
             yield "`prominence` is of `method` peaks and prominence; leave it out"
@@ -113,6 +121,7 @@ class FrameLimits:
     shortest: int
     longest: int | None  # None: any
     mean: float  # of a unit at the rate asked for
+    around: int = 4  # a boundary, which the mean change is of: 40 ms, or four columns
 
 
 def limits(options: SegmentOptions, timing: Timing) -> FrameLimits:
@@ -128,7 +137,8 @@ def limits(options: SegmentOptions, timing: Timing) -> FrameLimits:
         longest = max(round(default), round(5 * mean), 2 * shortest)
     if longest is not None and longest < shortest:
         raise ValueError(f"no unit is of {shortest} to {longest} frames; allow longer or shorter ones")
-    return FrameLimits(shortest, longest, max(mean, 1.0))
+    around = round((40 if timing.unit == "second" else 4) * per_ms)
+    return FrameLimits(shortest, longest, max(mean, 1.0), max(around, 1))
 
 
 def refuse_impossible(options: SegmentOptions, timing: Timing, num_codes: int) -> None:

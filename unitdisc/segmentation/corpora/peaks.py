@@ -1,10 +1,12 @@
-"""Boundaries where frames change most, or are longest: peaks of a curve over time, by their prominence.
+"""Boundaries where frames change most, or are longest: peaks of a curve over time, by their prominence or height.
 
 `dissimilarity`: 1 - cos of neighbouring frames, between its least and greatest value in an utterance (segmental CPC:
 Bhati et al., 2021; Cuervo et al., 2022). `norms`: lengths of frames, standardised and smoothed over three frames, whose
-peaks in WavLM are the boundaries of syllables (ZeroSyl: Visser et al., 2026).
+peaks in WavLM are the boundaries of syllables (ZeroSyl: Visser et al., 2026). `change`: how far the mean of some frames
+is from the mean of as many before (maxima of spectral transition: Dusan & Rabiner, 2006).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +20,11 @@ class Peaks:
     """The possible boundaries of an utterance."""
 
     starts: np.ndarray  # [P], the frame that each would make the first of a segment, in order
-    prominences: np.ndarray  # [P]
+    strengths: np.ndarray  # [P], prominences or heights
 
-    def above(self, prominence: float) -> np.ndarray:
-        """The boundaries of at least this prominence."""
-        return self.starts[self.prominences >= prominence]
+    def above(self, strength: float) -> np.ndarray:
+        """The boundaries of at least this strength."""
+        return self.starts[self.strengths >= strength]
 
 
 def dissimilarity(frames: np.ndarray) -> np.ndarray:
@@ -48,24 +50,45 @@ def norms(frames: np.ndarray) -> np.ndarray:
     return np.convolve(padded, np.full(SMOOTHING, 1 / SMOOTHING), mode="valid")
 
 
-METHODS = {  # name -> curve, frames from a peak of the curve to the boundary, and the prominence of the papers
-    "peaks": (dissimilarity, 1, 0.05),
-    "prominence": (norms, 0, 0.45),
+def change(frames: np.ndarray, around: int = 4) -> np.ndarray:
+    """The distance of the means of up to so many frames before and after every boundary: [T, D] -> [T - 1]."""
+    sums = np.concatenate([np.zeros((1, frames.shape[1])), np.cumsum(frames, 0, dtype=np.float64)])
+    border = np.arange(1, len(frames))
+    first, last = np.maximum(border - around, 0), np.minimum(border + around, len(frames))
+    before = (sums[border] - sums[first]) / (border - first)[:, None]
+    after = (sums[last] - sums[border]) / (last - border)[:, None]
+    return np.linalg.norm(after - before, axis=1)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Whose peaks are boundaries."""
+
+    of: Callable[[np.ndarray, int], np.ndarray]  # frames, and how many of them lie around a boundary
+    offset: int  # frames from a peak of the curve to the boundary
+    strength: str  # of a peak: "prominences" or "peak_heights"
+    usual: float | None  # the strength of boundaries in the papers; None where a rate is needed
+
+
+METHODS = {
+    "peaks": Curve(lambda frames, around: dissimilarity(frames), 1, "prominences", 0.05),
+    "prominence": Curve(lambda frames, around: norms(frames), 0, "prominences", 0.45),
+    "change": Curve(change, 1, "peak_heights", None),
 }
 
 
-def peaks_of(frames: np.ndarray, method: str, shortest: int = 1) -> Peaks:
+def peaks_of(frames: np.ndarray, method: str, shortest: int = 1, around: int = 4) -> Peaks:
     """All peaks that could be boundaries: frames [T, D]; `shortest`: frames between two of them at least."""
-    curve, offset, _ = METHODS[method]
-    found, properties = find_peaks(curve(frames), prominence=0, distance=shortest)
-    starts = found + offset
+    curve = METHODS[method]
+    found, properties = find_peaks(curve.of(frames, around), height=-np.inf, prominence=0, distance=shortest)
+    starts = found + curve.offset
     inside = (starts >= shortest) & (starts <= len(frames) - shortest)
-    return Peaks(starts[inside], properties["prominences"][inside])
+    return Peaks(starts[inside], properties[curve.strength][inside])
 
 
-def prominence_for(prominences: np.ndarray, boundaries: int) -> float:
-    """The least prominence that leaves so many boundaries, or, where several are as prominent, fewer."""
-    ranked = np.sort(prominences)[::-1]
+def strength_for(strengths: np.ndarray, boundaries: int) -> float:
+    """The least strength that leaves so many boundaries, or, where several are as strong, fewer."""
+    ranked = np.sort(strengths)[::-1]
     if boundaries >= len(ranked):
         return 0.0
     return float(np.nextafter(ranked[boundaries], np.inf))

@@ -9,8 +9,8 @@ import numpy as np
 from unitdisc.clustering.frame_source import GIB
 from unitdisc.segmentation.corpora.costs import Costs
 from unitdisc.segmentation.corpora.learning import Workplace, learn
-from unitdisc.segmentation.corpora.options import SegmentOptions, limits
-from unitdisc.segmentation.corpora.peaks import METHODS, Peaks, means, peaks_of, prominence_for
+from unitdisc.segmentation.corpora.options import GIVEN, SegmentOptions, limits
+from unitdisc.segmentation.corpora.peaks import METHODS, Peaks, means, peaks_of, strength_for
 from unitdisc.segmentation.corpora.solving import WHOLE, Priors, solve, solve_whole, units_in
 from unitdisc.segmentation.corpora.timing import Timing
 
@@ -35,7 +35,7 @@ def segment(place: Workplace, timing: Timing, vectors: np.ndarray, options: Segm
     short or as long as asked.
     """
     if options.method != "units":
-        return segment_at_peaks(place, timing, vectors, options)
+        return named_segments(place, timing, vectors, options)
     if options.solver in WHOLE:
         refuse_memory(options.solver, timing, len(vectors), place.memory)
         wanted = timing.segments(options.rate)
@@ -67,50 +67,59 @@ def refuse_memory(solver: str, timing: Timing, codes: int, memory: float) -> Non
         )
 
 
-def segment_at_peaks(
+def named_segments(
     place: Workplace, timing: Timing, vectors: np.ndarray, options: SegmentOptions
 ) -> CorpusSegmentation:
-    """Segments between peaks, each named by the code nearest to its mean."""
+    """Segments between peaks, or those of other units, each named by the code nearest to its mean."""
     found = corpus_peaks(place, timing, options)
     costs = Costs(place.frames, vectors, options.distance)
+    kind = "height" if options.method == "change" else "prominence"
 
-    def codes_at(prominence: float, name: str) -> np.ndarray:
+    def codes_at(strength: float, name: str) -> np.ndarray:
         frames = place.frames[name]
-        starts = found[name].above(prominence)
+        starts = found[name].above(strength)
         codes = costs.of(means(frames, starts)).argmin(1)
         return np.repeat(codes, np.diff(starts, prepend=0, append=len(frames)))
 
-    prominence = METHODS[options.method][2] if options.prominence is None else options.prominence
-    there = None
+    strength, there = usual_strength(options), None
     if options.rate:
         wanted = timing.segments(options.rate)
 
-        def units(prominence: float) -> int:
-            total = units_in(codes_at(prominence, name) for name in place.frames.names)
-            place.advance(note=f"{total} units, {wanted} wanted, at prominence {prominence:.6g}")
+        def units(strength: float) -> int:
+            total = units_in(codes_at(strength, name) for name in place.frames.names)
+            place.advance(note=f"{total} units, {wanted} wanted, at {kind} {strength:.6g}")
             return total
 
-        prominence, there = prominence_of(units, found, wanted)
-    return CorpusSegmentation(
-        vectors,
-        lambda name: codes_at(prominence, name),
-        there,
-        {"prominence": prominence, "boundaries": sum(len(peaks.above(prominence)) for peaks in found.values())},
-    )
+        strength, there = strength_of(units, found, wanted)
+    facts = {} if options.method == GIVEN else {kind: strength}
+    facts["boundaries"] = sum(len(peaks.above(strength)) for peaks in found.values())
+    return CorpusSegmentation(vectors, lambda name: codes_at(strength, name), there, facts)
 
 
 def corpus_peaks(place: Workplace, timing: Timing, options: SegmentOptions) -> dict[str, Peaks]:
     """All possible boundaries of every utterance."""
-    shortest = limits(options, timing).shortest
-    return {name: peaks_of(place.frames[name], options.method, shortest) for name in place.frames.names}
+    if options.method == GIVEN:
+        return {name: Peaks(place.boundaries[name], np.ones(len(place.boundaries[name]))) for name in timing.names}
+    allowed = limits(options, timing)
+    return {
+        name: peaks_of(place.frames[name], options.method, allowed.shortest, around=allowed.around)
+        for name in place.frames.names
+    }
 
 
-def prominence_of(units: Callable[[float], int], found: dict[str, Peaks], wanted: int) -> tuple[float, int]:
-    """The prominence at which there are as nearly as possible so many units, and how many: by bisection.
+def usual_strength(options: SegmentOptions) -> float:
+    """Of boundaries, where no rate is asked for: that of the options, or of the papers; given ones all count."""
+    if options.prominence is not None:
+        return options.prominence
+    return 0.0 if options.method == GIVEN else METHODS[options.method].usual or 0.0
+
+
+def strength_of(units: Callable[[float], int], found: dict[str, Peaks], wanted: int) -> tuple[float, int]:
+    """The strength at which there are as nearly as possible so many units, and how many: by bisection.
 
     Fewer boundaries mostly make fewer units, but for neighbours that get the same code and so are one unit.
     """
-    levels = np.unique(np.concatenate([[0.0], *(peaks.prominences for peaks in found.values())]))
+    levels = np.unique(np.concatenate([[0.0], *(peaks.strengths for peaks in found.values())]))
     levels = np.append(levels, np.nextafter(levels[-1], np.inf))  # the last: no boundary
     low, high, best = 0, len(levels) - 1, (np.inf, 0.0, 0)
     while low <= high:
@@ -124,20 +133,20 @@ def prominence_of(units: Callable[[float], int], found: dict[str, Peaks], wanted
 
 
 class PooledFrames:
-    """The means of the segments between peaks, as frames: what a codebook for such segments is made from."""
+    """The means of segments, as frames: what a codebook for such segments is made from."""
 
     def __init__(self, place: Workplace, timing: Timing, options: SegmentOptions):
         self.frames = place.frames
         self.folder, self.names, self.dim = place.frames.folder, place.frames.names, place.frames.dim
         self.spherical = options.distance == "cosine"
         self.found = corpus_peaks(place, timing, options)
-        self.prominence = METHODS[options.method][2] if options.prominence is None else options.prominence
+        self.strength = usual_strength(options)
         if options.rate:
-            prominences = np.concatenate([peaks.prominences for peaks in self.found.values()])
-            self.prominence = prominence_for(prominences, timing.segments(options.rate) - len(timing.names))
+            strengths = np.concatenate([peaks.strengths for peaks in self.found.values()])
+            self.strength = strength_for(strengths, timing.segments(options.rate) - len(timing.names))
 
     def __getitem__(self, name: str) -> np.ndarray:
-        pooled = means(self.frames[name], self.found[name].above(self.prominence))
+        pooled = means(self.frames[name], self.found[name].above(self.strength))
         return unit(pooled) if self.spherical else pooled
 
 
