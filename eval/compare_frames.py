@@ -3,8 +3,8 @@
 python eval/compare_frames.py exp/speechocean762/compared
 
 Reads what is there of NAME.any.json and NAME.triphone.json (`unitdisc abx --output`), NAME.probe.json (`unitdisc probe
---output`), NAME.units-RATE.json (`unitdisc score --output`) and NAME.seconds (of processors, a number a line) in a
-folder. Systems named NAME-seed0, NAME-seed1, ... are one row: mean, and half of the range as ±. Prints Markdown, the
+--output`), NAME.units-RATE.json and NAME.cut-RATE.json (`unitdisc score --output`, of segments cut elsewhere) and
+NAME.seconds (of processors, a number a line) in a folder. Systems named NAME-seed0, NAME-seed1, ... are one row: mean, and half of the range as ±. Prints Markdown, the
 best last.
 """
 
@@ -53,13 +53,14 @@ def measures(folder: Path, stem: str) -> Measures:
             found[f"{context}, {speaker}"] = percent(abx.get(speaker, {}).get("error"))
     probes = part(folder / f"{stem}.probe.json", "probes")
     found |= {f"{task} probe": percent(probes.get(task, {}).get("accuracy")) for task in ("labels", "speaker")}
-    for path in sorted(folder.glob(f"{stem}.units-*.json"), key=lambda path: float(rate_of(path))):
-        units, rate = part(path, "units"), rate_of(path)
-        found |= {
-            f"many-to-one, {rate}/s": percent(units.get("many_to_one")),
-            f"PNMI, {rate}/s": percent(units.get("pnmi")),
-            f"R-value, {rate}/s": percent(units.get("boundaries", {}).get("strict", {}).get("r_value")),
-        }
+    for kind, told in (("units", ""), ("cut", ", cut")):
+        for path in sorted(folder.glob(f"{stem}.{kind}-*.json"), key=lambda path: float(rate_of(path))):
+            units, rate = part(path, "units"), f"{rate_of(path)}/s{told}"
+            found |= {
+                f"many-to-one, {rate}": percent(units.get("many_to_one")),
+                f"PNMI, {rate}": percent(units.get("pnmi")),
+                f"R-value, {rate}": percent(units.get("boundaries", {}).get("strict", {}).get("r_value")),
+            }
     seconds = folder / f"{stem}.seconds"
     if seconds.exists():
         found["CPU minutes"] = sum(map(float, read_text(seconds).split())) / 60

@@ -77,6 +77,7 @@ scored() { # scored NAME: ABX, probes, and units of 100 codes of k-means
   judged "$1"
   unitdisc kmeans "$exp/frames/$1/train" "$exp/scores/$1.npy" --codes 100
   units_of "$1" "$exp/frames/$1" --codebook "$exp/scores/$1.npy"
+  cut_units_of "$1"
 }
 
 looped() { # looped NAME OF: a phone loop of the frames of another system; posteriors of its states, and its units
@@ -110,6 +111,22 @@ units_of() { # units_of NAME FRAMES OPTIONS ...: units at 8 and 12 a second, nam
     unitdisc score "$units/test" $data/test.jsonl --learn-encodings "$units/train" --learn-corpus $data/train.jsonl \
       --output "$scores.units-$rate.json"
   done
+}
+
+cut_units_of() { # cut_units_of NAME: 8 segments a second, cut where log-mel frames change, and named by the frames
+  local name=$1 units=$exp/units/$1-cut part codes=(--codes 100)
+  for part in train test; do
+    if [ ! -d "$exp/units/cuts/$part" ]; then
+      unitdisc features $data/$part.jsonl "$exp/frames/log-mel/$part" --kind log-mel
+      unitdisc segment "$exp/frames/log-mel/$part" $data/$part.jsonl "$exp/units/cuts/$part" --method change \
+        --units-per-second 8 --codes 500
+    fi
+    unitdisc segment "$exp/frames/$name/$part" $data/$part.jsonl "$units/$part" --boundaries "$exp/units/cuts/$part" \
+      "${codes[@]}"
+    codes=(--codebook "$units/train/units/codebook.npy")
+  done
+  unitdisc score "$units/test" $data/test.jsonl --learn-encodings "$units/train" --learn-corpus $data/train.jsonl \
+    --output "$exp/scores/$name.cut-8.json"
 }
 
 each() { # each NAME: a system that was chosen
