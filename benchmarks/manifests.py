@@ -104,8 +104,8 @@ def measured(case: str, corpus: Path, name: str, code: str, size: int, repeat: i
 def know(corpus: Path, cache: Path) -> None:
     """Leaves in the cache what a first `unitdisc validate --cache` would."""
     from unitdisc.corpus.table import UtteranceTable
-    from unitdisc.validation.files import Files  # here, as what is measured imports what it needs by itself
-    from unitdisc.validation.known_good import GoodRecordings
+    from unitdisc.corpus.validation.files import Files  # here, as what is measured imports what it needs by itself
+    from unitdisc.corpus.validation.known_good import GoodRecordings
 
     if not cache.exists():
         good = GoodRecordings(cache)
@@ -210,7 +210,7 @@ def encode(corpus: Path, folder: Path, options: dict) -> None:
 
 
 def validate(corpus: Path, folder: Path, options: dict) -> None:
-    from unitdisc.validation.report import validate
+    from unitdisc.corpus.validation.report import validate
 
     with until_begun():
         found = validate(corpus, rate=RATE, **options)

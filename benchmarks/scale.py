@@ -24,6 +24,7 @@ from machine import add_note_and_output, circumstances, keep_result
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.corpus.validation.recordings import Listening, Recording, listen_to_all
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.tar_crops import ShardPlan
 from unitdisc.data.targets import LogMelTarget, MuLawTarget
@@ -31,7 +32,6 @@ from unitdisc.experiment import Experiment, config
 from unitdisc.media.audio import read_audio
 from unitdisc.model import PROBE_POINTS
 from unitdisc.training.weights import weights
-from unitdisc.validation.recordings import Listening, Recording, listen_to_all
 
 RATE, HOP = 16_000, 160
 

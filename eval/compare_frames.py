@@ -3,9 +3,9 @@
 python eval/compare_frames.py exp/speechocean762/compared
 
 Reads what is there of NAME.any.json and NAME.triphone.json (`unitdisc abx --output`), NAME.probe.json (`unitdisc probe
---output`), NAME.units-RATE.json and NAME.cut-RATE.json (`unitdisc score --output`, of segments cut elsewhere) and
-NAME.seconds (of processors, a number a line) in a folder. Systems named NAME-seed0, NAME-seed1, ... are one row: mean, and half of the range as ±. Prints Markdown, the
-best last.
+--output`), NAME.units-RATE.json and, of segments cut elsewhere, NAME.cut-RATE.json (`unitdisc score --output`), and
+NAME.seconds (of processors, a number a line) in a folder. Systems named NAME-seed0, NAME-seed1, ... are one row: mean,
+and half of the range as ±. Prints Markdown, the best last.
 """
 
 import argparse

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from unitdisc.corpus import Problem, Utterance, at_rate
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.validation.checks import CheckedTable, check_images, check_recordings
-from unitdisc.validation.recordings import Listening
+from unitdisc.corpus.validation.checks import CheckedTable, check_images, check_recordings
+from unitdisc.corpus.validation.recordings import Listening
 
 
 class Checked(NamedTuple):

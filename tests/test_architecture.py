@@ -49,8 +49,8 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "media": {"corpus", "files"},
     "corpus.kaldi": {"corpus", "files", "media"},
     "corpus.read": {"corpus", "corpus.kaldi"},
-    "validation": {"corpus", "corpus.kaldi", "corpus.read", "files", "jobs", "media"},
-    "validation.usable_corpus": {
+    "corpus.validation": {"corpus", "corpus.kaldi", "corpus.read", "files", "jobs", "media"},
+    "corpus.validation.usable_corpus": {
         "console",
         "corpus",
         "corpus.kaldi",
@@ -59,7 +59,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "jobs",
         "media",
         "training.distributed",
-        "validation",
+        "corpus.validation",
     },
     "data.normalisation": set(),
     "data": {"adaptation", "batch", "corpus", "data.normalisation", "encodings", "files", "media"},

@@ -15,14 +15,14 @@ from unitdisc.corpus.kaldi.writing import write_kaldi
 from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.corpus.read import read_corpus
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.corpus.validation.files import Files, heard_key
+from unitdisc.corpus.validation.recordings import Listening, Recording, listen
+from unitdisc.corpus.validation.report import validate
 from unitdisc.data.cache import key
 from unitdisc.exports.km import write_km
 from unitdisc.exports.units import ExportError, Units
 from unitdisc.media.audio import read_audio, read_stretch
 from unitdisc.media.open import AudioError
-from unitdisc.validation.files import Files, heard_key
-from unitdisc.validation.recordings import Listening, Recording, listen
-from unitdisc.validation.report import validate
 
 pytest_plugins = ["tiny_fixtures"]
 

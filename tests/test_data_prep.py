@@ -11,13 +11,13 @@ import soundfile
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.manifest import read_manifest
+from unitdisc.corpus.validation.report import validate
 from unitdisc.media.audio import audio_info, read_audio
 from unitdisc.prep.notes import Notes
 from unitdisc.prep.speakers import hold_out
 from unitdisc.prep.tables import read_table
 from unitdisc.prep.textgrids import read_textgrid
 from unitdisc.prep.utterances import recording, with_tier
-from unitdisc.validation.report import validate
 
 FOLDER = Path(__file__).parent.parent / "data_prep"
 SCRIPTS = sorted(FOLDER.glob("*.py"))

@@ -17,12 +17,12 @@ import soundfile
 
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.kaldi.reading import read_kaldi
+from unitdisc.corpus.validation.recordings import Listening, Recording, listen
 from unitdisc.media.audio import audio_info, read_audio, read_stretch
 from unitdisc.media.codecs import decoder, flac, mpeg, ogg
 from unitdisc.media.codecs.spliced import Bytes, Spliced
 from unitdisc.media.decoding import open_audio
 from unitdisc.media.open import AudioError
-from unitdisc.validation.recordings import Listening, Recording, listen
 
 RATE = 16_000
 CONSTANT = {"bitrate_mode": "CONSTANT", "compression_level": 0.5}

@@ -25,6 +25,7 @@ from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.kaldi import write_kaldi
 from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.corpus.validation.report import validate
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.loader import batches
 from unitdisc.data.signals import Signals
@@ -37,7 +38,6 @@ from unitdisc.media.audio import audio_info, read_audio
 from unitdisc.media.image import read_line
 from unitdisc.media.packing import safe
 from unitdisc.media.tars import in_tar, members, samples
-from unitdisc.validation.report import validate
 
 pytest_plugins = ["tiny_fixtures"]
 

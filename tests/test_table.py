@@ -10,7 +10,7 @@ import pytest
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.table import AT_ONCE, UtteranceTable
-from unitdisc.validation.files import Files, heard_key
+from unitdisc.corpus.validation.files import Files, heard_key
 
 ODD = [
     Utterance("a", "wav/a.wav", "s1", 100, 16_000, 7, "f", "text", {"phone": [Interval(0, 10, "x")]}),

@@ -1,4 +1,4 @@
-"""Processes that train together share the listening, and agree on what can be used."""
+"""Processes that train together share the recordings, and agree on what can be used."""
 
 import json
 import multiprocessing
@@ -13,10 +13,10 @@ import torch.distributed as dist
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import write_manifest
+from unitdisc.corpus.validation import recordings
+from unitdisc.corpus.validation.known_good import GoodRecordings
+from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.data.acoustic_features import AcousticFeatures
-from unitdisc.validation import recordings as listening
-from unitdisc.validation.known_good import GoodRecordings
-from unitdisc.validation.usable_corpus import usable_table
 
 RATE = 16_000
 
@@ -42,10 +42,10 @@ def use(corpus: Path, cache: Path, output: Path, rank: int = 0, world: int = 1) 
     if world > 1:
         rendezvous = f"file://{output.parent / 'rendezvous'}"
         dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=world)
-    opened, original = [], listening.open_audio
-    listening.open_audio = lambda path, *rest: [opened.append(Path(path).stem), original(path, *rest)][1]
+    opened, original = [], recordings.open_audio
+    recordings.open_audio = lambda path, *rest: [opened.append(Path(path).stem), original(path, *rest)][1]
     table = usable_table(corpus, AcousticFeatures(), CorpusAccess(cache), thorough=True)
-    listening.open_audio = original
+    recordings.open_audio = original
     found = [[utterance.id, utterance.rate] for utterance in table]
     output.write_text(json.dumps({"found": found, "opened": sorted(opened)}))
 

@@ -11,9 +11,9 @@ from checks import checked_recordings
 from unitdisc.corpus import CorpusError, Interval, Utterance, at_rate
 from unitdisc.corpus.kaldi import read_kaldi, write_kaldi
 from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.corpus.validation.recordings import Listening
+from unitdisc.corpus.validation.report import validate
 from unitdisc.media.audio import read_audio, write_audio
-from unitdisc.validation.recordings import Listening
-from unitdisc.validation.report import validate
 
 RATE = 16000
 
@@ -395,8 +395,8 @@ def test_a_recording_cut_off_late_is_found(tmp_path, suffix, thorough):
 
 @pytest.mark.parametrize("thorough", [False, True])
 def test_what_is_silent_in_pieces_need_not_be_silent(tmp_path, monkeypatch, thorough):
-    monkeypatch.setattr("unitdisc.validation.recordings.BLOCK", 100)
-    monkeypatch.setattr("unitdisc.validation.recordings.GLANCE", 100)
+    monkeypatch.setattr("unitdisc.corpus.validation.recordings.BLOCK", 100)
+    monkeypatch.setattr("unitdisc.corpus.validation.recordings.GLANCE", 100)
     for name, wave in {"up": [0, 0.3], "down": [0.3, 0], "flat": [0.3, 0.3]}.items():
         write_audio(tmp_path / f"{name}.wav", np.repeat(wave, 100), RATE)
     steps = [Utterance(name, str(tmp_path / f"{name}.wav"), "s", 200, RATE) for name in ("up", "down", "flat")]

@@ -15,11 +15,11 @@ from tiny import settings
 
 from unitdisc.corpus import Problem, Utterance
 from unitdisc.corpus.manifest import write_manifest
+from unitdisc.corpus.validation import known_good
+from unitdisc.corpus.validation import report as validation
+from unitdisc.corpus.validation.known_good import GoodRecordings
+from unitdisc.corpus.validation.report import validate
 from unitdisc.jobs import Shard
-from unitdisc.validation import known_good as heard
-from unitdisc.validation import report as validation
-from unitdisc.validation.known_good import GoodRecordings
-from unitdisc.validation.report import validate
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -130,7 +130,7 @@ def test_shards_at_the_same_time_keep_all_they_hear(utterances, tmp_path):
 
 def test_a_killed_shard_is_completed(utterances, opened, tmp_path, monkeypatch):
     write_manifest(tmp_path / "c.jsonl", utterances)
-    monkeypatch.setattr(heard, "SAVE_EVERY", 2)
+    monkeypatch.setattr(known_good, "SAVE_EVERY", 2)
 
     def work() -> None:
         original, left = GoodRecordings.add, [4]

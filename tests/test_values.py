@@ -16,6 +16,7 @@ from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError, FileError, Utterance
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import write_manifest
+from unitdisc.corpus.validation.recordings import Listening, Recording, listen
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.cache import DiskCache, key
 from unitdisc.data.normalisation import Normaliser
@@ -28,7 +29,6 @@ from unitdisc.inference import encode_corpus as encoding
 from unitdisc.inference.encode_corpus import encode
 from unitdisc.media.audio import read_audio, read_stretch
 from unitdisc.media.open import AudioError
-from unitdisc.validation.recordings import Listening, Recording, listen
 
 pytest_plugins = ["tiny_fixtures"]
 

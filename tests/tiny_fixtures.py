@@ -16,10 +16,10 @@ from tiny import line_settings, make_corpus, make_lines, settings
 from unitdisc import commands as cli
 from unitdisc.api.encode import encode, features
 from unitdisc.api.train import train
+from unitdisc.corpus.validation import recordings
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.model import PROBE_POINTS
-from unitdisc.validation import recordings as listening
 
 command_of = cache(typer.main.get_command)  # else made anew for every run, which takes as long as many a run
 
@@ -100,11 +100,11 @@ def tiny_line_encodings(tiny_lines, tiny_line_experiment) -> Path:
 @pytest.fixture
 def opened(monkeypatch) -> list[str]:
     """The names of the files that are listened to."""
-    names, original = [], listening.open_audio
+    names, original = [], recordings.open_audio
 
     def open_audio(path, *rest):
         names.append(Path(path).stem)
         return original(path, *rest)
 
-    monkeypatch.setattr(listening, "open_audio", open_audio)
+    monkeypatch.setattr(recordings, "open_audio", open_audio)
     return names

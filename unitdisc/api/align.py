@@ -27,6 +27,7 @@ from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.kaldi.ctm import ctm_lines
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.read import read_corpus
+from unitdisc.corpus.validation.usable_corpus import usable_utterances
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.base import Features
 from unitdisc.data.cache import DiskCache
@@ -36,7 +37,6 @@ from unitdisc.data.signals import Signals
 from unitdisc.evaluation.units.boundaries import utterance_segmentation
 from unitdisc.files import write_json, write_text
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.validation.usable_corpus import usable_utterances
 
 ALIGNER = "aligner"  # folder of the model in that of the results
 STATE = "training.pt"  # of a training that goes on

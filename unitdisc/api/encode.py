@@ -18,6 +18,7 @@ from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.data.base import Adaptable, Features, Warpable
 from unitdisc.data.cache import DiskCache
 from unitdisc.data.normalisation import Normaliser, fit
@@ -32,7 +33,6 @@ from unitdisc.jobs.cluster import Cluster, done_on
 from unitdisc.model import PREDICTION, PROBE_POINTS, UnitModel
 from unitdisc.objectives import PredictsCodes
 from unitdisc.training.devices import usable_device
-from unitdisc.validation.usable_corpus import usable_table
 
 
 def folders_of_points(given: dict[str, Any]) -> list[Path]:

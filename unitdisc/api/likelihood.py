@@ -7,12 +7,12 @@ from unitdisc import console
 from unitdisc.api.encode import say_left_out
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.experiment import load, weights_checksum
 from unitdisc.files import write_json
 from unitdisc.inference.likelihood import Likelihood, check_likelihoods
 from unitdisc.inference.likelihood import likelihood as measured
 from unitdisc.training.devices import usable_device
-from unitdisc.validation.usable_corpus import usable_table
 
 VALUES = {"grey": "pixel", "mu-law": "sample", "log-mel": "mel bin"}
 

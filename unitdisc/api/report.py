@@ -10,6 +10,7 @@ from unitdisc.api.encode import say_left_out, write_features, write_features_of_
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.corpus.validation.usable_corpus import usable_utterances
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.base import Features
 from unitdisc.encodings import Encodings
@@ -21,7 +22,6 @@ from unitdisc.jobs import WHOLE
 from unitdisc.model import PROBE_POINTS
 from unitdisc.reports import made_in, write_report
 from unitdisc.training.devices import usable_device
-from unitdisc.validation.usable_corpus import usable_utterances
 
 PLAIN = ("mfcc", "log-mel", "columns")  # kinds of features, some of which a report encodes too
 FEATURES = "features"  # what the encoder reads, where that is something else

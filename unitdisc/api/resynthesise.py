@@ -14,6 +14,7 @@ from unitdisc.api.encode import say_left_out
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import LONGEST_NAME, CorpusError, Utterance, short_name
 from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.data.loader import whole_utterances
 from unitdisc.data.signals import Signals
 from unitdisc.decoders import Continues
@@ -24,7 +25,6 @@ from unitdisc.media.audio import write_audio
 from unitdisc.media.image import write_image
 from unitdisc.model import UnitModel
 from unitdisc.training.devices import usable_device
-from unitdisc.validation.usable_corpus import usable_table
 
 ITEMS_IN_A_GROUP = 64  # drawn together: more would not be faster, and each has its queues, megabytes of them
 FRAMES_IN_A_GROUP = 64_000  # their steps, at 16 kHz, are 160 MB of codes and random numbers

@@ -14,6 +14,7 @@ from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import held_out_places
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.data.augmentation import Views
 from unitdisc.data.base import Features
 from unitdisc.data.codes import FeatureCodes, read_codes
@@ -35,7 +36,6 @@ from unitdisc.training.distributed import Agreement, processes, rank, together, 
 from unitdisc.training.memory import keep_freed_memory
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.training.whole_utterances import WholeUtterances
-from unitdisc.validation.usable_corpus import usable_table
 
 MOST_VALIDATION = 64  # utterances
 VALIDATION_BATCHES = 8

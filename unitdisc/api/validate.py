@@ -6,7 +6,7 @@ from pathlib import Path
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import Problem
 from unitdisc.corpus.access import CorpusAccess
-from unitdisc.validation.report import validate as find_problems
+from unitdisc.corpus.validation.report import validate as find_problems
 
 
 @takes_paths

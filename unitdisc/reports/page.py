@@ -24,7 +24,7 @@ from unitdisc.reports.score_rows import POINTS, UNLEARNED, curves
 from unitdisc.reports.unit_cards import units
 from unitdisc.reports.wording import words_of
 
-HOME = Path(__file__).parent
+HOME = Path(__file__).parent / "templates"
 CAPTION = 22  # pixels above a version of a line, for what it is
 
 

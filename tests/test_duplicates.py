@@ -11,10 +11,10 @@ from tiny import RATE
 from unitdisc.corpus import Problem, Utterance
 from unitdisc.corpus.kaldi.writing import write_kaldi
 from unitdisc.corpus.manifest import write_manifest
+from unitdisc.corpus.validation import duplicates
+from unitdisc.corpus.validation.report import validate
 from unitdisc.jobs import Shard
 from unitdisc.media.image import write_image
-from unitdisc.validation import duplicates as repetitions
-from unitdisc.validation.report import validate
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -62,12 +62,12 @@ IN_ONE = [
 @pytest.mark.parametrize("ends", [1 << 16, 100])
 def test_what_is_there_twice_is_found(manifest, tmp_path, monkeypatch, ends):
     """Whether the ends of files are all of them or not; with a cache, of which another run has the rest."""
-    monkeypatch.setattr(repetitions, "ENDS", ends)
+    monkeypatch.setattr(duplicates, "ENDS", ends)
     assert said(validate(manifest), tmp_path) == IN_ONE
     assert {problem.severity for problem in validate(manifest)} == {"warning"}
     opened = []
-    own = repetitions.digest
-    monkeypatch.setattr(repetitions, "digest", lambda *args: opened.append(args) or own(*args))
+    own = duplicates.digest
+    monkeypatch.setattr(duplicates, "digest", lambda *args: opened.append(args) or own(*args))
     for again in (False, True):
         opened.clear()
         assert said(validate(manifest, cache=tmp_path / "cache"), tmp_path) == IN_ONE
@@ -84,7 +84,7 @@ def test_files_of_all_sizes_are_not_opened(tmp_path, monkeypatch):
         soundfile.write(tmp_path / f"{number}.wav", noise(number, 3000 + number), RATE)
     made = [Utterance(f"u{i}", str(tmp_path / f"{i}.wav"), None, 3000 + i, RATE) for i in range(3)]
     write_manifest(tmp_path / "c.jsonl", made)
-    monkeypatch.setattr(repetitions, "digest", lambda *args: pytest.fail("opened"))
+    monkeypatch.setattr(duplicates, "digest", lambda *args: pytest.fail("opened"))
     assert validate(tmp_path / "c.jsonl") == []
 
 

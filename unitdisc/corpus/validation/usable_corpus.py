@@ -11,13 +11,13 @@ from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.kaldi.reading import PIPE
 from unitdisc.corpus.read import is_manifest, read_corpus
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.corpus.validation.checks import CheckedTable, Outcome, check_images, check_recordings, of_kind
+from unitdisc.corpus.validation.known_good import GoodRecordings
+from unitdisc.corpus.validation.recordings import AVERAGED, Listening
 from unitdisc.data.base import Features, RecordingFeatures
 from unitdisc.jobs import WHOLE, Shard
 from unitdisc.media.audio import audio_info
 from unitdisc.training.distributed import Agreement, rank, world_size
-from unitdisc.validation.checks import CheckedTable, Outcome, check_images, check_recordings, of_kind
-from unitdisc.validation.known_good import GoodRecordings
-from unitdisc.validation.recordings import AVERAGED, Listening
 
 WORTH_WATCHING = 1000  # files to listen to
 

@@ -26,13 +26,13 @@ from unitdisc.corpus.manifest import (
     parse_utterance,
 )
 from unitdisc.corpus.table import UtteranceTable, fields_of
+from unitdisc.corpus.validation.duplicates import Named
+from unitdisc.corpus.validation.images import Picture
+from unitdisc.corpus.validation.kaldi import Tables
+from unitdisc.corpus.validation.recordings import Recording
 from unitdisc.files.text import as_seen, decoded
 from unitdisc.media.audio import AudioInfo
 from unitdisc.media.image import ImageInfo
-from unitdisc.validation.duplicates import Named
-from unitdisc.validation.images import Picture
-from unitdisc.validation.kaldi import Tables
-from unitdisc.validation.recordings import Recording
 
 error, warning = partial(Problem, "error"), partial(Problem, "warning")
 Place = tuple[str, int]  # file and line

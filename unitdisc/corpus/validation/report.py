@@ -8,16 +8,16 @@ import numpy as np
 from unitdisc.corpus import CorpusError, Problem
 from unitdisc.corpus.kaldi.reading import is_kaldi
 from unitdisc.corpus.read import is_manifest, not_a_corpus
+from unitdisc.corpus.validation.checks import add_faults_of_rate, hear, look, rate_of_most
+from unitdisc.corpus.validation.duplicates import Named, repetitions
+from unitdisc.corpus.validation.files import Files, heard_key
+from unitdisc.corpus.validation.images import look_at_all
+from unitdisc.corpus.validation.kaldi import check_tables
+from unitdisc.corpus.validation.known_good import GoodRecordings
+from unitdisc.corpus.validation.lists import channel_problems, list_manifest, list_tables, named_in, timing_problems
+from unitdisc.corpus.validation.recordings import Fault, Heard, Listening, listen_to_all
 from unitdisc.jobs import WHOLE, Shard
 from unitdisc.media.audio import audio_info
-from unitdisc.validation.checks import add_faults_of_rate, hear, look, rate_of_most
-from unitdisc.validation.duplicates import Named, repetitions
-from unitdisc.validation.files import Files, heard_key
-from unitdisc.validation.images import look_at_all
-from unitdisc.validation.kaldi import check_tables
-from unitdisc.validation.known_good import GoodRecordings
-from unitdisc.validation.lists import channel_problems, list_manifest, list_tables, named_in, timing_problems
-from unitdisc.validation.recordings import Fault, Heard, Listening, listen_to_all
 
 HEADERS = 1000  # of a list without rates that say which rate most have
 

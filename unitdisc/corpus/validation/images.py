@@ -7,8 +7,8 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
 from unitdisc.corpus import Utterance
+from unitdisc.corpus.validation.recordings import Fault
 from unitdisc.media.image import BLANK, ImageError, ImageInfo, blank, check_size, read_image
-from unitdisc.validation.recordings import Fault
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import numpy as np
 
 from unitdisc.corpus import Problem
 from unitdisc.corpus.table import UtteranceTable
+from unitdisc.corpus.validation.files import Files
+from unitdisc.corpus.validation.images import look_at_all
+from unitdisc.corpus.validation.known_good import GoodRecordings
+from unitdisc.corpus.validation.recordings import MISLISTED, Fault, Listening, listen_to_all
 from unitdisc.jobs import WHOLE, Shard
-from unitdisc.validation.files import Files
-from unitdisc.validation.images import look_at_all
-from unitdisc.validation.known_good import GoodRecordings
-from unitdisc.validation.recordings import MISLISTED, Fault, Listening, listen_to_all
 
 Outcome = tuple[dict[int, list[Fault]], np.ndarray]  # faults of files by number, and the rate of every file [F]
 

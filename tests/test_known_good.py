@@ -14,10 +14,10 @@ from tiny import settings
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.corpus.table import UtteranceTable
-from unitdisc.validation.checks import check_recordings
-from unitdisc.validation.known_good import GoodRecordings
-from unitdisc.validation.recordings import Listening
-from unitdisc.validation.report import validate
+from unitdisc.corpus.validation.checks import check_recordings
+from unitdisc.corpus.validation.known_good import GoodRecordings
+from unitdisc.corpus.validation.recordings import Listening
+from unitdisc.corpus.validation.report import validate
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -189,7 +189,7 @@ def test_what_an_older_version_kept_is_known(corpus, opened, tmp_path):
 def test_what_was_good_by_other_rules_is_heard_again(corpus, opened, tmp_path, monkeypatch):
     check(corpus, tmp_path / "cache")
     opened.clear()
-    monkeypatch.setattr("unitdisc.validation.known_good.RULES", 1)
+    monkeypatch.setattr("unitdisc.corpus.validation.known_good.RULES", 1)
     check(corpus, tmp_path / "cache")
     assert len(opened) == len(corpus)
 

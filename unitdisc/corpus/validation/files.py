@@ -6,10 +6,10 @@ import numpy as np
 
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.table import NUMBERS, UtteranceTable, as_numbers
+from unitdisc.corpus.validation.images import Picture
+from unitdisc.corpus.validation.known_good import key
+from unitdisc.corpus.validation.recordings import Recording
 from unitdisc.jobs import Shard
-from unitdisc.validation.images import Picture
-from unitdisc.validation.known_good import key
-from unitdisc.validation.recordings import Recording
 
 
 class Files:

@@ -14,9 +14,9 @@ from joblib import Parallel, cpu_count, delayed
 
 from unitdisc.corpus import Problem, is_pipe
 from unitdisc.corpus.table import NUMBERS, UtteranceTable
+from unitdisc.corpus.validation.files import Files
+from unitdisc.corpus.validation.known_good import Digests, key
 from unitdisc.jobs import WHOLE, Shard
-from unitdisc.validation.files import Files
-from unitdisc.validation.known_good import Digests, key
 
 ENDS = 1 << 16  # bytes of the beginning and of the end of a file that are looked at first
 SHARED = 0.1  # of the shorter of two parts of a file, from which they count as one: segments may overlap a little

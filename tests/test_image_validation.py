@@ -13,10 +13,10 @@ from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.kaldi import read_kaldi, write_kaldi
 from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.corpus.read import read_corpus
+from unitdisc.corpus.validation.recordings import Listening
+from unitdisc.corpus.validation.report import validate
 from unitdisc.media.audio import write_audio
 from unitdisc.media.image import write_image
-from unitdisc.validation.recordings import Listening
-from unitdisc.validation.report import validate
 
 
 @pytest.fixture
