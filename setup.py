@@ -14,7 +14,7 @@ setup(
     python_requires=">=3.11,<3.14",
     install_requires=[
         "torch>=2.11,<2.15",
-        "torchaudio>=2.11,<2.12",
+        "torchaudio>=2.11,<2.12,!=2.11.1",  # which does not load with torch 2.11
         "librosa>=0.11",
         "numba",
         "numpy",

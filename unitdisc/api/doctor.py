@@ -93,7 +93,7 @@ def torchaudio() -> str:
     except (ImportError, OSError) as error:
         return (
             f"cannot be loaded: {error}. torchaudio 2.11 needs a standard torch 2.11 to 2.14 from the package index, "
-            "not a '+cpu' build: pip install --force-reinstall 'torch>=2.11,<2.15' 'torchaudio>=2.11,<2.12'"
+            "not a '+cpu' build, and 2.11.1 a newer one than 2.11: pip install --force-reinstall 'torch>=2.11,<2.15' 'torchaudio==2.11.0'"
         )
 
 

@@ -1,0 +1,148 @@
+"""What each objective costs in training: steps a second beside a plain loop in torch of the same network.
+
+python benchmarks/objectives.py --output benchmarks/results/objectives.json > benchmarks/results/objectives.md
+
+The networks are those of recipes/speechocean762, on crops of random frames, whose values change nothing about the time.
+The plain loop is that of a tutorial: the same encoder, a linear layer to 100 classes, cross-entropy at every frame,
+AdamW. All are in one process and take turns, one step each. A step of ours is all that training does but log, validate
+and save: forward, backward, optimiser, running averages.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from machine import add_note_and_output, circumstances, keep_result
+from torch import nn
+
+from unitdisc.batch import Batch
+from unitdisc.experiment import Experiment, config
+from unitdisc.training.log import Log
+from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
+
+CONF = Path(__file__).resolve().parent.parent / "recipes" / "speechocean762" / "conf"
+OBJECTIVES = ("masked", "cpc", "acpc", "wav2vec2", "swap", "distil")
+CODES = 100
+FRAMES_ALONE = ("vtln", "adaptation")  # options of features that change their values, not the step
+
+Step = Callable[[], None]
+
+
+def main(argv: list[str] | None = None) -> dict:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--objective", action="append", choices=OBJECTIVES, help="one of them; again for more")
+    parser.add_argument("--steps", type=int, default=30, help="counted steps of every objective")
+    parser.add_argument("--settle", type=int, default=5, help="steps before, which are not counted")
+    parser.add_argument("--batch", type=int, default=16, help="crops in a batch")
+    parser.add_argument("--threads", type=int, default=1)
+    add_note_and_output(parser)
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = {name: both(name, args.batch, Path(folder) / name) for name in args.objective or OBJECTIVES}
+        times = take_turns(pairs, args.settle, args.steps)
+    rows = {name: row(*seconds) for name, seconds in times.items()}
+    found = {"steps": args.steps, "objectives": rows, **circumstances(threads=args.threads, note=args.note)}
+    print(table(found))
+    keep_result(found, args.output)
+    return found
+
+
+def both(objective: str, batch_size: int, folder: Path) -> tuple[Step, Step]:
+    """A step of training by an objective, and one of the plain loop."""
+    options = config.read(CONF / f"{objective}.toml")
+    for name in FRAMES_ALONE:
+        options["features"].pop(name, None)
+    training = options["training"] | dict.fromkeys(("steps", "log_every", "valid_every", "checkpoint_every"), 10**9)
+    experiment = Experiment(options, ["?"], {})
+    folder.mkdir()
+    trainer = Trainer(
+        experiment.build, config.construct("[training]", TrainingOptions, training), folder, "cpu", Progress()
+    )
+    trainer.log = Log(folder / "log.jsonl", 0)
+    encoder = experiment.build().encoder
+    batch = random_batch(batch_size, training["crop"], encoder, experiment.features().dim)
+    return lambda: trainer.train_step(trainer.model, batch, time.perf_counter()), plain_loop(encoder, batch, training)
+
+
+def random_batch(size: int, crop: int, encoder: nn.Module, dim: int) -> Batch:
+    """Crops with their surroundings, with codes and a second view for those objectives that ask for them."""
+    around = -(-encoder.reach // encoder.stride) * encoder.stride
+    frames = crop + 2 * around
+    features = torch.randn(size, frames, dim)
+    return Batch(
+        features=features,
+        lengths=torch.full((size,), frames),
+        starts=torch.full((size,), around),
+        target=torch.zeros(size, crop, 0),
+        target_lengths=torch.full((size,), crop),
+        target_frames=crop,
+        speakers=torch.zeros(size, dtype=torch.int64),
+        codes=torch.randint(CODES, (size, crop // encoder.stride, 1)),
+        second_view=features + 0.1 * torch.randn_like(features),
+    )
+
+
+def plain_loop(encoder: nn.Module, batch: Batch, training: dict) -> Step:
+    head = nn.Linear(encoder.dim, CODES)
+    optimiser = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], training["learning_rate"])
+    around = int(batch.starts[0]) // encoder.stride
+    codes = batch.codes[..., 0]
+
+    def step() -> None:
+        encoded, _ = encoder(batch.features, batch.lengths)
+        logits = head(encoded[:, around : around + codes.shape[1]])
+        loss = F.cross_entropy(logits.flatten(0, 1), codes.flatten())
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_([*encoder.parameters(), *head.parameters()], 1.0)
+        optimiser.step()
+
+    return step
+
+
+def take_turns(pairs: dict[str, tuple[Step, Step]], settle: int, steps: int) -> dict[str, tuple[list, list]]:
+    """Seconds of every step, ours and plain, after the first `settle`."""
+    times = {name: ([], []) for name in pairs}
+    for number in range(settle + steps):
+        for name, pair in pairs.items():
+            for kept, step in zip(times[name], pair):
+                start = time.perf_counter()
+                step()
+                if number >= settle:
+                    kept.append(time.perf_counter() - start)
+    return times
+
+
+def row(ours: list[float], plain: list[float]) -> dict[str, float]:
+    return {
+        "steps_per_second": 1 / statistics.median(ours),
+        "plain_steps_per_second": 1 / statistics.median(plain),
+        "ratio": statistics.median(own / other for own, other in zip(ours, plain)),
+    }
+
+
+def table(found: dict) -> str:
+    """Markdown."""
+    machine = found["machine"]
+    lines = [
+        f"{machine['processor']}, {machine['threads']} thread(s), {found['steps']} steps. {machine['note']}".strip(),
+        "",
+        "| objective | steps a second | of the plain loop | time of a step, plain = 1 |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, one in found["objectives"].items():
+        lines.append(
+            f"| {name} | {one['steps_per_second']:.2f} | {one['plain_steps_per_second']:.2f} | {one['ratio']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
