@@ -69,7 +69,7 @@ def test_a_torchaudio_that_does_not_load_is_reported_with_the_cure(unitdisc, mon
     result = unitdisc("doctor")
     assert result.code == 1
     assert f"torchaudio       cannot be loaded: {error}." in result.out
-    assert "pip install --force-reinstall 'torch>=2.11,<2.15' 'torchaudio==2.11.0'" in result.out
+    assert "pip install --force-reinstall 'torch>=2.11,<2.15' 'torchaudio>=2.11,<2.12,!=2.11.1'" in result.out
 
 
 def test_a_torch_that_does_not_load_is_reported_with_the_cure(unitdisc, monkeypatch):

@@ -92,8 +92,9 @@ def torchaudio() -> str:
         return f"{importlib.import_module('torchaudio').__version__}, loads"
     except (ImportError, OSError) as error:
         return (
-            f"cannot be loaded: {error}. torchaudio 2.11 needs a standard torch 2.11 to 2.14 from the package index, "
-            "not a '+cpu' build, and 2.11.1 a newer one than 2.11: pip install --force-reinstall 'torch>=2.11,<2.15' 'torchaudio==2.11.0'"
+            f"cannot be loaded: {error}. torchaudio 2.11.0 needs a standard torch 2.11 to 2.14 from the package index, "
+            "not a '+cpu' build (2.11.1 not 2.11 either): "
+            "pip install --force-reinstall 'torch>=2.11,<2.15' 'torchaudio>=2.11,<2.12,!=2.11.1'"
         )
 
 
