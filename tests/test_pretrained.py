@@ -32,8 +32,9 @@ from unitdisc.data.base import num_frames
 from unitdisc.data.features import features_of_kind
 from unitdisc.data.pretrained import PretrainedColumns, PretrainedError, PretrainedFeatures
 from unitdisc.data.pretrained.windows import windows
+from unitdisc.encoders.pretrained import PretrainedLayers
 from unitdisc.encodings import Encodings
-from unitdisc.experiment import Experiment, ExperimentError
+from unitdisc.experiment import Experiment, ExperimentError, load
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -451,3 +452,71 @@ def test_the_command(saved, tiny_corpus, tmp_path, unitdisc):
     assert (told["kind"], told["layer_weights"], told["precision"]) == ("pretrained", [0, 1, 1, 0], "bfloat16")
     said = unitdisc("features", tiny_corpus, tmp_path / "other", "--model", folder, "--hop", "160").err
     assert "--hop: the features 'pretrained' have no such option" in said
+
+
+TRAINED_ON = ("data2vec-audio", "hubert", "wav2vec2", "wav2vec2-large")
+
+
+@pytest.mark.parametrize("name", TRAINED_ON)
+@pytest.mark.parametrize("last", [2, None])
+def test_an_encoder_begins_where_the_features_end(name, last, saved):
+    """Before it was trained on, its frames are the network's, in a batch of several lengths as one by one."""
+    folder, _, _ = saved(name)
+    below, above = features_of(folder, layer=1), features_of(folder, layer=DEPTH if last is None else last)
+    encoder = PretrainedLayers(below.dim, below, last).eval()
+    given = [torch.from_numpy(below(NOISE[:ticks])) for ticks in (16_000, 4000, 8000)]
+    padded = torch.nn.utils.rnn.pad_sequence(given, batch_first=True)
+    padded[1, len(given[1]) :] = 100.0  # whatever stands there
+    lengths = torch.tensor([len(frames) for frames in given])
+    with torch.inference_mode():
+        found, same = encoder(padded, lengths)
+    assert torch.equal(same, lengths)
+    assert not found[1, lengths[1] :].any()
+    for frames, length, ticks in zip(found, lengths, (16_000, 4000, 8000)):
+        np.testing.assert_allclose(frames[:length], above(NOISE[:ticks]), atol=1e-5)
+    assert all(weight.requires_grad for weight in encoder.parameters())
+
+
+@pytest.mark.parametrize(
+    "name, options, last, message",
+    [
+        ("hubert", {}, None, "set features.layer, below the last"),
+        ("hubert", {"layer": DEPTH}, None, "set features.layer, below the last"),
+        ("hubert", {"layer": 2}, 2, r"last must be above features.layer, 3 to 3, not 2"),
+        ("hubert", {"layer_weights": [1] * (DEPTH + 1)}, None, "set features.layer, below the last"),
+        (
+            "wavlm",
+            {"layer": 1},
+            None,
+            r"'wavlm' want more than frames; those of \['data2vec-audio', 'hubert', 'wav2vec2'\]",
+        ),
+    ],
+)
+def test_an_encoder_that_cannot_begin_there_says_why(name, options, last, message, saved):
+    features = features_of(saved(name)[0], **options)
+    with pytest.raises(PretrainedError, match=message):
+        PretrainedLayers(features.dim, features, last)
+
+
+@pytest.mark.parametrize("objective", ["masked", "swap"])
+def test_upper_layers_are_trained_on_and_read_back(objective, saved, tiny_corpus, tmp_path):
+    folder, _, _ = saved("hubert")
+    config = tmp_path / "upper.toml"
+    config.write_text(
+        f"""
+        features = {{ kind = "pretrained", model = "{folder}", layer = 1 }}
+        encoder = {{ kind = "pretrained" }}
+        bottleneck = {{ kind = "linear", dim = 16 }}
+        objective = {{ kind = "{objective}" }}
+        augmentation = {{ scale = 0.1 }}
+        training = {{ steps = 3, batch_size = 2, crop = 16, valid_every = 3, checkpoint_every = 3, log_every = 1 }}
+        """
+    )
+    train(config, tiny_corpus, tmp_path / "exp", device="cpu")
+    experiment, model = load(tmp_path / "exp")
+    first = Experiment(experiment.options, experiment.speakers, {}).build()
+    moved = [not torch.equal(a, b) for a, b in zip(model.encoder.parameters(), first.encoder.parameters())]
+    assert all(moved)
+    encode(tmp_path / "exp", tiny_corpus, tmp_path / "enc", ["encoder"])
+    found = Encodings.open(tmp_path / "enc" / "encoder")
+    assert found[next(iter(found.codes))].frames.shape[1] == WIDTH

@@ -1,4 +1,7 @@
-"""Encoders: features in, a slower stream of frames out. Frozen pretrained networks are features: see `data/base.py`."""
+"""Encoders: features in, a slower stream of frames out.
+
+Pretrained networks are features, up to the layer that is frozen (see `data/base.py`), and `pretrained` above it.
+"""
 
 from typing import Protocol, runtime_checkable
 
@@ -8,6 +11,7 @@ from unitdisc.encoders.context import ContextEncoder
 from unitdisc.encoders.conv import ConvEncoder
 from unitdisc.encoders.conv2d import Conv2dEncoder
 from unitdisc.encoders.identity import Identity
+from unitdisc.encoders.pretrained import PretrainedLayers
 
 __all__ = ["ENCODERS", "Encoder", "TwoStage"]
 
@@ -40,4 +44,10 @@ class TwoStage(Protocol):
         """As the encoder itself, but of every layer: [B, T, C] each, of the lowest first; the last are the encoded."""
 
 
-ENCODERS = {"context": ContextEncoder, "conv": ConvEncoder, "conv2d": Conv2dEncoder, "identity": Identity}
+ENCODERS = {
+    "context": ContextEncoder,
+    "conv": ConvEncoder,
+    "conv2d": Conv2dEncoder,
+    "identity": Identity,
+    "pretrained": PretrainedLayers,
+}

@@ -64,6 +64,7 @@ WEIGHTS = "model.safetensors"
 DERIVED = {  # from other tables
     "adversary": ("latent_dim", "num_speakers"),
     "augmentation": ("features",),
+    "encoder": ("in_dim", "features"),
     "bottleneck": ("frame_rate", "frames_per_100_columns"),
     "objective": (
         "in_dim",
@@ -177,7 +178,7 @@ class Experiment:
         config.check_tables(self.options, TABLES)
         table = {name: self.options.get(name, {}) for name in TABLES}
         features, augmentation = self.features(), self.augmentation()
-        encoder = config.build("encoder", ENCODERS, table["encoder"], "conv", in_dim=features.dim)
+        encoder = config.build("encoder", ENCODERS, table["encoder"], "conv", in_dim=features.dim, features=features)
         sizes = {"in_dim": encoder.dim, **features.frame_rates(encoder.stride)}
         bottleneck = config.build("bottleneck", BOTTLENECKS, table["bottleneck"], "vq", **sizes)
         sizes = {"latent_dim": bottleneck.dim, "num_speakers": len(self.speakers)}

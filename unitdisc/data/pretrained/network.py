@@ -63,6 +63,7 @@ class PretrainedNetwork:
 
     families: ClassVar[Mapping[str, str]]  # model_type in config.json: attention that its class has
     others: ClassVar[str]  # what to do about a network of the other kind of signal
+    plain: ClassVar[frozenset[str]] = frozenset()  # of these, those whose layers take frames and a mask, no more
     margin: ClassVar[None] = None  # with attention a frame depends on the whole signal
 
     def __post_init__(self):
@@ -137,6 +138,30 @@ class PretrainedNetwork:
         chosen = self.depth if self.layer is None else self.layer
         return [float(layer == chosen) for layer in range(self.depth + 1)]
 
+    def layers_above(self, last: int | None = None) -> nn.ModuleList:
+        """The layers after the chosen one, up to `last` (default: all of them), to be trained on.
+
+        Each takes frames [B, T, C] and a mask to be added to attention, [B, 1, 1, T], and gives frames.
+
+        Raises PretrainedError if frames are no single layer's, or the layers of such a network want more than these.
+        """
+        if self.config["model_type"] not in self.plain:
+            raise PretrainedError(
+                f"the layers of a network of type {self.config['model_type']!r} want more than frames; those of "
+                f"{sorted(self.plain)} can be trained on"
+            )
+        if self.layer is None or self.layer == self.depth:
+            raise PretrainedError(
+                "say which layer comes before those to be trained: set features.layer, below the last"
+            )
+        last = self.depth if last is None else last
+        if not self.layer < last <= self.depth:
+            told = f"{self.layer + 1} to {self.depth}, not {last}"
+            raise PretrainedError(f"last must be above features.layer, {told}")
+        network = read_network(self.folder, self.checksum, self.families[self.config["model_type"]], "float32")
+        encoder, name = stack_of(network)
+        return getattr(encoder, name)[self.layer : last]
+
     @torch.inference_mode()
     def hidden(self, name: str, inputs: Tensor, **more: Any) -> Tensor:
         """What the chosen layers make of one input, float32 on the CPU: [..., positions, C].
@@ -159,8 +184,17 @@ class PretrainedNetwork:
 def loaded(folder: Path, checksum: str, attention: str, last: int, precision: str, device: str) -> nn.Module:
     """The network without the layers that come after the one behind `last`, ready to run.
 
-    That one stays, for transformers normalises what the last layer gives. Raises PretrainedError if the files are
-    no longer those of the checksum, or lack weights.
+    That one stays, for transformers normalises what the last layer gives. Raises as `read_network` does.
+    """
+    network = read_network(folder, checksum, attention, precision)
+    shorten(network, last + 1)
+    return network.eval().requires_grad_(False).to(device)
+
+
+def read_network(folder: Path, checksum: str, attention: str, precision: str) -> nn.Module:
+    """The network, or its encoder where it has a decoder, too.
+
+    Raises PretrainedError if the files are no longer those of the checksum, or lack weights.
     """
     require_transformers()
     if (found := checksum_of(folder)) != checksum:
@@ -191,15 +225,19 @@ def loaded(folder: Path, checksum: str, attention: str, last: int, precision: st
         raise PretrainedError(
             f"{folder}: lacks {len(missing)} weights, such as {sorted(missing)[0]}; download it again"
         )
-    shorten(network, last + 1)
-    return network.eval().requires_grad_(False).to(device)
+    return network
 
 
 def shorten(network: nn.Module, layers: int) -> None:
     """Takes away the layers after the first so many."""
-    encoder = getattr(network, "encoder", network)
-    name = "layers" if hasattr(encoder, "layers") else "layer"
+    encoder, name = stack_of(network)
     setattr(encoder, name, getattr(encoder, name)[:layers])
+
+
+def stack_of(network: nn.Module) -> tuple[nn.Module, str]:
+    """The module that has the layers, and the name that it has them under."""
+    encoder = getattr(network, "encoder", network)
+    return encoder, "layers" if hasattr(encoder, "layers") else "layer"
 
 
 @contextmanager

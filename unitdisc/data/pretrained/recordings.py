@@ -41,6 +41,7 @@ class PretrainedFeatures(PretrainedNetwork, RecordingFeatures):
         "wavlm": "eager",
         "whisper": "sdpa",
     }
+    plain: ClassVar[frozenset[str]] = frozenset({"data2vec-audio", "hubert", "wav2vec2"})
     others: ClassVar[str] = "if it is one of images, set features.kind to 'pretrained-columns'; of recordings, "
 
     def __post_init__(self):
