@@ -13,8 +13,14 @@ Split     a quarter of the speakers are held out, as many women as men. The spli
           both sides, is to be had with --given-split. Recordings stay where they are.
 
 python data_prep/speechocean762.py ../shared/data/so762_dev data/speechocean762 --test-speakers 0.25 --seed 0
+
+--more FOLDER adds another part of the corpus, such as so762_more, to the train set: its utts.tsv needs no split, and
+it may have no labels. Its speakers must be others.
 """
 
+from pathlib import Path
+
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.prep.scripts import add_speaker_options, run, script_parser, write_corpus
 from unitdisc.prep.speakers import hold_out
 from unitdisc.prep.tables import read_aligned
@@ -26,13 +32,26 @@ def main(argv: list[str] | None = None) -> None:
     parser = script_parser(__doc__)
     add_speaker_options(parser, default=TEST_SHARE)
     parser.add_argument("--given-split", action="store_true", help="the split of utts.tsv: the same speakers in both")
+    parser.add_argument("--more", type=Path, help="a folder whose utterances join the train set, without labels, say")
     args = parser.parse_args(argv)
 
     splits = read_aligned(args.raw, args.strict)
     if not args.given_split:
         everyone = [each for split in splits.values() for each in split]
         splits = hold_out(everyone, args.test_speakers, args.seed, default=TEST_SHARE)
+    if args.more:
+        added = read_aligned(args.more, args.strict, split="train")["train"]
+        refuse_same_speakers(args.more, added, splits["test"])
+        splits["train"] = [*splits["train"], *added]
     write_corpus(args.output, splits)
+
+
+def refuse_same_speakers(folder: Path, added: list[Utterance], test: list[Utterance]) -> None:
+    if shared := {each.speaker for each in added} & {each.speaker for each in test}:
+        raise CorpusError(
+            f"{folder}: has speakers of the test set, such as {min(shared)}; take them off its utts.tsv, or choose "
+            "another --seed"
+        )
 
 
 if __name__ == "__main__":

@@ -561,6 +561,21 @@ def test_speechocean762_holds_out_as_many_women_as_men(tables, tmp_path):
     assert Path(one.path).resolve().is_relative_to(tables)  # not copied
 
 
+def test_more_speakers_join_the_train_set_without_labels(tables, tmp_path):
+    more = tmp_path / "more"
+    record(more / "audio" / "new.flac", 8000)
+    row = "new\taudio/new.flac\tx1\tf\t0.5\tSAY HI"
+    write(more / "utts.tsv", "utt\tfile\tspeaker\tgender\tduration\ttext\n" + row + "\n")
+    prepare("speechocean762", tables, tmp_path / "out", "--more", more)
+    train, test = (utterances(tmp_path / "out" / f"{split}.jsonl") for split in ("train", "test"))
+    assert train["new"].speaker == "x1" and not train["new"].alignment and "new" not in test
+    assert len(train) == 13
+    known = next(iter(test.values())).speaker
+    write(more / "utts.tsv", "utt\tfile\tspeaker\tgender\tduration\ttext\n" + row.replace("x1", known) + "\n")
+    with pytest.raises(CorpusError, match=f"has speakers of the test set, such as {known}; take them off its utts.tsv"):
+        prepare("speechocean762", tables, tmp_path / "out", "--more", more)
+
+
 def test_genders_of_any_spelling_make_a_manifest_that_is_valid(tables, tmp_path, capsys):
     genders = ["unknown", "F", "female", "Weiblich", "male_masculine", "MAN", "", "non-binary"]
     table = (tables / "utts.tsv").read_text().splitlines()

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Which frames, and which units made of them, are worth having? Plain features, classical modelling, autoencoders and
 # networks that learn by prediction, at equal speech, scored on speakers nobody learned from. Some three hours of one
-# core for one seed; SYSTEMS and SEEDS choose less or more, DATA another corpus with train.jsonl and test.jsonl.
+# core for one seed; SYSTEMS and SEEDS choose less or more, MORE=../shared/data/so762_more adds 178 speakers without labels to
+# the train set (4.5 hours), DATA takes another corpus with train.jsonl and test.jsonl. EXP: where results go.
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}/so762_dev
-data=${DATA:-data/speechocean762}
-exp=${EXP:-exp/speechocean762/compared}
+data=${DATA:-data/speechocean762${MORE:+-more}}
+exp=${EXP:-exp/speechocean762/compared${MORE:+-more}}
 conf=recipes/speechocean762/conf
 systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical phone-loop phone-loop-alike vq piecewise-vq cpc acpc \
   wav2vec2 swap distil masked masked-alike best}
@@ -155,7 +156,7 @@ warped() { # warped NAME STEPS: MFCC with vocal tracts of one length, and what s
 }
 
 if stage "prepare the corpus" && [ ! -f $data/train.jsonl ]; then
-  python data_prep/speechocean762.py "$raw" $data
+  python data_prep/speechocean762.py "$raw" $data ${MORE:+--more "$MORE"}
 fi
 if stage "frames and units of every system"; then
   mkdir -p "$exp/scores"

@@ -48,14 +48,16 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
         ) from error
 
 
-def read_aligned(raw: Path, strict: bool) -> dict[str, list[Utterance]]:
+def read_aligned(raw: Path, strict: bool, split: str | None = None) -> dict[str, list[Utterance]]:
     """The corpora with a table `utts.tsv` and tables of labels, phones.tsv and the like: split -> utterances.
 
     Every other .tsv with the columns utt, start and end is a tier; it is called like the fourth column. Recordings
     stay where they are. What is left out is said. Raises CorpusError as `read_table` and `collect` do.
+    split: the one that all are of, where the table says none.
     """
     notes = Notes()
-    rows = list(read_table(raw / "utts.tsv", ("utt", "file", "speaker", "gender", "split", "text")))
+    columns = ("utt", "file", "speaker", "gender", "text")
+    rows = list(read_table(raw / "utts.tsv", columns if split else (*columns, "split")))
     tiers = read_tiers(raw, {row["utt"] for row in rows}, notes)
 
     def make(row: Mapping[str, str]) -> Utterance:
@@ -69,7 +71,7 @@ def read_aligned(raw: Path, strict: bool) -> dict[str, list[Utterance]]:
                 notes.add(f"utterances of which {path.name} says nothing, without the tier {tier}", row["utt"])
         return utterance
 
-    splits = {row["utt"]: row["split"] for row in rows}
+    splits = {row["utt"]: split or row["split"] for row in rows}
     found = collect(rows, make, strict, raw)
     notes.say()
     return {split: [u for u in found if splits[u.id] == split] for split in sorted(set(splits.values()))}
