@@ -20,6 +20,7 @@ from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.data.signals import Signals
 from unitdisc.data.targets import GreyTarget
 from unitdisc.decoders import ColumnWaveNet
+from unitdisc.decoders.base import LikelihoodDecoder
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, config, load
 from unitdisc.experiment.config import ConfigError
@@ -322,6 +323,7 @@ def test_recordings_have_likelihoods_too(tiny_experiment, tiny_corpus, unitdisc)
 def test_a_decoder_without_likelihoods_is_refused(tiny_line_experiment, tiny_lines, tmp_path, unitdisc, monkeypatch):
     """Before anything is read. What it promises, a loss and samples, it still has."""
     monkeypatch.delattr(ColumnWaveNet, "log_prob")
+    LikelihoodDecoder._abc_caches_clear()  # from Python 3.12 on, what a class was found to be is kept
     done = unitdisc("likelihood", tiny_line_experiment, tmp_path / "none.jsonl", "--device", "cpu")
     assert done.code == 1
     assert done.err.count("\n") == 1

@@ -311,6 +311,25 @@ def test_segments_are_named_by_frames_at_another_rate(place, tmp_path):
             assert set(np.asarray(codes)[segments == number].tolist()) == {nearest}
 
 
+def test_segments_after_the_last_frame_are_left_out(place, tmp_path):
+    """Of frames that end before the units do, by less than would be an error."""
+    shorter = {name: frames[:-2] for name, frames in place.frames.items() if len(frames) > 3}
+    write(tmp_path / "shorter", shorter, OURS)
+    changing = {
+        name: np.repeat(np.eye(3, dtype=np.float32)[[0, 1, 2]], [50, len(x) - 51, 1], 0)
+        for name, x in place.frames.items()
+        if len(x) > 52
+    }
+    write(tmp_path / "changing", changing, OURS)
+    write_codebook(tmp_path / "eye.npy", np.eye(3, dtype=np.float32), {})
+    ends = place.segment(
+        "ends", codes=verb.Codes(tmp_path / "eye.npy"), solver="nearest", encodings=tmp_path / "changing"
+    )
+    folder = place.segment("named", method="given", boundaries=ends, encodings=tmp_path / "shorter")
+    for name, codes in Encodings.open(folder).codes.items():
+        assert len(codes) == len(shorter[name]) and (np.flatnonzero(np.diff(codes)) + 1).tolist() in ([50], [])
+
+
 def test_a_codebook_for_given_segments_is_of_their_means(place):
     place.segment("cuts", codes=verb.Codes(None, 3), method="change", rate=6)
     folder = place.segment("named", codes=verb.Codes(None, 4), method="given", boundaries=place.root / "cuts")
@@ -329,6 +348,10 @@ def test_what_is_wrong_with_given_boundaries_is_said(place, capsys):
     with pytest.raises(EncodingsError, match="has no units, for"):
         place.segment("wrong", method="given", boundaries=place.encodings)
     write(place.root / "few", {"u0": place.frames["u0"]}, OURS)
+    others = place.segment("others", codes=verb.Codes(None, 3), method="change", rate=4)
+    place.segment("named", method="given", boundaries=cuts)
+    with pytest.raises(EncodingsError, match="made in another way"):
+        place.segment("named", method="given", boundaries=others)
     few = place.segment("few-cuts", encodings=place.root / "few", rate=6, method="change")
     capsys.readouterr()
     assert list(Encodings.open(place.segment("part", method="given", boundaries=few)).codes) == ["u0"]

@@ -11,8 +11,9 @@ from scipy.stats import multivariate_normal
 from tiny import settings
 
 import unitdisc as library
+from unitdisc.adaptation import vtln
 from unitdisc.adaptation.base import AdaptationError
-from unitdisc.adaptation.vtln import FILE, Warps, factors, fit_warps, likeliest, seen
+from unitdisc.adaptation.vtln import FILE, Warps, factors, fit_warps, improve, likeliest, seen
 from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import write_manifest
@@ -21,7 +22,7 @@ from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.base import facts_of
 from unitdisc.data.cache import DiskCache, named
 from unitdisc.data.normalisation import Normaliser
-from unitdisc.data.signals import Signals
+from unitdisc.data.signals import Signals, spoken_by
 from unitdisc.data.targets import LogMelTarget
 from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment
@@ -82,6 +83,28 @@ def test_speakers_whose_formants_are_higher_get_other_factors(voices):
     found = [signals.warps.of_speakers[f"speaker/{speaker}"] for speaker in sorted(TRACTS, key=TRACTS.get)]
     assert found == sorted(found, reverse=found[0] > found[-1]) and len({*found}) > 2
     assert signals.warps.of_speakers["utterance/u10"] == signals.warps.of_speakers["speaker/s2"]  # tracts of one length
+
+
+def test_the_mixture_is_of_frames_at_the_factors_that_speakers_have(voices, monkeypatch):
+    """In every round, which begins with the likeliest factors of the round before."""
+    views, rounds = {}, []
+
+    def watched(source, *args, **more):
+        rounds.append(dict(source.frames))
+        return improve(source, *args, **more)
+
+    monkeypatch.setattr(vtln, "improve", watched)
+    signals, table = signals_of(FEATURES), UtteranceTable.of(library.read_corpus(voices))
+    found = signals.with_warps(table).warps
+    for speaker, said in spoken_by(table).items():
+        views[speaker] = {factor: seen(frames) for factor, frames in signals.views_of(said).items()}
+    assert len(rounds) == vtln.ROUNDS
+    last = {
+        speaker: next(factor for factor, seen_then in views[speaker].items() if np.array_equal(seen_then, frames))
+        for speaker, frames in rounds[-1].items()
+    }
+    assert len({*last.values()}) > 2
+    assert last == dict(found.of_speakers)  # which no longer changed
 
 
 def test_the_likeliest_factor_is_that_of_a_plain_sum():
