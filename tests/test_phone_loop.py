@@ -19,7 +19,7 @@ import unitdisc as library
 from unitdisc.clustering.codebook_files import CodebookError
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.segmentation.corpora.options import SegmentOptions
-from unitdisc.segmentation.phone_loop import variational
+from unitdisc.segmentation.phone_loop import start, variational
 from unitdisc.segmentation.phone_loop.kernels import forward_backward, likeliest_path
 from unitdisc.segmentation.phone_loop.learning import learn
 from unitdisc.segmentation.phone_loop.options import PhoneLoopOptions
@@ -35,9 +35,9 @@ SHAPES = [(1, 1, 1), (5, 2, 2), (4, 3, 1), (6, 1, 3), (4, 2, 3), (3, 2, 4)]  # f
 # Paths, one by one
 
 
-def random_loop(frames: int, units: int, states: int) -> tuple[np.ndarray, ...]:
+def random_loop(frames: int, units: int, states: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Scores and prices that are no probabilities, as those of variational Bayes are none."""
-    rng = np.random.default_rng(frames + 10 * units + 100 * states)
+    rng = np.random.default_rng(frames + 10 * units + 100 * states + 1000 * seed)
     shapes = (frames, units, states), (units,), (units, states), (units, states)
     return tuple(rng.normal(size=shape) * 2 for shape in shapes)
 
@@ -86,17 +86,18 @@ def test_what_is_expected_is_the_sum_over_all_paths(shape):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("switch_cost", [0.0, 1.5, -2.0])
 def test_the_path_is_the_likeliest_on_which_no_unit_follows_itself(shape, switch_cost):
-    scores, enter, stay, leave = random_loop(*shape)
-    priced = scores, enter - switch_cost, stay, leave
-    allowed = [
-        (log_p, path, moves)
-        for log_p, path, moves in all_paths(*priced)
-        if not any(move == "enter" and path[time][0] == path[time + 1][0] for time, move in enumerate(moves[1:]))
-    ]
-    log_p, path, moves = max(allowed)
-    codes = np.empty(len(scores), np.int64)
-    assert likeliest_path(*priced, codes) == (pytest.approx(log_p, abs=1e-10), moves.count("enter"))
-    assert codes.tolist() == [unit for unit, _ in path]
+    for seed in range(5):
+        scores, enter, stay, leave = random_loop(*shape, seed)
+        priced = scores, enter - switch_cost, stay, leave
+        allowed = [
+            (log_p, path, moves)
+            for log_p, path, moves in all_paths(*priced)
+            if not any(move == "enter" and path[time][0] == path[time + 1][0] for time, move in enumerate(moves[1:]))
+        ]
+        log_p, path, moves = max(allowed)
+        codes = np.empty(len(scores), np.int64)
+        assert likeliest_path(*priced, codes) == (pytest.approx(log_p, abs=1e-10), moves.count("enter"))
+        assert codes.tolist() == [unit for unit, _ in path]
 
 
 def test_frames_that_no_state_expects_neither_underflow_nor_count_twice():
@@ -105,6 +106,14 @@ def test_frames_that_no_state_expects_neither_underflow_nor_count_twice():
     total, shares, *_ = forward_backward(scores, enter, stay, leave)
     assert np.isfinite(total)
     np.testing.assert_allclose(shares.sum((1, 2)), 1, atol=1e-9)
+
+
+def test_utterances_of_which_runs_are_measured_are_drawn_by_the_seed(monkeypatch):
+    monkeypatch.setattr(start, "SAMPLE", 40)
+    lengths = {f"u{number:02}": 10 for number in range(50)}
+    draws = [start.drawn(lengths, seed) for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+    assert all(draw == sorted(draw) and len(draw) == 4 for draw in draws)
 
 
 # Variational Bayes
