@@ -14,8 +14,8 @@ import unitdisc as library
 from unitdisc.adaptation import vtln
 from unitdisc.adaptation.base import AdaptationError
 from unitdisc.adaptation.vtln import FILE, Warps, factors, fit_warps, likeliest, seen
-from unitdisc.clustering.expectation_maximisation import improve
 from unitdisc.api.train import train
+from unitdisc.clustering.expectation_maximisation import improve
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.table import UtteranceTable
