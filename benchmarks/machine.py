@@ -38,3 +38,9 @@ def circumstances(**about: object) -> dict:
 def processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
+
+
+def heading(found: dict) -> str:
+    """Above a table of steps: what they were taken on, and how many."""
+    machine = found["machine"]
+    return f"{machine['processor']}, {machine['threads']} thread(s), {found['steps']} steps. {machine['note']}".strip()

@@ -17,13 +17,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from machine import add_note_and_output, circumstances, keep_result
+from machine import add_note_and_output, circumstances, heading, keep_result
 from torch import nn
+from training_step import trainer
 
 from unitdisc.batch import Batch
 from unitdisc.experiment import Experiment, config
-from unitdisc.training.log import Log
-from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 
 CONF = Path(__file__).resolve().parent.parent / "recipes" / "speechocean762" / "conf"
 OBJECTIVES = ("masked", "cpc", "acpc", "wav2vec2", "swap", "distil")
@@ -59,16 +58,11 @@ def both(objective: str, batch_size: int, folder: Path) -> tuple[Step, Step]:
     options = config.read(CONF / f"{objective}.toml")
     for name in FRAMES_ALONE:
         options["features"].pop(name, None)
-    training = options["training"] | dict.fromkeys(("steps", "log_every", "valid_every", "checkpoint_every"), 10**9)
-    experiment = Experiment(options, ["?"], {})
-    folder.mkdir()
-    trainer = Trainer(
-        experiment.build, config.construct("[training]", TrainingOptions, training), folder, "cpu", Progress()
-    )
-    trainer.log = Log(folder / "log.jsonl", 0)
+    ours = trainer(options, ["?"], folder)
+    experiment, training = Experiment(options, ["?"], {}), options["training"]
     encoder = experiment.build().encoder
     batch = random_batch(batch_size, training["crop"], encoder, experiment.features().dim)
-    return lambda: trainer.train_step(trainer.model, batch, time.perf_counter()), plain_loop(encoder, batch, training)
+    return lambda: ours.train_step(ours.model, batch, time.perf_counter()), plain_loop(encoder, batch, training)
 
 
 def random_batch(size: int, crop: int, encoder: nn.Module, dim: int) -> Batch:
@@ -130,9 +124,8 @@ def row(ours: list[float], plain: list[float]) -> dict[str, float]:
 
 def table(found: dict) -> str:
     """Markdown."""
-    machine = found["machine"]
     lines = [
-        f"{machine['processor']}, {machine['threads']} thread(s), {found['steps']} steps. {machine['note']}".strip(),
+        heading(found),
         "",
         "| objective | steps a second | of the plain loop | time of a step, plain = 1 |",
         "|---|---:|---:|---:|",

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import torch
-from machine import add_note_and_output, circumstances, keep_result
+from machine import add_note_and_output, circumstances, heading, keep_result
 
 from unitdisc.batch import Batch
 from unitdisc.corpus.manifest import read_manifest
@@ -130,9 +130,8 @@ def summary(times: dict[str, list[float]]) -> dict[str, dict]:
 
 def table(found: dict) -> str:
     """Markdown."""
-    machine = found["machine"]
     lines = [
-        f"{machine['processor']}, {machine['threads']} thread(s), {found['steps']} steps. {machine['note']}".strip(),
+        heading(found),
         "",
         "| bottleneck | ms a step | quartiles | % more than VQ | of pairs | within 15 % |",
         "|---|---:|---:|---:|---:|---|",

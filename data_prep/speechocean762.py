@@ -41,8 +41,8 @@ def main(argv: list[str] | None = None) -> None:
         splits = hold_out(everyone, args.test_speakers, args.seed, default=TEST_SHARE)
     if args.more:
         added = read_aligned(args.more, args.strict, split="train")["train"]
-        refuse_same_speakers(args.more, added, splits["test"])
-        splits["train"] = [*splits["train"], *added]
+        refuse_same_speakers(args.more, added, splits.get("test", []))
+        splits["train"] = [*splits.get("train", []), *added]
     write_corpus(args.output, splits)
 
 

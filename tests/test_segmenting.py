@@ -18,7 +18,7 @@ from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.segmentation.corpora import codebooks
 from unitdisc.segmentation.corpora.costs import nat
-from unitdisc.segmentation.corpora.options import SegmentOptions, limits
+from unitdisc.segmentation.corpora.options import SegmentOptions, frames_around
 from unitdisc.segmentation.corpora.solving import Priors, price_of, with_priors
 from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.durations import DURATIONS, DurationPrior, durations_of
@@ -278,11 +278,10 @@ def test_peaks_of_a_given_prominence(place):
 
 
 def test_change_looks_as_far_around_a_boundary_whatever_the_frame_rate():
-    options = SegmentOptions(8, "change")
     known = {"names": ["a", "b"], "lengths": {}, "problems": []}
-    assert limits(options, Timing(**known, span=1.0, unit="second", frames=102)).around == 4
-    assert limits(options, Timing(**known, span=1.0, unit="second", frames=52)).around == 2
-    assert limits(options, Timing(**known, span=1.0, unit="100 columns", frames=52)).around == 2
+    assert frames_around(Timing(**known, span=1.0, unit="second", frames=102)) == 4
+    assert frames_around(Timing(**known, span=1.0, unit="second", frames=52)) == 2
+    assert frames_around(Timing(**known, span=1.0, unit="100 columns", frames=52)) == 2
 
 
 def test_segments_of_other_units_are_named_by_these_frames(place):
@@ -295,6 +294,22 @@ def test_segments_of_other_units_are_named_by_these_frames(place):
             mean = place.frames[name][start:end].mean(0)
             nearest = np.square(place.vectors - mean).sum(1).argmin()
             assert named.codes[name][start:end].tolist() == [nearest] * (end - start)
+
+
+def test_segments_that_no_frame_lies_in_are_counted(place, tmp_path, capsys):
+    rarer = {name: frames[10::20] for name, frames in place.frames.items() if len(frames) > 30}
+    write(tmp_path / "rarer", rarer, OURS | {"stride": 20 * HOP, "offset": 10.5 * HOP})
+    cuts = Encodings.open(place.segment("cuts", codes=verb.Codes(None, 3), method="change", rate=12))
+    given = {"method": "given", "boundaries": cuts.folder, "encodings": tmp_path / "rarer"}
+    place.segment("named", **given)
+    ends = {name: np.flatnonzero(np.diff(cuts.codes[name], append=-1)) + 1 for name in rarer}
+    empty = sum(
+        not any(start <= frame < end for frame in range(10, len(place.frames[name]), 20))
+        for name in rarer
+        for start, end in zip([0, *ends[name]], ends[name])
+    )
+    total = sum(map(len, ends.values()))
+    assert f"{empty} of its {total} segments have no frame of" in capsys.readouterr().err and empty > 5
 
 
 def test_segments_are_named_by_frames_at_another_rate(place, tmp_path):

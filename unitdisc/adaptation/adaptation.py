@@ -59,8 +59,7 @@ class Adaptation:
     def of_speaker(self, frames: Iterable[np.ndarray]) -> Arrays:
         """What is to be known of a speaker whose frames [T, D] these are, all of them, utterance by utterance."""
         frames = list(frames)
-        with threadpool_limits(1):
-            return self.chain.fit_speaker(self.learnt, lambda: frames)
+        return self.chain.fit_speaker(self.learnt, lambda: frames)
 
     def __call__(self, frames: np.ndarray, own: Arrays) -> np.ndarray:
         """The frames of an utterance, [T, D] -> [T, D'], float32. own: what is known of its speaker."""
@@ -119,9 +118,10 @@ class AdaptedSpeakers:
     def with_speakers(self, frames: Mapping[str, Iterable[np.ndarray]]) -> "AdaptedSpeakers":
         """The same, knowing these speakers too, by all of the frames of each; of whom there are none stays unknown."""
         own = dict(self.own)
-        for key in frames.keys() - own.keys():
-            if values := list(frames[key]):
-                own[key] = self.adaptation.of_speaker(values)
+        with threadpool_limits(1):  # here, not for every speaker: it takes milliseconds
+            for key in frames.keys() - own.keys():
+                if values := list(frames[key]):
+                    own[key] = self.adaptation.of_speaker(values)
         return AdaptedSpeakers(self.adaptation, own)
 
     def write(self, path: Path) -> None:

@@ -5,7 +5,7 @@ mixture of everybody's frames finds the speaker's likeliest, in turn with the mi
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,18 +46,17 @@ class Warps:
     mixture: GaussianMixture
     of_speakers: Mapping[str, float]  # by key: see `places.speaker_key`
 
-    def with_speakers(self, speakers: Iterable[str], views: Views, threads: int = 1) -> "Warps":
+    def factor_of(self, views: Mapping[float, np.ndarray]) -> float | None:
+        """The factor of a speaker whose frames these are, by factor; None where there are none."""
+        frames = all_seen(views)
+        return likeliest(self.mixture, frames) if len(frames[1.0]) else None
+
+    def with_speakers(self, speakers: Sequence[str], views: Views, threads: int = 1) -> "Warps":
         """The same, knowing these speakers too; those of whom there are no frames stay unknown."""
-
-        def of(speaker: str) -> float | None:
-            frames = {factor: seen(values) for factor, values in views(speaker).items()}
-            return likeliest(self.mixture, frames) if len(frames[1.0]) else None
-
-        speakers = list(speakers)
         with threadpool_limits(1):  # threads work on speakers
-            factors_found = dict(zip(speakers, in_order(of, speakers, threads)))
-        found = {speaker: factor for speaker, factor in factors_found.items() if factor is not None}
-        return replace(self, of_speakers={**found, **self.of_speakers})
+            found = dict(zip(speakers, in_order(lambda speaker: self.factor_of(views(speaker)), speakers, threads)))
+        known = {speaker: factor for speaker, factor in found.items() if factor is not None}
+        return replace(self, of_speakers={**known, **self.of_speakers})
 
     def write(self, path: Path) -> None:
         with written_aside(path) as aside:
@@ -108,15 +107,12 @@ def fit_warps(
     """
     order = np.random.default_rng(seed).permutation(sorted(speakers)).tolist()
 
-    def of(speaker: str) -> dict[float, np.ndarray]:
-        return {factor: seen(values) for factor, values in views(speaker).items()}
-
     def best_of(speaker: str) -> float:
         return likeliest(mixture, frames[speaker])
 
     frames, first = {}, sorted(order[:SPEAKERS])
     with threadpool_limits(1):  # threads work on speakers, so that each is counted in one way
-        for speaker, at in zip(first, in_order(of, first, threads)):
+        for speaker, at in zip(first, in_order(lambda speaker: all_seen(views(speaker)), first, threads)):
             if len(at[1.0]):
                 frames[speaker] = at
             told()
@@ -135,6 +131,11 @@ def fit_warps(
             ).mixture
         known = dict(zip(frames, in_order(best_of, frames, threads)))
     return Warps(mixture, known).with_speakers(sorted(order[SPEAKERS:]), views, threads)
+
+
+def all_seen(views: Mapping[float, np.ndarray]) -> dict[float, np.ndarray]:
+    """`seen` of the frames at every factor."""
+    return {factor: seen(frames) for factor, frames in views.items()}
 
 
 def seen(frames: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ from unitdisc.exports.formats import export
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.segmentation.corpora.codebooks import Codes, chosen_codebook, codebook_of, far_away, unit_codes
-from unitdisc.segmentation.corpora.given import boundaries_checksum, boundaries_in, has_units
+from unitdisc.segmentation.corpora.given import GivenBoundaries, has_units
 from unitdisc.segmentation.corpora.learning import Workplace
 from unitdisc.segmentation.corpora.options import GIVEN, PHONE_LOOP, SegmentOptions, refuse_impossible
 from unitdisc.segmentation.corpora.peaks import means
@@ -115,19 +115,19 @@ def segment(
     if not there:
         raise EncodingsError(f"{encodings}: holds none of the {len(utterances)} utterances of {corpus}; encode them")
     missing = [opened.why_missing(utterance.id) for utterance in utterances if utterance.id not in opened]
-    units = given_units(boundaries, options)
-    if units is not None:
-        cut = [utterance for utterance in there if has_units(units, utterance.id)]
+    given = given_boundaries(boundaries, options)
+    if given:
+        cut = [utterance for utterance in there if has_units(given.units, utterance.id)]
         if not cut:
             raise EncodingsError(f"{boundaries}: holds units of none of the {len(there)} utterances; segment these")
-        missing += [units.why_missing(utterance.id) for utterance in there if utterance.id not in units]
+        missing += [given.units.why_missing(utterance.id) for utterance in there if utterance.id not in given.units]
         there = cut
     if codebook:
         unchecked = refuse_unfit(codebook, encodings, opened.settings, dim=StoredFrames(opened, [there[0].id]).dim)
         if unchecked:
             refuse_or_say(f"{codebook.source}: {unchecked}", strict, f"make a codebook with `{codebook.made_by}`")
     with console.progress("reading frames", len(there)) as advance:
-        timing = survey(opened, there, spherical, advance=advance)
+        timing = survey(opened, there, spherical, advance=advance, look=given.look if given else None)
     problems = missing + timing.problems
     if (strict and problems) or 2 * len(timing.problems) > len(there):
         if frame_rate:
@@ -141,16 +141,21 @@ def segment(
     frames = StoredFrames(opened, timing.names, spherical)
     if codebook and (doubt := far_away(codebook, frames)):
         refuse_or_say(doubt, strict, "give the codebook of these frames")
-    given = {} if units is None else boundaries_in(units, there, opened, names=timing.names)
-    place = Workplace(frames, memory, cores(threads), advance=lambda note: None, boundaries=given)
+    if given and given.left_out:
+        told = (
+            f"{given.left_out} of its {given.segments} segments have no frame of {encodings} in them, and are left out"
+        )
+        refuse_or_say(f"{boundaries}: {told}", strict, "name them by frames that are closer together")
+    starts = given.starts if given else {}
+    place = Workplace(frames, memory, cores(threads), advance=lambda note: None, boundaries=starts)
     made_of = {name: value for name, value in asdict(options).items() if name != "posteriors"} | {"per": per}
     if stored:
         made_of |= {"posteriors": options.posteriors, "phone_loop": stored.checksum}
     elif codebook:
         made_of["codebook"] = checksum(codebook.vectors)  # wherever it lay
     num_codes = len(codebook.vectors) if codebook else codes.num_codes
-    if units is not None:
-        made_of["boundaries"] = boundaries_checksum(given)
+    if given:
+        made_of["boundaries"] = given.checksum
     refuse_impossible(options, timing, num_codes)
     refuse_folder(folder, {**opened.settings, "num_codes": num_codes}, made_of)
     with tidied(folder / "units" / "codebook.npy.part") as state:
@@ -181,11 +186,11 @@ def chosen_phone_loop(codes: Codes, options: SegmentOptions) -> StoredPhoneLoop 
     return None if codes.phone_loop is None else read_phone_loop(codes.phone_loop)
 
 
-def given_units(boundaries: Path | None, options: SegmentOptions) -> Encodings | None:
-    """The units that give boundaries. Raises ValueError where `method` says otherwise."""
+def given_boundaries(boundaries: Path | None, options: SegmentOptions) -> GivenBoundaries | None:
+    """What is to hold the boundaries that were asked for. Raises ValueError where `method` says otherwise."""
     if (boundaries is None) == (options.method == GIVEN):
         raise ValueError(f"`boundaries` and `method` {GIVEN} belong together; give both, or another method")
-    return None if boundaries is None else Encodings.open(boundaries)
+    return None if boundaries is None else GivenBoundaries(Encodings.open(boundaries))
 
 
 def say_number(folder: Path, found: CorpusSegmentation, timing: Timing, options: SegmentOptions, strict: bool) -> None:

@@ -165,10 +165,10 @@ class Signals:
         if not self.warps_differ:
             return self.features
         key = speaker_key(utterance.id, utterance.speaker)
-        known = (
-            self.warps if key in self.warps.of_speakers else self.with_warps_of(UtteranceTable.of([utterance])).warps
-        )
-        return self.features.warped(known.of_speakers.get(key, 1.0))  # 1: it cannot be read, which will be said
+        factor = self.warps.of_speakers.get(key)
+        if factor is None:
+            factor = self.warps.factor_of(self.views_of([utterance])) or 1.0  # 1: it cannot be read, which will be said
+        return self.features.warped(factor)
 
     def readable(self, utterances: Iterable[Utterance]) -> Iterator[tuple[str | None, np.ndarray]]:
         """The speaker and the features of every utterance that can be read."""

@@ -1,7 +1,7 @@
 """Boundaries that other units give: segments as they are, to be named by other frames."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -9,7 +9,6 @@ from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.encodings.reading import why_no_codes
 from unitdisc.encodings.runs import runs_of
-from unitdisc.evaluation.foreign import AnyEncodings
 
 
 def has_units(units: Encodings, utterance: str) -> bool:
@@ -19,32 +18,29 @@ def has_units(units: Encodings, utterance: str) -> bool:
     return utterance in units
 
 
-def boundaries_of(units: Encodings, utterance: Utterance, centres: np.ndarray) -> np.ndarray:
-    """The frames that are the first of a segment after the first: centres [T], in ticks -> [S - 1].
+@dataclass
+class GivenBoundaries:
+    """The segments of other units, as boundaries between the frames that are to name them."""
 
-    Of segments that none of these frames lies in, the boundaries fall together.
-    """
-    codes = units.codes[utterance.id]
-    runs = runs_of(codes, units.centres(utterance.id, len(codes)), utterance.ticks)
-    starts = np.unique(np.searchsorted(centres, runs.intervals[1:, 0]))
-    return starts[(starts > 0) & (starts < len(centres))]
+    units: Encodings
+    starts: dict[str, np.ndarray] = field(default_factory=dict)  # utterance -> [S - 1], see `look`
+    segments: int = 0  # of the units
+    left_out: int = 0  # of these: no frame lies in them
 
+    def look(self, utterance: Utterance, centres: np.ndarray) -> None:
+        """Notes the frames that are the first of a segment after the first: centres [T], in ticks -> [S - 1]."""
+        codes = self.units.codes[utterance.id]
+        runs = runs_of(codes, self.units.centres(utterance.id, len(codes)), utterance.ticks)
+        starts = np.unique(np.searchsorted(centres, runs.intervals[1:, 0]))
+        starts = starts[(starts > 0) & (starts < len(centres))]
+        self.starts[utterance.id] = starts
+        self.segments += len(runs.codes)
+        self.left_out += len(runs.codes) - len(starts) - 1
 
-def boundaries_in(
-    units: Encodings, utterances: Sequence[Utterance], frames: AnyEncodings, names: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Those of all the utterances named, by name."""
-    wanted = {*names}
-    return {
-        utterance.id: boundaries_of(units, utterance, frames[utterance.id].centres)
-        for utterance in utterances
-        if utterance.id in wanted
-    }
-
-
-def boundaries_checksum(boundaries: Mapping[str, np.ndarray]) -> str:
-    """Names boundaries, wherever they lay."""
-    digest = hashlib.sha256()
-    for name, starts in sorted(boundaries.items()):
-        digest.update(f"{name} {' '.join(map(str, starts))}\n".encode())
-    return digest.hexdigest()[:16]
+    @property
+    def checksum(self) -> str:
+        """Names the boundaries, wherever they lay."""
+        digest = hashlib.sha256()
+        for name, starts in sorted(self.starts.items()):
+            digest.update(f"{name} {' '.join(map(str, starts))}\n".encode())
+        return digest.hexdigest()[:16]

@@ -32,9 +32,7 @@ class Workplace:
     memory: float  # GiB for costs that are not computed again
     threads: int
     advance: Callable[..., None]  # after every pass, with a note
-    boundaries: Mapping[str, np.ndarray] = field(
-        default_factory=dict
-    )  # of utterances, [S - 1], where given: the first frames of segments
+    boundaries: Mapping[str, np.ndarray] = field(default_factory=dict)  # where given: see `given.GivenBoundaries`
 
     def costs(self, vectors: np.ndarray, distance: str) -> KeptFrames:
         return KeptFrames(Costs(self.frames, vectors, distance), self.memory)

@@ -67,13 +67,11 @@ class SegmentOptions:
         if self.posteriors and self.pool:
             yield "`posteriors` and `pool` exclude each other; give one"
         if self.method == PHONE_LOOP:
-            others = [field for field in fields(self) if field.name not in ("rate", "method", "pool", "posteriors")]
-            for name in (field.name for field in others if getattr(self, field.name) != field.default):
+            for name in self.given_beside("rate", "method", "pool", "posteriors"):
                 yield f"a phone loop knows no `{name}`; it has durations of its own; leave the option out"
             return
         if self.method == GIVEN:
-            others = [field for field in fields(self) if field.name not in ("method", "distance", "pool")]
-            for name in (field.name for field in others if getattr(self, field.name) != field.default):
+            for name in self.given_beside("method", "distance", "pool"):
                 yield f"the segments of other units are as they are, whatever the `{name}`; leave the option out"
             return
         if self.method != "units":
@@ -92,6 +90,11 @@ class SegmentOptions:
             yield "say how many units there are: `units_per_second`, or `units_per_100_columns` for images"
         if self.solver != "viterbi" and (self.has_priors or self.min_duration or self.max_duration or self.iterations):
             yield f"`solver` {self.solver} knows no durations, transitions or iterations; choose viterbi"
+
+    def given_beside(self, *names: str) -> list[str]:
+        """The other options that are not as they are by default."""
+        others = [field for field in fields(self) if field.name not in names]
+        return [field.name for field in others if getattr(self, field.name) != field.default]
 
     @property
     def duration_prior(self) -> DurationPrior:
@@ -121,12 +124,11 @@ class FrameLimits:
     shortest: int
     longest: int | None  # None: any
     mean: float  # of a unit at the rate asked for
-    around: int = 4  # a boundary, which the mean change is of: 40 ms, or four columns
 
 
 def limits(options: SegmentOptions, timing: Timing) -> FrameLimits:
     """Durations of units in frames. Raises ValueError if the longest allowed is shorter than a frame."""
-    per_ms = timing.frames_per_unit_of_time / (1000 if timing.unit == "second" else 100)
+    per_ms = frames_per_ms(timing)
     shortest = max(round((options.min_duration or 0) * per_ms), 1)
     mean = timing.frames_per_unit_of_time / options.rate if options.rate else 1.0
     longest = None if options.max_duration is None else round(options.max_duration * per_ms)
@@ -137,8 +139,17 @@ def limits(options: SegmentOptions, timing: Timing) -> FrameLimits:
         longest = max(round(default), round(5 * mean), 2 * shortest)
     if longest is not None and longest < shortest:
         raise ValueError(f"no unit is of {shortest} to {longest} frames; allow longer or shorter ones")
-    around = round((40 if timing.unit == "second" else 4) * per_ms)
-    return FrameLimits(shortest, longest, max(mean, 1.0), max(around, 1))
+    return FrameLimits(shortest, longest, max(mean, 1.0))
+
+
+def frames_per_ms(timing: Timing) -> float:
+    """Or per column."""
+    return timing.frames_per_unit_of_time / (1000 if timing.unit == "second" else 100)
+
+
+def frames_around(timing: Timing) -> int:
+    """On either side of a boundary, by which change is measured: 40 ms, or four columns."""
+    return max(round((40 if timing.unit == "second" else 4) * frames_per_ms(timing)), 1)
 
 
 def refuse_impossible(options: SegmentOptions, timing: Timing, num_codes: int) -> None:

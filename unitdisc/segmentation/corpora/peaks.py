@@ -50,7 +50,7 @@ def norms(frames: np.ndarray) -> np.ndarray:
     return np.convolve(padded, np.full(SMOOTHING, 1 / SMOOTHING), mode="valid")
 
 
-def change(frames: np.ndarray, around: int = 4) -> np.ndarray:
+def change(frames: np.ndarray, around: int) -> np.ndarray:
     """The distance of the means of up to so many frames before and after every boundary: [T, D] -> [T - 1]."""
     sums = np.concatenate([np.zeros((1, frames.shape[1])), np.cumsum(frames, 0, dtype=np.float64)])
     border = np.arange(1, len(frames))
@@ -66,15 +66,16 @@ class Curve:
 
     of: Callable[[np.ndarray, int], np.ndarray]  # frames, and how many of them lie around a boundary
     offset: int  # frames from a peak of the curve to the boundary
-    strength: str  # of a peak: "prominences" or "peak_heights"
+    strength: str  # of a peak: "prominence" or "height"
     usual: float | None  # the strength of boundaries in the papers; None where a rate is needed
 
 
 METHODS = {
-    "peaks": Curve(lambda frames, around: dissimilarity(frames), 1, "prominences", 0.05),
-    "prominence": Curve(lambda frames, around: norms(frames), 0, "prominences", 0.45),
-    "change": Curve(change, 1, "peak_heights", None),
+    "peaks": Curve(lambda frames, around: dissimilarity(frames), 1, "prominence", 0.05),
+    "prominence": Curve(lambda frames, around: norms(frames), 0, "prominence", 0.45),
+    "change": Curve(change, 1, "height", None),
 }
+STRENGTHS = {"prominence": "prominences", "height": "peak_heights"}  # as scipy calls them
 
 
 def peaks_of(frames: np.ndarray, method: str, shortest: int = 1, around: int = 4) -> Peaks:
@@ -83,7 +84,7 @@ def peaks_of(frames: np.ndarray, method: str, shortest: int = 1, around: int = 4
     found, properties = find_peaks(curve.of(frames, around), height=-np.inf, prominence=0, distance=shortest)
     starts = found + curve.offset
     inside = (starts >= shortest) & (starts <= len(frames) - shortest)
-    return Peaks(starts[inside], properties[curve.strength][inside])
+    return Peaks(starts[inside], properties[STRENGTHS[curve.strength]][inside])
 
 
 def strength_for(strengths: np.ndarray, boundaries: int) -> float:

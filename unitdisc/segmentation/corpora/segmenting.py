@@ -9,7 +9,7 @@ import numpy as np
 from unitdisc.clustering.frame_source import GIB
 from unitdisc.segmentation.corpora.costs import Costs
 from unitdisc.segmentation.corpora.learning import Workplace, learn
-from unitdisc.segmentation.corpora.options import GIVEN, SegmentOptions, limits
+from unitdisc.segmentation.corpora.options import GIVEN, SegmentOptions, frames_around, limits
 from unitdisc.segmentation.corpora.peaks import METHODS, Peaks, means, peaks_of, strength_for
 from unitdisc.segmentation.corpora.solving import WHOLE, Priors, solve, solve_whole, units_in
 from unitdisc.segmentation.corpora.timing import Timing
@@ -73,7 +73,7 @@ def named_segments(
     """Segments between peaks, or those of other units, each named by the code nearest to its mean."""
     found = corpus_peaks(place, timing, options)
     costs = Costs(place.frames, vectors, options.distance)
-    kind = "height" if options.method == "change" else "prominence"
+    kind = None if options.method == GIVEN else METHODS[options.method].strength
 
     def codes_at(strength: float, name: str) -> np.ndarray:
         frames = place.frames[name]
@@ -91,7 +91,7 @@ def named_segments(
             return total
 
         strength, there = strength_of(units, found, wanted)
-    facts = {} if options.method == GIVEN else {kind: strength}
+    facts = {kind: strength} if kind else {}
     facts["boundaries"] = sum(len(peaks.above(strength)) for peaks in found.values())
     return CorpusSegmentation(vectors, lambda name: codes_at(strength, name), there, facts)
 
@@ -100,11 +100,8 @@ def corpus_peaks(place: Workplace, timing: Timing, options: SegmentOptions) -> d
     """All possible boundaries of every utterance."""
     if options.method == GIVEN:
         return {name: Peaks(place.boundaries[name], np.ones(len(place.boundaries[name]))) for name in timing.names}
-    allowed = limits(options, timing)
-    return {
-        name: peaks_of(place.frames[name], options.method, allowed.shortest, around=allowed.around)
-        for name in place.frames.names
-    }
+    shortest, around = limits(options, timing).shortest, frames_around(timing)
+    return {name: peaks_of(place.frames[name], options.method, shortest, around) for name in place.frames.names}
 
 
 def usual_strength(options: SegmentOptions) -> float:

@@ -45,9 +45,15 @@ class Timing:
 
 
 def survey(
-    encodings: AnyEncodings, utterances: Sequence[Utterance], spherical: bool, advance: Callable[..., None]
+    encodings: AnyEncodings,
+    utterances: Sequence[Utterance],
+    spherical: bool,
+    advance: Callable[..., None],
+    look: Callable[[Utterance, np.ndarray], None] | None = None,
 ) -> Timing:
     """Reads all frames once, to know how long they are and that they can be used.
+
+    look: called with every utterance that can be used, and the centres of its frames in ticks.
 
     Raises EncodingsError if none can, or if some utterances have a rate and others none.
     """
@@ -61,6 +67,8 @@ def survey(
         except EncodingsError as error:
             problems.append(str(error))
         else:
+            if look:
+                look(utterance, centres)
             lengths[utterance.id] = len(values)
             span += float(centres[-1] - centres[0]) / (utterance.rate or COLUMNS)
             units.setdefault("second" if utterance.rate else "100 columns", utterance.id)
