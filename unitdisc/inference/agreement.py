@@ -51,6 +51,7 @@ SMALL = {  # options with which a kind is tiny, and learns from its first step o
         "deconv": {"channels": 8, "layers": 2},
     },
 }
+OF_OTHERS = ("pretrained",)  # encoders that are read from files, and so never tiny
 STEPS = 2  # on the CPU, after which the third is compared
 CLOSE = {"loss": 1e-4, "gradient": 1e-3, "encodings": 1e-3}  # relative; rounding makes a hundredth of it
 ROUNDED = {"loss": 0.05, "gradient": 0.3, "encodings": 0.05}  # factors of 8 or 10 bits
@@ -88,7 +89,7 @@ def kinds() -> dict[str, dict]:
         found[f"bottleneck {kind}"] = AUDIO | {"bottleneck": of_kind("bottleneck", kind)}
     images_only = {"conv2d", *(kind for kind, decoder in DECODERS.items() if decoder.target == "grey")}
     for part, family in (("encoder", ENCODERS), ("decoder", DECODERS)):
-        for kind in family:
+        for kind in (kind for kind in family if kind not in OF_OTHERS):
             images = kind in images_only
             found[f"{part} {kind}"] = (IMAGES if images else AUDIO) | {part: of_kind(part, kind)}
     return {name: {"bottleneck": of_kind("bottleneck", "vq")} | options for name, options in found.items()}
