@@ -1,6 +1,6 @@
 """unitdisc segment: units of any system's frames, so many a second."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -30,15 +30,17 @@ from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.segmentation.corpora.codebooks import Codes, chosen_codebook, codebook_of, far_away, unit_codes
 from unitdisc.segmentation.corpora.given import GivenBoundaries, has_units
 from unitdisc.segmentation.corpora.learning import Workplace
-from unitdisc.segmentation.corpora.options import GIVEN, PHONE_LOOP, SegmentOptions, refuse_impossible
+from unitdisc.segmentation.corpora.options import GIVEN, PHONE_LOOP, TEMPLATES, SegmentOptions, refuse_impossible
 from unitdisc.segmentation.corpora.peaks import means
 from unitdisc.segmentation.corpora.segmenting import CorpusSegmentation
 from unitdisc.segmentation.corpora.segmenting import segment as find_units
 from unitdisc.segmentation.corpora.solving import units_in
 from unitdisc.segmentation.corpora.timing import Timing, survey
 from unitdisc.segmentation.durations import starts_of
-from unitdisc.segmentation.phone_loop.decoding import decode
+from unitdisc.segmentation.phone_loop import decoding as phone_loop_decoding
 from unitdisc.segmentation.phone_loop.storage import StoredPhoneLoop, read_phone_loop
+from unitdisc.segmentation.templates import decoding as template_decoding
+from unitdisc.segmentation.templates.storage import StoredTemplates, read_templates
 
 PASSES = 30  # over the corpus that it takes, at most as a rule, to find the price of a change
 PROBLEMS = "{count} of {total} utterances cannot be segmented, the first: {first}"
@@ -83,9 +85,9 @@ def segment(
     encodings: one file of frames [T, D] per utterance, whose frame_rate (a second) is needed where nothing else says
     it; times: of other tools' .txt, "regular", or "column": the first is time.
     codes: where codes come from. options: how units are found, `options.rate` of them per second, or per 100 columns
-    of images, as `per` says; the `method` "phone-loop" takes `codes.phone_loop`. boundaries: an encodings folder with
-    units whose segments are to be named by these frames, for the `method` "given". memory: GiB for distances that are
-    not computed again. threads: all cores by default.
+    of images, as `per` says; the `method` "phone-loop" takes `codes.phone_loop`, "templates" takes `codes.templates`.
+    boundaries: an encodings folder with units whose segments are to be named by these frames, for the `method` "given".
+    memory: GiB for distances that are not computed again. threads: all cores by default.
     strict: raise at an utterance that cannot be segmented, and at what is doubtful, instead of saying so.
 
     Raises EncodingsError, CorpusError and CodebookError for what cannot be used, ValueError for options that cannot
@@ -104,7 +106,7 @@ def segment(
     refuse_among(folder, encodings)
     utterances = read_corpus(corpus, allow_pipes)
     opened = open_for(encodings, utterances, frame_rate, times)
-    stored = chosen_phone_loop(codes, options)
+    stored = chosen_model(codes, options)
     codebook = stored.codebook if stored else chosen_codebook(codes)
     if codebook and codebook.spherical and options.distance != "cosine":
         raise CodebookError(
@@ -150,7 +152,7 @@ def segment(
     place = Workplace(frames, memory, cores(threads), advance=lambda note: None, boundaries=starts)
     made_of = {name: value for name, value in asdict(options).items() if name != "posteriors"} | {"per": per}
     if stored:
-        made_of |= {"posteriors": options.posteriors, "phone_loop": stored.checksum}
+        made_of |= {"posteriors": options.posteriors, options.method.replace("-", "_"): stored.checksum}
     elif codebook:
         made_of["codebook"] = checksum(codebook.vectors)  # wherever it lay
     num_codes = len(codebook.vectors) if codebook else codes.num_codes
@@ -167,7 +169,7 @@ def segment(
         with console.progress("segmenting", passes, "passes") as passed:
             working = replace(place, advance=lambda note: passed(1, note))
             if stored:
-                found = decode(working, timing, stored.loop, options=options)
+                found = MODELS[options.method].decode(working, timing, stored, options=options)
             else:
                 found = find_units(working, timing, vectors, options=options)
         say_number(folder, found, timing, options, strict)
@@ -177,13 +179,30 @@ def segment(
     return finish(folder, found, codebook, opened, corpus_there, timing, options)
 
 
-def chosen_phone_loop(codes: Codes, options: SegmentOptions) -> StoredPhoneLoop | None:
-    """The phone loop that was asked for. Raises ValueError where `method` says otherwise."""
-    if (codes.phone_loop is None) == (options.method == PHONE_LOOP):
-        raise ValueError(
-            f"`phone_loop` and `method` {PHONE_LOOP} belong together; give both, or other codes and method"
-        )
-    return None if codes.phone_loop is None else read_phone_loop(codes.phone_loop)
+@dataclass(frozen=True)
+class Model:
+    """How a model that was learned before is read, and how it finds units."""
+
+    read: Callable[[Path], StoredPhoneLoop | StoredTemplates]
+    decode: Callable[..., CorpusSegmentation]
+
+
+MODELS = {
+    PHONE_LOOP: Model(read_phone_loop, phone_loop_decoding.decode),
+    TEMPLATES: Model(read_templates, template_decoding.decode),
+}
+
+
+def chosen_model(codes: Codes, options: SegmentOptions) -> StoredPhoneLoop | StoredTemplates | None:
+    """The model that was asked for. Raises ValueError where `method` says otherwise."""
+    for method, model in MODELS.items():
+        name = method.replace("-", "_")
+        path = getattr(codes, name)
+        if (path is None) == (options.method == method):
+            raise ValueError(f"`{name}` and `method` {method} belong together; give both, or other codes and method")
+        if path is not None:
+            return model.read(path)
+    return None
 
 
 def given_boundaries(boundaries: Path | None, options: SegmentOptions) -> GivenBoundaries | None:

@@ -14,6 +14,7 @@ from unitdisc import __version__
 from unitdisc.commands import (
     abx,
     align,
+    discover,
     doctor,
     encode,
     export,
@@ -30,6 +31,7 @@ from unitdisc.commands import (
     score,
     segment,
     shards,
+    templates,
     train,
     validate,
 )
@@ -51,7 +53,9 @@ COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
     normalise.normalise,
     kmeans.kmeans,
     phone_loop.phone_loop,
+    templates.templates,
     segment.segment,
+    discover.discover,
     align.align,
     export.export,
     abx.abx,

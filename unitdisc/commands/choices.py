@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent
 LISTS = {  # what help texts list: a name in a file
     "abx averages": ("evaluation/abx/averaging.py", "AVERAGES"),
     "abx poolings": ("evaluation/abx/item_frames.py", "POOLINGS"),
+    "blanks": ("segmentation/templates/options.py", "BLANKS"),
     "feature kinds": ("data/features.py", "FEATURES"),
     "find distances": ("retrieval/subsequence_dtw.py", "DISTANCES"),
     "formats": ("exports/formats.py", "FORMATS"),

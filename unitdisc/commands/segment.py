@@ -29,14 +29,17 @@ def segment(
     phone_loop: Annotated[
         Path | None, typer.Option(help="NAME.safetensors, made by `unitdisc phone-loop`: segments and codes at once")
     ] = None,
+    templates: Annotated[
+        Path | None, typer.Option(help="NAME.safetensors, made by `unitdisc templates`: the same")
+    ] = None,
     posteriors: Annotated[
         str | None, typer.Option(help="write those of a phone loop as frames, square roots: of units, or of states")
     ] = None,
     method: Annotated[
         str,
         typer.Option(
-            help="units: cheapest codes; phone-loop; change: of the mean frame; peaks: of dissimilarity; prominence: "
-            "of the length of frames; given: by `--boundaries`"
+            help="units: cheapest codes; phone-loop; templates; change: of the mean frame; peaks: of dissimilarity; "
+            "prominence: of the length of frames; given: by `--boundaries`"
         ),
     ] = "units",
     boundaries: Annotated[
@@ -88,6 +91,8 @@ def segment(
     of_images = units_per_100_columns is not None
     if phone_loop is not None and method == "units":
         method = "phone-loop"
+    if templates is not None and method == "units":
+        method = "templates"
     if boundaries is not None and method == "units":
         method = "given"
     options = SegmentOptions(
@@ -109,7 +114,7 @@ def segment(
         encodings,
         corpus,
         folder,
-        codes=Codes(codebook, codes, experiment, seed=seed, phone_loop=phone_loop),
+        codes=Codes(codebook, codes, experiment, seed=seed, phone_loop=phone_loop, templates=templates),
         options=options,
         boundaries=boundaries,
         per="100 columns" if of_images else "second",

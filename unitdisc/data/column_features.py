@@ -43,19 +43,24 @@ class ColumnFeatures:
     margin: ClassVar[None] = None  # paper and ink are looked for all over a line
 
     def __post_init__(self):
-        if self.kind != "columns":
-            raise ValueError(f"line images have the features 'columns', not {self.kind!r}")
+        if self.kind != type(self).kind:
+            raise ValueError(f"these are the features {type(self).kind!r}, not {self.kind!r}")
         if self.height < 8:
             raise ValueError(f"height must be 8 rows of pixels or more, not {self.height}")
         if self.polarity not in POLARITIES:
             raise ValueError(f"unknown polarity {self.polarity!r}: choose one of {list(POLARITIES)}")
         check_normalisation(self.normalise)
-        adapted_dim(self.adaptation, self.height)
+        adapted_dim(self.adaptation, self.plain_dim)
+
+    @property
+    def plain_dim(self) -> int:
+        """The width of a frame before steps of adaptation."""
+        return self.height
 
     @property
     def dim(self) -> int:
         """C, the width of a frame."""
-        return adapted_dim(self.adaptation, self.height)
+        return adapted_dim(self.adaptation, self.plain_dim)
 
     @property
     def target_sizes(self) -> dict[str, int]:

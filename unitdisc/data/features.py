@@ -7,6 +7,7 @@ from typing import Any
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.base import Features
 from unitdisc.data.column_features import ColumnFeatures
+from unitdisc.data.gradient_features import GradientFeatures
 from unitdisc.data.pretrained import PretrainedColumns, PretrainedFeatures
 from unitdisc.data.pretrained.folders import config_of, located
 
@@ -15,6 +16,7 @@ FEATURES: dict[str, type[Features]] = {
     "log-mel": AcousticFeatures,
     "waveform": AcousticFeatures,
     "columns": ColumnFeatures,
+    "gradients": GradientFeatures,
     "pretrained": PretrainedFeatures,
     "pretrained-columns": PretrainedColumns,
 }

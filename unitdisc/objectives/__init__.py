@@ -10,6 +10,7 @@ from unitdisc.objectives.base import (
     Objective,
     PredictsCodes,
 )
+from unitdisc.objectives.classification import FrameClassification
 from unitdisc.objectives.contrastive import CPC, AlignedCPC
 from unitdisc.objectives.distillation import CodeDistillation, Distillation
 from unitdisc.objectives.masked import MaskedPrediction
@@ -36,6 +37,7 @@ __all__ = [
 OBJECTIVES = {
     "reconstruction": Reconstruction,
     "masked": MaskedPrediction,
+    "classify": FrameClassification,
     "cpc": CPC,
     "acpc": AlignedCPC,
     "swap": SwappedPrediction,

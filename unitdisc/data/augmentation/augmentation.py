@@ -124,12 +124,17 @@ class LineAugmentation:
     features: ColumnFeatures
     slant: float = 0.0  # degrees, at most, to either side
     height: float = 0.0  # largest logarithm of a factor of the height of letters; 0.1: 10 % taller or lower
+    shift: float = 0.0  # rows, at most, up or down
     strokes: float = 0.0  # pixels, at most 1, by which strokes become wider or narrower on either side
+    blur: float = 0.0  # pixels, largest standard deviation
+    gaps: tuple[int, int] | None = None  # how many strips without ink there are, and their widest, at most
     paper: float = 0.0  # how dark the paper becomes here and there, at most; 1 is ink
     noise: float = 0.0  # largest standard deviation of noise added to each pixel
 
     def __post_init__(self):
-        for name, most in (("slant", 60), ("height", 0.5), ("strokes", 1), ("paper", 1)):
+        if min(self.gaps or (1, 1)) < 1:
+            raise ValueError(f"gaps must be [number, widest], 1 or more, not {list(self.gaps)}")
+        for name, most in (("slant", 60), ("height", 0.5), ("strokes", 1), ("blur", 4), ("paper", 1)):
             if getattr(self, name) > most:
                 raise ValueError(f"{name} must be {most} or less, not {getattr(self, name)}")
 

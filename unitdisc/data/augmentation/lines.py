@@ -58,10 +58,36 @@ def stained(ink: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarra
     return ink + (1 - ink) * darkness
 
 
+def shifted(ink: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
+    """Higher or lower by at most so many rows; what comes from beyond the line is paper."""
+    from scipy.ndimage import shift
+
+    return shift(ink, (0, rng.uniform(-most, most)), order=1, mode="constant", cval=float(np.median(ink)))
+
+
+def blurred(ink: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
+    """Out of focus: a Gaussian of a standard deviation between 0 and so many pixels."""
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(ink, rng.uniform(0, most))
+
+
+def with_gaps(ink: np.ndarray, most: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Strips without ink: up to so many of them, of up to so many columns each."""
+    ink, (number, widest) = ink.copy(), most
+    for _ in range(rng.integers(number + 1)):
+        first = rng.integers(len(ink))
+        ink[first : first + rng.integers(1, widest + 1)] = np.median(ink)
+    return ink
+
+
 LINE_EFFECTS: dict[str, Callable] = {
     "slant": slanted,
     "height": heightened,
+    "shift": shifted,
     "strokes": strokes_changed,
+    "blur": blurred,
+    "gaps": with_gaps,
     "paper": stained,
     "noise": noisy,
 }

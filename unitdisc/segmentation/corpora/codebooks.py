@@ -24,24 +24,29 @@ LOOKED_AT, FAR = 20, 4.0  # utterances, and by what factor their distances to co
 
 @dataclass(frozen=True)
 class Codes:
-    """Where codes come from: one of the four."""
+    """Where codes come from: one of the five."""
 
     codebook: Path | None = None  # NAME.npy [K, D]
     num_codes: int | None = None  # of k-means of these frames
     experiment: Path | None = None  # with a vq, for its `projection`
     seed: int = 0
     phone_loop: Path | None = None  # NAME.safetensors, made by `unitdisc phone-loop`
+    templates: Path | None = None  # NAME.safetensors, made by `unitdisc templates`
 
     def __post_init__(self):
-        for name in ("codebook", "experiment", "phone_loop"):
+        for name in ("codebook", "experiment", "phone_loop", "templates"):
             if isinstance(getattr(self, name), str):
                 object.__setattr__(self, name, Path(getattr(self, name)))
-        given = sum(one is not None for one in (self.codebook, self.num_codes, self.experiment, self.phone_loop))
+        places = (self.codebook, self.num_codes, self.experiment, self.phone_loop, self.templates)
+        given = sum(one is not None for one in places)
         if given > 1:
-            raise ValueError("`codebook`, `codes`, `experiment` and `phone_loop` exclude each other; give one of them")
+            raise ValueError(
+                "`codebook`, `codes`, `experiment`, `phone_loop` and `templates` exclude each other; give one of them"
+            )
         if not given:
             raise ValueError(
-                "give codes: one of `codebook`, `codes` (k-means of these frames), `experiment` and `phone_loop`"
+                "give codes: one of `codebook`, `codes` (k-means of these frames), `experiment`, `phone_loop` and "
+                "`templates`"
             )
 
 

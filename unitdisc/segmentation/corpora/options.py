@@ -10,7 +10,8 @@ from unitdisc.segmentation.semi_markov import cannot_be_cut
 
 SOLVERS = ("viterbi", "greedy", "exact", "nearest")
 TRANSITIONS = ("uniform", "bigram")
-PHONE_LOOP, GIVEN = "phone-loop", "given"
+PHONE_LOOP, TEMPLATES, GIVEN = "phone-loop", "templates", "given"
+LEARNED = {PHONE_LOOP: "a phone loop knows", TEMPLATES: "templates know"}  # models that come from a file
 POSTERIORS = ("units", "states")  # of a phone loop
 LONGEST_MS = 1000.0  # a run with a duration prior, unless said otherwise or five times the mean is longer
 
@@ -19,10 +20,10 @@ LONGEST_MS = 1000.0  # a run with a duration prior, unless said otherwise or fiv
 class SegmentOptions:
     """How units are found; raises ValueError saying which options do not go together.
 
-    rate: changes of unit per second, or per 100 columns; None where the solver is "nearest", a prominence, a phone
-    loop or other units decide.
-    method: "units", cheapest codes; "phone-loop", units of a phone loop; "given", the segments of other units; or the
-    names in `peaks.METHODS`.
+    rate: changes of unit per second, or per 100 columns; None where the solver is "nearest", a prominence, a model or
+    other units decide.
+    method: "units", cheapest codes; "phone-loop" and "templates", units of such a model; "given", the segments of other
+    units; or the names in `peaks.METHODS`.
     min_duration, max_duration: of a unit, in ms, or in columns.
     """
 
@@ -41,7 +42,7 @@ class SegmentOptions:
     posteriors: str | None = None  # the frames of the result are those of a phone loop: of "units" or "states"
 
     def __post_init__(self):
-        known = {"method": ("units", PHONE_LOOP, GIVEN, *METHODS), "solver": SOLVERS, "distance": DISTANCES}
+        known = {"method": ("units", *LEARNED, GIVEN, *METHODS), "solver": SOLVERS, "distance": DISTANCES}
         for name, choices in (known | {"durations": DURATIONS, "transitions": TRANSITIONS}).items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"`{name}` {getattr(self, name)}: choose one of {list(choices)}")
@@ -66,9 +67,9 @@ class SegmentOptions:
             yield "`posteriors` are those of a phone loop; give `phone_loop`, made by `unitdisc phone-loop`"
         if self.posteriors and self.pool:
             yield "`posteriors` and `pool` exclude each other; give one"
-        if self.method == PHONE_LOOP:
+        if self.method in LEARNED:
             for name in self.given_beside("rate", "method", "pool", "posteriors"):
-                yield f"a phone loop knows no `{name}`; it has durations of its own; leave the option out"
+                yield f"{LEARNED[self.method]} no `{name}`, but durations of their own; leave the option out"
             return
         if self.method == GIVEN:
             for name in self.given_beside("method", "distance", "pool"):

@@ -11,6 +11,7 @@ from unitdisc.segmentation.corpora.segmenting import CorpusSegmentation
 from unitdisc.segmentation.corpora.solving import with_priors
 from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.phone_loop.model import PhoneLoop
+from unitdisc.segmentation.phone_loop.storage import StoredPhoneLoop
 
 
 class Scores:
@@ -26,12 +27,13 @@ class Scores:
         return self.loop.scores(self.frames[name])
 
 
-def decode(place: Workplace, timing: Timing, loop: PhoneLoop, options: SegmentOptions) -> CorpusSegmentation:
+def decode(place: Workplace, timing: Timing, stored: StoredPhoneLoop, options: SegmentOptions) -> CorpusSegmentation:
     """The likeliest units of every utterance, on a path where no unit follows itself.
 
     What a unit costs beside its log p, the switch cost, is that at which the corpus has as many as `options` ask for,
     of either sign; without a number, nothing.
     """
+    loop = stored.loop
     scores = KeptFrames(Scores(place.frames, loop), place.memory)
     switch_cost, units = 0.0, None
     if options.rate:

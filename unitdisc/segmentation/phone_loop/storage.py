@@ -1,17 +1,16 @@
 """Phone loops on disk: one file of safetensors, with the card that says what it was learned from."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from unitdisc.clustering.codebook_files import Codebook, CodebookError
-from unitdisc.files import written_aside
+from unitdisc.files.tensors import TensorFileError, read_tensors, write_tensors
 from unitdisc.segmentation.phone_loop.model import PhoneLoop
+
+KIND = "phone-loop"
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,7 @@ class StoredPhoneLoop:
 
 
 def write_phone_loop(path: Path, loop: PhoneLoop, card: dict) -> None:
-    whole = {name: np.asarray(array, order="C") for name, array in loop.arrays().items()}
-    with written_aside(path) as aside:
-        safetensors.numpy.save_file(whole, aside, {"phone-loop": json.dumps(card)})
+    write_tensors(path, loop.arrays(), {KIND: card})
 
 
 def read_phone_loop(path: Path) -> StoredPhoneLoop:
@@ -47,13 +44,7 @@ def read_phone_loop(path: Path) -> StoredPhoneLoop:
     if not path.exists():
         raise CodebookError(f"{path}: no such file; `unitdisc phone-loop` makes one")
     try:
-        with safetensors.safe_open(path, "numpy") as file:
-            card = dict(json.loads(file.metadata()["phone-loop"]))
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dictionary
-        if wrong := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
-            raise ValueError(f"{wrong[0]} is not finite")
-        if not isinstance(card.get("frames_of", {}), dict):
-            raise ValueError("frames_of is no table")
+        arrays, card = read_tensors(path, KIND)
         return StoredPhoneLoop(PhoneLoop.of_arrays(arrays), card, str(path))
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+    except (TensorFileError, KeyError, ValueError, TypeError) as error:
         raise CodebookError(f"{path}: is no phone loop, or damaged ({error}); make it again") from error

@@ -1,0 +1,309 @@
+"""unitdisc discover: units that teach their own network, round after round."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from unitdisc import console
+from unitdisc.api.encode import encode, features
+from unitdisc.api.paths import takes_paths
+from unitdisc.api.resources import check_resources, cores
+from unitdisc.api.segment import is_even, open_for
+from unitdisc.api.templates import make, surveyed
+from unitdisc.api.train import train
+from unitdisc.clustering.codebook_files import CodebookError, read_codebook, write_codebook
+from unitdisc.clustering.frame_source import StoredFrames
+from unitdisc.corpus import Utterance
+from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.read import read_corpus
+from unitdisc.data.base import Features
+from unitdisc.data.features import features_class, features_of_kind
+from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
+from unitdisc.evaluation.foreign import AnyEncodings
+from unitdisc.evaluation.settings import versions
+from unitdisc.experiment import config
+from unitdisc.exports.formats import export
+from unitdisc.files import write_json
+from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.files.tensors import TensorFileError, read_tensors, write_tensors
+from unitdisc.files.text import read_json
+from unitdisc.segmentation.corpora.timing import Timing
+from unitdisc.segmentation.templates import rounds
+from unitdisc.segmentation.templates.options import TemplateOptions
+from unitdisc.segmentation.templates.states import StateScores, arrays_of, scores_of
+from unitdisc.segmentation.templates.storage import StoredTemplates, read_templates
+
+ASKED, SUMMARY = "options.json", "discover.json"
+FRAMES, TEMPLATES, SCORES, KIND = "frames", "templates.safetensors", "states.safetensors", "states"
+POINTS = ("bottleneck", "prediction")  # what names pieces, and what cuts
+
+
+@dataclass(frozen=True)
+class DiscoverOptions:
+    """templates: what the first units are. rounds: how often units teach a network; 0: templates alone."""
+
+    templates: TemplateOptions = field(default_factory=TemplateOptions)
+    rounds: int = 3
+
+    def __post_init__(self):
+        if self.rounds < 0:
+            raise ValueError(f"`rounds` must be 0 or more, not {self.rounds}")
+
+
+@dataclass(frozen=True)
+class DiscoverResult:
+    """What was found.
+
+    folder: units/ in it are encodings with codes, and files for other tools. rounds: what is known of each without
+    labels: "units", "agreement" with the round before (AMI of frames), "accuracy" of the network on held-out
+    utterances. rate: units per second, or per 100 columns.
+    """
+
+    folder: Path
+    rounds: list[dict]
+    units: int
+    rate: float
+    per: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where discovery is at work, and with what."""
+
+    folder: Path
+    corpus: Path
+    access: CorpusAccess
+    memory: float
+    threads: int
+    device: str | None
+
+
+@takes_paths
+@filling(lambda given: [given["folder"]])
+def discover(
+    config_source: str,
+    corpus: Path,
+    folder: Path,
+    options: DiscoverOptions = DiscoverOptions(),
+    overrides: Sequence[str] = (),
+    *,
+    frames: Path | None = None,
+    memory: float = 2.0,
+    threads: int | None = None,
+    device: str | None = None,
+    access: CorpusAccess = CorpusAccess(),
+) -> DiscoverResult:
+    """Finds units from nothing: templates first, then networks that are taught them and cut the corpus anew.
+
+    Every round trains a network on the states of the units so far, augmented, aligns the corpus by its posteriors, and
+    names the pieces by its frames (HuBERT's loop, Hsu et al., 2021, with durations in it). What a stage has written is
+    kept: an interrupted run goes on, and gives the same units.
+
+    config_source: a TOML file or preset of the network, whose objective is "classify", as "discover-handwriting"; or a
+    folder that was filled by `discover` before, whose units are looked for in this corpus, by what was learned there.
+    overrides: "TABLE.OPTION=VALUE" each, of the network. folder: to create, or to go on with.
+    frames: encodings that templates are made of (default: gradients of lines; MFCC normalised per speaker).
+    memory: GiB for frames that are not read again. threads: all cores by default. device: of the network.
+
+    Raises ConfigError for a network that cannot be, CorpusError and EncodingsError for what cannot be used, ValueError
+    for options that cannot be, and LockedError while another run fills the folder.
+
+    >>> options = unitdisc.DiscoverOptions(unitdisc.TemplateOptions(units=20, rate=8), rounds=1)
+    >>> small = ["training.steps=3"]
+    >>> found = unitdisc.discover("discover-speech", "data/train.jsonl", "exp/found", options, small)
+    >>> unitdisc.discover("exp/found", "data/test.jsonl", "exp/found-test").units
+    """
+    check_resources(memory=memory, threads=threads)
+    place = Place(folder_for_results(folder), corpus, access, memory, cores(threads), device)
+    known = Path(config_source)
+    if (known / SUMMARY).exists():
+        if overrides or frames or options != DiscoverOptions():
+            raise ValueError(f"{known}: its units are known; leave options, `overrides` and `frames` out")
+        return applied(known, place)
+    refuse_other_objective(config_source, overrides)
+    return learned(config_source, place, options, overrides=overrides, frames=frames)
+
+
+def refuse_other_objective(config_source: str, overrides: Sequence[str]) -> None:
+    """Raises ConfigError unless the network is one that classifies frames."""
+    table = config.read(config_source, overrides)
+    kind = table.get("objective", {}).get("kind", "reconstruction")
+    if kind != "classify":
+        raise config.ConfigError(
+            f"{config_source}: [objective] kind is {kind!r}, but units are taught by 'classify'; take the preset "
+            "discover-handwriting or discover-speech, or set objective.kind"
+        )
+    if table.get("codes"):
+        raise config.ConfigError(f"{config_source}: [codes] are those that `discover` finds; leave the table out")
+
+
+def learned(
+    config_source: str, place: Place, options: DiscoverOptions, *, overrides: Sequence[str], frames: Path | None
+) -> DiscoverResult:
+    """Units from nothing."""
+    network = config.read(config_source, overrides)
+    asked = {"options": asdict(options), "network": network, "frames": frames and str(frames)}
+    refuse_others(place.folder, asked)
+    utterances = read_corpus(place.corpus, place.access.allow_pipes)
+    if frames is None:
+        frames = place.folder / FRAMES
+        features(place.corpus, frames, first_features(network), access=place.access)
+    encodings = open_for(frames, utterances, None, None)
+    timing = surveyed(encodings, utterances, place.corpus, place.access.strict)
+    stored = first_templates(place, encodings, timing, options.templates)
+    threads, count = place.threads, stored.templates.units
+    found = targets = rounds.by_templates(stored.templates, encodings, timing.names, threads=threads)
+    durations, told = stored.templates.durations.scaled(stored.templates.pool), [{"units": found.units}]
+    named_by = encodings
+    for number in range(1, options.rounds + 1):
+        at = place.folder / f"round-{number}"
+        seed = network.get("training", {}).get("seed", 0) + number - 1
+        log_priors = rounds.write_targets(at / "targets", targets, count)
+        codes = [f"codes.folders={json.dumps([str(at / 'targets')])}", f"codes.num_codes={len(log_priors)}"]
+        every = [*overrides, *codes, f"training.seed={seed}"]
+        train(config_source, place.corpus, at / "experiment", every, access=place.access, device=place.device)
+        named_by, predictions = encoded(at / "experiment", at / "encodings", place)
+        lengths = {name: len(predictions[name].centres) for name in timing.names}
+        frames_there = sum(lengths.values())
+        durations = durations.scaled(frames_there / targets.frames)
+        scores = StateScores(durations, log_priors, stored.templates.price)
+        share = timing.segments(options.templates.rate) / frames_there
+        scores = rounds.priced(scores, predictions, lengths, share=share, seed=seed, threads=threads)
+        last = number == options.rounds
+        finer = finer_of(encodings, predictions) if last else 1
+        before, found = found, rounds.by_states(scores, predictions, timing.names, finer=finer, threads=threads)
+        write_tensors(at / SCORES, arrays_of(scores), {KIND: {"finer": finer}})
+        told.append({"units": found.units, "agreement": found.agreement(before), **of_held_out(at / "experiment")})
+        say(number, told[-1])
+        if not last:
+            latents = StoredFrames(named_by, timing.names)
+            targets, durations = rounds.renamed(found, latents, durations, seed=seed, threads=threads)
+    vectors = rounds.mean_frames_of(found, StoredFrames(named_by, timing.names), count + (found.blank is not None))
+    write_json(place.folder / SUMMARY, {"found": told, "rounds": options.rounds, "versions": versions()})
+    return written(place, found, vectors, timing, utterances, told=told)
+
+
+def applied(known: Path, place: Place) -> DiscoverResult:
+    """The units of a corpus by what `learned` has left in a folder."""
+    number = read_json(known / SUMMARY)["rounds"]
+    utterances = read_corpus(place.corpus, place.access.allow_pipes)
+    if number:
+        at = known / f"round-{number}"
+        _, encodings = encoded(at / "experiment", place.folder / "encodings", place)
+        timing = surveyed(encodings, utterances, place.corpus, place.access.strict)
+        try:
+            arrays, card = read_tensors(at / SCORES, KIND)
+            scores, finer = scores_of(arrays), int(card["finer"])
+        except (TensorFileError, KeyError, ValueError) as error:
+            raise CodebookError(
+                f"{at / SCORES}: not there, or damaged ({error}); run `discover` there again"
+            ) from error
+        found = rounds.by_states(scores, encodings, timing.names, finer=finer, threads=place.threads)
+    else:
+        features_like(known, place)
+        encodings = open_for(place.folder / FRAMES, utterances, None, None)
+        timing = surveyed(encodings, utterances, place.corpus, place.access.strict)
+        templates = read_templates(known / TEMPLATES).templates
+        found = rounds.by_templates(templates, encodings, timing.names, threads=place.threads)
+    vectors = read_codebook(known / "units" / "units" / "codebook.npy").vectors
+    return written(place, found, vectors, timing, utterances, told=[])
+
+
+def features_like(known: Path, place: Place) -> None:
+    """Writes the frames that templates cut, of the kind that they were learned from."""
+    network, frames = (read_json(known / ASKED)[name] for name in ("network", "frames"))
+    if frames is not None:
+        raise ValueError(
+            f"{known}: its templates are of the frames in {frames}; give those of this corpus to `unitdisc segment`, "
+            f"with `templates` {known / TEMPLATES}"
+        )
+    features(place.corpus, place.folder / FRAMES, first_features(network), access=place.access)
+
+
+def first_features(network: Mapping) -> Features:
+    """What templates are made of: the direction of strokes of lines, or MFCC of speakers made alike."""
+    table = network.get("features", {})
+    if not features_class(table.get("kind", "mfcc")).images:
+        known = {name: table[name] for name in ("rate", "hop", "resample") if name in table}
+        return features_of_kind("mfcc", normalise="speaker", **known)
+    known = {name: table[name] for name in ("height", "polarity", "contrast", "slant") if name in table}
+    return features_of_kind("gradients", **known)
+
+
+def refuse_others(folder: Path, asked: dict) -> None:
+    """Raises ValueError if a folder holds units that were found in another way; notes how they are found in this."""
+    path, asked = folder / ASKED, json.loads(json.dumps(asked))
+    if path.exists():
+        there = read_json(path)
+        different = sorted(name for name in asked if there.get(name) != asked[name])
+        if different:
+            raise ValueError(
+                f"{folder}: was begun with other {', '.join(different)}; give the same, or choose another folder"
+            )
+    elif folder.exists() and any(each.name[0] != "." for each in folder.iterdir()):  # a lock lies there
+        raise ValueError(f"{folder}: holds something else; choose another folder")
+    write_json(path, asked)
+
+
+def first_templates(place: Place, encodings: AnyEncodings, timing: Timing, options: TemplateOptions) -> StoredTemplates:
+    """Those of an interrupted run, if it came so far."""
+    path = place.folder / TEMPLATES
+    if path.exists():
+        return read_templates(path)
+    return make(encodings, timing, path, options, memory=place.memory, threads=place.threads)
+
+
+def encoded(experiment: Path, folder: Path, place: Place) -> tuple[Encodings, Encodings]:
+    """What a network makes of the corpus: frames by which pieces are named, and those by which they are cut."""
+    folders = encode(experiment, place.corpus, folder, POINTS, access=place.access, device=place.device)
+    return tuple(map(Encodings.open, folders))
+
+
+def finer_of(frames: AnyEncodings, predictions: Encodings) -> int:
+    """How many of the frames that were cut first lie in one of the network."""
+    strides = [encodings.settings.get("stride") for encodings in (predictions, frames)]
+    same = frames.settings.get("rate") == predictions.settings.get("rate")
+    return max(1, round(strides[0] / strides[1])) if same and None not in strides else 1
+
+
+def of_held_out(experiment: Path) -> dict[str, float]:
+    """How well a network tells the states of utterances that it did not learn from."""
+    rows = [json.loads(line) for line in (experiment / "log.jsonl").read_text().splitlines()]
+    measured = [row for row in rows if row.get("split") == "valid"]
+    return {"accuracy": measured[-1]["metrics"]["accuracy"]} if measured else {}
+
+
+def say(number: int, told: Mapping[str, float]) -> None:
+    accuracy = f", states told of held-out utterances {told['accuracy']:.0%}" if "accuracy" in told else ""
+    console.say(f"round {number}: {told['units']} units, agreement with those before {told['agreement']:.2f}{accuracy}")
+
+
+def written(
+    place: Place,
+    found: rounds.Alignment,
+    vectors: np.ndarray,
+    timing: Timing,
+    utterances: Sequence[Utterance],
+    *,
+    told: list[dict],
+) -> DiscoverResult:
+    """Writes units/: encodings whose frames are what codes stand for, and files for other tools."""
+    folder, by_id = place.folder / "units", {utterance.id: utterance for utterance in utterances}
+    settings = {**rounds.finer_grid(found.encodings.settings, found.finer), "point": "units", "num_codes": len(vectors)}
+    writer = EncodingsWriter(folder, settings)
+    with console.progress("writing units", len(timing.names)) as advance:
+        for name in timing.names:
+            centres = found.centres(name)
+            inside = centres < by_id[name].ticks
+            codes, centres = found.codes(name)[inside], centres[inside]
+            writer.write(Encoding(name, centres, vectors[codes], codes=codes), is_even(found.encodings, name))
+            advance(1)
+    writer.finish()
+    there = [by_id[name] for name in timing.names]
+    formats = ("jsonl", "ctm", "textgrid") if timing.unit == "second" else ("jsonl",)
+    export(Encodings.open(folder), there, folder / "units", formats=formats)
+    write_codebook(folder / "units" / "codebook.npy", vectors, {"frames_of": found.encodings.settings})
+    return DiscoverResult(place.folder, told, found.units, timing.rate(found.units), timing.unit)

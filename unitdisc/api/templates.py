@@ -1,0 +1,118 @@
+"""unitdisc templates: units with a shape, learned together with where they are, from any system's frames."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from unitdisc import console
+from unitdisc.api.kmeans import TIME
+from unitdisc.api.paths import takes_paths
+from unitdisc.api.resources import check_resources, cores
+from unitdisc.api.segment import PROBLEMS, open_for
+from unitdisc.clustering.frame_source import StoredFrames
+from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus.read import read_corpus
+from unitdisc.encodings import EncodingsError
+from unitdisc.encodings.folders import refuse_among
+from unitdisc.evaluation.foreign import AnyEncodings
+from unitdisc.evaluation.settings import versions
+from unitdisc.files.folders import file_for_results
+from unitdisc.files.locks import locked_file
+from unitdisc.segmentation.corpora.timing import Timing, survey
+from unitdisc.segmentation.templates.learning import learn
+from unitdisc.segmentation.templates.options import TemplateOptions
+from unitdisc.segmentation.templates.storage import StoredTemplates, write_templates
+
+
+@takes_paths
+def templates(
+    encodings: Path,
+    corpus: Path,
+    file: Path,
+    options: TemplateOptions,
+    *,
+    memory: float = 2.0,
+    threads: int | None = None,
+    frame_rate: float | None = None,
+    times: str | None = None,
+    allow_pipes: bool = False,
+    strict: bool = False,
+) -> dict:
+    """Learns templates of any system's frames, however many, for `unitdisc.segment`; an interrupted run goes on.
+
+    A template is a short sequence of frames; the utterances are cut into stretches that are like one of them (segmental
+    k-means, as ES-KMeans of Kamper et al., 2017, with durations and a price per unit).
+
+    encodings, frame_rate, times: as of `segment`. corpus: says how long utterances are.
+    file: NAME.safetensors to write. memory: GiB for frames that are not read again. threads: all cores by default.
+    strict: raise where an utterance cannot be used, instead of saying so.
+
+    Returns the card: "used", units of one segment at least; "units", segments; "costs" of every pass, per frame, and
+    others.
+    Raises EncodingsError and CorpusError for what cannot be used, ValueError for options that cannot be, LockedError
+    while another run makes the same file.
+
+    >>> mfcc, corpus = "exp/vq/encodings/test/mfcc", "data/test.jsonl"
+    >>> card = unitdisc.templates(mfcc, corpus, "templates.safetensors", unitdisc.TemplateOptions(units=5, rate=8))
+    >>> codes, options = unitdisc.Codes(templates="templates.safetensors"), unitdisc.SegmentOptions(8, "templates")
+    >>> unitdisc.segment(mfcc, corpus, "template-units", codes, options).units
+    """
+    if file.suffix != ".safetensors":
+        raise ValueError(f"{file}: must end in .safetensors, the format in which templates are written")
+    check_resources(memory=memory, threads=threads)
+    file_for_results(file, "TEMPLATES")
+    refuse_among(file, encodings)
+    with locked_file(file):
+        utterances = read_corpus(corpus, allow_pipes)
+        opened = open_for(encodings, utterances, frame_rate, times)
+        timing = surveyed(opened, utterances, corpus, strict)
+        return make(opened, timing, file, options, memory=memory, threads=cores(threads)).card
+
+
+def surveyed(opened: AnyEncodings, utterances: list[Utterance], corpus: Path, strict: bool) -> Timing:
+    """How long the utterances are that have frames; says what is left out. Raises CorpusError for it, if `strict`."""
+    there = [utterance for utterance in utterances if utterance.id in opened]
+    if not there:
+        raise EncodingsError(
+            f"{opened.folder}: holds none of the {len(utterances)} utterances of {corpus}; encode them"
+        )
+    missing = [opened.why_missing(utterance.id) for utterance in utterances if utterance.id not in opened]
+    with console.progress("reading frames", len(there)) as advance:
+        timing = survey(opened, there, False, advance=advance)
+    problems = missing + timing.problems
+    if strict and problems:
+        raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
+    console.say_problems(problems, len(timing.names))
+    return timing
+
+
+def make(
+    opened: AnyEncodings, timing: Timing, file: Path, options: TemplateOptions, *, memory: float, threads: int
+) -> StoredTemplates:
+    """As `templates`, where no other run makes this one."""
+    frames = StoredFrames(opened, timing.names)
+    unfinished = file.with_name(file.name + ".part")
+    blank = options.blank == "zero" or (options.blank == "auto" and timing.unit != "second")
+    found = learn(
+        frames,
+        timing,
+        options,
+        blank=blank,
+        memory=memory,
+        threads=threads,
+        state_file=unfinished,
+        progress=console.progress,
+    )
+    card = {
+        "frames_of": {name: value for name, value in opened.settings.items() if name not in TIME},
+        "encodings": str(opened.folder),
+        "utterances": len(frames.names),
+        "used": int((found.counts >= 1).sum()),
+        "units": int(found.counts.sum()),
+        "costs": list(found.costs),
+        "options": asdict(options),
+        "versions": versions(),
+    }
+    write_templates(file, found.templates, card)
+    for leftover in file.parent.glob(f"{unfinished.name}*"):
+        leftover.unlink()
+    return StoredTemplates(found.templates, card, str(file))

@@ -1,0 +1,71 @@
+"""unitdisc discover."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unitdisc.commands.options import AllowPipes, Cache, CorpusPath, Strict, Threads, Trust
+
+
+def discover(
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="of the network: a TOML file or preset; or a folder that discover filled, whose units are looked for",
+            metavar="CONFIG",
+        ),
+    ],
+    corpus: CorpusPath,
+    folder: Annotated[Path, typer.Argument(help="folder to create, or to go on with; units/ in it are encodings")],
+    units: Annotated[int | None, typer.Option(help="how many different ones (default: 100)")] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="units in a second of recording, or in 100 columns of images, blanks apart (default: 10)"),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="how often units teach a network (default: 3)")] = None,
+    frames: Annotated[
+        Path | None,
+        typer.Option(help="encodings that templates are made of (default: gradients of lines; MFCC per speaker)"),
+    ] = None,
+    min_duration: Annotated[
+        float | None, typer.Option(help="of a unit, in ms, or in columns (default: 0.4 mean units)")
+    ] = None,
+    max_duration: Annotated[float | None, typer.Option(help="the same (default: 2.2 mean units)")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="change an option of the network: TABLE.OPTION=VALUE")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="of templates; that of networks is training.seed")] = None,
+    memory: Annotated[float, typer.Option(help="GiB for frames that are not read again")] = 2.0,
+    threads: Threads = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda (default: a GPU if there is one)")] = None,
+    cache: Cache = None,
+    allow_pipes: AllowPipes = False,
+    strict: Strict = False,
+    trust: Trust = False,
+) -> None:
+    """Find units from nothing: templates, then networks that are taught them and cut anew; an interrupted run goes on.
+
+    Example: `unitdisc discover discover-handwriting data/train.jsonl exp/found --units 80 --rate 8`
+
+    The same units in other lines: `unitdisc discover exp/found data/test.jsonl exp/found-test`
+    """
+    from unitdisc import CorpusAccess, DiscoverOptions, TemplateOptions, discover
+
+    chosen = {"units": units, "rate": rate, "min_duration": min_duration, "max_duration": max_duration, "seed": seed}
+    templates = TemplateOptions(**{name: value for name, value in chosen.items() if value is not None})
+    options = DiscoverOptions(templates) if rounds is None else DiscoverOptions(templates, rounds)
+    access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust)
+    found = discover(
+        config,
+        corpus,
+        folder,
+        options,
+        overrides or (),
+        frames=frames,
+        memory=memory,
+        threads=threads,
+        device=device,
+        access=access,
+    )
+    typer.echo(f"{folder}/units: {found.units} units, {found.rate:.4g} per {found.per}")

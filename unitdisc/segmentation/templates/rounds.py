@@ -1,0 +1,180 @@
+"""A round of discovery: units teach a network, its posteriors cut the corpus anew, and its frames name the pieces.
+
+Where units begin and end comes from the posteriors, what they are called from the network's frames: both from the
+latter make the edges drift.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from unitdisc.clustering.frame_source import FrameSource, StoredFrames, in_order
+from unitdisc.data.codes import nearest_places
+from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
+from unitdisc.segmentation.corpora.solving import with_priors
+from unitdisc.segmentation.phone_loop.start import drawn
+from unitdisc.segmentation.templates.durations import Durations
+from unitdisc.segmentation.templates.learning import Projected, components
+from unitdisc.segmentation.templates.model import Segments, Templates, stretches_of
+from unitdisc.segmentation.templates.start import sample_of
+from unitdisc.segmentation.templates.states import STATES, StateScores, states_of
+
+DIMS, POINTS = 24, 8  # of the pieces that are named
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """A corpus, cut into units.
+
+    encodings: whose frames were cut, each divided into `finer`. blank: the code of frames of no unit, or None.
+    """
+
+    encodings: Encodings
+    segments: dict[str, Segments]
+    blank: int | None
+    finer: int = 1
+
+    @property
+    def frames(self) -> int:
+        return sum(len(self.encodings[name].centres) for name in self.segments)
+
+    @property
+    def units(self) -> int:
+        return sum(len(segments.units) for segments in self.segments.values())
+
+    def centres(self, name: str) -> np.ndarray:
+        """In ticks: [T F]."""
+        return finer_centres(self.encodings[name].centres, self.finer)
+
+    def codes(self, name: str) -> np.ndarray:
+        """[T F]"""
+        return self.segments[name].codes(len(self.encodings[name].centres) * self.finer, self.blank)
+
+    def agreement(self, other: "Alignment") -> float:
+        """AMI of the codes of both at the frames of this one: 1 where they differ in names alone."""
+        from sklearn.metrics import adjusted_mutual_info_score  # here, for its import takes a second
+
+        theirs = [other.codes(name)[nearest_places(other.centres(name), self.centres(name))] for name in self.segments]
+        ours = [self.codes(name) for name in self.segments]
+        return float(adjusted_mutual_info_score(np.concatenate(theirs), np.concatenate(ours)))
+
+
+def by_templates(templates: Templates, encodings: Encodings, names: Sequence[str], *, threads: int) -> Alignment:
+    """Cut at every frame, not only where pooled frames end."""
+    frames = StoredFrames(encodings, names)
+
+    def cut(name: str) -> Segments:
+        return templates.cut(templates.projected(frames[name], pool=1), finer=templates.pool)
+
+    found = dict(zip(names, in_order(cut, names, threads)))
+    return Alignment(encodings, found, templates.units if len(templates.blank) else None)
+
+
+def by_states(
+    scores: StateScores, predictions: Encodings, names: Sequence[str], *, finer: int = 1, threads: int = 1
+) -> Alignment:
+    """By encodings at the point `prediction`, which are square roots of posteriors."""
+    found = in_order(lambda name: scores.cut(posteriors(predictions, name), finer), names, threads)
+    return Alignment(predictions, dict(zip(names, found)), scores.units if scores.has_blank else None, finer)
+
+
+def posteriors(predictions: Encodings, name: str) -> np.ndarray:
+    return np.square(np.asarray(predictions[name].frames, np.float64))
+
+
+def write_targets(folder: Path, alignment: Alignment, units: int) -> np.ndarray:
+    """Writes the state of every frame as its code, for a network to learn; returns log p of each state: [N].
+
+    An interrupted run is completed.
+    """
+    count = STATES * units + (alignment.blank is not None)
+    blank = None if alignment.blank is None else STATES * units
+    writer = EncodingsWriter(folder, {**alignment.encodings.settings, "point": "states", "num_codes": count})
+    frequency = np.ones(count)
+    for name, segments in alignment.segments.items():
+        centres = alignment.encodings[name].centres
+        states = states_of(segments, len(centres), blank)
+        frequency += np.bincount(states, minlength=count)
+        if name not in writer:
+            writer.write(Encoding(name, centres, states[:, None].astype(np.float32), codes=states), regular=False)
+    writer.finish()
+    return np.log(frequency / frequency.sum())
+
+
+def priced(
+    scores: StateScores, predictions: Encodings, lengths: Mapping[str, int], *, share: float, seed: int, threads: int
+) -> StateScores:
+    """At the price at which utterances that are drawn by the seed have `share` units for a frame.
+
+    lengths: frames of every utterance.
+    """
+    some = drawn(lengths, seed)
+    wanted = round(share * sum(lengths[name] for name in some))
+
+    def evaluate(price: float) -> tuple[float, int]:
+        found = by_states(replace(scores, price=price), predictions, some, threads=threads)
+        return sum(segments.cost for segments in found.segments.values()), found.units
+
+    return replace(scores, price=with_priors(evaluate, wanted, scale=1.0).switch_cost)
+
+
+def renamed(
+    alignment: Alignment, latents: FrameSource, durations: Durations, *, seed: int, threads: int
+) -> tuple[Alignment, Durations]:
+    """The same pieces, called by k-means of the network's frames, and how long those of each name last.
+
+    durations: of what they were called before; there are as many names, and the bounds stay.
+    """
+    from sklearn.cluster import MiniBatchKMeans  # here, for its import takes a second
+
+    axes = components(latents, DIMS, 1, threads=threads, advance=lambda number: None)
+    projected = Projected(latents, *axes, pool=1)
+
+    def pieces(name: str) -> np.ndarray:
+        found = alignment.segments[name]
+        return stretches_of(projected[name], found.starts, found.ends, POINTS)
+
+    def each() -> Iterator[np.ndarray]:
+        return in_order(pieces, list(alignment.segments), threads)
+
+    count = len(durations.means)
+    sample = sample_of(each(), np.random.default_rng(seed))
+    clusters = MiniBatchKMeans(min(count, len(sample)), n_init=5, random_state=seed, batch_size=4096)
+    clusters.fit(sample.reshape(len(sample), -1))
+    found, sums = {}, np.zeros((3, count))
+    for (name, own), stretches in zip(alignment.segments.items(), each()):
+        names = np.zeros(0, np.int64)
+        if len(stretches):
+            names = clusters.predict(stretches.reshape(len(stretches), -1)).astype(np.int64)
+        found[name] = replace(own, units=names)
+        widths = own.widths.astype(np.float64)
+        sums += [np.bincount(names, widths**power, count) for power in range(3)]
+    return replace(alignment, segments=found), Durations.counted(*sums, durations.shortest, durations.longest)
+
+
+def mean_frames_of(alignment: Alignment, frames: FrameSource, count: int) -> np.ndarray:
+    """The mean frame of every code [K, D]; that of all frames where a code has none."""
+    sums, counts = np.zeros((count, frames.dim)), np.zeros(count)
+    for name in alignment.segments:
+        codes = alignment.codes(name)[:: alignment.finer]
+        np.add.at(sums, codes, frames[name].astype(np.float64))
+        counts += np.bincount(codes, minlength=count)
+    whole = sums.sum(0) / max(counts.sum(), 1)
+    return np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], whole).astype(np.float32)
+
+
+def finer_centres(centres: np.ndarray, finer: int) -> np.ndarray:
+    """The middles of frames that are each divided into some: [T] -> [T F]."""
+    step = float(centres[1] - centres[0]) if len(centres) > 1 else 1.0
+    return (centres[:, None] + step * ((np.arange(finer) + 0.5) / finer - 0.5)).ravel()
+
+
+def finer_grid(settings: dict, finer: int) -> dict:
+    """The settings of encodings whose frames are divided."""
+    if "stride" not in settings or finer == 1:
+        return settings
+    stride = settings["stride"] / finer
+    offset = settings["offset"] + (stride - settings["stride"]) / 2
+    return {**settings, "stride": int(stride) if stride.is_integer() else stride, "offset": offset}
