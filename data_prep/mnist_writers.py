@@ -23,12 +23,22 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.prep.composing import Glyph, LineLayout, composed, cut, trimmed, write_line
-from unitdisc.prep.scripts import add_only_option, add_speaker_options, collect, only, run, script_parser, write_corpus
+from unitdisc.prep.composing import Glyph, composed, cut, trimmed, write_line
+from unitdisc.prep.line_layout import LineLayout, layouts
+from unitdisc.prep.scripts import (
+    add_layout_option,
+    add_only_option,
+    add_speaker_options,
+    collect,
+    only,
+    run,
+    script_parser,
+    write_corpus,
+)
 from unitdisc.prep.speakers import held_out
 from unitdisc.prep.tables import read_arrays
 
-LAYOUT = LineLayout(height=32, wobble=1)
+LAYOUTS = layouts(LineLayout(height=32, wobble=1))
 LENGTH = (6, 12)  # digits of a line
 TEST_SHARE = 0.2  # of the digits of a writer
 
@@ -65,6 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = script_parser(__doc__)
     add_speaker_options(parser, default=None, otherwise="all writers are on both sides", who="writer")
     add_only_option(parser)
+    add_layout_option(parser, default="apart")
     args = parser.parse_args(argv)
 
     digits = read_digits(args.raw, args.strict)
@@ -77,7 +88,7 @@ def main(argv: list[str] | None = None) -> None:
         for split, glyphs in shares.items():
             for number, piece in enumerate(cut(glyphs, LENGTH, rng)):
                 path = args.output / "images" / split / f"{writer}-{split}-{number:03d}.png"
-                made[split].append(write_line(path, writer, composed(piece, LAYOUT, rng)))
+                made[split].append(write_line(path, writer, composed(piece, LAYOUTS[args.layout], rng)))
     write_corpus(args.output, made)
 
 
