@@ -8,9 +8,11 @@ Files     mnist10k.npz  images uint8 [10000, 28, 28] (rows, columns; 255 is ink)
 What      Lines of 6 to 12 digits of one writer, as large as they are, every digit in one line, so that the boundaries
 is made   are exactly known: images/<split>/<writer>-<split>-<number>.png, 32 rows high. What remains of a writer, down
           to a single digit, is a shorter line.
+          --layout joined: digits touch, overlap or are joined by strokes, on wandering baselines and stained paper.
           Writers are called w and their number, w2578, so that a number alone can be a count.
 Tiers     character: "0" to "9", exactly the columns of a digit; word: the digits of a word. Gaps of 1 to 3 columns and
-          the wider blanks belong to no interval.
+          the wider blanks belong to no interval. Joined, neighbours share a border in the middle of where they overlap,
+          or of the columns that a stroke crosses.
 Split     A fifth of the digits of every writer to test, or with --test-writers 60 these writers to test and nothing of
           them to train.
 

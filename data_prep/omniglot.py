@@ -9,9 +9,11 @@ What      Lines of 5 to 9 characters of one drawer and one alphabet, 48 rows hig
 is made   images/<split>/<drawer>-<split>-<number>.png. Every image is in --rounds lines, each time among others. All
           images of a drawer are cut to the rows that any of them needs and made smaller alike, so that a character
           stands as high as it was drawn.
+          --layout joined: characters touch, overlap or are joined by strokes, on wandering baselines and stained paper.
           Drawer 3 of Greek and drawer 3 of Latin are different people: they are Greek-drawer03 and Latin-drawer03.
 Tiers     character: <alphabet>-<number of the character>, exactly its columns. Gaps of 2 to 4 columns belong to no
-          interval.
+          interval. Joined, neighbours share a border in the middle of where they overlap, or of the columns that a
+          stroke crosses.
 Split     No image is on both sides, all characters and drawers are: of the characters of a drawer, a fifth are to test,
           and these are others for every drawer. With --test-writers 20, so many drawers, as many of each alphabet, to
           test and nothing of them to train.
