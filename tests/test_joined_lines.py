@@ -78,6 +78,17 @@ def test_a_stroke_joins_neighbours_and_each_has_half_of_it(seed):
     assert line.ink.max() == pytest.approx(0.8)
 
 
+def test_a_stroke_meets_the_ink_of_both_wherever_it_is():
+    """Characters that are small, high or low: what misses them by some rows joins nothing."""
+    glyphs = [
+        Glyph(np.where(np.arange(ROWS) // 4 == (2, 0, 5, 1, 4)[number % 5], glyph.ink, 0), glyph.label)
+        for number, glyph in enumerate(solid(10))
+    ]
+    for seed in range(8):
+        line = made(glyphs, seed, joining=1.0, stroke=(3, 6), wobble=3, wander=2)
+        assert label(line.ink > 0.3, np.ones((3, 3)))[1] == len(line.words)
+
+
 def test_some_are_joined_and_the_others_are_not():
     glyphs = solid(14)
     pairs = [pair for seed in range(40) for pair in neighbours(made(glyphs, seed, joining=0.3, gap=(2, 3)))]
