@@ -8,9 +8,11 @@ Files     mnist10k.npz  images uint8 [10000, 28, 28] (rows, columns; 255 is ink)
 What      Lines of 6 to 12 digits of one writer, as large as they are, every digit in one line, so that the boundaries
 is made   are exactly known: images/<split>/<writer>-<split>-<number>.png, 32 rows high. What remains of a writer, down
           to a single digit, is a shorter line.
+          --layout joined: digits touch, overlap or are joined by strokes, on wandering baselines and stained paper.
           Writers are called w and their number, w2578, so that a number alone can be a count.
 Tiers     character: "0" to "9", exactly the columns of a digit; word: the digits of a word. Gaps of 1 to 3 columns and
-          the wider blanks belong to no interval.
+          the wider blanks belong to no interval. Joined, neighbours share a border in the middle of where they overlap,
+          or of the columns that a stroke crosses.
 Split     A fifth of the digits of every writer to test, or with --test-writers 60 these writers to test and nothing of
           them to train.
 
@@ -23,12 +25,22 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.prep.composing import Glyph, LineLayout, composed, cut, trimmed, write_line
-from unitdisc.prep.scripts import add_only_option, add_speaker_options, collect, only, run, script_parser, write_corpus
+from unitdisc.prep.composing import Glyph, composed, cut, trimmed, write_line
+from unitdisc.prep.line_layout import LineLayout, layouts
+from unitdisc.prep.scripts import (
+    add_layout_option,
+    add_only_option,
+    add_speaker_options,
+    collect,
+    only,
+    run,
+    script_parser,
+    write_corpus,
+)
 from unitdisc.prep.speakers import held_out
 from unitdisc.prep.tables import read_arrays
 
-LAYOUT = LineLayout(height=32, wobble=1)
+LAYOUTS = layouts(LineLayout(height=32, wobble=1))
 LENGTH = (6, 12)  # digits of a line
 TEST_SHARE = 0.2  # of the digits of a writer
 
@@ -65,6 +77,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = script_parser(__doc__)
     add_speaker_options(parser, default=None, otherwise="all writers are on both sides", who="writer")
     add_only_option(parser)
+    add_layout_option(parser, default="apart")
     args = parser.parse_args(argv)
 
     digits = read_digits(args.raw, args.strict)
@@ -77,7 +90,7 @@ def main(argv: list[str] | None = None) -> None:
         for split, glyphs in shares.items():
             for number, piece in enumerate(cut(glyphs, LENGTH, rng)):
                 path = args.output / "images" / split / f"{writer}-{split}-{number:03d}.png"
-                made[split].append(write_line(path, writer, composed(piece, LAYOUT, rng)))
+                made[split].append(write_line(path, writer, composed(piece, LAYOUTS[args.layout], rng)))
     write_corpus(args.output, made)
 
 

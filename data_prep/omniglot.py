@@ -9,9 +9,11 @@ What      Lines of 5 to 9 characters of one drawer and one alphabet, 48 rows hig
 is made   images/<split>/<drawer>-<split>-<number>.png. Every image is in --rounds lines, each time among others. All
           images of a drawer are cut to the rows that any of them needs and made smaller alike, so that a character
           stands as high as it was drawn.
+          --layout joined: characters touch, overlap or are joined by strokes, on wandering baselines and stained paper.
           Drawer 3 of Greek and drawer 3 of Latin are different people: they are Greek-drawer03 and Latin-drawer03.
 Tiers     character: <alphabet>-<number of the character>, exactly its columns. Gaps of 2 to 4 columns belong to no
-          interval.
+          interval. Joined, neighbours share a border in the middle of where they overlap, or of the columns that a
+          stroke crosses.
 Split     No image is on both sides, all characters and drawers are: of the characters of a drawer, a fifth are to test,
           and these are others for every drawer. With --test-writers 20, so many drawers, as many of each alphabet, to
           test and nothing of them to train.
@@ -28,12 +30,22 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.media.image import resized
-from unitdisc.prep.composing import Glyph, LineLayout, composed, cut, write_line
-from unitdisc.prep.scripts import add_only_option, add_speaker_options, collect, only, run, script_parser, write_corpus
+from unitdisc.prep.composing import Glyph, composed, cut, write_line
+from unitdisc.prep.line_layout import LineLayout, layouts
+from unitdisc.prep.scripts import (
+    add_layout_option,
+    add_only_option,
+    add_speaker_options,
+    collect,
+    only,
+    run,
+    script_parser,
+    write_corpus,
+)
 from unitdisc.prep.speakers import held_out
 from unitdisc.prep.tables import read_arrays
 
-LAYOUT = LineLayout(height=48, gap=(2, 4), word=None, margin=(4, 10), wobble=1)
+LAYOUTS = layouts(LineLayout(height=48, gap=(2, 4), word=None, margin=(4, 10), wobble=1))
 ROWS = 44  # of a character
 LENGTH = (5, 9)  # characters of a line
 TEST_EVERY = 5  # of the characters of a drawer
@@ -103,6 +115,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=4, help="in how many lines an image is")
     add_speaker_options(parser, default=None, otherwise="all drawers are on both sides", who="writer")
     add_only_option(parser)
+    add_layout_option(parser, default="apart")
     args = parser.parse_args(argv)
     if args.rounds < 1:
         parser.error("--rounds must be 1 or more")
@@ -129,7 +142,7 @@ def main(argv: list[str] | None = None) -> None:
             pieces = [piece for _ in range(args.rounds) for piece in cut(hand, LENGTH, rng)]
             for number, piece in enumerate(pieces):
                 path = args.output / "images" / split / f"{writer}-{split}-{number:03d}.png"
-                made[split].append(write_line(path, writer, composed(piece, LAYOUT, rng)))
+                made[split].append(write_line(path, writer, composed(piece, LAYOUTS[args.layout], rng)))
     write_corpus(args.output, made)
 
 

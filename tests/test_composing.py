@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import CorpusError
-from unitdisc.prep.composing import Glyph, LineLayout, composed, cut, dealt, trimmed, write_line
+from unitdisc.prep.composing import Glyph, composed, cut, dealt, trimmed, write_line
+from unitdisc.prep.line_layout import LineLayout
 
 
 def glyphs(count: int, rows: int = 20) -> list[Glyph]:

@@ -4,6 +4,7 @@ import json
 import runpy
 import zipfile
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -217,6 +218,30 @@ def test_an_empty_drawing_is_left_out(omniglot, tmp_path, capsys):
     np.savez(omniglot / "images.npz", **{**arrays, "shape": np.array([75, 105, 90])})
     with pytest.raises(CorpusError, match=r"these do not belong together: .*; copy it again"):
         prepare("omniglot", omniglot, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["mnist", "omniglot"])
+def test_composed_lines_are_apart_if_nothing_is_said_and_joined_if_asked_for(name, request, tmp_path):
+    raw, command = request.getfixturevalue(name), {"mnist": "mnist_writers", "omniglot": "omniglot"}[name]
+    listed = {}
+    for folder, options in {"as-ever": (), "apart": ("--layout", "apart"), "joined": ("--layout", "joined")}.items():
+        prepare(command, raw, tmp_path / folder, *options)
+        listed[folder] = splits(tmp_path / folder)["train"]
+    assert {id: Path(u.path).read_bytes() for id, u in listed["as-ever"].items()} == {
+        id: Path(u.path).read_bytes() for id, u in listed["apart"].items()
+    }
+    gaps = {
+        folder: [
+            after.start - before.end
+            for line in lines.values()
+            for before, after in pairwise(line.alignment["character"])
+            if after.start not in {word.start for word in line.alignment.get("word", ())}
+        ]
+        for folder, lines in listed.items()
+    }
+    assert min(gaps["apart"]) >= 1
+    assert min(gaps["joined"]) == 0 and np.mean(np.array(gaps["joined"]) == 0) > 2 / 3
+    assert shown(listed["joined"]).keys() == shown(listed["apart"]).keys()
 
 
 # --- medieval French

@@ -14,8 +14,8 @@ exp=exp/handwriting_units
 
 prepare() { # prepare SET: data/SET
   case $1 in
-    mini_handwriting-single) python data_prep/mini_handwriting.py data/"$1" --writers ada --train-lines 240 ;;
-    mini_handwriting-all) python data_prep/mini_handwriting.py data/"$1" ;;
+    mini_handwriting-single) python data_prep/mini_handwriting.py data/"$1" --layout apart --writers ada --train-lines 240 ;;
+    mini_handwriting-all) python data_prep/mini_handwriting.py data/"$1" --layout apart ;;
     mnist_writers-all) python data_prep/mnist_writers.py "$raw"/mnist10k_writers data/"$1" ;;
     omniglot-all) python data_prep/omniglot.py "$raw"/omniglot_small1 data/"$1" ;;
     medieval_french-single) python data_prep/medieval_french.py "$raw"/hw_medieval_fro data/"$1" --writers bnf_fr_412-wauchier ;;

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # The built-in handwriting: from untranscribed lines of digits by 12 writers to character-like units, scores on lines of
-# other digits, and a report.
+# other digits, and a report. LAYOUT=apart is of digits that do not touch, as the figures of before were.
 source "$(dirname "$0")/../shared.sh"
 
-data=data/mini_handwriting
-exp=exp/mini_handwriting/piecewise-vq
+layout=${LAYOUT:-joined}
+case $layout in joined) name=mini_handwriting ;; *) name=mini_handwriting-$layout ;; esac
+data=data/$name
+exp=exp/$name/piecewise-vq
 
 if stage "make the corpus"; then
-  python data_prep/mini_handwriting.py $data
+  python data_prep/mini_handwriting.py $data --layout $layout
 fi
 if stage "train"; then
   unitdisc train recipes/mini_handwriting/conf/piecewise-vq.toml $data/train.jsonl $exp
@@ -21,4 +23,7 @@ if stage "write some lines again, in the hands of two writers, and complete some
 fi
 if stage "score and report"; then
   unitdisc report $exp $data/test.jsonl
+fi
+if stage "what cutting at blank columns gives"; then
+  python eval/blank_cuts.py $data/test.jsonl $exp/encodings/test/columns
 fi

@@ -10,6 +10,8 @@ import numpy as np
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.bidi import visual_order
 from unitdisc.media.image import write_image
+from unitdisc.prep.line_layout import LineLayout
+from unitdisc.prep.strokes import draw_joining_stroke, first_ink, last_ink, paper, pen_width, wave
 
 FAINT = 0.05  # ink of less than this, full ink being 1, is background
 
@@ -22,23 +24,15 @@ class Glyph(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LineLayout:
-    """How characters stand on a line, in pixels. Ranges include both ends, and what they leave open is drawn."""
-
-    height: int = 32
-    gap: tuple[int, int] = (1, 3)  # between characters
-    word: tuple[int, int] | None = (2, 5)  # characters of a word; None: there are no words
-    blank: tuple[int, int] = (7, 11)  # between words
-    margin: tuple[int, int] = (3, 8)  # before the first character, and after the last
-    wobble: int = 1  # rows by which a character stands higher or lower than the middle of the line, at most
-
-
-@dataclass(frozen=True)
 class ComposedLine:
-    """A composed line. Gaps, blanks and margins belong to no interval."""
+    """A composed line. Gaps, blanks and margins belong to no interval.
+
+    Neighbours that overlap share a border, the middle of the overlap. So do neighbours that a stroke joins: the middle
+    of the columns between them, so that each has half of the stroke.
+    """
 
     ink: np.ndarray  # [columns, rows] in [0, 1], 1 being ink
-    characters: list[Interval]  # exactly the columns a character was put into
+    characters: list[Interval]  # exactly the columns a character was put into, but for shared borders
     words: list[Interval]  # from the first character to the last; none where there are no words
     text: str  # in the order of reading; intervals are in that of columns
 
@@ -47,7 +41,8 @@ def composed(glyphs: Sequence[Glyph], layout: LineLayout, rng: np.random.Generat
     """Puts the characters of one hand, given in the order of reading, beside one another.
 
     From left to right, but for labels that are letters of scripts that run leftwards.
-    Raises CorpusError for no characters at all, and for one without ink or higher than the line.
+    Where ink meets ink, the darker is seen. Raises CorpusError for no characters at all, and for one without ink or
+    higher than the line.
     """
     if not glyphs:
         raise CorpusError("there are no characters to compose a line of; give at least one")
@@ -57,29 +52,79 @@ def composed(glyphs: Sequence[Glyph], layout: LineLayout, rng: np.random.Generat
             what = f"has {len(ink)} columns of ink and {ink.shape[1]} rows"
             raise CorpusError(f"character {glyph.label!r} {what}; it needs ink, and {layout.height} rows at most")
     firsts = word_starts(len(glyphs), layout.word, rng)
-    position = between(layout.margin, rng)
-    characters: dict[int, Interval] = {}  # by number, from left to right
-    blank, apart = False, firsts or set(range(len(glyphs)))  # in the text, where characters may be apart without words
-    for number in placed([glyph.label for glyph in glyphs], apart):
-        blank |= number is None and bool(firsts)
-        if number is None:
-            continue
-        if characters:
-            position += between(layout.blank if blank else layout.gap, rng)
-        characters[number] = Interval(position, position + len(inks[number]), glyphs[number].label)
-        position, blank = position + len(inks[number]), False
-    line = np.zeros((position + between(layout.margin, rng), layout.height), np.float32)
-    for number, (first, end, _) in characters.items():
-        ink = inks[number]
-        slack = layout.height - ink.shape[1]
-        top = slack // 2 + int(rng.integers(-layout.wobble, layout.wobble + 1))
-        top = min(max(top, 0), slack)
-        line[first:end, top : top + ink.shape[1]] = ink
+    apart = firsts or set(range(len(glyphs)))  # in the text, where characters may be apart without words
+    order = placed([glyph.label for glyph in glyphs], apart)
+    spans, neighbours = spread(inks, order if firsts else [n for n in order if n is not None], layout, rng)
+    line = written(inks, spans, neighbours, layout, rng)
+    for before, after, stroke in neighbours:
+        if stroke or spans[after][0] < spans[before][1]:
+            spans[before][1] = spans[after][0] = (spans[before][1] + spans[after][0]) // 2
+    characters = {number: Interval(*span, glyphs[number].label) for number, span in spans.items()}
     numbers = range(len(glyphs))
     words = [numbers[start:end] for start, end in zip(sorted(firsts), [*sorted(firsts)[1:], len(glyphs)])]
     read = [[characters[number] for number in word] for word in words or [[each] for each in numbers]]
     text = " ".join("".join(each.label for each in word) for word in read)
     return ComposedLine(line, list(characters.values()), sorted(map(joined, read)) if words else [], text)
+
+
+def spread(
+    inks: Sequence[np.ndarray], order: Sequence[int | None], layout: LineLayout, rng: np.random.Generator
+) -> tuple[dict[int, list[int]], list[tuple[int, int, bool]]]:
+    """Which columns the characters are put into, in an order where None is a blank: number -> [first, end).
+
+    Also which of them are neighbours without a blank: before, after, and whether a stroke joins them.
+    """
+    spans: dict[int, list[int]] = {}
+    neighbours = []
+    before, blank, position = None, False, between(layout.margin, rng)
+    for number in order:
+        if number is None:
+            blank = True
+            continue
+        if before is not None and blank:
+            position += between(layout.blank, rng)
+        elif before is not None:
+            stroke = layout.joining > 0 and bool(rng.random() < layout.joining)
+            narrower = min(len(inks[before]), len(inks[number]))
+            # Of three characters in a row, the first and the last never meet.
+            position += max(between(layout.stroke if stroke else layout.gap, rng), -(narrower // 3))
+            neighbours.append((before, number, stroke))
+        spans[number] = [position, position + len(inks[number])]
+        before, blank, position = number, False, spans[number][1]
+    return spans, neighbours
+
+
+def written(
+    inks: Sequence[np.ndarray],
+    spans: dict[int, list[int]],
+    neighbours: Sequence[tuple[int, int, bool]],
+    layout: LineLayout,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """The ink of a line [columns, rows], of characters in the columns that `spread` gave them."""
+    line = np.zeros((max(end for _, end in spans.values()) + between(layout.margin, rng), layout.height), np.float32)
+    baseline = layout.wander * wave(len(line), rng) if layout.wander else np.zeros(len(line))
+    tops = {}
+    for number, (first, end) in spans.items():
+        slack = layout.height - inks[number].shape[1]
+        top = slack // 2 + int(rng.integers(-layout.wobble, layout.wobble + 1)) + round(baseline[(first + end) // 2])
+        tops[number] = min(max(top, 0), slack)
+        part = line[first:end, tops[number] : tops[number] + inks[number].shape[1]]
+        np.maximum(part, inks[number], out=part)
+    for before, after in ((before, after) for before, after, stroke in neighbours if stroke):
+        column, row = last_ink(inks[before])
+        start = spans[before][0] + column, tops[before] + row
+        column, row = first_ink(inks[after], start[1] - tops[after])
+        end = spans[after][0] + column, tops[after] + row
+        pair = inks[before], inks[after]
+        darkness = float(min(ink.max() for ink in pair))
+        draw_joining_stroke(line, start, end, width=min(map(pen_width, pair)), darkness=darkness, rng=rng)
+    if layout.fading:
+        line *= (1 - layout.fading * (1 + wave(len(line), rng)) / 2)[:, None]
+    if layout.stain or layout.noise:
+        under = paper(line.shape, layout.stain, layout.noise, rng)
+        line = (1 - (1 - line) * (1 - under)).astype(np.float32)
+    return line
 
 
 def placed(labels: Sequence[str], firsts: set[int]) -> list[int | None]:

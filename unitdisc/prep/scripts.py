@@ -72,6 +72,16 @@ def add_only_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--writers", metavar="NAMES", help="these alone (ann,bob); default: all")
 
 
+def add_layout_option(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--layout",
+        choices=("apart", "joined"),
+        default=default,
+        help="characters apart on white paper; or touching, overlapping and joined by strokes, on a wandering baseline "
+        "and stained paper (default: %(default)s)",
+    )
+
+
 def only(names: Iterable[str], wanted: str | None, what: str = "writers") -> list[str]:
     """Those of the names that are wanted, which is all if nothing is said; in order.
 
