@@ -85,6 +85,15 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "segmentation",
         "segmentation.corpora",
     },
+    "segmentation.templates": {
+        "clustering",
+        "data",
+        "encodings",
+        "evaluation",
+        "files",
+        "segmentation",
+        "segmentation.corpora",
+    },
     "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "adaptation": {"clustering", "data.normalisation", "files"},
     "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs"},

@@ -42,6 +42,9 @@ STRENGTHS = {
     "channel_masks": (1, 5),
     "slant": 15.0,
     "height": 0.2,
+    "shift": 2.0,
+    "blur": 1.0,
+    "gaps": (2, 8),
     "strokes": 1.0,
     "paper": 0.3,
 }
@@ -312,6 +315,30 @@ def test_paper_is_stained_and_ink_is_not(line):
     assert max(each[line == 0].max() for each in made) > 0.2
 
 
+def test_a_shift_moves_rows_and_no_column(line):
+    made = LINE_EFFECTS["shift"](line, 3.0, rng(1))
+    rows = [(np.arange(line.shape[1]) * ink.sum(0)).sum() / ink.sum() for ink in (line, made)]
+    columns = [ink.sum(1) for ink in (line, made)]
+    assert abs(rows[1] - rows[0] - rng(1).uniform(-3, 3)) < 0.05
+    np.testing.assert_allclose(columns[0], columns[1], atol=1e-4)
+
+
+def test_blur_spreads_ink_and_keeps_its_amount(line):
+    made = LINE_EFFECTS["blur"](line, 2.0, rng(1))
+    assert made.max() < line.max() and made.sum() == pytest.approx(line.sum(), rel=0.02)
+
+
+def test_gaps_are_paper_and_as_wide_as_allowed_and_the_line_stays_as_it_was():
+    line, widths = np.ones((60, 8), np.float32), []
+    line[:, 2:] = 0
+    for seed in range(200):
+        made = LINE_EFFECTS["gaps"](line, (1, 5), rng(seed))
+        emptied = np.flatnonzero((made != line).any(1))
+        assert not made[emptied].any() and (not len(emptied) or np.ptp(emptied) == len(emptied) - 1)
+        widths.append(len(emptied))
+    assert line[:, 0].all() and {*widths} == {*range(6)}
+
+
 def test_grain_is_of_the_deviation_it_says(line):
     grain = LINE_EFFECTS["noise"](line, 0.3, rng(1)) - line
     assert grain.std() == pytest.approx(rng(1).uniform(0, 0.3), rel=0.05)
@@ -459,6 +486,8 @@ def test_lines_are_changed_and_their_target_is_not(tmp_path):
         ({"noise": -1}, r"option noise must be 0 or more"),
         ({"background": [20, 5]}, r"background must be \[least, largest\] in dB, not \[20, 5\]"),
         ({"background": 20}, r"option background must be tuple\[float, float\] \| None, not 20"),
+        ({"kind": "gradients", "blur": 1.0}, r"lines are changed as columns of pixels, not as 'gradients'; set"),
+        ({"kind": "columns", "gaps": [0, 3]}, r"gaps must be \[number, widest\], 1 or more, not \[0, 3\]"),
         ({"time_masks": [2, -1]}, r"time_masks must be \[number, largest size\], 0 or more, not \[2, -1\]"),
         ({"kind": "columns", "strokes": 2}, r"strokes must be 1 or less, not 2"),
     ],
@@ -498,7 +527,8 @@ def test_an_experiment_of_before_there_was_augmentation_goes_on(corpus, tmp_path
 
 
 def test_a_model_of_lines_trains_with_all_of_them(tmp_path, unitdisc):
-    options = {f"augmentation__{name}": STRENGTHS[name] for name in LINE_EFFECTS}
+    strengths = {name: STRENGTHS[name] for name in LINE_EFFECTS}
+    options = {f"augmentation__{name}": list(one) if isinstance(one, tuple) else one for name, one in strengths.items()}
     trained(unitdisc, make_lines(tmp_path / "lines"), tmp_path / "exp", line_settings, **options, training__steps=1)
 
 

@@ -18,8 +18,9 @@ from torch.distributions import Dirichlet, Gamma, kl_divergence
 import unitdisc as library
 from unitdisc.clustering.codebook_files import CodebookError
 from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.segmentation.corpora import sample
 from unitdisc.segmentation.corpora.options import SegmentOptions
-from unitdisc.segmentation.phone_loop import start, variational
+from unitdisc.segmentation.phone_loop import variational
 from unitdisc.segmentation.phone_loop.kernels import forward_backward, likeliest_path
 from unitdisc.segmentation.phone_loop.learning import learn
 from unitdisc.segmentation.phone_loop.options import PhoneLoopOptions
@@ -109,9 +110,9 @@ def test_frames_that_no_state_expects_neither_underflow_nor_count_twice():
 
 
 def test_utterances_of_which_runs_are_measured_are_drawn_by_the_seed(monkeypatch):
-    monkeypatch.setattr(start, "SAMPLE", 40)
+    monkeypatch.setattr(sample, "SAMPLE", 40)
     lengths = {f"u{number:02}": 10 for number in range(50)}
-    draws = [start.drawn(lengths, seed) for seed in (0, 0, 1)]
+    draws = [sample.drawn(lengths, seed) for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
     assert all(draw == sorted(draw) and len(draw) == 4 for draw in draws)
 

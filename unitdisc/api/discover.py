@@ -24,12 +24,13 @@ from unitdisc.data.features import features_class, features_of_kind
 from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.settings import versions
+from unitdisc.evaluation.units.clustering import confusion, unit_scores
 from unitdisc.experiment import config
 from unitdisc.exports.formats import export
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.files.tensors import TensorFileError, read_tensors, write_tensors
-from unitdisc.files.text import read_json
+from unitdisc.files.text import read_json, read_lines
 from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates import rounds
 from unitdisc.segmentation.templates.options import TemplateOptions
@@ -176,11 +177,13 @@ def learned(
         finer = finer_of(encodings, predictions) if last else 1
         before, found = found, rounds.by_states(scores, predictions, timing.names, finer=finer, threads=threads)
         write_tensors(at / SCORES, arrays_of(scores), {KIND: {"finer": finer}})
-        told.append({"units": found.units, "agreement": found.agreement(before), **of_held_out(at / "experiment")})
+        told.append({"units": found.units, "agreement": agreement(found, before), **of_held_out(at / "experiment")})
         say(number, told[-1])
         if not last:
             latents = StoredFrames(named_by, timing.names)
-            targets, durations = rounds.renamed(found, latents, durations, seed=seed, threads=threads)
+            targets, durations = rounds.renamed(
+                found, latents, durations, seed=seed, memory=place.memory, threads=threads
+            )
     vectors = rounds.mean_frames_of(found, StoredFrames(named_by, timing.names), count + (found.blank is not None))
     write_json(place.folder / SUMMARY, {"found": told, "rounds": options.rounds, "versions": versions()})
     return written(place, found, vectors, timing, utterances, told=told)
@@ -271,9 +274,14 @@ def finer_of(frames: AnyEncodings, predictions: Encodings) -> int:
 
 def of_held_out(experiment: Path) -> dict[str, float]:
     """How well a network tells the states of utterances that it did not learn from."""
-    rows = [json.loads(line) for line in (experiment / "log.jsonl").read_text().splitlines()]
+    rows = (json.loads(line) for _, line in read_lines(experiment / "log.jsonl"))
     measured = [row for row in rows if row.get("split") == "valid"]
     return {"accuracy": measured[-1]["metrics"]["accuracy"]} if measured else {}
+
+
+def agreement(found: rounds.Alignment, before: rounds.Alignment) -> float:
+    """AMI of the codes of two rounds, frame by frame: 1 where they differ in names alone."""
+    return unit_scores(confusion(*found.codes_beside(before))).ami
 
 
 def say(number: int, told: Mapping[str, float]) -> None:

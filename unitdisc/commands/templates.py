@@ -78,7 +78,7 @@ def templates(
         encodings,
         corpus,
         file,
-        options,
+        options=options,
         memory=memory,
         threads=threads,
         frame_rate=frame_rate,

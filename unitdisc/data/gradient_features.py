@@ -5,6 +5,7 @@ templates of characters are compared by. Paper is all zeros.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,6 +28,8 @@ class GradientFeatures(ColumnFeatures):
     rows: int = 16
     cells: int = 8
     orientations: int = 4
+
+    targets: ClassVar[tuple[str, ...]] = ()  # no decoder writes lines of them
 
     def __post_init__(self):
         for name in ("rows", "cells"):

@@ -127,13 +127,17 @@ class LineAugmentation:
     shift: float = 0.0  # rows, at most, up or down
     strokes: float = 0.0  # pixels, at most 1, by which strokes become wider or narrower on either side
     blur: float = 0.0  # pixels, largest standard deviation
-    gaps: tuple[int, int] | None = None  # how many strips without ink there are, and their widest, at most
+    gaps: tuple[int, int] | None = None  # how many strips have no ink, and how many columns each has at most
     paper: float = 0.0  # how dark the paper becomes here and there, at most; 1 is ink
     noise: float = 0.0  # largest standard deviation of noise added to each pixel
 
     def __post_init__(self):
         if min(self.gaps or (1, 1)) < 1:
             raise ValueError(f"gaps must be [number, widest], 1 or more, not {list(self.gaps)}")
+        if self.is_on and self.features.kind != "columns":
+            what = f"lines are changed as columns of pixels, not as {self.features.kind!r}"
+            on = ", ".join(sorted(options_on(self)))
+            raise ValueError(f"{what}; set features.kind to 'columns', or leave {on} out")
         for name, most in (("slant", 60), ("height", 0.5), ("strokes", 1), ("blur", 4), ("paper", 1)):
             if getattr(self, name) > most:
                 raise ValueError(f"{name} must be {most} or less, not {getattr(self, name)}")

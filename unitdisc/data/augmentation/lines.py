@@ -73,11 +73,12 @@ def blurred(ink: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarra
 
 
 def with_gaps(ink: np.ndarray, most: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Strips without ink: up to so many of them, of up to so many columns each."""
+    """Strips without ink: so many of them, of up to so many columns each."""
     ink, (number, widest) = ink.copy(), most
-    for _ in range(rng.integers(number + 1)):
+    paper = np.median(ink)
+    for _ in range(number):
         first = rng.integers(len(ink))
-        ink[first : first + rng.integers(1, widest + 1)] = np.median(ink)
+        ink[first : first + rng.integers(widest + 1)] = paper
     return ink
 
 

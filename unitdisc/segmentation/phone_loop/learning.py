@@ -16,10 +16,11 @@ from unitdisc.clustering.options import KMeansOptions
 from unitdisc.clustering.statistics import FrameStatistics, survey
 from unitdisc.encodings import EncodingsError
 from unitdisc.segmentation.corpora.costs import Costs
+from unitdisc.segmentation.corpora.sample import drawn
 from unitdisc.segmentation.corpora.solving import Priors, calibrate
 from unitdisc.segmentation.phone_loop.model import PhoneLoop
 from unitdisc.segmentation.phone_loop.options import PhoneLoopOptions
-from unitdisc.segmentation.phone_loop.start import FRAMES_PER_STATE, drawn, first_statistics
+from unitdisc.segmentation.phone_loop.start import FRAMES_PER_STATE, first_statistics
 from unitdisc.segmentation.phone_loop.states import State, read_state, write_state
 from unitdisc.segmentation.phone_loop.variational import Posterior, Prior, Statistics, expectation
 from unitdisc.segmentation.viterbi import viterbi_path

@@ -1,22 +1,11 @@
 """Where learning begins: units that are runs of codes of k-means, cut into as many states."""
 
-import hashlib
-from collections.abc import Mapping
-
 import numpy as np
 
 from unitdisc.segmentation.durations import starts_of
 from unitdisc.segmentation.phone_loop.variational import Statistics, statistics
 
-SAMPLE = 100_000  # frames of utterances by which it is found out how long runs are
 FRAMES_PER_STATE = 3  # of the mean run
-
-
-def drawn(lengths: Mapping[str, int], seed: int) -> list[str]:
-    """Utterances by lot, in order of id, until they have SAMPLE frames together."""
-    by_lot = sorted(lengths, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
-    before = np.cumsum([0, *(lengths[name] for name in by_lot)])
-    return sorted(name for name, frames in zip(by_lot, before) if frames < SAMPLE)
 
 
 def first_statistics(

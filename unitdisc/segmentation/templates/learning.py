@@ -1,6 +1,6 @@
 """How templates are learned: cuts and templates in turn, over all utterances (segmental k-means)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -14,11 +14,14 @@ from unitdisc.clustering.states import read_pass, write_pass
 from unitdisc.data.codes import mean_frames
 from unitdisc.encodings import EncodingsError
 from unitdisc.segmentation.corpora.options import frames_per_ms
+from unitdisc.segmentation.corpora.sample import drawn
+from unitdisc.segmentation.corpora.solving import with_priors
 from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates.durations import Durations
 from unitdisc.segmentation.templates.model import STORED, Segments, Templates, projected, stretches_of
 from unitdisc.segmentation.templates.options import FRAMES_PER_UNIT, LONGEST, SHORTEST, TemplateOptions
-from unitdisc.segmentation.templates.start import first_boundaries, first_segments, sample_of
+from unitdisc.segmentation.templates.pieces import Pieces, named
+from unitdisc.segmentation.templates.start import first_boundaries, first_segments
 
 FEWEST = 3  # stretches of a template; one with fewer begins anew as half of the most frequent
 STEP, FARTHEST = 3.0, 2.0  # by which the price follows the logarithm of too many units, and at most
@@ -98,12 +101,12 @@ def learn(
     with threadpool_limits(1):  # threads work on utterances, so that each is counted in one way
         with progress("principal components", len(frames.names)) as advance:
             axes = components(kept, options.dims, limits.pool, threads=threads, advance=advance)
-        work = Work(Projected(kept, *axes, pool=limits.pool), timing, options, limits, blank, threads)
+        work = Work(Projected(kept, *axes, pool=limits.pool), timing, options, limits, blank, memory, threads)
         tried = []
         for start in range(options.starts):
             aside = state_file and state_file.with_name(f"{state_file.name}{start or ''}")
             tried.append(learned_from(work, options.seed + start, aside, progress=progress))
-    return min(tried, key=lambda result: result.costs[-1])
+    return min(tried, key=lambda result: result.costs[-1:])
 
 
 class Projected:
@@ -153,6 +156,7 @@ class Work:
     options: TemplateOptions
     limits: Limits
     blank: bool
+    memory: float
     threads: int
 
     @property
@@ -177,48 +181,53 @@ def learned_from(work: Work, seed: int, state_file: Path | None, *, progress: Pr
             state = next_state(work, state, seed, advance)
             write_state(state_file, state, work.settings(seed))
             advance(0, note=f"{state.counts.sum():.0f} units, {work.units} wanted, cost {state.costs[-1]:.5g} a frame")
-    return state
+    return replace(state, templates=priced(work, state.templates))
+
+
+def priced(work: Work, templates: Templates) -> Templates:
+    """At the price at which utterances that are drawn have as many units as were asked for."""
+    some = drawn(work.timing.lengths, work.options.seed)
+    share = sum(work.timing.lengths[name] for name in some) / work.timing.frames
+
+    def evaluate(price: float) -> tuple[float, int]:
+        at = replace(templates, price=price)
+        found = list(in_order(lambda name: at.cut(work.frames[name]), some, work.threads))
+        return sum(segments.cost for segments in found), sum(len(segments.units) for segments in found)
+
+    return replace(templates, price=with_priors(evaluate, round(share * work.units), scale=1.0).switch_cost)
 
 
 def first(work: Work, seed: int, advance: Callable[..., None]) -> TemplatesResult:
     """k-means of first segments."""
-    from sklearn.cluster import MiniBatchKMeans  # here, for its import takes a second
-
     options, limits = work.options, work.limits
     inked = options.start == "ink" or (options.start == "auto" and work.blank)
 
-    def cut(name: str) -> tuple[np.ndarray, np.ndarray]:
-        frames, ink = work.frames[name], work.frames.ink(name) if inked else None
-        boundaries = first_boundaries(frames, ink, limits.shortest, limits.mean)
-        segments = first_segments(boundaries, ink if work.blank else None, limits.shortest, limits.longest)
-        return stretches_of(frames, segments[:, 0], segments[:, 1], options.points), segments
+    def bounds(name: str) -> tuple[np.ndarray, np.ndarray]:
+        frames, ink = work.frames[name], work.frames.ink(name) if inked or work.blank else None
+        boundaries = first_boundaries(frames, ink if inked else None, limits.shortest, limits.mean)
+        found = first_segments(boundaries, ink if work.blank else None, limits.shortest, limits.longest)
+        return found[:, 0], found[:, 1]
 
-    def stretches() -> Iterator[np.ndarray]:
-        for found, _ in in_order(cut, work.frames.names, work.threads):
-            advance(1)
-            yield found
-
-    sample = sample_of(stretches(), np.random.default_rng(seed))
-    if len(sample) < options.units:
+    pieces = Pieces(work.frames, bounds, options.points)
+    count = sum(len(bounds(name)[0]) for name in work.frames.names)
+    if count < options.units:
         raise EncodingsError(
-            f"{work.frames.folder}: falls into {len(sample)} segments, but {options.units} units are wanted; ask for "
-            "fewer units, or more segments"
+            f"{work.frames.folder}: falls into {count} segments, but {options.units} units are wanted; ask for fewer "
+            "units, or more segments"
         )
-    clusters = MiniBatchKMeans(options.units, n_init=3, random_state=seed, batch_size=2048)
-    names = clusters.fit_predict(sample.reshape(len(sample), -1))
-    means = clusters.cluster_centers_.reshape(options.units, *sample.shape[1:]).astype(np.float32)
-    variance = float(np.square(sample - means[names]).sum((1, 2)).mean() / options.points)
+    found = named(pieces, options.units, seed=seed, memory=work.memory, threads=work.threads)
+    advance(len(work.frames.names))
     flat = Durations(
         np.full(options.units, limits.mean),
         np.full(options.units, limits.mean / 2),
-        np.log(np.bincount(names, minlength=options.units) + 1.0) - np.log(len(sample) + options.units),
+        np.log(found.counts + 1.0) - np.log(count + options.units),
         limits.shortest,
         limits.longest,
     )
     templates = Templates(
-        means,
+        found.means.reshape(options.units, options.points, -1),
         flat,
-        max(variance, np.finfo(np.float32).tiny),
+        max(found.distance / options.points, np.finfo(np.float32).tiny),
         0.0,
         work.frames.centre,
         work.frames.directions,
@@ -227,7 +236,7 @@ def first(work: Work, seed: int, advance: Callable[..., None]) -> TemplatesResul
         options.duration_weight,
         options.prior_weight,
     )
-    return TemplatesResult(templates, (), np.bincount(names, minlength=options.units).astype(float))
+    return TemplatesResult(templates, (), found.counts.astype(float))
 
 
 def next_state(work: Work, state: TemplatesResult, seed: int, advance: Callable[..., None]) -> TemplatesResult:
@@ -291,7 +300,8 @@ def estimated(before: Templates, seen: Counts, rng: np.random.Generator) -> Temp
 
 
 def write_state(path: Path | None, state: TemplatesResult, settings: dict) -> None:
-    write_pass(path, {"costs": state.costs}, {**state.templates.arrays(), "counts": state.counts}, settings)
+    arrays = {**state.templates.arrays(), "counts": state.counts}
+    write_pass(path, {"costs": state.costs}, arrays, settings=settings)
 
 
 def read_state(path: Path | None, settings: dict) -> TemplatesResult | None:

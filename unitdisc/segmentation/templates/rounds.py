@@ -4,7 +4,7 @@ Where units begin and end comes from the posteriors, what they are called from t
 latter make the edges drift.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +13,12 @@ import numpy as np
 from unitdisc.clustering.frame_source import FrameSource, StoredFrames, in_order
 from unitdisc.data.codes import nearest_places
 from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
+from unitdisc.segmentation.corpora.sample import drawn
 from unitdisc.segmentation.corpora.solving import with_priors
-from unitdisc.segmentation.phone_loop.start import drawn
 from unitdisc.segmentation.templates.durations import Durations
 from unitdisc.segmentation.templates.learning import Projected, components
-from unitdisc.segmentation.templates.model import Segments, Templates, stretches_of
-from unitdisc.segmentation.templates.start import sample_of
+from unitdisc.segmentation.templates.model import Segments, Templates
+from unitdisc.segmentation.templates.pieces import Pieces, named
 from unitdisc.segmentation.templates.states import STATES, StateScores, states_of
 
 DIMS, POINTS = 24, 8  # of the pieces that are named
@@ -52,13 +52,11 @@ class Alignment:
         """[T F]"""
         return self.segments[name].codes(len(self.encodings[name].centres) * self.finer, self.blank)
 
-    def agreement(self, other: "Alignment") -> float:
-        """AMI of the codes of both at the frames of this one: 1 where they differ in names alone."""
-        from sklearn.metrics import adjusted_mutual_info_score  # here, for its import takes a second
-
-        theirs = [other.codes(name)[nearest_places(other.centres(name), self.centres(name))] for name in self.segments]
+    def codes_beside(self, other: "Alignment") -> tuple[np.ndarray, np.ndarray]:
+        """The codes of all frames, and what another alignment has there: [N] each."""
         ours = [self.codes(name) for name in self.segments]
-        return float(adjusted_mutual_info_score(np.concatenate(theirs), np.concatenate(ours)))
+        theirs = [other.codes(name)[nearest_places(other.centres(name), self.centres(name))] for name in self.segments]
+        return np.concatenate(ours), np.concatenate(theirs)
 
 
 def by_templates(templates: Templates, encodings: Encodings, names: Sequence[str], *, threads: int) -> Alignment:
@@ -121,36 +119,26 @@ def priced(
 
 
 def renamed(
-    alignment: Alignment, latents: FrameSource, durations: Durations, *, seed: int, threads: int
+    alignment: Alignment, latents: FrameSource, durations: Durations, *, seed: int, memory: float, threads: int
 ) -> tuple[Alignment, Durations]:
     """The same pieces, called by k-means of the network's frames, and how long those of each name last.
 
     durations: of what they were called before; there are as many names, and the bounds stay.
     """
-    from sklearn.cluster import MiniBatchKMeans  # here, for its import takes a second
-
     axes = components(latents, DIMS, 1, threads=threads, advance=lambda number: None)
-    projected = Projected(latents, *axes, pool=1)
 
-    def pieces(name: str) -> np.ndarray:
-        found = alignment.segments[name]
-        return stretches_of(projected[name], found.starts, found.ends, POINTS)
+    def bounds(name: str) -> tuple[np.ndarray, np.ndarray]:
+        return alignment.segments[name].starts, alignment.segments[name].ends
 
-    def each() -> Iterator[np.ndarray]:
-        return in_order(pieces, list(alignment.segments), threads)
-
-    count = len(durations.means)
-    sample = sample_of(each(), np.random.default_rng(seed))
-    clusters = MiniBatchKMeans(min(count, len(sample)), n_init=5, random_state=seed, batch_size=4096)
-    clusters.fit(sample.reshape(len(sample), -1))
+    pieces, count = Pieces(Projected(latents, *axes, pool=1), bounds, POINTS), len(durations.means)
+    names = named(pieces, count, seed=seed, memory=memory, threads=threads)
     found, sums = {}, np.zeros((3, count))
-    for (name, own), stretches in zip(alignment.segments.items(), each()):
-        names = np.zeros(0, np.int64)
-        if len(stretches):
-            names = clusters.predict(stretches.reshape(len(stretches), -1)).astype(np.int64)
-        found[name] = replace(own, units=names)
+    for (name, own), called in zip(
+        alignment.segments.items(), in_order(names.__getitem__, alignment.segments, threads)
+    ):
+        found[name] = replace(own, units=called)
         widths = own.widths.astype(np.float64)
-        sums += [np.bincount(names, widths**power, count) for power in range(3)]
+        sums += [np.bincount(called, widths**power, count) for power in range(3)]
     return replace(alignment, segments=found), Durations.counted(*sums, durations.shortest, durations.longest)
 
 

@@ -1,13 +1,10 @@
-"""Where learning begins: stretches between minima of ink, or between peaks of change, and k-means of them."""
-
-from collections.abc import Iterable
+"""Where learning begins: stretches between minima of ink, or between peaks of change."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from unitdisc.segmentation.corpora.peaks import peaks_of
 
-SAMPLE = 20_000  # stretches that k-means looks at
 INKED = 0.3  # of the usual ink of frames: what has less at its darkest is blank
 AROUND = 2  # frames on either side of a boundary, by which change is measured
 
@@ -42,14 +39,3 @@ def first_segments(boundaries: np.ndarray, ink: np.ndarray | None, shortest: int
         usual = float(np.mean(ink[ink > 0])) if (ink > 0).any() else 0.0
         found = [(start, end) for start, end in found if ink[start:end].max() > INKED * usual]
     return np.array(found, np.int64).reshape(-1, 2)
-
-
-def sample_of(stretches: Iterable[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """At most SAMPLE stretches, each as likely as the others: arrays [S, L, D] -> [N, L, D] (Algorithm R)."""
-    kept: list[np.ndarray] = []
-    for number, stretch in enumerate(one for some in stretches for one in some):
-        if len(kept) < SAMPLE:
-            kept.append(stretch)
-        elif (place := int(rng.integers(number + 1))) < SAMPLE:
-            kept[place] = stretch
-    return np.array(kept, np.float32)
