@@ -1,0 +1,62 @@
+"""Frame classification: the loss is that of torch, over latents inside, and its prediction is a posterior."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from parallel_training import SPEAKERS, batch_of, settings
+
+from unitdisc.experiment import Experiment, config
+
+
+def experiment(**options) -> Experiment:
+    return Experiment(settings("classify") | {"objective": {"kind": "classify", **options}}, SPEAKERS, {})
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_is_the_cross_entropy_of_all_latents_inside(smoothing):
+    one = experiment(smoothing=smoothing)
+    torch.manual_seed(0)
+    model = one.build().double().eval()
+    batch = batch_of(0, one, model.encoder.stride)
+    found = model(batch)
+    units, lengths = model.units_of(batch)
+    logits = model.objective.head(units.latents.relu())
+    inside = [(item, step) for item in range(len(lengths)) for step in range(int(lengths[item]))]
+    assert len(inside) < logits.shape[0] * logits.shape[1]  # there is padding, which counts for nothing
+    rows = torch.stack([logits[place] for place in inside])
+    codes = torch.stack([batch.codes[place][0] for place in inside])
+    expected = F.cross_entropy(rows, codes, label_smoothing=smoothing)
+    assert float(found.losses["classification"]) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_what_it_tells_is_the_square_root_of_a_posterior():
+    one = experiment()
+    model = one.build().double().eval()
+    batch = batch_of(0, one, model.encoder.stride)
+    points, _, _ = model.probe_points(batch.features, batch.lengths)
+    posteriors = points["prediction"].square()
+    torch.testing.assert_close(posteriors.sum(-1), torch.ones_like(posteriors[..., 0]))
+    logits = model.objective.head(points["bottleneck"].relu())
+    torch.testing.assert_close(posteriors, logits.softmax(-1))
+
+
+def test_it_learns_what_it_is_told():
+    one = experiment()
+    torch.manual_seed(0)
+    model = one.build().double()
+    batch = batch_of(0, one, model.encoder.stride)
+    optimiser = torch.optim.Adam(model.parameters(), 0.01)
+    first = last = None
+    for _ in range(40):
+        optimiser.zero_grad()
+        last = model(batch).loss
+        last.backward()
+        optimiser.step()
+        first = float(last) if first is None else first
+    assert float(last) < 0.7 * first
+
+
+def test_smoothing_is_a_share():
+    for wrong in (-0.1, 1.0):
+        with pytest.raises((config.ConfigError, ValueError), match="smoothing must be"):
+            experiment(smoothing=wrong).build()

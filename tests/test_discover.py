@@ -1,0 +1,175 @@
+"""discover: from nothing to units, and to those of other lines; interrupted, gone on with, refused."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from tiny import tree
+
+import unitdisc as library
+from unitdisc.api import discover as verb
+from unitdisc.encodings import Encodings
+
+pytest_plugins = ["tiny_fixtures"]
+
+NETWORK = ["encoder.channels=[4, 8, 8]", "training.steps=4", "training.valid_every=2", "training.checkpoint_every=2"]
+NETWORK += ["training.log_every=1", "training.crop=16", "training.batch_size=2", "bottleneck.dim=6"]
+OPTIONS = library.DiscoverOptions(library.TemplateOptions(units=4, rate=12, passes=2), rounds=2)
+
+
+def found(lines, folder, options=OPTIONS, more=(), **given):
+    return library.discover("discover-handwriting", lines, folder, options, [*NETWORK, *more], device="cpu", **given)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_lines, tmp_path_factory):
+    """Discovered without an interruption; not to be changed."""
+    folder = tmp_path_factory.mktemp("whole") / "found"
+    return folder, found(tiny_lines, folder)
+
+
+def test_every_line_is_cut_into_units(whole, tiny_lines):
+    folder, result = whole
+    units = Encodings.open(folder / "units")
+    utterances = library.read_corpus(tiny_lines)
+    assert {utterance.id for utterance in utterances} == {encoding.utterance for encoding in units}
+    vectors = np.load(folder / "units" / "units" / "codebook.npy")
+    for utterance in utterances:
+        encoding = units[utterance.id]
+        assert encoding.codes.max() <= 4 and len(encoding.frames) == len(encoding.codes) == len(encoding.centres)
+        assert encoding.centres.max() < utterance.ticks and encoding.centres.min() >= 0
+        np.testing.assert_array_equal(encoding.frames, vectors[encoding.codes])
+    assert (folder / "units" / "units" / "units.jsonl").exists()
+    assert [*result.rounds[1]] == ["units", "agreement", "accuracy"] and len(result.rounds) == 3
+    assert result.units == result.rounds[-1]["units"] and result.per == "100 columns"
+
+
+def test_frames_are_as_fine_as_those_that_templates_were_made_of(whole):
+    folder, _ = whole
+    units, network = Encodings.open(folder / "units"), Encodings.open(folder / "round-2" / "encodings" / "bottleneck")
+    assert (network.settings["stride"], units.settings["stride"], units.settings["offset"]) == (2, 1, 0.5)
+
+
+def test_the_same_units_are_found_again_by_what_was_learned(whole, tiny_lines, tmp_path):
+    folder, _ = whole
+    library.discover(folder, tiny_lines, tmp_path / "again", device="cpu")
+    ours, theirs = (Encodings.open(place / "units") for place in (folder, tmp_path / "again"))
+    for encoding in ours:
+        np.testing.assert_array_equal(theirs[encoding.utterance].codes, encoding.codes)
+        np.testing.assert_array_equal(theirs[encoding.utterance].frames, encoding.frames)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "encode",
+        *(pytest.param(stage, marks=pytest.mark.slow) for stage in ("features", "make", "train", "write_tensors")),
+    ],
+)
+def test_an_interrupted_run_goes_on_to_the_same_units(stage, whole, tiny_lines, tmp_path, monkeypatch):
+    """Stopped after each kind of stage of the second round, or of the beginning."""
+    folder, calls = tmp_path / "found", []
+    real = getattr(verb, stage)
+    last = 1 if stage in ("features", "make") else 2
+
+    def stopping(*args, **kwargs):
+        made = real(*args, **kwargs)
+        calls.append(stage)
+        if len(calls) == last:
+            raise KeyboardInterrupt
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verb, stage, stopping)
+        with pytest.raises(KeyboardInterrupt):
+            found(tiny_lines, folder)
+    assert not (folder / "units").exists()
+    found(tiny_lines, folder)
+    assert tree(folder / "units") == tree(whole[0] / "units")
+
+
+def test_other_seeds_find_other_units(whole, tiny_lines, tmp_path):
+    more = ["training.seed=5"]
+    other = found(tiny_lines, tmp_path / "other", more=more)
+    assert other.rounds[0] == whole[1].rounds[0] and other.rounds[1] != whole[1].rounds[1]
+
+
+def test_without_rounds_units_are_templates(tiny_lines, tmp_path):
+    options = library.DiscoverOptions(OPTIONS.templates, rounds=0)
+    result = found(tiny_lines, tmp_path / "found", options)
+    assert len(result.rounds) == 1 and not (tmp_path / "found" / "round-1").exists()
+    library.discover(tmp_path / "found", tiny_lines, tmp_path / "again", device="cpu")
+    codes, choice = library.Codes(templates=tmp_path / "found" / "templates.safetensors"), "templates"
+    library.segment(
+        tmp_path / "found" / "frames",
+        tiny_lines,
+        tmp_path / "segmented",
+        codes,
+        library.SegmentOptions(method=choice),
+        per="100 columns",
+    )
+    folders = [tmp_path / "found" / "units", tmp_path / "again" / "units", tmp_path / "segmented"]
+    first, *others = [Encodings.open(folder) for folder in folders]
+    for encoding in first:
+        for other in others:
+            np.testing.assert_array_equal(other[encoding.utterance].codes, encoding.codes)
+
+
+def test_units_of_speech(tiny_corpus, tmp_path, unitdisc):
+    small = ["encoder.dim=8", "encoder.layers=1", "bottleneck.dim=6", "training.steps=2", "training.crop=20"]
+    small += ["training.batch_size=2", "features.vtln=0"]
+    arguments = [part for each in small for part in ("--set", each)]
+    done = unitdisc(
+        *("discover", "discover-speech", tiny_corpus, tmp_path / "found", "--units", 4, "--rate", 8),
+        *("--rounds", 1, "--device", "cpu", *arguments),
+    )
+    assert done.code == 0, done.err
+    assert "per second" in done.out and "round 1: " in done.err
+    assert {path.name for path in (tmp_path / "found/units/units").iterdir()} >= {
+        "units.ctm",
+        "textgrid",
+        "units.jsonl",
+    }
+    again = unitdisc("discover", tmp_path / "found", tiny_corpus, tmp_path / "again", "--device", "cpu")
+    assert again.code == 0, again.err
+
+
+def test_frames_of_any_system_are_a_beginning(tiny_lines, tmp_path):
+    frames = library.features(tiny_lines, tmp_path / "columns", library.ColumnFeatures())
+    options = library.DiscoverOptions(OPTIONS.templates, rounds=0)
+    found(tiny_lines, tmp_path / "found", options, frames=frames)
+    assert not (tmp_path / "found" / "frames").exists()
+    with pytest.raises(ValueError, match=r"its templates are of the frames in .*; give those of this corpus to"):
+        library.discover(tmp_path / "found", tiny_lines, tmp_path / "again", device="cpu")
+
+
+def test_what_cannot_be_is_refused(whole, tiny_lines, tmp_path):
+    folder, _ = whole
+    with pytest.raises(ValueError, match=r"small: \[objective\] kind is 'reconstruction', but units are taught by"):
+        library.discover("small", tiny_lines, tmp_path / "a")
+    with pytest.raises(ValueError, match=r"\[codes\] are those that `discover` finds"):
+        found(tiny_lines, tmp_path / "a", more=["codes.num_codes=5"])
+    with pytest.raises(ValueError, match="was begun with other options; give the same, or choose another folder"):
+        found(tiny_lines, folder, library.DiscoverOptions(OPTIONS.templates, rounds=1))
+    with pytest.raises(ValueError, match="was begun with other network"):
+        found(tiny_lines, folder, more=["training.seed=7"])
+    with pytest.raises(ValueError, match="its units are known; leave options"):
+        library.discover(folder, tiny_lines, tmp_path / "b", OPTIONS)
+    with pytest.raises(ValueError, match="`rounds` must be 0 or more"):
+        library.DiscoverOptions(rounds=-1)
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "mine.txt").write_text("mine")
+    with pytest.raises(ValueError, match="holds something else; choose another folder"):
+        found(tiny_lines, tmp_path / "c")
+    assert json.loads((folder / "options.json").read_text())["options"]["rounds"] == 2
+
+
+def test_a_damaged_state_is_named(whole, tiny_lines, tmp_path):
+    folder = tmp_path / "found"
+    shutil.copytree(whole[0], folder)
+    (folder / "round-2" / "states.safetensors").write_bytes(b"torn")
+    with pytest.raises(
+        ValueError, match=r"round-2/states.safetensors: not there, or damaged .*; run `discover` there again"
+    ):
+        library.discover(folder, tiny_lines, tmp_path / "again", device="cpu")
