@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from unitdisc.data.line_cleaning import is_light_on_dark, normalised, sheared, slant_of, threshold
+from unitdisc.data.line_cleaning import (
+    BODY,
+    body_of,
+    is_light_on_dark,
+    normalised,
+    sheared,
+    slant_of,
+    threshold,
+    with_body,
+)
 from unitdisc.media.image import read_image, resized
 
 
@@ -104,8 +113,33 @@ def test_without_contrast_levels_stay():
     np.testing.assert_allclose(normalised(ink, 300, 60, contrast=False), ink, atol=1e-6)
 
 
+def letters(first: int, end: int, rows: int = 60) -> np.ndarray:
+    """Small letters from one row to another, with some that rise above them and hang below: [300, rows]."""
+    ink = np.zeros((300, rows), np.float32)
+    for column in range(10, 290, 12):
+        ink[column : column + 4, first:end] = 1
+    ink[22:26, first - 8 : first] = 1
+    ink[70:74, end : end + 8] = 1
+    return ink
+
+
+@pytest.mark.parametrize("first,end", [(20, 40), (12, 24), (30, 48)])
+def test_small_letters_are_brought_to_one_height_and_place(first, end):
+    found = with_body(letters(first, end))
+    top, bottom = body_of(found)
+    assert abs(bottom - top - BODY * 60) <= 1.5 and abs((top + bottom) / 2 - 30) <= 1
+    columns = [np.flatnonzero(ink.any(1)) for ink in (letters(first, end), found)]
+    np.testing.assert_array_equal(*columns)
+
+
+def test_letters_do_not_become_more_than_twice_as_tall():
+    top, bottom = body_of(with_body(letters(28, 33)))
+    assert abs(bottom - top - 10) <= 1.5
+    np.testing.assert_array_equal(with_body(np.zeros((20, 32), np.float32)), 0)
+
+
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("options", [{}, {"contrast": False}, {"slant": True}])
+@pytest.mark.parametrize("options", [{}, {"contrast": False}, {"slant": True}, {"body": True}])
 def test_nothing_written_is_finite(level, options):
     found = normalised(np.full((40, 20), level), 20, 10, polarity="dark", **options)
     assert found.shape == (20, 10)

@@ -232,7 +232,7 @@ def first_features(network: Mapping) -> Features:
     if not features_class(table.get("kind", "mfcc")).images:
         known = {name: table[name] for name in ("rate", "hop", "resample") if name in table}
         return features_of_kind("mfcc", normalise="speaker", **known)
-    known = {name: table[name] for name in ("height", "polarity", "contrast", "slant") if name in table}
+    known = {name: table[name] for name in ("height", "polarity", "contrast", "slant", "body") if name in table}
     return features_of_kind("gradients", **known)
 
 

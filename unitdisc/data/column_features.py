@@ -25,6 +25,7 @@ class ColumnFeatures:
     height: rows of pixels that every line is brought to; its width follows.
     polarity: "dark" (ink on light paper), "light", or "auto": found line by line.
     contrast: paper becomes 0 and ink 1, wherever on the line. slant: letters that lean are set upright.
+    body: small letters of every line become as tall as those of others, and stand in its middle; the width stays.
     normalise: "none", or to zero mean and unit variance per "utterance", per "speaker" (the writer), or "global"ly.
     adaptation: steps that normalised frames go through, as "affine": see `unitdisc normalise`; "": none.
     """
@@ -36,6 +37,7 @@ class ColumnFeatures:
     slant: bool = False
     normalise: str = "none"
     adaptation: str = field(default="", metadata=LATER)
+    body: bool = field(default=False, metadata=LATER)
 
     images: ClassVar[bool] = True
     targets: ClassVar[tuple[str, ...]] = ("grey",)
@@ -76,7 +78,13 @@ class ColumnFeatures:
                 utterance.path, f"{utterance.id} is no line image", "set features.kind to that of recordings"
             )
         return normalised(
-            read_line(utterance), self.frames_in(utterance), self.height, self.polarity, self.contrast, self.slant
+            read_line(utterance),
+            self.frames_in(utterance),
+            self.height,
+            polarity=self.polarity,
+            contrast=self.contrast,
+            slant=self.slant,
+            body=self.body,
         )
 
     def __call__(self, line: np.ndarray) -> np.ndarray:

@@ -20,8 +20,8 @@ WEIGHT = 1.2  # of gradients beside ink
 class GradientFeatures(ColumnFeatures):
     """Ink in `rows` bands and the strength of gradients in `orientations` directions in `cells` bands of a line.
 
-    height, polarity, contrast, slant, normalise, adaptation: as of `ColumnFeatures`; height is a multiple of rows and
-    of cells.
+    height, polarity, contrast, slant, body, normalise, adaptation: as of `ColumnFeatures`; height is a multiple of rows
+    and of cells.
     """
 
     kind: str = "gradients"

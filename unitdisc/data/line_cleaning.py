@@ -12,16 +12,25 @@ POLARITIES = ("auto", "dark", "light")  # the ink is darker or lighter than the 
 MAX_SLANT = 45  # degrees from upright, either way
 SEEN = 96  # rows at which the slant is seen: more than most have, for strokes of few pixels look upright
 BINS = 64  # of the histogram of levels
+BODY = 0.375  # of the height of a line: small letters, without what rises above them or hangs below
+TALLER = 2.0  # letters become so many times as tall, or low, at most
 FAINTEST = 0.05  # what differs less than this from the paper is no ink
 
 
 def normalised(
-    ink: np.ndarray, columns: int, height: int, polarity: str = "auto", contrast: bool = True, slant: bool = False
+    ink: np.ndarray,
+    columns: int,
+    height: int,
+    polarity: str = "auto",
+    contrast: bool = True,
+    slant: bool = False,
+    body: bool = False,
 ) -> np.ndarray:
     """A line as the model sees it: ink in [0, 1], [columns, rows] of any size, to float32 [columns, height].
 
     `polarity` says whether the ink is "dark" or "light", "auto" looks. With `contrast`, paper becomes 0, however
     uneven, and ink 1. With `slant`, strokes are stood up by a shear about the middle row; the width stays.
+    With `body`, small letters of all lines are as tall and stand at the same rows.
     """
     if polarity == "light" or (polarity == "auto" and is_light_on_dark(ink)):
         ink = 1 - ink
@@ -30,7 +39,8 @@ def normalised(
     if slant:
         ink = sheared(ink, -slant_of(ink))
     ink = resized(ink, columns, height)
-    return np.clip(stretched(ink) if contrast else ink, 0, 1, dtype=np.float32)
+    ink = np.clip(stretched(ink) if contrast else ink, 0, 1, dtype=np.float32)
+    return with_body(ink) if body else ink
 
 
 def is_light_on_dark(ink: np.ndarray) -> bool:
@@ -108,6 +118,27 @@ def gathered(position: np.ndarray, weight: np.ndarray) -> float:
     part = position - whole
     ink = np.bincount(whole, weight * (1 - part), whole.max() + 2) + np.bincount(whole + 1, weight * part)
     return float((gaussian_filter1d(ink, 1.5) ** 2).sum())  # smoothed, or whole columns (angle 0) would be favoured
+
+
+def body_of(ink: np.ndarray) -> tuple[int, int]:
+    """The first row of small letters and the one after their last: from where to where there is half as much ink as in
+    the row that has most; of [columns, rows]."""
+    from scipy.ndimage import gaussian_filter1d
+
+    ink_of_rows = gaussian_filter1d(ink.sum(0, dtype=np.float64), 0.02 * ink.shape[1])
+    dark = np.flatnonzero(ink_of_rows > ink_of_rows.max() / 2)
+    return (int(dark[0]), int(dark[-1]) + 1) if len(dark) else (0, ink.shape[1])
+
+
+def with_body(ink: np.ndarray) -> np.ndarray:
+    """Small letters BODY of the height tall, and in the middle; columns stay where they are: [columns, rows]."""
+    from scipy.ndimage import affine_transform
+
+    first, end = body_of(ink)
+    rows = ink.shape[1]
+    factor = np.clip(BODY * rows / (end - first), 1 / TALLER, TALLER)
+    matrix, offset = [1, 1 / factor], [0, (first + end - 1) / 2 - (rows - 1) / 2 / factor]  # where each pixel is from
+    return np.clip(affine_transform(ink, matrix, offset, order=1, mode="constant"), 0, 1, dtype=np.float32)
 
 
 def sheared(ink: np.ndarray, angle: float) -> np.ndarray:
