@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Units as wide as characters: templates alone, and networks that are taught them, for three rounds, on the built-in
+# handwriting (characters joined, and apart) and, if UNITDISC_DATA is there, on Old French, one hand and eight; scored
+# on lines that nothing was learned from. Five to twenty minutes on one core for every training; SETS and SEEDS choose
+# less.
+source "$(dirname "$0")/../shared.sh"
+
+raw=${UNITDISC_DATA:-../shared/data}
+sets=${SETS:-joined apart french-single french-all}
+seeds=${SEEDS:-0}
+exp=exp/discovery
+
+prepare() { # prepare SET: data/discovery/SET
+  case $1 in
+    joined | apart) python data_prep/mini_handwriting.py data/discovery/"$1" --layout "$1" ;;
+    french-single) python data_prep/medieval_french.py "$raw"/hw_medieval_fro data/discovery/"$1" --writers bnf_fr_412-wauchier ;;
+    french-all) python data_prep/medieval_french.py "$raw"/hw_medieval_fro data/discovery/"$1" ;;
+    *) echo "$0: no set $1" >&2; exit 2 ;;
+  esac
+}
+
+discover() { # discover SET SYSTEM SEED ROUNDS: exp/discovery/SET/SYSTEM-SEED, and its units of train and test set
+  local data=data/discovery/$1 out=$exp/$1/$2-$3 asked split
+  case $1 in
+    joined) asked=(--units 40 --rate 5.5) ;;
+    apart) asked=(--units 40 --rate 5) ;;
+    french-single) asked=(--units 80 --rate 6) ;;
+    french-all) asked=(--units 120 --rate 6) ;;
+  esac
+  unitdisc discover discover-handwriting "$data"/train.jsonl "$out"/train "${asked[@]}" --rounds "$4" --seed "$3" \
+    --set training.seed="$3"
+  unitdisc discover "$out"/train "$data"/test.jsonl "$out"/test
+  for split in train test; do # where eval/handwriting.py looks for units
+    mkdir -p "$out"/encodings/$split
+    ln -sfn ../../$split/units "$out"/encodings/$split/bottleneck
+  done
+}
+
+there() { # there SET: whether its lines are
+  [ -f data/discovery/"$1"/train.jsonl ]
+}
+
+if stage "prepare"; then
+  for set in $sets; do
+    case $set in french*) if [ -d "$raw" ]; then prepare "$set"; fi ;; *) prepare "$set" ;; esac
+  done
+fi
+for set in $sets; do
+  if there "$set"; then
+    for seed in $seeds; do
+      if stage "$set, seed $seed: templates alone"; then discover "$set" templates "$seed" 0; fi
+      if stage "$set, seed $seed: three rounds"; then discover "$set" discover "$seed" 3; fi
+    done
+  fi
+done
+if stage "tables"; then
+  for set in $sets; do
+    if there "$set"; then
+      echo "== $set"
+      python eval/handwriting.py data/discovery/"$set"/test.jsonl --train data/discovery/"$set"/train.jsonl \
+        --output $exp/"$set"/table.json $exp/"$set"/*-[0-9]
+    fi
+  done
+fi
