@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from tiny import tree
+from tiny import make_lines, tree
 
 import unitdisc as library
 from unitdisc.api import discover as verb
@@ -85,6 +85,8 @@ def test_an_interrupted_run_goes_on_to_the_same_units(stage, whole, tiny_lines, 
         with pytest.raises(KeyboardInterrupt):
             found(tiny_lines, folder)
     assert not (folder / "units").exists()
+    with pytest.raises(ValueError, match="has not come to its end there; run it again, and it goes on"):
+        library.discover(folder, tiny_lines, tmp_path / "other", device="cpu")
     found(tiny_lines, folder)
     assert tree(folder / "units") == tree(whole[0] / "units")
 
@@ -154,6 +156,8 @@ def test_what_cannot_be_is_refused(whole, tiny_lines, tmp_path):
         found(tiny_lines, folder, library.DiscoverOptions(OPTIONS.templates, rounds=1))
     with pytest.raises(ValueError, match="was begun with other network"):
         found(tiny_lines, folder, more=["training.seed=7"])
+    with pytest.raises(ValueError, match="was begun with other corpus"):
+        found(make_lines(tmp_path / "lines", 6), folder)
     with pytest.raises(ValueError, match="its units are known; leave options"):
         library.discover(folder, tiny_lines, tmp_path / "b", OPTIONS)
     with pytest.raises(ValueError, match="`rounds` must be 0 or more"):

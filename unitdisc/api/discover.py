@@ -16,7 +16,7 @@ from unitdisc.api.templates import make, surveyed
 from unitdisc.api.train import train
 from unitdisc.clustering.codebook_files import CodebookError, read_codebook, write_codebook
 from unitdisc.clustering.frame_source import StoredFrames
-from unitdisc.corpus import Utterance
+from unitdisc.corpus import Utterance, corpus_checksum
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.read import read_corpus
 from unitdisc.data.base import Features
@@ -24,7 +24,6 @@ from unitdisc.data.features import features_class, features_of_kind
 from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.settings import versions
-from unitdisc.evaluation.units.clustering import confusion, unit_scores
 from unitdisc.experiment import config
 from unitdisc.exports.formats import export
 from unitdisc.files import write_json
@@ -124,6 +123,8 @@ def discover(
         if overrides or frames or options != DiscoverOptions():
             raise ValueError(f"{known}: its units are known; leave options, `overrides` and `frames` out")
         return applied(known, place)
+    if (known / ASKED).exists():
+        raise ValueError(f"{known}: discovery has not come to its end there; run it again, and it goes on")
     refuse_other_objective(config_source, overrides)
     return learned(config_source, place, options, overrides=overrides, frames=frames)
 
@@ -146,44 +147,41 @@ def learned(
 ) -> DiscoverResult:
     """Units from nothing."""
     network = config.read(config_source, overrides)
-    asked = {"options": asdict(options), "network": network, "frames": frames and str(frames)}
-    refuse_others(place.folder, asked)
     utterances = read_corpus(place.corpus, place.access.allow_pipes)
+    asked = {"options": asdict(options), "network": network, "frames": frames and str(frames)}
+    refuse_others(place.folder, asked | {"corpus": corpus_checksum(utterances)})
     if frames is None:
         frames = place.folder / FRAMES
         features(place.corpus, frames, first_features(network), access=place.access)
     encodings = open_for(frames, utterances, None, None)
     timing = surveyed(encodings, utterances, place.corpus, place.access.strict)
     stored = first_templates(place, encodings, timing, options.templates)
-    threads, count = place.threads, stored.templates.units
-    found = targets = rounds.by_templates(stored.templates, encodings, timing.names, threads=threads)
-    durations, told = stored.templates.durations.scaled(stored.templates.pool), [{"units": found.units}]
-    named_by = encodings
+    threads, count, names = place.threads, stored.templates.units, timing.names
+    with console.progress("cutting", len(names)) as advance:
+        found = rounds.by_templates(stored.templates, encodings, names, threads=threads, advance=advance)
+    targets, named_by, told = found, encodings, [{"units": found.units}]
+    durations = stored.templates.durations.scaled(stored.templates.pool)
     for number in range(1, options.rounds + 1):
-        at = place.folder / f"round-{number}"
+        at, last = place.folder / f"round-{number}", number == options.rounds
         seed = network.get("training", {}).get("seed", 0) + number - 1
         log_priors = rounds.write_targets(at / "targets", targets, count)
         codes = [f"codes.folders={json.dumps([str(at / 'targets')])}", f"codes.num_codes={len(log_priors)}"]
         every = [*overrides, *codes, f"training.seed={seed}"]
         train(config_source, place.corpus, at / "experiment", every, access=place.access, device=place.device)
         named_by, predictions = encoded(at / "experiment", at / "encodings", place)
-        lengths = {name: len(predictions[name].centres) for name in timing.names}
-        frames_there = sum(lengths.values())
-        durations = durations.scaled(frames_there / targets.frames)
+        lengths = {name: len(predictions[name].centres) for name in names}
+        durations = durations.scaled(sum(lengths.values()) / targets.frames)
         scores = StateScores(durations, log_priors, stored.templates.price)
-        share = timing.segments(options.templates.rate) / frames_there
+        share = timing.segments(options.templates.rate) / sum(lengths.values())
         scores = rounds.priced(scores, predictions, lengths, share=share, seed=seed, threads=threads)
-        last = number == options.rounds
-        finer = finer_of(encodings, predictions) if last else 1
-        before, found = found, rounds.by_states(scores, predictions, timing.names, finer=finer, threads=threads)
+        finer = rounds.frames_within(encodings, predictions) if last else 1
+        before, found = found, cut_by_states(scores, predictions, names, finer=finer, threads=threads)
         write_tensors(at / SCORES, arrays_of(scores), {KIND: {"finer": finer}})
-        told.append({"units": found.units, "agreement": agreement(found, before), **of_held_out(at / "experiment")})
+        told.append({"units": found.units, "agreement": found.agreement(before), **of_held_out(at / "experiment")})
         say(number, told[-1])
         if not last:
-            latents = StoredFrames(named_by, timing.names)
-            targets, durations = rounds.renamed(
-                found, latents, durations, seed=seed, memory=place.memory, threads=threads
-            )
+            latents, memory = StoredFrames(named_by, names), place.memory
+            targets, durations = rounds.renamed(found, latents, durations, seed=seed, memory=memory, threads=threads)
     vectors = rounds.mean_frames_of(found, StoredFrames(named_by, timing.names), count + (found.blank is not None))
     write_json(place.folder / SUMMARY, {"found": told, "rounds": options.rounds, "versions": versions()})
     return written(place, found, vectors, timing, utterances, told=told)
@@ -204,7 +202,7 @@ def applied(known: Path, place: Place) -> DiscoverResult:
             raise CodebookError(
                 f"{at / SCORES}: not there, or damaged ({error}); run `discover` there again"
             ) from error
-        found = rounds.by_states(scores, encodings, timing.names, finer=finer, threads=place.threads)
+        found = cut_by_states(scores, encodings, timing.names, finer=finer, threads=place.threads)
     else:
         features_like(known, place)
         encodings = open_for(place.folder / FRAMES, utterances, None, None)
@@ -213,6 +211,14 @@ def applied(known: Path, place: Place) -> DiscoverResult:
         found = rounds.by_templates(templates, encodings, timing.names, threads=place.threads)
     vectors = read_codebook(known / "units" / "units" / "codebook.npy").vectors
     return written(place, found, vectors, timing, utterances, told=[])
+
+
+def cut_by_states(
+    scores: StateScores, predictions: Encodings, names: Sequence[str], *, finer: int, threads: int
+) -> rounds.Alignment:
+    """As `rounds.by_states`, with progress."""
+    with console.progress("cutting", len(names)) as advance:
+        return rounds.by_states(scores, predictions, names, finer=finer, threads=threads, advance=advance)
 
 
 def features_like(known: Path, place: Place) -> None:
@@ -265,23 +271,11 @@ def encoded(experiment: Path, folder: Path, place: Place) -> tuple[Encodings, En
     return tuple(map(Encodings.open, folders))
 
 
-def finer_of(frames: AnyEncodings, predictions: Encodings) -> int:
-    """How many of the frames that were cut first lie in one of the network."""
-    strides = [encodings.settings.get("stride") for encodings in (predictions, frames)]
-    same = frames.settings.get("rate") == predictions.settings.get("rate")
-    return max(1, round(strides[0] / strides[1])) if same and None not in strides else 1
-
-
 def of_held_out(experiment: Path) -> dict[str, float]:
     """How well a network tells the states of utterances that it did not learn from."""
     rows = (json.loads(line) for _, line in read_lines(experiment / "log.jsonl"))
     measured = [row for row in rows if row.get("split") == "valid"]
     return {"accuracy": measured[-1]["metrics"]["accuracy"]} if measured else {}
-
-
-def agreement(found: rounds.Alignment, before: rounds.Alignment) -> float:
-    """AMI of the codes of two rounds, frame by frame: 1 where they differ in names alone."""
-    return unit_scores(confusion(*found.codes_beside(before))).ami
 
 
 def say(number: int, told: Mapping[str, float]) -> None:

@@ -4,7 +4,7 @@ Where units begin and end comes from the posteriors, what they are called from t
 latter make the edges drift.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from unitdisc.clustering.frame_source import FrameSource, StoredFrames, in_order
 from unitdisc.data.codes import nearest_places
 from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
+from unitdisc.evaluation.units.clustering import confusion, unit_scores
 from unitdisc.segmentation.corpora.sample import drawn
 from unitdisc.segmentation.corpora.solving import with_priors
 from unitdisc.segmentation.templates.durations import Durations
@@ -52,29 +53,50 @@ class Alignment:
         """[T F]"""
         return self.segments[name].codes(len(self.encodings[name].centres) * self.finer, self.blank)
 
-    def codes_beside(self, other: "Alignment") -> tuple[np.ndarray, np.ndarray]:
-        """The codes of all frames, and what another alignment has there: [N] each."""
+    def agreement(self, other: "Alignment") -> float:
+        """AMI of the codes of both at the frames of this one: 1 where they differ in names alone."""
         ours = [self.codes(name) for name in self.segments]
         theirs = [other.codes(name)[nearest_places(other.centres(name), self.centres(name))] for name in self.segments]
-        return np.concatenate(ours), np.concatenate(theirs)
+        return unit_scores(confusion(np.concatenate(ours), np.concatenate(theirs))).ami
 
 
-def by_templates(templates: Templates, encodings: Encodings, names: Sequence[str], *, threads: int) -> Alignment:
+def by_templates(
+    templates: Templates,
+    encodings: Encodings,
+    names: Sequence[str],
+    *,
+    threads: int,
+    advance: Callable[[int], None] = lambda number: None,
+) -> Alignment:
     """Cut at every frame, not only where pooled frames end."""
     frames = StoredFrames(encodings, names)
 
     def cut(name: str) -> Segments:
-        return templates.cut(templates.projected(frames[name], pool=1), finer=templates.pool)
+        found = templates.cut(templates.projected(frames[name], pool=1), finer=templates.pool)
+        advance(1)
+        return found
 
     found = dict(zip(names, in_order(cut, names, threads)))
     return Alignment(encodings, found, templates.units if len(templates.blank) else None)
 
 
 def by_states(
-    scores: StateScores, predictions: Encodings, names: Sequence[str], *, finer: int = 1, threads: int = 1
+    scores: StateScores,
+    predictions: Encodings,
+    names: Sequence[str],
+    *,
+    finer: int = 1,
+    threads: int = 1,
+    advance: Callable[[int], None] = lambda number: None,
 ) -> Alignment:
     """By encodings at the point `prediction`, which are square roots of posteriors."""
-    found = in_order(lambda name: scores.cut(posteriors(predictions, name), finer), names, threads)
+
+    def cut(name: str) -> Segments:
+        found = scores.cut(posteriors(predictions, name), finer)
+        advance(1)
+        return found
+
+    found = in_order(cut, names, threads)
     return Alignment(predictions, dict(zip(names, found)), scores.units if scores.has_blank else None, finer)
 
 
@@ -151,6 +173,13 @@ def mean_frames_of(alignment: Alignment, frames: FrameSource, count: int) -> np.
         counts += np.bincount(codes, minlength=count)
     whole = sums.sum(0) / max(counts.sum(), 1)
     return np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], whole).astype(np.float32)
+
+
+def frames_within(frames: Encodings, network: Encodings) -> int:
+    """How many frames lie in one of a network, whose stride is longer."""
+    strides = [encodings.settings.get("stride") for encodings in (network, frames)]
+    same = frames.settings.get("rate") == network.settings.get("rate")
+    return max(1, round(strides[0] / strides[1])) if same and None not in strides else 1
 
 
 def finer_centres(centres: np.ndarray, finer: int) -> np.ndarray:
