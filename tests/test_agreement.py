@@ -8,9 +8,8 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from sklearn.metrics.cluster import expected_mutual_information
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
-from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation import UnscorableError, intervals
 from unitdisc.evaluation.overlap import refuse_common
-from unitdisc.evaluation.probes import intervals
 from unitdisc.evaluation.units import jackknife
 from unitdisc.evaluation.units.agreement import agreement
 from unitdisc.evaluation.units.clustering import confusion, labelled_codes, unit_scores

@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, nor
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import EncodingsError
-from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation import UnscorableError, intervals
 from unitdisc.evaluation.abx import abx, label_items, triphone_items
 from unitdisc.evaluation.handwriting import (
     ColumnGrid,
@@ -33,7 +33,6 @@ from unitdisc.evaluation.probes import (
     ProbeOptions,
     SequenceTask,
     SpeakerTask,
-    intervals,
     joined,
     probe,
     read_point,

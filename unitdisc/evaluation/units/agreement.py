@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.probes.intervals import interval
+from unitdisc.evaluation.intervals import interval
 from unitdisc.evaluation.units.clustering import LabelledCodes, labelled_codes, named_confusion, unit_scores
 from unitdisc.evaluation.units.codes import CodedUtterance
 from unitdisc.evaluation.units.jackknife import jackknife_intervals

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import t as student
 
-from unitdisc.evaluation.probes.intervals import LEVEL
+from unitdisc.evaluation.intervals import LEVEL
 from unitdisc.evaluation.units.bitrate import entropy_in_bits
 from unitdisc.evaluation.units.clustering import LabelledCodes, adjusted_mutual_information, adjusted_rand_index
 from unitdisc.evaluation.units.expected_information import log_factorials
