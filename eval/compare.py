@@ -55,6 +55,7 @@ UNITS = {
     "PNMI (%)": lambda units: percent(units.get("pnmi")),
     "boundary F1, strict (%)": lambda units: boundary(units, "f1"),
     "R-value, strict (%)": lambda units: boundary(units, "r_value"),
+    "codes in use": lambda units: units.get("usage", {}).get("used"),
     "perplexity": lambda units: units.get("usage", {}).get("perplexity"),
     "bits/s": lambda units: units.get("bitrate", {}).get("bits_per_second"),
     "bits/s, repeats collapsed": lambda units: units.get("bitrate_collapsed", {}).get("bits_per_second"),

@@ -57,6 +57,7 @@ def measures(folder: Path, stem: str) -> Measures:
         for path in sorted(folder.glob(f"{stem}.{kind}-*.json"), key=lambda path: float(rate_of(path))):
             units, rate = part(path, "units"), f"{rate_of(path)}/s{told}"
             found |= {
+                f"codes, {rate}": units.get("usage", {}).get("used"),
                 f"many-to-one, {rate}": percent(units.get("many_to_one")),
                 f"PNMI, {rate}": percent(units.get("pnmi")),
                 f"R-value, {rate}": percent(units.get("boundaries", {}).get("strict", {}).get("r_value")),

@@ -3,7 +3,8 @@
 python eval/compare_units.py exp/piecewise_units/mini_speech/scores
 
 Reads NAME.score.json of `unitdisc score --output` and NAME.abx.json of `unitdisc abx --output` in a folder, for every
-NAME. Prints Markdown, in the order of names.
+NAME. Prints Markdown, in the order of names. Codes are compared with labels at the frames of each system: a system with
+more of them a second has more to be right by chance about neighbours, so how many there are is told as well.
 """
 
 import argparse
@@ -31,6 +32,8 @@ def rate(bitrate: dict) -> float | None:
 
 
 COLUMNS = {
+    "frames/s": lambda units, abx: rate(units.get("bitrate", {})),
+    "codes": lambda units, abx: units.get("usage", {}).get("used"),
     "units/s": lambda units, abx: rate(units.get("bitrate_collapsed", {})),
     "precision": boundaries("precision"),
     "recall": boundaries("recall"),
@@ -55,8 +58,12 @@ def main(argv: list[str] | None = None) -> None:
     print("| units | " + " | ".join(COLUMNS) + " |")
     print("|---|" + "---:|" * len(COLUMNS))
     for name, units, abx in read(args.folder):
-        cells = ["–" if (value := column(units, abx)) is None else f"{value:.1f}" for column in COLUMNS.values()]
+        cells = [cell(column(units, abx)) for column in COLUMNS.values()]
         print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+def cell(value: float | None) -> str:
+    return "–" if value is None else str(value) if isinstance(value, int) else f"{value:.1f}"
 
 
 def read(folder: Path) -> Iterable[tuple[str, dict, dict]]:

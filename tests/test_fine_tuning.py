@@ -12,7 +12,8 @@ from torch import nn
 
 from unitdisc.encoders.conv import ConvEncoder
 from unitdisc.encoders.identity import Identity
-from unitdisc.evaluation.probes import Corpus, FewLabels, LabelTask, ProbeOptions, SequenceTask, few_labels, intervals
+from unitdisc.evaluation import intervals
+from unitdisc.evaluation.probes import Corpus, FewLabels, LabelTask, ProbeOptions, SequenceTask, few_labels
 from unitdisc.evaluation.probes import models as readers
 from unitdisc.evaluation.probes.few import learner_scores
 from unitdisc.inference import fine_tuning

@@ -2,18 +2,19 @@
 
 import json
 import runpy
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from line_corpus import CHARACTERS, EACH, GAP, HEIGHTS, ROWS, TEST, TRAIN, WIDE, centres, encode
+from line_corpus import CHARACTERS, EACH, GAP, HEIGHTS, ROWS, TEST, TRAIN, WIDE, centres, encode, lines
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, normalized_mutual_info_score
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import EncodingsError
-from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation import UnscorableError, intervals
 from unitdisc.evaluation.abx import abx, label_items, triphone_items
 from unitdisc.evaluation.handwriting import (
     ColumnGrid,
@@ -26,12 +27,12 @@ from unitdisc.evaluation.handwriting import (
 from unitdisc.evaluation.handwriting import five_columns as scores
 from unitdisc.evaluation.handwriting.at_columns import GAP as GAP_LABEL
 from unitdisc.evaluation.handwriting.at_columns import ColumnLabelTask, frames_at, with_gaps
+from unitdisc.evaluation.handwriting.line_units import by_column, own_frames
 from unitdisc.evaluation.probes import (
     LabelTask,
     ProbeOptions,
     SequenceTask,
     SpeakerTask,
-    intervals,
     joined,
     probe,
     read_point,
@@ -308,36 +309,43 @@ def test_gaps_become_a_class_of_their_own():
     assert with_gaps(replace(TEST[0], alignment={}), "character").alignment == {}
 
 
-def by_hand(folder: Path, system: str, gaps: bool) -> tuple[list[str], list[int]]:
-    """The label and the code of every column, one after the other."""
+def by_hand(folder: Path, system: str, gaps: bool, by_column: bool) -> tuple[list[str], list[int]]:
+    """The label and the code of every column, or of every frame, one after the other."""
     labels, codes = [], []
     stride = {"fine": 4, "coarse": 12}[system]
     for utterance in TEST:
         zoom, of_frames = utterance.height / ROWS, opened(folder, system).codes[utterance.id]
-        for column in range(round(utterance.ticks / zoom)):
-            tick = (column + 0.5) * zoom
+        if by_column:
+            under = [((column + 0.5) * zoom, column // stride) for column in range(round(utterance.ticks / zoom))]
+        else:
+            under = [((frame + 0.5) * stride * zoom, frame) for frame in range(len(of_frames))]
+        for tick, frame in under:
             label = next((i.label for i in utterance.alignment["character"] if i.start <= tick < i.end), None)
-            if label or gaps:
+            if label or (gaps and tick < utterance.ticks):
                 labels.append(label or "gap")
-                codes.append(of_frames[column // stride])
+                codes.append(of_frames[frame])
     return labels, codes
 
 
 @pytest.mark.parametrize("system", ["fine", "coarse"])
-def test_the_five_columns_are_those_of_scikit_learn_on_columns_counted_by_hand(folder, system):
+def test_frames_and_columns_are_scored_as_scikit_learn_does_if_they_are_counted_by_hand(folder, system):
     test, training = corpora(folder, system)
     found = score_lines(test, training, LineOptions(training_columns=500))
-    for gaps, units in ((False, found["bottleneck"]["units"]), (True, found["with_gaps"]["units"])):
-        labels, codes = by_hand(folder, system, gaps)
-        assert units["frames"] == len(labels)
-        assert units["ari"] == pytest.approx(adjusted_rand_score(labels, codes))
-        assert units["ami"] == pytest.approx(adjusted_mutual_info_score(labels, codes))
-        assert units["nmi"] == pytest.approx(normalized_mutual_info_score(labels, codes))
-        most = sum(
-            max(sum(one == name for one, other in zip(labels, codes) if other == code) for name in {*labels})
-            for code in {*codes}
-        )
-        assert units["many_to_one_same_data"] == pytest.approx(most / len(labels))
+    for gaps, measured in ((False, found["bottleneck"]), (True, found["with_gaps"])):
+        for name in ("units", "units_by_column"):
+            labels, codes = by_hand(folder, system, gaps, by_column=name == "units_by_column")
+            units = measured[name]
+            assert units["frames"] == len(labels)
+            assert units["ari"] == pytest.approx(adjusted_rand_score(labels, codes))
+            assert units["ami"] == pytest.approx(adjusted_mutual_info_score(labels, codes))
+            assert units["nmi"] == pytest.approx(normalized_mutual_info_score(labels, codes))
+            most = sum(
+                max(sum(one == name for one, other in zip(labels, codes) if other == code) for name in {*labels})
+                for code in {*codes}
+            )
+            assert units["many_to_one_same_data"] == pytest.approx(most / len(labels))
+    learnt = found["bottleneck"]["units"]
+    assert learnt["codes"] == 5 and {"ami", "many_to_one_learnt"} <= learnt["intervals"].keys()
     assert found["columns"] == sum(u.columns_at(ROWS) for u in TEST)
     bottleneck = found["bottleneck"]
     assert bottleneck["labels"]["accuracy"] > (0.9 if system == "fine" else 0.5)
@@ -367,7 +375,28 @@ def test_without_a_corpus_to_learn_from_folds_of_lines_are_scored(folder):
     found = score_lines(test, None, LineOptions(training_columns=500, gaps=False))
     assert found["bottleneck"]["labels"]["folds"] == 3
     assert found["bottleneck"]["labels"]["accuracy"] > 0.9
-    assert "many_to_one_learnt" not in found["bottleneck"]["units"]
+    units = found["bottleneck"]["units"]
+    assert "many_to_one_learnt" not in units
+    assert units["many_to_one"] == 1  # each frame has the code of the character in its middle, whoever writes
+    alone = LineCorpus(test.points, [u for u in TEST if u.speaker == "bob"])
+    units = score_lines(alone, None, LineOptions(training_columns=500, gaps=False))["bottleneck"]["units"]
+    assert units["many_to_one"] is None and units["many_to_one_other_utterances"] == 1
+
+
+def test_many_random_codes_of_a_coarse_system_flatter_themselves_only_column_by_column(tmp_path):
+    """And names that are learnt on other lines are worth the commonest character."""
+    rng = np.random.default_rng(0)
+    made = {"train": lines("train-", 5, each=60), "test": lines("test-", 6, each=2)}
+    encodings = {
+        part: encode(tmp_path / part, of, 12, lambda u, label: int(rng.integers(60))) for part, of in made.items()
+    }
+    test, training = (LineCorpus({"bottleneck": encodings[part]}, made[part]) for part in ("test", "train"))
+    options, grid = LineOptions(), ColumnGrid(ROWS)
+    found, columns = own_frames(test, training, options), by_column(test, grid, "character")
+    assert columns["ami"] > 0.15 and columns["many_to_one_same_data"] > 0.5
+    assert found["intervals"]["ami"][0] < 0 < found["intervals"]["ami"][1]
+    assert abs(found["ami"]) < 0.08
+    assert found["many_to_one_learnt"] == pytest.approx(found["majority"], abs=0.08)
 
 
 def test_lines_in_both_corpora_are_refused(folder):
@@ -401,7 +430,11 @@ def manifests(tmp_path_factory) -> tuple[Path, Path]:
 
 
 def run(*arguments: str | Path) -> dict:
-    return runpy.run_path(str(SCRIPT))["main"]([*map(str, arguments)])
+    sys.path.insert(0, str(SCRIPT.parent))  # as Python itself does, for scripts that share code
+    try:
+        return runpy.run_path(str(SCRIPT))["main"]([*map(str, arguments)])
+    finally:
+        sys.path.remove(str(SCRIPT.parent))
 
 
 def test_the_script_prints_the_five_columns_beside_the_published_ones(folder, manifests, tmp_path, capsys):
@@ -417,7 +450,16 @@ def test_the_script_prints_the_five_columns_beside_the_published_ones(folder, ma
     assert scribes[1] == "100.0"
     assert float(characters[1]) < 50 < float(characters[0])
     kept = json.loads(output.read_text())
-    assert kept["rows"]["pc"]["AMI"]["mean"] == found["systems"]["pc"]["bottleneck"]["units"]["ami"]
+    systems = found["systems"]
+    assert kept["rows"]["pc"]["AMI"]["mean"] == systems["pc"]["bottleneck"]["units"]["ami"]
+    assert kept["rows"]["pc"]["AMI, by column"]["mean"] == systems["pc"]["bottleneck"]["units_by_column"]["ami"]
+    first = out[: out.index("Column by column")]
+    units, low_and_high = systems["vq-0"]["bottleneck"]["units"], systems["vq-0"]["bottleneck"]["units"]["intervals"]
+    bounds = ", ".join(f"{bound:.3f}" for bound in low_and_high["ami"])
+    assert f"| {units['ami']:.3f} ± 0.000 [{bounds}] |" in first
+    assert f"| {100 * units['many_to_one_learnt']:.1f} ± 0.0 [" in first
+    assert "| system | seeds | codes |" in first and "| pc | 1 | 6 |" in first
+    assert "boundary F1 % (±1) | boundary F1 % (±2) | boundary F1 % (±4)" in out
     assert kept["rows"]["vq"]["CER %"]["seeds"][0] == 100 * found["systems"]["vq-0"]["bottleneck"]["ctc"]["error_rate"]
     assert kept["settings"]["systems"]["pc"] == str(folder / "fine")
     assert kept["published"]["all scribes, VQ"]["CER %"] == 60

@@ -19,7 +19,7 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, r2_score
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation import UnscorableError, intervals
 from unitdisc.evaluation.probes import (
     Corpus,
     GenderTask,
@@ -29,7 +29,6 @@ from unitdisc.evaluation.probes import (
     ReconstructionScore,
     ReconstructionTask,
     SpeakerTask,
-    intervals,
     joined,
     probe,
     probe_points,

@@ -12,7 +12,7 @@ from unitdisc.api.encode import features as write_features
 from unitdisc.api.probe import ProbeTasks
 from unitdisc.api.probe import probe as probe_verb
 from unitdisc.data.features import features_of_kind
-from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation import UnscorableError, intervals
 from unitdisc.evaluation.probes import (
     Corpus,
     FewLabels,
@@ -20,7 +20,6 @@ from unitdisc.evaluation.probes import (
     ProbeOptions,
     SequenceTask,
     few_labels,
-    intervals,
     joined,
     probe,
     read_point,

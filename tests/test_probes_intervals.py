@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from unitdisc.evaluation.probes import intervals as module
-from unitdisc.evaluation.probes.intervals import interval, intervals
+from unitdisc.evaluation import intervals as module
+from unitdisc.evaluation.intervals import interval, intervals
 
 
 def test_intervals_contain_the_truth_nineteen_times_of_twenty(monkeypatch):

@@ -12,7 +12,7 @@ from probe_corpus import CORPUS, encode, saying, sounds
 
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import EncodingsError
-from unitdisc.evaluation.probes import intervals
+from unitdisc.evaluation import intervals
 from unitdisc.evaluation.probes import models as readers
 
 SCRIPT = Path(__file__).parent.parent / "eval" / "probe_report.py"

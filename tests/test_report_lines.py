@@ -18,7 +18,7 @@ from test_report import ABX, HOSTILE, Contents, made_experiment, read
 
 from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encodings
-from unitdisc.evaluation.probes import intervals
+from unitdisc.evaluation import intervals
 from unitdisc.evaluation.probes import models as readers
 from unitdisc.exports.units import read_units
 from unitdisc.media.image import ImageError, read_line, resized, write_image

@@ -9,8 +9,8 @@ import pytest
 
 from unitdisc.corpus import Interval, Utterance, corpus_checksum
 from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.evaluation import intervals
 from unitdisc.evaluation.abx import abx, label_items, triphone_items
-from unitdisc.evaluation.probes import intervals
 from unitdisc.evaluation.probes import models as readers
 from unitdisc.evaluation.report_scores import score
 

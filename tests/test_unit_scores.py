@@ -1,6 +1,8 @@
 """All scores of units in one: complete, fit for JSON, the same as of their own functions; and `unitdisc score`."""
 
 import json
+import re
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -80,6 +82,14 @@ def test_the_tolerance_and_the_spelling_are_those_asked_for(folder):
     assert found["terms"] == asdict(unit_terms(units, "word", "word"))
 
 
+def test_codes_are_counted_and_sure_to_an_interval(folder):
+    found = score_units(Encodings.open(folder), CORPUS, "phone")
+    assert found["codes"] == found["usage"]["used"] == 4
+    assert {"ami", "many_to_one", "many_to_one_other_utterances"} <= found["intervals"].keys()
+    for name, (low, high) in found["intervals"].items():
+        assert low <= found[name] <= high
+
+
 def test_names_learnt_on_the_same_utterances_give_the_same_data_score(folder):
     encodings = Encodings.open(folder)
     found = score_units(encodings, CORPUS, "phone", learn=(encodings, CORPUS))
@@ -142,7 +152,14 @@ def manifest(tmp_path) -> Path:
 
 def test_score_prints_tables_and_keeps_how(unitdisc, folder, manifest, tmp_path):
     output = tmp_path / "scores.json"
-    more = ["--learn-encodings", folder, "--learn-corpus", manifest]
+    elsewhere = [replace(u, id=f"{u.id}-learnt", path="y.wav") for u in CORPUS]
+    write_manifest(tmp_path / "learn.jsonl", elsewhere)
+    shutil.copytree(folder, tmp_path / "learn")
+    for path in (tmp_path / "learn").glob("*.npy"):
+        path.rename(path.with_name(f"{path.stem}-learnt.npy"))
+    listed = (folder / "units.jsonl").read_text()
+    (tmp_path / "learn" / "units.jsonl").write_text(re.sub(r'"(u\d)"', r'"\1-learnt"', listed))
+    more = ["--learn-encodings", tmp_path / "learn", "--learn-corpus", tmp_path / "learn.jsonl"]
     result = unitdisc("score", folder, manifest, "--tier", "word", "--tolerance", "30", "-o", output, *more)
     assert result.code == 0, result.err
     kept = json.loads(output.read_text())
@@ -158,10 +175,18 @@ def test_score_prints_tables_and_keeps_how(unitdisc, folder, manifest, tmp_path)
     ):
         line = next(line for line in result.out.splitlines() if line.strip().startswith(row))
         assert f"{value:.4f}" in line
+    low, high = found["intervals"]["ami"]
+    assert f"{found['ami']:.4f}  {low:.4f} to {high:.4f}" in result.out
     assert "tolerance 30 ms" in result.out
     assert kept["settings"]["boundaries"]["tolerance"]["ms"] == 30
     assert kept["settings"]["corpus"] == corpus_checksum(CORPUS)
     assert kept["settings"]["spelling"] == "phone"
+
+
+def test_codes_are_not_named_by_the_utterances_scored(unitdisc, folder, manifest):
+    result = unitdisc("score", folder, manifest, "--learn-encodings", folder, "--learn-corpus", manifest)
+    assert result.code == 1
+    assert "u0: is in the corpus to learn from and in the one to score, like 7 more" in result.err
 
 
 def test_tier_tolerance_and_spelling_of_the_command_are_those_of_its_scores(unitdisc, folder, manifest, tmp_path):

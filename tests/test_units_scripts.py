@@ -63,10 +63,10 @@ UNITS = {
     "boundaries": {"strict": {"precision": 0.5, "recall": 0.75, "f1": 0.6, "r_value": 0.55}},
     "many_to_one": 0.25,
     "ami": 0.2,
-    "bitrate": {"bits_per_second": 310.0},
+    "bitrate": {"bits_per_second": 310.0, "symbols": 1000, "seconds": 20.0},
     "bitrate_collapsed": {"bits_per_second": 70.0, "symbols": 240, "seconds": 20.0},
     "bitrate_run_length": {"bits_per_second": 100.0},
-    "usage": {"perplexity": 33.0},
+    "usage": {"perplexity": 33.0, "used": 48},
 }
 
 
@@ -80,9 +80,10 @@ def test_every_way_to_find_units_is_a_row(tmp_path, capsys):
     rows = [dict(zip(titles, (cell.strip() for cell in line.strip("|").split("|")))) for line in (first, second)]
     assert [row["units"] for row in rows] == ["a-only", "b-late"]
     assert {rows[0][title] for title in titles[1:]} == {"–", "6.2"} and rows[0]["ABX within"] == "6.2"
+    boundaries, bits = ["50.0", "75.0", "60.0", "55.0"], ["310.0", "70.0", "100.0", "33.0"]
     assert [*rows[1].values()][1:] == (
-        ["12.0", "50.0", "75.0", "60.0", "55.0", "25.0", "20.0", "–", "12.5", "310.0", "70.0", "100.0", "33.0"]
-    )  # units per second are runs over seconds
+        ["50.0", "48", "12.0", *boundaries, "25.0", "20.0", "–", "12.5", *bits]
+    )  # frames and units per second are symbols over seconds
 
 
 def test_scores_that_cannot_be_read_are_named(tmp_path):
@@ -114,13 +115,14 @@ def test_systems_are_rows_and_the_best_comes_last(tmp_path, capsys):
     (tmp_path / "mfcc.cut-8.json").write_text(json.dumps({"units": {"many_to_one": 0.3, "pnmi": 0.2}}))
     (tmp_path / "vq-seed1.seconds").write_text("60\n90\n")
     run("compare_frames.py", tmp_path)
-    units = "many-to-one, 8/s | PNMI, 8/s | R-value, 8/s | many-to-one, 12/s | PNMI, 12/s | R-value, 12/s"
+    units = " | ".join(f"codes, {n}/s | many-to-one, {n}/s | PNMI, {n}/s | R-value, {n}/s" for n in (8, 12))
     units = f"many-to-one, 8/s, cut | PNMI, 8/s, cut | {units}"
     assert capsys.readouterr().out.splitlines() == [
         "| system | any, across | any, within | triphone, across | labels probe | " + units + " | CPU minutes |",
-        "|---|" + "---:|" * 13,
-        "| mfcc | 50.0 | 25.0 | 62.5 | 25.0 | 30.0 | 20.0 | – | – | – | – | – | – | – |",
-        "| vq | 18.8 ± 6.2 | 9.4 ± 3.1 | 37.5 ± 0.0 | – | – | – | 50.0 | 25.0 | 55.0 | 75.0 | 37.5 | 55.0 | 2.5 |",
+        "|---|" + "---:|" * 15,
+        "| mfcc | 50.0 | 25.0 | 62.5 | 25.0 | 30.0 | 20.0 | – | – | – | – | – | – | – | – | – |",
+        "| vq | 18.8 ± 6.2 | 9.4 ± 3.1 | 37.5 ± 0.0 | – | – | – "
+        "| 48.0 | 50.0 | 25.0 | 55.0 | 48.0 | 75.0 | 37.5 | 55.0 | 2.5 |",
     ]
 
 

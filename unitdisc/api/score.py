@@ -5,6 +5,7 @@ from pathlib import Path
 from unitdisc.api.paths import takes_paths
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.inputs import check_tier, open_both, usual_labels
+from unitdisc.evaluation.overlap import refuse_common
 from unitdisc.evaluation.settings import Measured, corpus_settings
 from unitdisc.evaluation.units.unit_scores import boundary_settings, score_units
 
@@ -27,13 +28,15 @@ def score(
     else says. corpus: a manifest or a Kaldi data directory with alignments.
     tier: of the labels (default: phone; of line images, character). spelling: tier of the phones that words are
     spelled with. tolerance: of boundaries, in ms, or in pixel columns of images (default: 20 ms, 1 column).
-    learn: encodings and corpus of other utterances, where codes get their names from labels.
+    learn: encodings and corpus of other utterances, where codes get their names from labels; a code that is never
+    seen there is wrong.
 
-    Returns figures["units"]: "many_to_one", "ami", "v_measure" and others, shares from 0 to 1; "bitrate" with
-    "bits_per_second" (of images "bits_per_100_columns"); "usage", "boundaries" and "terms" with theirs. What cannot
-    be measured is a dictionary with "why".
-    Raises EncodingsError and CorpusError for what cannot be read, UnscorableError if there are no codes or no such
-    tier, and ValueError for a tolerance below 0.
+    Returns figures["units"]: "many_to_one_learnt", "many_to_one", "ami", "v_measure" and others, shares from 0 to 1 of
+    frames at the system's own rate, and their 95 % "intervals" over utterances; "bitrate" with "bits_per_second" (of
+    images "bits_per_100_columns"); "usage", "boundaries" and "terms" with theirs. What cannot be measured is a
+    dictionary with "why".
+    Raises EncodingsError and CorpusError for what cannot be read, and for an utterance in both corpora, UnscorableError
+    if there are no codes or no such tier, and ValueError for a tolerance below 0.
 
     >>> scores = unitdisc.score("exp/vq/encodings/test/bottleneck", "data/test.jsonl")
     >>> scores.figures["units"]["boundaries"]["strict"]["f1"]
@@ -44,6 +47,7 @@ def score(
     opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes=allow_pipes)
     check_tier(corpus, utterances, tier)
     elsewhere = open_both(*learn, frame_rate, allow_pipes) if learn else None
+    refuse_common(elsewhere[1] if elsewhere else [], utterances)
     found = score_units(opened, utterances, tier, tolerance=tolerance, spelling=spelling, learn=elsewhere)
     if "why" in found["usage"]:  # nothing at all could be measured
         raise UnscorableError(found["usage"]["why"])

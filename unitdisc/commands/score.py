@@ -78,12 +78,15 @@ def tables(found: Mapping, settings: Mapping) -> Iterable[Iterable[str]]:
 def agreement(found: Mapping, tier: str) -> Iterable[str]:
     from unitdisc.evaluation.units.clustering import AGREEMENT
 
-    yield f"Units against labels (tier {tier}, frame by frame)"
+    yield f"Units against labels (tier {tier}, every frame counted once; 95 % over utterances)"
     if "why" in found:
         yield f"  not measured: {found['why']}"
     for name, title in AGREEMENT.items():
         if found.get(name) is not None:
-            yield f"  {title:46}{found[name]:8.4f}"
+            bounds = found["intervals"].get(name)
+            yield f"  {title:46}{found[name]:8.4f}" + (f"  {bounds[0]:.4f} to {bounds[1]:.4f}" if bounds else "")
+    if "each_unit_once" in found:
+        yield f"  {'AMI, every unit counted once':46}{found['each_unit_once']['ami']:8.4f}"
 
 
 def use(found: Mapping) -> Iterable[str]:

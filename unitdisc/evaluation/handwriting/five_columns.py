@@ -1,20 +1,20 @@
-"""The scores of one system of units of line images: the five columns of the ScribbleLens table, and what explains them.
+"""The scores of one system of units of line images: those of the ScribbleLens table, and what explains them.
 
     CER          of a CTC probe that writes the characters of a line, read off the bottleneck
     accuracy     of an MLP probe that names the character of every pixel column
-    many-to-one  every code called by its most frequent character, known from the columns scored ("token to character")
-    ARI          adjusted Rand index of codes and characters, over columns
+    many-to-one  every code called by its most frequent character, on the lines to learn from or on others
+    ARI          adjusted Rand index of codes and characters, over frames
     AMI, NMI     (adjusted, normalised) mutual information of both
 
-All of it on the same columns whatever the system (see `columns`), those in a character; the same with the gaps as a
-class of their own is beside it, as DistSup reports both.
+Codes are compared at the frames of the system, each counted once, where its centre is in a character. The published
+figures, over columns and named on the lines scored ("token to character"), are beside them: `line_units.py` says what
+that flatters. The same with the gaps as a class of their own is there as well, as DistSup reports both.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
 from unitdisc.evaluation.abx import CONTEXTS, AbxProtocol, Sampling, abx
@@ -24,53 +24,21 @@ from unitdisc.evaluation.handwriting.at_columns import (
     GriddedEncodings,
     columns_of,
     height_of,
-    with_gaps,
 )
+from unitdisc.evaluation.handwriting.line_units import by_column, counted, own_frames
+from unitdisc.evaluation.handwriting.lines import UNITS, LineCorpus, LineOptions, with_gaps_in
+from unitdisc.evaluation.overlap import refuse_common
 from unitdisc.evaluation.probes import PointFrames, ProbeOptions, SequenceTask, joined, probe, read_point
 from unitdisc.evaluation.probes.cross_validation import Task
 from unitdisc.evaluation.probes.results import ready_for_json
 from unitdisc.evaluation.probes.sequences import sequence_probe
 from unitdisc.evaluation.probes.tasks import SpeakerTask
-from unitdisc.evaluation.units.bitrate import unit_bitrates
-from unitdisc.evaluation.units.boundaries import segmentation_scores, unit_segmentation, utterance_segmentation
-from unitdisc.evaluation.units.clustering import (
-    code_names,
-    code_usage,
-    labelled_codes,
-    named_confusion,
-    named_rightly,
-    unit_scores,
-)
-from unitdisc.evaluation.units.codes import CodedUtterance, coded
+from unitdisc.evaluation.units.codes import coded
 
-UNITS = "bottleneck"  # the point that has codes
 WRITING = 4  # columns from one frame that a CTC probe reads to the next
 LINES, EPOCHS = 8, 20  # that it learns from at a time, and how often from all (and for 1500 steps at least)
-TOLERANCES = (1, 2, 4, 8)  # columns
 
 Tell = Callable[[str], None]  # the job that begins
-
-
-@dataclass(frozen=True)
-class LineCorpus:
-    """Line images and their encodings at several points."""
-
-    points: Mapping[str, Encodings]
-    utterances: Sequence[Utterance]
-
-
-@dataclass(frozen=True)
-class LineOptions:
-    """How lines are scored."""
-
-    tier: str = "character"
-    context_frames: int = 3  # frames that a reader of columns sees, as DistSup's probes
-    training_columns: int = 50_000  # that an MLP learns from, at most
-    items_in_a_group: int = 10  # of one character by one scribe, that ABX compares; 0: all
-    context: str = "any"  # of characters in ABX: any, or triphone
-    gaps: bool = True  # score the columns without a character, too
-    labels_at: Sequence[str] = ()  # points besides the bottleneck where characters are read
-    seed: int = 0
 
 
 def score_lines(
@@ -78,15 +46,16 @@ def score_lines(
 ) -> dict[str, Any]:
     """Scores the lines of `test`; probes learn from `training`, or from folds of the lines.
 
-        {"bottleneck": {"ctc", "labels", "units", "boundaries", "usage", "bitrate", "units_per_100_columns", ...},
-         "with_gaps": {"labels", "units"},
+        {"bottleneck": {"ctc", "labels", "units": at the frames of the system, "units_by_column", "boundaries", "usage",
+                        "bitrate_collapsed", "units_per_100_columns"},
+         "with_gaps": {"labels", "units", "units_by_column"},
          "points": {POINT: {"speaker", "labels", "abx": {"within", "across"}}}, "columns": in all, "height": rows}
 
     What cannot be told is {"why": ...}. Raises EncodingsError naming the file if encodings are missing or unusable,
     CorpusError if a line is in both corpora or is no line image.
     """
     options, tell = options or LineOptions(), tell or (lambda job: None)
-    refuse_common(test, training)
+    refuse_common(training.utterances if training else [], test.utterances, "lines")
     grid = ColumnGrid(height_of(next(iter(test.points.values())), test.utterances))
     scores: dict[str, Any] = {
         "columns": columns_of(test.utterances, grid),
@@ -104,23 +73,12 @@ def score_lines(
         tell("gaps as a class")
         filled, filled_training = (with_gaps_in(corpus, options.tier) for corpus in (test, training))
         labels = attempt(lambda: read_labels(UNITS, filled, filled_training, grid, options))
-        scores["with_gaps"] = {"labels": labels, "units": attempt(lambda: agreement(filled, None, grid, options.tier))}
+        scores["with_gaps"] = {
+            "labels": labels,
+            "units": attempt(lambda: own_frames(filled, filled_training, options)),
+            "units_by_column": attempt(lambda: by_column(filled, grid, options.tier)),
+        }
     return scores
-
-
-def refuse_common(test: LineCorpus, training: LineCorpus | None) -> None:
-    """Raises CorpusError if a line would be learned from and scored."""
-    known = training.utterances if training else []
-    ids, places = {u.id for u in known}, {(u.path, u.start) for u in known}
-    if common := [u.id for u in test.utterances if u.id in ids or (u.path, u.start) in places]:
-        raise CorpusError(
-            f"{min(common)}: is in the corpus to learn from and in the one to score, like {len(common) - 1} more; "
-            "give two without common lines, or one alone, which is scored by folds"
-        )
-
-
-def with_gaps_in(corpus: LineCorpus | None, tier: str) -> LineCorpus | None:
-    return corpus and LineCorpus(corpus.points, [with_gaps(utterance, tier) for utterance in corpus.utterances])
 
 
 def attempt(score: Callable[[], dict]) -> dict[str, Any]:
@@ -204,7 +162,8 @@ def score_bottleneck(
     tell("characters of columns")
     found["labels"] = attempt(lambda: read_labels(UNITS, test, training, grid, options))
     tell("units against characters")
-    found["units"] = attempt(lambda: agreement(test, training, grid, options.tier))
+    found["units"] = attempt(lambda: own_frames(test, training, options))
+    found["units_by_column"] = attempt(lambda: by_column(test, grid, options.tier))
     return found | attempt(lambda: counted(coded(test.points[UNITS], test.utterances), grid, options.tier))
 
 
@@ -214,38 +173,3 @@ def written(test: LineCorpus, training: LineCorpus | None, grid: ColumnGrid, opt
     how = ProbeOptions(controls=False, seed=options.seed)
     task = SequenceTask(options.tier, "conv", unseen_speakers=False, batch=LINES, epochs=EPOCHS)
     return ready_for_json(sequence_probe(task, frames, how))
-
-
-def agreement(test: LineCorpus, training: LineCorpus | None, grid: ColumnGrid, tier: str) -> dict[str, Any]:
-    """Codes against characters, column by column; `many_to_one_learnt`: codes named on the corpus to learn from."""
-
-    def counts(corpus: LineCorpus):
-        columns = GriddedEncodings(corpus.points[UNITS], corpus.utterances, grid)
-        return named_confusion(labelled_codes(coded(columns, corpus.utterances), tier))
-
-    found = counts(test)
-    learnt = {"many_to_one_learnt": named_rightly(code_names(counts(training)), found)} if training else {}
-    return asdict(unit_scores(found)) | learnt
-
-
-def counted(units: Sequence[CodedUtterance], grid: ColumnGrid, tier: str) -> dict[str, Any]:
-    """How many units there are, how many bits they take, and whether their borders are those of characters."""
-    columns = columns_of([entry.utterance for entry in units], grid)
-    aligned = [entry for entry in units if tier in entry.utterance.alignment]
-    found = [unit_segmentation(entry) for entry in aligned]
-    reference = [utterance_segmentation(entry.utterance, tier) for entry in aligned]
-
-    def boundaries(tolerance: float) -> dict[str, Any]:
-        return asdict(
-            segmentation_scores(found, reference, [grid.ticks(entry.utterance, tolerance) for entry in aligned])
-        )
-
-    bits = unit_bitrates(units, tier).bitrate_collapsed
-    return {
-        "units_per_100_columns": 100 * sum(len(entry.runs.codes) for entry in units) / columns,
-        "usage": asdict(code_usage(units)),
-        "bitrate_collapsed": asdict(
-            replace(bits, columns=columns, bits_per_100_columns=bits.bits_per_100_columns * bits.columns / columns)
-        ),
-        "boundaries": {str(tolerance): attempt(lambda t=tolerance: boundaries(t)) for tolerance in TOLERANCES},
-    }

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.probes.intervals import intervals
+from unitdisc.evaluation.intervals import intervals
 from unitdisc.evaluation.probes.models import (
     Windows,
     linear,

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.bidi import logical
 from unitdisc.evaluation import UnscorableError, labelled, silences_of
+from unitdisc.evaluation.intervals import intervals
 from unitdisc.evaluation.probes.cross_validation import shuffled, tensor
-from unitdisc.evaluation.probes.intervals import intervals
 from unitdisc.evaluation.probes.models import Windows, seeded_linear, standardised, whitening_of
 from unitdisc.evaluation.probes.options import ProbeOptions, SequenceReader
 from unitdisc.evaluation.probes.points import PointFrames

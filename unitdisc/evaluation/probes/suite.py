@@ -8,9 +8,9 @@ from typing import Any
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation.intervals import LEVEL, RESAMPLES
 from unitdisc.evaluation.probes import models as readers
 from unitdisc.evaluation.probes.cross_validation import Task, probe
-from unitdisc.evaluation.probes.intervals import LEVEL, RESAMPLES
 from unitdisc.evaluation.probes.options import ProbeOptions, SequenceReader
 from unitdisc.evaluation.probes.points import PointFrames, joined, read_point
 from unitdisc.evaluation.probes.results import ready_for_json

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics.cluster import expected_mutual_information
 
 from unitdisc.corpus import labels_at
 from unitdisc.evaluation import UnscorableError, labelled
 from unitdisc.evaluation.units.bitrate import entropy_in_bits
 from unitdisc.evaluation.units.codes import CodedUtterance
+from unitdisc.evaluation.units.expected_information import expected_information, log_factorials
 
 AGREEMENT = {  # what is printed of units against labels, and what it is called
     "many_to_one_learnt": "many-to-one, codes named on other utterances",
     "many_to_one": "many-to-one, codes named by other speakers",
+    "many_to_one_other_utterances": "many-to-one, codes named by the other half",
     "many_to_one_same_data": "many-to-one, same data (purity)",
     "one_to_one_same_data": "one-to-one, same data (Hungarian)",
     "cluster_purity": "cluster purity (labels by their best code)",
@@ -43,6 +44,7 @@ class LabelledCodes:
     codes: np.ndarray  # [N]
     labels: np.ndarray  # [N] index of the label in names
     speakers: np.ndarray  # [N] index of the speaker, -1 where not known
+    utterances: np.ndarray  # [N] index of the utterance
     names: list[str]  # of the labels, sorted
 
 
@@ -74,8 +76,8 @@ def labelled_codes(coded: Iterable[CodedUtterance], tier: str) -> LabelledCodes:
 
     Raises UnscorableError if there is no such frame.
     """
-    codes, labels, speakers, names, people = [], [], [], {}, {}
-    for entry in coded:
+    codes, labels, speakers, utterances, names, people = [], [], [], [], {}, {}
+    for number, entry in enumerate(coded):
         utterance = entry.utterance
         if tier not in utterance.alignment:
             continue
@@ -85,12 +87,14 @@ def labelled_codes(coded: Iterable[CodedUtterance], tier: str) -> LabelledCodes:
         labels.append(found[found >= 0])
         speaker = people.setdefault(utterance.speaker, len(people)) if utterance.speaker else -1
         speakers.append(np.full(len(labels[-1]), speaker))
+        utterances.append(np.full(len(labels[-1]), number))
     if not sum(map(len, labels)):
         raise UnscorableError(f"no utterance has labels in tier {tier!r}")
     order = sorted(names)
     index = np.empty(len(order), dtype=int)
     index[[names[name] for name in order]] = np.arange(len(order))
-    return LabelledCodes(np.concatenate(codes), index[np.concatenate(labels)], np.concatenate(speakers), order)
+    found = (np.concatenate(arrays) for arrays in (codes, labels, speakers, utterances))
+    return LabelledCodes(next(found), index[next(found)], *found, order)
 
 
 def confusion(codes: np.ndarray, labels: np.ndarray) -> Confusion:
@@ -141,11 +145,17 @@ def one_to_one(counts: np.ndarray) -> float:
     return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / counts.sum())
 
 
-def adjusted_mutual_information(counts: np.ndarray, information: float, mean_entropy: float) -> float:
-    """Mutual information, in bits, less what chance gives, as a share of what there is above chance."""
+def adjusted_mutual_information(
+    counts: np.ndarray, information: float, mean_entropy: float, factorials: np.ndarray | None = None
+) -> float:
+    """Mutual information, in bits, less what chance gives, as a share of what there is above chance.
+
+    factorials: `log_factorials` of so many frames or more, where they are known already.
+    """
     if max(counts.shape) == 1 or min(counts.shape) == 1:
         return float(max(counts.shape) == 1)  # nothing to tell apart, or nothing told
-    expected = expected_mutual_information(counts, int(counts.sum())) / np.log(2)
+    factorials = log_factorials(int(counts.sum())) if factorials is None else factorials
+    expected = expected_information(counts.sum(1), counts.sum(0), factorials) / np.log(2)
     return float((information - expected) / (mean_entropy - expected)) if mean_entropy != expected else 1.0
 
 
@@ -153,54 +163,13 @@ def adjusted_rand_index(counts: np.ndarray) -> float:
     """Pairs of frames with the same label and the same code, less what chance gives, in the same way."""
 
     def pairs(numbers: np.ndarray) -> int:
-        return sum(number * (number - 1) // 2 for number in numbers.ravel().tolist())  # no overflow
+        return sum(number * (number - 1) // 2 for number in numbers[numbers > 1].tolist())  # no overflow
 
     both, labels, codes = pairs(counts), pairs(counts.sum(1)), pairs(counts.sum(0))
     if labels == codes == both:
         return 1.0
     expected = labels * codes / pairs(counts.sum(keepdims=True))
     return (both - expected) / ((labels + codes) / 2 - expected)
-
-
-@dataclass(frozen=True)
-class CodeNames:
-    """What codes are called: each by its most frequent label."""
-
-    codes: np.ndarray  # [K] sorted
-    labels: np.ndarray  # [K]
-    fallback: object  # the most frequent label of all, for codes that were never seen
-
-
-def code_names(counted: Confusion) -> CodeNames:
-    """Learns names from counts; of labels that are equally frequent, the first in alphabetical order."""
-    labels = np.array(counted.labels)
-    most = counted.counts.argmax(0)
-    return CodeNames(np.array(counted.codes), labels[most], labels[counted.counts.sum(1).argmax()])
-
-
-def named_rightly(names: CodeNames, counted: Confusion) -> float:
-    """The share of frames whose code is called by their label: many-to-one, with names from elsewhere."""
-    codes = np.array(counted.codes)
-    position = np.searchsorted(names.codes, codes).clip(max=len(names.codes) - 1)
-    called = np.where(names.codes[position] == codes, names.labels[position], names.fallback)
-    right = np.array(counted.labels)[:, None] == called
-    return float(counted.counts[right].sum() / counted.counts.sum())
-
-
-def many_to_one(codes: np.ndarray, labels: np.ndarray, speakers: np.ndarray, seed: int = 0) -> float:
-    """Accuracy of calling every code by its most frequent label among other speakers: [N] each.
-
-    The speakers are halved at random; each half is named by the other, so that every frame is scored once. Codes
-    that the other half never uses are called by its most frequent label of all.
-    Raises UnscorableError if there are fewer than two speakers.
-    """
-    people = np.unique(speakers)
-    if len(people) < 2:
-        raise UnscorableError("naming units by other speakers takes two speakers or more")
-    half = np.isin(speakers, np.random.default_rng(seed).permutation(people)[: len(people) // 2])
-    halves = [confusion(codes[part], labels[part]) for part in (half, ~half)]
-    shares = [named_rightly(code_names(learnt), scored) for learnt, scored in (halves, halves[::-1])]
-    return float(np.average(shares, weights=[(~half).sum(), half.sum()]))
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,11 @@ from typing import Any
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
+from unitdisc.evaluation.units.agreement import agreement
 from unitdisc.evaluation.units.bitrate import UnitBitrates, unit_bitrates
 from unitdisc.evaluation.units.boundaries import TOLERANCE_COLUMNS, TOLERANCE_MS, unit_boundaries
-from unitdisc.evaluation.units.clustering import (
-    code_names,
-    code_usage,
-    labelled_codes,
-    many_to_one,
-    named_confusion,
-    named_rightly,
-    unit_scores,
-)
-from unitdisc.evaluation.units.codes import CodedUtterance, coded
+from unitdisc.evaluation.units.clustering import code_usage
+from unitdisc.evaluation.units.codes import coded
 from unitdisc.evaluation.units.words import unit_terms
 
 BITRATES = tuple(field.name for field in fields(UnitBitrates))
@@ -44,7 +37,11 @@ def score_units(
     except UnscorableError as error:
         why = {"why": str(error)}
         return why | dict.fromkeys(("usage", *BITRATES, "boundaries", "terms"), why)
-    scores = score_labels(units, tier, seed, learn and coded(*learn))
+    elsewhere = learn and coded(*learn)
+    try:
+        scores = agreement(units, tier, elsewhere, seed)
+    except UnscorableError as error:
+        scores = {"why": str(error)}
     scores["usage"] = asdict(code_usage(units))
     try:
         scores |= asdict(unit_bitrates(units, tier))
@@ -58,26 +55,6 @@ def score_units(
             scores[name] = asdict(count())
         except UnscorableError as error:
             scores[name] = {"why": str(error)}
-    return scores
-
-
-def score_labels(
-    units: Sequence[CodedUtterance], tier: str, seed: int, learn: Sequence[CodedUtterance] | None
-) -> dict[str, Any]:
-    """Codes against the labels of their frames; `learn`: where the names of codes are learnt, if elsewhere."""
-    scores: dict[str, Any] = {}
-    try:
-        found = labelled_codes(units, tier)
-        counts = named_confusion(found)
-        scores |= asdict(unit_scores(counts))
-        scores["confusion"] = {"labels": counts.labels, "codes": counts.codes, "counts": counts.counts.tolist()}
-        if learn is not None:
-            names = code_names(named_confusion(labelled_codes(learn, tier)))
-            scores["many_to_one_learnt"] = named_rightly(names, counts)
-        scores["many_to_one"] = None
-        scores["many_to_one"] = many_to_one(found.codes, found.labels, found.speakers, seed)
-    except UnscorableError as error:
-        scores["why"] = str(error)
     return scores
 
 
