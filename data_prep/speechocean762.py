@@ -17,7 +17,7 @@ python data_prep/speechocean762.py ../shared/data/so762_dev data/speechocean762 
 --more FOLDER adds another part of the corpus, such as so762_more, to the train set: its utts.tsv needs no split, and
 it may have no labels. Its speakers must be others; --more-from-age 18 leaves the children among them out.
 
---train-hours N takes only so much of the train set, whole speakers, women and men by turns, first of the part with
+--train-hours N takes about so much of the train set, whole speakers, women and men by turns, first of the part with
 labels and then of the other. What a number has, all larger ones have too.
 """
 
@@ -29,6 +29,7 @@ from unitdisc.prep.speakers import draw_speakers, hold_out
 from unitdisc.prep.tables import read_aligned, read_table
 
 TEST_SHARE = "0.25"  # of the speakers
+NEARLY = 0.95  # of the hours that are asked for must be there
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -78,18 +79,22 @@ def of_age(utterances: list[Utterance], folder: Path, years: int) -> list[Uttera
 
 
 def first_hours(parts: list[list[Utterance]], hours: float, seed: int) -> list[Utterance]:
-    """So many hours, whole speakers, women and men by turns, part after part. Raises CorpusError if there are fewer."""
+    """About so many hours, to the nearest whole speaker, women and men by turns, part after part.
+
+    Raises CorpusError if there are far fewer.
+    """
     kept: list[Utterance] = []
     for part in parts:
         genders = {each.speaker: each.gender or "" for each in part if each.speaker is not None}
         some: list[Utterance] = []
         for number in range(1, len(genders) + 1):
-            if hours_of([*kept, *some]) >= hours:
-                break
             chosen = draw_speakers(genders, str(number), seed)
-            some = [each for each in part if each.speaker in chosen]
+            more = [each for each in part if each.speaker in chosen]
+            if abs(hours_of([*kept, *more]) - hours) >= abs(hours_of([*kept, *some]) - hours):
+                break
+            some = more
         kept += some
-    if not 0 < hours <= hours_of(kept):
+    if not 0 < NEARLY * hours <= hours_of(kept):
         raise CorpusError(f"--train-hours {hours:g}: it must be above 0, and there are {hours_of(kept):.2f}")
     return kept
 
