@@ -576,6 +576,34 @@ def test_more_speakers_join_the_train_set_without_labels(tables, tmp_path):
         prepare("speechocean762", tables, tmp_path / "out", "--more", more)
 
 
+def test_grown_speakers_and_the_first_hours_are_chosen(tables, tmp_path):
+    more = tmp_path / "more"
+    rows = ["utt\tfile\tspeaker\tgender\tage\tduration\ttext"]
+    for number in range(4):
+        record(more / "audio" / f"new{number}.flac", 16000)
+        rows.append(f"new{number}\taudio/new{number}.flac\tx{number}\tf\t{8 + 5 * number}\t1.0\tSAY HI")
+    write(more / "utts.tsv", "\n".join(rows) + "\n")
+
+    def train(*options: str) -> set[str]:
+        prepare("speechocean762", tables, tmp_path / "out", "--more", more, *options)
+        return set(utterances(tmp_path / "out" / "train.jsonl"))
+
+    everyone, seconds = train(), [str(number / 3600) for number in (4, 12, 13, 14)]
+    assert everyone - train("--more-from-age", "18") == {"new0", "new1"}
+    few, labelled, one, two = (train("--more-from-age", "18", "--train-hours", hours) for hours in seconds)
+    assert few < labelled < one < two
+    assert [len(found) for found in (few, labelled, one, two)] == [4, 12, 13, 14]
+    assert not {name for name in labelled if name.startswith("new")}
+    assert len({name[:2] for name in few}) == 2  # whole speakers
+    with pytest.raises(CorpusError, match="--more-from-age 24 leaves nobody; the oldest is 23"):
+        train("--more-from-age", "24")
+    with pytest.raises(CorpusError, match=r"--train-hours 1: it must be above 0, and there are 0[.]00"):
+        train("--train-hours", "1")
+    write(more / "utts.tsv", "\n".join(rows).replace("\t23\t", "\tgrown\t") + "\n")
+    with pytest.raises(CorpusError, match="ages must be whole years"):
+        train("--more-from-age", "18")
+
+
 def test_genders_of_any_spelling_make_a_manifest_that_is_valid(tables, tmp_path, capsys):
     genders = ["unknown", "F", "female", "Weiblich", "male_masculine", "MAN", "", "non-binary"]
     table = (tables / "utts.tsv").read_text().splitlines()

@@ -4,6 +4,7 @@ import json
 import runpy
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -137,6 +138,40 @@ def test_results_of_frames_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "mfcc.units-8.json").write_text('{"abx": {}}')
     with pytest.raises(SystemExit, match=r"mfcc.units-8.json: damaged, or without units; .*unitdisc score --output"):
         run("compare_frames.py", tmp_path)
+
+
+def test_curves_are_tables_and_figures(tmp_path, capsys):
+    for place, name, across, seconds in (
+        ("hours/0.5", "mfcc", 0.5, 6),
+        ("hours/0.5", "classical", 0.25, 60),
+        ("hours/2", "classical", 0.125, 240),
+        ("steps/200", "vq-seed0", 0.25, 120),
+        ("steps/100", "vq-seed0", 0.375, 60),
+        ("steps/100", "vq-seed1", 0.5, 60),
+    ):
+        (folder := tmp_path / place / "scores").mkdir(parents=True, exist_ok=True)
+        write_system(folder, name, across, across)
+        (folder / f"{name}.seconds").write_text(f"{seconds}\n")
+    run("curves.py", tmp_path, tmp_path / "figures")
+    assert [line for line in capsys.readouterr().out.splitlines() if "0" in line] == [
+        "| classical | 0.5 | 25.0 | 12.5 | 1.0 |",
+        "| classical | 2 | 12.5 | 6.2 | 4.0 |",
+        "| mfcc | 0.5 | 50.0 | 25.0 | 0.1 |",
+        "| vq | 100 | 43.8 | 21.9 | 1.0 |",
+        "| vq | 200 | 25.0 | 12.5 | 2.0 |",
+    ]
+    hours, minutes = ((tmp_path / "figures" / f"speechocean762-{name}.svg") for name in ("hours", "minutes"))
+    drawn = [ElementTree.parse(path).getroot() for path in (hours, minutes)]
+    assert [len(list(figure.iter("{http://www.w3.org/2000/svg}circle"))) for figure in drawn] == [6, 6]
+    assert "classical" in minutes.read_text() and "mfcc" not in minutes.read_text()
+
+
+def test_curves_without_scores_or_numbers_are_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"no scores in it; `recipes/speechocean762/curves.sh` writes them"):
+        run("curves.py", tmp_path, tmp_path)
+    (tmp_path / "hours/few/scores").mkdir(parents=True)
+    with pytest.raises(SystemExit, match="few: is not called after a number; take it out"):
+        run("curves.py", tmp_path, tmp_path)
 
 
 def log(folder: Path, *used: float) -> Path:

@@ -2,7 +2,8 @@
 # Which frames, and which units made of them, are worth having? Plain features, classical modelling, autoencoders and
 # networks that learn by prediction, at equal speech, scored on speakers nobody learned from. Some three hours of one
 # core for one seed; SYSTEMS and SEEDS choose less or more, MORE=../shared/data/so762_more adds 178 speakers without labels to
-# the train set (4.5 hours), DATA takes another corpus with train.jsonl and test.jsonl. EXP: where results go.
+# the train set (4.5 hours), DATA takes another corpus with train.jsonl and test.jsonl. EXP: where results go. SCORES=any: only
+# ABX of any context, on the test speakers, and no `best`. SET: changes of the configurations, as "training.steps=100".
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}/so762_dev
@@ -12,6 +13,8 @@ conf=recipes/speechocean762/conf
 systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical phone-loop phone-loop-alike vq piecewise-vq cpc acpc \
   wav2vec2 swap distil masked masked-alike best}
 seeds=${SEEDS:-0}
+kinds=${SCORES:-all}
+read -ra changes <<<"${SET:-}"
 
 costs() { # costs NAME COMMAND ...: runs a command and notes the seconds of processors that it took
   local name=$1 before
@@ -46,8 +49,9 @@ network() { # network NAME POINT [TABLE.KEY=VALUE ...]: trained for every seed; 
   for seed in $seeds; do
     run=$name-seed$seed
     costs "$run" unitdisc train $conf/"${name%%+*}".toml $data/train.jsonl "$exp/models/$run" \
-      --set training.seed="$seed" "${@/#/--set=}"
+      --set training.seed="$seed" "${changes[@]/#/--set=}" "${@/#/--set=}"
     for part in train test; do
+      [ $part-$kinds != train-any ] || continue
       costs "$run" unitdisc encode "$exp/models/$run" $data/$part.jsonl "$exp/encodings/$run/$part" --at "$point"
       mkdir -p "$exp/frames/$run"
       ln -sfn "../../encodings/$run/$part/$point" "$exp/frames/$run/$part"
@@ -76,6 +80,7 @@ best() { # of every seed: classical frames, and beside them what masked-alike pr
 
 scored() { # scored NAME: ABX, probes, and units of 100 codes of k-means
   judged "$1"
+  [ "$kinds" = all ] || return 0
   unitdisc kmeans "$exp/frames/$1/train" "$exp/scores/$1.npy" --codes 100
   units_of "$1" "$exp/frames/$1" --codebook "$exp/scores/$1.npy"
   cut_units_of "$1"
@@ -97,6 +102,7 @@ looped() { # looped NAME OF: a phone loop of the frames of another system; poste
 judged() { # judged NAME: ABX and probes of frames
   local frames=$exp/frames/$1 scores=$exp/scores/$1
   unitdisc abx "$frames/test" $data/test.jsonl --context any --max-size-group 10 --max-x-across 3 --output "$scores.any.json"
+  [ "$kinds" = all ] || return 0
   unitdisc abx "$frames/test" $data/test.jsonl --output "$scores.triphone.json"
   unitdisc probe "$frames/test" $data/test.jsonl --task labels --task speaker --no-controls --output "$scores.probe.json"
 }
