@@ -51,6 +51,12 @@ def test_frames_are_as_fine_as_those_that_templates_were_made_of(whole):
     assert (network.settings["stride"], units.settings["stride"], units.settings["offset"]) == (2, 1, 0.5)
 
 
+def test_every_round_trains_with_a_seed_of_its_own(whole):
+    places = [whole[0] / f"round-{number}" / "experiment" / "experiment.json" for number in (1, 2)]
+    seeds = [json.loads(path.read_text())["options"]["training"]["seed"] for path in places]
+    assert seeds[1] == seeds[0] + 1
+
+
 def test_the_same_units_are_found_again_by_what_was_learned(whole, tiny_lines, tmp_path):
     folder, _ = whole
     library.discover(folder, tiny_lines, tmp_path / "again", device="cpu")

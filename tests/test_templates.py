@@ -8,12 +8,26 @@ import numpy as np
 import pytest
 from test_kmeans import InMemory
 
-from unitdisc.encodings import EncodingsError
+from unitdisc.clustering.frame_source import StoredFrames
+from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.segmentation.corpora.timing import Timing
+from unitdisc.segmentation.templates import rounds
 from unitdisc.segmentation.templates.durations import Durations, arrays_of_durations, durations_of_arrays
 from unitdisc.segmentation.templates.kernels import BLANK, cheapest_segments
-from unitdisc.segmentation.templates.learning import Counts, counted, estimated, learn, limits_of
-from unitdisc.segmentation.templates.model import NO_BLANK, Segments, Templates, resampled_at, stretches_of
+from unitdisc.segmentation.templates.lattice import NO_BLANK, Segments
+from unitdisc.segmentation.templates.learning import (
+    Counts,
+    Projected,
+    Work,
+    components,
+    counted,
+    estimated,
+    first,
+    learn,
+    limits_of,
+    next_state,
+)
+from unitdisc.segmentation.templates.model import Templates, resampled_at, stretches_of
 from unitdisc.segmentation.templates.options import TemplateOptions
 from unitdisc.segmentation.templates.start import first_boundaries, first_segments
 from unitdisc.segmentation.templates.states import STATES, StateScores, finer_costs, state_ends, states_of
@@ -250,7 +264,9 @@ def test_threads_and_an_interruption_change_nothing(tmp_path):
     stopped = Stopping(frames, after=4)
     with pytest.raises(KeyboardInterrupt):
         learn(frames, timing, OPTIONS, blank=True, state_file=tmp_path / "part", progress=stopped.progress)
-    resumed = learn(frames, timing, OPTIONS, blank=True, state_file=tmp_path / "part")
+    left = Stopping(frames, OPTIONS.passes - 4, AssertionError)  # no more than these are to be done
+    resumed = learn(frames, timing, OPTIONS, blank=True, state_file=tmp_path / "part", progress=left.progress)
+    assert left.left == 0
     for other in (several, resumed):
         assert other.costs == whole.costs
         for name, array in whole.templates.arrays().items():
@@ -261,17 +277,18 @@ def test_threads_and_an_interruption_change_nothing(tmp_path):
 
 
 class Stopping:
-    """Raises KeyboardInterrupt when so many passes over templates are done."""
+    """Raises KeyboardInterrupt, or another error, when so many passes over templates are done."""
 
-    def __init__(self, frames: InMemory, after: int):
+    def __init__(self, frames: InMemory, after: int, error: type[BaseException] = KeyboardInterrupt):
         self.left = after * len(frames.names)
+        self.error = error
 
     def progress(self, title: str, total: int, done: int = 0):
         def advance(count: int = 1, note: str = ""):
             if title == "templates":
                 self.left -= count
                 if self.left < 0:
-                    raise KeyboardInterrupt
+                    raise self.error
 
         return nullcontext(advance)
 
@@ -289,6 +306,62 @@ def test_there_are_as_many_units_as_asked_for():
         found = learn(frames, timing_of(frames), replace(OPTIONS, rate=rate), blank=True).templates
         units = sum(len(found.cut(found.projected(frames[name])).units) for name in frames.names)
         assert units == pytest.approx(timing_of(frames).segments(rate), rel=0.02)
+
+
+@pytest.mark.parametrize("rate", [4.0, 25.0])
+def test_the_price_follows_the_number_of_units(rate):
+    frames, _ = corpus(12)
+    timing, options = timing_of(frames), replace(OPTIONS, rate=rate)
+    axes = components(frames, 5, 1, threads=1, advance=lambda number: None)
+    limits = limits_of(options, timing)
+    work = Work(Projected(frames, *axes, pool=1), timing, options, limits, True, memory=1.0, threads=1)
+    before = first(work, 0, lambda number: None)
+    after = next_state(work, before, 0, lambda number: None)
+    too_many = after.counts.sum() - timing.segments(rate)
+    assert too_many and np.sign(after.templates.price - before.templates.price) == np.sign(too_many)
+
+
+def stored(folder, frames: dict[str, np.ndarray]) -> Encodings:
+    writer = EncodingsWriter(folder, {"point": "bottleneck", "stride": 1, "offset": 0.5, "rate": None})
+    for name, values in frames.items():
+        writer.write(Encoding(name, np.arange(len(values)) + 0.5, values.astype(np.float32)))
+    writer.finish()
+    return Encodings.open(folder)
+
+
+def test_pieces_are_called_by_their_frames_whatever_they_were_called(tmp_path):
+    rng, kinds = np.random.default_rng(0), 5 * np.random.default_rng(1).normal(size=(2, 4))
+    frames, segments, truth = {}, {}, []
+    for line in range(6):
+        widths, which = rng.integers(2, 6, 5), rng.integers(2, size=5)
+        ends = np.cumsum(widths)
+        frames[f"line{line}"] = np.repeat(kinds[which], widths, 0) + 0.1 * rng.normal(size=(ends[-1], 4))
+        segments[f"line{line}"] = Segments(ends - widths, ends, rng.integers(2, size=5), 0.0)
+        truth += [(int(kind), int(width)) for kind, width in zip(which, widths)]
+    encodings = stored(tmp_path / "latents", frames)
+    given = rounds.Alignment(encodings, segments, None)
+    lasting = durations(2, shortest=2, longest=5)
+    found, now = rounds.renamed(given, StoredFrames(encodings, frames), lasting, seed=0, memory=1.0, threads=2)
+    called = np.concatenate([found.segments[name].units for name in frames])
+    kinds_of = np.array([kind for kind, _ in truth])
+    assert len({*zip(called.tolist(), kinds_of.tolist())}) == 2  # one name for a kind
+    for name in range(2):
+        widths = [width for (_, width), unit in zip(truth, called) if unit == name]
+        assert now.means[name] == pytest.approx(np.mean(widths))
+    for name, own in segments.items():
+        np.testing.assert_array_equal(found.segments[name].starts, own.starts)
+
+
+@pytest.mark.parametrize("blank", [True, False])
+def test_an_alignment_has_a_code_for_blanks_where_there_are_any(blank, tmp_path):
+    posteriors = np.random.default_rng(0).dirichlet(np.full(2 * STATES + blank, 0.2), 12)
+    predictions = stored(tmp_path / "prediction", {"line": np.sqrt(posteriors)})
+    priors = np.full(2 * STATES + blank, -np.log(2 * STATES + blank))
+    scores = StateScores(durations(2), priors, 3.0)
+    found = rounds.by_states(scores, predictions, ["line"])
+    assert found.blank == (2 if blank else None)
+    np.testing.assert_array_equal(found.codes("line"), scores.cut(posteriors).codes(12, found.blank))
+    assert found.agreement(found) == pytest.approx(1)
 
 
 def test_a_template_is_the_mean_of_what_was_cut_and_a_rare_one_begins_anew():

@@ -12,7 +12,7 @@ from unitdisc.api.encode import encode, features
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
 from unitdisc.api.segment import is_even, open_for
-from unitdisc.api.templates import make, surveyed
+from unitdisc.api.templates import make, timing_of
 from unitdisc.api.train import train
 from unitdisc.clustering.codebook_files import CodebookError, read_codebook, write_codebook
 from unitdisc.clustering.frame_source import StoredFrames
@@ -154,7 +154,7 @@ def learned(
         frames = place.folder / FRAMES
         features(place.corpus, frames, first_features(network), access=place.access)
     encodings = open_for(frames, utterances, None, None)
-    timing = surveyed(encodings, utterances, place.corpus, place.access.strict)
+    timing = timing_of(encodings, utterances, place.corpus, strict=place.access.strict)
     stored = first_templates(place, encodings, timing, options.templates)
     threads, count, names = place.threads, stored.templates.units, timing.names
     with console.progress("cutting", len(names)) as advance:
@@ -173,14 +173,15 @@ def learned(
         durations = durations.scaled(sum(lengths.values()) / targets.frames)
         scores = StateScores(durations, log_priors, stored.templates.price)
         share = timing.segments(options.templates.rate) / sum(lengths.values())
-        scores = rounds.priced(scores, predictions, lengths, share=share, seed=seed, threads=threads)
+        memory = place.memory
+        scores = rounds.priced(scores, predictions, lengths, share=share, seed=seed, memory=memory, threads=threads)
         finer = rounds.frames_within(encodings, predictions) if last else 1
         before, found = found, cut_by_states(scores, predictions, names, finer=finer, threads=threads)
         write_tensors(at / SCORES, arrays_of(scores), {KIND: {"finer": finer}})
         told.append({"units": found.units, "agreement": found.agreement(before), **of_held_out(at / "experiment")})
         say(number, told[-1])
         if not last:
-            latents, memory = StoredFrames(named_by, names), place.memory
+            latents = StoredFrames(named_by, names)
             targets, durations = rounds.renamed(found, latents, durations, seed=seed, memory=memory, threads=threads)
     vectors = rounds.mean_frames_of(found, StoredFrames(named_by, timing.names), count + (found.blank is not None))
     write_json(place.folder / SUMMARY, {"found": told, "rounds": options.rounds, "versions": versions()})
@@ -194,7 +195,7 @@ def applied(known: Path, place: Place) -> DiscoverResult:
     if number:
         at = known / f"round-{number}"
         _, encodings = encoded(at / "experiment", place.folder / "encodings", place)
-        timing = surveyed(encodings, utterances, place.corpus, place.access.strict)
+        timing = timing_of(encodings, utterances, place.corpus, strict=place.access.strict)
         try:
             arrays, card = read_tensors(at / SCORES, KIND)
             scores, finer = scores_of(arrays), int(card["finer"])
@@ -206,7 +207,7 @@ def applied(known: Path, place: Place) -> DiscoverResult:
     else:
         features_like(known, place)
         encodings = open_for(place.folder / FRAMES, utterances, None, None)
-        timing = surveyed(encodings, utterances, place.corpus, place.access.strict)
+        timing = timing_of(encodings, utterances, place.corpus, strict=place.access.strict)
         templates = read_templates(known / TEMPLATES).templates
         found = rounds.by_templates(templates, encodings, timing.names, threads=place.threads)
     vectors = read_codebook(known / "units" / "units" / "codebook.npy").vectors

@@ -128,14 +128,10 @@ def segment(
         unchecked = refuse_unfit(codebook, encodings, opened.settings, dim=StoredFrames(opened, [there[0].id]).dim)
         if unchecked:
             refuse_or_say(f"{codebook.source}: {unchecked}", strict, f"make a codebook with `{codebook.made_by}`")
-    with console.progress("reading frames", len(there)) as advance:
-        timing = survey(opened, there, spherical, advance=advance, look=given.look if given else None)
-    problems = missing + timing.problems
-    if (strict and problems) or 2 * len(timing.problems) > len(there):
-        if frame_rate:
-            problems[0] += " (is the frame rate right?)"
-        raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
-    console.say_problems(problems, len(timing.names))
+    look = given.look if given else None
+    timing = surveyed(
+        opened, there, missing, strict=strict, spherical=spherical, look=look, rate_given=bool(frame_rate)
+    )
     if options.rate and timing.span and timing.unit != per:
         right = "`units_per_100_columns`" if per == "second" else "`units_per_second`"
         counted = "seconds" if per == "100 columns" else "columns"
@@ -177,6 +173,33 @@ def segment(
         corpus_there = [utterance for utterance in there if utterance.id in usable]
         write(opened, frames, corpus_there, found, folder, made_of, options.pool)
     return finish(folder, found, codebook, opened, corpus_there, timing, options)
+
+
+def surveyed(
+    opened: AnyEncodings,
+    there: Sequence[Utterance],
+    missing: list[str],
+    *,
+    strict: bool,
+    spherical: bool = False,
+    look: Callable[[Utterance, np.ndarray], None] | None = None,
+    rate_given: bool = False,
+) -> Timing:
+    """How long the utterances are that have frames; says what is left out, and what was missing before.
+
+    look: as of `survey`. rate_given: a frame rate, which may be what is wrong. Raises CorpusError for what is left
+    out, if `strict` or if it is more than half.
+    """
+    with console.progress("reading frames", len(there)) as advance:
+        timing = survey(opened, there, spherical, advance=advance, look=look)
+    problems = missing + timing.problems
+    if (strict and problems) or 2 * len(timing.problems) > len(there):
+        if rate_given:
+            problems[0] += " (is the frame rate right?)"
+        total = len(there) + len(missing)
+        raise CorpusError(PROBLEMS.format(count=len(problems), total=total, first=problems[0]))
+    console.say_problems(problems, len(timing.names))
+    return timing
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """unitdisc templates: units with a shape, learned together with where they are, from any system's frames."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -7,9 +8,9 @@ from unitdisc import console
 from unitdisc.api.kmeans import TIME
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
-from unitdisc.api.segment import PROBLEMS, open_for
+from unitdisc.api.segment import open_for, surveyed
 from unitdisc.clustering.frame_source import StoredFrames
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import Utterance
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import EncodingsError
 from unitdisc.encodings.folders import refuse_among
@@ -17,7 +18,7 @@ from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.settings import versions
 from unitdisc.files.folders import file_for_results
 from unitdisc.files.locks import locked_file
-from unitdisc.segmentation.corpora.timing import Timing, survey
+from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates.learning import learn
 from unitdisc.segmentation.templates.options import TemplateOptions
 from unitdisc.segmentation.templates.storage import StoredTemplates, write_templates
@@ -64,25 +65,21 @@ def templates(
     with locked_file(file):
         utterances = read_corpus(corpus, allow_pipes)
         opened = open_for(encodings, utterances, frame_rate, times)
-        timing = surveyed(opened, utterances, corpus, strict)
+        timing = timing_of(opened, utterances, corpus, strict=strict, rate_given=bool(frame_rate))
         return make(opened, timing, file, options, memory=memory, threads=cores(threads)).card
 
 
-def surveyed(opened: AnyEncodings, utterances: list[Utterance], corpus: Path, strict: bool) -> Timing:
-    """How long the utterances are that have frames; says what is left out. Raises CorpusError for it, if `strict`."""
+def timing_of(
+    opened: AnyEncodings, utterances: Sequence[Utterance], corpus: Path, *, strict: bool, rate_given: bool = False
+) -> Timing:
+    """As `surveyed`, of all utterances that have frames. Raises EncodingsError if none has."""
     there = [utterance for utterance in utterances if utterance.id in opened]
     if not there:
         raise EncodingsError(
             f"{opened.folder}: holds none of the {len(utterances)} utterances of {corpus}; encode them"
         )
     missing = [opened.why_missing(utterance.id) for utterance in utterances if utterance.id not in opened]
-    with console.progress("reading frames", len(there)) as advance:
-        timing = survey(opened, there, False, advance=advance)
-    problems = missing + timing.problems
-    if strict and problems:
-        raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
-    console.say_problems(problems, len(timing.names))
-    return timing
+    return surveyed(opened, there, missing, strict=strict, rate_given=rate_given)
 
 
 def make(

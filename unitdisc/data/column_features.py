@@ -25,7 +25,8 @@ class ColumnFeatures:
     height: rows of pixels that every line is brought to; its width follows.
     polarity: "dark" (ink on light paper), "light", or "auto": found line by line.
     contrast: paper becomes 0 and ink 1, wherever on the line. slant: letters that lean are set upright.
-    body: small letters of every line become as tall as those of others, and stand in its middle; the width stays.
+    body: small letters of every line become as tall as those of others, and stand in its middle; the width stays,
+        and what comes to lie above or below the line is cut off.
     normalise: "none", or to zero mean and unit variance per "utterance", per "speaker" (the writer), or "global"ly.
     adaptation: steps that normalised frames go through, as "affine": see `unitdisc normalise`; "": none.
     """

@@ -16,10 +16,13 @@ class Durations:
     shortest: int
     longest: int
 
-    @property
-    def widths(self) -> np.ndarray:
-        """[W]"""
-        return np.arange(self.shortest, self.longest + 1)
+    def widths(self, frames: int, finer: int = 1) -> np.ndarray:
+        """How wide segments of an utterance of so many frames may be, `finer` of which make one here: [W].
+
+        One that is shorter than any unit is a unit.
+        """
+        shortest = min(self.shortest * finer, frames)
+        return np.arange(shortest, min(self.longest * finer, frames) + 1)
 
     def costs(self, duration_weight: float, prior_weight: float, widths: np.ndarray) -> np.ndarray:
         """Of units [K] that last so many frames [W]: a Gaussian's, but for a constant: [W, K]."""

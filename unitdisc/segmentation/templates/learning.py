@@ -1,5 +1,6 @@
 """How templates are learned: cuts and templates in turn, over all utterances (segmental k-means)."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
@@ -15,10 +16,10 @@ from unitdisc.data.codes import mean_frames
 from unitdisc.encodings import EncodingsError
 from unitdisc.segmentation.corpora.options import frames_per_ms
 from unitdisc.segmentation.corpora.sample import drawn
-from unitdisc.segmentation.corpora.solving import with_priors
 from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates.durations import Durations
-from unitdisc.segmentation.templates.model import STORED, Segments, Templates, projected, stretches_of
+from unitdisc.segmentation.templates.lattice import Lattices, Segments, price_for
+from unitdisc.segmentation.templates.model import STORED, Templates, projected, stretches_of
 from unitdisc.segmentation.templates.options import FRAMES_PER_UNIT, LONGEST, SHORTEST, TemplateOptions
 from unitdisc.segmentation.templates.pieces import Pieces, named
 from unitdisc.segmentation.templates.start import first_boundaries, first_segments
@@ -165,8 +166,9 @@ class Work:
         return self.timing.segments(self.options.rate)
 
     def settings(self, seed: int) -> dict:
-        """That a state has to share to be gone on from."""
-        return {"options": asdict(self.options), "seed": seed, "blank": self.blank, "lengths": self.timing.lengths}
+        """That a state has to share to be gone on from: the axes tell frames apart, for all of them decide."""
+        frames = hashlib.sha256(self.frames.centre.tobytes() + self.frames.directions.tobytes()).hexdigest()
+        return {"options": asdict(self.options), "seed": seed, "blank": self.blank, "frames": frames}
 
 
 def learned_from(work: Work, seed: int, state_file: Path | None, *, progress: Progress) -> TemplatesResult:
@@ -188,13 +190,9 @@ def priced(work: Work, templates: Templates) -> Templates:
     """At the price at which utterances that are drawn have as many units as were asked for."""
     some = drawn(work.timing.lengths, work.options.seed)
     share = sum(work.timing.lengths[name] for name in some) / work.timing.frames
-
-    def evaluate(price: float) -> tuple[float, int]:
-        at = replace(templates, price=price)
-        found = list(in_order(lambda name: at.cut(work.frames[name]), some, work.threads))
-        return sum(segments.cost for segments in found), sum(len(segments.units) for segments in found)
-
-    return replace(templates, price=with_priors(evaluate, round(share * work.units), scale=1.0).switch_cost)
+    lattices = Lattices(work.frames.folder, some, lambda name: templates.lattice(work.frames[name]))
+    solved = price_for(lattices, round(share * work.units), memory=work.memory, threads=work.threads)
+    return replace(templates, price=solved.switch_cost)
 
 
 def first(work: Work, seed: int, advance: Callable[..., None]) -> TemplatesResult:
@@ -306,7 +304,7 @@ def write_state(path: Path | None, state: TemplatesResult, settings: dict) -> No
 
 def read_state(path: Path | None, settings: dict) -> TemplatesResult | None:
     """As `read_pass`."""
-    return read_pass(path, STORED, settings, made=stored_state)
+    return read_pass(path, (*STORED, "counts"), settings, made=stored_state)
 
 
 def stored_state(plain: dict, arrays: dict[str, np.ndarray]) -> TemplatesResult:

@@ -13,33 +13,7 @@ from unitdisc.segmentation.templates.durations import (
     arrays_of_durations,
     durations_of_arrays,
 )
-from unitdisc.segmentation.templates.kernels import BLANK, cheapest_segments
-
-NO_BLANK = 1e12  # what a frame costs that belongs to no unit, where every frame has to: more than any unit
-
-
-@dataclass(frozen=True)
-class Segments:
-    """An utterance, cut."""
-
-    starts: np.ndarray  # [S]
-    ends: np.ndarray  # [S]
-    units: np.ndarray  # [S]; no blanks
-    cost: float  # of all, without prices
-
-    @property
-    def widths(self) -> np.ndarray:
-        return self.ends - self.starts
-
-    def codes(self, frames: int, blank: int | None) -> np.ndarray:
-        """The unit of every frame, `blank` between them; None: the unit before, or the first: [T]."""
-        found = np.full(frames, BLANK, np.int64)
-        for start, end, unit in zip(self.starts, self.ends, self.units):
-            found[start:end] = unit
-        if blank is not None:
-            return np.where(found == BLANK, blank, found)
-        last = np.maximum.accumulate(np.where(found == BLANK, -1, np.arange(frames)))
-        return found[np.maximum(last, int(np.argmax(found != BLANK)))]
+from unitdisc.segmentation.templates.lattice import NO_BLANK, Lattice, Segments
 
 
 @dataclass(frozen=True)
@@ -70,38 +44,31 @@ class Templates:
         """[T, C] -> [ceil(T / pool), D], float32."""
         return projected(frames, self.centre, self.directions, pool=pool or self.pool)
 
-    def cut(self, frames: np.ndarray, finer: int = 1) -> Segments:
-        """The cheapest segments of projected frames [T, D]; of which `finer` make one that was learned from."""
-        shortest, longest = self.durations.shortest * finer, self.durations.longest * finer
-        shortest = min(shortest, len(frames))
-        widths = np.arange(shortest, min(longest, len(frames)) + 1)
-        lasting = self.durations.costs(self.duration_weight, self.prior_weight, widths / finer)
+    def lattice(self, frames: np.ndarray, finer: int = 1) -> Lattice:
+        """What segments of projected frames [T, D] cost; of these `finer` make one that was learned from."""
         flat = self.means.reshape(self.units, -1)
-        lengths = np.square(flat).sum(1)
-        points = self.means.shape[1]
-        best = np.full((len(frames), len(widths)), np.inf)
-        units = np.zeros((len(frames), len(widths)), np.int64)
+        lengths, points = np.square(flat).sum(1), self.means.shape[1]
         scale = 1 / (points * self.variance * finer)
-        for index, width in enumerate(widths):
+        widths = self.durations.widths(len(frames), finer)
+        lasting = self.durations.costs(self.duration_weight, self.prior_weight, widths / finer)
+
+        def costs(index: int, width: int) -> np.ndarray:
             stretches = resampled_at(frames, np.arange(len(frames) - width + 1), width, points)
             distances = stretches @ (-2 * flat.T)
             distances += np.square(stretches).sum(1)[:, None] + lengths
-            costs = np.maximum(distances, 0) * (width * scale) + lasting[index]
-            cheapest = costs.argmin(1)
-            units[: len(costs), index] = cheapest
-            best[: len(costs), index] = costs[np.arange(len(costs)), cheapest]
-        return cut(best, units, shortest, price=self.price, blank=self.blank_costs(frames) / finer)
+            return np.maximum(distances, 0) * (width * scale) + lasting[index]
+
+        return Lattice.filled(len(frames), widths, costs, blank=self.blank_costs(frames) / finer)
+
+    def cut(self, frames: np.ndarray, finer: int = 1) -> Segments:
+        """The cheapest segments, as of `lattice`."""
+        return self.lattice(frames, finer).cut(self.price)
 
     def blank_costs(self, frames: np.ndarray) -> np.ndarray:
         """What projected frames cost as blanks: [T, D] -> [T]."""
         if not len(self.blank):
             return np.full(len(frames), NO_BLANK)
         return np.square(frames - self.blank).sum(1).astype(np.float64) / self.variance
-
-    def named(self, stretches: np.ndarray) -> np.ndarray:
-        """The nearest template of stretches [S, L, D], however long they last: [S]."""
-        flat, templates = stretches.reshape(len(stretches), -1), self.means.reshape(self.units, -1)
-        return (np.square(templates).sum(1) - 2 * flat @ templates.T).argmin(1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         own = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self) if field.name != "durations"}
@@ -122,13 +89,6 @@ class Templates:
         if not (own["variance"] > 0 and own["pool"] > 0):
             raise ValueError("variance or pool is not above 0")
         return cls(durations=durations, **own)
-
-
-def cut(best: np.ndarray, units: np.ndarray, shortest: int, *, price: float, blank: np.ndarray) -> Segments:
-    """The cheapest segments, as `Segments`: see `cheapest_segments`."""
-    found, cost = cheapest_segments(best, units, shortest, price, blank.astype(np.float64))
-    found = found[found[:, 2] != BLANK]
-    return Segments(found[:, 0], found[:, 1], found[:, 2], cost - price * len(found))
 
 
 def projected(frames: np.ndarray, centre: np.ndarray, directions: np.ndarray, *, pool: int) -> np.ndarray:

@@ -15,10 +15,10 @@ from unitdisc.data.codes import nearest_places
 from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
 from unitdisc.evaluation.units.clustering import confusion, unit_scores
 from unitdisc.segmentation.corpora.sample import drawn
-from unitdisc.segmentation.corpora.solving import with_priors
 from unitdisc.segmentation.templates.durations import Durations
+from unitdisc.segmentation.templates.lattice import Lattices, Segments, price_for
 from unitdisc.segmentation.templates.learning import Projected, components
-from unitdisc.segmentation.templates.model import Segments, Templates
+from unitdisc.segmentation.templates.model import Templates
 from unitdisc.segmentation.templates.pieces import Pieces, named
 from unitdisc.segmentation.templates.states import STATES, StateScores, states_of
 
@@ -124,20 +124,23 @@ def write_targets(folder: Path, alignment: Alignment, units: int) -> np.ndarray:
 
 
 def priced(
-    scores: StateScores, predictions: Encodings, lengths: Mapping[str, int], *, share: float, seed: int, threads: int
+    scores: StateScores,
+    predictions: Encodings,
+    lengths: Mapping[str, int],
+    *,
+    share: float,
+    seed: int,
+    memory: float,
+    threads: int,
 ) -> StateScores:
     """At the price at which utterances that are drawn by the seed have `share` units for a frame.
 
-    lengths: frames of every utterance.
+    lengths: frames of every utterance. memory: GiB for what segments cost.
     """
     some = drawn(lengths, seed)
     wanted = round(share * sum(lengths[name] for name in some))
-
-    def evaluate(price: float) -> tuple[float, int]:
-        found = by_states(replace(scores, price=price), predictions, some, threads=threads)
-        return sum(segments.cost for segments in found.segments.values()), found.units
-
-    return replace(scores, price=with_priors(evaluate, wanted, scale=1.0).switch_cost)
+    lattices = Lattices(predictions.folder, some, lambda name: scores.lattice(posteriors(predictions, name)))
+    return replace(scores, price=price_for(lattices, wanted, memory=memory, threads=threads).switch_cost)
 
 
 def renamed(

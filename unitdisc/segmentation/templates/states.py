@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unitdisc.segmentation.templates.durations import Durations, arrays_of_durations, durations_of_arrays
-from unitdisc.segmentation.templates.model import NO_BLANK, Segments, cut
+from unitdisc.segmentation.templates.lattice import NO_BLANK, Lattice, Segments
 
 STATES = 3  # of a unit
 SMALLEST = 1e-8  # probability
@@ -44,29 +44,29 @@ class StateScores:
         """Of frames in each state: [T, N] -> [T, N]."""
         return -self.scale * (np.log(np.maximum(posteriors, SMALLEST)) - self.prior_power * self.log_priors)
 
-    def cut(self, posteriors: np.ndarray, finer: int = 1) -> Segments:
-        """The cheapest segments: [T, N]. finer: of frames between which there are so many, by interpolation: [T F]."""
+    def lattice(self, posteriors: np.ndarray, finer: int = 1) -> Lattice:
+        """What segments cost: [T, N]. finer: of frames between which there are so many, by interpolation: [T F]."""
         costs = finer_costs(self.costs(posteriors.astype(np.float64)), finer)
         frames, units = len(costs), self.units
-        shortest = min(self.durations.shortest * finer, frames)
-        widths = np.arange(shortest, min(self.durations.longest * finer, frames) + 1)
+        widths = self.durations.widths(frames, finer)
         lasting = self.durations.costs(self.duration_weight, self.prior_weight, widths / finer)
         of_states = costs[:, : STATES * units].reshape(frames, units, STATES)
         sums = np.concatenate([np.zeros((1, units, STATES)), np.cumsum(of_states, 0)])
-        best, chosen = np.full((frames, len(widths)), np.inf), np.zeros((frames, len(widths)), np.int64)
-        for index, width in enumerate(widths):
-            starts = np.arange(frames - width + 1)
-            ends = state_ends(width)
+
+        def costs_of(index: int, width: int) -> np.ndarray:
+            starts, ends = np.arange(frames - width + 1), state_ends(width)
             total = sum(
                 sums[starts + ends[state + 1], :, state] - sums[starts + ends[state], :, state]
                 for state in range(STATES)
             )
-            total = total + lasting[index]
-            cheapest = total.argmin(1)
-            chosen[: len(total), index] = cheapest
-            best[: len(total), index] = total[np.arange(len(total)), cheapest]
+            return total + lasting[index]
+
         blank = costs[:, -1] if self.has_blank else np.full(frames, NO_BLANK)
-        return cut(best, chosen, shortest, price=self.price, blank=blank)
+        return Lattice.filled(frames, widths, costs_of, blank=blank)
+
+    def cut(self, posteriors: np.ndarray, finer: int = 1) -> Segments:
+        """The cheapest segments, as of `lattice`."""
+        return self.lattice(posteriors, finer).cut(self.price)
 
 
 def finer_costs(costs: np.ndarray, finer: int) -> np.ndarray:
