@@ -52,7 +52,7 @@ class Lattice:
     ) -> "Lattice":
         """costs: of the index of a width and the width, what every unit costs from each frame on: [T - width + 1, K]"""
         best, units = np.full((frames, len(widths)), np.inf), np.zeros((frames, len(widths)), np.int64)
-        for index, width in enumerate(widths.tolist()):
+        for index, width in enumerate(widths):  # whose type keeps sums in double precision
             found = costs(index, width)
             cheapest = found.argmin(1)
             units[: len(found), index] = cheapest
