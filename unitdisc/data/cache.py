@@ -13,6 +13,7 @@ import numpy as np
 from unitdisc.corpus import Utterance
 from unitdisc.data.base import facts_of
 from unitdisc.files import written_aside
+from unitdisc.files.arrays import read_array
 from unitdisc.media.open import ARCHIVE, state_of
 
 MEMORY = 1 << 30  # bytes
@@ -69,7 +70,7 @@ class DiskCache:
         name = key(utterance, options)
         path = self.folder / name[:2] / f"{name}.npy"
         try:
-            return np.load(path, mmap_mode="r" if part else None, allow_pickle=False)
+            return read_array(path, mapped=part)
         except (OSError, ValueError, EOFError):  # not there, or damaged: compute it (again)
             array = compute()
             with written_aside(path) as aside, aside.open("wb") as file:

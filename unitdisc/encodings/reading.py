@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from unitdisc.encodings.resumable.unit_lists import finished_lists, what_is_missing
+from unitdisc.files.arrays import read_array
 from unitdisc.files.text import read_json, read_lines
 
 MOST = 1e15  # ticks: all whole numbers below are floating-point numbers too
@@ -241,7 +242,7 @@ def load_array(path: Path) -> np.ndarray:
         if beginning != MAGIC:
             what = "it is an archive" if beginning.startswith(b"PK") else "it does not begin as a .npy file does"
             raise ValueError(what if beginning else "it is empty")
-        return np.load(path, allow_pickle=False)
+        return read_array(path)
     except FileNotFoundError:
         raise
     except Exception as error:  # numpy lets through whatever its parser of headers raises

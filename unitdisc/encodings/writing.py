@@ -11,6 +11,7 @@ from unitdisc.encodings.reading import Encoding, EncodingsError
 from unitdisc.encodings.resumable.unit_list_writer import UnitListWriter
 from unitdisc.encodings.resumable.unit_lists import disagreement
 from unitdisc.files import write_json, written_aside
+from unitdisc.files.arrays import read_array
 from unitdisc.jobs import WHOLE, Shard
 
 
@@ -41,7 +42,7 @@ class EncodingsWriter:
             return False
         path = self.folder / f"{utterance}.npy"
         try:
-            same = len(np.load(path, mmap_mode="r", allow_pickle=False)) == frames
+            same = len(read_array(path, mapped=True)) == frames
             return same and (source is None or source.stat().st_mtime_ns <= path.stat().st_mtime_ns)
         except Exception:  # damaged: numpy lets through whatever its parser of headers raises
             return False

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.files import written_aside
+from unitdisc.files.arrays import read_array
 from unitdisc.media.open import state_of
 
 SAVE_EVERY = 20_000  # recordings; an interrupted run has them again
@@ -94,7 +95,7 @@ class Digests(GoodRecordings):
 def rows_in(path: Path) -> np.ndarray:
     """What a file holds, nothing if it is damaged: [N, 3] uint64. Raises OSError if there is none, or it is barred."""
     try:
-        rows = np.load(path, allow_pickle=False)
+        rows = read_array(path)
     except (ValueError, EOFError, TypeError):
         return nothing()
     return rows if rows.dtype == np.uint64 and rows.ndim == 2 and rows.shape[1] == 3 else nothing()
