@@ -12,7 +12,7 @@ from unitdisc.api.encode import encode, features
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
 from unitdisc.api.segment import is_even, open_for
-from unitdisc.api.templates import make, timing_of
+from unitdisc.api.templates import make, timing_of, with_rate
 from unitdisc.api.train import train
 from unitdisc.clustering.codebook_files import CodebookError, read_codebook, write_codebook
 from unitdisc.clustering.frame_source import StoredFrames
@@ -155,7 +155,10 @@ def learned(
         features(place.corpus, frames, first_features(network), access=place.access)
     encodings = open_for(frames, utterances, None, None)
     timing = timing_of(encodings, utterances, place.corpus, strict=place.access.strict)
-    stored = first_templates(place, encodings, timing, options.templates)
+    asked_of = with_rate(
+        options.templates, timing, utterances, polarity=network.get("features", {}).get("polarity", "auto")
+    )
+    stored = first_templates(place, encodings, timing, asked_of)
     threads, count, names = place.threads, stored.templates.units, timing.names
     with console.progress("cutting", len(names)) as advance:
         found = rounds.by_templates(stored.templates, encodings, names, threads=threads, advance=advance)
@@ -172,7 +175,7 @@ def learned(
         lengths = {name: len(predictions[name].centres) for name in names}
         durations = durations.scaled(sum(lengths.values()) / targets.frames)
         scores = StateScores(durations, log_priors, stored.templates.price)
-        share = timing.segments(options.templates.rate) / sum(lengths.values())
+        share = timing.segments(asked_of.rate) / sum(lengths.values())
         memory = place.memory
         scores = rounds.priced(scores, predictions, lengths, share=share, seed=seed, memory=memory, threads=threads)
         finer = rounds.frames_within(encodings, predictions) if last else 1

@@ -1,7 +1,7 @@
 """unitdisc templates: units with a shape, learned together with where they are, from any system's frames."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from unitdisc import console
@@ -12,16 +12,20 @@ from unitdisc.api.segment import open_for, surveyed
 from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.read import read_corpus
+from unitdisc.data.character_rate import characters_per_100_columns
 from unitdisc.encodings import EncodingsError
 from unitdisc.encodings.folders import refuse_among
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.settings import versions
 from unitdisc.files.folders import file_for_results
 from unitdisc.files.locks import locked_file
+from unitdisc.segmentation.corpora.sample import drawn
 from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates.learning import learn
 from unitdisc.segmentation.templates.options import TemplateOptions
 from unitdisc.segmentation.templates.storage import StoredTemplates, write_templates
+
+PER_SECOND = 10.0  # phones of read and spoken language are 7 to 15
 
 
 @takes_paths
@@ -66,6 +70,7 @@ def templates(
         utterances = read_corpus(corpus, allow_pipes)
         opened = open_for(encodings, utterances, frame_rate, times)
         timing = timing_of(opened, utterances, corpus, strict=strict, rate_given=bool(frame_rate))
+        options = with_rate(options, timing, utterances)
         return make(opened, timing, file, options, memory=memory, threads=cores(threads)).card
 
 
@@ -80,6 +85,22 @@ def timing_of(
         )
     missing = [opened.why_missing(utterance.id) for utterance in utterances if utterance.id not in opened]
     return surveyed(opened, there, missing, strict=strict, rate_given=rate_given)
+
+
+def with_rate(
+    options: TemplateOptions, timing: Timing, utterances: Sequence[Utterance], polarity: str = "auto"
+) -> TemplateOptions:
+    """The options with a rate, which is said where it was not given. Raises ImageError if lines cannot be measured."""
+    if options.rate is not None:
+        return options
+    if timing.unit == "second":
+        console.say(f"rate: {PER_SECOND:g} units a second, as phones; give one if that is not what you look for")
+        return replace(options, rate=PER_SECOND)
+    some = set(drawn(timing.lengths, options.seed))
+    lines = [utterance for utterance in utterances if utterance.id in some]
+    rate = float(f"{characters_per_100_columns(lines, polarity):.3g}")  # what is said is what is used
+    console.say(f"rate: {rate:g} units per 100 columns, each as wide as small letters are tall; give one to change it")
+    return replace(options, rate=rate)
 
 
 def make(

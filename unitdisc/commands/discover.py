@@ -21,7 +21,10 @@ def discover(
     units: Annotated[int | None, typer.Option(help="how many different ones (default: 100)")] = None,
     rate: Annotated[
         float | None,
-        typer.Option(help="units in a second of recording, or in 100 columns of images, blanks apart (default: 10)"),
+        typer.Option(
+            help="units in a second of recording, or in 100 columns of images, blanks apart (default: 10 a second; "
+            "in lines, as if characters were as wide as small letters are tall)"
+        ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="how often units teach a network (default: 3)")] = None,
     frames: Annotated[

@@ -26,8 +26,12 @@ def templates(
     ],
     units: Annotated[int, typer.Option(help="how many")] = 100,
     rate: Annotated[
-        float, typer.Option(help="units in a second of recording, or in 100 columns of images, without blanks")
-    ] = 10.0,
+        float | None,
+        typer.Option(
+            help="units in a second of recording, or in 100 columns of images, blanks apart (default: 10 a second; "
+            "in lines, as if characters were as wide as small letters are tall)"
+        ),
+    ] = None,
     points: Annotated[int, typer.Option(help="frames of a template, to which every stretch is brought")] = 8,
     dims: Annotated[int, typer.Option(help="principal components of the frames that are compared")] = 24,
     pool: Annotated[

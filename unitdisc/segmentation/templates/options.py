@@ -13,7 +13,8 @@ FRAMES_PER_UNIT = 8  # that frames are averaged to, unless said otherwise
 class TemplateOptions:
     """What decides about the result.
 
-    units: K. rate: units per second, or per 100 columns; blank frames belong to none.
+    units: K. rate: units per second, or per 100 columns; blank frames belong to none. None: 10 a second; of lines, as
+    many as there are characters if these are as wide as small letters are tall.
     points: frames of a template, to which every stretch is resampled. dims: principal components of the frames.
     pool: how many frames are averaged to one; None: so many that a mean unit has about eight.
     min_duration, max_duration: of a unit, in ms, or in columns; None: 0.4 and 2.2 mean units.
@@ -24,7 +25,7 @@ class TemplateOptions:
     """
 
     units: int = 100
-    rate: float = 10.0
+    rate: float | None = None
     points: int = 8
     dims: int = 24
     pool: int | None = None

@@ -1,0 +1,82 @@
+"""How many characters lines have, before any is known: by how tall small letters are."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import unitdisc as library
+from unitdisc.corpus.read import read_corpus
+from unitdisc.corpus.utterance import Utterance
+from unitdisc.data.character_rate import characters_per_100_columns
+from unitdisc.data.features import features_of_kind
+from unitdisc.media.image import write_image
+
+pytest_plugins = ["tiny_fixtures"]
+
+ROOT = Path(__file__).parent.parent
+OFF = 1.35  # how many times too many or too few on the corpora that are at hand
+
+
+def prepare(script: str, *arguments: object) -> None:
+    runpy.run_path(str(ROOT / "data_prep" / f"{script}.py"))["main"]([*map(str, arguments)])
+
+
+def true_rate(lines: list[Utterance]) -> float:
+    lines = [line for line in lines if "character" in line.alignment]
+    return 100 * sum(len(line.alignment["character"]) for line in lines) / sum(line.ticks for line in lines)
+
+
+@pytest.mark.parametrize("height", [32, 48, 90])
+@pytest.mark.parametrize("tall", [8, 16])
+def test_a_character_is_as_wide_as_small_letters_are_tall(height, tall, tmp_path):
+    rng, lines = np.random.default_rng(0), []
+    for number in range(5):
+        ink = np.zeros((300, height))
+        first = (height - tall) // 2
+        for start in range(4, 290, 12):
+            ink[start : start + 3, first : first + tall] = 1
+            if rng.random() < 0.15:
+                ink[start : start + 3, 1 : first + tall] = 1  # what rises above small letters
+        path = tmp_path / f"{number}.png"
+        write_image(path, ink)
+        lines.append(Utterance(path.stem, str(path), "ann", 300, height=height))
+    assert characters_per_100_columns(lines) == pytest.approx(100 / tall, rel=0.15)
+
+
+@pytest.mark.parametrize("layout", ["joined", "apart"])
+def test_digits_of_twelve_hands(layout, tmp_path):
+    prepare("mini_handwriting", tmp_path, "--layout", layout, "--train-lines", 60)
+    lines = read_corpus(tmp_path / "train.jsonl")
+    assert 1 / OFF < characters_per_100_columns(lines) / true_rate(lines) < OFF
+
+
+def test_eight_hands_of_old_french(real_data, tmp_path):
+    prepare("medieval_french", real_data / "hw_medieval_fro", tmp_path)
+    lines = read_corpus(tmp_path / "train.jsonl")
+    hands = {line.speaker for line in lines}
+    assert len(hands) == 8
+    for hand in hands:
+        some = [line for line in lines if line.speaker == hand][:25]
+        assert 1 / OFF < characters_per_100_columns(some) / true_rate(some) < OFF, hand
+
+
+def test_a_rate_that_is_not_given_is_said_and_used(tiny_lines, tmp_path, capsys):
+    library.features(tiny_lines, tmp_path / "frames", features_of_kind("gradients", height=16))
+    for given, expected in ((None, characters_per_100_columns(read_corpus(tiny_lines))), (9.5, 9.5)):
+        options = library.TemplateOptions(units=4, rate=given, passes=1)
+        file = tmp_path / f"{given}.safetensors"
+        card = library.templates(tmp_path / "frames", tiny_lines, file, options)
+        assert card["options"]["rate"] == pytest.approx(expected, rel=0.005)
+        assert (f"rate: {card['options']['rate']:g} units per 100 columns" in capsys.readouterr().err) == (
+            given is None
+        )
+
+
+def test_recordings_have_ten_units_a_second(tiny_corpus, tmp_path, capsys):
+    library.features(tiny_corpus, tmp_path / "frames", features_of_kind("mfcc"))
+    options = library.TemplateOptions(units=3, passes=1)
+    card = library.templates(tmp_path / "frames", tiny_corpus, tmp_path / "t.safetensors", options)
+    assert card["options"]["rate"] == 10
+    assert "rate: 10 units a second" in capsys.readouterr().err
