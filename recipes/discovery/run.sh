@@ -20,15 +20,8 @@ prepare() { # prepare SET: data/discovery/SET
 }
 
 discover() { # discover SET SYSTEM SEED ROUNDS: exp/discovery/SET/SYSTEM-SEED, and its units of train and test set
-  local data=data/discovery/$1 out=$exp/$1/$2-$3 asked split
-  case $1 in
-    joined) asked=(--units 40 --rate 5.5) ;;
-    apart) asked=(--units 40 --rate 5) ;;
-    french-single) asked=(--units 80 --rate 6) ;;
-    french-all) asked=(--units 120 --rate 6) ;;
-  esac
-  unitdisc discover discover-handwriting "$data"/train.jsonl "$out"/train "${asked[@]}" --rounds "$4" --seed "$3" \
-    --set training.seed="$3"
+  local data=data/discovery/$1 out=$exp/$1/$2-$3 split
+  unitdisc discover discover-handwriting "$data"/train.jsonl "$out"/train --rounds "$4" --seed "$3" --set training.seed="$3"
   unitdisc discover "$out"/train "$data"/test.jsonl "$out"/test
   for split in train test; do # where eval/handwriting.py looks for units
     mkdir -p "$out"/encodings/$split

@@ -22,6 +22,7 @@ from unitdisc.files.locks import locked_file
 from unitdisc.segmentation.corpora.sample import drawn
 from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates.learning import learn
+from unitdisc.segmentation.templates.number import fewest_nats, number_of_units
 from unitdisc.segmentation.templates.options import TemplateOptions
 from unitdisc.segmentation.templates.storage import StoredTemplates, write_templates
 
@@ -51,8 +52,8 @@ def templates(
     file: NAME.safetensors to write. memory: GiB for frames that are not read again. threads: all cores by default.
     strict: raise where an utterance cannot be used, instead of saying so.
 
-    Returns the card: "used", units of one segment at least; "units", segments; "costs" of every pass, per frame, and
-    others.
+    Returns the card: "used", units of one segment at least; "units", segments; "costs" of every pass, per frame;
+    "numbers" of units that were tried, and the "nats" that held-out utterances then took for a unit; and others.
     Raises EncodingsError and CorpusError for what cannot be used, ValueError for options that cannot be, LockedError
     while another run makes the same file.
 
@@ -110,6 +111,15 @@ def make(
     frames = StoredFrames(opened, timing.names)
     unfinished = file.with_name(file.name + ".part")
     blank = options.blank == "zero" or (options.blank == "auto" and timing.unit != "second")
+    tried = []
+    if options.units is None:
+        tried = number_of_units(
+            frames, timing, options, blank, memory=memory, threads=threads, progress=console.progress
+        )
+        options = replace(options, units=fewest_nats(tried))
+        console.say(
+            f"units: {options.units} describe held-out utterances in the fewest nats; give a number to change it"
+        )
     found = learn(
         frames,
         timing,
@@ -127,6 +137,7 @@ def make(
         "used": int((found.counts >= 1).sum()),
         "units": int(found.counts.sum()),
         "costs": list(found.costs),
+        "numbers": [asdict(each) for each in tried],
         "options": asdict(options),
         "versions": versions(),
     }

@@ -18,7 +18,9 @@ def discover(
     ],
     corpus: CorpusPath,
     folder: Annotated[Path, typer.Argument(help="folder to create, or to go on with; units/ in it are encodings")],
-    units: Annotated[int | None, typer.Option(help="how many different ones (default: 100)")] = None,
+    units: Annotated[
+        int | None, typer.Option(help="how many different ones (default: as describe held-out utterances best)")
+    ] = None,
     rate: Annotated[
         float | None,
         typer.Option(

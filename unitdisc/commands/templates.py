@@ -24,7 +24,9 @@ def templates(
         Path,
         typer.Argument(help="NAME.safetensors to write, for `segment --templates`", metavar="TEMPLATES"),
     ],
-    units: Annotated[int, typer.Option(help="how many")] = 100,
+    units: Annotated[
+        int | None, typer.Option(help="how many different ones (default: as describe held-out utterances best)")
+    ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
@@ -91,4 +93,4 @@ def templates(
         strict=strict,
     )
     last = f", cost {card['costs'][-1]:.5g} a frame" if card["costs"] else ""
-    typer.echo(f"{file}: {card['used']} of {units} units in use, {card['units']} segments{last}")
+    typer.echo(f"{file}: {card['used']} of {card['options']['units']} units in use, {card['units']} segments{last}")

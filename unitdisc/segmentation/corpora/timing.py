@@ -1,7 +1,7 @@
 """How long the utterances are, and how many units they should so have."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,13 @@ class Timing:
     def segments(self, rate: float) -> int:
         """How many segments there are at a rate: each utterance is one at least, and every change begins another."""
         return len(self.names) + round(rate * self.span)
+
+    def part(self, names: Sequence[str]) -> "Timing":
+        """The same of some utterances, as if frames were as dense everywhere."""
+        lengths = {name: self.lengths[name] for name in names}
+        frames = int(np.sum([*lengths.values()]))
+        span = (frames - len(names)) / self.frames_per_unit_of_time if self.span else 0.0
+        return replace(self, names=list(names), lengths=lengths, span=span, frames=frames, problems=[])
 
     def rate(self, segments: int) -> float:
         """How many changes there are per second, or per 100 columns."""

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
-LEAST = {"units": 1, "points": 1, "dims": 1, "passes": 0, "starts": 1, "seed": 0}  # and the least that each can be
+LEAST = {
+    "units": 1,
+    "points": 1,
+    "dims": 1,
+    "pool": 1,
+    "passes": 0,
+    "starts": 1,
+    "seed": 0,
+}  # and the least that each can be
 BLANKS = ("auto", "zero", "none")
 STARTS = ("auto", "ink", "change")
 SHORTEST, LONGEST = 0.4, 2.2  # of a unit, in mean units, unless said otherwise
@@ -13,7 +21,8 @@ FRAMES_PER_UNIT = 8  # that frames are averaged to, unless said otherwise
 class TemplateOptions:
     """What decides about the result.
 
-    units: K. rate: units per second, or per 100 columns; blank frames belong to none. None: 10 a second; of lines, as
+    units: K; None: as many as describe held-out utterances in the fewest nats (`number.py`).
+    rate: units per second, or per 100 columns; blank frames belong to none. None: 10 a second; of lines, as
     many as there are characters if these are as wide as small letters are tall.
     points: frames of a template, to which every stretch is resampled. dims: principal components of the frames.
     pool: how many frames are averaged to one; None: so many that a mean unit has about eight.
@@ -24,7 +33,7 @@ class TemplateOptions:
     prior_weight: of how frequent units are. duration_weight: of how long they last.
     """
 
-    units: int = 100
+    units: int | None = None
     rate: float | None = None
     points: int = 8
     dims: int = 24
@@ -41,10 +50,9 @@ class TemplateOptions:
 
     def __post_init__(self):
         for name, least in LEAST.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"`{name}` must be {least} or more, not {getattr(self, name)}")
-        if self.pool is not None and self.pool < 1:
-            raise ValueError(f"`pool` must be 1 or more, not {self.pool}")
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"`{name}` must be {least} or more, not {value}")
         for name in ("rate", "min_duration", "max_duration"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
