@@ -41,7 +41,7 @@ def test_every_line_is_cut_into_units(whole, tiny_lines):
         assert encoding.centres.max() < utterance.ticks and encoding.centres.min() >= 0
         np.testing.assert_array_equal(encoding.frames, vectors[encoding.codes])
     assert (folder / "units" / "units" / "units.jsonl").exists()
-    assert [*result.rounds[1]] == ["units", "agreement", "accuracy"] and len(result.rounds) == 3
+    assert [*result.rounds[1]] == ["units", "kinds", "agreement", "accuracy"] and len(result.rounds) == 3
     assert result.units == result.rounds[-1]["units"] and result.per == "100 columns"
 
 

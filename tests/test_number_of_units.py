@@ -87,7 +87,7 @@ def test_no_more_than_there_are_segments_and_never_of_one_utterance():
     with pytest.raises(EncodingsError, match="one utterance does not tell how many units there are; give `units`"):
         number_of_units(alone, timing_of(alone), OPTIONS, blank=True)
     few = InMemory({name: frames[name][:9] for name in frames.names[:2]})
-    with pytest.raises(EncodingsError, match="falls into . segments, but 5 units are wanted"):
+    with pytest.raises(EncodingsError, match=r"falls into . segments, but 5 units are wanted"):
         number_of_units(few, timing_of(few), OPTIONS, blank=True)
 
 

@@ -339,9 +339,11 @@ def test_pieces_are_called_by_their_frames_whatever_they_were_called(tmp_path):
         segments[f"line{line}"] = Segments(ends - widths, ends, rng.integers(2, size=5), 0.0)
         truth += [(int(kind), int(width)) for kind, width in zip(which, widths)]
     encodings = stored(tmp_path / "latents", frames)
-    given = rounds.Alignment(encodings, segments, None)
+    given = rounds.Alignment(encodings, segments, 3, False)
     lasting = durations(2, shortest=2, longest=5)
-    found, now = rounds.renamed(given, StoredFrames(encodings, frames), lasting, seed=0, memory=1.0, threads=2)
+    pieces = rounds.pieces_of(given, StoredFrames(encodings, frames), threads=2)
+    found, now = rounds.renamed(given, pieces, lasting, count=2, seed=0, memory=1.0, threads=2)
+    assert (found.kinds, found.blank, len(now.means)) == (2, None, 2)
     called = np.concatenate([found.segments[name].units for name in frames])
     kinds_of = np.array([kind for kind, _ in truth])
     assert len({*zip(called.tolist(), kinds_of.tolist())}) == 2  # one name for a kind

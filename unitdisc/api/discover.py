@@ -32,7 +32,9 @@ from unitdisc.files.tensors import TensorFileError, read_tensors, write_tensors
 from unitdisc.files.text import read_json, read_lines
 from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates import rounds
+from unitdisc.segmentation.templates.names import AgreedNames, agreed_names, agreed_number, numbers
 from unitdisc.segmentation.templates.options import TemplateOptions
+from unitdisc.segmentation.templates.pieces import Pieces
 from unitdisc.segmentation.templates.states import StateScores, arrays_of, scores_of
 from unitdisc.segmentation.templates.storage import StoredTemplates, read_templates
 
@@ -43,7 +45,8 @@ POINTS = ("bottleneck", "prediction")  # what names pieces, and what cuts
 
 @dataclass(frozen=True)
 class DiscoverOptions:
-    """templates: what the first units are. rounds: how often units teach a network; 0: templates alone."""
+    """templates: what the first units are; if `units` is not given, there are as many after a round as halves of the
+    corpus agree about. rounds: how often units teach a network; 0: templates alone."""
 
     templates: TemplateOptions = field(default_factory=TemplateOptions)
     rounds: int = 3
@@ -58,8 +61,8 @@ class DiscoverResult:
     """What was found.
 
     folder: units/ in it are encodings with codes, and files for other tools. rounds: what is known of each without
-    labels: "units", "agreement" with the round before (AMI of frames), "accuracy" of the network on held-out
-    utterances. rate: units per second, or per 100 columns.
+    labels: "units", "kinds" of them, "agreement" with the round before (AMI of frames), "accuracy" of the network on
+    held-out utterances. rate: units per second, or per 100 columns.
     """
 
     folder: Path
@@ -159,15 +162,16 @@ def learned(
         options.templates, timing, utterances, polarity=network.get("features", {}).get("polarity", "auto")
     )
     stored = first_templates(place, encodings, timing, asked_of)
-    threads, count, names = place.threads, stored.templates.units, timing.names
+    threads, names = place.threads, timing.names
     with console.progress("cutting", len(names)) as advance:
         found = rounds.by_templates(stored.templates, encodings, names, threads=threads, advance=advance)
-    targets, named_by, told = found, encodings, [{"units": found.units}]
+    targets, named_by, told = found, encodings, [{"units": found.units, "kinds": found.kinds}]
+    tried: list[list[AgreedNames]] = []
     durations = stored.templates.durations.scaled(stored.templates.pool)
     for number in range(1, options.rounds + 1):
         at, last = place.folder / f"round-{number}", number == options.rounds
         seed = network.get("training", {}).get("seed", 0) + number - 1
-        log_priors = rounds.write_targets(at / "targets", targets, count)
+        log_priors = rounds.write_targets(at / "targets", targets)
         codes = [f"codes.folders={json.dumps([str(at / 'targets')])}", f"codes.num_codes={len(log_priors)}"]
         every = [*overrides, *codes, f"training.seed={seed}"]
         train(config_source, place.corpus, at / "experiment", every, access=place.access, device=place.device)
@@ -181,14 +185,35 @@ def learned(
         finer = rounds.frames_within(encodings, predictions) if last else 1
         before, found = found, cut_by_states(scores, predictions, names, finer=finer, threads=threads)
         write_tensors(at / SCORES, arrays_of(scores), {KIND: {"finer": finer}})
-        told.append({"units": found.units, "agreement": found.agreement(before), **of_held_out(at / "experiment")})
+        told.append(
+            {
+                "units": found.units,
+                "kinds": found.kinds,
+                "agreement": found.agreement(before),
+                **of_held_out(at / "experiment"),
+            }
+        )
         say(number, told[-1])
         if not last:
-            latents = StoredFrames(named_by, names)
-            targets, durations = rounds.renamed(found, latents, durations, seed=seed, memory=memory, threads=threads)
-    vectors = rounds.mean_frames_of(found, StoredFrames(named_by, timing.names), count + (found.blank is not None))
-    write_json(place.folder / SUMMARY, {"found": told, "rounds": options.rounds, "versions": versions()})
+            pieces = rounds.pieces_of(found, StoredFrames(named_by, names), threads)
+            kinds = options.templates.units
+            if kinds is None:
+                tried.append(numbers_tried(pieces, found.kinds, seed=seed, threads=threads))
+                kinds = agreed_number(tried[-1])
+            targets, durations = rounds.renamed(
+                found, pieces, durations, count=kinds, seed=seed, memory=memory, threads=threads
+            )
+    vectors = rounds.mean_frames_of(found, StoredFrames(named_by, timing.names))
+    summary = {"found": told, "rounds": options.rounds, "numbers": [[*map(asdict, each)] for each in tried]}
+    write_json(place.folder / SUMMARY, summary | {"versions": versions()})
     return written(place, found, vectors, timing, utterances, told=told)
+
+
+def numbers_tried(pieces: Pieces, kinds: int, *, seed: int, threads: int) -> list[AgreedNames]:
+    """How well halves agree about numbers of names; those that there are where nothing can be said."""
+    with console.progress("numbers of names", len(numbers())) as advance:
+        tried = agreed_names(pieces, seed=seed, threads=threads, advance=lambda note: advance(1, note))
+    return tried or [AgreedNames(kinds, 0.0, 0.0)]
 
 
 def applied(known: Path, place: Place) -> DiscoverResult:

@@ -114,6 +114,16 @@ class KeptFrames:
         return frames
 
 
+class SomeFrames:
+    """Those of some utterances of a source."""
+
+    def __init__(self, frames: FrameSource, names: Sequence[str]):
+        self.frames, self.folder, self.names, self.dim = frames, frames.folder, list(names), frames.dim
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.frames[name]
+
+
 def in_order(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
     """The results of a function in the order of the items, a few of them ahead in other threads."""
     if threads == 1:

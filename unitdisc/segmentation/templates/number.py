@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unitdisc.clustering import Progress, quiet
-from unitdisc.clustering.frame_source import FrameSource, KeptFrames, in_order
+from unitdisc.clustering.frame_source import FrameSource, KeptFrames, SomeFrames, in_order
 from unitdisc.encodings import EncodingsError
 from unitdisc.segmentation.corpora.sample import drawn
 from unitdisc.segmentation.corpora.timing import Timing
@@ -22,16 +22,6 @@ from unitdisc.segmentation.templates.options import TemplateOptions
 
 FIRST, MOST = 5, 320  # numbers of units that are tried, each twice the one before
 PATIENCE = 2  # numbers in a row that are worse than the best before the search ends
-
-
-class SomeFrames:
-    """Those of some utterances of a source."""
-
-    def __init__(self, frames: FrameSource, names: Sequence[str]):
-        self.frames, self.folder, self.names, self.dim = frames, frames.folder, list(names), frames.dim
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.frames[name]
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,24 @@ DIMS, POINTS = 24, 8  # of the pieces that are named
 class Alignment:
     """A corpus, cut into units.
 
-    encodings: whose frames were cut, each divided into `finer`. blank: the code of frames of no unit, or None.
+    encodings: whose frames were cut, each divided into `finer`. kinds: K, how many different units there may be.
+    has_blank: whether frames may be of no unit; their code is K.
     """
 
     encodings: Encodings
     segments: dict[str, Segments]
-    blank: int | None
+    kinds: int
+    has_blank: bool
     finer: int = 1
+
+    @property
+    def blank(self) -> int | None:
+        return self.kinds if self.has_blank else None
+
+    @property
+    def codes_there_are(self) -> int:
+        """Of units, and of blanks."""
+        return self.kinds + self.has_blank
 
     @property
     def frames(self) -> int:
@@ -77,7 +88,7 @@ def by_templates(
         return found
 
     found = dict(zip(names, in_order(cut, names, threads)))
-    return Alignment(encodings, found, templates.units if len(templates.blank) else None)
+    return Alignment(encodings, found, templates.units, len(templates.blank) > 0)
 
 
 def by_states(
@@ -97,20 +108,20 @@ def by_states(
         return found
 
     found = in_order(cut, names, threads)
-    return Alignment(predictions, dict(zip(names, found)), scores.units if scores.has_blank else None, finer)
+    return Alignment(predictions, dict(zip(names, found)), scores.units, scores.has_blank, finer)
 
 
 def posteriors(predictions: Encodings, name: str) -> np.ndarray:
     return np.square(np.asarray(predictions[name].frames, np.float64))
 
 
-def write_targets(folder: Path, alignment: Alignment, units: int) -> np.ndarray:
+def write_targets(folder: Path, alignment: Alignment) -> np.ndarray:
     """Writes the state of every frame as its code, for a network to learn; returns log p of each state: [N].
 
     An interrupted run is completed.
     """
-    count = STATES * units + (alignment.blank is not None)
-    blank = None if alignment.blank is None else STATES * units
+    count = STATES * alignment.kinds + alignment.has_blank
+    blank = STATES * alignment.kinds if alignment.has_blank else None
     writer = EncodingsWriter(folder, {**alignment.encodings.settings, "point": "states", "num_codes": count})
     frequency = np.ones(count)
     for name, segments in alignment.segments.items():
@@ -143,19 +154,30 @@ def priced(
     return replace(scores, price=price_for(lattices, wanted, memory=memory, threads=threads).switch_cost)
 
 
-def renamed(
-    alignment: Alignment, latents: FrameSource, durations: Durations, *, seed: int, memory: float, threads: int
-) -> tuple[Alignment, Durations]:
-    """The same pieces, called by k-means of the network's frames, and how long those of each name last.
-
-    durations: of what they were called before; there are as many names, and the bounds stay.
-    """
+def pieces_of(alignment: Alignment, latents: FrameSource, threads: int) -> Pieces:
+    """The frames of a network within every unit."""
     axes = components(latents, DIMS, 1, threads=threads, advance=lambda number: None)
 
     def bounds(name: str) -> tuple[np.ndarray, np.ndarray]:
         return alignment.segments[name].starts, alignment.segments[name].ends
 
-    pieces, count = Pieces(Projected(latents, *axes, pool=1), bounds, POINTS), len(durations.means)
+    return Pieces(Projected(latents, *axes, pool=1), bounds, POINTS)
+
+
+def renamed(
+    alignment: Alignment,
+    pieces: Pieces,
+    durations: Durations,
+    *,
+    count: int,
+    seed: int,
+    memory: float,
+    threads: int,
+) -> tuple[Alignment, Durations]:
+    """The same pieces, called by k-means of the network's frames, and how long those of each name last.
+
+    pieces: as of `pieces_of`. durations: of what they were called before; their bounds stay. count: of names.
+    """
     names = named(pieces, count, seed=seed, memory=memory, threads=threads)
     found, sums = {}, np.zeros((3, count))
     for (name, own), called in zip(
@@ -164,11 +186,14 @@ def renamed(
         found[name] = replace(own, units=called)
         widths = own.widths.astype(np.float64)
         sums += [np.bincount(called, widths**power, count) for power in range(3)]
-    return replace(alignment, segments=found), Durations.counted(*sums, durations.shortest, durations.longest)
+    return replace(alignment, segments=found, kinds=count), Durations.counted(
+        *sums, durations.shortest, durations.longest
+    )
 
 
-def mean_frames_of(alignment: Alignment, frames: FrameSource, count: int) -> np.ndarray:
+def mean_frames_of(alignment: Alignment, frames: FrameSource) -> np.ndarray:
     """The mean frame of every code [K, D]; that of all frames where a code has none."""
+    count = alignment.codes_there_are
     sums, counts = np.zeros((count, frames.dim)), np.zeros(count)
     for name in alignment.segments:
         codes = alignment.codes(name)[:: alignment.finer]

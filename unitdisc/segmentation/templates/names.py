@@ -1,0 +1,109 @@
+"""How many names pieces have: as many as two halves of a corpus agree about.
+
+Either half names all pieces, by k-means of its own. Where there are as many names as kinds, both halves name alike
+(Lange et al., 2004, "Stability-based validation of clustering solutions").
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from unitdisc.clustering import KMeansOptions, kmeans
+from unitdisc.clustering.assignment import nearest_codes
+from unitdisc.clustering.frame_source import FrameSource, KeptFrames, SomeFrames
+from unitdisc.encodings import EncodingsError
+from unitdisc.evaluation.units.clustering import confusion, unit_scores
+from unitdisc.segmentation.templates.pieces import PASSES, SAMPLE
+
+FEWEST, MOST = 4, 400
+IN_AN_OCTAVE = 2  # numbers that are tried
+HALVINGS = 4  # of the corpus, by lot
+MEMORY = 2.0  # GiB, of those
+PATIENCE = 4  # numbers after the best before the search ends
+
+
+@dataclass(frozen=True)
+class AgreedNames:
+    """names: how many. agreement: AMI of the names that two halves give, the mean of some halvings; error: its own."""
+
+    names: int
+    agreement: float
+    error: float
+
+
+def agreed_names(
+    pieces: FrameSource, *, seed: int, threads: int, advance: Callable[[str], None] = lambda note: None
+) -> list[AgreedNames]:
+    """How well halves of the corpus agree about numbers of names; nothing if there are too few pieces.
+
+    pieces: of every utterance, as frames; of a large corpus, some utterances are drawn. advance: called with a note
+    after every number.
+    """
+    rng = np.random.default_rng(seed)
+    kept = drawn_pieces(pieces, rng)
+    whole = np.concatenate([kept[name] for name in kept.names])
+    halvings = [halved(kept, rng) for _ in range(HALVINGS)]
+    fewest = min(sum(len(half[name]) for name in half.names) for halving in halvings for half in halving)
+    tried: list[AgreedNames] = []
+    with threadpool_limits(1):
+        for number in numbers():
+            if 2 * number > fewest or after_the_best(tried) >= PATIENCE:
+                break
+            options = [KMeansOptions(number, seed=seed + place, passes=PASSES) for place in range(HALVINGS)]
+            try:
+                called = [
+                    [names_by(half, whole, each, threads) for half in halving]
+                    for halving, each in zip(halvings, options)
+                ]
+            except EncodingsError:  # fewer different pieces than names
+                break
+            agreements = [unit_scores(confusion(*both)).ami for both in called]
+            error = float(np.std(agreements, ddof=1)) / np.sqrt(HALVINGS)
+            tried.append(AgreedNames(number, float(np.mean(agreements)), error))
+            advance(f"{number} names: halves agree by {tried[-1].agreement:.3f}")
+    return tried
+
+
+def agreed_number(tried: Sequence[AgreedNames]) -> int:
+    """The most names whose agreement is within an error of the best."""
+    best = max(tried, key=lambda each: each.agreement)
+    return max(each.names for each in tried if each.agreement >= best.agreement - best.error)
+
+
+def numbers() -> list[int]:
+    """Those that are tried, evenly spaced in logarithm."""
+    steps = int(IN_AN_OCTAVE * np.log2(MOST / FEWEST)) + 1
+    return [round(FEWEST * 2 ** (step / IN_AN_OCTAVE)) for step in range(steps)]
+
+
+def drawn_pieces(pieces: FrameSource, rng: np.random.Generator) -> KeptFrames:
+    """Those of utterances by lot, until there are SAMPLE together; in memory."""
+    kept, count, names = KeptFrames(pieces, MEMORY), 0, []
+    for place in rng.permutation(len(pieces.names)):
+        if count >= SAMPLE:
+            break
+        names.append(pieces.names[place])
+        count += len(kept[names[-1]])
+    kept.names = sorted(name for name in names if len(kept[name]))
+    return kept
+
+
+def halved(frames: KeptFrames, rng: np.random.Generator) -> tuple[SomeFrames, SomeFrames]:
+    """By lot."""
+    order = rng.permutation(len(frames.names))
+    first, second = (sorted(frames.names[place] for place in order[half::2]) for half in (0, 1))
+    return SomeFrames(frames, first), SomeFrames(frames, second)
+
+
+def names_by(half: SomeFrames, whole: np.ndarray, options: KMeansOptions, threads: int) -> np.ndarray:
+    """What all pieces [N, D] are called by k-means of one half: [N]."""
+    vectors = kmeans(half, options, threads=threads).vectors
+    middle = vectors.mean(0)
+    return nearest_codes(whole, vectors - middle, middle)
+
+
+def after_the_best(tried: Sequence[AgreedNames]) -> int:
+    """How many numbers were tried since the best."""
+    return len(tried) - 1 - int(np.argmax([each.agreement for each in tried])) if tried else 0
