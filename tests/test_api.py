@@ -17,7 +17,7 @@ from unitdisc.api.paths import takes_paths
 pytest_plugins = ["tiny_fixtures"]
 
 EXAMPLES = ["read_corpus", "validate", "train", "load", "encode", "features", "kmeans", "segment", "export", "align"]
-EXAMPLES += ["normalise", "phone_loop", "templates", "discover", "find", "abx", "probe", "score", "report"]
+EXAMPLES += ["normalise", "phone_loop", "templates", "discover", "find", "abx", "probe", "score", "show", "report"]
 HEAVY = {"torch", "torchaudio", "numpy", "scipy", "librosa", "sklearn", "soundfile", "matplotlib", "numba", "rich"}
 
 

@@ -58,6 +58,7 @@ INTERFACE = {  # name: where it is defined
     "abx": "unitdisc.api.abx",
     "probe": "unitdisc.api.probe",
     "score": "unitdisc.api.score",
+    "show": "unitdisc.api.show",
     "report": "unitdisc.api.report",
     "AbxProtocol": "unitdisc.evaluation.abx",
     "AbxResources": "unitdisc.api.abx_options",

@@ -40,6 +40,7 @@ from unitdisc.segmentation.templates.storage import StoredTemplates, read_templa
 
 ASKED, SUMMARY = "options.json", "discover.json"
 FRAMES, TEMPLATES, SCORES, KIND = "frames", "templates.safetensors", "states.safetensors", "states"
+FORMS = 2  # names for every kind that halves agree about: most characters have more than one form
 POINTS = ("bottleneck", "prediction")  # what names pieces, and what cuts
 
 
@@ -199,7 +200,7 @@ def learned(
             kinds = options.templates.units
             if kinds is None:
                 tried.append(numbers_tried(pieces, found.kinds, seed=seed, threads=threads))
-                kinds = agreed_number(tried[-1])
+                kinds = FORMS * agreed_number(tried[-1])
             targets, durations = rounds.renamed(
                 found, pieces, durations, count=kinds, seed=seed, memory=memory, threads=threads
             )
@@ -324,6 +325,8 @@ def written(
     """Writes units/: encodings whose frames are what codes stand for, and files for other tools."""
     folder, by_id = place.folder / "units", {utterance.id: utterance for utterance in utterances}
     settings = {**rounds.finer_grid(found.encodings.settings, found.finer), "point": "units", "num_codes": len(vectors)}
+    if found.has_blank:
+        settings["blank"] = found.blank
     writer = EncodingsWriter(folder, settings)
     with console.progress("writing units", len(timing.names)) as advance:
         for name in timing.names:

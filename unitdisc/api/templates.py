@@ -114,7 +114,7 @@ def make(
     tried = []
     if options.units is None:
         tried = number_of_units(
-            frames, timing, options, blank, memory=memory, threads=threads, progress=console.progress
+            frames, timing, options, blank=blank, memory=memory, threads=threads, progress=console.progress
         )
         options = replace(options, units=fewest_nats(tried))
         console.say(

@@ -31,6 +31,7 @@ from unitdisc.commands import (
     score,
     segment,
     shards,
+    show,
     templates,
     train,
     validate,
@@ -62,6 +63,7 @@ COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
     probe.probe,
     score.score,
     find.find,
+    show.show,
     report.report,
 )
 

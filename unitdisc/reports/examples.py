@@ -48,13 +48,20 @@ def labels_in_units(utterances: Iterable[Utterance], encodings: Encodings, tier:
     codes, labels = [], []
     for utterance in utterances:
         found = frame_labels(utterance, encodings, tier)
-        said = ~np.isin(found, list(silences_of(utterance)))
-        codes.append(np.asarray(encodings.codes[utterance.id], dtype=int)[said])
+        of_frames = np.asarray(encodings.codes[utterance.id], dtype=int)
+        said = ~np.isin(found, list(silences_of(utterance))) & (of_frames != blank_of(encodings))
+        codes.append(of_frames[said])
         labels.append(found[said])
     codes, labels = np.concatenate(codes), np.concatenate(labels)
     if not len(codes):
         return Confusion([], [], np.zeros((0, 0), dtype=int))
     return confusion(codes, labels)
+
+
+def blank_of(encodings: Encodings) -> int:
+    """The code of frames that are of no unit; -1 if all are of one."""
+    blank = encodings.settings.get("blank")
+    return blank if isinstance(blank, int) else -1
 
 
 def frame_labels(utterance: Utterance, encodings: Encodings, tier: str) -> np.ndarray:

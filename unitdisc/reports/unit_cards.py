@@ -10,8 +10,10 @@ from unitdisc.encodings import Encodings
 from unitdisc.exports.units import read_units
 from unitdisc.reports import figures
 from unitdisc.reports.clips import Clip, unit_clip, utterance_clip
-from unitdisc.reports.examples import Occurrence, Usage, labels_in_units, most_used, typical_utterances
+from unitdisc.reports.examples import Occurrence, Usage, blank_of, labels_in_units, most_used, typical_utterances
 from unitdisc.reports.lines import Sheet, UnitCut, line_sheet, unit_cut
+from unitdisc.reports.mean_images import MOST as AVERAGED
+from unitdisc.reports.mean_images import MeanImage, mean_image
 from unitdisc.reports.score_rows import Measure, tier_of
 from unitdisc.reports.sections import unit_measures
 from unitdisc.reports.wording import Words
@@ -34,10 +36,11 @@ class Example:
 
 @dataclass(frozen=True)
 class UnitCard:
-    """A unit and where it is heard or seen."""
+    """A unit and where it is heard or seen; of writing, what it looks like on average."""
 
     usage: Usage
     examples: list[Example]
+    mean: MeanImage | None = None
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,14 @@ class UnitsSection:
 
 
 def units(
-    utterances: Sequence[Utterance], encodings: Encodings | None, scores: Mapping, first: Iterable[str], words: Words
+    utterances: Sequence[Utterance],
+    encodings: Encodings | None,
+    scores: Mapping,
+    first: Iterable[str],
+    words: Words,
+    most: int = UNITS,
 ) -> UnitsSection:
-    """What the units are; `first`: ids of utterances to show whole before others."""
+    """What the units are; `first`: ids of utterances to show whole before others; `most`: units that are shown."""
     if encodings is None:
         return UnitsSection("there are no encodings of the point `bottleneck`")
     utterances = [utterance for utterance in utterances if utterance.id in encodings]
@@ -79,20 +87,26 @@ def units(
         nothing = "lines of writing to look at" if words.written else "recordings of speech to listen to"
         return replace(shown, problems=[f"there are no {nothing}"])
     problems: list[str] = []
-    usages = most_used(found, playable, encodings, tier, UNITS, EXAMPLES)
-    cards = [UnitCard(usage, list(unit_examples(usage, encodings, tier, problems))) for usage in usages]
+    usages = most_used(found, playable, encodings, tier, most, max(EXAMPLES, AVERAGED if words.written else 0))
+    cards = [unit_card(usage, encodings, tier, words, problems) for usage in usages]
     chosen = typical_utterances(playable, WHOLE_LINES if words.written else WHOLE, first)
     return replace(shown, cards=cards, whole=list(whole(chosen, encodings, tier, problems)), problems=problems)
 
 
 def tiers_of(utterance: Utterance, encodings: Encodings, tier: str) -> dict[str, list[Interval]]:
     """What is drawn below a picture: units, and the labels where there are any."""
-    lanes = {"unit": read_units(encodings, utterance).intervals}
+    blank = str(blank_of(encodings))
+    lanes = {"unit": [unit for unit in read_units(encodings, utterance).intervals if unit.label != blank]}
     return lanes | ({tier: utterance.alignment[tier]} if tier in utterance.alignment else {})
 
 
+def unit_card(usage: Usage, encodings: Encodings, tier: str, words: Words, problems: list[str]) -> UnitCard:
+    examples = list(unit_examples(usage, encodings, tier, problems))
+    return UnitCard(usage, examples, mean_image(usage.examples, problems) if words.written else None)
+
+
 def unit_examples(usage: Usage, encodings: Encodings, tier: str, problems: list[str]) -> Iterable[Example]:
-    for occurrence in usage.examples:
+    for occurrence in usage.examples[:EXAMPLES]:
         utterance = occurrence.utterance
         lanes = tiers_of(utterance, encodings, tier)
         try:

@@ -1,0 +1,59 @@
+"""unitdisc show: units on one page, to look at or listen to."""
+
+from pathlib import Path
+from typing import Any
+
+from unitdisc.api.paths import takes_paths
+from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
+from unitdisc.encodings.folders import refuse_among
+from unitdisc.evaluation.inputs import open_both, usual_labels
+from unitdisc.files.folders import file_for_results
+from unitdisc.files.text import read_json
+from unitdisc.reports.units_page import write_units_page
+
+FOUND = "discover.json"  # beside units that `discover` found
+
+
+@takes_paths
+def show(
+    units: Path,
+    corpus: Path,
+    page: Path,
+    *,
+    most: int = 60,
+    tier: str | None = None,
+    allow_pipes: bool = False,
+) -> Path:
+    """Writes an HTML page with the units of a folder: examples by several speakers or scribes, and whole utterances.
+
+    Of writing, there is the mean image of every unit, and where its occurrences differ. Labels are shown beside units
+    where the corpus has any, but decide nothing.
+
+    units: a folder of encodings with codes, such as `discover` and `segment` write. page: NAME.html to write.
+    most: units that are shown, the most used ones. tier: of the labels (default: phone; of line images, character).
+
+    Raises EncodingsError and CorpusError for what cannot be used, ValueError for options that cannot be.
+
+    >>> page = unitdisc.show("exp/vq/encodings/test/bottleneck", "data/test.jsonl", "units.html", most=2)
+    """
+    if most < 1:
+        raise ValueError(f"`most` must be 1 or more, not {most}")
+    if page.suffix != ".html":
+        raise ValueError(f"{page}: must end in .html, for a page is written")
+    file_for_results(page, "PAGE")
+    refuse_among(page, units)
+    tier, _ = usual_labels(corpus, tier)
+    encodings, utterances = open_both(units, corpus, None, allow_pipes=allow_pipes)
+    if not isinstance(encodings, Encodings):
+        raise EncodingsError(f"{units}: are the units of another tool; give a folder of encodings that have codes")
+    without = [utterance.id for utterance in utterances if encodings.codes[utterance.id] is None]
+    if without:
+        raise EncodingsError(f"{units}: {without[0]} has no codes, {why_no_codes(encodings.settings)}")
+    write_units_page(page, utterances, encodings, tier=tier, most=most, found=known_of(units))
+    return page
+
+
+def known_of(units: Path) -> dict[str, Any]:
+    """What `discover` has written about units that it found, or about those by which it found these."""
+    path = units.parent / FOUND
+    return read_json(path) if path.exists() else {}

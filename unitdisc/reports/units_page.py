@@ -1,0 +1,74 @@
+"""The units of a folder on one page, to look at or listen to without a network: what they are, and where."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from unitdisc import __version__
+from unitdisc.corpus import Utterance
+from unitdisc.encodings import Encodings
+from unitdisc.files import write_text
+from unitdisc.reports import figures, sections, summary
+from unitdisc.reports.examples import blank_of
+from unitdisc.reports.page import sources, template
+from unitdisc.reports.unit_cards import units
+from unitdisc.reports.wording import words_of
+
+ROUNDS = {  # what `discover` knows of a round: title and form
+    "units": ("units", "{:,}"),
+    "kinds": ("different ones", "{:,}"),
+    "agreement": ("agreement with the round before (AMI)", "{:.2f}"),
+    "accuracy": ("states told right of held-out utterances", "{:.0%}"),
+}
+
+
+def write_units_page(
+    path: Path,
+    utterances: Sequence[Utterance],
+    encodings: Encodings,
+    *,
+    tier: str,
+    most: int,
+    found: Mapping[str, Any],
+) -> None:
+    """Writes the page; on it, what cannot be read or is absent is said.
+
+    tier: of labels to show beside units, where there are any. most: units that are shown, the most used ones. found:
+    what `discover` wrote about them, or nothing.
+    """
+    words, utterances = words_of(utterances), sorted(utterances, key=lambda utterance: utterance.id)
+    shown = units(utterances, encodings, {"settings": {"tier": tier}}, (), words, most)
+    used = {int(code) for utterance in utterances for code in encodings.codes[utterance.id]} - {blank_of(encodings)}
+    page = (
+        template()
+        .environment.get_template("units_page.html.jinja")
+        .render(
+            name=encodings.folder.resolve().name if not found else encodings.folder.resolve().parent.name,
+            version=__version__,
+            words=words,
+            units=shown,
+            unit_figures=sections.UNIT_FIGURES,
+            kinds=len(used),
+            corpus=summary.corpus_table("corpus", utterances),
+            rounds=[round_row(number, facts) for number, facts in enumerate(found.get("found", ()))],
+            round_titles=[title for title, _ in ROUNDS.values()],
+            agreement=curve(found.get("numbers") or []),
+            settings=summary.table("encodings", {"folder": str(encodings.folder), **encodings.settings}),
+            **sources(),
+        )
+    )
+    write_text(path, page)
+
+
+def round_row(number: int, facts: Mapping[str, Any]) -> list[str]:
+    """As the table of rounds has it; the first are templates."""
+    figures_of = [form.format(facts[name]) if name in facts else "–" for name, (_, form) in ROUNDS.items()]
+    return [f"round {number}" if number else "templates", *figures_of]
+
+
+def curve(numbers: Sequence[Sequence[Mapping[str, float]]]) -> Markup | None:
+    """How well halves agreed about numbers of names, after every round."""
+    measured = [tried for tried in numbers if len(tried) > 1]
+    return figures.agreement_of_halves(measured) if measured else None
