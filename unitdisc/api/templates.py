@@ -100,7 +100,9 @@ def with_rate(
     some = set(drawn(timing.lengths, options.seed))
     lines = [utterance for utterance in utterances if utterance.id in some]
     rate = float(f"{characters_per_100_columns(lines, polarity):.3g}")  # what is said is what is used
-    console.say(f"rate: {rate:g} units per 100 columns, each as wide as small letters are tall; give one to change it")
+    if not rate:
+        raise ValueError("the lines hold no strokes by which to tell how many units there are; give `rate`")
+    console.say(f"rate: {rate:g} units per 100 columns, one for every one and a half strokes; give one to change it")
     return replace(options, rate=rate)
 
 

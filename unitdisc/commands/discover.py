@@ -25,7 +25,7 @@ def discover(
         float | None,
         typer.Option(
             help="units in a second of recording, or in 100 columns of images, blanks apart (default: 10 a second; "
-            "in lines, as if characters were as wide as small letters are tall)"
+            "in lines, one for every one and a half strokes)"
         ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="how often units teach a network (default: 3)")] = None,

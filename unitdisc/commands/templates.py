@@ -31,7 +31,7 @@ def templates(
         float | None,
         typer.Option(
             help="units in a second of recording, or in 100 columns of images, blanks apart (default: 10 a second; "
-            "in lines, as if characters were as wide as small letters are tall)"
+            "in lines, one for every one and a half strokes)"
         ),
     ] = None,
     points: Annotated[int, typer.Option(help="frames of a template, to which every stretch is brought")] = 8,

@@ -23,7 +23,7 @@ class TemplateOptions:
 
     units: K; None: as many as describe held-out utterances in the fewest nats (`number.py`).
     rate: units per second, or per 100 columns; blank frames belong to none. None: 10 a second; of lines, as
-    many as there are characters if these are as wide as small letters are tall.
+    many as there are characters if each has one and a half upright strokes.
     points: frames of a template, to which every stretch is resampled. dims: principal components of the frames.
     pool: how many frames are averaged to one; None: so many that a mean unit has about eight.
     min_duration, max_duration: of a unit, in ms, or in columns; None: 0.4 and 2.2 mean units.
