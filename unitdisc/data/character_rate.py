@@ -1,7 +1,7 @@
 """How many characters line images have, before any is known: two for every three upright strokes.
 
-In 32 hands of Old French, of Latin and of French of the 18th century, in digits of MNIST, built-in ones, and alphabets of
-Omniglot, a character has 1.2 to 2.3 strokes, 1.5 in the middle, and a tenth more or less in most
+In 32 hands of Old French, of Latin and of French of the 18th century, in digits of MNIST, built-in ones, and
+alphabets of Omniglot, a character has 1.2 to 2.3 strokes, 1.5 in the middle, and a tenth more or less in most
 (recipes/discovery/RESULTS.md). How wide characters are beside their height differs much more, by a factor of four.
 """
 
