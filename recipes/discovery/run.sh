@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Units as wide as characters: templates alone, and networks that are taught them, for three rounds, on the built-in
-# handwriting (characters joined, and apart) and, if UNITDISC_DATA is there, on Old French, one hand and eight; scored
-# on lines that nothing was learned from. Five to twenty minutes on one core for every training; SETS and SEEDS choose
-# less.
+# handwriting (characters joined, and apart) and, if UNITDISC_DATA is there, on Old French (one hand, eight, and six of
+# which units are found in two others), letters of Omniglot and digits of MNIST (both joined); scored on lines that
+# nothing was learned from. Nothing is chosen for a set. Some hour of one core; SETS, SEEDS and SYSTEMS choose less.
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}
-sets=${SETS:-joined apart french-single french-all}
+sets=${SETS:-joined apart french-single french-all french-held omniglot mnist}
+systems=${SYSTEMS:-templates discover}
 seeds=${SEEDS:-0}
 exp=exp/discovery
 
@@ -15,13 +16,18 @@ prepare() { # prepare SET: data/discovery/SET
     joined | apart) python data_prep/mini_handwriting.py data/discovery/"$1" --layout "$1" ;;
     french-single) python data_prep/medieval_french.py "$raw"/hw_medieval_fro data/discovery/"$1" --writers bnf_fr_412-wauchier ;;
     french-all) python data_prep/medieval_french.py "$raw"/hw_medieval_fro data/discovery/"$1" ;;
+    french-held) python data_prep/medieval_french.py "$raw"/hw_medieval_fro data/discovery/"$1" --test-writers 2 ;;
+    omniglot) python data_prep/omniglot.py "$raw"/omniglot_small1 data/discovery/"$1" --alphabets Latin,Greek --layout joined ;;
+    mnist) python data_prep/mnist_writers.py "$raw"/mnist10k_writers data/discovery/"$1" --layout joined ;;
     *) echo "$0: no set $1" >&2; exit 2 ;;
   esac
 }
 
-discover() { # discover SET SYSTEM SEED ROUNDS: exp/discovery/SET/SYSTEM-SEED, and its units of train and test set
-  local data=data/discovery/$1 out=$exp/$1/$2-$3 split
-  unitdisc discover discover-handwriting "$data"/train.jsonl "$out"/train --rounds "$4" --seed "$3" --set training.seed="$3"
+discover() { # discover SET SYSTEM SEED: exp/discovery/SET/SYSTEM-SEED, and its units of train and test set
+  local data=data/discovery/$1 out=$exp/$1/$2-$3 rounds=3 split
+  if [ "$2" = templates ]; then rounds=0; fi
+  unitdisc discover discover-handwriting "$data"/train.jsonl "$out"/train --rounds $rounds --seed "$3" \
+    --set training.seed="$3"
   unitdisc discover "$out"/train "$data"/test.jsonl "$out"/test
   for split in train test; do # where eval/handwriting.py looks for units
     mkdir -p "$out"/encodings/$split
@@ -35,14 +41,15 @@ there() { # there SET: whether its lines are
 
 if stage "prepare"; then
   for set in $sets; do
-    case $set in french*) if [ -d "$raw" ]; then prepare "$set"; fi ;; *) prepare "$set" ;; esac
+    case $set in joined | apart) prepare "$set" ;; *) if [ -d "$raw" ]; then prepare "$set"; fi ;; esac
   done
 fi
 for set in $sets; do
   if there "$set"; then
     for seed in $seeds; do
-      if stage "$set, seed $seed: templates alone"; then discover "$set" templates "$seed" 0; fi
-      if stage "$set, seed $seed: three rounds"; then discover "$set" discover "$seed" 3; fi
+      for system in $systems; do
+        if stage "$set, seed $seed: $system"; then discover "$set" "$system" "$seed"; fi
+      done
     done
   fi
 done
