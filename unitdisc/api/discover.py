@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from unitdisc.api.segment import is_even, open_for
 from unitdisc.api.templates import make, timing_of, with_rate
 from unitdisc.api.train import train
 from unitdisc.clustering.codebook_files import CodebookError, read_codebook, write_codebook
-from unitdisc.clustering.frame_source import StoredFrames
+from unitdisc.clustering.frame_source import FrameSource, StoredFrames
 from unitdisc.corpus import Utterance, corpus_checksum
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.read import read_corpus
@@ -32,9 +32,10 @@ from unitdisc.files.tensors import TensorFileError, read_tensors, write_tensors
 from unitdisc.files.text import read_json, read_lines
 from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates import rounds
+from unitdisc.segmentation.templates.durations import Durations
+from unitdisc.segmentation.templates.model import Templates
 from unitdisc.segmentation.templates.names import AgreedNames, agreed_names, agreed_number, numbers
 from unitdisc.segmentation.templates.options import TemplateOptions
-from unitdisc.segmentation.templates.pieces import Pieces
 from unitdisc.segmentation.templates.states import StateScores, arrays_of, scores_of
 from unitdisc.segmentation.templates.storage import StoredTemplates, read_templates
 
@@ -146,10 +147,52 @@ def refuse_other_objective(config_source: str, overrides: Sequence[str]) -> None
         raise config.ConfigError(f"{config_source}: [codes] are those that `discover` finds; leave the table out")
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """What all rounds begin with and have in common."""
+
+    config_source: str
+    overrides: Sequence[str]
+    seed: int  # of networks: that of the first
+    options: DiscoverOptions  # with a rate
+    utterances: Sequence[Utterance]
+    encodings: AnyEncodings  # that templates were made of
+    timing: Timing
+    templates: Templates
+
+
 def learned(
     config_source: str, place: Place, options: DiscoverOptions, *, overrides: Sequence[str], frames: Path | None
 ) -> DiscoverResult:
     """Units from nothing."""
+    begun = beginning(config_source, place, options, overrides=overrides, frames=frames)
+    names, encodings, templates = begun.timing.names, begun.encodings, begun.templates
+    with console.progress("cutting", len(names)) as advance:
+        found = rounds.by_templates(templates, encodings, names, threads=place.threads, advance=advance)
+    targets, durations, named_by = found, templates.durations.scaled(templates.pool), encodings
+    told, tried = [{"units": found.units, "kinds": found.kinds}], []
+    for number in range(1, options.rounds + 1):
+        before = found
+        found, named_by, durations = one_round(begun, place, number, targets=targets, durations=durations)
+        known = {"agreement": found.agreement(before), **of_held_out(round_folder(place, number) / "experiment")}
+        told.append({"units": found.units, "kinds": found.kinds, **known})
+        say(number, told[-1])
+        if number < options.rounds:
+            seed = begun.seed + number - 1
+            targets, durations, numbers_of = named_anew(
+                begun, place, found, StoredFrames(named_by, names), durations, seed
+            )
+            tried.append([*map(asdict, numbers_of)])
+    vectors = rounds.mean_frames_of(found, StoredFrames(named_by, names))
+    summary = {"found": told, "rounds": options.rounds, "numbers": tried, "versions": versions()}
+    write_json(place.folder / SUMMARY, summary)
+    return written(place, found, vectors, begun.timing, begun.utterances, told=told)
+
+
+def beginning(
+    config_source: str, place: Place, options: DiscoverOptions, *, overrides: Sequence[str], frames: Path | None
+) -> Beginning:
+    """The first templates."""
     network = config.read(config_source, overrides)
     utterances = read_corpus(place.corpus, place.access.allow_pipes)
     asked = {"options": asdict(options), "network": network, "frames": frames and str(frames)}
@@ -159,62 +202,60 @@ def learned(
         features(place.corpus, frames, first_features(network), access=place.access)
     encodings = open_for(frames, utterances, None, None)
     timing = timing_of(encodings, utterances, place.corpus, strict=place.access.strict)
-    asked_of = with_rate(
-        options.templates, timing, utterances, polarity=network.get("features", {}).get("polarity", "auto")
+    polarity = network.get("features", {}).get("polarity", "auto")
+    options = replace(options, templates=with_rate(options.templates, timing, utterances, polarity=polarity))
+    stored = first_templates(place, encodings, timing, options.templates)
+    seed = network.get("training", {}).get("seed", 0)
+    return Beginning(config_source, overrides, seed, options, utterances, encodings, timing, stored.templates)
+
+
+def round_folder(place: Place, number: int) -> Path:
+    return place.folder / f"round-{number}"
+
+
+def one_round(
+    begun: Beginning, place: Place, number: int, *, targets: rounds.Alignment, durations: Durations
+) -> tuple[rounds.Alignment, Encodings, Durations]:
+    """Teaches a network the units so far, and cuts the corpus by its posteriors.
+
+    durations: of units, in frames of the targets. Returns the cut, the network's frames, and durations in frames of it.
+    """
+    at, last, seed = round_folder(place, number), number == begun.options.rounds, begun.seed + number - 1
+    log_priors = rounds.write_targets(at / "targets", targets)
+    codes = [f"codes.folders={json.dumps([str(at / 'targets')])}", f"codes.num_codes={len(log_priors)}"]
+    overrides = [*begun.overrides, *codes, f"training.seed={seed}"]
+    train(begun.config_source, place.corpus, at / "experiment", overrides, access=place.access, device=place.device)
+    named_by, predictions = encoded(at / "experiment", at / "encodings", place)
+    lengths = {name: len(predictions[name].centres) for name in begun.timing.names}
+    durations = durations.scaled(sum(lengths.values()) / targets.frames)
+    scores = rounds.priced(
+        StateScores(durations, log_priors, begun.templates.price),
+        predictions,
+        lengths,
+        share=begun.timing.segments(begun.options.templates.rate) / sum(lengths.values()),
+        seed=seed,
+        memory=place.memory,
+        threads=place.threads,
     )
-    stored = first_templates(place, encodings, timing, asked_of)
-    threads, names = place.threads, timing.names
-    with console.progress("cutting", len(names)) as advance:
-        found = rounds.by_templates(stored.templates, encodings, names, threads=threads, advance=advance)
-    targets, named_by, told = found, encodings, [{"units": found.units, "kinds": found.kinds}]
-    tried: list[list[AgreedNames]] = []
-    durations = stored.templates.durations.scaled(stored.templates.pool)
-    for number in range(1, options.rounds + 1):
-        at, last = place.folder / f"round-{number}", number == options.rounds
-        seed = network.get("training", {}).get("seed", 0) + number - 1
-        log_priors = rounds.write_targets(at / "targets", targets)
-        codes = [f"codes.folders={json.dumps([str(at / 'targets')])}", f"codes.num_codes={len(log_priors)}"]
-        every = [*overrides, *codes, f"training.seed={seed}"]
-        train(config_source, place.corpus, at / "experiment", every, access=place.access, device=place.device)
-        named_by, predictions = encoded(at / "experiment", at / "encodings", place)
-        lengths = {name: len(predictions[name].centres) for name in names}
-        durations = durations.scaled(sum(lengths.values()) / targets.frames)
-        scores = StateScores(durations, log_priors, stored.templates.price)
-        share = timing.segments(asked_of.rate) / sum(lengths.values())
-        memory = place.memory
-        scores = rounds.priced(scores, predictions, lengths, share=share, seed=seed, memory=memory, threads=threads)
-        finer = rounds.frames_within(encodings, predictions) if last else 1
-        before, found = found, cut_by_states(scores, predictions, names, finer=finer, threads=threads)
-        write_tensors(at / SCORES, arrays_of(scores), {KIND: {"finer": finer}})
-        told.append(
-            {
-                "units": found.units,
-                "kinds": found.kinds,
-                "agreement": found.agreement(before),
-                **of_held_out(at / "experiment"),
-            }
-        )
-        say(number, told[-1])
-        if not last:
-            pieces = rounds.pieces_of(found, StoredFrames(named_by, names), threads)
-            kinds = options.templates.units
-            if kinds is None:
-                tried.append(numbers_tried(pieces, found.kinds, seed=seed, threads=threads))
-                kinds = FORMS * agreed_number(tried[-1])
-            targets, durations = rounds.renamed(
-                found, pieces, durations, count=kinds, seed=seed, memory=memory, threads=threads
-            )
-    vectors = rounds.mean_frames_of(found, StoredFrames(named_by, timing.names))
-    summary = {"found": told, "rounds": options.rounds, "numbers": [[*map(asdict, each)] for each in tried]}
-    write_json(place.folder / SUMMARY, summary | {"versions": versions()})
-    return written(place, found, vectors, timing, utterances, told=told)
+    finer = rounds.frames_within(begun.encodings, predictions) if last else 1
+    found = cut_by_states(scores, predictions, begun.timing.names, finer=finer, threads=place.threads)
+    write_tensors(at / SCORES, arrays_of(scores), {KIND: {"finer": finer}})
+    return found, named_by, durations
 
 
-def numbers_tried(pieces: Pieces, kinds: int, *, seed: int, threads: int) -> list[AgreedNames]:
-    """How well halves agree about numbers of names; those that there are where nothing can be said."""
-    with console.progress("numbers of names", len(numbers())) as advance:
-        tried = agreed_names(pieces, seed=seed, threads=threads, advance=lambda note: advance(1, note))
-    return tried or [AgreedNames(kinds, 0.0, 0.0)]
+def named_anew(
+    begun: Beginning, place: Place, found: rounds.Alignment, latents: FrameSource, durations: Durations, seed: int
+) -> tuple[rounds.Alignment, Durations, list[AgreedNames]]:
+    """The same pieces, called by the network's frames, and what was tried to know by how many names."""
+    pieces, kinds, tried = rounds.pieces_of(found, latents, place.threads), begun.options.templates.units, []
+    if kinds is None:
+        with console.progress("numbers of names", len(numbers())) as advance:
+            tried = agreed_names(pieces, seed=seed, threads=place.threads, advance=lambda note: advance(1, note=note))
+        kinds = FORMS * agreed_number(tried) if tried else found.kinds  # too few pieces to say
+    targets, durations = rounds.renamed(
+        found, pieces, durations, count=kinds, seed=seed, memory=place.memory, threads=place.threads
+    )
+    return targets, durations, tried
 
 
 def applied(known: Path, place: Place) -> DiscoverResult:
@@ -309,8 +350,10 @@ def of_held_out(experiment: Path) -> dict[str, float]:
 
 
 def say(number: int, told: Mapping[str, float]) -> None:
-    accuracy = f", states told of held-out utterances {told['accuracy']:.0%}" if "accuracy" in told else ""
-    console.say(f"round {number}: {told['units']} units, agreement with those before {told['agreement']:.2f}{accuracy}")
+    facts = [f"{told['units']} units of {told['kinds']} kinds", f"agreement with those before {told['agreement']:.2f}"]
+    if "accuracy" in told:
+        facts.append(f"states told of held-out utterances {told['accuracy']:.0%}")
+    console.say(f"round {number}: {', '.join(facts)}")
 
 
 def written(
