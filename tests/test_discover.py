@@ -10,6 +10,7 @@ from tiny import make_lines, tree
 import unitdisc as library
 from unitdisc.api import discover as verb
 from unitdisc.encodings import Encodings
+from unitdisc.segmentation.templates.names import AgreedNames, agreed_number
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -183,3 +184,20 @@ def test_a_damaged_state_is_named(whole, tiny_lines, tmp_path):
         ValueError, match=r"round-2/states.safetensors: not there, or damaged .*; run `discover` there again"
     ):
         library.discover(folder, tiny_lines, tmp_path / "again", device="cpu")
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_without_a_number_of_units_there_are_two_names_for_every_kind(agreed, tiny_lines, tmp_path, monkeypatch):
+    if not agreed:
+        monkeypatch.setattr(verb, "agreed_names", lambda *args, **kwargs: [])
+    options = library.DiscoverOptions(library.TemplateOptions(rate=12, passes=2), rounds=2)
+    result = found(tiny_lines, tmp_path / "found", options)
+    summary = json.loads((tmp_path / "found" / "discover.json").read_text())
+    (tried,) = summary["numbers"]
+    first, second = (each["kinds"] for each in result.rounds[1:])
+    assert first == result.rounds[0]["kinds"]
+    assert second == (2 * agreed_number([AgreedNames(**each) for each in tried]) if agreed else first)
+    assert bool(tried) == agreed
+    targets = Encodings.open(tmp_path / "found" / "round-2" / "targets")
+    assert targets.settings["num_codes"] == 3 * second + 1
+    assert Encodings.open(tmp_path / "found" / "units").settings["blank"] == second
