@@ -41,6 +41,7 @@ from unitdisc.segmentation.templates.storage import StoredTemplates, read_templa
 
 ASKED, SUMMARY = "options.json", "discover.json"
 FRAMES, TEMPLATES, SCORES, KIND = "frames", "templates.safetensors", "states.safetensors", "states"
+FIRST, OFTEN = 100, 8  # templates to begin with, and how often each occurs at least, on average
 FORMS = 2  # names for every kind that halves agree about: most characters have more than one form
 POINTS = ("bottleneck", "prediction")  # what names pieces, and what cuts
 
@@ -154,7 +155,8 @@ class Beginning:
     config_source: str
     overrides: Sequence[str]
     seed: int  # of networks: that of the first
-    options: DiscoverOptions  # with a rate
+    options: DiscoverOptions
+    rate: float  # of units, that was asked for or found
     utterances: Sequence[Utterance]
     encodings: AnyEncodings  # that templates were made of
     timing: Timing
@@ -203,10 +205,22 @@ def beginning(
     encodings = open_for(frames, utterances, None, None)
     timing = timing_of(encodings, utterances, place.corpus, strict=place.access.strict)
     polarity = network.get("features", {}).get("polarity", "auto")
-    options = replace(options, templates=with_rate(options.templates, timing, utterances, polarity=polarity))
-    stored = first_templates(place, encodings, timing, options.templates)
+    first = with_rate(options.templates, timing, utterances, polarity=polarity)
+    if first.units is None and options.rounds:
+        first = replace(first, units=max(2, min(FIRST, timing.segments(first.rate) // OFTEN)))
+    stored = first_templates(place, encodings, timing, first)
     seed = network.get("training", {}).get("seed", 0)
-    return Beginning(config_source, overrides, seed, options, utterances, encodings, timing, stored.templates)
+    return Beginning(
+        config_source,
+        overrides,
+        seed,
+        options=options,
+        rate=first.rate,
+        utterances=utterances,
+        encodings=encodings,
+        timing=timing,
+        templates=stored.templates,
+    )
 
 
 def round_folder(place: Place, number: int) -> Path:
@@ -232,7 +246,7 @@ def one_round(
         StateScores(durations, log_priors, begun.templates.price),
         predictions,
         lengths,
-        share=begun.timing.segments(begun.options.templates.rate) / sum(lengths.values()),
+        share=begun.timing.segments(begun.rate) / sum(lengths.values()),
         seed=seed,
         memory=place.memory,
         threads=place.threads,

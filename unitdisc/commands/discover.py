@@ -19,7 +19,10 @@ def discover(
     corpus: CorpusPath,
     folder: Annotated[Path, typer.Argument(help="folder to create, or to go on with; units/ in it are encodings")],
     units: Annotated[
-        int | None, typer.Option(help="how many different ones (default: as describe held-out utterances best)")
+        int | None,
+        typer.Option(
+            help="how many different ones (default: two for every kind that halves of the corpus agree about)"
+        ),
     ] = None,
     rate: Annotated[
         float | None,
