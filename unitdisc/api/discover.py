@@ -48,8 +48,8 @@ POINTS = ("bottleneck", "prediction")  # what names pieces, and what cuts
 
 @dataclass(frozen=True)
 class DiscoverOptions:
-    """templates: what the first units are; if `units` is not given, there are as many after a round as halves of the
-    corpus agree about. rounds: how often units teach a network; 0: templates alone."""
+    """templates: what the first units are. If `units` is not given, there are 100; of lines, after every round, two for
+    every kind that halves of the corpus agree about. rounds: how often units teach a network; 0: templates alone."""
 
     templates: TemplateOptions = field(default_factory=TemplateOptions)
     rounds: int = 3
@@ -261,11 +261,12 @@ def named_anew(
     begun: Beginning, place: Place, found: rounds.Alignment, latents: FrameSource, durations: Durations, seed: int
 ) -> tuple[rounds.Alignment, Durations, list[AgreedNames]]:
     """The same pieces, called by the network's frames, and what was tried to know by how many names."""
-    pieces, kinds, tried = rounds.pieces_of(found, latents, place.threads), begun.options.templates.units, []
-    if kinds is None:
+    pieces, kinds, tried = rounds.pieces_of(found, latents, place.threads), found.kinds, []
+    if begun.options.templates.units is None and begun.timing.unit != "second":  # of speech, halves agree about few
         with console.progress("numbers of names", len(numbers())) as advance:
             tried = agreed_names(pieces, seed=seed, threads=place.threads, advance=lambda note: advance(1, note=note))
-        kinds = FORMS * agreed_number(tried) if tried else found.kinds  # too few pieces to say
+    if tried:  # or there are too few pieces to say
+        kinds = FORMS * agreed_number(tried)
     targets, durations = rounds.renamed(
         found, pieces, durations, count=kinds, seed=seed, memory=place.memory, threads=place.threads
     )

@@ -21,7 +21,7 @@ def discover(
     units: Annotated[
         int | None,
         typer.Option(
-            help="how many different ones (default: two for every kind that halves of the corpus agree about)"
+            help="how many different ones (default: 100; of lines, two for every kind that halves agree about)"
         ),
     ] = None,
     rate: Annotated[
