@@ -28,6 +28,7 @@ from unitdisc.segmentation.templates.learning import (
     next_state,
 )
 from unitdisc.segmentation.templates.model import Templates, resampled_at, stretches_of
+from unitdisc.segmentation.templates.names import agreed_names
 from unitdisc.segmentation.templates.options import TemplateOptions
 from unitdisc.segmentation.templates.start import first_boundaries, first_segments
 from unitdisc.segmentation.templates.states import STATES, StateScores, finer_costs, state_ends, states_of
@@ -442,3 +443,21 @@ def test_what_is_stored_is_what_was_learned():
         Templates.of_arrays(model.arrays() | {"blank": np.zeros(7)})
     with pytest.raises(KeyError):
         Templates.of_arrays({})
+
+
+def test_an_utterance_without_units_has_no_pieces(tmp_path):
+    """All of it is blank: it is named, and counted, with the others."""
+    rng = np.random.default_rng(0)
+    frames = {f"line{line}": rng.normal(size=(12, 4)) for line in range(4)}
+    whole = Segments(np.array([0, 6]), np.array([6, 12]), np.array([0, 1]), 0.0)
+    none = Segments(*(np.zeros(0, np.int64) for _ in range(3)), 0.0)
+    segments = {name: none if name == "line2" else whole for name in frames}
+    encodings = stored(tmp_path / "latents", frames)
+    given = rounds.Alignment(encodings, segments, 2, True)
+    pieces = rounds.pieces_of(given, StoredFrames(encodings, frames), threads=1)
+    assert pieces["line2"].shape == (0, pieces.dim)
+    lasting = durations(2, shortest=2, longest=8)
+    found, _ = rounds.renamed(given, pieces, lasting, count=2, seed=0, memory=1.0, threads=1)
+    assert len(found.segments["line2"].units) == 0 and len(found.segments["line1"].units) == 2
+    assert len(agreed_names(pieces, seed=0, threads=1)) == 0  # too few, but nothing fails
+    np.testing.assert_array_equal(found.codes("line2"), np.full(12, 2))

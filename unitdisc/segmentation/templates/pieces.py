@@ -38,7 +38,7 @@ class Pieces:
 
     def __getitem__(self, name: str) -> np.ndarray:
         starts, ends = self.bounds(name)
-        return stretches_of(self.frames[name], starts, ends, self.points).reshape(len(starts), -1)
+        return stretches_of(self.frames[name], starts, ends, self.points).reshape(len(starts), self.dim)
 
 
 @dataclass(frozen=True)
