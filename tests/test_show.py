@@ -42,7 +42,7 @@ def lines(tmp_path):
 def test_every_unit_has_a_mean_image_and_examples(lines, tmp_path):
     units = coded(tmp_path / "units", lines)
     page = library.show(units, lines, tmp_path / "page.html").read_text()
-    assert "<title>units: units</title>" in page and "5 units in handwriting" in page
+    assert f"<title>{tmp_path.parent.name}/{tmp_path.name}: units</title>" in page and "5 units in handwriting" in page
     for unit in range(4):  # the fifth is between characters, where labels know none
         assert (
             f"Unit {unit}</h3>" in page
@@ -65,7 +65,7 @@ def test_what_discover_knows_is_shown(lines, tmp_path):
     found = [{"units": 70, "kinds": 9}, {"units": 77, "kinds": 5, "agreement": 0.42, "accuracy": 0.625}]
     (tmp_path / "found" / "discover.json").write_text(json.dumps({"found": found, "numbers": [tried, tried[:1]]}))
     page = library.show(units, lines, tmp_path / "page.html").read_text()
-    assert "<title>found: units</title>" in page
+    assert f"<title>{tmp_path.name}/found: units</title>" in page
     row = re.search(r"round 1</th>(.*?)</tr>", page)[1]
     assert re.findall(r">([^<]+)</td>", row) == ["77", "5", "0.42", "62%"]
     assert "Agreement of halves of the corpus" in page and "after round 1" in page and "after round 2" not in page

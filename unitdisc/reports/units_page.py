@@ -45,7 +45,7 @@ def write_units_page(
         template()
         .environment.get_template("units_page.html.jinja")
         .render(
-            name=encodings.folder.resolve().name if not found else encodings.folder.resolve().parent.name,
+            name=name_of(encodings.folder),
             version=__version__,
             words=words,
             units=shown,
@@ -60,6 +60,12 @@ def write_units_page(
         )
     )
     write_text(path, page)
+
+
+def name_of(folder: Path) -> str:
+    """The last names of the path, without that which all units have."""
+    names = folder.resolve().parts[1:]
+    return "/".join((names[:-1] if names[-1] == "units" else names)[-2:])
 
 
 def round_row(number: int, facts: Mapping[str, Any]) -> list[str]:
