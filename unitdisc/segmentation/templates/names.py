@@ -1,4 +1,4 @@
-"""How many names pieces have: as many as two halves of a corpus agree about.
+"""How many names pieces have: as many as two halves of a corpus agree about, nearly as well as about any number.
 
 Either half names all pieces, by k-means of its own. Where there are as many names as kinds, both halves name alike
 (Lange et al., 2004, "Stability-based validation of clustering solutions").
@@ -21,12 +21,13 @@ FEWEST, MOST = 4, 400
 IN_AN_OCTAVE = 2  # numbers that are tried
 HALVINGS = 4  # of the corpus, by lot
 MEMORY = 2.0  # GiB, of those
-PATIENCE = 4  # numbers after the best before the search ends
+NEARLY = 0.03  # of agreement, by which a number may fall short of the best: where it is flat, more names tell more
+CLEARLY, PATIENCE = 0.1, 3  # the search ends after so many numbers in a row that fall short by so much
 
 
 @dataclass(frozen=True)
 class AgreedNames:
-    """names: how many. agreement: AMI of the names that two halves give, the mean of some halvings; error: its own."""
+    """names: how many. agreement: AMI of the names that two halves give, the mean of some halvings; error: of it."""
 
     names: int
     agreement: float
@@ -49,7 +50,7 @@ def agreed_names(
     tried: list[AgreedNames] = []
     with threadpool_limits(1):
         for number in numbers():
-            if 2 * number > fewest or after_the_best(tried) >= PATIENCE:
+            if 2 * number > fewest or falls_short(tried):
                 break
             options = [KMeansOptions(number, seed=seed + place, passes=PASSES) for place in range(HALVINGS)]
             try:
@@ -67,9 +68,9 @@ def agreed_names(
 
 
 def agreed_number(tried: Sequence[AgreedNames]) -> int:
-    """The most names whose agreement is within an error of the best."""
-    best = max(tried, key=lambda each: each.agreement)
-    return max(each.names for each in tried if each.agreement >= best.agreement - best.error)
+    """The most names about which halves agree nearly as well as about any number."""
+    best = max(each.agreement for each in tried)
+    return max(each.names for each in tried if each.agreement >= best - NEARLY)
 
 
 def numbers() -> list[int]:
@@ -104,6 +105,7 @@ def names_by(half: SomeFrames, whole: np.ndarray, options: KMeansOptions, thread
     return nearest_codes(whole, vectors - middle, middle)
 
 
-def after_the_best(tried: Sequence[AgreedNames]) -> int:
-    """How many numbers were tried since the best."""
-    return len(tried) - 1 - int(np.argmax([each.agreement for each in tried])) if tried else 0
+def falls_short(tried: Sequence[AgreedNames]) -> bool:
+    """Whether halves agree less and less."""
+    best = max((each.agreement for each in tried), default=0.0)
+    return len(tried) > PATIENCE and all(each.agreement < best - CLEARLY for each in tried[-PATIENCE:])
