@@ -1,8 +1,8 @@
 """How many characters line images have, before any is known: two for every three upright strokes.
 
 In 32 hands of Old French, of Latin and of French of the 18th century a character has 1.2 to 1.9 strokes, 1.5 in the
-middle, and a tenth more or less in most; in digits 1.3 to 1.9, in letters drawn with a mouse 2 (Latin, Greek) to 4
-(Balinese) (recipes/discovery/RESULTS.md). How wide characters are beside their height differs much more, by a factor of four.
+middle, and a tenth more or less in most; in digits 1.3 to 1.9; in letters drawn with a mouse 2 (Latin, Greek) to 4
+(Balinese). How wide characters are beside their height differs by a factor of four (recipes/discovery/RESULTS.md).
 """
 
 from collections.abc import Iterable
