@@ -1,12 +1,15 @@
 """How many characters lines have, before any is known: by their strokes."""
 
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import unitdisc as library
+from unitdisc.corpus import CorpusError
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.read import read_corpus
 from unitdisc.corpus.utterance import Utterance
 from unitdisc.data.character_rate import characters_per_100_columns
@@ -87,3 +90,25 @@ def test_recordings_have_ten_units_a_second(tiny_corpus, tmp_path, capsys):
     card = library.templates(tmp_path / "frames", tiny_corpus, tmp_path / "t.safetensors", options)
     assert card["options"]["rate"] == 10
     assert "rate: 10 units a second" in capsys.readouterr().err
+
+
+def test_both_are_printed_for_every_scribe(tiny_lines, tmp_path, capsys):
+    script = runpy.run_path(str(ROOT / "eval" / "character_rate.py"))
+    script["main"]([str(tiny_lines)])
+    head, *rows = capsys.readouterr().out.splitlines()
+    lines = read_corpus(tiny_lines)
+    assert [row.split()[0] for row in rows] == ["w0", "w1", "w2"] and "strokes a character" in head
+    for row in rows:
+        scribe, count, found, there, ratio, strokes = row.split()
+        own = [line for line in lines if line.speaker == scribe]
+        assert int(count) == len(own)
+        assert float(there) == pytest.approx(true_rate(own), abs=0.01)
+        assert float(found) == pytest.approx(characters_per_100_columns(own), abs=0.01)
+        assert float(strokes) == pytest.approx(1.5 * float(ratio), abs=0.02)
+    unread = [replace(line, text=None, alignment={}) for line in lines]
+    write_manifest(tmp_path / "unread.jsonl", unread)
+    with pytest.raises(CorpusError, match="no line has a text or characters"):
+        script["main"]([str(tmp_path / "unread.jsonl")])
+    write_manifest(tmp_path / "texts.jsonl", [replace(line, text=line.text + " ", alignment={}) for line in lines])
+    script["main"]([str(tmp_path / "texts.jsonl")])
+    assert capsys.readouterr().out.splitlines()[1:] == rows
