@@ -193,7 +193,7 @@ def test_without_a_number_of_units_there_are_two_names_for_every_kind(agreed, ti
     options = library.DiscoverOptions(library.TemplateOptions(rate=12, passes=2), rounds=2)
     result = found(tiny_lines, tmp_path / "found", options)
     summary = json.loads((tmp_path / "found" / "discover.json").read_text())
-    (tried,) = summary["numbers"]
+    tried = summary["numbers"]
     first, second = (each["kinds"] for each in result.rounds[1:])
     assert first == result.rounds[0]["kinds"]
     assert second == (2 * agreed_number([AgreedNames(**each) for each in tried]) if agreed else first)

@@ -15,7 +15,7 @@ from unitdisc.api.segment import is_even, open_for
 from unitdisc.api.templates import make, timing_of, with_rate
 from unitdisc.api.train import train
 from unitdisc.clustering.codebook_files import CodebookError, read_codebook, write_codebook
-from unitdisc.clustering.frame_source import FrameSource, StoredFrames
+from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.corpus import Utterance, corpus_checksum
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.read import read_corpus
@@ -36,6 +36,7 @@ from unitdisc.segmentation.templates.durations import Durations
 from unitdisc.segmentation.templates.model import Templates
 from unitdisc.segmentation.templates.names import AgreedNames, agreed_names, agreed_number, numbers
 from unitdisc.segmentation.templates.options import TemplateOptions
+from unitdisc.segmentation.templates.pieces import Pieces
 from unitdisc.segmentation.templates.states import StateScores, arrays_of, scores_of
 from unitdisc.segmentation.templates.storage import StoredTemplates, read_templates
 
@@ -48,8 +49,11 @@ POINTS = ("bottleneck", "prediction")  # what names pieces, and what cuts
 
 @dataclass(frozen=True)
 class DiscoverOptions:
-    """templates: what the first units are. If `units` is not given, there are 100; of lines, after every round, two for
-    every kind that halves of the corpus agree about. rounds: how often units teach a network; 0: templates alone."""
+    """What is looked for.
+
+    templates: what the first units are. If `units` is not given, there are 100; of lines, after the first round, two
+    for every kind that halves of the corpus agree about. rounds: how often units teach a network; 0: templates alone.
+    """
 
     templates: TemplateOptions = field(default_factory=TemplateOptions)
     rounds: int = 3
@@ -172,7 +176,7 @@ def learned(
     with console.progress("cutting", len(names)) as advance:
         found = rounds.by_templates(templates, encodings, names, threads=place.threads, advance=advance)
     targets, durations, named_by = found, templates.durations.scaled(templates.pool), encodings
-    told, tried = [{"units": found.units, "kinds": found.kinds}], []
+    told, tried = [{"units": found.units, "kinds": found.kinds}], None
     for number in range(1, options.rounds + 1):
         before = found
         found, named_by, durations = one_round(begun, place, number, targets=targets, durations=durations)
@@ -181,12 +185,16 @@ def learned(
         say(number, told[-1])
         if number < options.rounds:
             seed = begun.seed + number - 1
-            targets, durations, numbers_of = named_anew(
-                begun, place, found, StoredFrames(named_by, names), durations, seed
+            pieces = rounds.pieces_of(found, StoredFrames(named_by, names), place.threads)
+            if tried is None:  # by the network that was taught templates: others divide what they were taught
+                tried = numbers_tried(begun, place, pieces)
+            kinds = FORMS * agreed_number(tried) if tried else found.kinds
+            targets, durations = rounds.renamed(
+                found, pieces, durations, count=kinds, seed=seed, memory=place.memory, threads=place.threads
             )
-            tried.append([*map(asdict, numbers_of)])
     vectors = rounds.mean_frames_of(found, StoredFrames(named_by, names))
-    summary = {"found": told, "rounds": options.rounds, "numbers": tried, "versions": versions()}
+    numbers_of = [*map(asdict, tried or ())]
+    summary = {"found": told, "rounds": options.rounds, "numbers": numbers_of, "versions": versions()}
     write_json(place.folder / SUMMARY, summary)
     return written(place, found, vectors, begun.timing, begun.utterances, told=told)
 
@@ -257,20 +265,15 @@ def one_round(
     return found, named_by, durations
 
 
-def named_anew(
-    begun: Beginning, place: Place, found: rounds.Alignment, latents: FrameSource, durations: Durations, seed: int
-) -> tuple[rounds.Alignment, Durations, list[AgreedNames]]:
-    """The same pieces, called by the network's frames, and what was tried to know by how many names."""
-    pieces, kinds, tried = rounds.pieces_of(found, latents, place.threads), found.kinds, []
-    if begun.options.templates.units is None and begun.timing.unit != "second":  # of speech, halves agree about few
-        with console.progress("numbers of names", len(numbers())) as advance:
-            tried = agreed_names(pieces, seed=seed, threads=place.threads, advance=lambda note: advance(1, note=note))
-    if tried:  # or there are too few pieces to say
-        kinds = FORMS * agreed_number(tried)
-    targets, durations = rounds.renamed(
-        found, pieces, durations, count=kinds, seed=seed, memory=place.memory, threads=place.threads
-    )
-    return targets, durations, tried
+def numbers_tried(begun: Beginning, place: Place, pieces: Pieces) -> list[AgreedNames]:
+    """How well halves agree about numbers of names; nothing if the number was given, or if there are too few pieces.
+
+    Of speech neither: there halves agree about a few broad classes.
+    """
+    if begun.options.templates.units is not None or begun.timing.unit == "second":
+        return []
+    with console.progress("numbers of names", len(numbers())) as advance:
+        return agreed_names(pieces, seed=begun.seed, threads=place.threads, advance=lambda note: advance(1, note=note))
 
 
 def applied(known: Path, place: Place) -> DiscoverResult:

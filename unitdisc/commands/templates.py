@@ -37,7 +37,7 @@ def templates(
     points: Annotated[int, typer.Option(help="frames of a template, to which every stretch is brought")] = 8,
     dims: Annotated[int, typer.Option(help="principal components of the frames that are compared")] = 24,
     pool: Annotated[
-        int | None, typer.Option(help="frames averaged to one in learning (default: a mean unit has eight)")
+        int | None, typer.Option(help="frames averaged to one in learning (default: a mean unit has five to ten)")
     ] = None,
     min_duration: Annotated[
         float | None, typer.Option(help="of a unit, in ms, or in columns (default: 0.4 mean units)")

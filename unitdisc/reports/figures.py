@@ -66,23 +66,17 @@ def curve_panel(curve: Curve) -> Markup:
         return svg(figure, f"{curve.name} over the steps of training")
 
 
-def agreement_of_halves(rounds: Sequence[Sequence[Mapping[str, float]]]) -> Markup:
-    """How well halves of a corpus agree about numbers of names, one line after every round.
-
-    rounds: of each, "names", "agreement" and its "error" for every number that was tried.
-    """
+def agreement_of_halves(tried: Sequence[Mapping[str, float]]) -> Markup:
+    """How well halves of a corpus agree about numbers of names; of each, "names", "agreement" and its "error"."""
     with style():
         figure = Figure(figsize=(4.6, 2.8), layout="constrained")
         axes = figure.add_subplot()
-        for colour, (number, tried) in zip(cycled(len(rounds)), enumerate(rounds, 1), strict=True):
-            names, agreements, errors = ([each[key] for each in tried] for key in ("names", "agreement", "error"))
-            axes.errorbar(names, agreements, errors, color=colour, label=f"after round {number}", linewidth=1.4)
+        axes.errorbar(*([each[key] for each in tried] for key in ("names", "agreement", "error")), linewidth=1.4)
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("names")
         axes.set_ylabel("agreement of halves (AMI)")
         axes.grid(alpha=0.15, color=INK)
-        axes.legend()
         return svg(figure, "Agreement of halves of the corpus against the number of names")
 
 

@@ -74,7 +74,6 @@ def round_row(number: int, facts: Mapping[str, Any]) -> list[str]:
     return [f"round {number}" if number else "templates", *figures_of]
 
 
-def curve(numbers: Sequence[Sequence[Mapping[str, float]]]) -> Markup | None:
-    """How well halves agreed about numbers of names, after every round."""
-    measured = [tried for tried in numbers if len(tried) > 1]
-    return figures.agreement_of_halves(measured) if measured else None
+def curve(tried: Sequence[Mapping[str, float]]) -> Markup | None:
+    """How well halves agreed about numbers of names."""
+    return figures.agreement_of_halves(tried) if len(tried) > 1 else None

@@ -1,6 +1,7 @@
 """How templates are learned: cuts and templates in turn, over all utterances (segmental k-means)."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
@@ -72,7 +73,7 @@ def limits_of(options: TemplateOptions, timing: Timing) -> Limits:
             f"{timing.option} {options.rate:g}: there are but {timing.frames_per_unit_of_time:.4g} frames per "
             f"{timing.unit}, and a unit is one at least; ask for fewer"
         )
-    pool = options.pool or max(1, round(mean / FRAMES_PER_UNIT))
+    pool = options.pool or math.ceil(mean / FRAMES_PER_UNIT)
     per = frames_per_ms(timing) / pool
     shortest = options.min_duration * per if options.min_duration else SHORTEST * mean / pool
     longest = options.max_duration * per if options.max_duration else LONGEST * mean / pool

@@ -17,11 +17,11 @@ from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.units.clustering import confusion, unit_scores
 from unitdisc.segmentation.templates.pieces import PASSES, SAMPLE
 
-FEWEST, MOST = 4, 400
+FEWEST, MOST = 8, 400  # of four or six names, k-means of anything agree
 IN_AN_OCTAVE = 2  # numbers that are tried
 HALVINGS = 4  # of the corpus, by lot
 MEMORY = 2.0  # GiB, of those
-NEARLY = 0.03  # of agreement, by which a number may fall short of the best: where it is flat, more names tell more
+NEARLY = 0.05  # of agreement, by which a number may fall short of the best: where it is flat, more names tell more
 CLEARLY, PATIENCE = 0.1, 3  # the search ends after so many numbers in a row that fall short by so much
 
 

@@ -14,7 +14,7 @@ LEAST = {
 BLANKS = ("auto", "zero", "none")
 STARTS = ("auto", "ink", "change")
 SHORTEST, LONGEST = 0.4, 2.2  # of a unit, in mean units, unless said otherwise
-FRAMES_PER_UNIT = 8  # that frames are averaged to, unless said otherwise
+FRAMES_PER_UNIT = 10  # at most, that frames are averaged to, unless said otherwise
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TemplateOptions:
     rate: units per second, or per 100 columns; blank frames belong to none. None: 10 a second; of lines, as
     many as there are characters if each has one and a half upright strokes.
     points: frames of a template, to which every stretch is resampled. dims: principal components of the frames.
-    pool: how many frames are averaged to one; None: so many that a mean unit has about eight.
+    pool: how many frames are averaged to one; None: so many that a mean unit has five to ten.
     min_duration, max_duration: of a unit, in ms, or in columns; None: 0.4 and 2.2 mean units.
     blank: "zero", frames near 0 (paper) belong to no unit; "none", all frames do; "auto": "zero" for line images.
     start: where the first segments end: at minima of "ink", the distance from the blank; or at peaks of "change".
