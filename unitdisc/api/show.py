@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from unitdisc import console
 from unitdisc.api.paths import takes_paths
 from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
 from unitdisc.encodings.folders import refuse_among
@@ -49,7 +50,9 @@ def show(
     without = [utterance.id for utterance in utterances if encodings.codes[utterance.id] is None]
     if without:
         raise EncodingsError(f"{units}: {without[0]} has no codes, {why_no_codes(encodings.settings)}")
-    write_units_page(page, utterances, encodings, tier=tier, most=most, found=known_of(units))
+    kinds = len({int(code) for utterance in utterances for code in encodings.codes[utterance.id]})
+    with console.progress("drawing", min(most, kinds), "units") as advance:
+        write_units_page(page, utterances, encodings, tier=tier, most=most, found=known_of(units), advance=advance)
     return page
 
 

@@ -1,6 +1,6 @@
 """The section of units: what each of them stands for, and where it is heard or seen."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
@@ -62,8 +62,12 @@ def units(
     first: Iterable[str],
     words: Words,
     most: int = UNITS,
+    advance: Callable[[int], None] = lambda number: None,
 ) -> UnitsSection:
-    """What the units are; `first`: ids of utterances to show whole before others; `most`: units that are shown."""
+    """What the units are.
+
+    first: ids of utterances to show whole before others. most: units that are shown. advance: called after each.
+    """
     if encodings is None:
         return UnitsSection("there are no encodings of the point `bottleneck`")
     utterances = [utterance for utterance in utterances if utterance.id in encodings]
@@ -88,7 +92,10 @@ def units(
         return replace(shown, problems=[f"there are no {nothing}"])
     problems: list[str] = []
     usages = most_used(found, playable, encodings, tier, most, max(EXAMPLES, AVERAGED if words.written else 0))
-    cards = [unit_card(usage, encodings, tier, words, problems) for usage in usages]
+    cards = []
+    for usage in usages:
+        cards.append(unit_card(usage, encodings, tier, words, problems))
+        advance(1)
     chosen = typical_utterances(playable, WHOLE_LINES if words.written else WHOLE, first)
     return replace(shown, cards=cards, whole=list(whole(chosen, encodings, tier, problems)), problems=problems)
 

@@ -1,6 +1,6 @@
 """The units of a folder on one page, to look at or listen to without a network: what they are, and where."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,15 @@ def write_units_page(
     tier: str,
     most: int,
     found: Mapping[str, Any],
+    advance: Callable[[int], None] = lambda number: None,
 ) -> None:
     """Writes the page; on it, what cannot be read or is absent is said.
 
     tier: of labels to show beside units, where there are any. most: units that are shown, the most used ones. found:
-    what `discover` wrote about them, or nothing.
+    what `discover` wrote about them, or nothing. advance: called after every unit that is drawn.
     """
     words, utterances = words_of(utterances), sorted(utterances, key=lambda utterance: utterance.id)
-    shown = units(utterances, encodings, {"settings": {"tier": tier}}, (), words, most)
+    shown = units(utterances, encodings, {"settings": {"tier": tier}}, (), words, most, advance)
     used = {int(code) for utterance in utterances for code in encodings.codes[utterance.id]} - {blank_of(encodings)}
     page = (
         template()
