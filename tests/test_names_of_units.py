@@ -81,5 +81,6 @@ def test_too_few_pieces_or_too_alike_are_not_clustered():
     assert agreed_names(pieces(2, utterances=1), seed=0, threads=1) == []
     few = agreed_names(pieces(2, utterances=4), seed=0, threads=1)
     assert [each.names for each in few] == [8, 11]
+    assert agreed_names(InMemory({"u0": np.zeros((0, 3), np.float32)}), seed=0, threads=1) == []
     alike = InMemory({f"u{number}": np.ones((12, 3), np.float32) for number in range(8)})
     assert agreed_names(alike, seed=0, threads=1) == []

@@ -44,6 +44,8 @@ def agreed_names(
     """
     rng = np.random.default_rng(seed)
     kept = drawn_pieces(pieces, rng)
+    if not kept.names:
+        return []
     whole = np.concatenate([kept[name] for name in kept.names])
     halvings = [halved(kept, rng) for _ in range(HALVINGS)]
     fewest = min(sum(len(half[name]) for name in half.names) for halving in halvings for half in halving)
