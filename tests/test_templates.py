@@ -391,6 +391,8 @@ def test_limits_follow_from_the_rate():
         "longest": 22,
         "mean": 10.0,
     }
+    for rate, pool in ((10, 1), (9.9, 2), (5, 2), (4.9, 3)):  # a mean unit has five to ten
+        assert limits_of(TemplateOptions(rate=rate), timing).pool == pool
     fixed = limits_of(TemplateOptions(rate=5, pool=1, min_duration=30, max_duration=300), timing)
     assert (fixed.shortest, fixed.longest) == (3, 30)
     with pytest.raises(ValueError, match=r"`units_per_second` 200: there are but 100 frames per second"):
