@@ -52,6 +52,7 @@ def test_every_unit_has_a_mean_image_and_examples(lines, tmp_path):
     assert "<b>a</b>" in page  # labels beside
     few = library.show(units, lines, tmp_path / "few.html", most=2).read_text()
     assert len(re.findall(r"Unit \d</h3>", few)) == 2
+    assert "The 2 most used are shown." in few
 
 
 def test_blanks_are_no_unit(lines, tmp_path):

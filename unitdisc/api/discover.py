@@ -38,9 +38,9 @@ from unitdisc.segmentation.templates.names import AgreedNames, agreed_names, agr
 from unitdisc.segmentation.templates.options import TemplateOptions
 from unitdisc.segmentation.templates.pieces import Pieces
 from unitdisc.segmentation.templates.states import StateScores, arrays_of, scores_of
-from unitdisc.segmentation.templates.storage import StoredTemplates, read_templates
+from unitdisc.segmentation.templates.storage import SUMMARY, StoredTemplates, read_templates
 
-ASKED, SUMMARY = "options.json", "discover.json"
+ASKED = "options.json"
 FRAMES, TEMPLATES, SCORES, KIND = "frames", "templates.safetensors", "states.safetensors", "states"
 FIRST, OFTEN = 100, 8  # templates to begin with, and how often each occurs at least, on average
 FORMS = 2  # names for every kind that halves agree about: most characters have more than one form
@@ -213,17 +213,14 @@ def beginning(
     encodings = open_for(frames, utterances, None, None)
     timing = timing_of(encodings, utterances, place.corpus, strict=place.access.strict)
     polarity = network.get("features", {}).get("polarity", "auto")
-    first = with_rate(options.templates, timing, utterances, polarity=polarity)
-    if first.units is None and options.rounds:
-        first = replace(first, units=max(2, min(FIRST, timing.segments(first.rate) // OFTEN)))
-    stored = first_templates(place, encodings, timing, first)
+    stored = first_templates(place, encodings, timing, utterances, options=options, polarity=polarity)
     seed = network.get("training", {}).get("seed", 0)
     return Beginning(
         config_source,
         overrides,
         seed,
         options=options,
-        rate=first.rate,
+        rate=stored.card["options"]["rate"],
         utterances=utterances,
         encodings=encodings,
         timing=timing,
@@ -346,12 +343,23 @@ def refuse_others(folder: Path, asked: dict) -> None:
     write_json(path, asked)
 
 
-def first_templates(place: Place, encodings: AnyEncodings, timing: Timing, options: TemplateOptions) -> StoredTemplates:
-    """Those of an interrupted run, if it came so far."""
+def first_templates(
+    place: Place,
+    encodings: AnyEncodings,
+    timing: Timing,
+    utterances: Sequence[Utterance],
+    *,
+    options: DiscoverOptions,
+    polarity: str,
+) -> StoredTemplates:
+    """Those of an interrupted run, if it came so far. polarity: of lines, by which their rate is found."""
     path = place.folder / TEMPLATES
     if path.exists():
         return read_templates(path)
-    return make(encodings, timing, path, options, memory=place.memory, threads=place.threads)
+    first = with_rate(options.templates, timing, utterances, polarity=polarity)
+    if first.units is None and options.rounds:
+        first = replace(first, units=max(2, min(FIRST, timing.segments(first.rate) // OFTEN)))
+    return make(encodings, timing, path, first, memory=place.memory, threads=place.threads)
 
 
 def encoded(experiment: Path, folder: Path, place: Place) -> tuple[Encodings, Encodings]:

@@ -11,8 +11,7 @@ from unitdisc.evaluation.inputs import open_both, usual_labels
 from unitdisc.files.folders import file_for_results
 from unitdisc.files.text import read_json
 from unitdisc.reports.units_page import write_units_page
-
-FOUND = "discover.json"  # beside units that `discover` found
+from unitdisc.segmentation.templates.storage import SUMMARY
 
 
 @takes_paths
@@ -50,13 +49,12 @@ def show(
     without = [utterance.id for utterance in utterances if encodings.codes[utterance.id] is None]
     if without:
         raise EncodingsError(f"{units}: {without[0]} has no codes, {why_no_codes(encodings.settings)}")
-    kinds = len({int(code) for utterance in utterances for code in encodings.codes[utterance.id]})
-    with console.progress("drawing", min(most, kinds), "units") as advance:
-        write_units_page(page, utterances, encodings, tier=tier, most=most, found=known_of(units), advance=advance)
+    found = known_of(units)
+    write_units_page(page, utterances, encodings, tier=tier, most=most, found=found, progress=console.progress)
     return page
 
 
 def known_of(units: Path) -> dict[str, Any]:
     """What `discover` has written about units that it found, or about those by which it found these."""
-    path = units.parent / FOUND
+    path = units.parent / SUMMARY
     return read_json(path) if path.exists() else {}

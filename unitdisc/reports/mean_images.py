@@ -70,8 +70,7 @@ def without_paper(utterance: Utterance, problems: list[str]) -> np.ndarray | Non
     try:
         ink = read_line(utterance)
     except CorpusError as error:
-        if str(error) not in problems:
-            problems.append(str(error))
+        problems.append(str(error))
         return None
     return np.clip(ink - np.median(ink), 0, None)
 

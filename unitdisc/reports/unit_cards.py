@@ -1,6 +1,7 @@
 """The section of units: what each of them stands for, and where it is heard or seen."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
@@ -25,7 +26,13 @@ EXAMPLES = 6
 WHOLE = 3  # utterances shown whole
 WHOLE_LINES = 4  # lines are lighter than sounds
 
+Progress = Callable[..., AbstractContextManager[Callable[[int], None]]]
 Tiers = Mapping[str, Sequence[Interval]]
+
+
+def quiet(title: str, total: int, unit: str) -> AbstractContextManager[Callable[[int], None]]:
+    """No progress is shown."""
+    return nullcontext(lambda number: None)
 
 
 @dataclass(frozen=True)
@@ -62,11 +69,12 @@ def units(
     first: Iterable[str],
     words: Words,
     most: int = UNITS,
-    advance: Callable[[int], None] = lambda number: None,
+    progress: Progress = quiet,
 ) -> UnitsSection:
     """What the units are.
 
-    first: ids of utterances to show whole before others. most: units that are shown. advance: called after each.
+    first: ids of utterances to show whole before others. most: units that are shown. progress: as
+    `console.progress`.
     """
     if encodings is None:
         return UnitsSection("there are no encodings of the point `bottleneck`")
@@ -93,11 +101,13 @@ def units(
     problems: list[str] = []
     usages = most_used(found, playable, encodings, tier, most, max(EXAMPLES, AVERAGED if words.written else 0))
     cards = []
-    for usage in usages:
-        cards.append(unit_card(usage, encodings, tier, words, problems))
-        advance(1)
+    with progress("drawing", len(usages), "units") as advance:
+        for usage in usages:
+            cards.append(unit_card(usage, encodings, tier, words, problems))
+            advance(1)
     chosen = typical_utterances(playable, WHOLE_LINES if words.written else WHOLE, first)
-    return replace(shown, cards=cards, whole=list(whole(chosen, encodings, tier, problems)), problems=problems)
+    sheets = list(whole(chosen, encodings, tier, problems))
+    return replace(shown, cards=cards, whole=sheets, problems=list(dict.fromkeys(problems)))  # each once
 
 
 def tiers_of(utterance: Utterance, encodings: Encodings, tier: str) -> dict[str, list[Interval]]:
@@ -119,7 +129,7 @@ def unit_examples(usage: Usage, encodings: Encodings, tier: str, problems: list[
         try:
             yield Example(occurrence, unit_drawn(utterance, occurrence.interval, lanes))
         except CorpusError as error:
-            note(str(error), problems)
+            problems.append(str(error))
 
 
 def unit_drawn(utterance: Utterance, unit: Interval, lanes: Tiers) -> Clip | UnitCut:
@@ -135,14 +145,8 @@ def whole(
             drawn = line_sheet if utterance.is_image else utterance_drawn
             yield utterance, drawn(utterance, lanes)
         except CorpusError as error:
-            note(str(error), problems)
+            problems.append(str(error))
 
 
 def utterance_drawn(utterance: Utterance, lanes: Tiers) -> Clip:
     return utterance_clip(utterance, lanes, UTTERANCE_PIXELS)
-
-
-def note(problem: str, problems: list[str]) -> None:
-    """Keeps a problem, once."""
-    if problem not in problems:
-        problems.append(problem)

@@ -1,6 +1,6 @@
 """The units of a folder on one page, to look at or listen to without a network: what they are, and where."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from unitdisc.files import write_text
 from unitdisc.reports import figures, sections, summary
 from unitdisc.reports.examples import blank_of
 from unitdisc.reports.page import sources, template
-from unitdisc.reports.unit_cards import units
+from unitdisc.reports.unit_cards import Progress, units
 from unitdisc.reports.wording import words_of
 
 ROUNDS = {  # what `discover` knows of a round: title and form
@@ -32,15 +32,15 @@ def write_units_page(
     tier: str,
     most: int,
     found: Mapping[str, Any],
-    advance: Callable[[int], None] = lambda number: None,
+    progress: Progress,
 ) -> None:
     """Writes the page; on it, what cannot be read or is absent is said.
 
     tier: of labels to show beside units, where there are any. most: units that are shown, the most used ones. found:
-    what `discover` wrote about them, or nothing. advance: called after every unit that is drawn.
+    what `discover` wrote about them, or nothing. progress: as `console.progress`.
     """
     words, utterances = words_of(utterances), sorted(utterances, key=lambda utterance: utterance.id)
-    shown = units(utterances, encodings, {"settings": {"tier": tier}}, (), words, most, advance)
+    shown = units(utterances, encodings, {"settings": {"tier": tier}}, (), words, most, progress)
     used = {int(code) for utterance in utterances for code in encodings.codes[utterance.id]} - {blank_of(encodings)}
     page = (
         template()

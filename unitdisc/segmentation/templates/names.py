@@ -81,7 +81,7 @@ def numbers() -> list[int]:
     return [round(FEWEST * 2 ** (step / IN_AN_OCTAVE)) for step in range(steps)]
 
 
-def drawn_pieces(pieces: FrameSource, rng: np.random.Generator) -> KeptFrames:
+def drawn_pieces(pieces: FrameSource, rng: np.random.Generator) -> SomeFrames:
     """Those of utterances by lot, until there are SAMPLE together; in memory."""
     kept, count, names = KeptFrames(pieces, MEMORY), 0, []
     for place in rng.permutation(len(pieces.names)):
@@ -89,11 +89,10 @@ def drawn_pieces(pieces: FrameSource, rng: np.random.Generator) -> KeptFrames:
             break
         names.append(pieces.names[place])
         count += len(kept[names[-1]])
-    kept.names = sorted(name for name in names if len(kept[name]))
-    return kept
+    return SomeFrames(kept, sorted(name for name in names if len(kept[name])))
 
 
-def halved(frames: KeptFrames, rng: np.random.Generator) -> tuple[SomeFrames, SomeFrames]:
+def halved(frames: SomeFrames, rng: np.random.Generator) -> tuple[SomeFrames, SomeFrames]:
     """By lot."""
     order = rng.permutation(len(frames.names))
     first, second = (sorted(frames.names[place] for place in order[half::2]) for half in (0, 1))

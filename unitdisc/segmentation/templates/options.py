@@ -2,15 +2,8 @@
 
 from dataclasses import dataclass
 
-LEAST = {
-    "units": 1,
-    "points": 1,
-    "dims": 1,
-    "pool": 1,
-    "passes": 0,
-    "starts": 1,
-    "seed": 0,
-}  # and the least that each can be
+# options that are counted, and the least that each can be
+LEAST = {"units": 1, "points": 1, "dims": 1, "pool": 1, "passes": 0, "starts": 1, "seed": 0}
 BLANKS = ("auto", "zero", "none")
 STARTS = ("auto", "ink", "change")
 SHORTEST, LONGEST = 0.4, 2.2  # of a unit, in mean units, unless said otherwise

@@ -44,11 +44,6 @@ class Alignment:
         return self.kinds if self.has_blank else None
 
     @property
-    def codes_there_are(self) -> int:
-        """Of units, and of blanks."""
-        return self.kinds + self.has_blank
-
-    @property
     def frames(self) -> int:
         return sum(len(self.encodings[name].centres) for name in self.segments)
 
@@ -186,14 +181,13 @@ def renamed(
         found[name] = replace(own, units=called)
         widths = own.widths.astype(np.float64)
         sums += [np.bincount(called, widths**power, count) for power in range(3)]
-    return replace(alignment, segments=found, kinds=count), Durations.counted(
-        *sums, durations.shortest, durations.longest
-    )
+    lasting = Durations.counted(*sums, durations.shortest, durations.longest)
+    return replace(alignment, segments=found, kinds=count), lasting
 
 
 def mean_frames_of(alignment: Alignment, frames: FrameSource) -> np.ndarray:
     """The mean frame of every code [K, D]; that of all frames where a code has none."""
-    count = alignment.codes_there_are
+    count = alignment.kinds + alignment.has_blank
     sums, counts = np.zeros((count, frames.dim)), np.zeros(count)
     for name in alignment.segments:
         codes = alignment.codes(name)[:: alignment.finer]

@@ -11,6 +11,7 @@ from unitdisc.files.tensors import TensorFileError, read_tensors, write_tensors
 from unitdisc.segmentation.templates.model import Templates
 
 KIND = "templates"
+SUMMARY = "discover.json"  # what `discover` writes beside its templates and units
 
 
 @dataclass(frozen=True)
