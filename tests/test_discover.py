@@ -52,6 +52,15 @@ def test_frames_are_as_fine_as_those_that_templates_were_made_of(whole):
     assert (network.settings["stride"], units.settings["stride"], units.settings["offset"]) == (2, 1, 0.5)
 
 
+def test_how_certain_every_unit_is_is_known(whole, tiny_lines):
+    folder, _ = whole
+    known = json.loads((folder / "discover.json").read_text())["stability"]
+    units = Encodings.open(folder / "units")
+    used = {int(code) for encoding in units for code in encoding.codes} - {units.settings.get("blank")}
+    assert {each["unit"] for each in known} == used
+    assert all(0 < each["stability"] <= 1 and each["mixed_with"] != each["unit"] for each in known)
+
+
 def test_every_round_trains_with_a_seed_of_its_own(whole):
     places = [whole[0] / f"round-{number}" / "experiment" / "experiment.json" for number in (1, 2)]
     seeds = [json.loads(path.read_text())["options"]["training"]["seed"] for path in places]

@@ -37,6 +37,7 @@ from unitdisc.segmentation.templates.model import Templates
 from unitdisc.segmentation.templates.names import AgreedNames, agreed_names, agreed_number, numbers
 from unitdisc.segmentation.templates.options import TemplateOptions
 from unitdisc.segmentation.templates.pieces import Pieces
+from unitdisc.segmentation.templates.stability import unit_stability
 from unitdisc.segmentation.templates.states import StateScores, arrays_of, scores_of
 from unitdisc.segmentation.templates.storage import SUMMARY, StoredTemplates, read_templates
 
@@ -193,8 +194,15 @@ def learned(
                 found, pieces, durations, count=kinds, seed=seed, memory=place.memory, threads=place.threads
             )
     vectors = rounds.mean_frames_of(found, StoredFrames(named_by, names))
-    numbers_of = [*map(asdict, tried or ())]
-    summary = {"found": told, "rounds": options.rounds, "numbers": numbers_of, "versions": versions()}
+    pieces = rounds.pieces_of(found, StoredFrames(named_by, names), place.threads)
+    stable = unit_stability(pieces, lambda name: found.segments[name].units, seed=begun.seed, threads=place.threads)
+    summary = {
+        "found": told,
+        "rounds": options.rounds,
+        "numbers": [*map(asdict, tried or ())],
+        "stability": [*map(asdict, stable)],
+        "versions": versions(),
+    }
     write_json(place.folder / SUMMARY, summary)
     return written(place, found, vectors, begun.timing, begun.utterances, told=told)
 

@@ -22,6 +22,7 @@ ROUNDS = {  # what `discover` knows of a round: title and form
     "agreement": ("agreement with the round before (AMI)", "{:.2f}"),
     "accuracy": ("states told right of held-out utterances", "{:.0%}"),
 }
+FOUND_AGAIN = 0.5  # Jaccard, below which a cluster counts as dissolved (Hennig, 2007)
 
 
 def write_units_page(
@@ -56,6 +57,8 @@ def write_units_page(
             rounds=[round_row(number, facts) for number, facts in enumerate(found.get("found", ()))],
             round_titles=[title for title, _ in ROUNDS.values()],
             agreement=curve(found.get("numbers") or []),
+            stability={each["unit"]: each for each in found.get("stability") or ()},
+            least_certain=least_certain(found.get("stability") or ()),
             settings=summary.table("encodings", {"folder": str(encodings.folder), **encodings.settings}),
             **sources(),
         )
@@ -73,6 +76,11 @@ def round_row(number: int, facts: Mapping[str, Any]) -> list[str]:
     """As the table of rounds has it; the first are templates."""
     figures_of = [form.format(facts[name]) if name in facts else "–" for name, (_, form) in ROUNDS.items()]
     return [f"round {number}" if number else "templates", *figures_of]
+
+
+def least_certain(stability: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Units that halves of the corpus do not find again, least certain first."""
+    return sorted((each for each in stability if each["stability"] < FOUND_AGAIN), key=lambda each: each["stability"])
 
 
 def curve(tried: Sequence[Mapping[str, float]]) -> Markup | None:

@@ -154,7 +154,9 @@ def pieces_of(alignment: Alignment, latents: FrameSource, threads: int) -> Piece
     axes = components(latents, DIMS, 1, threads=threads, advance=lambda number: None)
 
     def bounds(name: str) -> tuple[np.ndarray, np.ndarray]:
-        return alignment.segments[name].starts, alignment.segments[name].ends
+        starts, ends = alignment.segments[name].starts, alignment.segments[name].ends
+        first = starts // alignment.finer  # whole frames, one at least
+        return first, np.maximum(ends // alignment.finer, first + 1)
 
     return Pieces(Projected(latents, *axes, pool=1), bounds, POINTS)
 
