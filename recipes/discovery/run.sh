@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Units as wide as characters: templates alone, and networks that are taught them, for three rounds, on the built-in
-# handwriting (characters joined, and apart) and, if UNITDISC_DATA is there, on Old French (one hand, eight, and six of
+# Units as wide as characters: pieces between blank columns, templates, and networks that are taught them, for three
+# rounds, on the built-in handwriting (characters joined, and apart) and, if UNITDISC_DATA is there, on Old French (one hand, eight, and six of
 # which units are found in two others), letters of Omniglot and digits of MNIST (both joined); scored on lines that
 # nothing was learned from. Nothing is chosen for a set. Some hour of one core; SETS, SEEDS and SYSTEMS choose less.
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}
 sets=${SETS:-joined apart french-single french-all french-held omniglot mnist}
-systems=${SYSTEMS:-templates discover}
+systems=${SYSTEMS:-blank templates discover}
 seeds=${SEEDS:-0}
 exp=exp/discovery
 
@@ -21,6 +21,13 @@ prepare() { # prepare SET: data/discovery/SET
     mnist) python data_prep/mnist_writers.py "$raw"/mnist10k_writers data/discovery/"$1" --layout joined ;;
     *) echo "$0: no set $1" >&2; exit 2 ;;
   esac
+}
+
+blank() { # blank SET SEED: exp/discovery/SET/blank-SEED, 20 names for the built-in digits and 100 for others
+  local data=data/discovery/$1 out=$exp/$1/blank-$2 codes=100 split
+  case $1 in joined | apart) codes=20 ;; esac
+  for split in train test; do unitdisc features "$data"/$split.jsonl "$out"/pixels/$split --kind columns --slant; done
+  python eval/blank_units.py "$out"/pixels "$out" --codes $codes --seed "$2"
 }
 
 discover() { # discover SET SYSTEM SEED: exp/discovery/SET/SYSTEM-SEED, and its units of train and test set
@@ -48,7 +55,9 @@ for set in $sets; do
   if there "$set"; then
     for seed in $seeds; do
       for system in $systems; do
-        if stage "$set, seed $seed: $system"; then discover "$set" "$system" "$seed"; fi
+        if stage "$set, seed $seed: $system"; then
+          if [ "$system" = blank ]; then blank "$set" "$seed"; else discover "$set" "$system" "$seed"; fi
+        fi
       done
     done
   fi
