@@ -240,6 +240,43 @@ def test_only_the_utterances_of_the_corpus_are_clustered(mfcc, tmp_path, capsys)
     assert f"left out: {others[0].id} has no encoding" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("steps", STEPS)
+def test_features_are_those_of_the_folder(mfcc, tmp_path, steps, unitdisc):
+    frames, _, even, odd = mfcc
+    library.normalise(frames, even, tmp_path / "even", steps)
+    library.normalise(frames, odd, tmp_path / "odd", like=tmp_path / "even")
+    home = tmp_path / "ours" / "mfcc"
+    for half, how in ((even, ("--normalise", steps)), (odd, ("--normalise-like", home / "even"))):
+        told = unitdisc("features", half, home / half.stem, *how)
+        assert told.code == 0, told.err
+        ours, written = bytes_in(home / half.stem), bytes_in(tmp_path / half.stem)
+        plain = {name.removeprefix("plain/"): ours.pop(name) for name in [*ours] if name.startswith("plain/")}
+        for one in (ours, written):
+            one["encodings.json"] = json.loads(one["encodings.json"]) | {"point": "mfcc"}
+        one.pop(FILE), ours.pop(FILE)  # which says what the point was called
+        assert ours == written
+        first = "u00.npy" if half == even else "u01.npy"
+        assert plain[first] == (frames / first).read_bytes()
+
+
+def test_what_a_model_makes_is_normalised_at_every_point(tiny_experiment, mfcc, tmp_path):
+    _, manifest, even, odd = mfcc
+    points = ["encoder", "bottleneck"]
+    library.encode(tiny_experiment, even, tmp_path / "even", points, normalise=STEPS[0] + ",whiten")
+    library.encode(tiny_experiment, odd, tmp_path / "odd", points, normalise_like=tmp_path / "even")
+    library.encode(tiny_experiment, odd, tmp_path / "again", points)
+    for point in points:
+        library.normalise(tmp_path / "again" / point, odd, tmp_path / "written" / point, like=tmp_path / "even" / point)
+        assert bytes_in(tmp_path / "odd" / point) == bytes_in(tmp_path / "written" / point)
+        assert bytes_in(tmp_path / "odd/plain" / point) == bytes_in(tmp_path / "again" / point)
+    assert Encodings.open(tmp_path / "odd/plain/bottleneck").codes["u01"]
+    with pytest.raises(ValueError, match=r"`shard` 1/2: frames are normalised by all that there are"):
+        access = library.CorpusAccess(shard=library.Shard(1, 2))
+        library.encode(tiny_experiment, odd, tmp_path / "c", points, access=access, normalise="smooth")
+    with pytest.raises(ValueError, match=r"`shard` 1/2"):
+        library.features(manifest, tmp_path / "c", library.AcousticFeatures(), access=access, normalise="smooth")
+
+
 def test_the_commands(mfcc, tmp_path, unitdisc):
     frames, manifest, *_ = mfcc
     book, like = tmp_path / "c.npy", ("--normalise-like", tmp_path / "c.adaptation.safetensors")

@@ -20,6 +20,7 @@ from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWri
 from unitdisc.encodings.folders import refuse_among, refuse_other_steps
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.jobs import Shard
 
 
 @takes_paths
@@ -66,32 +67,59 @@ def normalise(
         if folder.resolve() == place.resolve():
             raise ValueError(f"{folder}: holds the frames; choose another folder for what becomes of them")
         refuse_among(folder, place)
-    how = Normalising(steps, like)
-    known = how.known()
-    chain = parse(steps) if known is None else known.chain
+    how = Normalising(steps, like, memory, threads, seed)
+    how.known()  # or it is refused before the corpus is read
     utterances = read_corpus(corpus, allow_pipes)
     opened = open_for(encodings, utterances, frame_rate, times)
     others = [Encodings.open(each) for each in beside]
-    refuse_moved_again(chain, [opened, *others])
     there = in_there([opened, *others], utterances, corpus, strict)
-    first, *rest = [StoredFrames(one, [utterance.id for utterance in there]) for one in (opened, *others)]
+    return fill(folder, [opened, *others], there, how, strict=strict)
+
+
+def fill(
+    folder: Path, opened: Sequence[AnyEncodings], there: Sequence[Utterance], how: Normalising, *, strict: bool = False
+) -> Adaptation:
+    """Writes the frames of these utterances, which all of the encodings have, into a folder that is this run's alone.
+
+    opened: frames that are put side by side. Returns and raises as `normalise` does.
+    """
+    known = how.known()
+    chain = parse(how.steps) if known is None else known.chain
+    refuse_moved_again(chain, opened)
+    first, *rest = [StoredFrames(one, [utterance.id for utterance in there]) for one in opened]
     frames = SideBySide(first, rest) if rest else first
-    settings = dict(opened.settings)
+    settings = dict(opened[0].settings)
     if rest:
-        settings["beside"] = [*settings.get("beside", []), *(kind_of_frames(other.settings) for other in others)]
+        settings["beside"] = [*settings.get("beside", []), *(kind_of_frames(other.settings) for other in opened[1:])]
     chain.dim(frames.dim)
     keys = {utterance.id: speaker_key(utterance.id, utterance.speaker) for utterance in there}
-    place = Place(frames, keys, Resources(memory, cores(threads), seed))
+    place = Place(frames, keys, Resources(how.memory, cores(how.threads), how.seed))
     if known is not None:
-        refuse_or_say(known.refuse_other(how.file, encodings, settings, frames.dim), strict)
+        refuse_or_say(known.refuse_other(how.file, opened[0].folder, settings, frames.dim), strict)
     else:
-        refuse_other_steps(folder, written_out(steps))
-        known = fitted(steps, place, settings, folder / FILE)
+        refuse_other_steps(folder, written_out(how.steps))
+        known = fitted(how.steps, place, settings, folder / FILE)
     writer = EncodingsWriter(folder, settings_after(settings, known, corpus_checksum(there)))
     known.write(folder / FILE)
-    write(writer, known, [opened, *others], place)
+    write(writer, known, opened, place)
     writer.finish()
     return known
+
+
+def refuse_share(shard: Shard, how: Normalising | None) -> None:
+    """Raises ValueError if frames are to be normalised of which others have the rest."""
+    if how is not None and not shard.is_whole:
+        raise ValueError(
+            f"`shard` {shard}: frames are normalised by all that there are; encode them first, and then `unitdisc "
+            "normalise` them"
+        )
+
+
+def fill_from(plain: Path, folder: Path, corpus: Path, how: Normalising, allow_pipes: bool) -> None:
+    """Fills a folder that is this run's alone with the frames of a plain one of this corpus, normalised."""
+    opened = Encodings.open(plain)
+    there = [utterance for utterance in read_corpus(corpus, allow_pipes) if utterance.id in opened]
+    fill(folder, [opened], there, how)
 
 
 def in_there(
