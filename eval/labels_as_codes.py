@@ -3,8 +3,8 @@
 python eval/labels_as_codes.py data/train.jsonl exp/phones --rate 100
 unitdisc train topline.toml data/train.jsonl exp/topline --set 'codes.folders=["exp/phones"]' --set codes.num_codes=40
 
-FOLDER becomes a folder of encodings. The code of a frame is the place of its label in labels.json, which lies there; its
-frame is 1 at that place and 0 elsewhere. What has no label, and silence by whatever name, are one code.
+FOLDER becomes a folder of encodings. The code of a frame is the place of its label in labels.json, which lies there,
+and its frame is 1 at that place and 0 elsewhere. What has no label, and silence by whatever name, are one code.
 """
 
 import argparse
