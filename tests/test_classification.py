@@ -1,11 +1,20 @@
 """Frame classification: the loss is that of torch, over latents inside, and its prediction is a posterior."""
 
+import json
+import runpy
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
 from parallel_training import SPEAKERS, batch_of, settings
 
+from unitdisc.corpus import CorpusError, Interval, Utterance
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.encodings import Encodings
 from unitdisc.experiment import Experiment, config
+
+ROOT = Path(__file__).parent.parent
 
 
 def experiment(**options) -> Experiment:
@@ -60,3 +69,26 @@ def test_smoothing_is_a_share():
     for wrong in (-0.1, 1.0):
         with pytest.raises((config.ConfigError, ValueError), match="smoothing must be"):
             experiment(smoothing=wrong).build()
+
+
+def test_true_labels_are_codes_of_every_frame(tmp_path):
+    """By hand: two utterances at 1000 ticks a second and 100 frames; silence and what has no label are one code."""
+    script = runpy.run_path(str(ROOT / "eval" / "labels_as_codes.py"))
+    phones = {
+        "a": [Interval(0, 20, "sil"), Interval(20, 45, "AA"), Interval(45, 60, "B")],
+        "b": [Interval(10, 30, "B"), Interval(30, 34, "SIL")],
+    }
+    utterances = [
+        Utterance(name, f"{name}.wav", "s", ticks, 1000, alignment={"phone": phones[name]})
+        for name, ticks in (("a", 60), ("b", 38))
+    ]
+    write_manifest(tmp_path / "some.jsonl", utterances)
+    assert script["main"]([str(tmp_path / "some.jsonl"), str(tmp_path / "phones")]) == ["AA", "B", "SIL"]
+    assert json.loads((tmp_path / "phones/labels.json").read_text()) == ["AA", "B", "SIL"]
+    found = Encodings.open(tmp_path / "phones")
+    assert found["a"].codes.tolist() == [2, 2, 0, 0, 1, 1]  # the frame centred on 45 is of B
+    assert found["b"].codes.tolist() == [2, 1, 1, 2]
+    assert found["b"].centres.tolist() == [5, 15, 25, 35]
+    assert found["a"].frames.argmax(1).tolist() == found["a"].codes.tolist() and found["a"].frames.sum() == 6
+    with pytest.raises(CorpusError, match="a has no labels in tier 'word'"):
+        script["main"]([str(tmp_path / "some.jsonl"), str(tmp_path / "words"), "--tier", "word"])

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from parallel_training import SPEAKERS, batch_of, settings
 
-from unitdisc.batch import cut
+from unitdisc.api.train import views_of
+from unitdisc.batch import cut, padding_mask
 from unitdisc.experiment import Experiment, config
 from unitdisc.objectives.contrastive import aligned
 
@@ -74,6 +75,45 @@ def parts_of(model, batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, to
 def by_length(of_items: list[list[torch.Tensor]], lengths: torch.Tensor) -> torch.Tensor:
     means = [sum(values) / len(values) if values else 0 for values in of_items]
     return sum(mean * length for mean, length in zip(means, lengths.tolist())) / lengths.sum()
+
+
+@pytest.mark.parametrize("kind", ["cpc", "acpc"])
+def test_of_clean_targets_only_the_past_is_augmented(kind):
+    """Predictions are of what is heard, targets and negatives of the clean recording; the encoder learns from both."""
+    objective = {"kind": kind, **SIZE, "clean_targets": True} | ({"predictions": 2} if kind == "acpc" else {})
+    one = Experiment(settings(kind) | {"objective": objective, "augmentation": {"noise": 1.0}}, SPEAKERS, {})
+    model, heard = built(one), batch_of(0, one, 2)
+    both = replace(heard, second_view=heard.features + torch.randn(heard.features.shape).double())
+    seen = []
+    model.objective.compared, compared = lambda *given: seen.append(given) or compared(*given), model.objective.compared
+    losses = {}
+    for name, batch in (("both", both), ("heard", heard), ("clean", replace(heard, features=both.second_view))):
+        torch.manual_seed(4)
+        losses[name] = model(batch).losses["prediction"]
+    (predictions, targets, lengths, _), heard_alone, clean_alone = seen
+    inside = padding_mask(lengths, targets.shape[1])
+    torch.testing.assert_close(predictions[inside], heard_alone[0][inside])
+    torch.testing.assert_close(targets[inside], clean_alone[1][inside])
+    assert not torch.allclose(targets, heard_alone[1]) and not torch.allclose(predictions, clean_alone[0])
+    assert losses["both"] != losses["heard"]
+    first = next(model.encoder.parameters())
+    for part in (predictions, targets):
+        assert torch.autograd.grad(part.square().sum() + part.sum(), first, retain_graph=True)[0].any()
+
+
+def test_what_cpc_hears_is_augmented_and_what_it_predicts_is_not():
+    """In training, from the table on."""
+    tables = settings("cpc") | {"objective": {"kind": "cpc", **SIZE}, "augmentation": {"noise": 1.0}}
+    for clean, second in ((False, None), (True, "clean")):
+        tables["objective"]["clean_targets"] = clean
+        one = Experiment(tables, SPEAKERS, {})
+        assert views_of(one.build(), one, signals=None, seed=0).second == second
+    tables.pop("augmentation")
+    with pytest.raises(config.ConfigError, match="'cpc' compares two voices of every crop"):
+        Experiment(tables, SPEAKERS, {}).build()
+    tables["objective"]["clean_targets"] = False
+    one = Experiment(tables, SPEAKERS, {})
+    assert views_of(one.build(), one, signals=None, seed=0) is None
 
 
 @pytest.mark.parametrize("negatives_of", ["utterance", "speaker", "batch"])

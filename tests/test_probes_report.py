@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from probe_corpus import CORPUS, encode, saying, sounds
+from probe_corpus import CORPUS, FRAMES, encode, saying, sounds
 
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import EncodingsError
@@ -57,6 +57,23 @@ def test_the_page_and_its_json_have_every_figure(here):
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
+
+
+def test_an_accuracy_below_chance_is_said_to_be_no_evidence(here, tmp_path):
+    """Where every speaker's mean was removed: in the result and on the page, of that point alone."""
+    rng = np.random.default_rng(3)
+    names = sorted({u.speaker for u in CORPUS})
+    voices = dict(zip(names, rng.standard_normal((len(names), 8))))
+    frames = {u.id: voices[u.speaker] + rng.standard_normal((FRAMES, 8)) + rng.standard_normal(8) for u in CORPUS}
+    means = {name: np.concatenate([frames[u.id] for u in CORPUS if u.speaker == name]).mean(0) for name in names}
+    encode(tmp_path / "removed", {u.id: frames[u.id] - means[u.speaker] for u in CORPUS})
+    found = run(here / "test.jsonl", tmp_path / "out", tmp_path / "removed", here / "speaker")
+    probes = found["probes"]["linear"]
+    warning = probes["removed"]["speaker"]["warning"]
+    assert "no evidence that frames are alike" in warning and "warning" not in probes["speaker"]["speaker"]
+    page = (tmp_path / "out" / "index.html").read_text()
+    figure = f"{100 * probes['removed']['speaker']['accuracy']:.1f}"
+    assert f"<li>removed, {figure}: {warning}" in page and "<li>speaker, " not in page
 
 
 def test_corpora_that_do_not_fit_are_named(here, tmp_path):

@@ -24,7 +24,7 @@ from unitdisc.reports.clips import RATE, AudioStretch, mel_power, spectrogram_ur
 from unitdisc.reports.examples import Occurrence, by_different_speakers, labels_in_units, most_used, typical_utterances
 from unitdisc.reports.figures import similar_rows
 from unitdisc.reports.resyntheses import Made
-from unitdisc.reports.score_rows import abx_rows, curves, measure, training_seconds
+from unitdisc.reports.score_rows import abx_rows, curves, measure, probe_warnings, training_seconds
 from unitdisc.reports.summary import on_labels, read_log
 from unitdisc.reports.wording import RECORDINGS
 
@@ -199,6 +199,13 @@ def test_changes_are_relative_to_the_mfcc(scores):
 
 def test_what_was_not_measured_is_said_with_its_reason(report):
     assert f"Missing (–): no genders {HOSTILE}" in " ".join(read(report).text.split())
+
+
+def test_what_an_accuracy_does_not_mean_is_said(experiment, scores):
+    scores["probes"]["mfcc"]["speaker"]["warning"] = f"no evidence {HOSTILE}"
+    assert probe_warnings(scores) == [f"MFCC, speaker: no evidence {HOSTILE}"]
+    page = read(write_report(experiment, [], {}, scores))
+    assert f"MFCC, speaker: no evidence {HOSTILE}" in " ".join(page.text.split())
 
 
 @pytest.mark.parametrize(

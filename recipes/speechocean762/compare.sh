@@ -4,6 +4,7 @@
 # core for one seed; SYSTEMS and SEEDS choose less or more, MORE=../shared/data/so762_more adds 178 speakers without labels to
 # the train set (4.5 hours), DATA takes another corpus with train.jsonl and test.jsonl. EXP: where results go. SCORES=any: only
 # ABX of any context, on the test speakers, and no `best`. SET: changes of the configurations, as "training.steps=100".
+# What the network of `masked` can do if it is told the phones of the train set: SYSTEMS="topline topline-alike".
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}/so762_dev
@@ -58,6 +59,12 @@ network() { # network NAME POINT [TABLE.KEY=VALUE ...]: trained for every seed; 
     done
     scored "$run"
   done
+}
+
+topline() { # topline NAME: a network that is told the true phones of the training speakers; not in the list by itself
+  local phones=$exp/frames/phones/train
+  python eval/labels_as_codes.py $data/train.jsonl "$phones"
+  network "$1" encoder "codes.folders=[\"$phones\"]" codes.num_codes=40 # 39 phones and silence
 }
 
 best() { # of every seed: classical frames, and beside them what masked-alike predicts, and the frames of vq
@@ -148,6 +155,7 @@ each() { # each NAME: a system that was chosen
     phone-loop-alike) looped phone-loop-alike affine ;;
     vq | piecewise-vq) network "$1" projection ;;
     best) best ;; # after classical, masked-alike and vq
+    topline | topline-alike) topline "$1" ;;
     *) network "$1" encoder ;;
   esac
   case $1 in mfcc | mfcc-speaker | vtln | affine | gmm | classical) scored "$1" ;; esac

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
-from unitdisc.api.abx_options import AbxResources, ItemColumns, refuse_columns, refuse_parts
+from unitdisc.adaptation.adaptation import FILE
+from unitdisc.api.abx_options import AbxResources, ItemColumns, refuse_columns, refuse_parts, speakers_of
+from unitdisc.api.normalised import NormalisedEncodings, Normalising, normalised, normalised_for
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.evaluation import UnscorableError
@@ -47,20 +49,27 @@ class AbxTask:
     protocol: AbxProtocol
     frame_rate: float | None = None
     allow_pipes: bool = False
+    normalising: Normalising | None = None
+    parts: Path | None = None  # a folder for what shards share
 
     def open(self) -> tuple[AnyEncodings, AbxItems, dict]:
         """The encodings, the items, and what tells the corpus from another."""
+        kept = self.parts and self.parts / FILE
         if self.corpus.suffix != ".item":
             opened, utterances = open_both(self.encodings, self.corpus, self.frame_rate, allow_pipes=self.allow_pipes)
             refuse_codes(opened, self.protocol)
             items = items_of(self.corpus, utterances, self.columns)
+            opened = normalised_for(opened, utterances, self.normalising, kept=kept)
             return opened, items, corpus_settings(utterances, self.columns.tier) | {"context": self.columns.context}
         opened = open_encodings(self.encodings, frame_rate=self.frame_rate)
         refuse_codes(opened, self.protocol)
         by = [name for name in self.columns.by.split(",") if name] if self.columns.context != "any" else []
         rate = opened.settings.get("rate") or RATE
         items = with_codes(read_items(self.corpus, rate, self.columns.on, by=by, across=self.columns.across), opened)
-        return opened, items, asdict(self.columns) | {"items_sha256": file_checksum(self.corpus)}
+        checksum = file_checksum(self.corpus)
+        if self.normalising is not None:
+            opened = normalised(opened, speakers_of(items, opened), checksum, self.normalising, kept=kept)
+        return opened, items, asdict(self.columns) | {"items_sha256": checksum}
 
     def share(self, shard: Shard, parts: Path, opened: AnyEncodings) -> Share:
         return Share(shard, parts, {"encodings": self.encodings.name, "settings": json.dumps(opened.settings)})
@@ -113,6 +122,8 @@ def abx(
     shard: Shard = WHOLE,
     parts: Path | None = None,
     cluster: Cluster | None = None,
+    normalise: str | None = None,
+    normalise_like: Path | None = None,
 ) -> AbxScores:
     """ABX within and across speakers: how often X, of the label of A, is closer to B of another label; 0.5 by chance.
 
@@ -122,6 +133,9 @@ def abx(
     of all others there has the errors, those of one run.
     cluster: all shards are counted there, one thread each. Encodings, corpus and `parts` must be found at the same
     place on all its machines.
+    normalise: steps by which frames are normalised as they are read, fitted to those of the corpus (of an item file,
+    of the files that it names); normalise_like: instead, what `normalise` learnt before of other utterances. The scores
+    are those of the folder that `unitdisc.normalise` would write.
 
     Returns, for "within" and "across" speakers, results[speaker].error, from 0 to 1, its 95 % interval over speakers,
     and what it was counted on.
@@ -136,8 +150,15 @@ def abx(
     refuse_columns(corpus, columns)
     if cluster is not None and resources.threads is not None:
         raise ValueError(f"`threads` {resources.threads}: with `cluster` every shard has one; choose `shards`")
-    task = AbxTask(encodings, corpus, columns, protocol, frame_rate, allow_pipes)
+    how = Normalising.chosen(
+        normalise, normalise_like, memory=resources.memory, threads=resources.threads, seed=resources.seed
+    )
+    task = AbxTask(encodings, corpus, columns, protocol, frame_rate, allow_pipes, normalising=how, parts=parts)
     opened, items, settings = task.open()
+    if isinstance(opened, NormalisedEncodings):
+        settings["normalised"] = opened.settings["normalised"]
+        if parts is not None:
+            opened.adaptation.write(parts / FILE)  # for the other shards
     if cluster is not None:
         work = partial(count_share, task, resources, parts)
         done = done_on(cluster, work, "cpu", title="ABX", per_processor=1)

@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unitdisc.api.resources import check_resources
-from unitdisc.evaluation.abx import CONTEXTS
+from unitdisc.corpus import CorpusError
+from unitdisc.evaluation.abx import CONTEXTS, AbxItems
+from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.inputs import usual_labels
 from unitdisc.files.folders import folder_for_results
 from unitdisc.jobs import Shard
@@ -77,3 +79,18 @@ def refuse_columns(corpus: Path, columns: ItemColumns) -> None:
             )
     if columns.context not in CONTEXTS:
         raise ValueError(f"`context` must be one of {', '.join(CONTEXTS)}, not {columns.context!r}")
+
+
+def speakers_of(items: AbxItems, encodings: AnyEncodings) -> dict[str, str | None]:
+    """Who says each of the utterances of an item file that have encodings. Raises CorpusError if several do."""
+    found: dict[str, str | None] = {}
+    for name, rows in items.rows_of.items():
+        speakers = sorted({items.speakers.names[code] for code in items.speakers.codes[rows]}, key=str)
+        if len(speakers) > 1:
+            raise CorpusError(
+                f"{items.source}: {' and '.join(map(str, speakers[:2]))} speak in {name}, and frames are normalised by "
+                "speaker; give a file to each"
+            )
+        if name in encodings:
+            found[name] = speakers[0]
+    return found

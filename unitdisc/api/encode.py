@@ -12,6 +12,8 @@ import numpy as np
 from unitdisc import console
 from unitdisc.adaptation.vtln import FILE as WARPS
 from unitdisc.adaptation.vtln import Warps
+from unitdisc.api.normalise import fill_from, refuse_share
+from unitdisc.api.normalised import Normalising
 from unitdisc.api.paths import takes_paths
 from unitdisc.bottlenecks import Coded
 from unitdisc.bottlenecks.codes.quantiser import codebook_waits
@@ -34,6 +36,8 @@ from unitdisc.model import PREDICTION, PROBE_POINTS, UnitModel
 from unitdisc.objectives import PredictsCodes
 from unitdisc.training.devices import usable_device
 
+PLAIN = "plain"  # in a folder of normalised frames: the frames as they were
+
 
 def folders_of_points(given: dict[str, Any]) -> list[Path]:
     """The folders that `encode` fills. Raises ValueError for a probe point that there is not."""
@@ -53,6 +57,8 @@ def encode(
     access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
     cluster: Cluster | None = None,
+    normalise: str | None = None,
+    normalise_like: Path | None = None,
 ) -> list[Path]:
     """Writes what a model makes of every utterance, and returns the folders, folder/POINT of every probe point.
 
@@ -62,6 +68,9 @@ def encode(
     device: cpu, cuda, cuda:1 (default: a GPU if there is one).
     cluster: shards are done there, instead of here. The experiment, the corpus and the folder must be found at the
     same place on all its machines.
+    normalise: steps that the frames of every point go through, fitted to them, as by `unitdisc.normalise`;
+    normalise_like: instead, a folder that was filled so before, with folders of the same points in it. The frames as
+    they were, and the codes, stay in folder/plain/POINT.
 
     Of each utterance: frames [T, D] float32, and at the bottleneck of a quantiser codes [T] int64, with `centres` [T],
     the ticks in the middle of each frame: see `unitdisc.Encodings`, which opens such a folder.
@@ -72,7 +81,10 @@ def encode(
     >>> encodings = unitdisc.Encodings.open(folder)
     >>> encodings["u00"].frames.shape, encodings["u00"].codes, encodings["u00"].centres / 16_000  # in seconds
     """
+    how = Normalising.chosen(normalise, normalise_like)
+    refuse_share(access.shard, how)
     folder = folder_for_results(folder)
+    plain = folder if how is None else folder / PLAIN
     place = usable_device(device) if cluster is None else "cpu"
     run_on(place)
     loaded = load(experiment_folder, place)
@@ -83,11 +95,14 @@ def encode(
         )
     utterances = usable_table(corpus, loaded[0].features(), access, thorough=access.strict)
     if cluster is None:
-        problems = write_points(experiment_folder, loaded, utterances, folder, points=points, access=access)
+        problems = write_points(experiment_folder, loaded, utterances, plain, points=points, access=access)
     else:
-        work = partial(write_share, experiment_folder, utterances, folder, points=points, access=access)
+        work = partial(write_share, experiment_folder, utterances, plain, points=points, access=access)
         problems = list(chain(*done_on(cluster, work, device, title="encoding")))
     say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
+    for point in points if how is not None else ():
+        like = None if how.like is None else how.like / point
+        fill_from(plain / point, folder / point, corpus, replace(how, like=like), access.allow_pipes)
     return [folder / point for point in points]
 
 
@@ -176,6 +191,8 @@ def features(
     access: CorpusAccess = CorpusAccess(),
     cluster: Cluster | None = None,
     device: str | None = None,
+    normalise: str | None = None,
+    normalise_like: Path | None = None,
 ) -> Path:
     """Writes plain features, the baseline of every comparison, as encodings [T, D] float32; returns the folder.
 
@@ -183,6 +200,8 @@ def features(
     `unitdisc.PretrainedFeatures(model="hubert-base-ls960", layer=9)`, frames of a network that others trained.
     like: where options.vtln is set, a folder that was filled with such features, or its vtln.safetensors: speakers get
     their warps under the mixture found there. Without it one is found of this corpus. It is kept in the folder.
+    normalise, normalise_like: as of `encode`, but for what lies in normalise_like: frames as they were stay in
+    folder/plain. options.normalise is done before.
     access, cluster: as of `encode`. device: where such a network runs; all others are computed on the CPU.
     Raises CorpusError and LockedError as `encode` does.
 
@@ -192,7 +211,10 @@ def features(
     is_network = isinstance(options, PretrainedNetwork)
     if device is not None and not is_network:
         raise ValueError(f"`device` {device}: the features {options.kind!r} are computed on the CPU; leave it out")
+    how = Normalising.chosen(normalise, normalise_like)
+    refuse_share(access.shard, how)
     folder = folder_for_results(folder)
+    plain, point = folder if how is None else folder / PLAIN, folder.resolve().name
     if isinstance(options, Adaptable) and options.adaptation:
         raise ValueError("`options.adaptation` is for the input of models; write plain features, then `normalise` them")
     warps = None if like is None else warps_of(like, options)
@@ -200,13 +222,15 @@ def features(
     if cluster is None:
         if is_network:
             run_on(usable_device(device))
-        problems = write_features(utterances, folder, options, warps, access=access)
+        problems = write_features(utterances, plain, options, warps, access=access, point=point)
     else:
-        work = partial(write_features_of_share, utterances, folder, options, warps, access=access)
+        work = partial(write_features_of_share, utterances, plain, options, warps, access=access, point=point)
         of_all = options.normalise == "global"  # every shard gathers statistics of the whole corpus
         place = device if is_network else "cpu"
         problems = list(chain(*done_on(cluster, work, place, title=options.kind, per_processor=1 if of_all else 4)))
     say_left_out(problems, len(utterances) if access.shard.is_whole else None, access.strict)
+    if how is not None:
+        fill_from(plain, folder, corpus, how, access.allow_pipes)
     return folder
 
 
@@ -224,9 +248,14 @@ def write_features(
     warps: Warps | None = None,
     *,
     access: CorpusAccess,
+    point: str = "",
     refuse: bool = True,
 ) -> list[str]:
-    """Writes plain features as encodings; returns and raises as `write_points` does."""
+    """Writes plain features as encodings; returns and raises as `write_points` does.
+
+    point: what they are called; like the folder by default.
+    """
+    point = point or folder.resolve().name
     none = Normaliser("none", {})
     raw = Signals(
         options,
@@ -242,7 +271,6 @@ def write_features(
     raw = raw.with_warps(utterances) if warps is None else raw.with_warps_of(all_by_speakers_of(own, utterances))
     signals = replace(raw, feature_normaliser=fit(options.normalise, raw.readable(alike)))
     with console.progress(options.kind, len(own)) as advance:
-        point = folder.resolve().name
         if signals.warps is not None and (access.shard.is_whole or access.shard.index == 1):
             signals.warps.write(folder / WARPS)
         return encode_features(
@@ -259,10 +287,12 @@ def write_features_of_share(
     device: str,
     *,
     access: CorpusAccess,
+    point: str,
 ) -> list[str]:
     """As `write_features`, by a worker of a cluster, whose shares are judged together."""
     run_on(usable_device(device))
-    return write_features(utterances, folder, options, warps, access=replace(access, shard=shard), refuse=False)
+    own = replace(access, shard=shard)
+    return write_features(utterances, folder, options, warps, access=own, point=point, refuse=False)
 
 
 def say_left_out(problems: Sequence[str], total: int | None, strict: bool = False) -> None:

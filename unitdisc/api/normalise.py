@@ -1,32 +1,26 @@
 """unitdisc normalise: any system's frames, their speakers made alike."""
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from unitdisc import console
 from unitdisc.adaptation.adaptation import FILE, Adaptation
-from unitdisc.adaptation.base import AdaptationError
-from unitdisc.adaptation.chain import Chain, affine_steps, mixtures
 from unitdisc.adaptation.places import Place, Resources, speaker_key
 from unitdisc.adaptation.steps import parse, written_out
-from unitdisc.api.kmeans import TIME
+from unitdisc.api.normalised import Normalising, fitted, refuse_moved_again, refuse_or_say, settings_after
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
-from unitdisc.api.segment import is_even, open_for, source_of
+from unitdisc.api.segment import is_even, open_for, sources_of
 from unitdisc.clustering.codebook_files import kind_of_frames
-from unitdisc.clustering.expectation_maximisation import MixtureOptions
-from unitdisc.clustering.frame_source import FrameSource, StoredFrames
+from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.clustering.side_by_side import SideBySide
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
 from unitdisc.encodings.folders import refuse_among, refuse_other_steps
 from unitdisc.evaluation.foreign import AnyEncodings
-from unitdisc.evaluation.settings import versions
 from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.jobs import Shard
 
 
 @takes_paths
@@ -73,36 +67,59 @@ def normalise(
         if folder.resolve() == place.resolve():
             raise ValueError(f"{folder}: holds the frames; choose another folder for what becomes of them")
         refuse_among(folder, place)
-    source = None if like is None else like / FILE if like.is_dir() else like
-    known = None if source is None else Adaptation.read(source)
-    chain = parse(steps) if known is None else known.chain
+    how = Normalising(steps, like, memory, threads, seed)
+    how.known()  # or it is refused before the corpus is read
     utterances = read_corpus(corpus, allow_pipes)
     opened = open_for(encodings, utterances, frame_rate, times)
     others = [Encodings.open(each) for each in beside]
-    refuse_moved_again(chain, [opened, *others])
     there = in_there([opened, *others], utterances, corpus, strict)
-    first, *rest = [StoredFrames(one, [utterance.id for utterance in there]) for one in (opened, *others)]
+    return fill(folder, [opened, *others], there, how, strict=strict)
+
+
+def fill(
+    folder: Path, opened: Sequence[AnyEncodings], there: Sequence[Utterance], how: Normalising, *, strict: bool = False
+) -> Adaptation:
+    """Writes the frames of these utterances, which all of the encodings have, into a folder that is this run's alone.
+
+    opened: frames that are put side by side. Returns and raises as `normalise` does.
+    """
+    known = how.known()
+    chain = parse(how.steps) if known is None else known.chain
+    refuse_moved_again(chain, opened)
+    first, *rest = [StoredFrames(one, [utterance.id for utterance in there]) for one in opened]
     frames = SideBySide(first, rest) if rest else first
-    settings = dict(opened.settings)
+    settings = dict(opened[0].settings)
     if rest:
-        settings["beside"] = [*settings.get("beside", []), *(kind_of_frames(other.settings) for other in others)]
+        settings["beside"] = [*settings.get("beside", []), *(kind_of_frames(other.settings) for other in opened[1:])]
     chain.dim(frames.dim)
     keys = {utterance.id: speaker_key(utterance.id, utterance.speaker) for utterance in there}
-    place = Place(frames, keys, Resources(memory, cores(threads), seed))
+    place = Place(frames, keys, Resources(how.memory, cores(how.threads), how.seed))
     if known is not None:
-        refuse_or_say(known.refuse_other(source, encodings, settings, frames.dim), strict)
+        refuse_or_say(known.refuse_other(how.file, opened[0].folder, settings, frames.dim), strict)
     else:
-        refuse_other_steps(folder, written_out(steps))
-        known = fitted(steps, place, settings, folder)
-    how = {"steps": known.steps, "adaptation": known.checksum, "corpus": corpus_checksum(there)[:16]}
-    settings |= {"num_codes": None, "normalised": [*settings.get("normalised", []), how]}
-    if "dim" in settings:  # of another tool's frames
-        settings["dim"] = known.dim
-    writer = EncodingsWriter(folder, settings)
+        refuse_other_steps(folder, written_out(how.steps))
+        known = fitted(how.steps, place, settings, folder / FILE)
+    writer = EncodingsWriter(folder, settings_after(settings, known, corpus_checksum(there)))
     known.write(folder / FILE)
-    write(writer, known, [opened, *others], place)
+    write(writer, known, opened, place)
     writer.finish()
     return known
+
+
+def refuse_share(shard: Shard, how: Normalising | None) -> None:
+    """Raises ValueError if frames are to be normalised of which others have the rest."""
+    if how is not None and not shard.is_whole:
+        raise ValueError(
+            f"`shard` {shard}: frames are normalised by all that there are; encode them first, and then `unitdisc "
+            "normalise` them"
+        )
+
+
+def fill_from(plain: Path, folder: Path, corpus: Path, how: Normalising, allow_pipes: bool) -> None:
+    """Fills a folder that is this run's alone with the frames of a plain one of this corpus, normalised."""
+    opened = Encodings.open(plain)
+    there = [utterance for utterance in read_corpus(corpus, allow_pipes) if utterance.id in opened]
+    fill(folder, [opened], there, how)
 
 
 def in_there(
@@ -123,56 +140,6 @@ def in_there(
     return there
 
 
-def refuse_moved_again(chain: Chain, opened: Sequence[AnyEncodings]) -> None:
-    """Raises AdaptationError if frames would go through the affine step that went through it before."""
-    if not affine_steps(chain):
-        return
-    for one in opened:
-        if any(affine_steps(parse(each["steps"])) for each in one.settings.get("normalised", [])):
-            raise AdaptationError(
-                f"{one.folder}: its frames went through the affine step before; it is to be taken once"
-            )
-
-
-def refuse_or_say(doubt: str | None, strict: bool) -> None:
-    if doubt and strict:
-        raise AdaptationError(f"{doubt}; write an encodings.json beside the frames, or leave `strict` out")
-    if doubt:
-        console.say(f"{doubt}.")
-
-
-def fitted(steps: str, place: Place, settings: dict, folder: Path) -> Adaptation:
-    """The steps fitted to these frames, now or by the run that was interrupted."""
-    with console.progress("reading frames", len(place.source.names)) as advance:
-        checksum = checksum_of(place.frames, advance)
-    card = {
-        "frames_of": {name: value for name, value in settings.items() if name not in TIME},
-        "frames_checksum": checksum,
-        "seed": place.resources.seed,
-        "utterances": len(place.source.names),
-        "versions": versions(),
-    }
-    card = json.loads(json.dumps(card))
-    if (folder / FILE).exists():
-        found = Adaptation.read(folder / FILE)
-        if (found.steps, found.card) == (written_out(steps), card):
-            return found
-    passes = MixtureOptions.passes * mixtures(parse(steps))
-    with console.progress("fitting", passes, "passes") as advance:
-        told = replace(place.resources, tell=lambda note: advance(1, note))
-        return Adaptation.fitted(steps, replace(place, resources=told), card)
-
-
-def checksum_of(frames: FrameSource, advance: Callable[..., None]) -> str:
-    """Names all frames."""
-    digest = hashlib.sha256()
-    for name in frames.names:
-        values = frames[name]
-        digest.update(repr((name, values.shape)).encode() + values.tobytes())
-        advance(1)
-    return digest.hexdigest()
-
-
 def write(writer: EncodingsWriter, adaptation: Adaptation, opened: Sequence[AnyEncodings], place: Place) -> None:
     """Writes the frames of all speakers; those of a speaker of whom nothing is missing are left alone."""
     with console.progress("writing frames", len(place.source.names)) as advance:
@@ -187,5 +154,5 @@ def write(writer: EncodingsWriter, adaptation: Adaptation, opened: Sequence[AnyE
 
 
 def is_current(writer: EncodingsWriter, opened: Sequence[AnyEncodings], name: str, frames: int) -> bool:
-    sources = [source_of(one, name) for one in opened]
+    sources = [source for one in opened for source in sources_of(one, name)]
     return all(writer.is_current(name, frames, source if source.exists() else None) for source in sources)

@@ -4,7 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from unitdisc import console
-from unitdisc.api.kmeans import ANY_RATE, TIME
+from unitdisc.api.kmeans import ANY_RATE
+from unitdisc.api.normalised import TIME
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
 from unitdisc.clustering.frame_source import StoredFrames

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from unitdisc import console
+from unitdisc.api.normalised import Normalising, normalised_for
 from unitdisc.api.paths import takes_paths
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation import UnscorableError
@@ -63,6 +64,8 @@ def probe(
     baseline: Path | None = None,
     train_baseline: Path | None = None,
     fine_tune: Path | None = None,
+    normalise: str | None = None,
+    normalise_like: Path | None = None,
 ) -> Measured:
     """What probes of frames tell of labels, speaker, gender and sound, beside what chance tells.
 
@@ -76,6 +79,9 @@ def probe(
     and so is one like it that begins at random ("from nothing"). Tasks are then labels, ctc and ctc-text (default:
     labels), and what is returned figures["few"]: by the name of the point, "baseline" and the like, and by task, what
     `few_labels` gives.
+    normalise: steps by which the encodings' frames are normalised as they are read, fitted to those that are learned
+    from; normalise_like: instead, what `normalise` learnt before. `mel` and `baseline` stay as they are. Figures are
+    those of the folders that `unitdisc.normalise` would write, of `train` first, and then of the others like these.
 
     Returns figures["probes"]: for every task "accuracy" or "error_rate", shares from 0 to 1, or "r2"; with
     "majority", "control" and "intervals" of 95 %, and "items"; or "why" it could not be measured.
@@ -94,6 +100,7 @@ def probe(
         raise ValueError("`fine_tune` is where labels are few; give `few`, too")
     if few is not None and (wrong := sorted({*tasks.names} - {*LABELS})):
         raise ValueError(f"`few` is for tasks of labels, {list(LABELS)}, not {wrong}")
+    how = Normalising.chosen(normalise, normalise_like, seed=options.seed)
     options = replace(options, device=usable_device(device))
     tier, _ = usual_labels(corpus, tasks.tier)
     mel, training_mel = (None if path is None else Encodings.open(path) for path in (tasks.mel, tasks.training_mel))
@@ -110,8 +117,9 @@ def probe(
     if {"labels", "ctc"} & {*names}:
         check_tier(corpus, scored.utterances, tier)
     learned = opened(*train, encodings.name, frame_rate, allow_pipes) if train else None
+    scored, learned, done = both_normalised(scored, learned, how)
     how = {"seed": options.seed, "probes": probe_settings(options), "train": [str(path) for path in train or ()]}
-    settings = corpus_settings(list(scored.utterances), tier) | how
+    settings = corpus_settings(list(scored.utterances), tier) | how | done
     if few is not None:
         if baseline is not None:
             scored = beside(scored, opened(baseline, corpus, "baseline", frame_rate, allow_pipes))
@@ -132,6 +140,21 @@ def probe(
         whys = "; ".join(f"{task}: {score['why']}" for task, score in found.items())
         raise UnscorableError(f"{corpus}: nothing could be probed: {whys}")
     return Measured({"probes": found}, encodings, settings)
+
+
+def both_normalised(
+    scored: Corpus, learned: Corpus | None, how: Normalising | None
+) -> tuple[Corpus, Corpus | None, dict]:
+    """What is scored and what is learned from, normalised by the latter, and what is to be said of it."""
+    if how is None:
+        return scored, learned, {}
+    (point,) = scored.points
+    fitted = normalised_for((learned or scored).points[point], (learned or scored).utterances, how)
+    done = {"normalised": fitted.settings["normalised"]}
+    if learned is None:
+        return replace(scored, points={point: fitted}), None, done
+    other = normalised_for(scored.points[point], scored.utterances, how, learnt=fitted.adaptation)
+    return replace(scored, points={point: other}), replace(learned, points={point: fitted}), done
 
 
 def check_baselines(few: FewLabels | None, baseline: Path | None, train_baseline: Path | None, train: object) -> None:

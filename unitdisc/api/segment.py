@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
+from unitdisc.adaptation.adaptation import FILE
+from unitdisc.api.normalised import NormalisedEncodings, Normalising, normalised_for
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
 from unitdisc.clustering.codebook_files import (
@@ -79,6 +81,8 @@ def segment(
     times: str | None = None,
     allow_pipes: bool = False,
     strict: bool = False,
+    normalise: str | None = None,
+    normalise_like: Path | None = None,
 ) -> SegmentResult:
     """Finds units in any system's frames: an encodings folder with codes, and units/ for other tools.
 
@@ -89,6 +93,9 @@ def segment(
     boundaries: an encodings folder with units whose segments are to be named by these frames, for the `method` "given".
     memory: GiB for distances that are not computed again. threads: all cores by default.
     strict: raise at an utterance that cannot be segmented, and at what is doubtful, instead of saying so.
+    normalise: steps by which frames are normalised as they are read, fitted to these; normalise_like: instead, what
+    `normalise` learnt before, as of a codebook NAME.npy in NAME.adaptation.safetensors. Units are those of the folder
+    that `unitdisc.normalise` would write; what was learnt is kept among them.
 
     Raises EncodingsError, CorpusError and CodebookError for what cannot be used, ValueError for options that cannot
     be, and LockedError while another run fills the folder.
@@ -104,6 +111,7 @@ def segment(
     if folder.resolve() == encodings.resolve():
         raise ValueError(f"{folder}: holds the frames; choose another folder for their units")
     refuse_among(folder, encodings)
+    how = Normalising.chosen(normalise, normalise_like, memory=memory, threads=threads, seed=codes.seed)
     utterances = read_corpus(corpus, allow_pipes)
     opened = open_for(encodings, utterances, frame_rate, times)
     stored = chosen_model(codes, options)
@@ -117,6 +125,7 @@ def segment(
     if not there:
         raise EncodingsError(f"{encodings}: holds none of the {len(utterances)} utterances of {corpus}; encode them")
     missing = [opened.why_missing(utterance.id) for utterance in utterances if utterance.id not in opened]
+    opened = normalised_for(opened, there, how, strict=strict, kept=folder / FILE)
     given = given_boundaries(boundaries, options)
     if given:
         cut = [utterance for utterance in there if has_units(given.units, utterance.id)]
@@ -286,11 +295,14 @@ def write(
     if found.frames_of and "dim" in settings:  # of another tool's frames
         settings["dim"] = found.frames_of(frames.names[0]).shape[1]
     writer = EncodingsWriter(folder, settings)
+    if isinstance(opened, NormalisedEncodings):
+        opened.adaptation.write(folder / FILE)
     with console.progress("writing units", len(utterances)) as advance:
         for utterance in utterances:
-            source = source_of(opened, utterance.id)
+            sources = sources_of(opened, utterance.id)
             values = frames[utterance.id]
-            if not writer.is_current(utterance.id, len(values), source if source.exists() else None):
+            here = (source if source.exists() else None for source in sources)
+            if not all(writer.is_current(utterance.id, len(values), source) for source in here):
                 codes = found.codes_of(utterance.id)
                 if found.frames_of:
                     shown = found.frames_of(utterance.id)
@@ -302,11 +314,9 @@ def write(
     writer.finish()
 
 
-def source_of(opened: AnyEncodings, utterance: str) -> Path:
-    """The file that frames are from."""
-    if isinstance(opened, ForeignEncodings):
-        return opened.files[utterance]
-    return opened.folder / f"{utterance}.npy"
+def sources_of(opened: AnyEncodings, utterance: str) -> list[Path]:
+    """The files that frames are from: of normalised ones all of the speaker's."""
+    return opened.sources_of(utterance) if isinstance(opened, NormalisedEncodings) else [opened.file_of(utterance)]
 
 
 def is_even(opened: AnyEncodings, utterance: str) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from unitdisc import console
-from unitdisc.api.kmeans import TIME
+from unitdisc.api.normalised import TIME
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
 from unitdisc.api.segment import open_for, surveyed

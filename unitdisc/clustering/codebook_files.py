@@ -89,6 +89,11 @@ def card_of(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
+def adaptation_of(codebook: Path) -> Path:
+    """Where that lies by which the frames of NAME.npy were normalised."""
+    return codebook.with_suffix(".adaptation.safetensors")
+
+
 def checksum(vectors: np.ndarray) -> str:
     return hashlib.sha256(repr(vectors.shape).encode() + vectors.tobytes()).hexdigest()
 
@@ -122,6 +127,7 @@ def refuse_unfit(codebook: Codebook, folder: Path, settings: dict, dim: int) -> 
             f"{codebook.source}: its codes have {width} dimensions, but the frames of {folder} have {dim}; "
             f"give the encodings it was made from, or make a codebook of these (`{codebook.made_by}`)"
         )
+    refuse_other_steps(codebook, folder, settings)
     made_for, here = kind_of_frames(codebook.card.get("frames_of", {})), kind_of_frames(settings)
     if {"format"} <= codebook.card.get("frames_of", {}).keys() & settings.keys():
         return None  # both are another system's, which says no more
@@ -136,6 +142,28 @@ def refuse_unfit(codebook: Codebook, folder: Path, settings: dict, dim: int) -> 
             f"give the encodings it was made from, or make a codebook of these (`{codebook.made_by}`)"
         )
     return None
+
+
+def refuse_other_steps(codebook: Codebook, folder: Path, settings: dict) -> None:
+    """Raises CodebookError if the frames of a codebook were normalised and those of a folder were not, or otherwise."""
+    if "frames_of" not in codebook.card:
+        return
+    there, here = (each.get("normalised", []) for each in (codebook.card["frames_of"], settings))
+    if [each.get("adaptation") for each in there] == [each.get("adaptation") for each in here]:
+        return
+    cure = "give the frames as they were before"
+    if there:
+        beside = adaptation_of(Path(codebook.source))
+        cure = f"give {beside if beside.exists() else 'what was learnt then'} as `normalise_like`"
+    raise CodebookError(
+        f"{codebook.source}: was made for frames normalised by {steps_said(there)}, but those of {folder} are by "
+        f"{steps_said(here)}, or by what other frames taught; {cure}, or make a codebook of these "
+        f"(`{codebook.made_by}`)"
+    )
+
+
+def steps_said(normalised: list[dict]) -> str:
+    return " and then ".join(str(each.get("steps")) for each in normalised) or "nothing"
 
 
 def codebook_of_model(weights: dict[str, np.ndarray], card: dict, source: str) -> Codebook:

@@ -11,6 +11,8 @@ from unitdisc.commands.options import (
     AllowPipes,
     EncodingsPath,
     FrameRate,
+    Normalise,
+    NormaliseLike,
     Output,
     Ray,
     ShardOption,
@@ -65,6 +67,8 @@ def abx(
     parts: Annotated[Path | None, typer.Option(help="folder for the counts of shards, the same for all")] = None,
     ray: Ray = None,
     shards: Shards = None,
+    normalise: Normalise = None,
+    normalise_like: NormaliseLike = None,
 ) -> None:
     """ABX error within and across speakers.
 
@@ -72,6 +76,8 @@ def abx(
 
     Shared by four processes, the last of which says the error: the same with `--parts exp/vq/abx --shard 1/4` to `4/4`;
     on a Ray cluster: with `--parts exp/vq/abx --ray auto`
+
+    Frames made alike on the way, as by `unitdisc.normalise`: the same with `--normalise standardise:speaker`
 
     An item file and another system's features: `unitdisc abx features/hubert dev-clean.item --frame-rate 50`
     """
@@ -95,6 +101,8 @@ def abx(
         shard=Shard.parse(shard),
         parts=parts,
         cluster=Cluster.chosen(ray, shards, shard),
+        normalise=normalise,
+        normalise_like=normalise_like,
     )
     typer.echo("\n".join(lines(scores)))
     if output is not None and scores.unfinished is None:

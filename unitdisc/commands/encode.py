@@ -12,6 +12,8 @@ from unitdisc.commands.options import (
     CorpusPath,
     Device,
     ExperimentPath,
+    Normalise,
+    NormaliseLike,
     Ray,
     ShardOption,
     Shards,
@@ -38,6 +40,8 @@ def encode(
     shard: ShardOption = None,
     ray: Ray = None,
     shards: Shards = None,
+    normalise: Normalise = None,
+    normalise_like: NormaliseLike = None,
 ) -> None:
     """Write what a model makes of every utterance; an interrupted run is completed.
 
@@ -52,4 +56,14 @@ def encode(
     points = at or list(PROBE_POINTS)
     cluster = Cluster.chosen(ray, shards, shard)
     access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust, shard=Shard.parse(shard))
-    encode(experiment, corpus, folder, points=points, access=access, device=device, cluster=cluster)
+    encode(
+        experiment,
+        corpus,
+        folder,
+        points=points,
+        access=access,
+        device=device,
+        cluster=cluster,
+        normalise=normalise,
+        normalise_like=normalise_like,
+    )

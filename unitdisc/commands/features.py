@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from unitdisc.commands.choices import one_of
+from unitdisc.commands.choices import choices, one_of
 from unitdisc.commands.options import (
     AllowPipes,
     Cache,
     CorpusPath,
+    NormaliseLike,
     Ray,
     ShardOption,
     Shards,
@@ -29,7 +30,9 @@ def features(
     height: Annotated[int | None, typer.Option(help="rows that line images are brought to (default: 32)")] = None,
     slant: Annotated[bool, typer.Option("--slant", help="of line images: set letters that lean upright")] = False,
     body: Annotated[bool, typer.Option("--body", help="the same: bring small letters to one height and place")] = False,
-    normalise: Annotated[str, typer.Option(help=one_of("normalisations"))] = "none",
+    normalise: Annotated[
+        str, typer.Option(help=f"{one_of('normalisations')}; or steps that frames go through: see `unitdisc normalise`")
+    ] = "none",
     vtln: Annotated[int, typer.Option(help="warps of the frequency axis tried for each speaker, as 7; 0: none")] = 0,
     like: Annotated[Path | None, typer.Option(help="of --vtln: a folder whose warps were found before")] = None,
     resample: Annotated[bool, typer.Option("--resample", help="convert recordings of another rate")] = False,
@@ -55,6 +58,7 @@ def features(
     shard: ShardOption = None,
     ray: Ray = None,
     shards: Shards = None,
+    normalise_like: NormaliseLike = None,
 ) -> None:
     """Write plain features, or frames of a network of others, as encodings: the baseline of every comparison.
 
@@ -66,6 +70,7 @@ def features(
     """
     from unitdisc import Cluster, CorpusAccess, Shard, features, features_of_kind
 
+    kinds = choices("normalisations")
     options = features_of_kind(
         kind,
         rate=rate,
@@ -73,7 +78,7 @@ def features(
         height=height,
         slant=slant or None,
         body=body or None,
-        normalise=normalise,
+        normalise=normalise if normalise in kinds else "none",
         resample=resample or None,
         vtln=vtln or None,
         model=model,
@@ -85,7 +90,17 @@ def features(
     )
     cluster = Cluster.chosen(ray, shards, shard)
     access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust, shard=Shard.parse(shard))
-    features(corpus, folder, options, like=like, access=access, cluster=cluster, device=device)
+    features(
+        corpus,
+        folder,
+        options,
+        like=like,
+        access=access,
+        cluster=cluster,
+        device=device,
+        normalise=None if normalise in kinds else normalise,
+        normalise_like=normalise_like,
+    )
 
 
 def weights_in(text: str) -> list[float]:

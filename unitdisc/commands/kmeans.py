@@ -6,7 +6,11 @@ from typing import Annotated
 import typer
 
 from unitdisc.commands.options import (
+    CORPUS,
+    AllowPipes,
     AnyEncodingsPath,
+    Normalise,
+    NormaliseLike,
     Threads,
     Times,
 )
@@ -30,10 +34,18 @@ def kmeans(
     memory: Annotated[float, typer.Option(help="GiB for the sample and for frames that are not read again")] = 2.0,
     threads: Threads = None,
     times: Times = None,
+    corpus: Annotated[
+        Path | None, typer.Option(help=f"only its utterances, {CORPUS}; it says who speaks, for --normalise")
+    ] = None,
+    normalise: Normalise = None,
+    normalise_like: NormaliseLike = None,
+    allow_pipes: AllowPipes = False,
 ) -> None:
     """Make a codebook of any system's frames, however many; an interrupted run goes on.
 
     Example: `unitdisc kmeans exp/vq/encodings/train/mfcc exp/codebooks/mfcc-100.npy --codes 100`
+
+    Of normalised frames: the same with `--normalise standardise:speaker --corpus data/train.jsonl`
     """
     from unitdisc import KMeansOptions, kmeans
 
@@ -47,7 +59,18 @@ def kmeans(
         starts=starts,
         mini_batch=mini_batch,
     )
-    card = kmeans(encodings, codebook, options, memory=memory, threads=threads, times=times).card
+    card = kmeans(
+        encodings,
+        codebook,
+        options,
+        memory=memory,
+        threads=threads,
+        times=times,
+        corpus=corpus,
+        normalise=normalise,
+        normalise_like=normalise_like,
+        allow_pipes=allow_pipes,
+    ).card
     end = "settled" if card["converged"] else "stopped"
     typer.echo(f"{codebook}: {codes} codes of {card['dim']} dimensions, {end} after {card['passes']} passes")
     mean = card["inertia"] / card["frames"]

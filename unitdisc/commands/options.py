@@ -60,6 +60,18 @@ FrameRate = Annotated[float | None, typer.Option("--frame-rate", help="frames pe
 Times = Annotated[
     str | None, typer.Option("--times", help="of other tools' .txt: regular, or column: the first is time")
 ]
+Normalise = Annotated[
+    str | None,
+    typer.Option(
+        "--normalise", metavar="STEPS", help="steps that frames go through as they are read: see `unitdisc normalise`"
+    ),
+]
+NormaliseLike = Annotated[
+    Path | None,
+    typer.Option(
+        "--normalise-like", metavar="FOLDER", help="the same, as was learnt before: a folder, or adaptation.safetensors"
+    ),
+]
 AllowPipes = Annotated[bool, typer.Option("--allow-pipes", help="run the `command |` entries of a wav.scp")]
 Strict = Annotated[bool, typer.Option("--strict", help="stop at a bad file instead of leaving it out")]
 Trust = Annotated[

@@ -13,6 +13,8 @@ from unitdisc.commands.options import (
     Device,
     EncodingsPath,
     FrameRate,
+    Normalise,
+    NormaliseLike,
     Output,
     Tier,
 )
@@ -56,6 +58,8 @@ def probe(
     output: Output = None,
     allow_pipes: AllowPipes = False,
     device: Device = None,
+    normalise: Normalise = None,
+    normalise_like: NormaliseLike = None,
 ) -> None:
     """What encodings tell of labels, speaker, gender and signal, beside what chance tells.
 
@@ -93,6 +97,8 @@ def probe(
         baseline=baseline,
         train_baseline=train_baseline,
         fine_tune=fine_tune,
+        normalise=normalise,
+        normalise_like=normalise_like,
     )
     table = lines(probed.figures["probes"]) if few is None else few_lines(probed.figures["few"])
     typer.echo("\n".join(table))

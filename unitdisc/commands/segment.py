@@ -11,6 +11,8 @@ from unitdisc.commands.options import (
     AnyEncodingsPath,
     CorpusPath,
     FrameRate,
+    Normalise,
+    NormaliseLike,
     Strict,
     Threads,
     Times,
@@ -68,6 +70,8 @@ def segment(
     times: Times = None,
     allow_pipes: AllowPipes = False,
     strict: Strict = False,
+    normalise: Normalise = None,
+    normalise_like: NormaliseLike = None,
 ) -> None:
     """Find units in any system's frames, so many a second, and write them as encodings, TextGrid and CTM.
 
@@ -80,6 +84,8 @@ def segment(
     Segments where one system's frames change, named by those of another: `unitdisc segment exp/mfcc data/test.jsonl
     exp/cuts --method change --units-per-second 8 --codes 100`, then `unitdisc segment features/hubert data/test.jsonl
     exp/units --boundaries exp/cuts --codes 100`
+
+    With a codebook of normalised frames, NAME.npy: `--codebook NAME.npy --normalise-like NAME.adaptation.safetensors`
 
     Segments and codes of a phone loop: `unitdisc segment exp/mfcc/test data/test.jsonl exp/units
     --phone-loop exp/loop.safetensors --units-per-second 8`
@@ -124,6 +130,8 @@ def segment(
         times=times,
         allow_pipes=allow_pipes,
         strict=strict,
+        normalise=normalise,
+        normalise_like=normalise_like,
     )
     asked = f"{options.rate:g} asked" if options.rate else "no number asked"
     typer.echo(

@@ -92,10 +92,10 @@ class PredictsCodes(Protocol):
 
 @runtime_checkable
 class ComparesViews(Protocol):
-    """An objective that is shown a second view of every crop in training: `Batch.second_view`."""
+    """An objective that may be shown a second view of every crop in training: `Batch.second_view`; None: it is not."""
 
-    second_view: Literal["augmented", "clean"]  # which: augmented as the first is, but differently; or not at all
-    needs_augmentation: ClassVar[bool]  # or the views would tell nothing
+    second_view: Literal["augmented", "clean"] | None  # augmented as the first is, but differently; or not at all
+    needs_augmentation: bool  # or the views would tell nothing
 
 
 @runtime_checkable

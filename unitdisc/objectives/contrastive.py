@@ -50,7 +50,9 @@ class Contrast:
 
     negatives: local frames drawn for every item, at most. negatives_of: the same "utterance" (crop), all crops in the
     batch of the same "speaker", or the whole "batch". predictor: "linear" or "transformer". dim: of the space in which
-    cosines are taken, which the temperature divides.
+    cosines are taken, which the temperature divides. clean_targets: what is predicted, and what it is told from, are of
+    the clean recording, and only the past, from which it is predicted, is augmented (Kharitonov et al., 2021); else all
+    of it is, in the same way.
 
     Where a step is computed in parts, or by several processes, each looks for negatives among its own items.
     """
@@ -60,6 +62,7 @@ class Contrast:
     predictor: str = "linear"
     dim: int = 64
     temperature: float = 0.1
+    clean_targets: bool = False
 
     def __post_init__(self):
         if self.negatives_of not in NEGATIVES_OF:
@@ -90,6 +93,8 @@ class ContrastivePrediction(nn.Module):
         if not causal:
             raise ValueError("the encoder sees what is to be predicted; set encoder.causal to true")
         self.contrast = contrast
+        self.second_view = "clean" if contrast.clean_targets else None
+        self.needs_augmentation = contrast.clean_targets
         self.steps = steps
         self.predictions = predictions
         self.target = nn.Linear(local_dim, contrast.dim)
@@ -99,6 +104,8 @@ class ContrastivePrediction(nn.Module):
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
         local, lengths = model.encoder.local(batch.features, batch.lengths)
         units, sizes = model.units_behind(batch, model.encoder.context(local, lengths), lengths)
+        if batch.second_view is not None:
+            local, _ = model.encoder.local(batch.second_view, batch.lengths)
         items, size = units.latents.shape[:2]
         found = self.predicted(model, batch, units, sizes, local, uniform(items, items * size, device=local.device))
         added = self.reconstruction.losses(model, batch, units, sizes)

@@ -40,6 +40,7 @@ class Cell:
     interval: str = ""
     selectivity: str = ""
     why: str = ""
+    warning: str = ""  # why the figure does not mean what it seems to
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,12 @@ def cell(score: Mapping[str, Any]) -> Cell:
     name = figure_of(score)
     if score[name] is None:
         return Cell("–", why=score["why"])
-    return Cell(written(score[name], name), span(score, "utterances"), written(score.get("selectivity"), name))
+    return Cell(
+        written(score[name], name),
+        span(score, "utterances"),
+        written(score.get("selectivity"), name),
+        warning=score.get("warning") or "",
+    )
 
 
 def details(reader: str, scores: Scores, keys: Mapping[str, str]) -> list[Details]:

@@ -138,6 +138,16 @@ def probe_rows(scores: Mapping) -> list[ProbeRow]:
     ]
 
 
+def probe_warnings(scores: Mapping) -> list[str]:
+    """What accuracies of probes do not mean, of every point and task where that was found."""
+    return [
+        f"{POINTS[point].name}, {task}: {found['warning']}"
+        for point in measured_points(scores, "probes")
+        for task, found in scores["probes"][point].items()
+        if isinstance(found, Mapping) and found.get("warning")
+    ]
+
+
 def asked(scores: Mapping) -> list[str]:
     """The tasks that a probe was asked at any point."""
     known = {task for tasks in (scores.get("probes") or {}).values() if isinstance(tasks, Mapping) for task in tasks}

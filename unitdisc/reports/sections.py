@@ -20,6 +20,7 @@ from unitdisc.reports.score_rows import (
     positions,
     probe_rows,
     probe_tasks,
+    probe_warnings,
     tier_of,
 )
 from unitdisc.reports.wording import Words
@@ -98,6 +99,7 @@ class Scored:
     tasks: dict[str, ProbeTask]
     figure: Markup | None
     missing: list[str]  # why figures are missing, each reason once
+    warnings: list[str]  # what figures do not mean
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def scored(scores: Mapping, words: Words) -> Scored:
         probe_tasks(scores, words),
         figures.labels_against_voices({"this": paths}, tier, words) if any(paths.values()) else None,
         sorted({entry.why for entry in measures + blocks if entry.value is None}),
+        probe_warnings(scores),
     )
 
 
