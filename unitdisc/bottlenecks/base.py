@@ -51,6 +51,16 @@ class Calibrated(Protocol):
 
 
 @runtime_checkable
+class TakesCodes(Protocol):
+    """A bottleneck whose codes are known before training: of whole utterances, so that a crop cuts no unit."""
+
+    blank: int | None  # the code of frames of no unit; None if all are of units
+
+    def of_codes(self, codes: Tensor, mask: Tensor) -> BottleneckOutput:
+        """codes, mask: [B, T]. As for frames that have these codes; nothing is said of `projected`."""
+
+
+@runtime_checkable
 class WarmsUpInTurn(Protocol):
     """A bottleneck whose codebooks begin one after the other, not all at once."""
 
