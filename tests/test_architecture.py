@@ -86,7 +86,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "segmentation",
         "segmentation.corpora",
     },
-    **dict.fromkeys(STATES, set()),
+    **{part: set() for part in STATES},
     "segmentation.templates.lattice": {"segmentation.templates.kernels"},
     "segmentation.templates.states": {"segmentation.templates.durations", "segmentation.templates.lattice"},
     "segmentation.templates": {

@@ -49,7 +49,8 @@ class UnitModel(nn.Module):
 
     def units_of(self, batch: Batch) -> tuple[BottleneckOutput, Tensor]:
         """The units behind the target of a batch, and how many each item has: [B]."""
-        if isinstance(self.bottleneck, TakesCodes) and batch.codes is not None:
+        of_bottleneck = isinstance(self.bottleneck, TakesCodes) and "codes" not in self.objective.needs
+        if of_bottleneck and batch.codes is not None:
             _, lengths, mask = self.places_behind(batch, -(-batch.lengths // self.encoder.stride))
             return self.judged(batch, self.bottleneck.of_codes(batch.codes[..., 0], mask), lengths, mask)
         return self.units_behind(batch, *self.encoder(batch.features, batch.lengths))

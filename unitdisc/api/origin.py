@@ -119,9 +119,7 @@ def with_origin(options: dict, units: Path | None, folder: Path) -> tuple[dict, 
                 "units-speech, or set encoder.kind to 'experiment'"
             )
         if wants_units:
-            raise config.ConfigError(
-                "[bottleneck] 'discovered' is behind its network; set encoder.kind to 'experiment'"
-            )
+            raise config.ConfigError("[bottleneck] 'discovered' needs its network; set encoder.kind to 'experiment'")
         return options, None
     encoder |= {} if units is None else {"folder": str(units)}
     refuse_own(encoder, bottleneck, wants_units)

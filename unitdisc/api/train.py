@@ -340,7 +340,7 @@ def codes_of_units(
     """
     agreement = Agreement()
     if rank() == 0:
-        find_codes(folder, make, signals, utterances, device=device, progress=console.progress)
+        find_codes(folder, make, signals, utterances=utterances, device=device, progress=console.progress)
     agreement.wait()
     return read_found_codes(folder, utterances)
 

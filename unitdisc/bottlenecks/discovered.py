@@ -22,13 +22,10 @@ class Discovered(OnHost):
     every one of the network. `unitdisc train` reads these off the folder, so there is no need to give them.
     """
 
-    def __init__(self, in_dim: int, units: int = 0, blank: bool = False, finer: int = 1):
+    def __init__(self, in_dim: int, units: int = 100, blank: bool = False, finer: int = 1):
         super().__init__()
         if units < 1 or finer < 1:
-            raise ValueError(
-                "its units are those of a folder that `unitdisc discover` filled; set encoder.kind to 'experiment', "
-                "and encoder.folder to that folder"
-            )
+            raise ValueError(f"units and finer must be 1 or more, not {units} and {finer}")
         self.dim = in_dim
         self.num_codes = units + blank
         self.blank = units if blank else None
@@ -36,7 +33,7 @@ class Discovered(OnHost):
         states = STATES * units + blank
         self.head = nn.Linear(in_dim, states).requires_grad_(False)
         self.vectors = nn.Parameter(torch.randn(self.num_codes, in_dim))  # [K (+ 1), D]
-        even = Durations(np.full(units, 3.0), np.ones(units), np.full(units, -np.log(units)), 1, 9)
+        even = Durations(np.full(units, 3.0), np.ones(units), np.full(units, -np.log(units)), shortest=1, longest=9)
         arrays = arrays_of(StateScores(even, np.full(states, -np.log(states)), 0.0))
         for name, array in arrays.items():
             self.register_buffer(buffer_of(name), torch.from_numpy(np.array(array)))

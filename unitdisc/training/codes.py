@@ -68,8 +68,8 @@ def find_codes(
     folder: Path,
     make: Callable[[], UnitModel],
     signals: Signals,
-    utterances: UtteranceTable,
     *,
+    utterances: UtteranceTable,
     device: str,
     progress: Progress,
 ) -> None:
