@@ -38,7 +38,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "training": {"batch", "bottlenecks", "files", "model", "objectives", "training.compile", "training.schedules"}
     | ALL_KNOW,
     "training.whole_utterances": {"batch", "bottlenecks", "corpus", "data", "model"},
-    "training.codes": {"clustering", "corpus", "data", "files", "model"},
+    "training.codes": {"batch", "clustering", "corpus", "data", "files", "model"},
     "training.devices": ALL_KNOW,
     "experiment": {"adaptation", "data", "data.normalisation", "files", "model", "objectives", "training"} | FAMILIES,
     "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "objectives", "training"}

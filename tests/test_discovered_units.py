@@ -18,7 +18,7 @@ from unitdisc.experiment import Experiment, ExperimentError, load
 from unitdisc.experiment.config import ConfigError
 from unitdisc.files.tensors import read_tensors
 from unitdisc.segmentation.templates.durations import Durations
-from unitdisc.segmentation.templates.states import StateScores
+from unitdisc.segmentation.templates.states import STATES, StateScores
 from unitdisc.training.codes import CARD, CODES
 
 pytest_plugins = ["tiny_fixtures"]
@@ -89,7 +89,7 @@ def test_what_is_trained_on_are_the_codes_of_whole_lines(autoencoder, tiny_lines
     arrays, _ = read_tensors(autoencoder / CODES, CARD)
     encodings = Encodings.open(tmp_path / "encodings" / "bottleneck")
     whole = [encodings[utterance.id].codes for utterance in library.read_corpus(tiny_lines)]
-    np.testing.assert_array_equal(arrays["codes"], np.concatenate(whole))
+    np.testing.assert_array_equal(arrays["codes"] // STATES, np.concatenate(whole))
     assert arrays["sizes"].tolist() == [len(codes) for codes in whole]
 
 
@@ -101,7 +101,7 @@ def test_only_vectors_and_decoder_learn(autoencoder, found):
     assert torch.equal(model.encoder.project.weight, network.bottleneck.project.weight)
     assert torch.equal(model.bottleneck.head.weight, network.objective.head.weight)
     start = torch.from_numpy(np.load(found / "units" / "units" / "codebook.npy"))
-    moved = (model.bottleneck.vectors - start).abs()
+    moved = (model.bottleneck.vectors - start[np.arange(3 * 4 + 1) // 3]).abs()
     assert (moved.amax(1) > 0).any() and moved.max() < 0.1  # it began at the mean frames
 
 
@@ -224,12 +224,13 @@ def test_what_cannot_be_is_refused(found, autoencoder, tiny_lines, tiny_experime
     assert not (tmp_path / "exp" / "experiment.json").exists()
 
 
-def test_vectors_are_of_the_cheapest_segments():
-    """By every way to cut three frames into units of one or two, with and without blanks."""
+@pytest.mark.parametrize("thirds", [True, False])
+def test_vectors_are_of_the_cheapest_segments(thirds):
+    """By every way to cut three frames into units of one or two frames, and blanks."""
     rng, states = np.random.default_rng(0), 7
     durations = Durations(np.array([1.0, 2.0]), np.ones(2), np.log([0.3, 0.7]), shortest=1, longest=2)
     scores = StateScores(durations, np.log(rng.dirichlet(np.ones(states))), price=0.2)
-    bottleneck = Discovered(5, units=2, blank=True)
+    bottleneck = Discovered(5, units=2, blank=True, thirds=thirds)
     head, vectors = torch.nn.Linear(5, states), rng.standard_normal((3, 5)).astype(np.float32)
     bottleneck.take_over(head, scores, vectors)
     bottleneck = bottleneck.double().float()  # which leaves what was learned in double precision
@@ -241,8 +242,13 @@ def test_vectors_are_of_the_cheapest_segments():
         best = min(cuts(length), key=lambda cut: cost_of(cut, costs, scores))
         expected = [unit for width, unit in best for _ in range(width)]
         assert output.codes[row, :length].tolist() == expected
+        parts = [3 * unit + (place * 3 // width) * (unit < 2) for width, unit in best for place in range(width)]
+        assert bottleneck.cut(encoded, mask)[row, :length].tolist() == parts
+        own = bottleneck.vectors[parts if thirds else expected]
+        assert torch.equal(output.latents[row, :length], own)
+        assert torch.equal(bottleneck.of_cut(torch.tensor([parts]), mask[:1, :length]).latents[0], own)
     assert output.codes[1, 2] == 0
-    torch.testing.assert_close(output.latents[mask], torch.from_numpy(vectors)[output.codes[mask]])
+    np.testing.assert_array_equal(bottleneck.vectors[-1].detach(), vectors[-1])
 
 
 def cuts(frames):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.batch import Batch, cut, padding_mask
-from unitdisc.bottlenecks import Bottleneck, BottleneckOutput, TakesCodes
+from unitdisc.bottlenecks import Bottleneck, BottleneckOutput, CutsUtterances
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
@@ -49,10 +49,10 @@ class UnitModel(nn.Module):
 
     def units_of(self, batch: Batch) -> tuple[BottleneckOutput, Tensor]:
         """The units behind the target of a batch, and how many each item has: [B]."""
-        of_bottleneck = isinstance(self.bottleneck, TakesCodes) and "codes" not in self.objective.needs
+        of_bottleneck = isinstance(self.bottleneck, CutsUtterances) and "codes" not in self.objective.needs
         if of_bottleneck and batch.codes is not None:
             _, lengths, mask = self.places_behind(batch, -(-batch.lengths // self.encoder.stride))
-            return self.judged(batch, self.bottleneck.of_codes(batch.codes[..., 0], mask), lengths, mask)
+            return self.judged(batch, self.bottleneck.of_cut(batch.codes[..., 0], mask), lengths, mask)
         return self.units_behind(batch, *self.encoder(batch.features, batch.lengths))
 
     def units_behind(self, batch: Batch, encoded: Tensor, lengths: Tensor) -> tuple[BottleneckOutput, Tensor]:

@@ -12,7 +12,7 @@ import numpy as np
 from unitdisc import console
 from unitdisc.api.origin import Origin, with_origin
 from unitdisc.api.paths import takes_paths
-from unitdisc.bottlenecks import TakesCodes
+from unitdisc.bottlenecks import CutsUtterances
 from unitdisc.corpus import held_out_places
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
@@ -151,7 +151,7 @@ def train_together(
             origin.give(model)
         return model
 
-    if isinstance(untrained.bottleneck, TakesCodes):
+    if isinstance(untrained.bottleneck, CutsUtterances):
         codes = codes_of_units(build if origin else lambda: load(folder)[1], signals, utterances, folder, device)
     if codes is None and experiment.codes() is not None:
         codes = codes_of_features(experiment, signals, training_set, folder, stride, training.seed)

@@ -51,13 +51,16 @@ class Calibrated(Protocol):
 
 
 @runtime_checkable
-class TakesCodes(Protocol):
-    """A bottleneck whose codes are known before training: of whole utterances, so that a crop cuts no unit."""
+class CutsUtterances(Protocol):
+    """A bottleneck whose units are known before training: of whole utterances, so that a crop cuts none in two."""
 
     blank: int | None  # the code of frames of no unit; None if all are of units
 
-    def of_codes(self, codes: Tensor, mask: Tensor) -> BottleneckOutput:
-        """codes, mask: [B, T]. As for frames that have these codes; nothing is said of `projected`."""
+    def cut(self, encoded: Tensor, mask: Tensor) -> Tensor:
+        """Which part of which unit every frame is, as whole numbers: [B, T, C], [B, T] -> [B, T]."""
+
+    def of_cut(self, parts: Tensor, mask: Tensor) -> BottleneckOutput:
+        """As for the frames that `cut` says this of; but nothing is said of `projected`."""
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from unitdisc.batch import padding_mask
 from unitdisc.clustering import KMeansOptions, Progress, kmeans
 from unitdisc.clustering.codebook_files import read_codebook, write_codebook
 from unitdisc.clustering.frame_source import FrameSource
@@ -73,7 +74,7 @@ def find_codes(
     device: str,
     progress: Progress,
 ) -> None:
-    """Writes the codes that a model gives to whole utterances to the folder of an experiment, unless they are there.
+    """Writes the cut that a model makes of whole utterances to the folder of an experiment, unless it is there.
 
     make: the model. Raises CorpusError for an utterance that cannot be read.
     """
@@ -85,8 +86,9 @@ def find_codes(
         for group in whole_utterances(utterances, signals, FRAMES_IN_A_BATCH):
             features = [signals.features_of(utterances[place]) for place in group]
             lengths = torch.tensor([len(frames) for frames in features])
-            units, lengths = model.encode(stacked(features).to(device), lengths.to(device))
-            found |= {place: units.codes[row, :size].cpu() for row, (place, size) in enumerate(zip(group, lengths))}
+            encoded, lengths = model.encoder(stacked(features).to(device), lengths.to(device))
+            parts = model.bottleneck.cut(encoded, padding_mask(lengths, encoded.shape[1])).cpu()
+            found |= {place: parts[row, :size] for row, (place, size) in enumerate(zip(group, lengths.tolist()))}
             advance(len(group))
     codes = [found[place].numpy().astype(np.int32) for place in range(len(utterances))]
     sizes = np.array([len(each) for each in codes])
