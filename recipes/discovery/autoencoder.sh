@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What units of discovery are worth as bottleneck of an autoencoder, and their network as encoder of others, on the
-# joined digits of the built-in handwriting. Six systems, trained for about a minute of one core each:
+# joined digits of the built-in handwriting. Six systems, trained for about a minute of one core each, units-whole for two:
 #   units, units-whole                  the decoder is told the units that were discovered, by thirds or as wholes
 #   piecewise-vq, vq                    as many codes, of an encoder that learns with the decoder
 #   network-piecewise-vq, network-vq    as many codes, of the frozen network that was taught the units
@@ -26,7 +26,7 @@ train_system() { # train_system SYSTEM: as many codes, and units in 100 columns,
   local frames=(--set bottleneck.kind=vq --set bottleneck.num_codes=33 --set bottleneck.batch_norm=true)
   case $1 in
     units) train "$1" units-handwriting 800 --units $found/train ;;
-    units-whole) train "$1" units-handwriting 800 --units $found/train --set bottleneck.thirds=false ;;
+    units-whole) train "$1" units-handwriting 1600 --units $found/train --set bottleneck.thirds=false ;;
     piecewise-vq) train "$1" small-handwriting 500 "${seen[@]}" "${pieces[@]}" ;;
     vq) train "$1" small-handwriting 475 "${seen[@]}" "${frames[@]}" ;;
     network-piecewise-vq) train "$1" small-handwriting 450 "${network[@]}" "${pieces[@]}" ;;
