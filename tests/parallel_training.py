@@ -36,6 +36,7 @@ WAV2VEC2 = {"objective.kind": "wav2vec2", "objective.probability": 0.3, "objecti
 WAV2VEC2 |= {"objective.dim": 8, "objective.num_codes": 6}
 LINEAR = WIDTH | {"bottleneck.kind": "linear"}
 OF_LINES = ("line images", "rotation", "position")
+NETWORK = {"encoder.kind": "experiment", "encoder.network": "{encoder = {kind = 'conv', dim = 8}, dim = 8}"}
 VOICES = {"bottleneck.kind": "linear", "bottleneck.dim": 8, "augmentation.noise": 0.1}
 KINDS = {
     "vq": CODES | {"bottleneck.decay": 0.8, "bottleneck.batch_norm": "false"},
@@ -57,6 +58,8 @@ KINDS = {
     "kmeans": {"bottleneck.kind": "kmeans", "bottleneck.num_codes": 8, "bottleneck.warmup_steps": 4},
     "linear": WIDTH | {"bottleneck.kind": "linear"},
     "none": {"bottleneck.kind": "none"},
+    "discovered": NETWORK | {"bottleneck.kind": "discovered", "bottleneck.units": 5, "bottleneck.blank": "true"},
+    "experiment trained on": CODES | NETWORK | {"encoder.frozen": "false"},
     "masked": CONTEXT_ENCODER | {"objective.kind": "masked", "objective.span": 3, "codes.num_codes": 8},
     "masked and reconstructed": CODES
     | CONTEXT_ENCODER

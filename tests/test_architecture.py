@@ -14,6 +14,7 @@ import unitdisc
 ROOT = Path(__file__).parent.parent
 FAMILIES = {"encoders", "bottlenecks", "conditioning", "decoders"}
 ALL_KNOW = {"training.distributed", "training.precision"}  # leaves: how many processes there are, how many bits
+STATES = {f"segmentation.templates.{part}" for part in ("durations", "kernels", "lattice", "states")}  # of no corpus
 MAY_IMPORT = {  # a room, or a part of one that may do more or less than the rest
     "__init__": {"files"},
     "__main__": {"commands"},
@@ -24,7 +25,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     # the figure
     "batch": ALL_KNOW,
     "encoders": {"batch"} | ALL_KNOW,
-    "bottlenecks": {"batch", "segmentation"} | ALL_KNOW,
+    "bottlenecks": {"batch", "segmentation"} | STATES | ALL_KNOW,
     "conditioning": ALL_KNOW,
     "decoders": ALL_KNOW,
     "objectives": {"batch"} | FAMILIES | ALL_KNOW,
@@ -37,7 +38,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "training": {"batch", "bottlenecks", "files", "model", "objectives", "training.compile", "training.schedules"}
     | ALL_KNOW,
     "training.whole_utterances": {"batch", "bottlenecks", "corpus", "data", "model"},
-    "training.codes": {"clustering", "corpus", "data"},
+    "training.codes": {"batch", "clustering", "corpus", "data", "files", "model"},
     "training.devices": ALL_KNOW,
     "experiment": {"adaptation", "data", "data.normalisation", "files", "model", "objectives", "training"} | FAMILIES,
     "inference": {"batch", "corpus", "data", "encodings", "experiment", "jobs", "model", "objectives", "training"}
@@ -85,7 +86,11 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "segmentation",
         "segmentation.corpora",
     },
+    **{part: set() for part in STATES},
+    "segmentation.templates.lattice": {"segmentation.templates.kernels"},
+    "segmentation.templates.states": {"segmentation.templates.durations", "segmentation.templates.lattice"},
     "segmentation.templates": {
+        *STATES,
         "clustering",
         "data",
         "encodings",

@@ -481,6 +481,7 @@ SHARED = {
     "soft": {"dim": 4, "num_codes": 6, "diversity": 1.0},
     "gmm": {"dim": 4, "num_codes": 6, "diversity": 1.0},
     "fsq": {"levels": [5, 4, 3]},
+    "discovered": {"units": 6, "blank": True},
     "pca": {"dim": 4, "warmup_steps": 3},
     "kmeans": {"num_codes": 3, "warmup_steps": 3},
     "sparse": {"dim": 8, "active": 2, "warmup_steps": 2},
@@ -592,4 +593,5 @@ def test_a_billion_codes_are_reported(unitdisc, tiny_corpus, trained):
 
 
 def test_every_kind_is_trained():
-    assert EXPERIMENTS.keys() | {"linear", "gaussian", "vq", "piecewise-vq", "none"} >= BOTTLENECKS.keys()
+    """`discovered`, which takes units, in test_discovered_units.py."""
+    assert EXPERIMENTS.keys() | {"linear", "gaussian", "vq", "piecewise-vq", "none", "discovered"} >= BOTTLENECKS.keys()

@@ -80,7 +80,7 @@ def test_the_same_units_are_found_again_by_what_was_learned(whole, tiny_lines, t
     "stage",
     [
         "encode",
-        *(pytest.param(stage, marks=pytest.mark.slow) for stage in ("features", "make", "train", "write_tensors")),
+        *(pytest.param(stage, marks=pytest.mark.slow) for stage in ("features", "make", "train", "write_scores")),
     ],
 )
 def test_an_interrupted_run_goes_on_to_the_same_units(stage, whole, tiny_lines, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import torch
 from unitdisc.encoders import ENCODERS
 from unitdisc.encoders.context import ContextEncoder
 from unitdisc.encoders.conv2d import full_height
+from unitdisc.encoders.experiment import ExperimentFrames
 from unitdisc.encoders.image_batch_norm import NORMS
 
 VARIANTS = {  # kind and options; in_dim is 3 unless it is among them
@@ -24,6 +25,15 @@ VARIANTS = {  # kind and options; in_dim is 3 unless it is among them
     "LSTM": ("context", {"dim": 8, "context": "lstm", "layers": 1, "stride": 3}),
     "Transformer": ("context", {"dim": 128, "context": "transformer", "layers": 2}),
     "Transformer before": ("context", {"dim": 8, "context": "transformer", "layers": 1, "causal": True}),
+    "experiment": ("experiment", {"network": {"encoder": {"kind": "conv", "dim": 8}, "dim": 6}, "frozen": False}),
+    "experiment, frozen, of lines": (
+        "experiment",
+        {"in_dim": 16, "network": {"encoder": {"kind": "conv2d", "channels": [4, 4, 8], "stride": 2}, "dim": 6}},
+    ),
+    "experiment, its encoder": (
+        "experiment",
+        {"point": "encoder", "network": {"encoder": {"kind": "identity", "stride": 3, "context": 1}, "dim": 6}},
+    ),
     "lines": ("conv2d", {"in_dim": 16, "channels": [4, 4, 8, 8]}),
     "lines by columns": ("conv2d", {"in_dim": 8, "channels": [8], "stride": 1, "norm": "none"}),
     "lines by thirds": ("conv2d", {"in_dim": 24, "channels": [4, 8], "stride": 3, "norm": "layer", "feedforward": 2}),
@@ -40,8 +50,11 @@ def test_every_encoder_is_tested():
 def tiny(kind, in_dim=3, **options):
     torch.manual_seed(0)
     encoder = ENCODERS[kind](in_dim=in_dim, **options)
+    inner, inside = (
+        (encoder.network, options["network"]["encoder"]["kind"]) if kind == "experiment" else (encoder, kind)
+    )
     for layer in (
-        encoder.layers if kind in ("conv", "conv2d") else ()
+        inner.layers if inside in ("conv", "conv2d") else ()
     ):  # no unit may die, or what it sees would not show
         torch.nn.init.uniform_(layer.weight, 0.01, 0.1)
         torch.nn.init.constant_(layer.bias, 1.0)
@@ -121,6 +134,9 @@ def test_padding_changes_nothing_in_training_either(encoder):
 def test_every_weight_learns(encoder):
     encoder.train()
     encoded, _ = encoder(random_features(encoder, 2, 40), torch.tensor([40, 27]))
+    if isinstance(encoder, ExperimentFrames) and encoder.frozen:
+        assert not encoded.requires_grad and not any(module.training for module in encoder.modules())
+        return
     if encoded.requires_grad:
         (encoded * torch.randn_like(encoded)).sum().backward()
     for name, parameter in encoder.named_parameters():

@@ -194,7 +194,7 @@ def test_validation_is_the_same_every_time_and_draws_nothing_from_training(kind)
 @pytest.mark.parametrize("kind", PREDICTING)
 @pytest.mark.parametrize("bottleneck", BOTTLENECKS)
 def test_any_bottleneck_stands_behind_any_objective(kind, bottleneck):
-    """And the local frames learn through it, unless it lets nothing through."""
+    """And the local frames learn through it, unless it lets nothing through, or its units are known."""
     behind = next(name for name in KINDS if KINDS[name].get("bottleneck.kind", "vq") == bottleneck)
     tables = {name: table for name, table in settings(kind).items() if name != "bottleneck"}
     options = tables | {"bottleneck": settings(behind)["bottleneck"], "features": {"kind": "mfcc"}}
@@ -205,6 +205,8 @@ def test_any_bottleneck_stands_behind_any_objective(kind, bottleneck):
         assert all(loss.isfinite() for loss in output.losses.values())
     output.loss.backward()
     gradients = [weight.grad for weight in model.encoder.front.parameters()]
+    if bottleneck == "discovered":
+        return
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
     assert bottleneck == "none" or any(gradient.any() for gradient in gradients)
 

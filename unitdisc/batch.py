@@ -24,7 +24,7 @@ class Batch:
     target_lengths: Tensor  # [B]       target steps before padding
     target_frames: int  # F             feature frames the padded target spans; S is a multiple of it
     speakers: Tensor  # [B]             speaker (or writer) index; -1 if unknown
-    codes: Tensor | None = None  # [B, S', N]  what is predicted of every latent behind the target, of N codebooks
+    codes: Tensor | None = None  # [B, S', N]  of N codebooks, what is predicted of latents behind the target, or known
     counts: Mapping[str, Tensor] = field(default_factory=dict)  # of a part of a step: what its losses divide by
     second_view: Tensor | None = None  # [B, T, C]  the features in another voice, or clean; None: nothing asks for it
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.batch import Batch, cut, padding_mask
-from unitdisc.bottlenecks import Bottleneck, BottleneckOutput
+from unitdisc.bottlenecks import Bottleneck, BottleneckOutput, CutsUtterances
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
@@ -49,17 +49,34 @@ class UnitModel(nn.Module):
 
     def units_of(self, batch: Batch) -> tuple[BottleneckOutput, Tensor]:
         """The units behind the target of a batch, and how many each item has: [B]."""
+        of_bottleneck = isinstance(self.bottleneck, CutsUtterances) and "codes" not in self.objective.needs
+        if of_bottleneck and batch.codes is not None:
+            _, lengths, mask = self.places_behind(batch, -(-batch.lengths // self.encoder.stride))
+            return self.judged(batch, self.bottleneck.of_cut(batch.codes[..., 0], mask), lengths, mask)
         return self.units_behind(batch, *self.encoder(batch.features, batch.lengths))
 
     def units_behind(self, batch: Batch, encoded: Tensor, lengths: Tensor) -> tuple[BottleneckOutput, Tensor]:
         """The same of what the encoder makes of the batch, or of a changed one: [B, T, C], [B]."""
+        starts, lengths, mask = self.places_behind(batch, lengths)
+        with torch.autocast(encoded.device.type, enabled=False), full_products():  # codes, distances need all digits
+            units = self.bottleneck(cut(in_full(encoded), starts, mask.shape[1]), mask)
+        return self.judged(batch, units, lengths, mask)
+
+    def places_behind(self, batch: Batch, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Where the latents behind the target of a batch begin, how many each item has [B], and which are [B, S].
+
+        lengths: latents of all that the encoder reads.
+        """
         starts = batch.starts // self.encoder.stride
         size = -(-batch.target_frames // self.encoder.stride)
         lengths = (lengths - starts).clamp(max=size)
-        mask = padding_mask(lengths, size)
-        with torch.autocast(encoded.device.type, enabled=False), full_products():  # codes, distances need all digits
-            units = self.bottleneck(cut(in_full(encoded), starts, size), mask)
-            units = units.averaged(mask, batch.counts.get("latents"))
+        return starts, lengths, padding_mask(lengths, size)
+
+    def judged(
+        self, batch: Batch, units: BottleneckOutput, lengths: Tensor, mask: Tensor
+    ) -> tuple[BottleneckOutput, Tensor]:
+        """The units with means for losses, and what an adversary finds of them."""
+        units = units.averaged(mask, batch.counts.get("latents"))
         if self.adversary is None:
             return units, lengths
         found = self.adversary(units.latents, lengths, batch)

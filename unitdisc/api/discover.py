@@ -14,7 +14,7 @@ from unitdisc.api.resources import check_resources, cores
 from unitdisc.api.segment import is_even, open_for
 from unitdisc.api.templates import make, timing_of, with_rate
 from unitdisc.api.train import train
-from unitdisc.clustering.codebook_files import CodebookError, read_codebook, write_codebook
+from unitdisc.clustering.codebook_files import read_codebook, write_codebook
 from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.corpus import Utterance, corpus_checksum
 from unitdisc.corpus.access import CorpusAccess
@@ -28,7 +28,6 @@ from unitdisc.experiment import config
 from unitdisc.exports.formats import export
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.files.tensors import TensorFileError, read_tensors, write_tensors
 from unitdisc.files.text import read_json, read_lines
 from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates import rounds
@@ -38,11 +37,18 @@ from unitdisc.segmentation.templates.names import AgreedNames, agreed_names, agr
 from unitdisc.segmentation.templates.options import TemplateOptions
 from unitdisc.segmentation.templates.pieces import Pieces
 from unitdisc.segmentation.templates.stability import unit_stability
-from unitdisc.segmentation.templates.states import StateScores, arrays_of, scores_of
-from unitdisc.segmentation.templates.storage import SUMMARY, StoredTemplates, read_templates
+from unitdisc.segmentation.templates.states import StateScores
+from unitdisc.segmentation.templates.storage import (
+    SCORES,
+    SUMMARY,
+    StoredTemplates,
+    read_scores,
+    read_templates,
+    write_scores,
+)
 
 ASKED = "options.json"
-FRAMES, TEMPLATES, SCORES, KIND = "frames", "templates.safetensors", "states.safetensors", "states"
+FRAMES, TEMPLATES = "frames", "templates.safetensors"
 FIRST, OFTEN = 100, 8  # templates to begin with, and how often each occurs at least, on average
 FORMS = 2  # names for every kind that halves agree about: most characters have more than one form
 POINTS = ("bottleneck", "prediction")  # what names pieces, and what cuts
@@ -266,7 +272,7 @@ def one_round(
     )
     finer = rounds.frames_within(begun.encodings, predictions) if last else 1
     found = cut_by_states(scores, predictions, begun.timing.names, finer=finer, threads=place.threads)
-    write_tensors(at / SCORES, arrays_of(scores), {KIND: {"finer": finer}})
+    write_scores(at / SCORES, scores, finer)
     return found, named_by, durations
 
 
@@ -289,13 +295,7 @@ def applied(known: Path, place: Place) -> DiscoverResult:
         at = known / f"round-{number}"
         _, encodings = encoded(at / "experiment", place.folder / "encodings", place)
         timing = timing_of(encodings, utterances, place.corpus, strict=place.access.strict)
-        try:
-            arrays, card = read_tensors(at / SCORES, KIND)
-            scores, finer = scores_of(arrays), int(card["finer"])
-        except (TensorFileError, KeyError, ValueError) as error:
-            raise CodebookError(
-                f"{at / SCORES}: not there, or damaged ({error}); run `discover` there again"
-            ) from error
+        scores, finer = read_scores(at / SCORES)
         found = cut_by_states(scores, encodings, timing.names, finer=finer, threads=place.threads)
     else:
         features_like(known, place)

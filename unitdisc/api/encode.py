@@ -15,7 +15,7 @@ from unitdisc.adaptation.vtln import Warps
 from unitdisc.api.normalise import fill_from, refuse_share
 from unitdisc.api.normalised import Normalising
 from unitdisc.api.paths import takes_paths
-from unitdisc.bottlenecks import Coded
+from unitdisc.bottlenecks import Coded, CutsUtterances
 from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.access import CorpusAccess
@@ -149,6 +149,8 @@ def write_points(
     signals = signals.with_speakers_of(all_by_speakers_of(own, utterances))
     source = {"model": weights_checksum(experiment_folder), "experiment": experiment_folder.resolve().name}
     source |= {"num_codes": model.bottleneck.num_codes if isinstance(model.bottleneck, Coded) else None}
+    if isinstance(model.bottleneck, CutsUtterances) and model.bottleneck.blank is not None:
+        source["blank"] = model.bottleneck.blank
     if waits := codebook_waits(model.bottleneck):
         source["codebook_waits"] = dict(zip(("trained", "begins"), waits))
         console.say(

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,26 +10,28 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
+from unitdisc.api.origin import Origin, with_origin
 from unitdisc.api.paths import takes_paths
+from unitdisc.bottlenecks import CutsUtterances
 from unitdisc.corpus import held_out_places
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.data.augmentation import Views
 from unitdisc.data.base import Features
-from unitdisc.data.codes import FeatureCodes, read_codes
+from unitdisc.data.codes import FeatureCodes, StoredCodes, read_codes
 from unitdisc.data.crops import CropPlan
 from unitdisc.data.fitted_utterances import fitted_of
 from unitdisc.data.loader import CropBatches, batches
 from unitdisc.data.pretrained import run_on
 from unitdisc.data.signals import Signals
 from unitdisc.data.tar_crops import ShardBatches, ShardPlan, in_shards, places_of
-from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, save_weights
+from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, load, save_weights
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.locks import LockedError, locked
 from unitdisc.model import UnitModel
 from unitdisc.objectives import ComparesViews
-from unitdisc.training.codes import feature_codes, read_feature_codes
+from unitdisc.training.codes import feature_codes, find_codes, read_feature_codes, read_found_codes
 from unitdisc.training.compile import check_compiler
 from unitdisc.training.devices import usable_device
 from unitdisc.training.distributed import Agreement, processes, rank, together, world_size
@@ -41,6 +43,7 @@ MOST_VALIDATION = 64  # utterances
 VALIDATION_BATCHES = 8
 MAY_CHANGE = {  # between a stop and a resume
     "decoder.checkpoint",
+    "encoder.folder",  # encoder.network says whether it is the same
     "training.checkpoint_every",
     "training.compile",
     "training.deterministic",
@@ -60,13 +63,16 @@ def train(
     folder: Path,
     overrides: Sequence[str] = (),
     *,
+    units: Path | None = None,
     access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
 ) -> Path:
     """Trains a model, or goes on training it; returns the folder, an experiment that `unitdisc.load` opens.
 
     config_source: a TOML file, or the name of a preset, such as "small". folder: to create, or to go on with.
-    overrides: "TABLE.OPTION=VALUE" each. access: how the corpus is read. device: cpu, cuda, cuda:1 (default: a GPU if
+    overrides: "TABLE.OPTION=VALUE" each. units: a folder that `discover` filled, or another experiment, whose network
+    is the encoder: of the presets "units-handwriting" and "units-speech", and of encoder.kind "experiment". It is read
+    when training begins, and then no more. access: how the corpus is read. device: cpu, cuda, cuda:1 (default: a GPU if
     there is one).
 
     Raises ConfigError for options that cannot be, CorpusError for a corpus that cannot be used, ExperimentError if the
@@ -76,7 +82,8 @@ def train(
     >>> unitdisc.train("small", "data/train.jsonl", "exp/mine", ["training.steps=3", "bottleneck.num_codes=8"])
     """
     with processes(device) as own, together(), locked_by_first(folder_for_results(folder)):
-        train_together(config_source, corpus, folder, overrides, access=access, device=usable_device(own))
+        place = usable_device(own)
+        train_together(config_source, corpus, folder, overrides, units=units, access=access, device=place)
     return folder
 
 
@@ -102,13 +109,14 @@ def train_together(
     folder: Path,
     overrides: Sequence[str],
     *,
+    units: Path | None,
     access: CorpusAccess,
     device: str,
 ) -> None:
     """As `train`, on a process that has joined the others."""
     run_on(device)
-    options = config.read(config_source, overrides)
     folder = folder_for_results(folder)
+    options, origin = with_origin(config.read(config_source, overrides), units, folder)
     training = config.construct("[training]", TrainingOptions, options.get("training", {}))
     random.seed(training.seed)
     np.random.seed(training.seed)
@@ -135,7 +143,16 @@ def train_together(
     if experiment.has("adversary") and len(experiment.speakers) < 2:
         raise config.ConfigError("[adversary] takes two speakers to tell apart, and the corpus names none or one")
     check_same(experiment, folder)
-    signals = prepare(experiment, training_set, folder, access)
+    signals = prepare(experiment, training_set, folder, access, known=origin and (origin, utterances))
+
+    def build() -> UnitModel:
+        model = experiment.build()
+        if origin is not None:
+            origin.give(model)
+        return model
+
+    if isinstance(untrained.bottleneck, CutsUtterances):
+        codes = codes_of_units(build if origin else lambda: load(folder)[1], signals, utterances, folder, device)
     if codes is None and experiment.codes() is not None:
         codes = codes_of_features(experiment, signals, training_set, folder, stride, training.seed)
 
@@ -181,7 +198,7 @@ def train_together(
     watching = console.progress("training", training.steps, "steps") if rank() == 0 else nullcontext(lambda *_: None)
     with watching as advance:
         progress = Progress(Steps(advance), console.say if rank() == 0 else lambda message: None)
-        trainer = Trainer(experiment.build, training, folder, device=device, progress=progress)
+        trainer = Trainer(build, training, folder, device=device, progress=progress)
         progress.step.done = trainer.step
         advance(trainer.step)
         trainer.run(
@@ -282,8 +299,17 @@ def flat(tables: dict[str, dict]) -> dict:
     return {f"{table}.{name}": value for table, options in plain.items() for name, value in options.items()}
 
 
-def prepare(experiment: Experiment, utterances: UtteranceTable, folder: Path, access: CorpusAccess) -> Signals:
-    """Statistics of the corpus, gathered by the first process and shared through the folder."""
+def prepare(
+    experiment: Experiment,
+    utterances: UtteranceTable,
+    folder: Path,
+    access: CorpusAccess,
+    known: tuple[Origin, UtteranceTable] | None = None,
+) -> Signals:
+    """Statistics of the corpus, gathered by the first process and shared through the folder.
+
+    known: whose statistics of features are taken over, and all whose speakers they must have.
+    """
     agreement = Agreement()
     if rank() == 0:
         if (folder / "experiment.json").exists():  # the last file to be written: the statistics are complete
@@ -294,10 +320,29 @@ def prepare(experiment: Experiment, utterances: UtteranceTable, folder: Path, ac
             some = max((len(fitted_of(utterances, kind)) for kind in kinds), default=len(utterances))
             sample = f"a sample of {some} of " if some < len(utterances) else ""
             console.say(f"gathering statistics of {sample}{len(utterances)} utterances")
-            signals = Signals.fitted(features, target, utterances, cache=access.cache, allow_pipes=access.allow_pipes)
+            if known is None:
+                signals = Signals.fitted(
+                    features, target, utterances, cache=access.cache, allow_pipes=access.allow_pipes
+                )
+            else:
+                signals = known[0].signals(access).with_speakers_of(known[1]).with_target(target, utterances)
         experiment.save(folder, signals)
     agreement.wait()
     return experiment.signals(folder, cache=access.cache, allow_pipes=access.allow_pipes)
+
+
+def codes_of_units(
+    make: Callable[[], UnitModel], signals: Signals, utterances: UtteranceTable, folder: Path, device: str
+) -> StoredCodes:
+    """The codes of whole utterances by a bottleneck that knows them, found by the first process for all.
+
+    A crop would cut the units at its ends, and force others in; so the network is asked once, before the first step.
+    """
+    agreement = Agreement()
+    if rank() == 0:
+        find_codes(folder, make, signals, utterances=utterances, device=device, progress=console.progress)
+    agreement.wait()
+    return read_found_codes(folder, utterances)
 
 
 def codes_of_features(

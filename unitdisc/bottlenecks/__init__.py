@@ -1,8 +1,9 @@
 """Bottlenecks: what stands between the encoder and the decoder, and turns frames into units."""
 
 from unitdisc.bottlenecks.autoencoders import Denoising, Sparse
-from unitdisc.bottlenecks.base import Bottleneck, BottleneckOutput, Calibrated, Coded
+from unitdisc.bottlenecks.base import Bottleneck, BottleneckOutput, Calibrated, Coded, CutsUtterances
 from unitdisc.bottlenecks.continuous import Gaussian, Linear
+from unitdisc.bottlenecks.discovered import Discovered
 from unitdisc.bottlenecks.fsq import FSQ
 from unitdisc.bottlenecks.gmm import GMM
 from unitdisc.bottlenecks.grouped_vq import GroupedVQ
@@ -15,7 +16,17 @@ from unitdisc.bottlenecks.residual_vq import ResidualVQ
 from unitdisc.bottlenecks.soft import Soft
 from unitdisc.bottlenecks.vq import VQ
 
-__all__ = ["BOTTLENECKS", "VQ", "Bottleneck", "BottleneckOutput", "Calibrated", "Coded", "Gaussian", "Linear"]
+__all__ = [
+    "BOTTLENECKS",
+    "VQ",
+    "Bottleneck",
+    "BottleneckOutput",
+    "Calibrated",
+    "Coded",
+    "CutsUtterances",
+    "Gaussian",
+    "Linear",
+]
 
 BOTTLENECKS = {
     "linear": Linear,
@@ -32,5 +43,6 @@ BOTTLENECKS = {
     "kmeans": KMeans,
     "sparse": Sparse,
     "denoising": Denoising,
+    "discovered": Discovered,
     "none": Nothing,
 }

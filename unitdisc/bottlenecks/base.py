@@ -51,6 +51,19 @@ class Calibrated(Protocol):
 
 
 @runtime_checkable
+class CutsUtterances(Protocol):
+    """A bottleneck whose units are known before training: of whole utterances, so that a crop cuts none in two."""
+
+    blank: int | None  # the code of frames of no unit; None if all are of units
+
+    def cut(self, encoded: Tensor, mask: Tensor) -> Tensor:
+        """Which part of which unit every frame is, as whole numbers: [B, T, C], [B, T] -> [B, T]."""
+
+    def of_cut(self, parts: Tensor, mask: Tensor) -> BottleneckOutput:
+        """As for the frames that `cut` says this of; but nothing is said of `projected`."""
+
+
+@runtime_checkable
 class WarmsUpInTurn(Protocol):
     """A bottleneck whose codebooks begin one after the other, not all at once."""
 

@@ -26,6 +26,12 @@ def train(
     set: Annotated[
         list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="override the config")
     ] = None,
+    units: Annotated[
+        Path | None,
+        typer.Option(
+            help="a folder that discover filled, or an experiment, whose network is the encoder (presets units-...)"
+        ),
+    ] = None,
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
     strict: Strict = False,
@@ -36,9 +42,11 @@ def train(
 
     Example: `unitdisc train small data/train.jsonl exp/vq --set bottleneck.num_codes=128`
 
+    Behind units that were discovered: `unitdisc train units-handwriting data/train.jsonl exp/ae --units exp/found`
+
     On several processes: `torchrun --nproc-per-node 4 -m unitdisc train small data/train.jsonl exp/vq`
     """
     from unitdisc import CorpusAccess, train
 
     access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust)
-    train(config, corpus, experiment, overrides=set or [], access=access, device=device)
+    train(config, corpus, experiment, overrides=set or [], units=units, access=access, device=device)

@@ -67,6 +67,12 @@ class Signals:
         normalised = replace(raw, feature_normaliser=of_features.normaliser(), target_normaliser=of_target.normaliser())
         return replace(normalised.with_adaptation(table), cache=DiskCache(cache))
 
+    def with_target(self, target: Target, utterances: Iterable[Utterance]) -> "Signals":
+        """The same features, and another target, with the statistics that it needs of these utterances."""
+        signals, kind = replace(self, target=target), target.normalise
+        some = fitted_of(UtteranceTable.of(utterances), kind)
+        return replace(signals, target_normaliser=fit(kind, ((u.speaker, signals.raw_both(u)[1]) for u in some)))
+
     def with_speakers_of(self, utterances: Iterable[Utterance]) -> "Signals":
         """The same, with statistics for the speakers among these utterances that are new to it.
 

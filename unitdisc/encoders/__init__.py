@@ -10,6 +10,7 @@ from torch import Tensor
 from unitdisc.encoders.context import ContextEncoder
 from unitdisc.encoders.conv import ConvEncoder
 from unitdisc.encoders.conv2d import Conv2dEncoder
+from unitdisc.encoders.experiment import ExperimentFrames
 from unitdisc.encoders.identity import Identity
 from unitdisc.encoders.pretrained import PretrainedLayers
 
@@ -48,6 +49,7 @@ ENCODERS = {
     "context": ContextEncoder,
     "conv": ConvEncoder,
     "conv2d": Conv2dEncoder,
+    "experiment": ExperimentFrames,
     "identity": Identity,
     "pretrained": PretrainedLayers,
 }

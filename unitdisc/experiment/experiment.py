@@ -5,6 +5,7 @@ speakers.json       the speakers the decoder knows, sorted; their places are the
 statistics.json     mean and deviation of features and target
 vtln.safetensors    the warps of speakers, where features.vtln asks for them
 adaptation.safetensors  what the steps of features.adaptation have learnt, of all and of speakers
+codes.safetensors   of whole utterances, where the bottleneck knows them before training
 model.safetensors   the weights (running averages), written at every checkpoint
 checkpoints/        where training resumes
 log.jsonl           every loss and metric by name

@@ -35,6 +35,7 @@ SMALL = {  # options with which a kind is tiny, and learns from its first step o
         "gmm": {"num_codes": 8},
         "soft": {"num_codes": 8, "diversity": 0.1},
         "fsq": {"levels": [5, 4, 3]},
+        "discovered": {"units": 8, "blank": True},
         "pca": {"dim": 8, "warmup_steps": 1},
         "sparse": {"dim": 32, "active": 4, "warmup_steps": 3},
     },
@@ -42,6 +43,7 @@ SMALL = {  # options with which a kind is tiny, and learns from its first step o
         "conv": AUDIO["encoder"],
         "context": {"dim": 16, "context": "transformer", "layers": 1},
         "conv2d": IMAGES["encoder"] | {"blstm": 1, "blstm_dim": 4},
+        "experiment": {"network": {"encoder": AUDIO["encoder"], "dim": 8}, "frozen": False},
     },
     "decoder": {
         "wavenet": {"channels": 8, "skip_channels": 12, "layers": 3, "cycle": 2},

@@ -106,6 +106,7 @@ class FineTuning:
             torch.manual_seed(seed)
             encoder = self.make()
             network = nn.ModuleList([encoder, nn.Linear(encoder.dim, classes)]).to(self.device).train()
+            network.requires_grad_(True)  # one that was frozen, too
         search = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=DECAY)
         for step in range(STEPS):
             for group in search.param_groups:

@@ -4,7 +4,8 @@ from unitdisc.segmentation.corpora.learning import Workplace
 from unitdisc.segmentation.corpora.options import SegmentOptions
 from unitdisc.segmentation.corpora.segmenting import CorpusSegmentation
 from unitdisc.segmentation.corpora.timing import Timing
-from unitdisc.segmentation.templates.lattice import Lattice, Lattices, price_for
+from unitdisc.segmentation.templates.lattice import Lattice
+from unitdisc.segmentation.templates.price import Lattices, price_for
 from unitdisc.segmentation.templates.storage import StoredTemplates
 
 

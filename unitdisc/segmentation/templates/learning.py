@@ -19,10 +19,11 @@ from unitdisc.segmentation.corpora.options import frames_per_ms
 from unitdisc.segmentation.corpora.sample import drawn
 from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates.durations import Durations
-from unitdisc.segmentation.templates.lattice import Lattices, Segments, price_for
+from unitdisc.segmentation.templates.lattice import Segments
 from unitdisc.segmentation.templates.model import STORED, Templates, projected, stretches_of
 from unitdisc.segmentation.templates.options import FRAMES_PER_UNIT, LONGEST, SHORTEST, TemplateOptions
 from unitdisc.segmentation.templates.pieces import Pieces, named
+from unitdisc.segmentation.templates.price import Lattices, price_for
 from unitdisc.segmentation.templates.start import first_boundaries, first_segments
 
 FEWEST = 3  # stretches of a template; one with fewer begins anew as half of the most frequent

@@ -16,10 +16,11 @@ from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
 from unitdisc.evaluation.units.clustering import confusion, unit_scores
 from unitdisc.segmentation.corpora.sample import drawn
 from unitdisc.segmentation.templates.durations import Durations
-from unitdisc.segmentation.templates.lattice import Lattices, Segments, price_for
+from unitdisc.segmentation.templates.lattice import Segments
 from unitdisc.segmentation.templates.learning import Projected, components
 from unitdisc.segmentation.templates.model import Templates
 from unitdisc.segmentation.templates.pieces import Pieces, named
+from unitdisc.segmentation.templates.price import Lattices, price_for
 from unitdisc.segmentation.templates.states import STATES, StateScores, states_of
 
 DIMS, POINTS = 24, 8  # of the pieces that are named

@@ -1,4 +1,4 @@
-"""Templates on disk: one file of safetensors, with the card that says what they were learned from."""
+"""Templates, and the scores of states, on disk: a file of safetensors each, with a card."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ import numpy as np
 from unitdisc.clustering.codebook_files import Codebook, CodebookError
 from unitdisc.files.tensors import TensorFileError, read_tensors, write_tensors
 from unitdisc.segmentation.templates.model import Templates
+from unitdisc.segmentation.templates.states import StateScores, arrays_of, scores_of
 
 KIND = "templates"
+SCORES, STATES = "states.safetensors", "states"  # beside the experiment of a round, and the name of its card
 SUMMARY = "discover.json"  # what `discover` writes beside its templates and units
 
 
@@ -52,3 +54,17 @@ def read_templates(path: Path) -> StoredTemplates:
         return StoredTemplates(Templates.of_arrays(arrays), card, str(path))
     except (TensorFileError, KeyError, ValueError, TypeError) as error:
         raise CodebookError(f"{path}: holds no templates, or is damaged ({error}); make it again") from error
+
+
+def write_scores(path: Path, scores: StateScores, finer: int) -> None:
+    """finer: how many frames are cut for every one of the network."""
+    write_tensors(path, arrays_of(scores), {STATES: {"finer": finer}})
+
+
+def read_scores(path: Path) -> tuple[StateScores, int]:
+    """What `write_scores` wrote. Raises CodebookError naming the file if it is not there, or not whole."""
+    try:
+        arrays, card = read_tensors(path, STATES)
+        return scores_of(arrays), int(card["finer"])
+    except (TensorFileError, KeyError, ValueError) as error:
+        raise CodebookError(f"{path}: not there, or damaged ({error}); run `discover` there again") from error
