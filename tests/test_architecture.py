@@ -299,7 +299,10 @@ def test_nothing_but_the_command_line_imports_the_interface():
 @pytest.mark.parametrize(
     "folder,allowed",
     [
-        ("eval", {"corpus", "corpus.read", "data", "encodings", "evaluation", "files", "reports", "retrieval"}),
+        (
+            "eval",
+            {"clustering", "corpus", "corpus.read", "data", "encodings", "evaluation", "files", "reports", "retrieval"},
+        ),
         ("data_prep", {"corpus", "files", "media", "prep"}),
     ],
 )

@@ -8,7 +8,8 @@ import pytest
 from tiny import make_lines, tree
 
 import unitdisc as library
-from unitdisc.api import discover as verb
+from unitdisc.api import discover_rounds as verb
+from unitdisc.api.discover_rounds import best_of, is_enough
 from unitdisc.encodings import Encodings
 from unitdisc.segmentation.templates.names import AgreedNames, agreed_number
 
@@ -42,7 +43,8 @@ def test_every_line_is_cut_into_units(whole, tiny_lines):
         assert encoding.centres.max() < utterance.ticks and encoding.centres.min() >= 0
         np.testing.assert_array_equal(encoding.frames, vectors[encoding.codes])
     assert (folder / "units" / "units" / "units.jsonl").exists()
-    assert [*result.rounds[1]] == ["units", "kinds", "agreement", "accuracy"] and len(result.rounds) == 3
+    assert [*result.rounds[1]] == ["units", "kinds", "agreement", "accuracy", "halves"] and len(result.rounds) == 3
+    assert result.kept == 2 and all(0 <= each["halves"] <= 1 for each in result.rounds[1:])
     assert result.units == result.rounds[-1]["units"] and result.per == "100 columns"
 
 
@@ -210,3 +212,49 @@ def test_without_a_number_of_units_there_are_two_names_for_every_kind(agreed, ti
     targets = Encodings.open(tmp_path / "found" / "round-2" / "targets")
     assert targets.settings["num_codes"] == 3 * second + 1
     assert Encodings.open(tmp_path / "found" / "units").settings["blank"] == second
+
+
+def told(*halves, kinds=32):
+    """Of templates, of a first round of 100 names, and of more, about which halves agree by so much."""
+    rounds = [{"kinds": 100}, {"kinds": 100, "halves": 0.95}]
+    return rounds + [{"kinds": kinds} | ({} if each is None else {"halves": each}) for each in halves]
+
+
+def test_rounds_are_enough_once_halves_agree_no_better():
+    assert not is_enough(told()) and not is_enough(told(0.5)) and not is_enough(told(0.5, 0.6))
+    assert is_enough(told(0.5, 0.6, 0.6)) and is_enough(told(0.5, 0.6, 0.55))
+    assert is_enough(told(0.94, kinds=100))  # as many names as in the first round
+    assert not is_enough(told(None)) and is_enough(told(None, None))  # as many as usual, where nothing tells
+    assert [best_of(told(*halves)) for halves in ((0.5,), (0.5, 0.6, 0.55), (0.5, 0.6, 0.6), (None, None))] == [
+        2,
+        3,
+        4,
+        3,
+    ]
+    assert best_of(told(0.94, kinds=100)) == 1
+
+
+def test_the_best_round_is_kept(tiny_lines, tmp_path, monkeypatch):
+    """Of three, the second; later ones are as if they had not been."""
+    halves = iter([0.5, 0.7, 0.6, 0.5, 0.7])  # and those of a run of two rounds
+    monkeypatch.setattr(verb.Halvings, "agreed", lambda self, number, threads: AgreedNames(number, next(halves), 0.01))
+    units = library.TemplateOptions(units=4, rate=12, passes=2)
+    auto = found(tiny_lines, tmp_path / "auto", library.DiscoverOptions(units, rounds="auto"))
+    assert (auto.kept, len(auto.rounds)) == (2, 4)
+    assert json.loads((tmp_path / "auto" / "discover.json").read_text())["rounds"] == 2
+    found(tiny_lines, tmp_path / "two", library.DiscoverOptions(units, rounds=2))
+    ours, theirs = (Encodings.open(tmp_path / name / "units") for name in ("auto", "two"))
+    assert ours.settings == theirs.settings
+    for encoding in ours:
+        np.testing.assert_array_equal(theirs[encoding.utterance].codes, encoding.codes)
+    library.discover(tmp_path / "auto", tiny_lines, tmp_path / "again", device="cpu")
+    again = Encodings.open(tmp_path / "again" / "units")
+    assert all((again[encoding.utterance].codes == encoding.codes).all() for encoding in ours)
+
+
+def test_a_number_of_rounds_that_cannot_be_is_refused(unitdisc, tiny_lines, tmp_path):
+    for rounds in (-1, "some", 1.5):
+        with pytest.raises(ValueError, match="`rounds` must be 0 or more, or auto"):
+            library.DiscoverOptions(rounds=rounds)
+    done = unitdisc("discover", "discover-handwriting", tiny_lines, tmp_path / "found", "--rounds", "many")
+    assert done.code and "--rounds must be a number or auto, not many" in done.err

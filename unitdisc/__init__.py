@@ -47,7 +47,7 @@ INTERFACE = {  # name: where it is defined
     "find": "unitdisc.api.find",
     "AlignOptions": "unitdisc.alignment",
     "Codes": "unitdisc.segmentation.corpora.codebooks",
-    "DiscoverOptions": "unitdisc.api.discover",
+    "DiscoverOptions": "unitdisc.api.discover_rounds",
     "FindOptions": "unitdisc.retrieval.search",
     "KMeansOptions": "unitdisc.clustering",
     "PhoneLoopOptions": "unitdisc.segmentation.phone_loop.options",

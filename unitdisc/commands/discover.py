@@ -31,7 +31,12 @@ def discover(
             "in lines, one for every one and a half strokes)"
         ),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(help="how often units teach a network (default: 3)")] = None,
+    rounds: Annotated[
+        str | None,
+        typer.Option(
+            help="how often units teach a network (default: 3); auto: as long as halves of the corpus agree better"
+        ),
+    ] = None,
     frames: Annotated[
         Path | None,
         typer.Option(help="encodings that templates are made of (default: gradients of lines; MFCC per speaker)"),
@@ -62,7 +67,7 @@ def discover(
 
     chosen = {"units": units, "rate": rate, "min_duration": min_duration, "max_duration": max_duration, "seed": seed}
     templates = TemplateOptions(**{name: value for name, value in chosen.items() if value is not None})
-    options = DiscoverOptions(templates) if rounds is None else DiscoverOptions(templates, rounds)
+    options = DiscoverOptions(templates) if rounds is None else DiscoverOptions(templates, number_of(rounds))
     access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust)
     found = discover(
         config,
@@ -77,3 +82,13 @@ def discover(
         access=access,
     )
     typer.echo(f"{folder}/units: {found.units} units, {found.rate:.4g} per {found.per}")
+
+
+def number_of(rounds: str) -> int | str:
+    """Raises ValueError for what is no number, and not auto."""
+    if rounds == "auto":
+        return rounds
+    try:
+        return int(rounds)
+    except ValueError:
+        raise ValueError(f"--rounds must be a number or auto, not {rounds}") from None

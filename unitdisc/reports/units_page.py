@@ -20,6 +20,7 @@ ROUNDS = {  # what `discover` knows of a round: title and form
     "units": ("units", "{:,}"),
     "kinds": ("different ones", "{:,}"),
     "agreement": ("agreement with the round before (AMI)", "{:.2f}"),
+    "halves": ("agreement of halves about as many names (AMI)", "{:.3f}"),
     "accuracy": ("states told right of held-out utterances", "{:.0%}"),
 }
 FOUND_AGAIN = 0.5  # Jaccard, below which a cluster counts as dissolved (Hennig, 2007)
@@ -54,7 +55,9 @@ def write_units_page(
             unit_figures=sections.UNIT_FIGURES,
             kinds=len(used),
             corpus=summary.corpus_table("corpus", utterances),
-            rounds=[round_row(number, facts) for number, facts in enumerate(found.get("found", ()))],
+            rounds=[
+                round_row(number, facts, found.get("rounds")) for number, facts in enumerate(found.get("found", ()))
+            ],
             round_titles=[title for title, _ in ROUNDS.values()],
             agreement=curve(found.get("numbers") or []),
             stability={each["unit"]: each for each in found.get("stability") or ()},
@@ -72,10 +75,11 @@ def name_of(folder: Path) -> str:
     return "/".join((names[:-1] if names[-1] == "units" else names)[-2:])
 
 
-def round_row(number: int, facts: Mapping[str, Any]) -> list[str]:
+def round_row(number: int, facts: Mapping[str, Any], kept: int | None) -> list[str]:
     """As the table of rounds has it; the first are templates."""
     figures_of = [form.format(facts[name]) if name in facts else "–" for name, (_, form) in ROUNDS.items()]
-    return [f"round {number}" if number else "templates", *figures_of]
+    title = f"round {number}" if number else "templates"
+    return [f"{title}, kept" if number == kept else title, *figures_of]
 
 
 def least_certain(stability: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

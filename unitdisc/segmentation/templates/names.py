@@ -42,31 +42,48 @@ def agreed_names(
     pieces: of every utterance, as frames; of a large corpus, some utterances are drawn. advance: called with a note
     after every number.
     """
-    rng = np.random.default_rng(seed)
-    kept = drawn_pieces(pieces, rng)
-    if not kept.names:
-        return []
-    whole = np.concatenate([kept[name] for name in kept.names])
-    halvings = [halved(kept, rng) for _ in range(HALVINGS)]
-    fewest = min(sum(len(half[name]) for name in half.names) for halving in halvings for half in halving)
-    tried: list[AgreedNames] = []
-    with threadpool_limits(1):
-        for number in numbers():
-            if 2 * number > fewest or falls_short(tried):
-                break
-            options = [KMeansOptions(number, seed=seed + place, passes=PASSES) for place in range(HALVINGS)]
-            try:
-                called = [
-                    [names_by(half, whole, each, threads) for half in halving]
-                    for halving, each in zip(halvings, options)
-                ]
-            except EncodingsError:  # fewer different pieces than names
-                break
-            agreements = [unit_scores(confusion(*both)).ami for both in called]
-            error = float(np.std(agreements, ddof=1)) / np.sqrt(HALVINGS)
-            tried.append(AgreedNames(number, float(np.mean(agreements)), error))
-            advance(f"{number} names: halves agree by {tried[-1].agreement:.3f}")
+    halvings, tried = Halvings.drawn(pieces, seed), []
+    for number in numbers():
+        found = None if falls_short(tried) else halvings.agreed(number, threads)
+        if found is None:
+            break
+        tried.append(found)
+        advance(f"{number} names: halves agree by {found.agreement:.3f}")
     return tried
+
+
+@dataclass(frozen=True)
+class Halvings:
+    """A corpus, halved by lot some times."""
+
+    pieces: np.ndarray  # [N, D], all
+    halves: list[tuple[SomeFrames, SomeFrames]]
+    seed: int
+
+    @classmethod
+    def drawn(cls, pieces: FrameSource, seed: int) -> "Halvings":
+        """pieces: of every utterance, as frames; of a large corpus, some utterances are drawn."""
+        rng = np.random.default_rng(seed)
+        kept = drawn_pieces(pieces, rng)
+        whole = np.concatenate([np.zeros((0, pieces.dim), np.float32), *(kept[name] for name in kept.names)])
+        return cls(whole, [halved(kept, rng) for _ in range(HALVINGS)], seed)
+
+    def agreed(self, number: int, threads: int) -> AgreedNames | None:
+        """How well halves agree about a number of names; None if there are too few pieces, or too alike."""
+        fewest = min(sum(len(half[name]) for name in half.names) for both in self.halves for half in both)
+        if 2 * number > fewest:
+            return None
+        options = [KMeansOptions(number, seed=self.seed + place, passes=PASSES) for place in range(HALVINGS)]
+        try:
+            with threadpool_limits(1):
+                called = [
+                    [names_by(half, self.pieces, each, threads) for half in both]
+                    for both, each in zip(self.halves, options)
+                ]
+        except EncodingsError:  # fewer different pieces than names
+            return None
+        agreements = [unit_scores(confusion(*both)).ami for both in called]
+        return AgreedNames(number, float(np.mean(agreements)), float(np.std(agreements, ddof=1)) / np.sqrt(HALVINGS))
 
 
 def agreed_number(tried: Sequence[AgreedNames]) -> int:
