@@ -5,9 +5,9 @@
     python eval/language.py table data/lm_built_in exp/lm_built_in
 
 `grammar` writes train-SIZE.txt (each the beginning of the next), test.txt, and truth.json: bits per symbol, exactly,
-and those of test.txt under the grammar itself. `pairs` takes the words of a corpus with tiers phone and word, makes of each
-pseudo-words of as many phones, and writes items.txt and pairs.tsv for `unitdisc lm-score --pairs`. `table` compares the
-files test-SIZE-MODEL.json of `unitdisc lm-score` with the truth.
+and those of test.txt under the grammar itself. `pairs` takes the words of a corpus with tiers phone and word, makes of
+each a pseudo-word of as many phones, and writes items.txt and pairs.tsv for `unitdisc lm-score --pairs`. `table`
+compares the files test-SIZE-MODEL.json of `unitdisc lm-score` with the truth.
 """
 
 import argparse

@@ -19,7 +19,7 @@ from unitdisc.language.kneser_ney import FALLBACK, estimate
 from unitdisc.language.presets import NGRAM, NetworkOptions, NgramOptions, SymbolOptions, kind_of, preset
 from unitdisc.language.reading import SYMBOLS, Source, as_symbols, read_source
 from unitdisc.language.sequences import Sequences
-from unitdisc.language.storage import ARPA, FOLLOWERS, Card, check_same, checksum
+from unitdisc.language.storage import ARPA, CARD, FOLLOWERS, Card, check_same, checksum
 from unitdisc.language.vocabulary import Vocabulary
 
 
@@ -49,9 +49,10 @@ def lm_train(
     >>> unitdisc.lm_train("ngram", "exp/vq/encodings/test/bottleneck", "exp/lm", ["order=3"])["found"]["orders"]
     """
     kind, source = kind_of(model), Source(units, tier, frame_rate, allow_pipes=allow_pipes)
+    folder_for_results(folder)
+    refuse_among(folder / CARD, units)
     if kind == NGRAM:
         options = config.construct("[ngram]", NgramOptions, read_overrides(overrides))
-        refuse_among(folder / ARPA, units)
         with locked(folder_for_results(folder)):
             return make_ngram(source, folder, options, symbols)
     from unitdisc.language.learning import train_network
