@@ -7,7 +7,7 @@ data=data/lm_built_in
 exp=exp/lm_built_in
 sizes=${SIZES:-10000 100000 1000000}
 orders=${ORDERS:-2 3 4 5 6}
-steps=${STEPS:-2000}
+steps=${STEPS:-1000}
 
 score() { # score SIZE MODEL: exp/lm_built_in/test-SIZE-MODEL.json
   unitdisc lm-score $exp/"$1"-"$2" $data/test.txt --output $exp/test-"$1"-"$2".json
@@ -15,7 +15,7 @@ score() { # score SIZE MODEL: exp/lm_built_in/test-SIZE-MODEL.json
 
 if stage "a grammar of known entropy"; then
   # shellcheck disable=SC2086
-  python eval/language.py grammar $data --sizes $sizes
+  python eval/language_models.py grammar $data --sizes $sizes
 fi
 if stage "n-grams"; then
   for size in $sizes; do
@@ -35,11 +35,11 @@ if stage "networks"; then
   done
 fi
 if stage "table"; then
-  python eval/language.py table $data $exp
+  python eval/language_models.py table $data $exp
 fi
 if stage "words against pseudo-words, on true phones"; then
   python data_prep/mini_speech.py data/mini_speech
-  python eval/language.py pairs data/mini_speech/train.jsonl $data/words
+  python eval/language_models.py pairs data/mini_speech/train.jsonl $data/words
   for model in ngram lstm-small lm-small; do
     more=""
     if [ $model != ngram ]; then more="--set dim=128 --set layers=2 --set steps=$steps --device cpu"; fi

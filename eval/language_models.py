@@ -1,8 +1,8 @@
 """Language models against what is known: text of a grammar of exact entropy, and words beside pseudo-words.
 
-    python eval/language.py grammar data/lm_built_in --sizes 10000 100000 1000000
-    python eval/language.py pairs data/mini_speech/train.jsonl data/lm_built_in/words
-    python eval/language.py table data/lm_built_in exp/lm_built_in
+    python eval/language_models.py grammar data/lm_built_in --sizes 10000 100000 1000000
+    python eval/language_models.py pairs data/mini_speech/train.jsonl data/lm_built_in/words
+    python eval/language_models.py table data/lm_built_in exp/lm_built_in
 
 `grammar` writes train-SIZE.txt (each the beginning of the next), test.txt, and truth.json: bits per symbol, exactly,
 and those of test.txt under the grammar itself. `pairs` takes the words of a corpus with tiers phone and word, makes of
