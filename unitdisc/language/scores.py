@@ -74,7 +74,7 @@ def read_pairs(path: Path, names: Sequence[str]) -> list[Pair]:
     """
     cure = "give a .tsv with the columns word and nonword"
     known, pairs = {*names}, []
-    for row in read_tsv(path, ("word", "nonword"), LanguageError, cure):
+    for row in read_tsv(path, ("word", "nonword"), LanguageError, cure=cure):
         for column in ("word", "nonword"):
             if row.cells[column] not in known:
                 raise LanguageError(
