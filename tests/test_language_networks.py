@@ -12,6 +12,7 @@ from torch import nn
 
 from unitdisc.api.lm_sample import lm_sample
 from unitdisc.api.lm_train import lm_train
+from unitdisc.language.continuing import NetworkContinues
 from unitdisc.language.kneser_ney import estimate
 from unitdisc.language.learning import Windows
 from unitdisc.language.network_model import NetworkModel
@@ -108,12 +109,24 @@ def test_symbols_are_told_from_those_before_alone(make):
 
 @NETWORKS
 def test_a_cache_changes_nothing_but_the_time(make):
-    """Also beyond the window; and what is drawn is as probable as it is said to be."""
+    """Also beyond the window."""
     model = make()
     options = SampleOptions(sequences=40, longest=25, seed=3)
     kept, anew = (sample(model, SampleOptions(**vars(options) | {"cached": cached})) for cached in (True, False))
     assert [each.ids for each in kept] == [each.ids for each in anew]
     assert max(len(each.ids) for each in kept) > WINDOW + 3
+
+
+@NETWORKS
+def test_sequences_are_made_up_by_the_probabilities_that_are_scored(make):
+    """Symbol by symbol, with a cache; beyond the window, too."""
+    model = make()
+    stream = stream_of(["abcdefgabcdefgabcdefg", "ggfedcbaggfedcbaggfed"])
+    scored, step = model.log2_probs(stream).reshape(2, -1), NetworkContinues(model, cached=True)
+    ids = stream.ids.reshape(2, -1)
+    for place in range(1, ids.shape[1]):
+        probs = step([row[:place] for row in ids.tolist()])
+        np.testing.assert_allclose(np.log2(probs[[0, 1], ids[:, place]]), scored[:, place], atol=1e-4)
 
 
 def test_what_is_drawn_is_as_often_as_it_is_probable():
