@@ -31,7 +31,7 @@ class Lstm(nn.Module):
 
     def __init__(self, symbols: int, layers: int, dim: int, dropout: float):
         super().__init__()
-        self.embedding = embedding(symbols, dim)
+        self.embedding = embedding(symbols, dim, 0.1)  # with less, the first thousand steps teach it little
         self.layers = nn.ModuleList(nn.LSTM(dim, dim, batch_first=True) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)
         self.bias = nn.Parameter(torch.zeros(symbols))
@@ -107,9 +107,9 @@ class Transformer(nn.Module):
         return functional.linear(self.norm(hidden), self.embedding.weight, self.bias), new
 
 
-def embedding(number: int, dim: int) -> nn.Embedding:
+def embedding(number: int, dim: int, deviation: float = 0.02) -> nn.Embedding:
     table = nn.Embedding(number, dim)
-    nn.init.normal_(table.weight, std=0.02)
+    nn.init.normal_(table.weight, std=deviation)
     return table
 
 

@@ -6,7 +6,7 @@ from typing import Any
 NGRAM, LSTM, TRANSFORMER = "ngram", "lstm", "transformer"
 MODELS: dict[str, dict[str, Any]] = {  # name: its kind, and how its options differ from their defaults
     "ngram": {"kind": NGRAM},
-    "lstm-small": {"kind": LSTM, "layers": 2, "learning_rate": 2e-3},
+    "lstm-small": {"kind": LSTM, "layers": 2, "learning_rate": 1e-2},
     "lm-small": {"kind": TRANSFORMER},
     "lm-125m": {
         "kind": TRANSFORMER,
