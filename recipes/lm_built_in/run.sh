@@ -40,11 +40,13 @@ fi
 if stage "words against pseudo-words, on true phones"; then
   python data_prep/mini_speech.py data/mini_speech
   python eval/language_models.py pairs data/mini_speech/train.jsonl $data/words
+  phones=data/mini_speech/train.jsonl
+  unitdisc lm-train ngram $phones $exp/phones-ngram --tier phone
+  for model in lstm-small lm-small; do
+    unitdisc lm-train $model $phones $exp/phones-$model --tier phone --set dim=128 --set layers=2 \
+      --set steps="$steps" --device cpu
+  done
   for model in ngram lstm-small lm-small; do
-    more=""
-    if [ $model != ngram ]; then more="--set dim=128 --set layers=2 --set steps=$steps --device cpu"; fi
-    # shellcheck disable=SC2086
-    unitdisc lm-train $model data/mini_speech/train.jsonl $exp/phones-$model --tier phone $more
     unitdisc lm-score $exp/phones-$model data/mini_speech/test.jsonl --tier phone --output $exp/phones-$model.json
     unitdisc lm-score $exp/phones-$model $data/words/items.txt --pairs $data/words/pairs.tsv \
       --output $exp/words-$model.json

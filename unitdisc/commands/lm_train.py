@@ -48,6 +48,8 @@ def lm_train(
         allow_pipes=allow_pipes,
         device=device,
     )
+    if not card:  # one of several processes, and not the first
+        return
     made_of = card["made_of"]
     typer.echo(
         f"{folder}: {model} of {card['symbols']}, {len(card['vocabulary']) - 3} different ones, of "
