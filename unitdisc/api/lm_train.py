@@ -42,8 +42,8 @@ def lm_train(
     .txt file of words, or, with a tier, a corpus. folder: to create, or to go on with. overrides: "OPTION=VALUE" each,
     of NgramOptions or NetworkOptions. frame_rate: of codes of other tools, a second. device: of networks.
 
-    Returns the card: "vocabulary", "made_of", and, of n-grams, what was "found" of every order; of several processes, only
-    the first does.
+    Returns the card: "vocabulary", "made_of", and, of n-grams, what was "found" of every order; of several
+    processes, only the first does.
     Raises LanguageError and EncodingsError for units that cannot be read, and if the folder holds another model,
     ConfigError for options that cannot be, and LockedError while another run makes the same model.
 
