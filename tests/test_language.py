@@ -68,7 +68,7 @@ def test_discounts_are_those_of_the_formulas():
 
 
 def test_a_model_is_that_of_lmplz():
-    """`lmplz -o 3 --text lmplz.txt --arpa lmplz.arpa` of KenLM (commit of 2025); it writes 32-bit numbers."""
+    """`lmplz -o 3 --text lmplz.txt --arpa lmplz.arpa` of KenLM (commit 4cb443e, 2025); it writes 32-bit numbers."""
     sequences = read_words(REFERENCE / "lmplz.txt").sequences
     theirs = read_arpa(REFERENCE / "lmplz.arpa")
     ours, _ = estimate(Vocabulary.of(sequences.symbols).stream(sequences), Vocabulary.of(sequences.symbols), 3)
