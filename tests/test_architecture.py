@@ -104,6 +104,11 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs"},
     "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "training.schedules"},
     "exports": {"corpus", "encodings", "files"},
+    "language.networks": set(),
+    "language": {"corpus.read", "encodings", "evaluation", "files", "language.networks"},
+    "language.learning": {"batch", "console", "corpus", "experiment", "language", "language.networks", "objectives"}
+    | {"training"}
+    | ALL_KNOW,
     # what they are worth
     "evaluation": {"corpus", "encodings", "files", "jobs"},
     "evaluation.inputs": {"console", "corpus", "corpus.read", "encodings", "evaluation", "files"},

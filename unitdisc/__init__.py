@@ -54,6 +54,12 @@ INTERFACE = {  # name: where it is defined
     "QueryOptions": "unitdisc.retrieval.queries",
     "SegmentOptions": "unitdisc.segmentation.corpora.options",
     "TemplateOptions": "unitdisc.segmentation.templates.options",
+    # a language of units
+    "lm_train": "unitdisc.api.lm_train",
+    "lm_score": "unitdisc.api.lm_score",
+    "lm_sample": "unitdisc.api.lm_sample",
+    "SampleOptions": "unitdisc.language.sampling",
+    "SymbolOptions": "unitdisc.language.presets",
     # what they are worth
     "abx": "unitdisc.api.abx",
     "probe": "unitdisc.api.probe",
@@ -73,6 +79,7 @@ INTERFACE = {  # name: where it is defined
     "AlignResult": "unitdisc.api.align",
     "DiscoverResult": "unitdisc.api.discover",
     "FindResult": "unitdisc.api.find",
+    "LmScores": "unitdisc.api.lm_score",
     "LikelihoodScore": "unitdisc.api.likelihood",
     "Measured": "unitdisc.evaluation.settings",
     "Place": "unitdisc.retrieval.queries",

@@ -15,6 +15,7 @@ LISTS = {  # what help texts list: a name in a file
     "feature kinds": ("data/features.py", "FEATURES"),
     "find distances": ("retrieval/subsequence_dtw.py", "DISTANCES"),
     "formats": ("exports/formats.py", "FORMATS"),
+    "language models": ("language/presets.py", "MODELS"),
     "network precisions": ("data/pretrained/network.py", "PRECISIONS"),
     "normalisations": ("data/normalisation.py", "KINDS"),
     "probe points": ("model.py", "PROBE_POINTS"),

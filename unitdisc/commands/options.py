@@ -51,6 +51,17 @@ EncodingsPath = Annotated[
 AnyEncodingsPath = Annotated[
     Path, typer.Argument(help="frames of any system: .npy, .pt or .txt, one file per utterance", metavar="ENCODINGS")
 ]
+SymbolsPath = Annotated[
+    Path,
+    typer.Argument(
+        help="encodings with codes, a .km or .jsonl file of codes, a .txt file of words, or with --tier a corpus",
+        metavar="UNITS",
+    ),
+]
+LmPath = Annotated[Path, typer.Argument(help="folder made by `unitdisc lm-train`, or an ARPA file", metavar="LM")]
+SymbolsTier = Annotated[
+    str | None, typer.Option("--tier", help="UNITS is a corpus, and the labels of this tier are its words")
+]
 
 Tier = Annotated[
     str | None,

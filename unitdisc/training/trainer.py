@@ -39,7 +39,7 @@ from unitdisc.training.log import Log
 from unitdisc.training.optimisers import PlayerInTraining
 from unitdisc.training.precision import PRECISIONS, deterministic, has_tf32, multiply_in
 from unitdisc.training.schedules import SCHEDULES
-from unitdisc.training.validation import evaluate
+from unitdisc.training.validation import JudgesHeldOut, evaluate
 from unitdisc.training.weights import weights
 
 LOOKED_BACK = 10_000  # steps in which the one is looked for whose loss was not finite first
@@ -118,7 +118,12 @@ class Trainer:
     """A model in training, with everything a checkpoint holds."""
 
     def __init__(
-        self, build: Callable[[], UnitModel], options: TrainingOptions, folder: Path, device: str, progress: Progress
+        self,
+        build: Callable[[], UnitModel | JudgesHeldOut],
+        options: TrainingOptions,
+        folder: Path,
+        device: str,
+        progress: Progress,
     ):
         torch.manual_seed(options.seed)
         self.options = options

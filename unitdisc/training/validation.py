@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from unitdisc.batch import Batch
 from unitdisc.bottlenecks.base import perplexity
 from unitdisc.model import UnitModel
+from unitdisc.objectives import ModelOutput
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,19 @@ class HeldOut:
     num_codes: int | None  # that could be in use; None if there are no codes
 
 
+@runtime_checkable
+class JudgesHeldOut(Protocol):
+    """A model without units, as one of language, that says itself what it makes of a batch that was held out."""
+
+    def held_out(self, batch: Any) -> ModelOutput: ...
+
+
 @torch.no_grad()
-def evaluate(model: UnitModel, batches: Iterable[Batch]) -> HeldOut:
+def evaluate(model: UnitModel | JudgesHeldOut, batches: Iterable[Batch]) -> HeldOut:
     """Means over batches; perplexity and codes in use are of all their codes together."""
+    if isinstance(model, JudgesHeldOut):
+        outputs = [model.held_out(batch) for batch in batches]
+        return HeldOut(average([o.losses for o in outputs]), average([o.metrics for o in outputs]), None)
     losses, metrics, codes = [], [], []
     for batch in batches:
         units, lengths = model.units_of(batch)

@@ -1,0 +1,220 @@
+"""Language models against what is known: text of a grammar of exact entropy, and words beside pseudo-words.
+
+    python eval/language_models.py grammar data/lm_built_in --sizes 10000 100000 1000000
+    python eval/language_models.py pairs data/mini_speech/train.jsonl data/lm_built_in/words
+    python eval/language_models.py table data/lm_built_in exp/lm_built_in
+
+`grammar` writes train-SIZE.txt (each the beginning of the next), test.txt, and truth.json: bits per symbol, exactly,
+and those of test.txt under the grammar itself. `pairs` takes the words of a corpus with tiers phone and word, makes of
+each a pseudo-word of as many phones, and writes items.txt and pairs.tsv for `unitdisc lm-score --pairs`. `table`
+compares the files test-SIZE-MODEL.json of `unitdisc lm-score` with the truth.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from unitdisc.corpus.read import read_corpus
+from unitdisc.evaluation import SILENCES
+from unitdisc.files import write_json, write_text
+
+CLASSES, STATES, SYMBOLS, WAYS = 4, 40, 24, 3
+LASTING = 25  # symbols of an utterance, about: it ends with probability 1 / LASTING after each
+TEST = 2000  # utterances
+TRIES = 200  # pseudo-words that are made of a word before the best is taken
+
+
+# A grammar
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """A finite-state machine in which a symbol says where it goes on: what is known of the past is known exactly.
+
+    An utterance begins with the symbol of its class, of which there are four. In every fourth state the class says how
+    probable each symbol is, which a model only knows that remembers how the utterance began; elsewhere it does not.
+    """
+
+    symbols: np.ndarray  # [S, W] that may come in a state
+    follow: np.ndarray  # [S, W] the state after it
+    probs: np.ndarray  # [C, S, W] given that the utterance goes on
+
+    @classmethod
+    def drawn(cls, seed: int) -> "Grammar":
+        rng = np.random.default_rng(seed)
+        symbols = np.stack([rng.permutation(SYMBOLS)[:WAYS] for _ in range(STATES)])
+        follow = rng.integers(STATES, size=(STATES, WAYS))
+        probs = np.repeat(rng.dirichlet(np.ones(WAYS), STATES)[None], CLASSES, axis=0)
+        for state in range(0, STATES, 4):
+            probs[:, state] = rng.dirichlet(np.full(WAYS, 0.3), CLASSES)
+        return cls(symbols, follow, probs)
+
+    def bits_per_symbol(self) -> float:
+        """Entropy of an utterance over its expected length, the end counted as a symbol: exact.
+
+        Of every class, how often each state is expected to be visited solves v = start + v P.
+        """
+        stay = 1 - 1 / LASTING
+        ending = -(stay * np.log2(stay) + np.log2(1 / LASTING) / LASTING)
+        bits, symbols = np.log2(CLASSES), 1.0
+        for probs in self.probs:
+            moves = np.zeros((STATES, STATES))
+            np.add.at(moves, (np.arange(STATES)[:, None], self.follow), stay * probs)
+            start = np.eye(STATES)[0]
+            visits = np.linalg.solve(np.eye(STATES) - moves.T, start)
+            entropy = ending - stay * (probs * np.log2(np.maximum(probs, 1e-300))).sum(1)
+            bits += visits @ entropy / CLASSES
+            symbols += visits.sum() / CLASSES  # a symbol or the end
+        return float(bits / symbols)
+
+    def utterance(self, rng: np.random.Generator) -> tuple[list[str], float]:
+        """Symbols, and their bits with those of the end."""
+        kind, state = int(rng.integers(CLASSES)), 0
+        made, bits = [f"c{kind}"], np.log2(CLASSES)
+        while rng.random() >= 1 / LASTING:
+            way = int(rng.choice(WAYS, p=self.probs[kind, state]))
+            bits -= np.log2(self.probs[kind, state, way] * (1 - 1 / LASTING))
+            made.append(str(self.symbols[state, way]))
+            state = int(self.follow[state, way])
+        return made, bits - np.log2(1 / LASTING)
+
+
+def write_grammar(folder: Path, sizes: Sequence[int], seed: int) -> None:
+    grammar, rng = Grammar.drawn(seed), np.random.default_rng([seed, 1])
+    lines, many = [], 0
+    for size in sorted(sizes):
+        while many < size:
+            made, _ = grammar.utterance(rng)
+            lines.append(" ".join(made))
+            many += len(made) + 1
+        write_text(folder / f"train-{size}.txt", "".join(f"{line}\n" for line in lines))
+    held = [grammar.utterance(rng) for _ in range(TEST)]
+    write_text(folder / "test.txt", "".join(f"{' '.join(made)}\n" for made, _ in held))
+    predicted = sum(len(made) + 1 for made, _ in held)
+    truth = {
+        "bits_per_symbol": grammar.bits_per_symbol(),
+        "test_bits_per_symbol": sum(bits for _, bits in held) / predicted,
+        "test_symbols": predicted,
+    }
+    write_json(folder / "truth.json", truth)
+    print(
+        f"the grammar has {truth['bits_per_symbol']:.4f} bits per symbol; test.txt {truth['test_bits_per_symbol']:.4f}"
+    )
+
+
+def write_table(data: Path, folder: Path) -> None:
+    """Bits per symbol above those of the grammar itself, on test.txt."""
+    truth = json.loads((data / "truth.json").read_bytes())["test_bits_per_symbol"]
+    found: dict[str, dict[int, dict]] = defaultdict(dict)
+    for path in sorted(folder.glob("test-*-*.json")):
+        _, size, model = path.stem.split("-", 2)
+        found[model][int(size)] = json.loads(path.read_bytes())
+    sizes = sorted({size for rows in found.values() for size in rows})
+    print("| bits per symbol above the grammar's | " + " | ".join(f"{size:,} symbols" for size in sizes) + " |")
+    print("|---|" + "---:|" * len(sizes))
+    for model, rows in found.items():
+        above = [rows[size]["as_they_are"]["bits_per_symbol"] - truth if size in rows else None for size in sizes]
+        print(f"| {model} | " + " | ".join("" if value is None else f"{value:.3f}" for value in above) + " |")
+
+
+# Words and what is none
+
+
+def lexicon(corpus: Path) -> dict[tuple[str, ...], str]:
+    """How words are said, each way as often as it comes first: phones -> word."""
+    ways: dict[str, Counter] = defaultdict(Counter)
+    for utterance in read_corpus(corpus):
+        phones = utterance.alignment["phone"]
+        for start, end, word in utterance.alignment["word"]:
+            if word not in SILENCES:
+                ways[word][tuple(label for first, last, label in phones if start <= first and last <= end)] += 1
+    best = {word: counts.most_common(1)[0][0] for word, counts in sorted(ways.items())}
+    return {phones: word for word, phones in best.items() if phones and not {*phones} & SILENCES}
+
+
+def pieces(phones: Sequence[str]) -> list[tuple[str, ...]]:
+    """Vowels in a row, and consonants in a row."""
+    return [tuple(group) for _, group in groupby(phones, key=lambda phone: phone[0] in "AEIOUaeiouyɑɔəɛœø")]
+
+
+def pseudo_words(words: dict[tuple[str, ...], str], seed: int) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Of every word the pseudo-word that is likest, of those drawn, as Wuggy has it (Keuleers & Brysbaert, 2010).
+
+    A piece or two at the same place of a word (first, inner, last), of as many phones, are taken from other words; all
+    neighbours must be neighbours in some word. Likest: whose transitions are as common in words as those of the word.
+    """
+    known: dict[tuple, set] = defaultdict(set)
+    moves: Counter = Counter()
+    for phones in words:
+        cut = pieces(phones)
+        for place, piece in enumerate(cut):
+            known[(place == 0, place == len(cut) - 1, len(piece), piece[0][0] in "AEIOUaeiou")].add(piece)
+        moves.update(pairwise(("", *phones, "")))
+
+    def common(phones: tuple[str, ...]) -> float:
+        return sum(np.log(moves[pair]) if moves[pair] else -np.inf for pair in pairwise(("", *phones, "")))
+
+    for number, phones in enumerate(words):
+        rng, cut, best = np.random.default_rng([seed, number]), pieces(phones), None
+        for _ in range(TRIES):
+            made = list(cut)
+            for place in rng.permutation(len(cut))[: 1 + (len(cut) > 3)]:
+                of = (place == 0, place == len(cut) - 1, len(cut[place]), cut[place][0][0] in "AEIOUaeiou")
+                others = sorted(known[of])
+                made[place] = others[int(rng.integers(len(others)))]
+            flat = tuple(phone for piece in made for phone in piece)
+            if flat in words or not np.isfinite(common(flat)):
+                continue
+            distance = abs(common(flat) - common(phones))
+            if best is None or distance < best[0]:
+                best = (distance, flat)
+        if best is not None:
+            yield phones, best[1]
+
+
+def write_pairs(corpus: Path, folder: Path, seed: int) -> None:
+    words = lexicon(corpus)
+    items, rows = [], ["word\tnonword\tkind\tspelt"]
+    for phones, nonword in pseudo_words(words, seed):
+        items += [" ".join(("SIL", *string, "SIL")) for string in (phones, nonword)]
+        rows.append(f"{len(items) - 1}\t{len(items)}\t{'short' if len(phones) < 5 else 'long'}\t{words[phones]}")
+    write_text(folder / "items.txt", "".join(f"{item}\n" for item in items))
+    write_text(folder / "pairs.tsv", "".join(f"{row}\n" for row in rows))
+    print(f"{len(rows) - 1} pairs of {len(words)} words")
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("grammar")
+    verb.add_argument("folder", type=Path)
+    verb.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="symbols, ends too")
+    verb.add_argument("--seed", type=int, default=0)
+    verb = verbs.add_parser("pairs")
+    verb.add_argument("corpus", type=Path)
+    verb.add_argument("folder", type=Path)
+    verb.add_argument("--seed", type=int, default=0)
+    verb = verbs.add_parser("table")
+    verb.add_argument("data", type=Path)
+    verb.add_argument("folder", type=Path)
+    args = parser.parse_args(argv)
+    if args.verb == "grammar":
+        write_grammar(args.folder, args.sizes, args.seed)
+    elif args.verb == "pairs":
+        write_pairs(args.corpus, args.folder, args.seed)
+    else:
+        write_table(args.data, args.folder)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
+        sys.exit(f"error: {error}")

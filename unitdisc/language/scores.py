@@ -1,0 +1,107 @@
+"""What a language model makes of utterances: bits, perplexity, and whether it tells words from what is none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from unitdisc.files.text import read_tsv
+from unitdisc.language.errors import LanguageError
+from unitdisc.language.sequences import UNKNOWN, Sequences
+from unitdisc.language.vocabulary import Stream, Vocabulary
+
+
+class Predicts(Protocol):
+    """A language model, of whatever kind."""
+
+    vocabulary: Vocabulary
+
+    def to(self, device: str | None) -> None:
+        """Computes there; None: on a GPU, if there is one and it would do."""
+
+    def log2_probs(self, stream: Stream) -> np.ndarray:
+        """Of every symbol after those before it in its utterance: [S], 0 at `<s>`."""
+
+
+@dataclass(frozen=True)
+class Bits:
+    """How many bits utterances take, their ends included."""
+
+    bits: np.ndarray  # [U]
+    symbols: np.ndarray  # [U], without `</s>`
+    unknown: np.ndarray  # [U] symbols that the model does not know, which count as `<unk>`
+    seconds: np.ndarray | None  # [U]
+
+    def figures(self) -> dict:
+        """bits per symbol and perplexity count one end for every utterance among the symbols, as KenLM does."""
+        predicted = int(self.symbols.sum()) + len(self.symbols)
+        bits = float(self.bits.sum())
+        found = {
+            "utterances": len(self.bits),
+            "symbols": int(self.symbols.sum()),
+            "unknown": int(self.unknown.sum()),
+            "bits": bits,
+            "bits_per_symbol": bits / predicted,
+            "perplexity": float(2 ** (bits / predicted)),
+        }
+        if self.seconds is not None:
+            found |= {"seconds": float(self.seconds.sum()), "bits_per_second": bits / float(self.seconds.sum())}
+        return found
+
+
+def bits_of(model: Predicts, sequences: Sequences) -> Bits:
+    """Of every utterance."""
+    stream = model.vocabulary.stream(sequences)
+    unknown = stream.sums(stream.ids == UNKNOWN)
+    return Bits(-stream.sums(model.log2_probs(stream)), sequences.lengths, unknown, sequences.seconds)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A word, and what is like one and is none: names of utterances."""
+
+    word: str
+    nonword: str
+    kind: str = ""  # what pairs are told apart by in the result: a voice, or how common a word is
+
+
+def read_pairs(path: Path, names: Sequence[str]) -> list[Pair]:
+    """A table with the columns `word` and `nonword`, and perhaps `kind`.
+
+    Raises LanguageError for a name that is no utterance.
+    """
+    cure = "give a .tsv with the columns word and nonword"
+    known, pairs = {*names}, []
+    for row in read_tsv(path, ("word", "nonword"), LanguageError, cure=cure):
+        for column in ("word", "nonword"):
+            if row.cells[column] not in known:
+                raise LanguageError(
+                    f"{path}:{row.line}: {row.cells[column]!r} is none of the {len(known)} utterances that are scored; "
+                    "name them as they are called there"
+                )
+        pairs.append(Pair(row.cells["word"], row.cells["nonword"], row.cells.get("kind", "")))
+    if not pairs:
+        raise LanguageError(f"{path}: has no pairs; {cure}")
+    return pairs
+
+
+def spotted(pairs: Sequence[Pair], names: Sequence[str], found: Bits) -> dict:
+    """How often the word is the likelier of a pair (half where both are alike); and with bits per symbol.
+
+    As the lexical task of ZeroSpeech 2021 has it (Nguyen et al., 2020); chance is one half. Per symbol, because what
+    has fewer symbols is likelier.
+    """
+    whole = dict(zip(names, found.bits))
+    per_symbol = dict(zip(names, found.bits / (found.symbols + 1)))
+
+    def share(chosen: Sequence[Pair], bits: dict) -> float:
+        won = [(bits[pair.word] < bits[pair.nonword]) + (bits[pair.word] == bits[pair.nonword]) / 2 for pair in chosen]
+        return float(np.mean(won))
+
+    kinds = sorted({pair.kind for pair in pairs} - {""})
+    result = {"pairs": len(pairs), "accuracy": share(pairs, whole), "accuracy_per_symbol": share(pairs, per_symbol)}
+    if kinds:
+        result["kinds"] = {kind: share([pair for pair in pairs if pair.kind == kind], whole) for kind in kinds}
+    return result
