@@ -99,6 +99,15 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs"},
     "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "training.schedules"},
     "exports": {"corpus", "encodings", "files"},
+    "word_segmentation": {
+        "clustering",
+        "corpus",
+        "encodings",
+        "evaluation",
+        "files",
+        "segmentation.corpora",
+        "segmentation.templates",
+    },
     # what they are worth
     "evaluation": {"corpus", "encodings", "files", "jobs"},
     "evaluation.inputs": {"console", "corpus", "corpus.read", "encodings", "evaluation", "files"},

@@ -35,6 +35,7 @@ from unitdisc.commands import (
     templates,
     train,
     validate,
+    words,
 )
 from unitdisc.commands.options import naming
 from unitdisc.files.text import escape_output
@@ -58,6 +59,7 @@ COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
     segment.segment,
     discover.discover,
     align.align,
+    words.words,
     export.export,
     abx.abx,
     probe.probe,

@@ -1,0 +1,2 @@
+def bigrams(*a, **k):
+    raise NotImplementedError
