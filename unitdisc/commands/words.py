@@ -16,8 +16,8 @@ def words(
     method: Annotated[
         str,
         typer.Option(
-            help=f"on units: {', '.join(choices('words on units'))}; on frames: {', '.join(choices('words on frames'))}; "
-            "even and random, to compare with; given, by `--boundaries-tier`"
+            help=f"on units: {', '.join(choices('words on units'))}; on frames: "
+            f"{', '.join(choices('words on frames'))}; even and random, to compare with; given, by `--boundaries-tier`"
         ),
     ] = "dp-unigram",
     words_per_second: Annotated[float | None, typer.Option(help="of speech (default: as the method finds)")] = None,
@@ -40,7 +40,9 @@ def words(
     concentration: Annotated[
         float | None, typer.Option(help="of dp: how ready it is for new words (default: learned)")
     ] = None,
-    bigram_concentration: Annotated[float, typer.Option(help="of dp-bigram: and for new pairs of words")] = 100.0,
+    bigram_concentration: Annotated[
+        float | None, typer.Option(help="of dp-bigram: and for new pairs of words (default: learned)")
+    ] = None,
     boundary_probability: Annotated[
         float | None, typer.Option(help="of dp: after every unit of a new word (default: learned)")
     ] = None,

@@ -15,7 +15,7 @@ LISTED = "words/words.jsonl"
 
 
 def read_tokens(encodings: Encodings) -> dict[str, Runs] | None:
-    """Utterance -> its tokens; None where the folder lists none. Raises EncodingsError naming the line that is wrong."""
+    """Utterance -> its tokens; None where none are listed. Raises EncodingsError naming the line that is wrong."""
     name = encodings.settings.get(TOKENS)
     if name is None:
         return None

@@ -1,6 +1,7 @@
 """Words to compare with: of equal length, by lot, and those of a tier."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def randomly(stretches: Sequence[Stretch], words: int, seed: int) -> list[np.nda
     drawn = np.sort(np.random.default_rng(seed).permutation(inner[-1])[:wanted])
     return [
         drawn[np.searchsorted(drawn, first) : np.searchsorted(drawn, last)] - first + 1
-        for first, last in zip(inner[:-1], inner[1:])
+        for first, last in pairwise(inner.tolist())
     ]
 
 

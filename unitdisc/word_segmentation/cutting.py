@@ -12,13 +12,12 @@ from unitdisc.segmentation.corpora.peaks import strength_for
 from unitdisc.word_segmentation import transitional
 from unitdisc.word_segmentation.baselines import evenly, nearest_items, randomly
 from unitdisc.word_segmentation.bigrams import bigrams
-from unitdisc.word_segmentation.dirichlet import Process, dirichlet
+from unitdisc.word_segmentation.dirichlet import MOST, Process, dirichlet
 from unitdisc.word_segmentation.lexicon import Wanted, byte_pairs, unigram
 from unitdisc.word_segmentation.options import SAMPLED, WordOptions
 from unitdisc.word_segmentation.stretches import Stretch, Strings, Substrings
 
 Progress = Callable[..., AbstractContextManager[Callable[..., None]]]
-MOST = 0.5  # of sweeps that have a boundary, above which it counts
 
 
 @dataclass(frozen=True)

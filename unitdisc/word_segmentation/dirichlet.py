@@ -20,6 +20,7 @@ from unitdisc.word_segmentation.stretches import Strings, Substrings
 HOTTEST, COOLING = 10.0, 0.5  # the first temperature; the part of all sweeps in which it falls to 1
 USUAL = (20.0, 0.5)  # concentration and probability of a boundary, to begin with where they are learned
 RATE = 0.001  # of the prior of concentrations: flat up to a thousand
+MOST = 0.5  # of sweeps that have a boundary, above which it counts
 FIRST = 1 / 3  # how probable boundaries are to begin with
 
 
@@ -107,16 +108,22 @@ def resampled(process: Process, before: np.ndarray, counts: np.ndarray, lengths:
     """Concentration and probability of a boundary, drawn given the words; what was asked for stays.
 
     Every type counts as drawn from the base distribution once, which is nearly so where new words are improbable.
-    The concentration: Escobar and West (1995), with a Gamma prior of shape 1 and rate RATE.
     """
-    types, tokens = int((counts > 0).sum()), int(counts.sum())
-    waiting = np.log(rng.beta(before[0] + 1, tokens))
-    odds = types / (tokens * (RATE - waiting))
-    shape = types + 1 if rng.random() < odds / (1 + odds) else types
-    concentration = rng.gamma(shape, 1 / (RATE - waiting))
+    types = int((counts > 0).sum())
+    concentration = new_concentration(before[0], types, counts.sum(keepdims=True), rng)
     going_on = int((lengths[counts > 0] - 1).sum())
     probability = rng.beta(1 + types, 1 + going_on)
     return np.array([process[0] or concentration, process[1] or probability])
+
+
+def new_concentration(before: float, tables: int, guests: np.ndarray, rng: np.random.Generator) -> float:
+    """Drawn given that guests of some restaurants sit at so many tables, by Escobar and West (1995), Teh et al. (2006).
+
+    The prior is a Gamma of shape 1 and rate RATE.
+    """
+    waiting = np.log(rng.beta(before + 1, guests)).sum()
+    alone = int((rng.random(len(guests)) < guests / (guests + before)).sum())
+    return rng.gamma(1 + tables - alone, 1 / (RATE - waiting))
 
 
 def following(chain: Chain, cuts: np.ndarray, learned: np.ndarray, power: float) -> Chain:

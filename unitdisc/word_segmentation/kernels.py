@@ -150,8 +150,7 @@ def sample_unigram(ids, firsts, cuts, counts, base, concentration, power, unifor
     """
     longest = ids.shape[1]
     most = np.max(firsts[1:] - firsts[:-1])
-    reached, terms = np.empty(most + 1), np.empty(longest)
-    scores = np.empty((most, longest))
+    reached, scores = np.empty(most + 1), np.empty((most, longest))
     total = np.sum(counts)
     for stretch in order:
         first, last = firsts[stretch], firsts[stretch + 1]

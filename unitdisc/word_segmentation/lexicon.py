@@ -9,6 +9,7 @@ neither is asked, at the least description length: bits for the lexicon, unit by
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import digamma
@@ -117,7 +118,7 @@ def byte_pairs(strings: Strings, longest: int, wanted: Wanted, advance: Callable
     lengths = [1] * strings.kinds
     pairs, where = Counter(), {}
     for stretch, own in enumerate(pieces):
-        for pair in zip(own, own[1:]):
+        for pair in pairwise(own):
             pairs[pair] += 1
             where.setdefault(pair, set()).add(stretch)
     best = (np.inf, None, 0)
@@ -140,9 +141,9 @@ def byte_pairs(strings: Strings, longest: int, wanted: Wanted, advance: Callable
             after = merged(before, pair, new)
             if len(after) == len(before):
                 continue
-            for one in zip(before, before[1:]):
+            for one in pairwise(before):
                 pairs[one] -= 1
-            for one in zip(after, after[1:]):
+            for one in pairwise(after):
                 pairs[one] += 1
                 where.setdefault(one, set()).add(stretch)
             gone = len(before) - len(after)

@@ -1,6 +1,7 @@
 """Words on frames from beginning to end, and the types of all words."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def ranges(there: FrameStretches, starts: list[np.ndarray]) -> dict[str, tuple[n
     found: dict[str, list[tuple[int, int]]] = {}
     for stretch, offset, own in zip(there.stretches, there.offsets, starts):
         edges = offset + np.concatenate([[0], own, [len(stretch)]]).astype(np.int64)
-        found.setdefault(stretch.utterance, []).extend(zip(edges[:-1], edges[1:]))
+        found.setdefault(stretch.utterance, []).extend(pairwise(edges.tolist()))
     return {name: tuple(np.array(own, np.int64).T) for name, own in found.items()}
 
 

@@ -37,7 +37,7 @@ class WordOptions:
     lexicon: int | None = None  # of unigram and bpe: how many words they may know
     iterations: int | None = None  # None: see ITERATIONS
     concentration: float | None = None  # of the Dirichlet process: how ready it is for new words; None: learned
-    bigram_concentration: float = 100.0  # of dp-bigram: and for new pairs of words
+    bigram_concentration: float | None = None  # of dp-bigram: and for new pairs of words; None: learned
     boundary_probability: float | None = None  # after every unit of a new word; None: learned
     prominence: float | None = None  # of peaks, where no rate is asked
     window: float = 100.0  # by which change is smoothed, in ms or columns

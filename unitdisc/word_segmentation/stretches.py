@@ -97,7 +97,7 @@ def numbered(stretches: Sequence[Stretch]) -> tuple[list[Stretch], list[str]]:
 
 @dataclass(frozen=True)
 class Strings:
-    """All stretches of a corpus as one array; a boundary can be before any unit that is not the first of its stretch."""
+    """All stretches of a corpus as one array; boundaries can be before units that are not the first of a stretch."""
 
     codes: np.ndarray  # [N], 0 to kinds - 1
     firsts: np.ndarray  # [S + 1], the first unit of every stretch, and N

@@ -68,9 +68,7 @@ def next_entropies(line: np.ndarray, context: int, kinds: int) -> np.ndarray:
         here = here[here < len(line) - 1]
         if not len(here):
             break
-        pairs, inverse, counts = np.unique(
-            keys[here] * (kinds + 1) + line[here + 1], return_inverse=True, return_counts=True
-        )
+        pairs, counts = np.unique(keys[here] * (kinds + 1) + line[here + 1], return_counts=True)
         owner = pairs // (kinds + 1)
         totals = np.bincount(owner, counts)
         shares = counts / totals[owner]

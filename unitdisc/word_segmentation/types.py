@@ -1,4 +1,4 @@
-"""Which words are the same: by their string of units, by k-means of their mean frames, or by a graph of what is alike."""
+"""Which words are the same: by their units, by k-means of mean frames, or by a graph of what is alike."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from unitdisc.evaluation.units.terms import Convention, TermScores, spell, spell
 def unit_terms(
     coded: Iterable[CodedUtterance], words: str, phones: str = "phone", convention: Convention = "zerospeech-tde"
 ) -> TermScores:
-    """Scores units as if they were discovered words: every run (or token that is listed) is a fragment, every code a class.
+    """Scores units as if they were discovered words: runs (or listed tokens) are fragments, codes classes.
 
     words, phones: tiers. Units of silence alone are left out, as a system that finds words would not list them.
     Raises UnscorableError if no utterance has both tiers and a rate.
