@@ -104,6 +104,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "corpus",
         "encodings",
         "evaluation",
+        "exports",
         "files",
         "segmentation.corpora",
         "segmentation.templates",

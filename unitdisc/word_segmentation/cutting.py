@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import Utterance
-from unitdisc.segmentation.corpora.peaks import strength_for
 from unitdisc.word_segmentation import transitional
 from unitdisc.word_segmentation.baselines import evenly, nearest_items, randomly
 from unitdisc.word_segmentation.bigrams import bigrams
@@ -44,7 +43,7 @@ def on_units(
             strengths = transitional.entropy_strengths(strings, options.context)
         if words is None:
             return Found(strings.starts(transitional.chosen(strings, strengths, options.threshold)))
-        return Found(strings.starts(strongest(strings, strengths[0], words)))
+        return Found(strings.starts(strongest(strings, strengths[0], words, options.seed)))
     wanted = Wanted(options.lexicon, words)
     if options.method == "bpe":
         with progress("merging pairs", len(strings.codes), "pieces") as advance:
@@ -64,18 +63,19 @@ def on_units(
             probable, facts = bigrams(
                 strings, substrings, process, options.bigram_concentration, state=state, advance=advance
             )
-    cuts = probable > MOST if words is None else strongest(strings, probable, words)
+    cuts = probable > MOST if words is None else strongest(strings, probable, words, options.seed)
     return Found(strings.starts(cuts), facts)
 
 
-def strongest(strings: Strings, strengths: np.ndarray, words: int) -> np.ndarray:
-    """The strongest boundaries [N] bool, so many that there are as many words, or, where several are equal, fewer."""
-    inner = strings.inner
-    boundaries = max(words - (len(strings.firsts) - 1), 0)
-    kept = strengths[inner]
-    if boundaries >= len(kept):
-        return inner
-    return inner & (strengths - kept.min() >= strength_for(kept - kept.min(), boundaries))
+def strongest(strings: Strings, strengths: np.ndarray, words: int, seed: int) -> np.ndarray:
+    """The strongest boundaries [N] bool, so many that there are as many words; of equally strong ones by lot."""
+    places = np.flatnonzero(strings.inner)
+    boundaries = min(max(words - (len(strings.firsts) - 1), 0), len(places))
+    by_lot = np.random.default_rng(seed).permutation(len(places))
+    ranked = by_lot[np.argsort(-strengths[places][by_lot], kind="stable")]
+    cuts = np.zeros(len(strengths), bool)
+    cuts[places[ranked[:boundaries]]] = True
+    return cuts
 
 
 def on_either(

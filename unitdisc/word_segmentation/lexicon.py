@@ -9,6 +9,7 @@ neither is asked, at the least description length: bits for the lexicon, unit by
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -48,29 +49,62 @@ class Cut:
         return spelled + float(-(counts * np.log2(counts / counts.sum())).sum())
 
 
+@dataclass(frozen=True)
+class Lexicon:
+    """Words known, and the corpus cut into them."""
+
+    scores: np.ndarray  # [M], log p; -inf of substrings that are no words
+    cut: Cut
+
+    @property
+    def size(self) -> int:
+        return int((self.scores > -np.inf).sum())
+
+
 def unigram(
     strings: Strings, substrings: Substrings, wanted: Wanted, rounds: int, advance: Callable[..., None]
 ) -> tuple[np.ndarray, dict]:
     """Cuts [N] by the likeliest words of a lexicon, and the size of that."""
-    scores = seeds(substrings)
-    best = None
-    while True:
+
+    def learned(scores: np.ndarray) -> Lexicon:
         scores = reestimated(strings, substrings, scores, rounds)
         cut = Cut(*likeliest_cuts(substrings.ids, strings.firsts, scores), substrings.lengths)
-        size = int((scores > -np.inf).sum())
-        advance(1, note=f"{size} words known, {cut.words} found")
-        price = cut.description_length(strings.kinds)
-        better = best is None or price < best[0]
-        if wanted.lexicon is not None or wanted.words is not None or better:
-            best = (price, cut, size)
-        smallest = min(size, int((substrings.lengths == 1).sum()))
-        reached = size <= wanted.lexicon if wanted.lexicon is not None else wanted.words and cut.words >= wanted.words
-        if reached or size <= smallest:
+        found = Lexicon(scores, cut)
+        advance(1, note=f"{found.size} words known, {cut.words} found")
+        return found
+
+    def smaller(lexicon: Lexicon, number: int) -> Lexicon:
+        cost = losses(substrings.ids, substrings.places, substrings.lengths, lexicon.scores, lexicon.cut.counts)
+        return learned(pruned(lexicon.scores, cost, number))
+
+    now, best = learned(seeds(substrings)), None
+    smallest = int((substrings.lengths == 1).sum())
+    while True:
+        price = now.cut.description_length(strings.kinds)
+        if wanted.lexicon is not None or wanted.words is not None or best is None or price < best[0]:
+            best = (price, now)
+        if now.size <= max(smallest, wanted.lexicon or 0):
             break
-        cost = losses(substrings.ids, substrings.places, substrings.lengths, scores, cut.counts)
-        target = max(int(KEPT * size), smallest, wanted.lexicon or 0)
-        scores = pruned(scores, cost, size - target)
-    return best[1].cuts, {"lexicon": best[2], "description_length": best[0]}
+        number = now.size - max(int(KEPT * now.size), smallest, wanted.lexicon or 0)
+        after = smaller(now, number)
+        if wanted.words is not None and after.cut.words >= wanted.words:
+            best = (price, nearest(partial(smaller, now), number, wanted.words, [now, after]))
+            break
+        now = after
+    return best[1].cut.cuts, {
+        "lexicon": best[1].size,
+        "description_length": best[1].cut.description_length(strings.kinds),
+    }
+
+
+def nearest(smaller: Callable[[int], Lexicon], most: int, words: int, known: list[Lexicon]) -> Lexicon:
+    """The lexicon that finds as nearly so many words as any between two, by halving how many more are taken out."""
+    low, high = 0, most
+    while high - low > 1 and all(one.cut.words != words for one in known):
+        middle = (low + high) // 2
+        known = [*known, smaller(middle)]
+        low, high = (middle, high) if known[-1].cut.words < words else (low, middle)
+    return min(known, key=lambda one: abs(one.cut.words - words))
 
 
 def seeds(substrings: Substrings) -> np.ndarray:
