@@ -21,6 +21,7 @@ pytest_plugins = ["tiny_fixtures"]
 
 HOP, RATE, KINDS = 160, 16_000, 8
 SETTINGS = {"point": "bottleneck", "stride": HOP, "offset": HOP / 2, "rate": RATE, "num_codes": KINDS + 1}
+SETTINGS["segmentation"] = {"method": "units"}  # as of `unitdisc segment`
 LEXICON = [(0, 1, 2), (3, 4), (5, 0), (6, 7, 1, 3), (2, 2, 6)]
 SILENCE = KINDS
 

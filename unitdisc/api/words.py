@@ -93,10 +93,12 @@ def words(
     utterances = sorted(utterances, key=lambda utterance: utterance.id)
     if options.method in ON_FRAMES or options.named_by == "kmeans":
         refuse_units(opened, "words are cut, or named, by frames")
-    made_of = {"words": asdict(options), "tiers": asdict(tiers), "per": per, "corpus": corpus_checksum(utterances)}
+    units = opened.settings.get("segmentation")  # how `segment` found what is read
+    made_of = {"units": units, "words": asdict(options), "tiers": asdict(tiers), "per": per, "corpus": corpus_checksum(utterances)}
     made_of = json.loads(json.dumps(made_of))
     settings = {**opened.settings, "point": "words", TOKENS: LISTED}
-    settings.pop("num_codes", None)  # those of units
+    for of_units in ("num_codes", "segmentation"):
+        settings.pop(of_units, None)
     if settings.get("dim", 1) is None:
         settings["dim"] = 1
     refuse_folder(folder, settings, made_of)
