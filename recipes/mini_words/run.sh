@@ -60,7 +60,7 @@ one() { # one CORPUS NAME FOLDER OPTIONS...: a row, and how long it took
   unitdisc words "$folder" data/"$corpus"/test.jsonl $exp/"$corpus"/words/"$name" --speech-tier phone --threads 1 "$@"
   echo $((SECONDS - begun)) >$exp/"$corpus"/scores/"$name".seconds
   unitdisc score $exp/"$corpus"/words/"$name" data/"$corpus"/test.jsonl --tier word \
-    --output $exp/"$corpus"/scores/"$name".json >/dev/null
+    --output $exp/"$corpus"/scores/"$name".json
 }
 
 if stage "prepare the corpora"; then

@@ -94,7 +94,13 @@ def words(
     if options.method in ON_FRAMES or options.named_by == "kmeans":
         refuse_units(opened, "words are cut, or named, by frames")
     units = opened.settings.get("segmentation")  # how `segment` found what is read
-    made_of = {"units": units, "words": asdict(options), "tiers": asdict(tiers), "per": per, "corpus": corpus_checksum(utterances)}
+    made_of = {
+        "units": units,
+        "words": asdict(options),
+        "tiers": asdict(tiers),
+        "per": per,
+        "corpus": corpus_checksum(utterances),
+    }
     made_of = json.loads(json.dumps(made_of))
     settings = {**opened.settings, "point": "words", TOKENS: LISTED}
     for of_units in ("num_codes", "segmentation"):
