@@ -109,6 +109,16 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "language.learning": {"batch", "console", "corpus", "experiment", "language", "language.networks", "objectives"}
     | {"training"}
     | ALL_KNOW,
+    "word_segmentation": {
+        "clustering",
+        "corpus",
+        "encodings",
+        "evaluation",
+        "exports",
+        "files",
+        "segmentation.corpora",
+        "segmentation.templates",
+    },
     # what they are worth
     "evaluation": {"corpus", "encodings", "files", "jobs"},
     "evaluation.inputs": {"console", "corpus", "corpus.read", "encodings", "evaluation", "files"},

@@ -42,6 +42,7 @@ INTERFACE = {  # name: where it is defined
     "templates": "unitdisc.api.templates",
     "segment": "unitdisc.api.segment",
     "discover": "unitdisc.api.discover",
+    "words": "unitdisc.api.words",
     "export": "unitdisc.api.export",
     "align": "unitdisc.api.align",
     "find": "unitdisc.api.find",
@@ -60,6 +61,7 @@ INTERFACE = {  # name: where it is defined
     "lm_sample": "unitdisc.api.lm_sample",
     "SampleOptions": "unitdisc.language.sampling",
     "SymbolOptions": "unitdisc.language.presets",
+    "WordOptions": "unitdisc.word_segmentation.options",
     # what they are worth
     "abx": "unitdisc.api.abx",
     "probe": "unitdisc.api.probe",
@@ -86,6 +88,7 @@ INTERFACE = {  # name: where it is defined
     "Problem": "unitdisc.corpus",
     "SegmentResult": "unitdisc.api.segment",
     "TierCheck": "unitdisc.alignment.checking",
+    "WordsResult": "unitdisc.api.words",
     # work shared by many processes
     "Cluster": "unitdisc.jobs.cluster",
     "Shard": "unitdisc.jobs",

@@ -17,6 +17,7 @@ def score(
     *,
     tier: str | None = None,
     tolerance: float | None = None,
+    shift: float = 0.0,
     spelling: str = "phone",
     learn: tuple[Path, Path] | None = None,
     frame_rate: float | None = None,
@@ -28,6 +29,8 @@ def score(
     else says. corpus: a manifest or a Kaldi data directory with alignments.
     tier: of the labels (default: phone; of line images, character). spelling: tier of the phones that words are
     spelled with. tolerance: of boundaries, in ms, or in pixel columns of images (default: 20 ms, 1 column).
+    shift: all boundaries later by so many ms (columns), before they and words are scored: a constant lag of a system,
+    to be chosen on other utterances than these.
     learn: encodings and corpus of other utterances, where codes get their names from labels; a code that is never
     seen there is wrong.
 
@@ -41,6 +44,8 @@ def score(
     >>> scores = unitdisc.score("exp/vq/encodings/test/bottleneck", "data/test.jsonl")
     >>> scores.figures["units"]["boundaries"]["strict"]["f1"]
     """
+    if not abs(shift) < float("inf"):
+        raise ValueError(f"`shift` must be a number of ms (or pixel columns), not {shift:g}")
     if tolerance is not None and not 0 <= tolerance < float("inf"):
         raise ValueError(f"`tolerance` must be 0 or more ms (or pixel columns), not {tolerance:g}")
     tier, _ = usual_labels(corpus, tier)
@@ -48,9 +53,9 @@ def score(
     check_tier(corpus, utterances, tier)
     elsewhere = open_both(*learn, frame_rate, allow_pipes) if learn else None
     refuse_common(elsewhere[1] if elsewhere else [], utterances)
-    found = score_units(opened, utterances, tier, tolerance=tolerance, spelling=spelling, learn=elsewhere)
+    found = score_units(opened, utterances, tier, tolerance=tolerance, spelling=spelling, learn=elsewhere, shift=shift)
     if "why" in found["usage"]:  # nothing at all could be measured
         raise UnscorableError(found["usage"]["why"])
-    how = {"boundaries": boundary_settings(tolerance), "spelling": spelling}
+    how = {"boundaries": boundary_settings(tolerance, shift), "spelling": spelling}
     how["learn"] = [str(path) for path in learn or ()]
     return Measured({"units": found}, encodings, corpus_settings(utterances, tier) | how)

@@ -38,6 +38,7 @@ from unitdisc.commands import (
     templates,
     train,
     validate,
+    words,
 )
 from unitdisc.commands.options import naming
 from unitdisc.files.text import escape_output
@@ -61,6 +62,7 @@ COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
     segment.segment,
     discover.discover,
     align.align,
+    words.words,
     export.export,
     lm_train.lm_train,
     lm_score.lm_score,

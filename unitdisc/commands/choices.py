@@ -21,6 +21,9 @@ LISTS = {  # what help texts list: a name in a file
     "probe points": ("model.py", "PROBE_POINTS"),
     "recording formats": ("media/packing.py", "FORMATS"),
     "segment distances": ("segmentation/corpora/costs.py", "DISTANCES"),
+    "dependencies": ("word_segmentation/options.py", "DEPENDENCIES"),
+    "words on frames": ("word_segmentation/options.py", "ON_FRAMES"),
+    "words on units": ("word_segmentation/options.py", "ON_UNITS"),
     "sequence readers": ("evaluation/probes/options.py", "SequenceReader"),
 }
 

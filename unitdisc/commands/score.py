@@ -31,6 +31,9 @@ def score(
         float | None,
         typer.Option(help="of boundaries, in ms, or in pixel columns without a rate (default: 20 ms, 1 column)"),
     ] = None,
+    shift: Annotated[
+        float, typer.Option(help="boundaries later by so many ms (columns), as chosen on other utterances")
+    ] = 0.0,
     spelling: Annotated[str, typer.Option(help="tier of the phones that words are spelled with")] = "phone",
     learn_encodings: Annotated[
         Path | None, typer.Option(help="encodings of other utterances, where codes get their names from labels")
@@ -53,6 +56,7 @@ def score(
         corpus,
         tier=tier,
         tolerance=tolerance,
+        shift=shift,
         spelling=spelling,
         learn=learn_encodings and (learn_encodings, learn_corpus),
         frame_rate=frame_rate,
@@ -71,8 +75,10 @@ def tables(found: Mapping, settings: Mapping) -> Iterable[Iterable[str]]:
     tolerance = settings["boundaries"]["tolerance"][unit]
     yield agreement(found, tier)
     yield use(found)
-    yield boundaries(found["boundaries"], f"tier {tier}, tolerance {tolerance:g} {unit}")
-    yield terms(found["terms"], tier, spelling)
+    shift = settings["boundaries"].get("shift")
+    shifted = f", shifted by {shift:+g} {unit}" if shift else ""
+    yield boundaries(found["boundaries"], f"tier {tier}, tolerance {tolerance:g} {unit}{shifted}")
+    yield terms(found["terms"], tier, spelling, shifted)
 
 
 def agreement(found: Mapping, tier: str) -> Iterable[str]:
@@ -117,8 +123,9 @@ def boundaries(found: Mapping, how: str) -> Iterable[str]:
     yield f"  {'tokens':18}{rates(token)}{'':19}{token['found']:8d} {token['reference']:9d}"
 
 
-def terms(found: Mapping, tier: str, spelling: str) -> Iterable[str]:
-    yield f"Units as discovered terms (words of tier {tier}, spelled with tier {spelling}; as zerospeech-tde counts)"
+def terms(found: Mapping, tier: str, spelling: str, shifted: str = "") -> Iterable[str]:
+    how = f"words of tier {tier}, spelled with tier {spelling}{shifted}"
+    yield f"Units as discovered terms ({how}; as zerospeech-tde counts)"
     if "why" in found:
         yield f"  not measured: {found['why']}"
         return

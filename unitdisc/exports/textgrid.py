@@ -8,21 +8,21 @@ from unitdisc.exports.units import Units, seconds
 from unitdisc.files import write_text
 
 
-def write_textgrids(folder: Path, units: Iterable[Units]) -> None:
+def write_textgrids(folder: Path, units: Iterable[Units], tier: str = "unit") -> None:
     """Writes `FOLDER/UTTERANCE.TextGrid` for every utterance."""
     for entry in units:
-        write_textgrid(folder / f"{entry.utterance.id}.TextGrid", entry)
+        write_textgrid(folder / f"{entry.utterance.id}.TextGrid", entry, tier)
 
 
-def write_textgrid(path: Path, units: Units) -> None:
-    """Writes a Praat TextGrid (long text format, UTF-8): the tier `unit`, then the tiers of the alignment.
+def write_textgrid(path: Path, units: Units, tier: str = "unit") -> None:
+    """Writes a Praat TextGrid (long text format, UTF-8): the tier of units, then the tiers of the alignment.
 
     Times are seconds from the start of the utterance. Gaps in a tier become intervals without a label.
     Raises ExportError if the utterance has no rate.
     """
     utterance = units.utterance
-    tiers = {"unit": units.intervals} | {
-        "unit (alignment)" if name == "unit" else name: intervals for name, intervals in utterance.alignment.items()
+    tiers = {tier: units.intervals} | {
+        f"{tier} (alignment)" if name == tier else name: intervals for name, intervals in utterance.alignment.items()
     }
     end = seconds(utterance, utterance.ticks)
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end!r}"]

@@ -175,8 +175,8 @@ def precision_recall_f1(hits_found: int, found: int, hits_reference: int, refere
 
 
 def unit_segmentation(coded: CodedUtterance) -> Segmentation:
-    """The units of an utterance: a boundary halfway between two frames of different codes."""
-    return Segmentation(coded.runs.intervals, coded.utterance.ticks)
+    """The units of an utterance, a boundary halfway between two frames of different codes, or the tokens it lists."""
+    return Segmentation(coded.tokens.intervals, coded.utterance.ticks)
 
 
 def tier_segmentation(intervals: Sequence[Interval], ticks: int, silences: Set[str] = SILENCES) -> Segmentation:

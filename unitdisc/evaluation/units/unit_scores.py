@@ -11,7 +11,7 @@ from unitdisc.evaluation.units.agreement import agreement
 from unitdisc.evaluation.units.bitrate import UnitBitrates, unit_bitrates
 from unitdisc.evaluation.units.boundaries import TOLERANCE_COLUMNS, TOLERANCE_MS, unit_boundaries
 from unitdisc.evaluation.units.clustering import code_usage
-from unitdisc.evaluation.units.codes import coded
+from unitdisc.evaluation.units.codes import coded, shifted_by
 from unitdisc.evaluation.units.words import unit_terms
 
 BITRATES = tuple(field.name for field in fields(UnitBitrates))
@@ -25,12 +25,14 @@ def score_units(
     tolerance: float | None = None,
     spelling: str = "phone",
     learn: tuple[Encodings, Sequence[Utterance]] | None = None,
+    shift: float = 0.0,
 ) -> dict[str, Any]:
     """Codes against labels, how evenly codes are used, their bitrate, their boundaries, and units as words.
 
     tolerance: of boundaries, in ms, or in pixel columns where there is no rate (default: 20 ms, 1 column);
     spelling: tier of the phones that the labels of `tier` are spelled with, for term discovery scores;
     learn: other encodings, of other utterances, whose labels name the codes for `many_to_one_learnt`.
+    shift: of boundaries, by so many ms (or columns) later, before they and words are scored.
     """
     try:
         units = coded(encodings, utterances)
@@ -47,9 +49,10 @@ def score_units(
         scores |= asdict(unit_bitrates(units, tier))
     except UnscorableError as error:
         scores |= {name: {"why": str(error)} for name in BITRATES}
+    segments = shifted_by(units, shift)
     for name, count in (
-        ("boundaries", lambda: unit_boundaries(units, tier, tolerance)),
-        ("terms", lambda: unit_terms(units, tier, spelling)),
+        ("boundaries", lambda: unit_boundaries(segments, tier, tolerance)),
+        ("terms", lambda: unit_terms(segments, tier, spelling)),
     ):
         try:
             scores[name] = asdict(count())
@@ -58,11 +61,12 @@ def score_units(
     return scores
 
 
-def boundary_settings(tolerance: float | None = None) -> dict[str, Any]:
+def boundary_settings(tolerance: float | None = None, shift: float = 0.0) -> dict[str, Any]:
     """How boundaries are counted; `evaluation.units.boundaries` says why."""
     default = {"ms": TOLERANCE_MS, "columns": TOLERANCE_COLUMNS}
     return {
         "tolerance": default if tolerance is None else dict.fromkeys(default, tolerance),  # columns without a rate
+        "shift": shift,  # ms later, or columns
         "edges": "the start and the end of an utterance are no boundaries",
         "silence": "its borders with speech are boundaries; silences next to each other are one",
         "average": "hits are summed over utterances",

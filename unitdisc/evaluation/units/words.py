@@ -13,7 +13,7 @@ from unitdisc.evaluation.units.terms import Convention, TermScores, spell, spell
 def unit_terms(
     coded: Iterable[CodedUtterance], words: str, phones: str = "phone", convention: Convention = "zerospeech-tde"
 ) -> TermScores:
-    """Scores units as if they were discovered words: every run is a fragment, every code a class.
+    """Scores units as if they were discovered words: runs (or listed tokens) are fragments, codes classes.
 
     words, phones: tiers. Units of silence alone are left out, as a system that finds words would not list them.
     Raises UnscorableError if no utterance has both tiers and a rate.
@@ -24,7 +24,7 @@ def unit_terms(
     gold = Gold(aligned_tiers(coded, phones, silent=True), aligned_tiers(coded, words, silent=False))
     classes = defaultdict(list)
     for entry in coded:
-        utterance, units = entry.utterance, entry.runs
+        utterance, units = entry.utterance, entry.tokens
         for (start, end), code in zip(units.intervals.tolist(), units.codes.tolist(), strict=True):
             fragment = Fragment(utterance.id, start / utterance.rate, end / utterance.rate)
             member = spell(fragment, gold.phones[utterance.id])
