@@ -214,8 +214,8 @@ def test_a_recording_that_disappears_while_training_ends_in_one_sentence(unitdis
 
     prepare = verb.prepare
 
-    def prepared(*arguments) -> Signals:
-        signals = prepare(*arguments)
+    def prepared(*arguments, **options) -> Signals:
+        signals = prepare(*arguments, **options)
         for path in corpus.parent.glob("*.wav"):
             path.unlink()
         return signals

@@ -157,6 +157,8 @@ def follow(commands: list[list[str]], unitdisc, tiny_options: list[str], reports
             )
             continue
         tiny = [*tiny_options, "--device", "cpu"] if words[1] == "train" else []
+        if words[1] == "discover":
+            tiny = ["--rounds", "1", "--set", "training.steps=2", "--set", "training.crop=32", "--device", "cpu"]
         finished = unitdisc(*words[1:], *tiny)
         assert finished.code == 0, (words, finished.err)
 

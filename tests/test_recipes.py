@@ -253,6 +253,8 @@ def test_a_stage_that_fails_ends_the_script(tmp_path):
 @pytest.mark.parametrize("path", [*CONFIGS, *sorted(config.PRESETS.glob("*.toml"))], ids=lambda path: path.stem)
 def test_configs_build_a_model(path):
     options = config.read(path)
+    if options["encoder"].get("kind") == "experiment":  # see test_discovered_units.py
+        pytest.skip("begins with a network that was trained before")
     training = config.construct("[training]", TrainingOptions, options.get("training", {}))
     stride, _, _ = geometry(Experiment(options, ["a", "b"], {}).build())
     CropPlan([100], training.batch_size, training.crop or None, stride, training.seed)

@@ -63,15 +63,16 @@ def test_blanks_are_no_unit(lines, tmp_path):
 def test_what_discover_knows_is_shown(lines, tmp_path):
     units = coded(tmp_path / "found" / "units", lines)
     tried = [{"names": names, "agreement": 0.5, "error": 0.01} for names in (4, 6, 8)]
-    found = [{"units": 70, "kinds": 9}, {"units": 77, "kinds": 5, "agreement": 0.42, "accuracy": 0.625}]
+    found = [{"units": 70, "kinds": 9}, {"units": 77, "kinds": 5, "agreement": 0.42, "accuracy": 0.625, "halves": 0.81}]
     stability = [(0, 0.31, 2), (1, 0.9, None), (2, 0.49, None), (3, 0.5, None)]
     stable = [{"unit": unit, "stability": share, "mixed_with": other} for unit, share, other in stability]
-    known = {"found": found, "numbers": tried, "stability": stable}
+    known = {"found": found, "rounds": 1, "numbers": tried, "stability": stable}
     (tmp_path / "found" / "discover.json").write_text(json.dumps(known))
     page = library.show(units, lines, tmp_path / "page.html").read_text()
     assert f"<title>{tmp_path.name}/found: units</title>" in page
-    row = re.search(r"round 1</th>(.*?)</tr>", page)[1]
-    assert re.findall(r">([^<]+)</td>", row) == ["77", "5", "0.42", "62%"]
+    assert "templates</th>" in page
+    row = re.search(r"round 1, kept</th>(.*?)</tr>", page)[1]
+    assert re.findall(r">([^<]+)</td>", row) == ["77", "5", "0.42", "0.810", "62%"]
     assert "Agreement of halves of the corpus" in page
     assert "2 of 4 units are found again" in " ".join(page.split())
     uncertain = re.findall(r"</span>(\d)</th><td class=\"number\">([^<]+)</td><td class=\"number\">([^<]+)</td>", page)

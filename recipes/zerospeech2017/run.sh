@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # ZeroSpeech 2017, track 1, with nothing but the challenge's own recordings: for every language speakers made alike and
 # mixtures (classical), contrastive predictive coding (cpc) and masked prediction (masked), beside plain features.
-# RAW: the challenge's data, with train and test as they are distributed; CPC and MASKED: the presets of networks, by
+# RAW: the challenge's data, with train and test as they are distributed (zerospeech2017/data); CPC and MASKED: the presets of networks, by
 # default those for a GPU; LANGUAGES, DURATIONS, SYSTEMS and SEED choose. The built-in speech in the same shape, on a CPU:
 #   recipes/mini_zerospeech2017/run.sh --stop-stage 2
 #   RAW=data/mini_zerospeech2017/raw CPC=small-cpc MASKED=small-masked EXP=exp/mini_zerospeech2017/prediction \
 #     recipes/zerospeech2017/run.sh
 source "$(dirname "$0")/../shared.sh"
 
-raw=${RAW:?is to name the data of the challenge; see the top of recipes/zerospeech2017/run.sh for built-in speech}
+raw=${RAW:-zerospeech2017/data}
 exp=${EXP:-exp/zerospeech2017}
 data=$exp/lists
 languages=${LANGUAGES:-english french mandarin}
