@@ -273,3 +273,18 @@ def test_batches_are_solved_as_packed_sequences():
 
 def test_everything_public_is_named():
     assert all(hasattr(segmentation, name) for name in segmentation.__all__)
+
+
+@pytest.mark.parametrize("wanted", [1, 12, 30, 55, 79])
+def test_a_cost_at_which_nothing_is_a_segment_is_one_side_of_the_search(wanted):
+    """Where frames may be blank, a high cost leaves no segment at all, and a lower one many."""
+    numbers = np.array([0, 1, 4, 12, 30, 56, 80])
+    costs = 10.0 * (80 - numbers) + 0.05 * (80 - numbers) ** 2  # convex: each is the best at some cost
+
+    def evaluate(switch_cost):
+        best = int((costs + switch_cost * numbers).argmin())
+        return float(costs[best]), int(numbers[best])
+
+    found = calibrated(evaluate, wanted)
+    assert abs(found.segments - wanted) == np.abs(numbers - wanted).min()
+    assert evaluate(found.switch_cost)[1] == found.segments

@@ -38,7 +38,7 @@ def lm_score(
 ) -> None:
     """Say how well a language model expects units: bits and perplexity, also of them shuffled, and reversed in time.
 
-    Example: `unitdisc lm-score exp/lm exp/vq/encodings/test/bottleneck --output exp/lm/test.json`
+    Example: `unitdisc lm-score exp/lm exp/vq/encodings/test/bottleneck`
     """
     from unitdisc import lm_score
 

@@ -136,10 +136,11 @@ class Search:
     def interpolated(self) -> float:
         """The switch cost where, between the two solutions, the logarithm of the number of segments would be right.
 
-        A side that stays while the other is replaced counts for less and less (the Illinois method).
+        A side that stays while the other is replaced counts for less and less (the Illinois method). No segment at all,
+        where frames may be blank, counts as half of one.
         """
         above = np.log(self.many.segments / self.segments) * 0.5 ** max(self.stayed - 1, 0)
-        below = np.log(self.segments / self.few.segments) * 0.5 ** max(-self.stayed - 1, 0)
+        below = np.log(self.segments / max(self.few.segments, 0.5)) * 0.5 ** max(-self.stayed - 1, 0)
         share = float(above / (above + below))
         return self.many.switch_cost + share * (self.few.switch_cost - self.many.switch_cost)
 
