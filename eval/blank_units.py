@@ -101,7 +101,8 @@ def write_units(folder: Path, shapes: Shapes, vectors: np.ndarray) -> int:
             for start, end, code in zip(*shapes.bounds(line), named, strict=True):
                 codes[start:end] = code
             count += len(named)
-        writer.write(Encoding(line, pixels.centres(line, len(codes)), codes[:, None].astype("f"), codes=codes))
+        regular = not (pixels.folder / "centres" / f"{line}.npy").exists()  # as for lines of another height
+        writer.write(Encoding(line, pixels[line].centres, codes[:, None].astype("f"), codes=codes), regular)
     writer.finish()
     return count
 

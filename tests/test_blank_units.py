@@ -38,7 +38,7 @@ def pixels(tmp_path):
             truth[split, f"u{number}"] = shapes.replace(" ", "")
             writer.write(Encoding(f"u{number}", np.arange(len(frames)) + 0.5, frames))
         paper = np.full((9, 16), 0.05, np.float32)
-        writer.write(Encoding("white", np.arange(9) + 0.5, paper))
+        writer.write(Encoding("white", 2.0 * np.arange(9) + 1, paper), regular=False)  # of a line twice as high
         writer.finish()
     return tmp_path / "pixels", truth
 
@@ -50,6 +50,7 @@ def test_alike_pieces_get_one_name_wherever_and_however_large(pixels, tmp_path):
     for split in ("train", "test"):
         units = Encodings.open(tmp_path / "out" / "encodings" / split / "bottleneck")
         assert units.settings["blank"] == 2 and set(units.codes["white"]) == {2}
+        assert units["white"].centres.tolist() == [*range(1, 19, 2)]
         for number in range(6):
             codes = np.asarray(units.codes[f"u{number}"])
             runs = codes[np.flatnonzero(np.diff(codes, prepend=-1))]

@@ -76,6 +76,11 @@ def test_the_same_units_are_found_again_by_what_was_learned(whole, tiny_lines, t
     for encoding in ours:
         np.testing.assert_array_equal(theirs[encoding.utterance].codes, encoding.codes)
         np.testing.assert_array_equal(theirs[encoding.utterance].frames, encoding.frames)
+    pages = [
+        library.show(at / "units", tiny_lines, tmp_path / "page.html").read_text()
+        for at in (folder, tmp_path / "again")
+    ]
+    assert all("round 2, kept" in page and "units are found again" in page for page in pages)
 
 
 @pytest.mark.parametrize(

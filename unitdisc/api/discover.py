@@ -41,6 +41,7 @@ from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates import rounds
 from unitdisc.segmentation.templates.stability import unit_stability
 from unitdisc.segmentation.templates.storage import (
+    LEARNED,
     SCORES,
     SUMMARY,
     read_scores,
@@ -147,7 +148,8 @@ def learned(begun: Beginning, place: Place) -> DiscoverResult:
 
 def applied(known: Path, place: Place) -> DiscoverResult:
     """The units of a corpus by what `learned` has left in a folder."""
-    number = read_json(known / SUMMARY)["rounds"]
+    summary = read_json(known / SUMMARY)
+    number = summary["rounds"]
     utterances = read_corpus(place.corpus, place.access.allow_pipes)
     if number:
         at = known / f"round-{number}"
@@ -162,6 +164,7 @@ def applied(known: Path, place: Place) -> DiscoverResult:
         templates = read_templates(known / TEMPLATES).templates
         found = rounds.by_templates(templates, encodings, timing.names, threads=place.threads)
     vectors = read_codebook(known / "units" / "units" / "codebook.npy").vectors
+    write_json(place.folder / LEARNED, summary)
     return written(place, found, vectors, timing, utterances, kept=number)
 
 

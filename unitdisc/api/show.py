@@ -11,7 +11,7 @@ from unitdisc.evaluation.inputs import open_both, usual_labels
 from unitdisc.files.folders import file_for_results
 from unitdisc.files.text import read_json
 from unitdisc.reports.units_page import write_units_page
-from unitdisc.segmentation.templates.storage import SUMMARY
+from unitdisc.segmentation.templates.storage import LEARNED, SUMMARY
 
 
 @takes_paths
@@ -56,5 +56,5 @@ def show(
 
 def known_of(units: Path) -> dict[str, Any]:
     """What `discover` has written about units that it found, or about those by which it found these."""
-    path = units.parent / SUMMARY
-    return read_json(path) if path.exists() else {}
+    paths = [units.parent / name for name in (SUMMARY, LEARNED)]
+    return next((read_json(path) for path in paths if path.exists()), {})

@@ -14,6 +14,7 @@ from unitdisc.segmentation.templates.states import StateScores, arrays_of, score
 KIND = "templates"
 SCORES, STATES = "states.safetensors", "states"  # beside the experiment of a round, and the name of its card
 SUMMARY = "discover.json"  # what `discover` writes beside its templates and units
+LEARNED = "learned.json"  # the same, where units were found by what another folder has
 
 
 @dataclass(frozen=True)
