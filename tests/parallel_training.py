@@ -59,7 +59,7 @@ KINDS = {
     "linear": WIDTH | {"bottleneck.kind": "linear"},
     "none": {"bottleneck.kind": "none"},
     "discovered": NETWORK | {"bottleneck.kind": "discovered", "bottleneck.units": 5, "bottleneck.blank": "true"},
-    "experiment trained on": CODES | NETWORK | {"encoder.frozen": "false"},
+    "experiment trained on": CODES | NETWORK | {"encoder.frozen": "false", "bottleneck.batch_norm": "false"},
     "masked": CONTEXT_ENCODER | {"objective.kind": "masked", "objective.span": 3, "codes.num_codes": 8},
     "masked and reconstructed": CODES
     | CONTEXT_ENCODER
@@ -88,7 +88,8 @@ def settings(kind: str) -> dict:
     """The options of a model."""
     lines = kind in OF_LINES
     tiny = LINE_OPTIONS if lines else OPTIONS | {"decoder.history_dropout": 0.3}
-    kept = {name: value for name, value in tiny.items() if name.split(".")[0] not in ("bottleneck", "training")}
+    own = ("bottleneck", "training", *(("encoder",) if KINDS[kind].get("encoder.kind") == "experiment" else ()))
+    kept = {name: value for name, value in tiny.items() if name.split(".")[0] not in own}
     overrides = [f"{name}={value}" for name, value in (kept | {"bottleneck.kind": "vq"} | KINDS[kind]).items()]
     options = config.read("small-handwriting" if lines else "small", overrides)
     options.pop("training")
