@@ -22,3 +22,21 @@ stage() { # stage TITLE: true when this stage is to run
   if [ "$number" -lt "$first" ] || [ "$number" -gt "$last" ]; then return 1; fi
   echo "== $number. $1"
 }
+
+each_corpus() { # each_corpus COMMAND: run it for every corpus of $corpora that is there, with its name as argument
+  local corpus
+  for corpus in $corpora; do
+    if [ -d data/"$corpus" ]; then "$@" "$corpus"; fi
+  done
+}
+
+prepare_corpora() { # prepare_corpora RAW: those of $corpora, speechocean762 from the folder RAW
+  case $corpora in *mini_speech*) python data_prep/mini_speech.py data/mini_speech ;; esac
+  case $corpora in *speechocean762*)
+    if [ -d "$1" ]; then
+      python data_prep/speechocean762.py "$1" data/speechocean762
+    else
+      echo "no $1: speechocean762 is left out; set UNITDISC_DATA to the folder of corpora"
+    fi ;;
+  esac
+}

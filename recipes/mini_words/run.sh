@@ -8,13 +8,6 @@ raw=${UNITDISC_DATA:-../shared/data}/so762_dev
 corpora=${CORPORA:-mini_speech speechocean762}
 exp=exp/mini_words
 
-each() { # each COMMAND: run it for every corpus, with its name as argument
-  local corpus
-  for corpus in $corpora; do
-    if [ -d data/"$corpus" ]; then "$@" "$corpus"; fi
-  done
-}
-
 corpus_rate() { # words a second of speech, and different words: as many as there are, for every method alike
   case $1 in mini_speech) rate=4.2 types=332 ;; *) rate=2.8 types=478 ;; esac
 }
@@ -64,20 +57,13 @@ one() { # one CORPUS NAME FOLDER OPTIONS...: a row, and how long it took
 }
 
 if stage "prepare the corpora"; then
-  case $corpora in *mini_speech*) python data_prep/mini_speech.py data/mini_speech ;; esac
-  case $corpora in *speechocean762*)
-    if [ -d "$raw" ]; then
-      python data_prep/speechocean762.py "$raw" data/speechocean762
-    else
-      echo "no $raw: speechocean762 is left out; set UNITDISC_DATA to the folder of corpora"
-    fi ;;
-  esac
+  prepare_corpora "$raw"
 fi
 if stage "frames and units"; then
-  each frames
+  each_corpus frames
 fi
 if stage "words"; then
-  each words
+  each_corpus words
 fi
 if stage "compare"; then
   for corpus in $corpora; do

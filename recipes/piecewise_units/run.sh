@@ -9,13 +9,6 @@ corpora=${CORPORA:-mini_speech speechocean762}
 rates=${RATES:-8 12 16}
 exp=exp/piecewise_units
 
-each() { # each COMMAND: run it for every corpus, with its name as argument
-  local corpus
-  for corpus in $corpora; do
-    if [ -d data/"$corpus" ]; then "$@" "$corpus"; fi
-  done
-}
-
 train() { # train CORPUS: VQ at 50 Hz, and piecewise-constant VQ at every rate
   local exp=$exp/$1 rate
   unitdisc train recipes/"$1"/conf/vq.toml data/"$1"/train.jsonl $exp/vq
@@ -63,21 +56,14 @@ abx() { # abx CORPUS NAME ENCODINGS: what their codes tell apart
 }
 
 if stage "prepare the corpora"; then
-  case $corpora in *mini_speech*) python data_prep/mini_speech.py data/mini_speech ;; esac
-  case $corpora in *speechocean762*)
-    if [ -d "$raw" ]; then
-      python data_prep/speechocean762.py "$raw" data/speechocean762
-    else
-      echo "no $raw: speechocean762 is left out; set UNITDISC_DATA to the folder of corpora"
-    fi ;;
-  esac
+  prepare_corpora "$raw"
 fi
 if stage "train"; then
-  each train
+  each_corpus train
 fi
 if stage "find units after the fact"; then
-  each segment
+  each_corpus segment
 fi
 if stage "score"; then
-  each score
+  each_corpus score
 fi

@@ -8,7 +8,6 @@ import numpy as np
 
 from unitdisc import console
 from unitdisc.api.discover_rounds import (
-    ASKED,
     FRAMES,
     TEMPLATES,
     Beginning,
@@ -41,11 +40,14 @@ from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.templates import rounds
 from unitdisc.segmentation.templates.stability import unit_stability
 from unitdisc.segmentation.templates.storage import (
+    ASKED,
     LEARNED,
     SCORES,
     SUMMARY,
+    VECTORS,
     read_scores,
     read_templates,
+    round_folder,
 )
 
 
@@ -152,7 +154,7 @@ def applied(known: Path, place: Place) -> DiscoverResult:
     number = summary["rounds"]
     utterances = read_corpus(place.corpus, place.access.allow_pipes)
     if number:
-        at = known / f"round-{number}"
+        at = round_folder(known, number)
         _, encodings = encoded(at / "experiment", place.folder / "encodings", place)
         timing = timing_of(encodings, utterances, place.corpus, strict=place.access.strict)
         scores, finer = read_scores(at / SCORES)
@@ -163,7 +165,7 @@ def applied(known: Path, place: Place) -> DiscoverResult:
         timing = timing_of(encodings, utterances, place.corpus, strict=place.access.strict)
         templates = read_templates(known / TEMPLATES).templates
         found = rounds.by_templates(templates, encodings, timing.names, threads=place.threads)
-    vectors = read_codebook(known / "units" / "units" / "codebook.npy").vectors
+    vectors = read_codebook(known / VECTORS).vectors
     write_json(place.folder / LEARNED, summary)
     return written(place, found, vectors, timing, utterances, kept=number)
 
@@ -206,5 +208,5 @@ def written(
     there = [by_id[name] for name in timing.names]
     formats = ("jsonl", "ctm", "textgrid") if timing.unit == "second" else ("jsonl",)
     export(Encodings.open(folder), there, folder / "units", formats=formats)
-    write_codebook(folder / "units" / "codebook.npy", vectors, {"frames_of": found.encodings.settings})
+    write_codebook(place.folder / VECTORS, vectors, {"frames_of": found.encodings.settings})
     return DiscoverResult(place.folder, [*told], kept, found.units, timing.rate(found.units), timing.unit)

@@ -29,9 +29,16 @@ from unitdisc.segmentation.templates.names import AgreedNames, Halvings, agreed_
 from unitdisc.segmentation.templates.options import TemplateOptions
 from unitdisc.segmentation.templates.pieces import Pieces
 from unitdisc.segmentation.templates.states import StateScores
-from unitdisc.segmentation.templates.storage import SCORES, StoredTemplates, read_scores, read_templates, write_scores
+from unitdisc.segmentation.templates.storage import (
+    ASKED,
+    SCORES,
+    StoredTemplates,
+    read_scores,
+    read_templates,
+    round_folder,
+    write_scores,
+)
 
-ASKED = "options.json"
 FRAMES, TEMPLATES = "frames", "templates.safetensors"
 FIRST, OFTEN = 100, 8  # templates to begin with, and how often each occurs at least, on average
 FORMS = 2  # names for every kind that halves agree about: most characters have more than one form
@@ -191,7 +198,7 @@ def taught(begun: Beginning, place: Place) -> Taught:
         found, named_by, durations = one_round(begun, place, number, targets=targets, durations=durations)
         pieces = rounds.pieces_of(found, StoredFrames(named_by, names), place.threads)
         halves = Halvings.drawn(pieces, begun.seed).agreed(found.kinds, place.threads)
-        known = {"agreement": found.agreement(before), **of_held_out(round_folder(place, number) / "experiment")}
+        known = {"agreement": found.agreement(before), **of_held_out(round_folder(place.folder, number) / "experiment")}
         told.append(
             {"units": found.units, "kinds": found.kinds, **known} | ({"halves": halves.agreement} if halves else {})
         )
@@ -205,7 +212,7 @@ def taught(begun: Beginning, place: Place) -> Taught:
             found, pieces, durations, count=kinds, seed=seed, memory=place.memory, threads=place.threads
         )
     kept = best_of(told) if options.rounds == "auto" else number
-    at = round_folder(place, kept)
+    at = round_folder(place.folder, kept)
     named_by, predictions = (Encodings.open(at / "encodings" / point) for point in POINTS)
     scores, finer = read_scores(at / SCORES)
     found = cut_by_states(scores, predictions, names, finer=finer, threads=place.threads)
@@ -227,10 +234,6 @@ def best_of(told: Sequence[Mapping[str, float]]) -> int:
     return max(alike, key=lambda number: (told[number].get("halves", 0.0), number))
 
 
-def round_folder(place: Place, number: int) -> Path:
-    return place.folder / f"round-{number}"
-
-
 def one_round(
     begun: Beginning, place: Place, number: int, *, targets: rounds.Alignment, durations: Durations
 ) -> tuple[rounds.Alignment, Encodings, Durations]:
@@ -238,7 +241,7 @@ def one_round(
 
     durations: of units, in frames of the targets. Returns the cut, the network's frames, and durations in frames of it.
     """
-    at, seed = round_folder(place, number), begun.seed + number - 1
+    at, seed = round_folder(place.folder, number), begun.seed + number - 1
     log_priors = rounds.write_targets(at / "targets", targets)
     codes = [f"codes.folders={json.dumps([str(at / 'targets')])}", f"codes.num_codes={len(log_priors)}"]
     overrides = [*begun.overrides, *codes, f"training.seed={seed}"]

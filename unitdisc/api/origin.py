@@ -15,9 +15,7 @@ from unitdisc.experiment import Experiment, ExperimentError, config, load, weigh
 from unitdisc.files.text import read_json
 from unitdisc.model import UnitModel
 from unitdisc.segmentation.templates.states import StateScores
-from unitdisc.segmentation.templates.storage import SCORES, SUMMARY, read_scores
-
-BEGUN = "options.json"  # what `discover` writes first
+from unitdisc.segmentation.templates.storage import ASKED, SCORES, SUMMARY, VECTORS, read_scores, round_folder
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Origin:
                     f"{given}: is an experiment, without units; give a folder that `unitdisc discover` filled"
                 )
             scores, finer = read_scores(folder.parent / SCORES)
-            units = FoundUnits(scores, finer, read_codebook(given / "units" / "units" / "codebook.npy").vectors)
+            units = FoundUnits(scores, finer, read_codebook(given / VECTORS).vectors)
         experiment, model = load(folder)
         return cls(folder, experiment, model, units)
 
@@ -89,11 +87,11 @@ def last_experiment(given: Path) -> Path:
     if (given / SUMMARY).exists():
         rounds = read_json(given / SUMMARY)["rounds"]
         if rounds:
-            return given / f"round-{rounds}" / "experiment"
+            return round_folder(given, rounds) / "experiment"
         raise ExperimentError(
             f"{given}: its units are templates, and no network knows them; discover with `rounds` above 0"
         )
-    if (given / BEGUN).exists():
+    if (given / ASKED).exists():
         raise ExperimentError(f"{given}: discovery has not come to its end there; run it again, and it goes on")
     if (given / "units").exists():
         raise ExperimentError(

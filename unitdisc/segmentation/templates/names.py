@@ -56,7 +56,8 @@ def agreed_names(
 class Halvings:
     """A corpus, halved by lot some times."""
 
-    pieces: np.ndarray  # [N, D], all
+    names: list[str]  # utterances that are looked at
+    pieces: np.ndarray  # [N, D], all of these
     halves: list[tuple[SomeFrames, SomeFrames]]
     seed: int
 
@@ -66,24 +67,28 @@ class Halvings:
         rng = np.random.default_rng(seed)
         kept = drawn_pieces(pieces, rng)
         whole = np.concatenate([np.zeros((0, pieces.dim), np.float32), *(kept[name] for name in kept.names)])
-        return cls(whole, [halved(kept, rng) for _ in range(HALVINGS)], seed)
+        return cls(kept.names, whole, [halved(kept, rng) for _ in range(HALVINGS)], seed)
 
     def agreed(self, number: int, threads: int) -> AgreedNames | None:
         """How well halves agree about a number of names; None if there are too few pieces, or too alike."""
         fewest = min(sum(len(half[name]) for name in half.names) for both in self.halves for half in both)
-        if 2 * number > fewest:
-            return None
-        options = [KMeansOptions(number, seed=self.seed + place, passes=PASSES) for place in range(HALVINGS)]
-        try:
-            with threadpool_limits(1):
-                called = [
-                    [names_by(half, self.pieces, each, threads) for half in both]
-                    for both, each in zip(self.halves, options)
-                ]
-        except EncodingsError:  # fewer different pieces than names
+        called = None if 2 * number > fewest else self.called(number, threads)
+        if called is None:
             return None
         agreements = [unit_scores(confusion(*both)).ami for both in called]
         return AgreedNames(number, float(np.mean(agreements)), float(np.std(agreements, ddof=1)) / np.sqrt(HALVINGS))
+
+    def called(self, number: int, threads: int) -> list[tuple[np.ndarray, np.ndarray]] | None:
+        """What all pieces are called by each half of each halving [N]; None if fewer of them differ than names."""
+        options = [KMeansOptions(number, seed=self.seed + place, passes=PASSES) for place in range(HALVINGS)]
+        try:
+            with threadpool_limits(1):
+                return [
+                    tuple(names_by(half, self.pieces, each, threads) for half in both)
+                    for both, each in zip(self.halves, options)
+                ]
+        except EncodingsError:
+            return None
 
 
 def agreed_number(tried: Sequence[AgreedNames]) -> int:

@@ -8,13 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from unitdisc.clustering import KMeansOptions
 from unitdisc.clustering.frame_source import FrameSource
-from unitdisc.encodings import EncodingsError
-from unitdisc.segmentation.templates.names import HALVINGS, drawn_pieces, halved, names_by
-from unitdisc.segmentation.templates.pieces import PASSES
+from unitdisc.segmentation.templates.names import Halvings
 
 OFTEN = 0.1  # of the pieces that a half calls like a unit: another unit with so many of them is told
 
@@ -36,25 +32,18 @@ def unit_stability(
     pieces: of every utterance, as frames; of a large corpus, some utterances are drawn. units_of: utterance -> what its
     pieces are called, [S].
     """
-    rng = np.random.default_rng(seed)
-    kept = drawn_pieces(pieces, rng)
-    if not kept.names:
+    halvings = Halvings.drawn(pieces, seed)
+    if not halvings.names:
         return []
-    whole = np.concatenate([kept[name] for name in kept.names])
-    units, places = np.unique(np.concatenate([units_of(name) for name in kept.names]), return_inverse=True)
+    units, places = np.unique(np.concatenate([units_of(name) for name in halvings.names]), return_inverse=True)
+    called = halvings.called(len(units), threads)
+    if called is None:
+        return []
     indices, shared = [], np.zeros((len(units), len(units)))
-    with threadpool_limits(1):
-        for halving in range(HALVINGS):
-            options = KMeansOptions(len(units), seed=seed + halving, passes=PASSES)
-            for half in halved(kept, rng):
-                try:
-                    called = names_by(half, whole, options, threads)
-                except EncodingsError:  # fewer different pieces than units
-                    return []
-                jaccard, counts = overlaps(places, called, len(units))
-                best = jaccard.argmax(1)
-                indices.append(jaccard.max(1))
-                shared += counts[:, best].T
+    for names in (of_half for both in called for of_half in both):
+        jaccard, counts = overlaps(places, names, len(units))
+        indices.append(jaccard.max(1))
+        shared += counts[:, jaccard.argmax(1)].T
     stabilities = np.mean(indices, axis=0)
     return [
         UnitStability(int(unit), float(stability), mixed_with(units, place, row))

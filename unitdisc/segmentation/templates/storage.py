@@ -13,8 +13,15 @@ from unitdisc.segmentation.templates.states import StateScores, arrays_of, score
 
 KIND = "templates"
 SCORES, STATES = "states.safetensors", "states"  # beside the experiment of a round, and the name of its card
+ASKED = "options.json"  # what `discover` writes first
 SUMMARY = "discover.json"  # what `discover` writes beside its templates and units
 LEARNED = "learned.json"  # the same, where units were found by what another folder has
+VECTORS = Path("units", "units", "codebook.npy")  # of units, in the folder that `discover` fills
+
+
+def round_folder(folder: Path, number: int) -> Path:
+    """Of a round, in the folder that `discover` fills."""
+    return folder / f"round-{number}"
 
 
 @dataclass(frozen=True)
