@@ -65,6 +65,7 @@ KINDS = {
     | CONTEXT_ENCODER
     | {"bottleneck.kind": "vq", "bottleneck.batch_norm": "false"}
     | {"objective.kind": "masked", "objective.reconstruction": 0.5},
+    "slowness": WIDTH | {"bottleneck.kind": "linear", "objective.slowness": 0.5},
     "classify": WIDTH | {"bottleneck.kind": "linear", "objective.kind": "classify", "codes.num_codes": 8},
     "cpc": CONTEXT_ENCODER | PREDICTION | {"objective.kind": "cpc"},
     "acpc": CONTEXT_ENCODER | PREDICTION | {"objective.kind": "acpc", "objective.predictions": 2},

@@ -14,6 +14,8 @@ from unitdisc.encoders.image_batch_norm import NORMS
 VARIANTS = {  # kind and options; in_dim is 3 unless it is among them
     "50 Hz": ("conv", {"dim": 8}),
     "25 Hz": ("conv", {"dim": 8, "stride": 4}),
+    "50 Hz, nothing but the halving": ("conv", {"dim": 8, "kernel": 1}),
+    "25 Hz, wide": ("conv", {"dim": 8, "stride": 4, "kernel": 5}),
     "identity": ("identity", {}),
     "identity in context": ("identity", {"stride": 4, "context": 3}),
     "identity at 100 Hz": ("identity", {"stride": 1}),

@@ -17,6 +17,7 @@ from unitdisc.experiment import Experiment, config, load
 from unitdisc.model import PROBE_POINTS, UnitModel
 from unitdisc.objectives import OBJECTIVES, ModelOutput, ModelParts, Player, Reconstruction
 from unitdisc.objectives.pretexts import PRETEXTS
+from unitdisc.objectives.reconstruction import change
 from unitdisc.training.distributed import uniform
 from unitdisc.training.trainer import TrainingOptions
 from unitdisc.training.validation import evaluate
@@ -169,6 +170,30 @@ def test_what_is_held_out_is_of_the_objective_and_of_the_bottleneck():
     assert found.metrics["latent_gap"] == (losses[1] - losses[0]).item()
 
 
+def test_slowness_is_how_far_neighbours_lie_apart():
+    latents, lengths = torch.tensor([[[0.0, 0], [1, 3], [1, 3]], [[5, 5], [7, 7], [90, 0]]]), torch.tensor([3, 2])
+    torch.testing.assert_close(change(latents, lengths), torch.tensor(4 / 5))  # the first of each differs by 0
+    torch.testing.assert_close(change(latents, lengths, torch.tensor(10.0)), torch.tensor(4 / 10))
+
+
+def test_slowness_is_a_loss_of_its_own_and_reaches_the_encoder():
+    experiment = Experiment(settings("slowness"), SPEAKERS, {})
+    model = built(experiment)
+    batch = batch_of(0, experiment, model.encoder.stride)
+    found = model(batch)
+    units, lengths = model.units_of(batch)
+    torch.testing.assert_close(found.losses["slowness"], 0.5 * change(units.latents, lengths))
+    found.losses["slowness"].backward()
+    assert any(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in model.encoder.parameters())
+    assert "slowness" not in evaluate(model.eval(), [batch]).losses  # of held-out speech, what is worth comparing
+
+
+@pytest.mark.parametrize("slowness", [-1, float("inf"), float("nan")])
+def test_slowness_that_cannot_be(slowness):
+    with pytest.raises(ValueError, match=r"objective\.slowness must be 0 or more, not"):
+        Reconstruction(slowness)
+
+
 PREDICTING = ("masked", "cpc", "acpc", "wav2vec2")
 
 
@@ -222,7 +247,7 @@ def test_an_experiment_of_before_there_were_objectives_loads_and_goes_on(tiny_co
     assert train(training__steps=3).code == 0
     path = folder / "experiment.json"
     written = json.loads(path.read_text())
-    assert written["options"].pop("objective") == {"kind": "reconstruction"}
+    assert written["options"].pop("objective")["kind"] == "reconstruction"
     path.write_text(json.dumps(written))
     weights = safetensors.torch.load_file(folder / experiments.WEIGHTS)
     assert {name.partition(".")[0] for name in weights} == {"encoder", "bottleneck", "conditioner", "decoder"}
@@ -232,4 +257,4 @@ def test_an_experiment_of_before_there_were_objectives_loads_and_goes_on(tiny_co
     assert "differs in" in refused.err
     assert "objective.kind" in refused.err
     assert train().code == 0
-    assert json.loads(path.read_text())["options"]["objective"] == {"kind": "reconstruction"}
+    assert json.loads(path.read_text())["options"]["objective"]["kind"] == "reconstruction"

@@ -3,7 +3,9 @@
 # networks that learn by prediction, at equal speech, scored on speakers nobody learned from. Some three hours of one
 # core for one seed; SYSTEMS and SEEDS choose less or more, MORE=../shared/data/so762_more adds 178 speakers without labels to
 # the train set (4.5 hours), DATA takes another corpus with train.jsonl and test.jsonl. EXP: where results go. SCORES=any: only
-# ABX of any context, on the test speakers, and no `best`. SET: changes of the configurations, as "training.steps=100".
+# ABX of any context, on the test speakers, and no `best`; SCORES=frames: probes, too, but no units. SET: changes of the
+# configurations, as "training.steps=100"; of one system: SYSTEMS="vq vq+jitter.probability=0", told apart by what the
+# decoder is told (`condition`).
 # What the network of `masked` can do if it is told the phones of the train set: SYSTEMS="topline topline-alike".
 source "$(dirname "$0")/../shared.sh"
 
@@ -52,13 +54,19 @@ network() { # network NAME POINT [TABLE.KEY=VALUE ...]: trained for every seed; 
     costs "$run" unitdisc train $conf/"${name%%+*}".toml $data/train.jsonl "$exp/models/$run" \
       --set training.seed="$seed" "${changes[@]/#/--set=}" "${@/#/--set=}"
     for part in train test; do
-      [ $part-$kinds != train-any ] || continue
+      [ $part-$kinds = test-$kinds ] || [ "$kinds" = all ] || continue
       costs "$run" unitdisc encode "$exp/models/$run" $data/$part.jsonl "$exp/encodings/$run/$part" --at "$point"
       mkdir -p "$exp/frames/$run"
       ln -sfn "../../encodings/$run/$part/$point" "$exp/frames/$run/$part"
     done
     scored "$run"
   done
+}
+
+changed() { # changed CONFIG+TABLE.KEY=VALUE...: a network with other options
+  local options
+  IFS=+ read -ra options <<<"$1"
+  network "$1" condition "${options[@]:1}"
 }
 
 topline() { # topline NAME: a network that is told the true phones of the training speakers; not in the list by itself
@@ -109,7 +117,7 @@ looped() { # looped NAME OF: a phone loop of the frames of another system; poste
 judged() { # judged NAME: ABX and probes of frames
   local frames=$exp/frames/$1 scores=$exp/scores/$1
   unitdisc abx "$frames/test" $data/test.jsonl --context any --max-size-group 10 --max-x-across 3 --output "$scores.any.json"
-  [ "$kinds" = all ] || return 0
+  [ "$kinds" != any ] || return 0
   unitdisc abx "$frames/test" $data/test.jsonl --output "$scores.triphone.json"
   unitdisc probe "$frames/test" $data/test.jsonl --task labels --task speaker --no-controls --output "$scores.probe.json"
 }
@@ -156,6 +164,7 @@ each() { # each NAME: a system that was chosen
     vq | piecewise-vq) network "$1" projection ;;
     best) best ;; # after classical, masked-alike and vq
     topline | topline-alike) topline "$1" ;;
+    *+*) changed "$1" ;;
     *) network "$1" encoder ;;
   esac
   case $1 in mfcc | mfcc-speaker | vtln | affine | gmm | classical) scored "$1" ;; esac

@@ -1,10 +1,12 @@
 """Reconstruction: a decoder makes the signal again of the units and the speaker (Chorowski et al., 2019)."""
 
+import math
 from collections.abc import Mapping
 
+import torch.nn.functional as F
 from torch import Tensor
 
-from unitdisc.batch import Batch, masked_mean
+from unitdisc.batch import Batch, masked_mean, padding_mask
 from unitdisc.bottlenecks import BottleneckOutput
 from unitdisc.objectives.base import ModelOutput, ModelParts
 from unitdisc.objectives.players import Player
@@ -14,14 +16,25 @@ class Reconstruction:
     """The loss of the decoder, told of jittered latents and of the speaker.
 
     The speaker reaches the decoder beside the latents, so the units need not carry it.
+
+    slowness: the weight of a penalty on how far neighbouring latents lie apart. A model can have it for nothing, by
+    latents that are all the same; time jitter is the better way to units that change slowly, and this is there to
+    show it.
     """
 
     needs = ("jitter", "conditioner", "decoder")
 
+    def __init__(self, slowness: float = 0.0):
+        if not (0 <= slowness < math.inf):
+            raise ValueError(f"objective.slowness must be 0 or more, not {slowness}")
+        self.slowness = slowness
+
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
         units, lengths = model.units_of(batch)
-        reconstruction = self.loss(model, batch, model.jitter(units.latents, lengths), lengths)
-        return ModelOutput(losses={"reconstruction": reconstruction, **units.losses}, metrics=units.metrics)
+        losses = {"reconstruction": self.loss(model, batch, model.jitter(units.latents, lengths), lengths)}
+        if self.slowness:
+            losses["slowness"] = self.slowness * change(units.latents, lengths, batch.counts.get("latents"))
+        return ModelOutput(losses={**losses, **units.losses}, metrics=units.metrics)
 
     def loss(self, model: ModelParts, batch: Batch, latents: Tensor, lengths: Tensor) -> Tensor:
         """latents [B, T, D], lengths [B] -> nats per value of the target (a sample, a mel bin, a pixel)."""
@@ -51,6 +64,7 @@ class AddedReconstruction(Reconstruction):
     """
 
     def __init__(self, weight: float):
+        super().__init__()
         self.weight = weight
 
     def losses(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> dict[str, Tensor]:
@@ -67,6 +81,15 @@ class AddedReconstruction(Reconstruction):
             return ModelOutput({}, {})
         found = super().held_out(model, batch, units, lengths)
         return ModelOutput({name: self.weight * loss for name, loss in found.losses.items()}, found.metrics)
+
+
+def change(latents: Tensor, lengths: Tensor, count: Tensor | None = None) -> Tensor:
+    """The mean absolute difference of latents [B, T, D] from the ones before; the first of an item differs by 0.
+
+    count: see `masked_mean`.
+    """
+    steps = F.pad((latents[:, 1:] - latents[:, :-1]).abs().mean(-1), (1, 0))
+    return masked_mean(steps, padding_mask(lengths, latents.shape[1]), count)
 
 
 def wrong_latents(latents: Tensor) -> Tensor:
