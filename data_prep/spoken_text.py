@@ -16,8 +16,9 @@ Sentences of a text: in its order, those of more than 15 words cut, in small let
 Files     wav/<split>/<voice>-<number>.wav, 16 kHz; train.jsonl, test.jsonl; train.txt, test.txt, an utterance on every
           line. truth.json, of a grammar: its entropy, and the bits of both splits under it. parts/: what is
           finished, from which the same command goes on; with more minutes, a finished corpus grows.
-Tiers     phone, word, and tone (Mandarin), as those of mini_speech.py; and in English UHR, AYR, IYAH, Q (a glottal stop)
-          and EN, which no word of mini_speech has.
+          --beginnings 10: train-10.jsonl, what a corpus of so many minutes has.
+Tiers     phone, word, and tone (Mandarin), as those of mini_speech.py; and in English UHR, AYR, IYAH, EN and Q (a
+          glottal stop), which no word of mini_speech has.
 
 python data_prep/spoken_text.py data/spoken_text --train-minutes 60 --test-minutes 10
 """
@@ -63,6 +64,14 @@ def main(argv: list[str] | None = None) -> None:
     what.add_argument("--grammar", type=Path, help="file of a grammar, as spoken_text/en.txt")
     parser.add_argument("--train-minutes", type=float, default=60)
     parser.add_argument("--test-minutes", type=float, default=10)
+    parser.add_argument(
+        "--beginnings",
+        type=float,
+        nargs="+",
+        default=[],
+        metavar="MINUTES",
+        help="also write train-MINUTES.jsonl, the first so many",
+    )
     parser.add_argument("--seed", type=int, default=0, help="another seed: other sentences and ways of speaking")
     parser.add_argument("--jobs", type=int, default=2, help="processes that speak (default: %(default)s)")
     args = parser.parse_args(argv)
@@ -71,6 +80,8 @@ def main(argv: list[str] | None = None) -> None:
     minutes = {"train": args.train_minutes, "test": args.test_minutes}
     if not all(0 < each < float("inf") for each in minutes.values()):
         parser.error("--train-minutes and --test-minutes must be above 0")
+    if wrong := [each for each in args.beginnings if not 0 < each <= args.train_minutes]:
+        parser.error(f"--beginnings must be above 0 and at most the {args.train_minutes:g} minutes, not {wrong[0]:g}")
     installed()
     notes = Notes()
     text = None if args.text is None else parted(read_sentences(args.text, notes))
@@ -90,7 +101,8 @@ def main(argv: list[str] | None = None) -> None:
             write_text(args.output / f"{split}.txt", "".join(f"{' '.join(words)}\n" for words in lines))
         if grammar is not None:
             write_truth(args.output, grammar, made)
-        write_corpus(args.output, made, notes)
+        beginnings = {f"train-{minutes:g}": beginning(made["train"], minutes) for minutes in args.beginnings}
+        write_corpus(args.output, made | beginnings, notes)
 
 
 def grammar_of(path: Path | None, language: str, seed: int) -> WordGrammar:
@@ -153,6 +165,12 @@ def speak_split(reading: Reading, notes: Notes) -> list[Utterance]:
     if done < reading.minutes * 60 * RATE:
         print(f"{reading.split}: the text ended after {done / RATE / 60:.1f} minutes", file=sys.stderr)
     return found
+
+
+def beginning(utterances: Sequence[Utterance], minutes: float) -> list[Utterance]:
+    """The first, up to the one with which there is enough."""
+    ends = np.cumsum([each.ticks for each in utterances])
+    return list(utterances[: int(np.searchsorted(ends, minutes * 60 * RATE)) + 1])
 
 
 def words_said(utterance: Utterance) -> list[str]:
