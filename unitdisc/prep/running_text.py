@@ -21,7 +21,7 @@ def read_sentences(path: Path, notes: Notes) -> list[list[str]]:
     Lines are joined up to a blank line; what stands at the beginning of a line and has digits ("Ge1:1", "12.") is left
     out. A sentence of more than `LONGEST` words is cut behind a mark where there is one. A sentence with digits
     elsewhere, or other signs, is left out. All this is noted.
-    Raises CorpusError if nothing is left.
+    Raises CorpusError if nothing is left, or too little for a test.
     """
     found = []
     for text in sentences_in(paragraphs(path, notes)):
@@ -35,6 +35,11 @@ def read_sentences(path: Path, notes: Notes) -> list[list[str]]:
     if not found:
         notes.say()
         raise CorpusError(f"{path}: has no sentence that can be read aloud; {GIVE}, of words and marks")
+    if len(found) <= STRETCH * (OF - 1):
+        raise CorpusError(
+            f"{path}: has {len(found)} sentences, and none of them is for the test, which every tenth stretch of "
+            f"{STRETCH} is; give a longer text"
+        )
     return found
 
 

@@ -67,7 +67,7 @@ def read_gold(path: Path, task: str) -> list[Item]:
     """Raises CorpusError naming the line of what is no item."""
     cure = f"give the gold.csv of the {task} task"
     items, seen = [], {}
-    for row in read_csv(path, GOLD[task], CorpusError, cure):
+    for row in read_csv(path, GOLD[task], CorpusError, cure=cure):
         cells = row.cells
         name = cells["filename"]
         if cells["correct"] not in ("0", "1"):
@@ -154,7 +154,7 @@ def likelier(one: float, other: float) -> float:
 def overall(pairs: Sequence[PairScore], seed: int = 0) -> dict:
     """The mean over pairs, and its 95 % interval over pairs."""
     values = np.array([pair.score for pair in pairs])
-    bounds = interval(values, np.ones(len(values)), np.arange(len(values)), seed)
+    bounds = interval(values, np.ones(len(values)), np.arange(len(values)), seed=seed)
     return {"pairs": len(pairs), "accuracy": float(values.mean()), "interval": bounds}
 
 
