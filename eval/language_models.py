@@ -14,9 +14,8 @@ import argparse
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +23,11 @@ import numpy as np
 from unitdisc.corpus.read import read_corpus
 from unitdisc.evaluation import SILENCES
 from unitdisc.files import write_json, write_text
+from unitdisc.prep.pseudo_words import pseudo_words
 
 CLASSES, STATES, SYMBOLS, WAYS = 4, 40, 24, 3
 LASTING = 25  # symbols of an utterance, about: it ends with probability 1 / LASTING after each
 TEST = 2000  # utterances
-TRIES = 200  # pseudo-words that are made of a word before the best is taken
 
 
 # A grammar
@@ -139,50 +138,10 @@ def lexicon(corpus: Path) -> dict[tuple[str, ...], str]:
     return {phones: word for word, phones in best.items() if phones and not {*phones} & SILENCES}
 
 
-def pieces(phones: Sequence[str]) -> list[tuple[str, ...]]:
-    """Vowels in a row, and consonants in a row."""
-    return [tuple(group) for _, group in groupby(phones, key=lambda phone: phone[0] in "AEIOUaeiouyɑɔəɛœø")]
-
-
-def pseudo_words(words: dict[tuple[str, ...], str], seed: int) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Of every word the pseudo-word that is likest, of those drawn, as Wuggy has it (Keuleers & Brysbaert, 2010).
-
-    A piece or two at the same place of a word (first, inner, last), of as many phones, are taken from other words; all
-    neighbours must be neighbours in some word. Likest: whose transitions are as common in words as those of the word.
-    """
-    known: dict[tuple, set] = defaultdict(set)
-    moves: Counter = Counter()
-    for phones in words:
-        cut = pieces(phones)
-        for place, piece in enumerate(cut):
-            known[(place == 0, place == len(cut) - 1, len(piece), piece[0][0] in "AEIOUaeiou")].add(piece)
-        moves.update(pairwise(("", *phones, "")))
-
-    def common(phones: tuple[str, ...]) -> float:
-        return sum(np.log(moves[pair]) if moves[pair] else -np.inf for pair in pairwise(("", *phones, "")))
-
-    for number, phones in enumerate(words):
-        rng, cut, best = np.random.default_rng([seed, number]), pieces(phones), None
-        for _ in range(TRIES):
-            made = list(cut)
-            for place in rng.permutation(len(cut))[: 1 + (len(cut) > 3)]:
-                of = (place == 0, place == len(cut) - 1, len(cut[place]), cut[place][0][0] in "AEIOUaeiou")
-                others = sorted(known[of])
-                made[place] = others[int(rng.integers(len(others)))]
-            flat = tuple(phone for piece in made for phone in piece)
-            if flat in words or not np.isfinite(common(flat)):
-                continue
-            distance = abs(common(flat) - common(phones))
-            if best is None or distance < best[0]:
-                best = (distance, flat)
-        if best is not None:
-            yield phones, best[1]
-
-
 def write_pairs(corpus: Path, folder: Path, seed: int) -> None:
     words = lexicon(corpus)
     items, rows = [], ["word\tnonword\tkind\tspelt"]
-    for phones, nonword in pseudo_words(words, seed):
+    for phones, (nonword, *_) in pseudo_words(words, seed):
         items += [" ".join(("SIL", *string, "SIL")) for string in (phones, nonword)]
         rows.append(f"{len(items) - 1}\t{len(items)}\t{'short' if len(phones) < 5 else 'long'}\t{words[phones]}")
     write_text(folder / "items.txt", "".join(f"{item}\n" for item in items))

@@ -11,7 +11,9 @@ from tiny import tree
 from torch import nn
 
 from unitdisc.api.lm_sample import lm_sample
+from unitdisc.api.lm_score import lm_score
 from unitdisc.api.lm_train import lm_train
+from unitdisc.corpus import held_out_places
 from unitdisc.language.continuing import NetworkContinues
 from unitdisc.language.kneser_ney import estimate
 from unitdisc.language.learning import Windows
@@ -225,6 +227,28 @@ def test_a_run_that_was_killed_ends_in_the_same_bytes(model, text, tmp_path, mon
     assert whole.keys() == twice.keys() and [name for name in whole if whole[name] != twice[name]] == []
     steps = [json.loads(line)["step"] for line in (tmp_path / "twice/log.jsonl").read_text().splitlines()]
     assert sorted({*steps}) == [*range(1, 8)]
+
+
+def held_out_bits(model: Path) -> list[float]:
+    rows = [json.loads(line) for line in (model / "log.jsonl").read_text().splitlines()]
+    return [row["losses"]["symbols"] / np.log(2) for row in rows if row["split"] == "valid"]
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_the_best_weights_are_kept(keep, tmp_path):
+    """Of letters without any order, a network learns by heart which came, and expects others ever less."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "text.txt").write_text("".join(f"{' '.join(rng.choice([*'abcdef'], 20))}\n" for _ in range(12)))
+    options = [*TINY, "steps=60", "dim=32", "learning_rate=0.02", "average_decay=0.1", "valid_share=0.2"]
+    options += ["context=32", "checkpoint_every=10", "valid_every=10", f"keep={keep}"]
+    lm_train("lstm-small", tmp_path / "text.txt", tmp_path / "lm", options, device="cpu")
+    bits = held_out_bits(tmp_path / "lm")
+    assert min(bits) < bits[-1] - 0.3
+    held = held_out_places(12, 0.2, 0, most=11)[1]
+    lines = (tmp_path / "text.txt").read_text().splitlines()
+    (tmp_path / "held.txt").write_text("".join(f"{lines[place]}\n" for place in held))
+    scored = lm_score(tmp_path / "lm", tmp_path / "held.txt", device="cpu").figures["as_they_are"]["bits_per_symbol"]
+    assert scored == pytest.approx(min(bits) if keep == "best" else bits[-1], abs=1e-4)
 
 
 def test_networks_learn(tmp_path):

@@ -10,9 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unitdisc.corpus import Utterance
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.manifest import read_manifest
 from unitdisc.media.audio import audio_info, read_audio
+from unitdisc.prep.speech.espeak import ESPEAK_RATE, Manner, speak
+from unitdisc.prep.speech.phonemes import LANGUAGES, TONES
+from unitdisc.prep.speech.reading import is_silent, phones
+from unitdisc.prep.speech.voices import TEST_VOICES, TRAIN_VOICES, voice_with_manner
 
 pytest.importorskip("espeakng_loader", reason="eSpeak NG is not installed: pip install 'unitdisc[demo]'")
 
@@ -80,18 +84,18 @@ def test_no_test_voice_is_trained_on(corpus):
     assert len(test) >= 10
 
 
-def test_men_and_women_are_tested(script):
-    voices = [script["voice_with_manner"](name, 0) for name in script["TEST_VOICES"].split()]
+def test_men_and_women_are_tested():
+    voices = [voice_with_manner(name, 0) for name in TEST_VOICES.split()]
     genders = Counter(voice.gender for voice in voices)
     assert genders["f"] >= 4
     assert genders["m"] >= 4
     assert sum(genders.values()) == len(voices) >= 10
 
 
-def test_there_are_forty_voices_and_more(script):
-    names = script["TRAIN_VOICES"].split() + script["TEST_VOICES"].split()
+def test_there_are_forty_voices_and_more():
+    names = TRAIN_VOICES.split() + TEST_VOICES.split()
     assert len(set(names)) == len(names) >= 40
-    manners = {script["voice_with_manner"](name, 0).manner for name in names}
+    manners = {voice_with_manner(name, 0).manner for name in names}
     assert len(manners) > 40  # ways of speaking differ
 
 
@@ -106,20 +110,20 @@ def test_the_same_seed_gives_the_same_bytes(script, tmp_path):
 
 
 @pytest.mark.parametrize("voice", ["m3", "f2", "f5", "sandro", "Andrea"])  # plain, echoing, breathing
-def test_what_was_said_before_changes_nothing(script, voice):
+def test_what_was_said_before_changes_nothing(voice):
     def say(text: str) -> np.ndarray:
-        return script["speak"](f"en-us+{voice}", text, script["Manner"](170, 50, 50)).wave
+        return speak(f"en-us+{voice}", text, Manner(170, 50, 50)).wave
 
     first = say("a house by the sea")
     say("and now for something else")
     np.testing.assert_array_equal(say("a house by the sea"), first)
 
 
-def test_the_time_of_day_changes_nothing(script):
+def test_the_time_of_day_changes_nothing():
     """eSpeak seeds its noise with the second it is started in."""
     said = []
     for pause in (1.1, 0):
-        said.append(script["speak"]("en-us+f5", "see the sea", script["Manner"](170, 50, 50)).wave)
+        said.append(speak("en-us+f5", "see the sea", Manner(170, 50, 50)).wave)
         time.sleep(pause)
     np.testing.assert_array_equal(*said)
 
@@ -155,10 +159,10 @@ def test_labels_sound_like_what_they_say(english):
     assert min(map(len, right.values())) > 20
 
 
-def test_silence_is_found_under_an_echo(script):
+def test_silence_is_found_under_an_echo():
     """Brute force: eSpeak's mixer, one sample after the other."""
     rng = np.random.default_rng(0)
-    rate, delay, amplitude = script["ESPEAK_RATE"], 20, 15
+    rate, delay, amplitude = ESPEAK_RATE, 20, 15
     shift = delay * rate // 1000
     speech = rng.integers(-9000, 9000, 4000)
     silent = np.zeros(4000, bool)
@@ -171,20 +175,20 @@ def test_silence_is_found_under_an_echo(script):
         value = int(echo if silent[i] else speech[i] + echo)
         heard.append(value)
         fed.append(int(value * 3 / 4) if played[i] else value)
-    found = script["is_silent"](np.array(heard, np.int16), delay, amplitude)
+    found = is_silent(np.array(heard, np.int16), delay, amplitude)
     assert found[silent].all()
     assert found[~silent].mean() < 0.01
 
 
-def test_closures_last_as_long_with_and_without_echo(script):
+def test_closures_last_as_long_with_and_without_echo():
     """Pauses depend on rate and phones alone, so an echoing voice must have those of a dry one."""
-    text, manner = "take the black book back to a quick cat", script["Manner"](170, 50, 50)
+    text, manner = "take the black book back to a quick cat", Manner(170, 50, 50)
     lengths = {}
     for voice in ("m3", "m2", "f2", "f4"):
-        echo = script["voice_with_manner"](voice, 0).echo
-        speech = script["speak"](f"en-us+{voice}", text, manner)
+        echo = voice_with_manner(voice, 0).echo
+        speech = speak(f"en-us+{voice}", text, manner)
         bursts = {sample for sample, _, name in speech.phonemes if name.lstrip("',") in ("t", "k", "p")}
-        heard = script["phones"](speech, echo)
+        heard = phones(speech, echo)
         lengths[voice] = [
             round(min(b - p.start for b in bursts if b >= p.start) / 22.05) for p in heard if p.name in ("t", "k", "p")
         ]
@@ -196,14 +200,14 @@ def test_closures_last_as_long_with_and_without_echo(script):
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "cmn"])
-def test_every_word_is_said_in_known_phones(script, language):
-    chosen = script["LANGUAGES"][language]
+def test_every_word_is_said_in_known_phones(language):
+    chosen = LANGUAGES[language]
     words = SCRIPT.with_suffix("").joinpath(f"{language}.txt").read_text().split()
     assert len(set(words)) == len(words) >= 300
     labels = set()
     for start in range(0, len(words), 6):
-        speech = script["speak"](chosen.voice, ", ".join(words[start : start + 6]), script["Manner"](400, 50, 50))
-        names = {phone.name for phone in script["phones"](speech, (0, 0))} - {"(en)", "(fr)", "(cmn)"}
+        speech = speak(chosen.voice, ", ".join(words[start : start + 6]), Manner(400, 50, 50))
+        names = {phone.name for phone in phones(speech, (0, 0))} - {"(en)", "(fr)", "(cmn)"}
         labels |= {chosen.label(name) for name in names}
     assert labels == set(chosen.phones.values()) | {"SIL"}  # and every phone is said
     assert 34 <= len(labels - {"SIL"}) <= 58
@@ -229,12 +233,12 @@ def test_mandarin_has_its_tones_in_a_tier_of_their_own(script, tmp_path):
     assert set(tones) == set("12345")
 
 
-def test_a_known_tone_is_right(script):
-    speech = script["speak"]("cmn", "妈妈 麻 马 骂", script["Manner"](150, 50, 50))
-    assert [script["TONES"][tone] for tone in speech.tones] == ["1", "5", "2", "3", "4"]
+def test_a_known_tone_is_right():
+    speech = speak("cmn", "妈妈 麻 马 骂", Manner(150, 50, 50))
+    assert [TONES[tone] for tone in speech.tones] == ["1", "5", "2", "3", "4"]
 
 
 def test_a_missing_espeak_is_said_in_a_line(script, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(SystemExit, match=r"pip install \"unitdisc\[demo\]\""):
+    with pytest.raises(CorpusError, match=r"pip install \"unitdisc\[demo\]\""):
         script["main"]([str(tmp_path)])

@@ -161,6 +161,15 @@ def test_codes_are_those_of_viterbi_at_the_switch_cost_that_is_told(place, dista
     assert told["rate"] == 12 and told["distance"] == distance
 
 
+def test_units_are_the_same_at_the_price_that_was_found(place):
+    found = place.segment("found", rate=12)
+    price = json.loads((found / "units" / "summary.json").read_text())["segmentation"]["switch_cost"]
+    assert price > 0
+    again = Encodings.open(place.segment("again", switch_cost=price))
+    for name, codes in Encodings.open(found).codes.items():
+        assert again.codes[name].tolist() == codes.tolist()
+
+
 def test_nearest_codes_need_no_number(place):
     found = Encodings.open(place.segment(solver="nearest"))
     assert all(found.codes[name].tolist() == distances(place, name).argmin(1).tolist() for name in place.frames)
@@ -495,6 +504,11 @@ def test_nothing_to_segment_is_refused(place):
         ({"rate": 12, "method": "peaks", "durations": "gamma"}, "leave them out"),
         ({"rate": 12, "min_duration": 90, "max_duration": 50}, "is above `max_duration`"),
         ({"rate": 12, "iterations": -1}, "`iterations`"),
+        ({"switch_cost": -1.0}, "`switch_cost` must be 0 or more"),
+        ({"rate": 12, "switch_cost": 1.0}, "takes the place"),
+        ({"switch_cost": 1.0, "durations": "gamma"}, "takes the place"),
+        ({"switch_cost": 1.0, "max_duration": 50}, "takes the place"),
+        ({"switch_cost": 1.0, "method": "change", "rate": 12}, "is of `method` units"),
     ],
 )
 def test_options_that_cannot_be_are_refused(wrong, told):

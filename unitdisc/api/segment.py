@@ -155,7 +155,10 @@ def segment(
         refuse_or_say(f"{boundaries}: {told}", strict, "name them by frames that are closer together")
     starts = given.starts if given else {}
     place = Workplace(frames, memory, cores(threads), advance=lambda note: None, boundaries=starts)
-    made_of = {name: value for name, value in asdict(options).items() if name != "posteriors"} | {"per": per}
+    apart = ("posteriors", "switch_cost")  # what was found is called so, too
+    made_of = {name: value for name, value in asdict(options).items() if name not in apart} | {"per": per}
+    if options.switch_cost is not None:
+        made_of["switch_cost"] = options.switch_cost
     if stored:
         made_of |= {"posteriors": options.posteriors, options.method.replace("-", "_"): stored.checksum}
     elif codebook:

@@ -62,6 +62,9 @@ def segment(
     prior_weight: Annotated[float, typer.Option(help="of durations and transitions against distances")] = 1.0,
     iterations: Annotated[int, typer.Option(help="estimate codes (and priors) from the units so often")] = 0,
     prominence: Annotated[float | None, typer.Option(help="of boundaries at peaks, instead of a number")] = None,
+    switch_cost: Annotated[
+        float | None, typer.Option(help="price of a change, as another run found it, instead of a number of units")
+    ] = None,
     pool: Annotated[bool, typer.Option("--pool", help="write the mean of every unit's frames, not its code")] = False,
     seed: Annotated[int, typer.Option(help="of k-means")] = 0,
     memory: Annotated[float, typer.Option(help="GiB for distances that are not computed again")] = 2.0,
@@ -115,6 +118,7 @@ def segment(
         prominence=prominence,
         pool=pool,
         posteriors=posteriors,
+        switch_cost=switch_cost,
     )
     found = segment(
         encodings,

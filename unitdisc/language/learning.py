@@ -1,6 +1,6 @@
 """Networks of language in training, by the trainer of everything else."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -15,7 +15,7 @@ from unitdisc import console
 from unitdisc.batch import masked_mean, padding_mask
 from unitdisc.corpus import held_out_places
 from unitdisc.experiment import config
-from unitdisc.language.network_model import LOG2_E, NetworkModel, write_network
+from unitdisc.language.network_model import LOG2_E, NetworkModel, known_of, write_network
 from unitdisc.language.networks import build
 from unitdisc.language.presets import NetworkOptions
 from unitdisc.language.sequences import BEGIN, Sequences
@@ -24,8 +24,10 @@ from unitdisc.language.vocabulary import Stream, Vocabulary
 from unitdisc.objectives import ModelOutput, Player
 from unitdisc.training.distributed import Agreement, rank, world_size
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
+from unitdisc.training.validation import evaluate
 
 MOST_VALIDATION = 64  # batches
+HELD_OUT = "held_out"  # what is kept beside weights: their step, and bits per symbol
 SORTED = 16  # batches among which utterances of like length come together
 
 
@@ -114,10 +116,48 @@ class Windows:
         return [self.of(every[i : i + self.batch_size]) for i in range(0, len(every), self.batch_size)][:most]
 
 
+class KeepsWeights:
+    """Writes the weights of a model at every checkpoint; or, of the best, only where none before was better.
+
+    What a model is worth is kept in the file, so that a run that goes on knows it.
+    """
+
+    def __init__(self, path: Path, held: Sequence[SymbolBatch], best: bool):
+        self.path, self.held = path, held
+        self.best = best and bool(held)
+
+    def __call__(self, model: LearnsSymbols, step: int) -> None:
+        if not self.best:
+            write_network(self.path, model.network)
+            return
+        bits = float(evaluate(model, self.held).losses["symbols"] * LOG2_E)
+        if bits < self.kept[1]:
+            write_network(self.path, model.network, {HELD_OUT: f"{step} {bits!r}"})  # of two entries, any comes first
+
+    @property
+    def kept(self) -> tuple[int, float]:
+        """The step of the weights that are there, and their bits per symbol of held-out utterances."""
+        step, _, bits = known_of(self.path).get(HELD_OUT, "0 inf").partition(" ")
+        return int(step), float(bits)
+
+    def told(self, last: int) -> str:
+        """What is to be said after the last step, if other weights are kept."""
+        step, bits = self.kept
+        if not self.best or step in (0, last):
+            return ""
+        return (
+            f"kept are the weights of step {step}, with {bits:.3f} bits per symbol of held-out utterances; those of "
+            f"step {last} expect these no better"
+        )
+
+
 def train_network(
     sequences: Sequences, vocabulary: Vocabulary, folder: Path, *, kind: str, options: NetworkOptions, device: str
 ) -> None:
-    """Trains to the last step, on from the newest checkpoint in the folder. Raises ConfigError for wrong options."""
+    """Trains to the last step, on from the newest checkpoint in the folder, and keeps weights.
+
+    Raises ConfigError for wrong options.
+    """
     names = ("steps", "batch_size", "gradient_accumulation", "learning_rate", "weight_decay", "schedule", "clip")
     names += ("average_decay", "seed", "valid_every", "checkpoint_every", "log_every", "precision")
     wanted = {name: getattr(options, name) for name in names}
@@ -137,6 +177,8 @@ def train_network(
         def told(step: int, losses: dict) -> None:
             advance(1, "  ".join(f"{name} {value * LOG2_E:.3f} bits" for name, value in losses.items()))
 
+        held_out = [batch.to(device) for batch in windows[1].some(MOST_VALIDATION)]
+        keeps = KeepsWeights(folder / WEIGHTS, held_out, best=options.keep == "best")
         trainer = Trainer(
             lambda: LearnsSymbols(build(kind, len(vocabulary), vars(options))),
             training,
@@ -145,9 +187,9 @@ def train_network(
             progress=Progress(told, console.say if rank() == 0 else lambda message: None),
         )
         advance(trainer.step)
-        trainer.run(
-            batches, windows[1].some(MOST_VALIDATION), lambda model: write_network(folder / WEIGHTS, model.network)
-        )
+        trainer.run(batches, held_out, lambda model: keeps(model, trainer.step))
         if rank() == 0 and not (folder / WEIGHTS).exists():  # removed, and no step was left to train
-            write_network(folder / WEIGHTS, trainer.average.copy.network)
+            keeps(trainer.average.copy, trainer.step)
+        if rank() == 0 and (told_last := keeps.told(trainer.step)):
+            console.say(told_last)
     Agreement().wait()

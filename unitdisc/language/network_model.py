@@ -88,10 +88,20 @@ def grouped(found: list[tuple[int, int, int]]) -> Iterator[list[tuple[int, int, 
         yield group
 
 
-def write_network(path: Path, network: nn.Module) -> None:
+def write_network(path: Path, network: nn.Module, known: dict[str, str] | None = None) -> None:
+    """known: what is kept beside the weights, and `known_of` reads."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with written_aside(path) as aside:
-        aside.write_bytes(safetensors.torch.save(state))
+        aside.write_bytes(safetensors.torch.save(state, known))
+
+
+def known_of(path: Path) -> dict[str, str]:
+    """What was kept beside the weights; nothing where there are none, or they are damaged."""
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            return file.metadata() or {}
+    except (OSError, safetensors.SafetensorError):
+        return {}
 
 
 def read_network(path: Path, kind: str, vocabulary: Vocabulary, options: dict) -> NetworkModel:

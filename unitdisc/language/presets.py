@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
+KEEP = ("best", "last")
 NGRAM, LSTM, TRANSFORMER = "ngram", "lstm", "transformer"
 MODELS: dict[str, dict[str, Any]] = {  # name: its kind, and how its options differ from their defaults
     "ngram": {"kind": NGRAM},
@@ -60,6 +61,7 @@ class NetworkOptions:
     valid_share: float = 0.05  # of the utterances, held out; at most 64 batches of them are looked at
     valid_every: int = 500
     checkpoint_every: int = 500
+    keep: str = "best"  # the weights of the checkpoint that expects held-out utterances best; or of the "last" one
     log_every: int = 50
     precision: str = "float32"
     seed: int = 0
@@ -72,6 +74,8 @@ class NetworkOptions:
             raise ValueError(f"dim {self.dim} must be a multiple of heads {self.heads}")
         if not 0 <= self.dropout < 1 or not 0 <= self.valid_share < 1:
             raise ValueError("dropout and valid_share must be 0 or more, and below 1")
+        if self.keep not in KEEP:
+            raise ValueError(f"keep must be one of {list(KEEP)}, not {self.keep!r}")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,14 @@ from unitdisc.language.sequences import SPECIAL, Sequences
 from unitdisc.language.vocabulary import Vocabulary
 
 CARD, ARPA, WEIGHTS, FOLLOWERS = "lm.json", "model.arpa", "model.safetensors", "followers.tsv"
-MAY_CHANGE = {"checkpoint_every", "gradient_accumulation", "log_every", "steps", "valid_every"}  # and go on training
+MAY_CHANGE = {
+    "checkpoint_every",
+    "gradient_accumulation",
+    "keep",
+    "log_every",
+    "steps",
+    "valid_every",
+}  # and go on training
 
 
 @dataclass(frozen=True)

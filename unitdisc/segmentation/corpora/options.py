@@ -40,6 +40,7 @@ class SegmentOptions:
     prominence: float | None = None  # of boundaries, where no rate is given
     pool: bool = False  # the frames of the result are the means of units, not their codes
     posteriors: str | None = None  # the frames of the result are those of a phone loop: of "units" or "states"
+    switch_cost: float | None = None  # of a change of unit, as found of another corpus, where no rate is given
 
     def __post_init__(self):
         known = {"method": ("units", *LEARNED, GIVEN, *METHODS), "solver": SOLVERS, "distance": DISTANCES}
@@ -52,6 +53,8 @@ class SegmentOptions:
                 raise ValueError(f"{NAMES[name]} must be above 0, not {value:g}")
         if self.prominence is not None and not 0 <= self.prominence < float("inf"):
             raise ValueError(f"`prominence` must be 0 or more, not {self.prominence:g}")
+        if self.switch_cost is not None and not 0 <= self.switch_cost < float("inf"):
+            raise ValueError(f"`switch_cost` must be 0 or more, not {self.switch_cost:g}")
         if self.posteriors not in (None, *POSTERIORS):
             raise ValueError(f"`posteriors` {self.posteriors}: choose one of {list(POSTERIORS)}")
         if self.iterations < 0:
@@ -76,6 +79,8 @@ class SegmentOptions:
                 yield f"the segments of other units are as they are, whatever the `{name}`; leave the option out"
             return
         if self.method != "units":
+            if self.switch_cost is not None:
+                yield "`switch_cost` is of `method` units; leave it out"
             if self.solver != "viterbi" or self.has_priors or self.max_duration or self.iterations:
                 yield f"`method` {self.method} has no solver, priors, longest unit or iterations; leave them out"
             if self.rate and self.prominence is not None:
@@ -87,6 +92,10 @@ class SegmentOptions:
             yield "`prominence` is of `method` peaks and prominence; leave it out"
         if self.solver == "nearest" and self.rate:
             yield "`solver` nearest has as many units as come out; leave `units_per_second` out, or choose viterbi"
+        if self.switch_cost is not None:
+            if set(self.given_beside("switch_cost", "distance", "pool")):
+                yield "`switch_cost` takes the place of a number of units, and knows no other options; leave them out"
+            return
         if self.solver != "nearest" and not self.rate:
             yield "say how many units there are: `units_per_second`, or `units_per_100_columns` for images"
         if self.solver != "viterbi" and (self.has_priors or self.min_duration or self.max_duration or self.iterations):

@@ -41,9 +41,9 @@ def segment(place: Workplace, timing: Timing, vectors: np.ndarray, options: Segm
         wanted = timing.segments(options.rate)
         codes = solve_whole(options.solver, Costs(place.frames, vectors, options.distance), wanted)
         return CorpusSegmentation(vectors, codes.__getitem__, units_in(codes.values()), {})
-    if options.solver == "nearest":
-        costs = Costs(place.frames, vectors, options.distance)
-        return CorpusSegmentation(vectors, lambda name: solve(costs[name], Priors(), 0.0).codes, None, {})
+    if options.solver == "nearest" or options.switch_cost is not None:
+        costs, price = Costs(place.frames, vectors, options.distance), options.switch_cost or 0.0
+        return CorpusSegmentation(vectors, lambda name: solve(costs[name], Priors(), price).codes, None, {})
     allowed = limits(options, timing)
     model = learn(place, vectors, options, allowed, timing.segments(options.rate))
     costs = Costs(place.frames, model.vectors, options.distance)
