@@ -15,6 +15,7 @@ from unitdisc.word_segmentation.cutting import Found
 from unitdisc.word_segmentation.frames import FrameStretches, es_kmeans, peaks_in, prominent
 from unitdisc.word_segmentation.options import WordOptions
 from unitdisc.word_segmentation.types import SegmentMeans, Types, by_graph, by_string, frames_within, in_order
+from unitdisc.word_segmentation.warping import by_warping
 from unitdisc.word_segmentation.words import Segments
 
 
@@ -73,8 +74,12 @@ def typed(
     means: np.ndarray | None,
     memory: float,
     threads: int,
+    progress: Callable,
 ) -> Types:
-    """The type of every word. Raises EncodingsError where there are fewer words than types asked for."""
+    """The type of every word. Raises EncodingsError where there are fewer words than types asked for.
+
+    opened: the frames that name words. means: of types that were found with the words, by k-means.
+    """
     if options.named_by == "string":
         return by_string(segments.strings)
     if options.named_by == "graph":
@@ -85,16 +90,21 @@ def typed(
         name: frames_within(np.asarray(opened[name].centres), segments.starts[places], segments.ends[places])
         for name, places in own.items()
     }
-    pieces = SegmentMeans(frames, within)
     if len(segments.utterances) < options.types:
         raise EncodingsError(
             f"{opened.folder}: {len(segments.utterances)} words are fewer than the {options.types} types wanted; "
             "ask for fewer `types`"
         )
+    codes = np.empty(len(segments.utterances), np.int64)
+    if options.named_by == "warping":
+        codes[np.concatenate([*own.values()])] = by_warping(
+            frames, within, options.types, memory=memory, threads=threads, progress=progress
+        )
+        return in_order(codes.tolist(), segments.strings)
+    pieces = SegmentMeans(frames, within)
     if means is None:
         means = kmeans(pieces, KMeansOptions(options.types, seed=options.seed), memory, threads=threads).vectors
     middle = means.mean(0)
-    codes = np.empty(len(segments.utterances), np.int64)
     for name, places in own.items():
         codes[places] = nearest_codes(pieces[name], means - middle, middle)
     return in_order(codes.tolist(), segments.strings)
