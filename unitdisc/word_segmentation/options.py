@@ -93,7 +93,8 @@ class WordOptions:
         if self.named_by in BY_FRAMES and self.types is None:
             yield f"say how many types {self.named_by} is to make: `types`"
         if self.named_by not in BY_FRAMES and self.types is not None:
-            yield f"`types` is the number of kmeans and warping, but types are made by {self.named_by}; give `types_by` kmeans or warping"
+            by = " or ".join(BY_FRAMES)
+            yield f"`types` is how many {by} makes, but types are made by {self.named_by}; give `types_by` {by}"
 
     @property
     def named_by(self) -> str:
