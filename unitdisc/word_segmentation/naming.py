@@ -13,7 +13,7 @@ from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.segmentation.templates.learning import Projected, components
 from unitdisc.word_segmentation.cutting import Found
 from unitdisc.word_segmentation.frames import FrameStretches, es_kmeans, peaks_in, prominent
-from unitdisc.word_segmentation.options import WordOptions
+from unitdisc.word_segmentation.options import BY_PROMINENCE, WordOptions
 from unitdisc.word_segmentation.types import SegmentMeans, Types, by_graph, by_string, frames_within, in_order
 from unitdisc.word_segmentation.warping import by_warping
 from unitdisc.word_segmentation.words import Segments
@@ -41,11 +41,11 @@ def on_frames(
     with progress("looking for peaks", len(there), "stretches") as advance:
         peaks = []
         for number in range(len(there)):
-            peaks.append(peaks_in(there.of(number), window, shortest))
+            peaks.append(peaks_in(there.of(number), window, shortest, options.method))
             advance(1)
     boundaries = None if words is None else words - len(there)
     starts = prominent(peaks, boundaries, options.prominence)
-    if options.method == "prominence":
+    if options.method in BY_PROMINENCE:
         return Found(starts), None
     some = prominent(peaks, round(options.candidates * boundaries), None)
     frames = KeptFrames(projected(there.frames, options.dims, threads), memory)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 ON_UNITS = ("tp", "entropy", "unigram", "bpe", "dp-unigram", "dp-bigram")  # methods that read strings of units
-ON_FRAMES = ("prominence", "es-kmeans")
+ON_FRAMES = ("prominence", "dips", "es-kmeans")
+BY_PROMINENCE = ("prominence", "dips")  # which can do without a rate
 ON_EITHER = ("even", "random", "given")
 METHODS = (*ON_UNITS, *ON_FRAMES, *ON_EITHER)
 TYPES_BY = ("string", "kmeans", "warping", "graph")
@@ -23,7 +24,8 @@ class WordOptions:
     rate: words per second of speech, or per 100 columns; None where the method settles it.
     method: one of METHODS. On strings of units: "tp", transitional probabilities; "entropy", of what comes next;
     "unigram", a lexicon that makes the corpus likely; "bpe", pairs merged; "dp-unigram" and "dp-bigram", Dirichlet
-    processes. On frames: "prominence", peaks of change; "es-kmeans", the cheapest choice among these. On either:
+    processes. On frames: "prominence", peaks of change; "dips", of loudness, where frames are log-mel; "es-kmeans", the
+    cheapest choice among peaks. On either:
     "even" and "random", to compare with; "given", the boundaries of a tier.
     types_by: what makes two segments one type: "string", "kmeans" of their mean frames, "warping": average linkage of
     the warping distances of their frames, or "graph": strings that are alike, and what is like those. None: string on
@@ -84,9 +86,9 @@ class WordOptions:
             yield f"`lexicon` is of `method` unigram and bpe, not {self.method}; leave it out"
         if self.lexicon is not None and self.rate:
             yield "`lexicon` and `words_per_second` both settle how many words there are; give one"
-        if self.prominence is not None and (self.method != "prominence" or self.rate):
-            yield "`prominence` is of `method` prominence, where no rate is asked; leave it out"
-        if self.method in ON_FRAMES and not self.rate and (self.method != "prominence" or self.prominence is None):
+        if self.prominence is not None and (self.method not in BY_PROMINENCE or self.rate):
+            yield "`prominence` is of `method` prominence and dips, where no rate is asked; leave it out"
+        if self.method in ON_FRAMES and not self.rate and self.prominence is None:
             yield f"`method` {self.method} takes as many words as are asked for; give {NAMES['rate']}"
         if self.method in ON_FRAMES and self.named_by not in BY_FRAMES:
             yield f"`method` {self.method} reads frames, which spell no strings; give `types_by` kmeans or warping"
