@@ -12,6 +12,8 @@ from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.encodings.folders import refuse_among, refuse_folder
 from unitdisc.encodings.tokens import LISTED, TOKENS
+from unitdisc.evaluation.foreign import AnyEncodings
+from unitdisc.evaluation.frame_checks import open_for
 from unitdisc.evaluation.inputs import open_both, refuse_units
 from unitdisc.evaluation.settings import versions
 from unitdisc.files import write_json
@@ -21,7 +23,7 @@ from unitdisc.word_segmentation.cutting import Found, asked_words, on_either, on
 from unitdisc.word_segmentation.frames import FrameStretches
 from unitdisc.word_segmentation.material import Tiers, material
 from unitdisc.word_segmentation.naming import on_frames, typed
-from unitdisc.word_segmentation.options import ON_FRAMES, ON_UNITS, WordOptions
+from unitdisc.word_segmentation.options import BY_FRAMES, ON_FRAMES, ON_UNITS, WordOptions
 from unitdisc.word_segmentation.stretches import Stretch
 from unitdisc.word_segmentation.types import Types
 from unitdisc.word_segmentation.words import Segments
@@ -58,6 +60,7 @@ def words(
     units_tier: str | None = None,
     speech_tier: str | None = None,
     boundaries_tier: str | None = None,
+    types_from: Path | None = None,
     per: str = "second",
     memory: float = 2.0,
     threads: int | None = None,
@@ -72,7 +75,8 @@ def words(
     `per` says.
     units_tier: the labels of this tier are the units, instead of codes. speech_tier: only what is between silences of
     this tier is cut; else whole utterances. boundaries_tier: of the `method` "given".
-    memory: GiB for k-means. threads: all cores by default.
+    types_from: frames of another system, which name the words instead, for `types_by` kmeans and warping.
+    memory: GiB for frames, and for distances of words. threads: all cores by default.
     strict: raise at an utterance that cannot be cut, instead of saying so.
 
     Raises EncodingsError and CorpusError for what cannot be used, ValueError for options that cannot be, and
@@ -84,21 +88,27 @@ def words(
     """
     check_resources(memory=memory, threads=threads, seed=options.seed)
     folder = folder_for_results(folder)
-    if folder.resolve() == encodings.resolve():
-        raise ValueError(f"{folder}: holds the units; choose another folder for words")
-    refuse_among(folder, encodings)
+    for what, read in (("units", encodings), ("frames that name words", types_from)):
+        if read is not None and folder.resolve() == read.resolve():
+            raise ValueError(f"{folder}: holds the {what}; choose another folder for words")
+        if read is not None:
+            refuse_among(folder, read)
     tiers = Tiers(units_tier, speech_tier, boundaries_tier)
     refuse_tiers(options, tiers)
     opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes=allow_pipes)
+    named_by = open_names(types_from, utterances, options, frame_rate) or opened
     utterances = sorted(utterances, key=lambda utterance: utterance.id)
-    if options.method in ON_FRAMES or options.named_by == "kmeans":
-        refuse_units(opened, "words are cut, or named, by frames")
+    if options.method in ON_FRAMES:
+        refuse_units(opened, "words are cut by frames")
+    if options.named_by in BY_FRAMES:
+        refuse_units(named_by, "words are named by frames")
     units = opened.settings.get("segmentation")  # how `segment` found what is read
     made_of = {
         "units": units,
         "words": asdict(options),
         "tiers": asdict(tiers),
         "per": per,
+        "types_from": None if types_from is None else named_by.settings,
         "corpus": corpus_checksum(utterances),
     }
     made_of = json.loads(json.dumps(made_of))
@@ -109,7 +119,7 @@ def words(
         settings["dim"] = 1
     refuse_folder(folder, settings, made_of)
     with console.progress("reading", len(utterances)) as advance:
-        there, problems = material(opened, utterances, options, tiers=tiers, advance=advance)
+        there, problems = material(opened, utterances, options, tiers=tiers, named_by=named_by, advance=advance)
     if problems and (strict or 2 * len(problems) > len(utterances)):
         raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
     console.say_problems(problems, len(utterances) - len(problems))
@@ -133,7 +143,10 @@ def words(
     if wanted is not None:
         say_number(folder, found.words, wanted, options.rate, strict)
     segments = Segments.of(there.stretches, found.starts)
-    types = typed(segments, options, opened, means=means, memory=memory, threads=cores(threads))
+    means = means if types_from is None else None
+    types = typed(
+        segments, options, named_by, means=means, memory=memory, threads=cores(threads), progress=console.progress
+    )
     with console.progress("writing words", len(there.names)) as advance:
         files = write(
             opened,
@@ -151,6 +164,17 @@ def words(
     return WordsResult(
         folder, len(segments.utterances), types.count, len(there.names), found.words / span, unit, found.facts, files
     )
+
+
+def open_names(
+    folder: Path | None, utterances: Sequence[Utterance], options: WordOptions, frame_rate: float | None
+) -> AnyEncodings | None:
+    """The frames of another system that name words. Raises ValueError where words are named by something else."""
+    if folder is None:
+        return None
+    if options.named_by not in BY_FRAMES:
+        raise ValueError(f"`types_from` is of `types_by` {' and '.join(BY_FRAMES)}, not {options.named_by}")
+    return open_for(folder, utterances, frame_rate)
 
 
 def refuse_tiers(options: WordOptions, tiers: Tiers) -> None:

@@ -54,16 +54,19 @@ def words(
     types_by: Annotated[
         str | None,
         typer.Option(
-            help="string of units, kmeans of mean frames, or graph of strings that are alike (default: string on "
-            "units, kmeans on frames)"
+            help="string of units, kmeans of mean frames, warping distances of all frames, or graph of strings that "
+            "are alike (default: string on units, kmeans on frames)"
         ),
     ] = None,
-    types: Annotated[int | None, typer.Option(help="of kmeans")] = None,
+    types: Annotated[int | None, typer.Option(help="of kmeans and warping: how many")] = None,
+    types_from: Annotated[
+        Path | None, typer.Option(help="frames of another system, which name the words, for kmeans and warping")
+    ] = None,
     edit_distance: Annotated[
         float, typer.Option(help="of graph: up to which strings are alike, for each unit of the longer one")
     ] = 0.25,
     seed: Annotated[int, typer.Option(help="of sampling, k-means and random")] = 0,
-    memory: Annotated[float, typer.Option(help="GiB for k-means")] = 2.0,
+    memory: Annotated[float, typer.Option(help="GiB for frames, and for distances of words")] = 2.0,
     threads: Threads = None,
     frame_rate: FrameRate = None,
     allow_pipes: AllowPipes = False,
@@ -111,6 +114,7 @@ def words(
         units_tier=units_tier,
         speech_tier=speech_tier,
         boundaries_tier=boundaries_tier,
+        types_from=types_from,
         per="100 columns" if of_images else "second",
         memory=memory,
         threads=threads,

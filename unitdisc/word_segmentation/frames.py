@@ -1,6 +1,7 @@
-"""Words on frames: peaks of change, and the cheapest choice among them.
+"""Words on frames: peaks of change, dips of loudness, and the cheapest choice among peaks.
 
-Peaks (Malan, van Niekerk & Kamper, 2025): where neighbouring frames differ most, smoothed, by prominence. ES-KMeans+
+Peaks (Malan, van Niekerk & Kamper, 2025): where neighbouring frames differ most, smoothed, by prominence. Dips: where
+it is quiet between two loud stretches, as between syllables (Mermelstein, 1975), by the same measure. ES-KMeans+
 (the same; Kamper, Livescu & Goldwater, 2017): of these possible boundaries, those are taken between which stretches are
 nearest to types, dynamic programming and means of types in turn. A stretch is the mean of its frames.
 """
@@ -18,6 +19,7 @@ from unitdisc.segmentation.corpora.solving import with_priors
 from unitdisc.word_segmentation.kernels import likeliest_cuts
 from unitdisc.word_segmentation.stretches import Stretch
 
+SONOROUS = 0.75  # of all mel bands: up to 4 kHz of 8, so that loud fricatives pass for quiet
 SPAN = 6  # possible boundaries that a word reaches across, at most
 
 
@@ -46,9 +48,18 @@ def smoothed(curve: np.ndarray, window: int) -> np.ndarray:
     return np.convolve(np.pad(curve, half, mode="edge"), np.full(2 * half + 1, 1 / (2 * half + 1)), mode="valid")
 
 
-def peaks_in(frames: np.ndarray, window: int, shortest: int) -> Peaks:
+def quietness(frames: np.ndarray) -> np.ndarray:
+    """How quiet it is between neighbouring log-mel frames, above SONOROUS left out: [T, D] -> [T - 1]."""
+    level = frames[:, : max(round(SONOROUS * frames.shape[1]), 1)].mean(1, dtype=np.float64)
+    return -(level[1:] + level[:-1]) / 2
+
+
+CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"dips": quietness}  # of others: dissimilarity
+
+
+def peaks_in(frames: np.ndarray, window: int, shortest: int, method: str = "prominence") -> Peaks:
     """Possible boundaries within one stretch, not nearer to each other or to its ends than `shortest` frames."""
-    curve = smoothed(dissimilarity(frames), window)
+    curve = smoothed(CURVES.get(method, dissimilarity)(frames), window)
     found, properties = find_peaks(curve, prominence=0, distance=max(shortest, 1))
     starts = found + 1
     inside = (starts >= shortest) & (starts <= len(frames) - shortest)

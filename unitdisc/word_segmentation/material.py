@@ -42,10 +42,12 @@ def material(
     options: WordOptions,
     tiers: Tiers,
     *,
+    named_by: AnyEncodings,
     advance: Callable[[int], None],
 ) -> tuple[Material, list[str]]:
     """The stretches of all utterances that can be used, and what is wrong with the others.
 
+    named_by: the encodings by which words are named, the same or others; utterances must be usable there, too.
     Raises CorpusError if there is none.
     """
     symbols: dict[str, int] = {}
@@ -53,6 +55,8 @@ def material(
     on_strings = options.method in ON_UNITS or tiers.units is not None or options.named_by in ("string", "graph")
     for utterance in utterances:
         try:
+            if named_by is not opened:
+                usable(named_by, utterance.id)
             own, first = stretches_of(opened, utterance, tiers, symbols, on_strings=on_strings)
         except (EncodingsError, CorpusError) as error:
             problems.append(str(error))

@@ -13,8 +13,9 @@ from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.segmentation.templates.learning import Projected, components
 from unitdisc.word_segmentation.cutting import Found
 from unitdisc.word_segmentation.frames import FrameStretches, es_kmeans, peaks_in, prominent
-from unitdisc.word_segmentation.options import WordOptions
+from unitdisc.word_segmentation.options import BY_PROMINENCE, WordOptions
 from unitdisc.word_segmentation.types import SegmentMeans, Types, by_graph, by_string, frames_within, in_order
+from unitdisc.word_segmentation.warping import by_warping
 from unitdisc.word_segmentation.words import Segments
 
 
@@ -40,11 +41,11 @@ def on_frames(
     with progress("looking for peaks", len(there), "stretches") as advance:
         peaks = []
         for number in range(len(there)):
-            peaks.append(peaks_in(there.of(number), window, shortest))
+            peaks.append(peaks_in(there.of(number), window, shortest, options.method))
             advance(1)
     boundaries = None if words is None else words - len(there)
     starts = prominent(peaks, boundaries, options.prominence)
-    if options.method == "prominence":
+    if options.method in BY_PROMINENCE:
         return Found(starts), None
     some = prominent(peaks, round(options.candidates * boundaries), None)
     frames = KeptFrames(projected(there.frames, options.dims, threads), memory)
@@ -73,8 +74,12 @@ def typed(
     means: np.ndarray | None,
     memory: float,
     threads: int,
+    progress: Callable,
 ) -> Types:
-    """The type of every word. Raises EncodingsError where there are fewer words than types asked for."""
+    """The type of every word. Raises EncodingsError where there are fewer words than types asked for.
+
+    opened: the frames that name words. means: of types that were found with the words, by k-means.
+    """
     if options.named_by == "string":
         return by_string(segments.strings)
     if options.named_by == "graph":
@@ -85,16 +90,21 @@ def typed(
         name: frames_within(np.asarray(opened[name].centres), segments.starts[places], segments.ends[places])
         for name, places in own.items()
     }
-    pieces = SegmentMeans(frames, within)
     if len(segments.utterances) < options.types:
         raise EncodingsError(
             f"{opened.folder}: {len(segments.utterances)} words are fewer than the {options.types} types wanted; "
             "ask for fewer `types`"
         )
+    codes = np.empty(len(segments.utterances), np.int64)
+    if options.named_by == "warping":
+        codes[np.concatenate([*own.values()])] = by_warping(
+            frames, within, options.types, memory=memory, threads=threads, progress=progress
+        )
+        return in_order(codes.tolist(), segments.strings)
+    pieces = SegmentMeans(frames, within)
     if means is None:
         means = kmeans(pieces, KMeansOptions(options.types, seed=options.seed), memory, threads=threads).vectors
     middle = means.mean(0)
-    codes = np.empty(len(segments.utterances), np.int64)
     for name, places in own.items():
         codes[places] = nearest_codes(pieces[name], means - middle, middle)
     return in_order(codes.tolist(), segments.strings)

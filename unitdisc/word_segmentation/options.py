@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 ON_UNITS = ("tp", "entropy", "unigram", "bpe", "dp-unigram", "dp-bigram")  # methods that read strings of units
-ON_FRAMES = ("prominence", "es-kmeans")
+ON_FRAMES = ("prominence", "dips", "es-kmeans")
+BY_PROMINENCE = ("prominence", "dips")  # which can do without a rate
 ON_EITHER = ("even", "random", "given")
 METHODS = (*ON_UNITS, *ON_FRAMES, *ON_EITHER)
-TYPES_BY = ("string", "kmeans", "graph")
+TYPES_BY = ("string", "kmeans", "warping", "graph")
+BY_FRAMES = ("kmeans", "warping")  # types that are made of frames, as many as are asked for
 DEPENDENCIES = ("ftp", "btp", "mi")
 THRESHOLDS = ("relative", "absolute")
 SAMPLED = ("dp-unigram", "dp-bigram")
@@ -22,10 +24,12 @@ class WordOptions:
     rate: words per second of speech, or per 100 columns; None where the method settles it.
     method: one of METHODS. On strings of units: "tp", transitional probabilities; "entropy", of what comes next;
     "unigram", a lexicon that makes the corpus likely; "bpe", pairs merged; "dp-unigram" and "dp-bigram", Dirichlet
-    processes. On frames: "prominence", peaks of change; "es-kmeans", the cheapest choice among these. On either:
+    processes. On frames: "prominence", peaks of change; "dips", of loudness, where frames are log-mel; "es-kmeans", the
+    cheapest choice among peaks. On either:
     "even" and "random", to compare with; "given", the boundaries of a tier.
-    types_by: what makes two segments one type: "string", "kmeans" of their mean frames, or "graph": strings that are
-    alike, and what is like those. None: string on units, kmeans on frames.
+    types_by: what makes two segments one type: "string", "kmeans" of their mean frames, "warping": average linkage of
+    the warping distances of their frames, or "graph": strings that are alike, and what is like those. None: string on
+    units, kmeans on frames.
     """
 
     method: str = "dp-unigram"
@@ -45,7 +49,7 @@ class WordOptions:
     candidates: float = 2.0  # of es-kmeans: possible boundaries for each word asked for
     dims: int = 50  # principal components of frames; 0: frames as they are
     types_by: str | None = None
-    types: int | None = None  # of kmeans
+    types: int | None = None  # of kmeans and warping
     edit_distance: float = 0.25  # of graph: up to which, for each unit of the longer one, two strings are alike
     seed: int = 0
 
@@ -82,14 +86,17 @@ class WordOptions:
             yield f"`lexicon` is of `method` unigram and bpe, not {self.method}; leave it out"
         if self.lexicon is not None and self.rate:
             yield "`lexicon` and `words_per_second` both settle how many words there are; give one"
-        if self.prominence is not None and (self.method != "prominence" or self.rate):
-            yield "`prominence` is of `method` prominence, where no rate is asked; leave it out"
-        if self.method in ON_FRAMES and not self.rate and (self.method != "prominence" or self.prominence is None):
+        if self.prominence is not None and (self.method not in BY_PROMINENCE or self.rate):
+            yield "`prominence` is of `method` prominence and dips, where no rate is asked; leave it out"
+        if self.method in ON_FRAMES and not self.rate and self.prominence is None:
             yield f"`method` {self.method} takes as many words as are asked for; give {NAMES['rate']}"
-        if self.named_by == "kmeans" and self.types is None:
-            yield "say how many types kmeans is to make: `types`"
-        if self.named_by != "kmeans" and self.types is not None:
-            yield f"`types` is the number of kmeans, but types are made by {self.named_by}; give `types_by` kmeans"
+        if self.method in ON_FRAMES and self.named_by not in BY_FRAMES:
+            yield f"`method` {self.method} reads frames, which spell no strings; give `types_by` kmeans or warping"
+        if self.named_by in BY_FRAMES and self.types is None:
+            yield f"say how many types {self.named_by} is to make: `types`"
+        if self.named_by not in BY_FRAMES and self.types is not None:
+            by = " or ".join(BY_FRAMES)
+            yield f"`types` is how many {by} makes, but types are made by {self.named_by}; give `types_by` {by}"
 
     @property
     def named_by(self) -> str:
