@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unitdisc import console
+from unitdisc.api.frame_index import frame_length
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
 from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
@@ -31,7 +32,7 @@ HALF = 0.5  # of the units: those that are not the same are as far below as thos
 
 @dataclass(frozen=True)
 class TermsResult:
-    """What was found: pairs of stretches, groups of places that pairs link, and the share of frames that any pair covers.
+    """What was found: pairs of stretches, groups of places that pairs link, and the share of frames that any covers.
 
     threshold: the distance from which frames are not alike. still: pairs left out, in which nothing moves.
     """
@@ -173,17 +174,6 @@ def refuse_folder(folder: Path, made_of: dict) -> None:
             raise ValueError(f"{folder}: holds terms made in another way ({names} differ); choose another folder")
     elif folder.exists() and any(path for path in folder.iterdir() if not path.name.startswith(".")):
         raise ValueError(f"{folder}: holds something else; choose another folder")
-
-
-def frame_length(corpus: Path, utterances: Sequence[Utterance], frames: int) -> float:
-    """Of a frame, the mean, in ms or columns. Raises CorpusError where there are both, or no rates."""
-    of_images = {utterance.is_image for utterance in utterances}
-    if len(of_images) > 1:
-        raise CorpusError(f"{corpus}: has recordings and images; search them one after the other")
-    if of_images == {False} and not all(utterance.rate for utterance in utterances):
-        raise CorpusError(f"{corpus}: has recordings without a rate, so that durations mean nothing; list their rates")
-    whole = extent(utterances)
-    return whole["columns"] / frames if of_images == {True} else 1000 * whole["seconds"] / frames
 
 
 def refuse_short(lengths: Lengths, frames: dict[str, int], options: TermOptions) -> None:

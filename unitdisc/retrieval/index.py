@@ -26,6 +26,7 @@ from unitdisc.retrieval.signatures import WORDS, Hyperplanes, Windows, orders_of
 MIDDLE = 256  # utterances whose frames say where the middle of all is
 CHANGED = 0.02  # share of bits that may differ when signatures are made again
 FILES = ("signatures.npy", "orders.npy", "ranks.npy", "learned.npz")
+AGAIN = "remove the folder, and it is made anew"
 Progress = Callable[..., AbstractContextManager[Callable[..., None]]]
 
 
@@ -86,9 +87,9 @@ class Index:
         """What is compared, without reading the corpus again."""
         return contents_of(encodings, utterances, self.learned, **self.options.compared, memory=memory)
 
-    def signatures_of(self, contents: Contents, content: np.ndarray, hop: int | None = None) -> np.ndarray:
-        """Of the windows of a content, one every `hop` of it."""
-        return signatures_in(self.options, self.planes, contents.vectors(content), hop)
+    def signatures_of(self, vectors: np.ndarray, hop: int = 1) -> np.ndarray:
+        """Of the windows of something, [T, D], one every `hop` of it."""
+        return signatures_in(self.options, self.planes, vectors, hop)
 
 
 def signatures_in(
@@ -123,6 +124,29 @@ def index_of(
     index = opened(folder, [utterance.id for utterance in utterances], options, made_of)
     refuse_changed(folder, index, encodings, utterances)
     return index
+
+
+def options_in(folder: Path, compared: dict) -> IndexOptions | None:
+    """How the index in a folder was made, None if there is none; what is asked for, by name, stays as it is."""
+    if not (folder / "index.json").exists():
+        return None
+    there = settings_in(folder)
+    names = [name for name in asdict(IndexOptions()) if name not in compared]
+    try:
+        return IndexOptions(**compared, **{name: int(there[name]) for name in names})
+    except (KeyError, TypeError, ValueError) as error:
+        raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}") from error
+
+
+def settings_in(folder: Path) -> dict:
+    """What index.json says. Raises EncodingsError if it is damaged."""
+    try:
+        there = json.loads((folder / "index.json").read_bytes())
+    except ValueError as error:
+        raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}") from error
+    if not isinstance(there, dict):
+        raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}")
+    return there
 
 
 def build(
@@ -193,12 +217,8 @@ def learned_in(arrays: dict[str, np.ndarray]) -> Learned:
 
 def opened(folder: Path, names: Sequence[str], options: IndexOptions, made_of: dict) -> Index:
     """Raises EncodingsError naming what differs, or the file that is damaged."""
-    again = "remove the folder, and it is made anew"
-    try:
-        there = json.loads((folder / "index.json").read_bytes())
-    except ValueError as error:
-        raise EncodingsError(f"{folder / 'index.json'}: damaged; {again}") from error
-    different = sorted(key for key in made_of if not isinstance(there, dict) or there.get(key) != made_of[key])
+    there = settings_in(folder)
+    different = sorted(key for key in made_of if there.get(key) != made_of[key])
     if different:
         raise EncodingsError(
             f"{folder}: is an index of something else ({', '.join(different)} differ); remove it, or choose another "
@@ -214,13 +234,13 @@ def opened(folder: Path, names: Sequence[str], options: IndexOptions, made_of: d
             arrays = dict(file)
         learned, lengths, middle = learned_in(arrays), arrays["lengths"], arrays["middle"]
     except (ValueError, OSError, EOFError, KeyError, ImportError) as error:
-        raise EncodingsError(f"{folder / name}: damaged; {again}") from error
+        raise EncodingsError(f"{folder / name}: damaged; {AGAIN}") from error
     planes = Hyperplanes.drawn(options.windows.parts, middle, options.seed)
     index = Index(options, learned, names, lengths, planes, orders_of_bits(options.tables, options.seed), *found)
     count = int(index.firsts[-1])
     shapes = [(count, WORDS), (options.tables, count), (options.tables, count)]
     if len(lengths) != len(names) or [array.shape for array in found] != shapes:
-        raise EncodingsError(f"{folder}: its files do not fit each other; {again}")
+        raise EncodingsError(f"{folder}: its files do not fit each other; {AGAIN}")
     return index
 
 
@@ -230,7 +250,8 @@ def refuse_changed(folder: Path, index: Index, encodings: AnyEncodings, utteranc
     for place in sorted({0, len(index.names) // 2, len(index.names) - 1}):
         content = contents.read(index.names[place])
         there = index.signatures[firsts[place] : firsts[place + 1]]
-        made = index.signatures_of(contents, content) if len(content) == index.lengths[place] else None
+        same = len(content) == index.lengths[place]
+        made = index.signatures_of(contents.vectors(content), index.options.hop) if same else None
         bits = 64 * WORDS * max(len(there), 1)
         if made is None or np.bitwise_count(made ^ there).sum() > CHANGED * bits:
             raise EncodingsError(
