@@ -101,7 +101,8 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     },
     "clustering": {"encodings", "evaluation", "files"},  # evaluation reads and checks other systems' frames
     "adaptation": {"clustering", "data.normalisation", "files"},
-    "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs"},
+    "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs", "files"},
+    "term_discovery": {"clustering", "corpus", "encodings", "evaluation", "exports", "files", "retrieval"},
     "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "training.schedules"},
     "exports": {"corpus", "encodings", "files"},
     "language.networks": set(),

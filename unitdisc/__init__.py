@@ -43,6 +43,7 @@ INTERFACE = {  # name: where it is defined
     "segment": "unitdisc.api.segment",
     "discover": "unitdisc.api.discover",
     "words": "unitdisc.api.words",
+    "terms": "unitdisc.api.terms",
     "export": "unitdisc.api.export",
     "align": "unitdisc.api.align",
     "find": "unitdisc.api.find",
@@ -55,6 +56,7 @@ INTERFACE = {  # name: where it is defined
     "QueryOptions": "unitdisc.retrieval.queries",
     "SegmentOptions": "unitdisc.segmentation.corpora.options",
     "TemplateOptions": "unitdisc.segmentation.templates.options",
+    "TermOptions": "unitdisc.term_discovery.options",
     # a language of units
     "lm_train": "unitdisc.api.lm_train",
     "lm_score": "unitdisc.api.lm_score",
@@ -87,6 +89,7 @@ INTERFACE = {  # name: where it is defined
     "Place": "unitdisc.retrieval.queries",
     "Problem": "unitdisc.corpus",
     "SegmentResult": "unitdisc.api.segment",
+    "TermsResult": "unitdisc.api.terms",
     "TierCheck": "unitdisc.alignment.checking",
     "WordsResult": "unitdisc.api.words",
     # work shared by many processes

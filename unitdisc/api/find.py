@@ -1,21 +1,27 @@
 """unitdisc find: where else a stretch of a recording, or of a line of handwriting, occurs."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unitdisc import console
+from unitdisc.api.frame_index import index_for
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import Interval, Utterance
+from unitdisc.encodings.folders import refuse_among
 from unitdisc.evaluation.inputs import open_both, refuse_units
 from unitdisc.evaluation.settings import Measured, corpus_settings, extent
+from unitdisc.files.folders import folder_for_results
+from unitdisc.files.locks import locked
 from unitdisc.reports.finds import Find, write_finds
 from unitdisc.retrieval.hits import FrameSpan, Hit, best
+from unitdisc.retrieval.index import Index
+from unitdisc.retrieval.indexed_search import parts_with, search_parts
 from unitdisc.retrieval.places import borders, label_under
 from unitdisc.retrieval.queries import Place, QueryOptions, centres_of, place_of, refuse_other, stretch_of, tier_of
-from unitdisc.retrieval.representations import Material
-from unitdisc.retrieval.search import Collection, FindOptions, Query, materials, search
+from unitdisc.retrieval.representations import CodeMaterial, FrameMaterial
+from unitdisc.retrieval.search import Collection, FindOptions, Query, materials, scaled, search
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ def find(
     *,
     top: int = 20,
     tier: str | None = None,
+    index: Path | None = None,
     frame_rate: float | None = None,
     allow_pipes: bool = False,
 ) -> FindResult:
@@ -64,6 +71,8 @@ def find(
     encodings: the folder of one probe point, or another system's frames, whose frame_rate (a second) nothing else
     says. query: which stretch. top: hits, at most.
     tier: of the labels that are looked for and shown (default: character, word or phone, the first that there is).
+    index: a folder that keeps an index of the corpus, which is made if there is none: it is compared exactly where the
+    index has something like the query, and nowhere else.
 
     Raises CorpusError if there is no such stretch, saying what there is, EncodingsError if the frames of the query
     are no match for those of the corpus, and ValueError for options that cannot be.
@@ -84,45 +93,98 @@ def find(
     tier = tier_of(corpus, searched.utterances, source, others=home.utterances, tier=tier)
     place = place_of(query, source, home.utterances, tier=tier)
     stretch = stretch_of(home.encodings, place)
+    there = None if index is None else index_of_query(index, encodings, corpus, searched, queried, stretch, options)
     started = time.monotonic()
-    hits = list(found_in(searched, queried, stretch, top, options, tier))
+    if there is None:
+        hits = best(all_hits(searched, queried, stretch, options), top)
+    else:
+        hits = best(indexed_hits(there, searched, queried, stretch, options), top)
+    places = list(placed(searched, hits, tier))
     say_speed(searched.utterances, time.monotonic() - started)
     how = asdict(options) | {"top": top, "query_encodings": query.query_encodings and str(query.query_encodings)}
     how.pop("threads")  # which change nothing
-    return FindResult(place, hits, tier, encodings, searched.utterances, how)
+    how |= {} if there is None else {"index": asdict(there.options)}
+    return FindResult(place, places, tier, encodings, searched.utterances, how)
 
 
-def found_in(
+def index_of_query(
+    folder: Path,
+    encodings: Path,
+    corpus: Path,
     searched: Collection,
     queried: Collection | None,
     stretch: FrameSpan,
-    top: int,
     options: FindOptions,
-    tier: str | None,
-) -> Iterator[Place]:
-    """The best hits, in order; queried: the corpus of the query, where that is another."""
+) -> Index | None:
+    """The index in a folder, which is made if there is none; None if the query is too short for it, which is said.
+
+    Raises ValueError if the folder cannot hold one, or if the query cannot be looked up.
+    """
+    refuse_among(folder_for_results(folder), encodings)
+    if folder.resolve() == encodings.resolve():
+        raise ValueError(f"{folder}: holds the encodings; choose another folder for `index`")
+    if queried is not None and options.by == "codes":
+        raise ValueError("codes of a query of another corpus are not in the `index`; leave it out, or look for frames")
+    with locked(folder):
+        there = index_for(folder, corpus, searched, options)
+    if stretch.last - stretch.first >= there.options.window:
+        return there
+    console.say(f"{folder}: the query is shorter than what is indexed, so that everything is searched.")
+    return None
+
+
+def all_hits(
+    searched: Collection, queried: Collection | None, stretch: FrameSpan, options: FindOptions
+) -> Iterator[Hit]:
+    """Those of all utterances; queried: the corpus of the query, where that is another."""
     total = len(searched.utterances) + (len(queried.utterances) if queried else 0)
     passes = (options.normalise != "none") + (options.by == "codes")
     with console.progress("reading", total * passes) as advance:
         prepared = materials(searched, queried, options, advance=advance)
-    elsewhere = queried is not None and queried.encodings.folder.resolve() != searched.encodings.folder.resolve()
-    query = Query(prepared.queried.take(stretch), None if elsewhere else stretch)
-    with console.progress("searching", len(searched.utterances)) as advance:
-        hits = best(stream(searched, prepared.searched, query, options.threads, advance), top)
+    query = Query(prepared.queried.take(stretch), None if is_elsewhere(searched, queried) else stretch)
+    names = [utterance.id for utterance in searched.utterances]
+    with console.progress("searching", len(names)) as advance:
+        for _, (hits,) in search(prepared.searched, names, [query], threads=options.threads):
+            yield from hits
+            advance(1)
+
+
+def indexed_hits(
+    index: Index, searched: Collection, queried: Collection | None, stretch: FrameSpan, options: FindOptions
+) -> Iterator[Hit]:
+    """Those where the index has something like the query."""
+    contents = index.contents(searched.encodings, searched.utterances)
+    if options.by == "codes":
+        material = CodeMaterial(searched.encodings.codes, index.learned.codebook, options.distance)
+        query = material.take(stretch)
+        vectors = contents.vectors(contents.read(stretch.utterance)[stretch.first : stretch.last])
+    else:
+        material = FrameMaterial(contents.frames, options.distance)
+        other = material
+        if queried is not None:
+            with console.progress("reading", len(queried.utterances) * (options.normalise != "none")) as advance:
+                other = FrameMaterial(scaled(queried, contents.frames, options, advance), options.distance)
+        query = vectors = other.take(stretch)
+    parts = parts_with(index, index.signatures_of(vectors), len(query))
+    query = Query(query, None if is_elsewhere(searched, queried) else stretch)
+    with console.progress("searching", len(parts)) as advance:
+        for _, hits in search_parts(material, parts, query, options.threads):
+            yield from hits
+            advance(1)
+
+
+def is_elsewhere(searched: Collection, queried: Collection | None) -> bool:
+    return queried is not None and queried.encodings.folder.resolve() != searched.encodings.folder.resolve()
+
+
+def placed(searched: Collection, hits: Iterable[Hit], tier: str | None) -> Iterator[Place]:
+    """Hits in ticks, and the labels under them."""
     utterances = {utterance.id: utterance for utterance in searched.utterances}
     for hit in hits:
         utterance = utterances[hit.utterance]
         edges = borders(centres_of(searched.encodings, utterance), utterance.ticks)
         start, end = int(edges[hit.first]), int(edges[hit.last])
         yield Place(utterance, start, end, label=label_under(utterance, tier, start, end=end), cost=hit.cost)
-
-
-def stream(
-    searched: Collection, material: Material, query: Query, threads: int, advance: Callable[[int], None]
-) -> Iterator[Hit]:
-    for _, (hits,) in search(material, [utterance.id for utterance in searched.utterances], [query], threads=threads):
-        yield from hits
-        advance(1)
 
 
 def say_speed(utterances: Sequence[Utterance], seconds: float) -> None:

@@ -22,6 +22,7 @@ LISTS = {  # what help texts list: a name in a file
     "recording formats": ("media/packing.py", "FORMATS"),
     "segment distances": ("segmentation/corpora/costs.py", "DISTANCES"),
     "dependencies": ("word_segmentation/options.py", "DEPENDENCIES"),
+    "term searches": ("term_discovery/options.py", "SEARCHES"),
     "words on frames": ("word_segmentation/options.py", "ON_FRAMES"),
     "words on units": ("word_segmentation/options.py", "ON_UNITS"),
     "sequence readers": ("evaluation/probes/options.py", "SequenceReader"),

@@ -40,6 +40,10 @@ def find(
     by: Annotated[str, typer.Option(help="frames, or codes: every frame as the mean of its code")] = "frames",
     distance: Annotated[str, typer.Option(help=f"of frames: {one_of('find distances')}")] = "angular",
     normalise: Annotated[str, typer.Option(help="frames to the scale of their speaker or corpus, or none")] = "speaker",
+    index: Annotated[
+        Path | None,
+        typer.Option(help="folder that keeps an index: of what it has nothing like the query of, nothing is compared"),
+    ] = None,
     threads: Threads = None,
     page: Annotated[
         Path | None, typer.Option(callback=file_to_write, help="HTML page to write, with the hits to see or to hear")
@@ -68,7 +72,15 @@ def find(
         if path is not None:
             refuse_among(path, encodings)
     found = find(
-        encodings, corpus, wanted, options=options, top=top, tier=tier, frame_rate=frame_rate, allow_pipes=allow_pipes
+        encodings,
+        corpus,
+        wanted,
+        options=options,
+        top=top,
+        tier=tier,
+        index=index,
+        frame_rate=frame_rate,
+        allow_pipes=allow_pipes,
     )
     typer.echo("\n".join(lines(found)))
     if output is not None:

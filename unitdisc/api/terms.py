@@ -1,0 +1,215 @@
+"""unitdisc terms: which stretches of recordings, or of lines of handwriting, recur."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from unitdisc import console
+from unitdisc.api.frame_index import frame_length
+from unitdisc.api.paths import takes_paths
+from unitdisc.api.resources import check_resources, cores
+from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
+from unitdisc.encodings.folders import refuse_among
+from unitdisc.evaluation.foreign import AnyEncodings
+from unitdisc.evaluation.inputs import open_both, refuse_units
+from unitdisc.evaluation.settings import extent, versions
+from unitdisc.files import write_json
+from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.retrieval.contents import contents_of, learned_of
+from unitdisc.retrieval.index import IndexOptions, index_of
+from unitdisc.retrieval.places import borders
+from unitdisc.term_discovery.grouping import grouped
+from unitdisc.term_discovery.material import Searched, threshold_of, usable_ones
+from unitdisc.term_discovery.options import Lengths, TermOptions, lengths_of
+from unitdisc.term_discovery.searching import Search, found_in
+from unitdisc.term_discovery.writing import write
+
+PROBLEMS = "{count} of {total} utterances cannot be searched, the first: {first}"
+HALF = 0.5  # of the units: those that are not the same are as far below as those that are above
+
+
+@dataclass(frozen=True)
+class TermsResult:
+    """What was found: pairs of stretches, groups of places that pairs link, and the share of frames that any covers.
+
+    threshold: the distance from which frames are not alike. still: pairs left out, in which nothing moves.
+    """
+
+    folder: Path
+    pairs: int
+    groups: int
+    places: int
+    covered: float
+    threshold: float
+    still: int
+    utterances: int
+    files: list[Path]
+
+
+@takes_paths
+@filling(lambda given: [given["folder"], *([given["index"]] if given["index"] else [])])
+def terms(
+    encodings: Path,
+    corpus: Path,
+    folder: Path,
+    options: TermOptions | None = None,
+    *,
+    speech_tier: str | None = None,
+    index: Path | None = None,
+    memory: float = 2.0,
+    threads: int | None = None,
+    frame_rate: float | None = None,
+    allow_pipes: bool = False,
+    strict: bool = False,
+) -> TermsResult:
+    """Finds recurring stretches; writes pairs and groups of them into a folder.
+
+    encodings: of any system, whose frame_rate (a second) is needed where nothing else says it. speech_tier: only what
+    is between silences of this tier counts. index: a folder that keeps the index for the next time, and for `find`.
+    memory: GiB for frames that are kept between readings. threads: all cores by default.
+    strict: raise at an utterance that cannot be searched, instead of saying so.
+
+    Raises EncodingsError and CorpusError for what cannot be used, ValueError for options that cannot be, and
+    LockedError while another run fills the folder.
+
+    >>> found = unitdisc.terms("features/mfcc", "data/test.jsonl", "exp/terms", unitdisc.TermOptions(alike=0.02))
+    >>> found.pairs, found.groups, found.files
+    """
+    options = options or TermOptions()
+    check_resources(memory=memory, threads=threads, seed=options.seed)
+    folder = folder_for_results(folder)
+    for place in (folder, index):
+        if place is not None and place.resolve() == encodings.resolve():
+            raise ValueError(f"{place}: holds what is searched; choose another folder")
+        if place is not None:
+            refuse_among(place, encodings)
+    if index is not None and options.search == "exhaustive":
+        raise ValueError("`index` is not used where `search` is exhaustive; leave one of them out")
+    opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes=allow_pipes)
+    if options.by != "units":
+        refuse_units(opened, "they are compared as frames are")
+    made_of = {"settings": opened.settings, "corpus": corpus_checksum(utterances), "options": asdict(options)}
+    made_of = json.loads(json.dumps(made_of | {"speech_tier": speech_tier}))
+    refuse_folder(folder, made_of)
+    with console.progress("reading", len(utterances)) as advance:
+        kept, frames, spans, problems = usable_ones(opened, utterances, options.by, speech_tier, advance=advance)
+    if problems and (strict or 2 * len(problems) > len(utterances)):
+        raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
+    console.say_problems(problems, len(kept))
+    images, total = kept[0].is_image, sum(frames.values())
+    per_frame = frame_length(corpus, kept, total)
+    lengths = lengths_of(options, 1 / per_frame, images)
+    refuse_short(lengths, frames, options)
+    write_json(folder / "terms.json", made_of)
+    if options.search == "index":
+        there = index_of(
+            index or folder / "index",
+            opened,
+            kept,
+            options=IndexOptions(
+                options.by,
+                options.distance,
+                options.normalise,
+                window=lengths.window,
+                hop=lengths.hop,
+                tables=options.tables,
+                seed=options.seed,
+            ),
+            threads=cores(threads),
+            progress=console.progress,
+        )
+        contents = there.contents(opened, kept, memory=memory)
+    else:
+        there, contents = None, read_contents(opened, kept, options, cores(threads), memory)
+    threshold = (
+        HALF if options.by == "units" else threshold_of(contents, frames, spans, alike=options.alike, seed=options.seed)
+    )
+    if not threshold > 0:
+        raise ValueError(
+            f"{encodings}: {options.alike:g} of the frames or more are the same as others; raise `alike`, or take "
+            "frames that differ"
+        )
+    searched = Searched(kept, contents, frames, spans=spans, threshold=threshold, lag=max(lengths.window // 2, 1))
+    search = Search(searched, options, lengths, index=there)
+    found = found_in(search, folder / "state", made_of, threads=cores(threads), progress=console.progress)
+    terms = grouped(found.table, options.overlap, options.linked)
+    edges = [borders(opened[utterance.id].centres, utterance.ticks) for utterance in kept]
+    files = write(folder, kept, edges, table=found.table, terms=terms, per_frame=per_frame, threshold=threshold)
+    covered = share_covered(terms, total)
+    if not len(found.table):
+        console.say(
+            f"{folder}: nothing recurs at this threshold; raise `alike`, or lower `min_score` or `min_duration`."
+        )
+    if found.still:
+        console.say(f"{found.still} pairs left out in which nothing moves, as in silence or in a long vowel.")
+    result = TermsResult(
+        folder,
+        len(found.table),
+        terms.count,
+        int((terms.groups >= 0).sum()),
+        covered,
+        threshold,
+        found.still,
+        len(kept),
+        files,
+    )
+    write_summary(result, lengths, per_frame, kept)
+    shutil.rmtree(folder / "state", ignore_errors=True)
+    return result
+
+
+def refuse_folder(folder: Path, made_of: dict) -> None:
+    """Raises ValueError if a folder holds terms of other frames or options, or something else."""
+    path = folder / "terms.json"
+    if path.exists():
+        try:
+            there = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path}: damaged; remove the folder, or choose another one") from error
+        different = sorted(key for key in made_of if there.get(key) != made_of[key])
+        if different:
+            names = ", ".join(different)
+            raise ValueError(f"{folder}: holds terms made in another way ({names} differ); choose another folder")
+    elif folder.exists() and any(path for path in folder.iterdir() if not path.name.startswith(".")):
+        raise ValueError(f"{folder}: holds something else; choose another folder")
+
+
+def refuse_short(lengths: Lengths, frames: dict[str, int], options: TermOptions) -> None:
+    """Raises ValueError if no utterance is as long as what is looked for."""
+    longest = max(frames.values())
+    if lengths.shortest > longest:
+        raise ValueError(f"no utterance has {lengths.shortest} frames, the shortest of a term; lower `min_duration`")
+    if options.search == "index" and lengths.window > lengths.shortest:
+        raise ValueError(
+            f"`window` has {lengths.window} frames, more than the shortest term ({lengths.shortest}); lower it"
+        )
+
+
+def read_contents(
+    opened: AnyEncodings, utterances: Sequence[Utterance], options: TermOptions, threads: int, memory: float
+):
+    how = {"by": options.by, "distance": options.distance, "normalise": options.normalise}
+    passes = (options.normalise != "none" and options.by != "units") + (options.by != "frames")
+    with console.progress("reading", len(utterances) * passes) as advance:
+        learned = learned_of(opened, utterances, **how, threads=threads, advance=advance)
+    return contents_of(opened, utterances, learned, **how, memory=memory)
+
+
+def share_covered(terms, frames: int) -> float:
+    """Of all frames, those in any term."""
+    covered, until, utterance = 0, 0, -1
+    for place, first, last in zip(terms.utterances.tolist(), terms.firsts.tolist(), terms.lasts.tolist()):
+        until = until if place == utterance else 0
+        utterance = place
+        covered += max(last - max(first, until), 0)
+        until = max(until, last)
+    return covered / frames
+
+
+def write_summary(found: TermsResult, lengths: Lengths, per_frame: float, utterances: Sequence[Utterance]) -> None:
+    facts = {name: getattr(found, name) for name in ("pairs", "groups", "places", "covered", "threshold", "still")}
+    facts |= {"unit": "columns" if utterances[0].is_image else "ms", "frame": per_frame, "lengths": asdict(lengths)}
+    facts |= {"utterances": len(utterances), **extent(utterances)}
+    write_json(found.folder / "summary.json", facts | {"versions": versions()})

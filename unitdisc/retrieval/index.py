@@ -1,0 +1,260 @@
+"""An index of a corpus: the signatures of its windows, sorted several times, and all that one must know to use them.
+
+A folder: index.json, written last, says what it is of; signatures.npy, orders.npy and ranks.npy, which are read where
+they lie; learned.npz, the scales and means by which utterances are compared.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from unitdisc.clustering.frame_source import in_order
+from unitdisc.corpus import Utterance, corpus_checksum
+from unitdisc.encodings import EncodingsError
+from unitdisc.evaluation.foreign import AnyEncodings
+from unitdisc.files import write_json, written_aside
+from unitdisc.files.arrays import read_array
+from unitdisc.retrieval.contents import Contents, Learned, contents_of, learned_of
+from unitdisc.retrieval.representations import CodeMeans, Scale
+from unitdisc.retrieval.signatures import WORDS, Hyperplanes, Windows, orders_of_bits, tables_of
+
+MIDDLE = 256  # utterances whose frames say where the middle of all is
+CHANGED = 0.02  # share of bits that may differ when signatures are made again
+FILES = ("signatures.npy", "orders.npy", "ranks.npy", "learned.npz")
+AGAIN = "remove the folder, and it is made anew"
+Progress = Callable[..., AbstractContextManager[Callable[..., None]]]
+
+
+@dataclass(frozen=True)
+class IndexOptions:
+    """How utterances are compared, and which windows of so many frames are indexed in how many tables.
+
+    by: "frames", "codes" or "units"; distance, normalise: as of `FindOptions`.
+    """
+
+    by: str = "frames"
+    distance: str = "angular"
+    normalise: str = "speaker"
+    window: int = 20
+    hop: int = 4
+    parts: int = 5
+    tables: int = 16
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("window", "hop", "parts", "tables"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}")
+
+    @property
+    def windows(self) -> Windows:
+        return Windows(self.window, self.hop, min(self.parts, self.window))
+
+    @property
+    def compared(self) -> dict:
+        return {"by": self.by, "distance": self.distance, "normalise": self.normalise}
+
+
+@dataclass(frozen=True)
+class Index:
+    """Windows by number, those of an utterance in a row, utterances in order of id."""
+
+    options: IndexOptions
+    learned: Learned
+    names: Sequence[str]
+    lengths: np.ndarray  # [utterances], frames
+    planes: Hyperplanes
+    bits: np.ndarray  # [tables, 64]
+    signatures: np.ndarray  # [windows, WORDS]
+    orders: np.ndarray  # [tables, windows]
+    ranks: np.ndarray
+
+    @property
+    def firsts(self) -> np.ndarray:
+        """The first window of each utterance, and how many there are: [utterances + 1]."""
+        windows = self.options.windows
+        counts = np.maximum((self.lengths - windows.frames) // windows.hop + 1, 0)
+        return np.concatenate([[0], np.cumsum(counts)])
+
+    def contents(
+        self, encodings: AnyEncodings, utterances: Sequence[Utterance], memory: float | None = None
+    ) -> Contents:
+        """What is compared, without reading the corpus again."""
+        return contents_of(encodings, utterances, self.learned, **self.options.compared, memory=memory)
+
+    def signatures_of(self, vectors: np.ndarray, hop: int = 1) -> np.ndarray:
+        """Of the windows of something, [T, D], one every `hop` of it."""
+        return signatures_in(self.options, self.planes, vectors, hop)
+
+
+def signatures_in(
+    options: IndexOptions, planes: Hyperplanes, vectors: np.ndarray, hop: int | None = None
+) -> np.ndarray:
+    windows = options.windows
+    starts = Windows(windows.frames, hop or windows.hop, windows.parts).starts(len(vectors))
+    return planes.signatures(windows.of(vectors, starts))
+
+
+def index_of(
+    folder: Path,
+    encodings: AnyEncodings,
+    utterances: Sequence[Utterance],
+    options: IndexOptions,
+    *,
+    threads: int,
+    progress: Progress,
+) -> Index:
+    """The index in a folder, or a new one, if there is none.
+
+    Raises EncodingsError if it is of something else, damaged, or if the frames have changed since.
+    """
+    utterances = sorted(utterances, key=lambda utterance: utterance.id)
+    made_of = {
+        "settings": hashlib.sha256(json.dumps(encodings.settings, sort_keys=True).encode()).hexdigest(),
+        "corpus": corpus_checksum(utterances),
+        **asdict(options),
+    }
+    if not (folder / "index.json").exists():
+        build(folder, encodings, utterances, options, made_of=made_of, threads=threads, progress=progress)
+    index = opened(folder, [utterance.id for utterance in utterances], options, made_of)
+    refuse_changed(folder, index, encodings, utterances)
+    return index
+
+
+def options_in(folder: Path, compared: dict) -> IndexOptions | None:
+    """How the index in a folder was made, None if there is none; what is asked for, by name, stays as it is."""
+    if not (folder / "index.json").exists():
+        return None
+    there = settings_in(folder)
+    names = [name for name in asdict(IndexOptions()) if name not in compared]
+    try:
+        return IndexOptions(**compared, **{name: int(there[name]) for name in names})
+    except (KeyError, TypeError, ValueError) as error:
+        raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}") from error
+
+
+def settings_in(folder: Path) -> dict:
+    """What index.json says. Raises EncodingsError if it is damaged."""
+    try:
+        there = json.loads((folder / "index.json").read_bytes())
+    except ValueError as error:
+        raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}") from error
+    if not isinstance(there, dict):
+        raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}")
+    return there
+
+
+def build(
+    folder: Path,
+    encodings: AnyEncodings,
+    utterances: Sequence[Utterance],
+    options: IndexOptions,
+    *,
+    made_of: dict,
+    threads: int,
+    progress: Progress,
+) -> None:
+    """Reads the corpus twice (with codes three times) and writes the folder."""
+    passes = (options.normalise != "none" and options.by != "units") + (options.by != "frames")
+    with progress("reading", len(utterances) * passes) as advance:
+        learned = learned_of(encodings, utterances, **options.compared, threads=threads, advance=advance)
+    contents = contents_of(encodings, utterances, learned, **options.compared)
+    names = [utterance.id for utterance in utterances]
+    some = names[:: max(len(names) // MIDDLE, 1)]
+    sums, count = 0, 0
+    for vectors in (contents.vectors(contents.read(name)) for name in some):
+        sums, count = sums + vectors.sum(0), count + len(vectors)
+    middle = sums / max(count, 1)
+    planes = Hyperplanes.drawn(options.windows.parts, middle, options.seed)
+
+    def one(name: str) -> tuple[int, np.ndarray]:
+        vectors = contents.vectors(contents.read(name))
+        return len(vectors), signatures_in(options, planes, vectors)
+
+    lengths, found = [], [np.zeros((0, WORDS), np.uint64)]
+    with progress("indexing", len(names)) as advance:
+        for length, own in in_order(one, names, threads):
+            lengths.append(length)
+            found.append(own)
+            advance(1)
+    signatures = np.concatenate(found)
+    with progress("sorting", options.tables, unit="tables") as advance:
+        orders, ranks = tables_of(signatures, orders_of_bits(options.tables, options.seed), advance=advance)
+    for name, array in zip(FILES, (signatures, orders, ranks)):
+        save(folder / name, array)
+    with written_aside(folder / FILES[-1]) as aside, aside.open("wb") as file:
+        np.savez(file, lengths=np.array(lengths), middle=middle, **arrays_of(learned))
+    write_json(folder / "index.json", made_of)
+
+
+def save(path: Path, array: np.ndarray) -> None:
+    with written_aside(path) as aside, aside.open("wb") as file:
+        np.save(file, array)
+
+
+def arrays_of(learned: Learned) -> dict[str, np.ndarray]:
+    arrays = {"groups": np.array(list(learned.scales), dtype=str)}
+    if learned.scales:
+        arrays["means"] = np.stack([scale.mean for scale in learned.scales.values()])
+        arrays["deviations"] = np.stack([scale.deviation for scale in learned.scales.values()])
+    if learned.codebook is not None:
+        arrays |= {"codes": learned.codebook.codes, "code_means": learned.codebook.means}
+    return arrays
+
+
+def learned_in(arrays: dict[str, np.ndarray]) -> Learned:
+    scales = {}
+    if "means" in arrays:
+        rows = zip(arrays["groups"].tolist(), arrays["means"], arrays["deviations"], strict=True)
+        scales = {group: Scale(mean, deviation) for group, mean, deviation in rows}
+    return Learned(scales, CodeMeans(arrays["codes"], arrays["code_means"]) if "codes" in arrays else None)
+
+
+def opened(folder: Path, names: Sequence[str], options: IndexOptions, made_of: dict) -> Index:
+    """Raises EncodingsError naming what differs, or the file that is damaged."""
+    there = settings_in(folder)
+    different = sorted(key for key in made_of if there.get(key) != made_of[key])
+    if different:
+        raise EncodingsError(
+            f"{folder}: is an index of something else ({', '.join(different)} differ); remove it, or choose another "
+            "folder"
+        )
+    name = ""
+    try:
+        found = []
+        for name in FILES[:-1]:
+            found.append(read_array(folder / name, mapped=True))
+        name = FILES[-1]
+        with np.load(folder / name, allow_pickle=False) as file:
+            arrays = dict(file)
+        learned, lengths, middle = learned_in(arrays), arrays["lengths"], arrays["middle"]
+    except (ValueError, OSError, EOFError, KeyError, ImportError) as error:
+        raise EncodingsError(f"{folder / name}: damaged; {AGAIN}") from error
+    planes = Hyperplanes.drawn(options.windows.parts, middle, options.seed)
+    index = Index(options, learned, names, lengths, planes, orders_of_bits(options.tables, options.seed), *found)
+    count = int(index.firsts[-1])
+    shapes = [(count, WORDS), (options.tables, count), (options.tables, count)]
+    if len(lengths) != len(names) or [array.shape for array in found] != shapes:
+        raise EncodingsError(f"{folder}: its files do not fit each other; {AGAIN}")
+    return index
+
+
+def refuse_changed(folder: Path, index: Index, encodings: AnyEncodings, utterances: Sequence[Utterance]) -> None:
+    """Raises EncodingsError if some utterances do not have the signatures that the index has of them."""
+    contents, firsts = index.contents(encodings, utterances), index.firsts
+    for place in sorted({0, len(index.names) // 2, len(index.names) - 1}):
+        content = contents.read(index.names[place])
+        there = index.signatures[firsts[place] : firsts[place + 1]]
+        same = len(content) == index.lengths[place]
+        made = index.signatures_of(contents.vectors(content), index.options.hop) if same else None
+        bits = 64 * WORDS * max(len(there), 1)
+        if made is None or np.bitwise_count(made ^ there).sum() > CHANGED * bits:
+            raise EncodingsError(
+                f"{folder}: the frames of {index.names[place]} have changed since it was made; remove the folder, and "
+                "the index is made anew"
+            )

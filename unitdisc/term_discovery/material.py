@@ -1,0 +1,141 @@
+"""What is searched: the utterances that can be used, which of their frames count, and what counts as alike."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.encodings import EncodingsError
+from unitdisc.evaluation import labelled
+from unitdisc.evaluation.foreign import AnyEncodings
+from unitdisc.evaluation.frame_checks import usable
+from unitdisc.retrieval.contents import Contents
+
+PAIRS, DRAWN = 400, 25  # of utterances by which it is found what is alike, and frames of each
+OUTSIDE = -1e6  # gain of a frame that does not count
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Utterances in order of id, and what is known of each before any two are compared.
+
+    spans: the frames [first, last) that count, where not all do. threshold: the distance from which frames are not
+    alike. lag: frames after which speech has changed; what has not by more than the threshold is still, as silence is.
+    """
+
+    utterances: Sequence[Utterance]
+    contents: Contents
+    lengths: Mapping[str, int]  # frames
+    spans: Mapping[str, Sequence[tuple[int, int]]] | None
+    threshold: float
+    lag: int
+
+    def read(self, place: int) -> np.ndarray:
+        name = self.utterances[place].id
+        content = self.contents.read(name)
+        if len(content) != self.lengths[name]:
+            raise EncodingsError(f"{name}: its frames have changed during the search; begin anew in another folder")
+        return content
+
+    def counts(self, place: int) -> np.ndarray | None:
+        """Which frames of an utterance count: [T] of bool; None where all do."""
+        if self.spans is None:
+            return None
+        name = self.utterances[place].id
+        counts = np.zeros(self.lengths[name], bool)
+        for first, last in self.spans[name]:
+            counts[first:last] = True
+        return counts
+
+    def changes(self, content: np.ndarray) -> np.ndarray:
+        """Sums of distances of frames to those `lag` frames later, up to each: [T - lag + 1], or [1] if too short."""
+        if len(content) <= self.lag:
+            return np.zeros(1)
+        return np.concatenate([[0.0], np.cumsum(self.contents.along(content[: -self.lag], content[self.lag :]))])
+
+    def moves(self, changes: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """Whether stretches [first, last) are not still: of bool."""
+        until = np.minimum(np.maximum(last - self.lag, first + 1), len(changes) - 1)
+        count = until - first
+        known = count > 0
+        mean = (changes[np.maximum(until, 0)] - changes[np.minimum(first, len(changes) - 1)]) / np.maximum(count, 1)
+        return ~known | (mean > self.threshold)
+
+
+def usable_ones(
+    opened: AnyEncodings,
+    utterances: Sequence[Utterance],
+    by: str,
+    tier: str | None,
+    *,
+    advance: Callable[[int], None],
+) -> tuple[list[Utterance], dict[str, int], dict[str, list[tuple[int, int]]] | None, list[str]]:
+    """What can be used: utterances in order, their frames, the frames that count, and what is wrong with the others.
+
+    tier: only what it has between silences counts. Raises CorpusError if nothing can be used.
+    """
+    kept, lengths, spans, problems, dim = [], {}, {}, [], None
+    for utterance in sorted(utterances, key=lambda utterance: utterance.id):
+        try:
+            encoding = usable(opened, utterance.id)
+            if tier is not None and tier not in utterance.alignment:
+                have = sorted(utterance.alignment) or "none"
+                raise CorpusError(f"{utterance.id}: has no tier {tier!r}, only {have}; choose another `speech_tier`")
+            if not len(encoding.centres):
+                raise EncodingsError(f"{opened.folder}: {utterance.id} has no frames; encode it again")
+            if by != "units":
+                dim = encoding.frames.shape[1] if dim is None else dim
+                if encoding.frames.shape[1] != dim:
+                    raise EncodingsError(
+                        f"{opened.folder}: {utterance.id} has {encoding.frames.shape[1]} dimensions, but {kept[0].id} "
+                        f"has {dim}; encode the corpus again into an empty folder"
+                    )
+            if by != "frames" and encoding.codes is None:
+                raise EncodingsError(
+                    f"{opened.folder}: {utterance.id} has no codes, and `by` is {by}; compare frames, or give units, "
+                    "as of `unitdisc segment`"
+                )
+        except (EncodingsError, CorpusError) as error:
+            problems.append(str(error))
+        else:
+            kept.append(utterance)
+            lengths[utterance.id] = len(encoding.centres)
+            if tier is not None:
+                spans[utterance.id] = list(stretches(utterance, encoding.centres, tier))
+        advance(1)
+    if not kept:
+        raise CorpusError(f"there is nothing to search: {problems[0]}")
+    return kept, lengths, None if tier is None else spans, problems
+
+
+def stretches(utterance: Utterance, centres: np.ndarray, tier: str) -> Iterator[tuple[int, int]]:
+    """Frames whose centres lie within labels that are no silence."""
+    for start, end, _ in labelled(utterance, tier):
+        first, last = np.searchsorted(centres, (start, end)).tolist()
+        if first < last:
+            yield first, last
+
+
+def threshold_of(
+    contents: Contents,
+    lengths: Mapping[str, int],
+    spans: Mapping[str, Sequence[tuple[int, int]]] | None,
+    alike: float,
+    seed: int,
+) -> float:
+    """The distance below which this share of pairs of frames lie, of two utterances drawn by lot each."""
+    names, rng, found = sorted(lengths), np.random.default_rng([seed, 3]), []
+    for _ in range(PAIRS):
+        two = []
+        for place in rng.choice(len(names), 2, replace=len(names) < 2).tolist():
+            counting = np.arange(lengths[names[place]])
+            if spans is not None:
+                counting = np.concatenate([[], *(np.arange(*span) for span in spans[names[place]])]).astype(int)
+            if len(counting):
+                two.append(contents.read(names[place])[rng.choice(counting, DRAWN)])
+        if len(two) == 2:
+            found.append(contents.distances(*two).ravel())
+    if not found:
+        raise CorpusError("there is nothing to search: no frame counts; look at the tier of `speech_tier`")
+    return float(np.quantile(np.concatenate(found), alike))
