@@ -8,6 +8,7 @@ from typing import Any
 from unitdisc import console
 from unitdisc.api.encode import say_left_out
 from unitdisc.api.paths import takes_paths
+from unitdisc.api.resynthesise import refuse_unknown
 from unitdisc.api.sample_drawing import as_utterance, draw
 from unitdisc.api.sample_page import write_page
 from unitdisc.api.sample_prompts import Beginnings, Prompt, read_prompts
@@ -72,7 +73,7 @@ def sample(
     refuse_experiment(experiment_folder, experiment, network, speaker)
     stored = open_language_model(model, symbols)
     checksum, codes = weights_checksum(experiment_folder), network.bottleneck.num_codes
-    if unchecked := refuse_others(model, stored.card, experiment_folder, checksum, codes):
+    if unchecked := refuse_others(model, stored.card, experiment_folder, model=checksum, codes=codes):
         console.say(unchecked)
     stored.model.to(device)
     lengths = lengths_of(stored, model, options.lengths, units, checksum)
@@ -130,10 +131,7 @@ def refuse_experiment(folder: Path, experiment: Experiment, model: UnitModel, sp
             f"{folder}: its codebook has not been started yet: the model was trained for {waits[0]} steps, and codes "
             f"are placed after {waits[1]}; train on"
         )
-    if speaker is not None and speaker not in experiment.speakers:
-        raise ExperimentError(
-            f"{folder}: knows no speaker {speaker!r}; `unitdisc inspect {folder} --speakers` lists those it knows"
-        )
+    refuse_unknown([] if speaker is None else [speaker], folder, experiment)
 
 
 def prompts_of(

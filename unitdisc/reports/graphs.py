@@ -45,7 +45,7 @@ def around(links: Sequence[Link]) -> list[str]:
     """The nodes, each beside the one that it is linked with most, beginning with the most linked one."""
     weight: dict[str, dict[str, float]] = {}
     for link in links:
-        for one, other in ((link.left, link.right), (link.right, link.left)):
+        for one, other in {(link.left, link.right), (link.right, link.left)}:  # one that follows itself counts once
             own = weight.setdefault(one, {})
             own[other] = own.get(other, 0.0) + link.surprise
     left = sorted(weight, key=lambda name: (-sum(weight[name].values()), name))
