@@ -343,7 +343,7 @@ BAD = [  # options, what is said
     (["--longest", 0], "--longest must be above 0"),
     (["--lengths", "median"], r"--lengths must be one of \['drawn', 'mean'\]"),
     (["--decoder-temperature", -1], "--decoder-temperature must be 0 or more"),
-    (["--speaker", "nobody"], "knows no speaker \['nobody'\]"),
+    (["--speaker", "nobody"], r"knows no speaker \['nobody'\]"),
     (["--symbols", "codes"], "is a model of units, not of codes; leave out --symbols"),
     (["--units", "nowhere"], "nowhere, which it was made of, is not there; give the encodings as --units"),
     (["--prompts", "nowhere.jsonl"], "nowhere.jsonl"),

@@ -71,4 +71,4 @@ def write(path: Path, signals: Signals, target: np.ndarray, frames: int) -> None
 def as_utterance(one: Sample, file: Path, grid: dict[str, Any]) -> Utterance:
     """A sample as part of a corpus."""
     ticks = round(len(one.codes) * grid["stride"])
-    return Utterance(one.name, str(file), one.voice, ticks, grid["rate"], height=grid.get("height"))
+    return Utterance(one.name, str(file), one.voice, ticks=ticks, rate=grid["rate"], height=grid.get("height"))
