@@ -43,7 +43,7 @@ def write_page(
         if prompt.id not in found:
             scale = features.scale(prompt)
             units = unit_intervals(one.prompt.whole, grid, prompt.ticks, scale)
-            original = Heard("the original", prompt, units, one.prompt.ticks, FOLLOWED)
+            original = Heard("the original", prompt, units, given=one.prompt.ticks, rest=FOLLOWED)
             found[prompt.id] = Continued(prompt, [original])
         found[prompt.id].versions.append(version(one, file, grid))
     titles = {"followed": "what really followed", "made_up": "what the model made up"}
@@ -65,7 +65,8 @@ def version(one: Sample, file: Utterance, grid: Mapping[str, Any]) -> Heard:
         caption = "its own units"
     units = unit_intervals(np.array(one.codes), grid, file.ticks, 1.0)
     given = round(one.given * grid["stride"])
-    return Heard(caption, replace(file, speaker=None), units, given, MADE_UP if one.made_up else FOLLOWED, note)
+    rest = MADE_UP if one.made_up else FOLLOWED
+    return Heard(caption, replace(file, speaker=None), units, given=given, rest=rest, note=note)
 
 
 def unit_intervals(codes: np.ndarray, grid: Mapping[str, Any], ticks: int, scale: float) -> list[Interval]:

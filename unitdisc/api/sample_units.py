@@ -119,7 +119,7 @@ def lengths_of(stored: Stored, model: Path, way: str, units: Path | None, checks
     read = read_source(Source(path))
     if read.settings.get("model", checksum) != checksum:
         raise LanguageError(f"{path}: has units of another experiment; give those that this one writes as `units`")
-    return UnitLengths.in_frames(read.sequences, way, path, units_in(card))
+    return UnitLengths.in_frames(read.sequences, way, path, units=units_in(card))
 
 
 def made_up(
@@ -147,13 +147,21 @@ def made_up(
         rng = np.random.default_rng([options.seed, place, 1])  # of lengths; symbols have [seed, place]
         own = [known.symbols[id] for id in each.ids]
         parts.append(
-            spoken([runs_of_symbol(symbol, card.symbols, merges, lengths, rng) for symbol in own[each.prompt :]], most)
+            spoken(
+                [
+                    runs_of_symbol(symbol, card.symbols, merges, lengths=lengths, rng=rng)
+                    for symbol in own[each.prompt :]
+                ],
+                most,
+            )
         )
         strings.append(own[: each.prompt + parts[-1].symbols])
     ended = [each.ended and not part.cut for each, part in zip(found, parts)]
-    bits = bits_after(stored.model, strings, [each.prompt for each in found], ended)
+    bits = bits_after(stored.model, strings, [each.prompt for each in found], ended=ended)
     own = [prompt.followed for prompt in prompts]
-    followed = bits_after(stored.model, own, [prompt.before for prompt in prompts], [True] * len(own)) if own else []
+    followed = (
+        bits_after(stored.model, own, [prompt.before for prompt in prompts], ended=[True] * len(own)) if own else []
+    )
     width, samples = len(str(options.samples)), []
     for place, prompt in enumerate(prompts or [None]):
         beginning, stem = ([], "") if prompt is None else (prompt.codes.tolist(), f"{prompt.utterance.id}--")

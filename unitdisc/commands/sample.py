@@ -68,7 +68,7 @@ def sample(
         experiment,
         model,
         folder,
-        options,
+        options=options,
         prompts=prompts,
         limit=limit,
         speaker=speaker,
