@@ -33,6 +33,7 @@ class Frequencies:
     once: int  # types that occur once
     zipf_slope: float | None  # s of frequency ~ rank ^ -s; None of fewer than two types
     growth: list[tuple[int, float]]  # tokens and how many types these have
+    counts: list[int]  # tokens of each type, falling
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,13 @@ def purity_by_lot(clusters: Sequence[Hashable], labels: Sequence[Hashable], seed
 def frequencies(tokens: Iterable[Hashable]) -> Frequencies:
     counts = np.array(sorted(Counter(tokens).values(), reverse=True), np.int64)
     slope = zipf_slope(counts)
-    return Frequencies(int(counts.sum()), len(counts), int((counts == 1).sum()), slope, growth=growth(counts))
+    return Frequencies(int(counts.sum()), len(counts), int((counts == 1).sum()), slope, growth(counts), counts.tolist())
 
 
 def growth(counts: np.ndarray) -> list[tuple[int, float]]:
     """How many types n tokens have on average, which are drawn from all without putting them back; up to all.
 
-    counts: [K] tokens of each type. A type is missing among n of N tokens with the probability C(N - count, n) / C(N, n).
+    counts: [K] tokens of each type; it is missing among n of N with the probability C(N - count, n) / C(N, n).
     """
     total = int(counts.sum())
     sizes = np.unique(np.round(np.geomspace(1, total, POINTS)).astype(int)) if total else []
