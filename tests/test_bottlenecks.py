@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from unitdisc.batch import padding_mask
-from unitdisc.bottlenecks import BOTTLENECKS, VQ, Calibrated, Coded, CutsUtterances, Gaussian
+from unitdisc.bottlenecks import BOTTLENECKS, VQ, Calibrated, Coded, CutsUtterances, FollowsCodes, Gaussian
 from unitdisc.bottlenecks.base import perplexity
 from unitdisc.bottlenecks.codes.batch_norm import MaskedBatchNorm
 from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
@@ -95,6 +95,40 @@ def test_shapes(make):
     assert output.codes is None or (isinstance(bottleneck, Coded) and int(output.codes.max()) < bottleneck.num_codes)
     assert isinstance(bottleneck, Calibrated) == isinstance(bottleneck, BOTTLENECKS["piecewise-vq"])
     assert all(value.shape == () for value in (output.losses | output.metrics).values())
+
+
+FOLLOW = {"vq", "piecewise-vq", "residual-vq", "grouped-vq", "gumbel", "fsq", "kmeans", "discovered"}  # not mixtures
+CUT = ("piecewise-vq", "discovered")  # of so few frames, one unit is often all
+
+
+def test_latents_follow_from_codes_where_a_bottleneck_says_so(make, request):
+    bottleneck = make()
+    kind = VARIANTS[request.node.callspec.params["make"]][0]
+    assert isinstance(bottleneck, FollowsCodes) == (kind in FOLLOW)
+    if kind not in FOLLOW or request.node.callspec.params["make"] == "discovered, with blanks, finer":
+        return  # the latter: see below
+    while run(bottleneck.eval(), torch.randn(2, 9, 12)).codes is None:  # until all codebooks have begun
+        run(bottleneck.train(), torch.randn(2, 9, 12))
+    with torch.no_grad():
+        output = bottleneck.eval()(torch.randn(2, 9, 12), MASK)
+        for row, length in enumerate(LENGTHS.tolist()):
+            latents = bottleneck.latents_of(output.codes[row, :length])
+            torch.testing.assert_close(latents, output.latents[row, :length])
+            assert kind in CUT or len(latents.unique(dim=0)) > 1
+
+
+@pytest.mark.parametrize("blank,finer", [(False, 1), (True, 1), (True, 3), (False, 4)])
+def test_runs_of_discovered_units_are_cut_into_even_thirds(blank, finer):
+    bottleneck = BOTTLENECKS["discovered"](12, units=5, blank=blank, finer=finer)
+    runs = [(4, 5), (5 if blank else 1, 2), (4, 1), (0, 7), (3, 3)]
+    codes = torch.tensor([code for code, frames in runs for _ in range(frames)])
+    expected = []
+    for code, frames in runs:
+        for frame in range(frames):
+            middle = finer * frame + (finer - 1) // 2  # of the finer frames, that which the frame is
+            expected.append(3 * code + (0 if blank and code == 5 else 3 * middle // (finer * frames)))
+    assert bottleneck.parts_of(codes).tolist() == expected
+    assert torch.equal(bottleneck.latents_of(codes), bottleneck.vectors[expected])
 
 
 def test_gradient_reaches_the_encoder(make):

@@ -157,6 +157,8 @@ def test_temperature_and_top_p_by_hand():
     assert shares() == pytest.approx(probs, abs=1e-3)
     assert shares(temperature=0) == [0, 0, 0, 1, 0, 0]
     assert shares(top_p=0.6) == pytest.approx([0, 0, 0, 4 / 7, 3 / 7, 0], abs=2e-3)
+    assert shares(top_k=1) == [0, 0, 0, 1, 0, 0]
+    assert shares(top_k=3, top_p=0.95) == pytest.approx([0, 0, 0, 4 / 9, 3 / 9, 2 / 9], abs=2e-3)
     squares = probs**2 / (probs**2).sum()
     assert shares(temperature=0.5) == pytest.approx(squares, abs=2e-3)
 

@@ -61,6 +61,8 @@ INTERFACE = {  # name: where it is defined
     "lm_train": "unitdisc.api.lm_train",
     "lm_score": "unitdisc.api.lm_score",
     "lm_sample": "unitdisc.api.lm_sample",
+    "sample": "unitdisc.api.sample",
+    "ContinuationOptions": "unitdisc.api.sample_units",
     "SampleOptions": "unitdisc.language.sampling",
     "SymbolOptions": "unitdisc.language.presets",
     "WordOptions": "unitdisc.word_segmentation.options",

@@ -16,6 +16,7 @@ from unitdisc.language.arpa import write_arpa
 from unitdisc.language.bpe import learn_merges
 from unitdisc.language.co_occurrence import write_followers
 from unitdisc.language.kneser_ney import FALLBACK, estimate
+from unitdisc.language.origin import origin_of
 from unitdisc.language.presets import NGRAM, NetworkOptions, NgramOptions, SymbolOptions, kind_of, preset
 from unitdisc.language.reading import SYMBOLS, Source, as_symbols, read_source
 from unitdisc.language.sequences import Sequences
@@ -118,6 +119,8 @@ def read(source: Source, wanted: SymbolOptions, kind: str, options: dict, aloud:
         "utterances": len(sequences),
         "symbols": len(sequences.tokens),
     }
+    if found.settings:
+        made_of["encodings"] = origin_of(found.settings)
     if sequences.seconds is not None:
         made_of["seconds"] = float(sequences.seconds.sum())
     card = Card(

@@ -73,12 +73,7 @@ def resynthesise(
     features = experiment.features()
     if drawing.given and not features.images:
         raise ValueError("`given` completes lines of handwriting; leave it out for recordings")
-    unknown = sorted(set(speakers) - set(experiment.speakers))
-    if unknown:
-        raise ExperimentError(
-            f"{experiment_folder}: knows no speaker {unknown}; "
-            f"`unitdisc inspect {experiment_folder} --speakers` lists those it knows"
-        )
+    refuse_unknown(speakers, experiment_folder, experiment)
     usable = usable_table(corpus, features, CorpusAccess(allow_pipes=allow_pipes))
     utterances = usable[:limit]
     heard = usable.by_speakers(utterances.speakers())  # with all they say, or their units would be others
@@ -108,6 +103,14 @@ def resynthesise(
             counted.tell(len(group))
     say_left_out([problems[u.id] for u in utterances if u.id in problems], len(utterances))
     return [written[u.id, voice] for u in utterances if u.id not in problems for voice in voices[u.id]]
+
+
+def refuse_unknown(speakers: Sequence[str], folder: Path, experiment: Experiment) -> None:
+    """Raises ExperimentError if the decoder has not learned the voices of all of these."""
+    if unknown := sorted(set(speakers) - set(experiment.speakers)):
+        raise ExperimentError(
+            f"{folder}: knows no speaker {unknown}; `unitdisc inspect {folder} --speakers` lists those it knows"
+        )
 
 
 def groups(utterances: Sequence[Utterance], signals: Signals, voices: int) -> Iterator[list[Utterance]]:

@@ -7,11 +7,15 @@ from unitdisc import console
 from unitdisc.api.paths import takes_paths
 from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
 from unitdisc.encodings.folders import refuse_among
+from unitdisc.encodings.tokens import TOKENS
 from unitdisc.evaluation.inputs import open_both, usual_labels
 from unitdisc.files.folders import file_for_results
 from unitdisc.files.text import read_json
 from unitdisc.reports.units_page import write_units_page
+from unitdisc.reports.words_page import write_words_page
 from unitdisc.segmentation.templates.storage import LEARNED, SUMMARY
+
+WORDS = "word"  # the tier of true words, unless another is named
 
 
 @takes_paths
@@ -29,8 +33,12 @@ def show(
     Of writing, there is the mean image of every unit, and where its occurrences differ. Labels are shown beside units
     where the corpus has any, but decide nothing.
 
-    units: a folder of encodings with codes, such as `discover` and `segment` write. page: NAME.html to write.
-    most: units that are shown, the most used ones. tier: of the labels (default: phone; of line images, character).
+    Of a folder that `words` has filled, the page is one of words: the most frequent and the most certain types, what
+    follows what, how the vocabulary grows, and utterances cut into found and true words.
+
+    units: a folder of encodings with codes, such as `discover`, `segment` and `words` write. page: NAME.html to write.
+    most: units that are shown, the most used ones; of words, half of them, and then the most certain ones. tier: of the
+    labels (default: phone; of line images, character; of words, word).
 
     Raises EncodingsError and CorpusError for what cannot be used, ValueError for options that cannot be.
 
@@ -42,13 +50,17 @@ def show(
         raise ValueError(f"{page}: must end in .html, for a page is written")
     file_for_results(page, "PAGE")
     refuse_among(page, units)
-    tier, _ = usual_labels(corpus, tier)
+    asked, (tier, _) = tier, usual_labels(corpus, tier)
     encodings, utterances = open_both(units, corpus, None, allow_pipes=allow_pipes)
     if not isinstance(encodings, Encodings):
         raise EncodingsError(f"{units}: are the units of another tool; give a folder of encodings that have codes")
     without = [utterance.id for utterance in utterances if encodings.codes[utterance.id] is None]
     if without:
         raise EncodingsError(f"{units}: {without[0]} has no codes, {why_no_codes(encodings.settings)}")
+    if TOKENS in encodings.settings:
+        tier = asked or WORDS
+        write_words_page(page, utterances, encodings, tier=tier, most=most, progress=console.progress)
+        return page
     found = known_of(units)
     write_units_page(page, utterances, encodings, tier=tier, most=most, found=found, progress=console.progress)
     return page

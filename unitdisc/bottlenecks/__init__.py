@@ -1,7 +1,7 @@
 """Bottlenecks: what stands between the encoder and the decoder, and turns frames into units."""
 
 from unitdisc.bottlenecks.autoencoders import Denoising, Sparse
-from unitdisc.bottlenecks.base import Bottleneck, BottleneckOutput, Calibrated, Coded, CutsUtterances
+from unitdisc.bottlenecks.base import Bottleneck, BottleneckOutput, Calibrated, Coded, CutsUtterances, FollowsCodes
 from unitdisc.bottlenecks.continuous import Gaussian, Linear
 from unitdisc.bottlenecks.discovered import Discovered
 from unitdisc.bottlenecks.fsq import FSQ
@@ -24,6 +24,7 @@ __all__ = [
     "Calibrated",
     "Coded",
     "CutsUtterances",
+    "FollowsCodes",
     "Gaussian",
     "Linear",
 ]

@@ -43,6 +43,16 @@ class Coded(Protocol):
 
 
 @runtime_checkable
+class FollowsCodes(Protocol):
+    """A bottleneck whose latents follow from codes alone, so that others than an encoder can choose these."""
+
+    num_codes: int  # K
+
+    def latents_of(self, codes: Tensor) -> Tensor:
+        """The latents of consecutive frames with these codes, as in evaluation: [T] -> [T, D]."""
+
+
+@runtime_checkable
 class Calibrated(Protocol):
     """A bottleneck that learns something of whole utterances before it is saved: in training it sees but crops."""
 

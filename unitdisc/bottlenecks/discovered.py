@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, OnHost, measured, perplexity
 from unitdisc.segmentation.templates.durations import Durations
+from unitdisc.segmentation.templates.lattice import Segments
 from unitdisc.segmentation.templates.states import STATES, StateScores, arrays_of, scores_of, states_of
 from unitdisc.training.precision import in_full
 
@@ -57,6 +58,19 @@ class Discovered(OnHost):
         latents = self.vectors[parts if self.thirds else codes]
         metrics = measured(lambda: {"perplexity": perplexity(codes[mask])})
         return BottleneckOutput(latents, latents if encoded is None else encoded, codes, metrics=metrics)
+
+    def latents_of(self, codes: Tensor) -> Tensor:
+        """Of codes of frames, as if every run of one code were one unit: [T] -> [T, D]."""
+        return self.vectors[self.parts_of(codes) if self.thirds else codes]
+
+    def parts_of(self, codes: Tensor) -> Tensor:
+        """The third of its unit that every frame is in, where each run of one code is a unit: as `cut`, [T] -> [T]."""
+        units, frames = (values.cpu().numpy() for values in torch.unique_consecutive(codes, return_counts=True))
+        ends = np.cumsum(frames) * self.finer
+        runs = units != (-1 if self.blank is None else self.blank)
+        segments = Segments((ends - frames * self.finer)[runs], ends[runs], units[runs], cost=0.0)
+        every = states_of(segments, len(codes) * self.finer, None if self.blank is None else STATES * self.blank)
+        return torch.from_numpy(every[(self.finer - 1) // 2 :: self.finer]).to(codes.device)
 
     @property
     def scores(self) -> StateScores:

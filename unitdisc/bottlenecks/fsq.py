@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, measured, perplexity, straight_through
-from unitdisc.bottlenecks.codes.joint import joint_codes, joint_size
+from unitdisc.bottlenecks.codes.joint import digits_of, joint_codes, joint_size
 
 SLACK = 1e-3  # the outermost levels stay within the reach of tanh
 
@@ -40,6 +40,11 @@ class FSQ(nn.Module):
             codes=codes,
             metrics=measured(lambda: {"perplexity": perplexity(codes[mask])}),
         )
+
+    def latents_of(self, codes: Tensor) -> Tensor:
+        """The numbers that a code stands for: [T] -> [T, D]."""
+        half = self.sizes // 2
+        return (torch.stack(digits_of(codes, self.levels), -1) - half) / half
 
     def bound(self, frames: Tensor) -> Tensor:
         """Squeezes numbers into their levels, 0 to 0: [B, T, D] -> [B, T, D] in [-size // 2, (size - 1) // 2]."""

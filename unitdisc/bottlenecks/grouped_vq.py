@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
-from unitdisc.bottlenecks.codes.joint import joined, joint_size
+from unitdisc.bottlenecks.codes.joint import digits_of, joined, joint_size
 from unitdisc.bottlenecks.codes.quantiser import Quantised, Quantiser
 from unitdisc.bottlenecks.vq import CODES, VQ
 
@@ -49,3 +49,8 @@ class GroupedQuantiser(nn.Module):
         parts = [group(piece, mask, assign) for group, piece in zip(self.groups, pieces, strict=True)]
         quantised = torch.cat([part.quantised for part in parts], dim=-1)
         return joined(parts, quantised, mask, self.options.num_codes)
+
+    def vectors_of(self, codes: Tensor) -> Tensor:
+        """The vectors of all groups, side by side: [...] -> [..., D]."""
+        digits = digits_of(codes, [self.options.num_codes] * len(self.groups))
+        return torch.cat([group.vectors_of(own) for group, own in zip(self.groups, digits, strict=True)], dim=-1)

@@ -36,6 +36,10 @@ class Gumbel(Soft):
         chosen = F.one_hot(logits.argmax(-1), self.num_codes).to(logits.dtype)
         return straight_through(super().weights(logits, temperature), chosen)
 
+    def latents_of(self, codes: Tensor) -> Tensor:
+        """The vectors of codes: [T] -> [T, D]."""
+        return self.codebook[codes]
+
 
 def with_gumbel_noise(logits: Tensor) -> Tensor:
     """The greatest of which is a draw with the probabilities softmax(logits): [B, ..., K] -> [B, ..., K]."""

@@ -39,3 +39,7 @@ class KMeans(nn.Module):
             codes=found.codes,
             metrics={} if found.warm else measured(lambda: {"perplexity": perplexity(found.codes[mask])}),
         )
+
+    def latents_of(self, codes: Tensor) -> Tensor:
+        """The centroids of codes: [T] -> [T, D]."""
+        return self.quantiser.vectors_of(codes)

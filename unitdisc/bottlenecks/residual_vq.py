@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.codes.codebooks import CodebookOptions
-from unitdisc.bottlenecks.codes.joint import joined, joint_size
+from unitdisc.bottlenecks.codes.joint import digits_of, joined, joint_size
 from unitdisc.bottlenecks.codes.quantiser import Quantised, Quantiser
 from unitdisc.bottlenecks.vq import CODES, VQ
 
@@ -54,6 +54,11 @@ class ResidualQuantiser(nn.Module):
             warm = parts[-1].warm
         total = frames if warm else sum(part.quantised for part in parts)
         return joined(parts, total, mask, self.options.num_codes)
+
+    def vectors_of(self, codes: Tensor) -> Tensor:
+        """The sum of the vectors of all stages: [...] -> [..., D]."""
+        digits = digits_of(codes, [self.options.num_codes] * len(self.stages))
+        return sum(stage.vectors_of(own) for stage, own in zip(self.stages, digits, strict=True))
 
 
 def waiting(stage: Quantiser, residual: Tensor) -> Quantised:

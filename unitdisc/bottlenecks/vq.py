@@ -56,6 +56,10 @@ class VQ(nn.Module):
         """Chooses a code for every frame by the squared distances to all codes: [B, T, K], [B, T] -> [B, T]."""
         return nearest(costs, mask)
 
+    def latents_of(self, codes: Tensor) -> Tensor:
+        """The vectors of codes: [T] -> [T, D]."""
+        return self.quantiser.vectors_of(codes)
+
     def pool(self, frames: Tensor, codes: Tensor, mask: Tensor) -> Tensor:
         """What becomes of the frames before they are replaced by their codes: [B, T, D] -> [B, T, D]."""
         return frames

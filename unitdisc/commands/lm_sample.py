@@ -17,6 +17,7 @@ def lm_sample(
     sequences: Annotated[int, typer.Option(help="how many")] = 10,
     temperature: Annotated[float, typer.Option(help="below 1 what is probable becomes more so; 0: no chance")] = 1.0,
     top_p: Annotated[float, typer.Option(help="only the most probable symbols, with so much probability")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="only so many of the most probable symbols")] = None,
     prompt: Annotated[str, typer.Option(help="symbols that all sequences go on from")] = "",
     prompts: Annotated[
         Path | None, typer.Option(help="UNITS whose beginnings are gone on from, as of lm-train", metavar="UNITS")
@@ -34,7 +35,7 @@ def lm_sample(
     """
     from unitdisc import SampleOptions, lm_sample
 
-    options = SampleOptions(sequences, temperature=temperature, top_p=top_p, longest=longest, seed=seed)
+    options = SampleOptions(sequences, temperature=temperature, top_p=top_p, top_k=top_k, longest=longest, seed=seed)
     made = lm_sample(
         model,
         file,

@@ -79,6 +79,8 @@ def tables(found: Mapping, settings: Mapping) -> Iterable[Iterable[str]]:
     shifted = f", shifted by {shift:+g} {unit}" if shift else ""
     yield boundaries(found["boundaries"], f"tier {tier}, tolerance {tolerance:g} {unit}{shifted}")
     yield terms(found["terms"], tier, spelling, shifted)
+    if tier == "word":
+        yield vocabulary(found["vocabulary"], tier)
 
 
 def agreement(found: Mapping, tier: str) -> Iterable[str]:
@@ -135,6 +137,23 @@ def terms(found: Mapping, tier: str, spelling: str, shifted: str = "") -> Iterab
     yield from (f"  {name:18}{rates(found[name])}" for name in ("boundary", "token", "type", "grouping"))
     if tier == spelling:
         yield "  (a fragment begins and ends with a phone: where phones are the words, no boundary can be wrong)"
+
+
+def vocabulary(found: Mapping, tier: str) -> Iterable[str]:
+    yield f"Types beside the labels of tier {tier} (a unit is of the label that it shares most time with)"
+    if "why" in found:
+        yield f"  not measured: {found['why']}"
+        return
+    lot = f"by lot {found['purity_by_lot']:.4f}"
+    yield f"  {'purity of types':46}{found['purity']:8.4f}  {lot}"
+    if found["purity_repeated"] is not None:
+        yield f"  {'of types that occur more than once':46}{found['purity_repeated']:8.4f}"
+    yield f"  {'units in the type with most of their label':46}{found['words_together']:8.4f}"
+    yield f"  {'':18}  tokens   types    once   Zipf's slope"
+    for name, title in (("found", "found"), ("true", "labels")):
+        one = found[name]
+        slope = "-" if one["zipf_slope"] is None else f"{one['zipf_slope']:.3f}"
+        yield f"  {title:18}{one['tokens']:8d}{one['types']:8d}{one['once']:8d}{slope:>15}"
 
 
 def rates(score: Mapping) -> str:

@@ -1,7 +1,7 @@
 """Sequences of symbols from what there is: encodings of any system, text, or the labels of a corpus."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Found:
 
     sequences: Sequences  # of the codes of frames, or of words
     empty: list[str]  # why utterances are left out: one sentence each
+    settings: dict[str, Any] = field(default_factory=dict)  # of a folder of encodings of ours
 
 
 def read_source(source: Source) -> Found:
@@ -71,7 +72,7 @@ def read_own(source: Source) -> Found:
     step = 1 / source.frame_rate if source.frame_rate else None
     if step is None and is_number(stride) and is_number(rate) and rate:
         step = stride / rate
-    return of_frames(source.path, opened.codes, step)
+    return replace(of_frames(source.path, opened.codes, step), settings=opened.settings)
 
 
 def read_foreign(source: Source) -> Found:

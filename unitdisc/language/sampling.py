@@ -27,6 +27,7 @@ class SampleOptions:
     sequences: int = 10
     temperature: float = 1.0  # by which logarithms of probabilities are divided
     top_p: float = 1.0  # only the most probable symbols that have so much of the probability (Holtzman et al., 2020)
+    top_k: int | None = None  # only so many of the most probable symbols; None: all
     longest: int = 1000  # symbols, those of the prompt among them
     seed: int = 0
     cached: bool = True  # networks keep what they computed of the symbols before; or compute it anew for every symbol
@@ -38,6 +39,8 @@ class SampleOptions:
             raise ValueError(f"`temperature` must be 0 or more, not {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"`top_p` must be above 0, and 1 at most, not {self.top_p}")
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"`top_k` must be 1 or more, not {self.top_k}")
         if self.seed < 0:
             raise ValueError(f"`seed` must be 0 or more, not {self.seed}")
 
@@ -123,5 +126,5 @@ def draw(probs: np.ndarray, chance: float, options: SampleOptions) -> int:
     probs = np.exp(logs - logs.max())
     order = np.argsort(-probs, kind="stable")
     shares = np.cumsum(probs[order]) / probs.sum()
-    kept = int(np.searchsorted(shares, options.top_p - 1e-12)) + 1
+    kept = min(int(np.searchsorted(shares, options.top_p - 1e-12)) + 1, options.top_k or len(shares))
     return int(order[min(np.searchsorted(shares, chance * shares[min(kept, len(shares)) - 1], side="right"), kept - 1)])

@@ -9,7 +9,7 @@ import numpy as np
 
 from unitdisc.files.text import read_tsv
 from unitdisc.language.errors import LanguageError
-from unitdisc.language.sequences import UNKNOWN, Sequences
+from unitdisc.language.sequences import UNKNOWN, Sequences, of_strings
 from unitdisc.language.vocabulary import Stream, Vocabulary
 
 
@@ -56,6 +56,32 @@ def bits_of(model: Predicts, sequences: Sequences) -> Bits:
     stream = model.vocabulary.stream(sequences)
     unknown = stream.sums(stream.ids == UNKNOWN)
     return Bits(-stream.sums(model.log2_probs(stream)), sequences.lengths, unknown, sequences.seconds)
+
+
+@dataclass(frozen=True)
+class PartBits:
+    """How many bits what comes after the beginning of an utterance takes."""
+
+    bits: float
+    symbols: int  # that were told, the end among them if it is there
+    unknown: int  # symbols of these that the model does not know
+
+    @property
+    def per_symbol(self) -> float:
+        return self.bits / self.symbols if self.symbols else float("nan")
+
+
+def bits_after(
+    model: Predicts, strings: Sequence[Sequence[str]], skipped: Sequence[int], ended: Sequence[bool]
+) -> list[PartBits]:
+    """Of symbols after the first ones of every utterance, given these. ended: whether its end counts, too."""
+    stream = model.vocabulary.stream(of_strings([*map(str, range(len(strings)))], strings))
+    lengths = np.repeat(stream.lengths, stream.lengths)
+    told = stream.places > np.repeat(np.asarray(skipped, dtype=int), stream.lengths)
+    told &= (stream.places < lengths - 1) | np.repeat(np.asarray(ended, dtype=bool), stream.lengths)
+    bits = stream.sums(np.where(told, -model.log2_probs(stream), 0.0))
+    counts = (stream.sums(told.astype(int)), stream.sums((told & (stream.ids == UNKNOWN)).astype(int)))
+    return [PartBits(float(own), int(number), int(strange)) for own, number, strange in zip(bits, *counts)]
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,12 @@ def open_language_model(path: Path, symbols: str | None = None) -> Stored:
     return Stored(card, read_network(path / WEIGHTS, card.kind, Vocabulary(card.vocabulary), options=card.options))
 
 
+def model_checksum(path: Path) -> str:
+    """Names what an opened model estimates: its ARPA file, or the weights of its network."""
+    file = path if path.is_file() else next(path / name for name in (ARPA, WEIGHTS) if (path / name).exists())
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
 def check_same(folder: Path, card: Card) -> None:
     """Raises LanguageError if a folder holds another model, or something else."""
     if not (folder / CARD).exists():

@@ -132,8 +132,11 @@ def unit_examples(usage: Usage, encodings: Encodings, tier: str, problems: list[
             problems.append(str(error))
 
 
-def unit_drawn(utterance: Utterance, unit: Interval, lanes: Tiers) -> Clip | UnitCut:
-    return unit_cut(utterance, unit, lanes) if utterance.is_image else unit_clip(utterance, unit, lanes, UNIT_PIXELS)
+def unit_drawn(utterance: Utterance, unit: Interval, lanes: Tiers, longest: float = 0.6) -> Clip | UnitCut:
+    """longest: seconds of a unit that are heard."""
+    if utterance.is_image:
+        return unit_cut(utterance, unit, lanes)
+    return unit_clip(utterance, unit, lanes, UNIT_PIXELS, longest)
 
 
 def whole(

@@ -27,6 +27,15 @@ def joint_codes(digits: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
     return joint
 
 
+def digits_of(joint: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+    """The digits that a number was made of by `joint_codes`: [...] -> G of [...]."""
+    digits = []
+    for size in sizes:
+        digits.append(joint % size)
+        joint = joint // size
+    return digits
+
+
 def joined(parts: Sequence[Quantised], quantised: Tensor, mask: Tensor, num_codes: int) -> Quantised:
     """What several quantisers of num_codes each found, as if one had: joint codes, losses added, metrics numbered.
 

@@ -49,7 +49,7 @@ class Quantiser(OnHost):
             losses = {"codebook": 0.0 * weights[0].sum()} if weights else {}
             return Quantised(frames, None, losses, {}, warm=True)
         codes = assign(distances(frames.detach(), self.codebook.vectors.detach()), mask)
-        quantised = F.embedding(codes, self.codebook.vectors)
+        quantised = self.vectors_of(codes)
         losses = {}
         to_frames = self.codebook.loss(frames, quantised)
         if to_frames is not None:
@@ -63,6 +63,10 @@ class Quantiser(OnHost):
             }
         )
         return Quantised(quantised, codes, losses, metrics, warm=False)
+
+    def vectors_of(self, codes: Tensor) -> Tensor:
+        """[...] -> [..., D]"""
+        return F.embedding(codes, self.codebook.vectors)
 
     @torch.no_grad()
     def learn(self, frames: Tensor, codes: Tensor | None) -> None:

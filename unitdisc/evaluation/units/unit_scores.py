@@ -12,6 +12,7 @@ from unitdisc.evaluation.units.bitrate import UnitBitrates, unit_bitrates
 from unitdisc.evaluation.units.boundaries import TOLERANCE_COLUMNS, TOLERANCE_MS, unit_boundaries
 from unitdisc.evaluation.units.clustering import code_usage
 from unitdisc.evaluation.units.codes import coded, shifted_by
+from unitdisc.evaluation.units.vocabulary import vocabulary_scores
 from unitdisc.evaluation.units.words import unit_terms
 
 BITRATES = tuple(field.name for field in fields(UnitBitrates))
@@ -38,7 +39,7 @@ def score_units(
         units = coded(encodings, utterances)
     except UnscorableError as error:
         why = {"why": str(error)}
-        return why | dict.fromkeys(("usage", *BITRATES, "boundaries", "terms"), why)
+        return why | dict.fromkeys(("usage", *BITRATES, "boundaries", "terms", "vocabulary"), why)
     elsewhere = learn and coded(*learn)
     try:
         scores = agreement(units, tier, elsewhere, seed)
@@ -53,6 +54,7 @@ def score_units(
     for name, count in (
         ("boundaries", lambda: unit_boundaries(segments, tier, tolerance)),
         ("terms", lambda: unit_terms(segments, tier, spelling)),
+        ("vocabulary", lambda: vocabulary_scores(segments, tier, seed)),
     ):
         try:
             scores[name] = asdict(count())
