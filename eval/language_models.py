@@ -3,15 +3,18 @@
     python eval/language_models.py grammar data/lm_built_in --sizes 10000 100000 1000000
     python eval/language_models.py pairs data/mini_speech/train.jsonl data/lm_built_in/words
     python eval/language_models.py table data/lm_built_in exp/lm_built_in
+    python eval/language_models.py spot exp/lm_built_in/spot
 
 `grammar` writes train-SIZE.txt (each the beginning of the next), test.txt, and truth.json: bits per symbol, exactly,
 and those of test.txt under the grammar itself. `pairs` takes the words of a corpus with tiers phone and word, makes of
 each a pseudo-word of as many phones, and writes items.txt and pairs.tsv for `unitdisc lm-score --pairs`. `table`
-compares the files test-SIZE-MODEL.json of `unitdisc lm-score` with the truth.
+compares the files test-SIZE-MODEL.json of `unitdisc lm-score` with the truth. `spot` makes a table of how often words
+were likelier than pseudo-words, of the files UNITS/MINUTES/MODEL.json of `unitdisc lm-score --pairs`.
 """
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -123,6 +126,36 @@ def write_table(data: Path, folder: Path) -> None:
         print(f"| {model} | " + " | ".join("" if value is None else f"{value:.3f}" for value in above) + " |")
 
 
+def write_spotted(folder: Path) -> None:
+    """How often the word was likelier, in percent, with 95 % intervals over words, against minutes of speech."""
+    found: dict[tuple[str, str], dict[float, dict]] = defaultdict(dict)
+    for path in sorted(folder.glob("*/*/*.json"), key=lambda path: [*map(natural, path.with_suffix("").parts[-3:])]):
+        units, minutes, model = path.with_suffix("").parts[-3:]
+        spotted = json.loads(path.read_bytes()).get("spot_the_word")
+        if spotted is None:
+            raise ValueError(f"{path}: nothing was spotted; make it by `unitdisc lm-score --pairs`")
+        found[units, model][float(minutes)] = spotted
+    if not found:
+        raise ValueError(f"{folder}: has no UNITS/MINUTES/MODEL.json; make them by `unitdisc lm-score --pairs`")
+    lasting = sorted({minutes for row in found.values() for minutes in row})
+    print("| units | model | " + " | ".join(f"{minutes:g} minutes" for minutes in lasting) + " |")
+    print("|---|---|" + "---:|" * len(lasting))
+    for (units, model), row in found.items():
+        cells = [as_percent(row[minutes]) if minutes in row else "" for minutes in lasting]
+        print(f"| {units} | {model} | " + " | ".join(cells) + " |")
+
+
+def natural(name: str) -> list:
+    """ngram-2 before ngram-10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def as_percent(spotted: dict) -> str:
+    bounds = spotted.get("interval")
+    between = f" ({100 * bounds[0]:.0f}–{100 * bounds[1]:.0f})" if bounds else ""
+    return f"{100 * spotted['accuracy']:.1f}{between}"
+
+
 # Words and what is none
 
 
@@ -163,8 +196,12 @@ def main(argv: list[str] | None = None) -> None:
     verb = verbs.add_parser("table")
     verb.add_argument("data", type=Path)
     verb.add_argument("folder", type=Path)
+    verb = verbs.add_parser("spot")
+    verb.add_argument("folder", type=Path)
     args = parser.parse_args(argv)
-    if args.verb == "grammar":
+    if args.verb == "spot":
+        write_spotted(args.folder)
+    elif args.verb == "grammar":
         write_grammar(args.folder, args.sizes, args.seed)
     elif args.verb == "pairs":
         write_pairs(args.corpus, args.folder, args.seed)

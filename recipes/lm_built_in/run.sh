@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Language models on text whose entropy is known exactly, against the amount of it; and on the phones of the built-in
-# speech, words against pseudo-words. Some half an hour of one core; SIZES, ORDERS and STEPS choose less.
+# Language models on text whose entropy is known exactly, against the amount of it; on the phones of the built-in speech,
+# words against pseudo-words; and on units of hours of running text, words against pseudo-words in voices that were not
+# heard. Some hour of one core; SIZES, ORDERS, STEPS, MINUTES, UNITS and MODELS choose less.
 source "$(dirname "$0")/../shared.sh"
 
 data=data/lm_built_in
@@ -51,4 +52,83 @@ if stage "words against pseudo-words, on true phones"; then
     unitdisc lm-score $exp/phones-$model $data/words/items.txt --pairs $data/words/pairs.tsv \
       --output $exp/words-$model.json
   done
+fi
+
+spoken=data/spoken_text
+spot=$exp/spot
+minutes=${MINUTES:-60 180}
+units=${UNITS:-phones mfcc-50 classical-50 classical-50-seg}
+models=${MODELS:-ngram-1 ngram-2 ngram-3 ngram-5 bpe-ngram-3 lstm-small}
+
+segment() { # segment UNITS FRAMES PART [OPTION ...]: exp/lm_built_in/units/UNITS/PART, by the codebook of the units
+  local name=$1 frames=$2 part=$3
+  shift 3
+  unitdisc segment "$frames" $spoken/"$part".jsonl $exp/units/"$name"/"$part" --codebook $exp/codes/"${name%-seg}".npy "$@"
+}
+
+each_part() { # each_part COMMAND ...: of the training sets and the words, with the name of a part at the end
+  local size
+  for size in $minutes; do "$@" train-"$size"; done
+  "$@" words
+}
+
+frames_of() { # frames_of KIND PART: the folder of its frames
+  case $2 in train-*) echo $exp/frames/"$1"/train ;; *) echo $exp/frames/"$1"/held ;; esac
+}
+
+nearest() { segment "$1" "$(frames_of "${1%%-*}" "$2")" "$2" --solver nearest; }
+priced() { segment "$1" "$(frames_of "${1%%-*}" "$2")" "$2" --switch-cost "$price"; }
+
+spotted() { # spotted UNITS MINUTES MODEL: exp/lm_built_in/spot/UNITS/MINUTES/MODEL.json
+  local lm=$exp/spot-models/"$1-$2-$3" train=$exp/units/"$1"/train-"$2" words=$exp/units/"$1"/words options=()
+  if [ "$1" = phones ]; then train=$spoken/train-"$2".jsonl words=$spoken/words.jsonl options=(--tier phone); fi
+  case $3 in
+    bpe-ngram-*) unitdisc lm-train ngram "$train" "$lm" "${options[@]}" --symbols bpe --set order="${3##*-}" ;;
+    ngram-*) unitdisc lm-train ngram "$train" "$lm" "${options[@]}" --set order="${3##*-}" ;;
+    *) unitdisc lm-train "$3" "$train" "$lm" "${options[@]}" --set dim=128 --set layers=2 --set steps="$steps" \
+         --set valid_every=100 --set checkpoint_every=100 --device cpu ;;
+  esac
+  mkdir -p $spot/"$1"/"$2"
+  unitdisc lm-score "$lm" "$words" "${options[@]}" --pairs $spoken/pairs.tsv --output $spot/"$1"/"$2"/"$3".json
+}
+
+if stage "running text, and words against pseudo-words, in voices apart"; then
+  # shellcheck disable=SC2086
+  python data_prep/spoken_text.py $spoken --train-minutes "${minutes##* }" --test-minutes 20 --beginnings 12 $minutes
+  python data_prep/spot_the_word.py $spoken --words 300 --count train-"${minutes%% *}".jsonl
+  cat $spoken/test.jsonl $spoken/words.jsonl > $spoken/held.jsonl
+fi
+if stage "frames and units"; then # what is learnt is of the first 12 minutes (classical) or all, and nothing of the words
+  unitdisc features $spoken/train.jsonl $exp/frames/vtln/train --vtln 7
+  unitdisc features $spoken/held.jsonl $exp/frames/vtln/held --vtln 7 --like $exp/frames/vtln/train
+  unitdisc normalise $exp/frames/vtln/train $spoken/train-12.jsonl $exp/frames/classical/fit --steps classical
+  for part in train held; do
+    unitdisc features $spoken/$part.jsonl $exp/frames/plain/$part
+    unitdisc normalise $exp/frames/vtln/$part $spoken/$part.jsonl $exp/frames/classical/$part --like $exp/frames/classical/fit
+  done
+  unitdisc normalise $exp/frames/plain/train $spoken/train.jsonl $exp/frames/mfcc/train --steps standardise:speaker
+  unitdisc normalise $exp/frames/plain/held $spoken/held.jsonl $exp/frames/mfcc/held --like $exp/frames/mfcc/train
+  unitdisc kmeans $exp/frames/mfcc/train $exp/codes/mfcc-50.npy --codes 50 --corpus $spoken/train-"${minutes%% *}".jsonl
+  unitdisc kmeans $exp/frames/classical/fit $exp/codes/classical-50.npy --codes 50
+  for name in mfcc-50 classical-50; do each_part nearest $name; done
+  segment classical-50-seg $exp/frames/classical/train train-"${minutes%% *}" --units-per-second 12
+  summary=$exp/units/classical-50-seg/train-"${minutes%% *}"/units/summary.json
+  price=$(python -c "import json, sys; print(json.load(open(sys.argv[1]))['segmentation']['switch_cost'])" "$summary")
+  mv $exp/units/classical-50-seg/train-"${minutes%% *}" $exp/units/price
+  each_part priced classical-50-seg
+fi
+if stage "words against pseudo-words, on units, in voices apart"; then
+  for unit in $units; do
+    for size in $minutes; do
+      for model in $models; do spotted "$unit" "$size" "$model"; done
+    done
+  done
+  python eval/language_models.py spot $spot
+fi
+if stage "the same pairs as a task of ZeroSpeech 2021"; then
+  unitdisc lm-score $exp/spot-models/phones-"${minutes%% *}"-ngram-5 $spoken/words.jsonl --tier phone \
+    --utterances $exp/zerospeech/bits.jsonl
+  python eval/zerospeech2021_language.py write $exp/zerospeech/submission lexical dev $exp/zerospeech/bits.jsonl --data $spoken
+  python eval/zerospeech2021_language.py check $exp/zerospeech/submission $spoken
+  python eval/zerospeech2021_language.py score $exp/zerospeech/submission $spoken --output $exp/zerospeech/scores
 fi

@@ -23,7 +23,10 @@ def lm_score(
     units: SymbolsPath,
     pairs: Annotated[
         Path | None,
-        typer.Option(help=".tsv with the columns word and nonword, utterances: how often the word is the likelier"),
+        typer.Option(
+            help=".tsv with the columns word and nonword, utterances: how often the word is the likelier; and spelt, "
+            "the word, if several voices say it"
+        ),
     ] = None,
     utterances: Annotated[
         Path | None, typer.Option(callback=file_to_write, help="JSON lines to write, with the bits of every utterance")
@@ -72,9 +75,11 @@ def lines(figures: dict) -> Iterator[str]:
         yield f"{title:12} {row['bits_per_symbol']:11.4f} {row['perplexity']:10.2f}{end}"
     if "spot_the_word" in figures:
         spotted = figures["spot_the_word"]
+        bounds = spotted["interval"]
+        between = f", 95 %: {100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}" if bounds else ""
         yield (
-            f"the word is likelier in {100 * spotted['accuracy']:.1f} % of {spotted['pairs']} pairs (per symbol "
-            f"{100 * spotted['accuracy_per_symbol']:.1f} %; by chance 50 %)"
+            f"the word is likelier in {100 * spotted['accuracy']:.1f} % of {spotted['pairs']} pairs{between} "
+            f"(per symbol {100 * spotted['accuracy_per_symbol']:.1f} %; by chance 50 %)"
         )
         for kind, accuracy in spotted.get("kinds", {}).items():
             yield f"  {kind}: {100 * accuracy:.1f} %"

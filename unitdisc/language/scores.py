@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from unitdisc.evaluation.intervals import interval
 from unitdisc.files.text import read_tsv
 from unitdisc.language.errors import LanguageError
 from unitdisc.language.sequences import UNKNOWN, Sequences, of_strings
@@ -91,10 +92,11 @@ class Pair:
     word: str
     nonword: str
     kind: str = ""  # what pairs are told apart by in the result: a voice, or how common a word is
+    spelt: str = ""  # the word itself, where several voices say it
 
 
 def read_pairs(path: Path, names: Sequence[str]) -> list[Pair]:
-    """A table with the columns `word` and `nonword`, and perhaps `kind`.
+    """A table with the columns `word` and `nonword`, and perhaps `kind` and `spelt`.
 
     Raises LanguageError for a name that is no utterance.
     """
@@ -107,7 +109,8 @@ def read_pairs(path: Path, names: Sequence[str]) -> list[Pair]:
                     f"{path}:{row.line}: {row.cells[column]!r} is none of the {len(known)} utterances that are scored; "
                     "name them as they are called there"
                 )
-        pairs.append(Pair(row.cells["word"], row.cells["nonword"], row.cells.get("kind", "")))
+        more = {name: row.cells.get(name, "") for name in ("kind", "spelt")}
+        pairs.append(Pair(row.cells["word"], row.cells["nonword"], **more))
     if not pairs:
         raise LanguageError(f"{path}: has no pairs; {cure}")
     return pairs
@@ -117,17 +120,24 @@ def spotted(pairs: Sequence[Pair], names: Sequence[str], found: Bits) -> dict:
     """How often the word is the likelier of a pair (half where both are alike); and with bits per symbol.
 
     As the lexical task of ZeroSpeech 2021 has it (Nguyen et al., 2020); chance is one half. Per symbol, because what
-    has fewer symbols is likelier.
+    has fewer symbols is likelier: `fewer_symbols` is how often the word has, for which no model is needed. Intervals
+    are over words: pairs of one that is `spelt` stand or fall together.
     """
     whole = dict(zip(names, found.bits))
     per_symbol = dict(zip(names, found.bits / (found.symbols + 1)))
+    fewer = dict(zip(names, found.symbols))
+    words = np.array([pair.spelt or str(place) for place, pair in enumerate(pairs)])
 
-    def share(chosen: Sequence[Pair], bits: dict) -> float:
-        won = [(bits[pair.word] < bits[pair.nonword]) + (bits[pair.word] == bits[pair.nonword]) / 2 for pair in chosen]
-        return float(np.mean(won))
+    def won(bits: dict) -> np.ndarray:
+        both = np.array([(bits[pair.word], bits[pair.nonword]) for pair in pairs])
+        return (both[:, 0] < both[:, 1]) + (both[:, 0] == both[:, 1]) / 2
 
-    kinds = sorted({pair.kind for pair in pairs} - {""})
-    result = {"pairs": len(pairs), "accuracy": share(pairs, whole), "accuracy_per_symbol": share(pairs, per_symbol)}
-    if kinds:
-        result["kinds"] = {kind: share([pair for pair in pairs if pair.kind == kind], whole) for kind in kinds}
+    result: dict[str, Any] = {"pairs": len(pairs), "words": len({*words})}
+    for name, bits in (("", whole), ("_per_symbol", per_symbol)):
+        result["accuracy" + name] = float(won(bits).mean())
+        result["interval" + name] = interval(won(bits), np.ones(len(pairs)), words, seed=0)
+    result["fewer_symbols"] = float(won(fewer).mean())
+    kinds = np.array([pair.kind for pair in pairs])
+    if named := sorted({*kinds} - {""}):
+        result["kinds"] = {str(kind): float(won(whole)[kinds == kind].mean()) for kind in named}
     return result
