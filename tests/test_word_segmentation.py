@@ -1,6 +1,8 @@
 """Words of strings of units and of frames: every method against its definition, by brute force."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import combinations, pairwise
 from math import log
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from reference import words as brute
 from scipy.special import gammaln
 
+from unitdisc.encodings import EncodingsError
 from unitdisc.word_segmentation import states, transitional
 from unitdisc.word_segmentation.baselines import evenly, nearest_items, randomly
 from unitdisc.word_segmentation.bigram_kernels import sample_bigram
@@ -21,6 +24,7 @@ from unitdisc.word_segmentation.kernels import expected_counts, likeliest_cuts, 
 from unitdisc.word_segmentation.lexicon import Wanted, byte_pairs, unigram
 from unitdisc.word_segmentation.stretches import Stretch, Strings, Substrings
 from unitdisc.word_segmentation.types import by_graph, by_string, frames_within
+from unitdisc.word_segmentation.warping import by_warping, joined
 
 LEXICON = [(0, 1, 2), (3, 4), (5, 0), (6, 7, 1, 3), (2, 2, 6)]
 
@@ -453,3 +457,56 @@ def test_a_word_shorter_than_a_frame_is_the_nearest_one():
     centres = np.array([80.0, 240.0, 400.0])
     first, last = frames_within(centres, np.array([0, 250, 300]), np.array([250, 300, 480]))
     assert (first.tolist(), last.tolist()) == ([0, 2, 2], [2, 3, 3])
+
+
+def test_words_are_joined_by_the_mean_distance_of_their_groups():
+    rng = np.random.default_rng(3)
+    points = rng.random((25, 2))
+    distances = np.abs(points[:, None] - points[None]).sum(-1)
+    condensed = distances[np.triu_indices(25, 1)]
+    for types in (1, 2, 6, 24, 25, 30):
+        groups = [{one} for one in range(25)]
+        while len(groups) > types:
+            apart = {
+                (a, b): distances[np.ix_(sorted(groups[a]), sorted(groups[b]))].mean()
+                for a, b in combinations(range(len(groups)), 2)
+            }
+            a, b = min(apart, key=apart.__getitem__)
+            groups[a] |= groups.pop(b)
+        labels = joined(condensed, 25, types)
+        assert {frozenset(np.flatnonzero(labels == one).tolist()) for one in set(labels)} == set(map(frozenset, groups))
+
+
+def test_words_that_sound_the_same_are_of_as_many_types_as_asked():
+    assert len(set(joined(np.zeros(45), 10, 4).tolist())) == 4
+
+
+def test_words_are_compared_by_all_of_their_frames_and_not_by_the_mean():
+    """Words and the same backwards, some of them drawn out: k-means of mean frames cannot tell these."""
+    rng, order = np.random.default_rng(0), np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 0])
+    word = rng.normal(size=(4, 3))
+    pieces = [np.repeat(word[:: 1 - 2 * one], 1 + number % 3, axis=0) for number, one in enumerate(order)]
+    lengths = np.array([len(piece) for piece in pieces])
+    ends = lengths.cumsum()
+    frames = Frames(a=np.concatenate(pieces[:4]).astype(np.float32), b=np.concatenate(pieces[4:]).astype(np.float32))
+    starts = ends - lengths
+    within = {"a": (starts[:4], ends[:4]), "b": (starts[4:] - ends[3], ends[4:] - ends[3])}
+    for threads in (1, 3):
+        found = by_warping(frames, within, 2, memory=1.0, threads=threads, progress=said)
+        assert (found == found[0]).tolist() == (order == 0).tolist()
+    with pytest.raises(EncodingsError, match=r"frames: to compare all pairs of 10 words takes .* give more `memory`"):
+        by_warping(frames, within, 2, memory=1e-7, threads=1, progress=said)
+
+
+@contextmanager
+def said(title: str, total: int, what: str) -> Iterator:
+    done = []
+    yield done.append
+    assert sum(done) == total
+
+
+def test_dips_are_where_it_is_quiet_below_the_fricatives():
+    level = np.array([9, 9, 9, 9, 9, 1, 9, 9, 9, 9, 9, 9, 5, 9, 9, 9, 9, 9], float)
+    frames = np.stack([level, level, level, 20 - level], axis=1).astype(np.float32)  # as loud, with the last band
+    found = peaks_in(frames, window=1, shortest=3, method="dips")
+    assert found.starts.tolist() == [5, 12] and found.strengths[0] > found.strengths[1]

@@ -15,7 +15,7 @@ from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWri
 from unitdisc.encodings.runs import Runs
 from unitdisc.encodings.tokens import read_tokens, shifted
 from unitdisc.evaluation.units.term_files import read_classes
-from unitdisc.word_segmentation.options import WordOptions
+from unitdisc.word_segmentation.options import ON_FRAMES, WordOptions
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -126,10 +126,10 @@ def test_files_hold_the_same_words(place):
 
 
 @pytest.mark.parametrize(
-    "method", ["tp", "entropy", "unigram", "bpe", "dp-unigram", "even", "random", "prominence", "es-kmeans"]
+    "method", ["tp", "entropy", "unigram", "bpe", "dp-unigram", "even", "random", "prominence", "dips", "es-kmeans"]
 )
 def test_every_method_finds_about_as_many_words_as_asked(method, place):
-    on_frames = method in ("prominence", "es-kmeans")
+    on_frames = method in ON_FRAMES
     types = {"types": 6} if on_frames else {}
     options = WordOptions(method, 5.5, iterations=3, window=30, min_duration=40, **types)
     found = place.words(options=options, speech_tier="phone")
@@ -146,6 +146,34 @@ def test_types_by_graph_and_by_kmeans(place):
     means = place.words("means", options=WordOptions("given", types_by="kmeans", types=5), **given)
     assert (graph.types, alike.types, means.types) == (5, 1, 5)
     assert place.scores("means")["terms"]["ned"] < 0.2
+
+
+def test_frames_of_another_system_name_words(place, capsys):
+    """At half the rate, while those of the units are noise."""
+    rng, given = np.random.default_rng(1), WordOptions("given", types_by="warping", types=5)
+    tiers = {"units_tier": "phone", "speech_tier": "phone", "boundaries_tier": "word"}
+    own, blind = Encodings.open(place.units), EncodingsWriter(place.root / "blind", SETTINGS)
+    other = EncodingsWriter(place.root / "other", {**SETTINGS, "stride": 2 * HOP, "offset": HOP, "num_codes": None})
+    for one in own:
+        blind.write(Encoding(one.utterance, one.centres, rng.normal(size=(len(one.centres), 4)), codes=one.codes))
+        centres = np.arange(HOP, HOP * len(one.centres), 2 * HOP)
+        if one.utterance != "u07":
+            other.write(Encoding(one.utterance, centres, one.frames[: 2 * len(centres) : 2]))
+    blind.finish()
+    other.finish()
+
+    def neds(folder: str, options: WordOptions, **more) -> float:
+        find_words(place.root / "blind", place.corpus, place.root / folder, options, threads=1, **tiers, **more)
+        return place.scores(folder)["terms"]["ned"]
+
+    assert neds("warped", given, types_from=place.root / "other") < 0.05 < neds("none", given)
+    assert "u07" in capsys.readouterr().err
+    means = WordOptions("given", types_by="kmeans", types=5)
+    assert neds("means", means, types_from=place.root / "other") < neds("none-means", means)
+    with pytest.raises(EncodingsError, match=r"made in another way \(types_from differ"):
+        neds("warped", given)
+    with pytest.raises(ValueError, match="holds the frames that name words"):
+        neds("other", given, types_from=place.root / "other")
 
 
 def test_a_second_run_writes_the_same_bytes(place):
@@ -205,7 +233,9 @@ def test_one_bad_utterance_is_said_and_left_out(place, capsys):
         ({"method": "prominence", "rate": 3}, "how many types kmeans is to make: `types`"),
         ({"method": "tp", "lexicon": 3}, "`lexicon` is of `method` unigram and bpe"),
         ({"method": "bpe", "lexicon": 30, "rate": 3}, "both settle how many words"),
-        ({"method": "tp", "types": 3}, "give `types_by` kmeans"),
+        ({"method": "tp", "types": 3}, "give `types_by` kmeans or warping"),
+        ({"method": "tp", "types_by": "warping"}, "how many types warping is to make: `types`"),
+        ({"method": "dips", "rate": 3, "types_by": "string"}, "reads frames, which spell no strings"),
         ({"method": "tpp"}, "choose one of"),
         ({"method": "tp", "rate": -1}, "must be above 0"),
         ({"method": "tp", "longest": 0}, "must be 1 or more"),
@@ -227,6 +257,7 @@ def test_options_that_cannot_be_are_refused(options, words):
         (WordOptions("prominence", 3, types=4), {"units_tier": "phone"}, "reads frames"),
         (WordOptions("tp", 3), {"per": "100 columns"}, "counted in seconds; give `words_per_second`"),
         (WordOptions("prominence", 3, types=4000), {}, "fewer than the 4000 types"),
+        (WordOptions("tp"), {"types_from": "other"}, "`types_from` is of `types_by` kmeans and warping, not string"),
     ],
 )
 def test_what_does_not_go_together_is_refused(place, options, more, words):
