@@ -30,8 +30,8 @@ def candidates(
     found = neighbours(
         index.signatures,
         index.orders,
-        index.ranks,
-        wanted,
+        ranks=index.ranks,
+        wanted=wanted,
         first=int(firsts[first]),
         last=int(firsts[last]),
         reach=options.reach,
@@ -69,7 +69,8 @@ def parted(rows: np.ndarray, edges: np.ndarray) -> list[np.ndarray]:
 def region(run: np.ndarray, itself: bool, frames: int, lengths: Lengths, around: int) -> Region:
     low, high = int(run[:, 2].min()) - lengths.window, int(run[:, 2].max()) + lengths.window
     first, last = int(run[0, 3]) - around, int(run[-1, 3]) + lengths.window + around
-    return Region(max(first, 0), min(last, frames), max(low, lengths.shortest if itself else -frames), high)
+    low = max(low, lengths.shortest if itself else -frames)
+    return Region(max(first, 0), min(last, frames), low=low, high=high)
 
 
 def wider(region: Region, frames: int, others: int, least: int) -> Region:
@@ -78,6 +79,6 @@ def wider(region: Region, frames: int, others: int, least: int) -> Region:
     return Region(
         max(region.first - length // 2, 0),
         min(region.last + length // 2, frames),
-        max(region.low - width // 2, least),
-        min(region.high + width // 2, others),
+        low=max(region.low - width // 2, least),
+        high=min(region.high + width // 2, others),
     )
