@@ -163,12 +163,12 @@ def indexed_hits(
         other = material
         if queried is not None:
             with console.progress("reading", len(queried.utterances) * (options.normalise != "none")) as advance:
-                other = FrameMaterial(scaled(queried, contents.frames, options, advance), options.distance)
+                other = FrameMaterial(scaled(queried, contents.frames, options, advance=advance), options.distance)
         query = vectors = other.take(stretch)
     parts = parts_with(index, index.signatures_of(vectors), len(query))
     query = Query(query, None if is_elsewhere(searched, queried) else stretch)
     with console.progress("searching", len(parts)) as advance:
-        for _, hits in search_parts(material, parts, query, options.threads):
+        for _, hits in search_parts(material, parts, query, threads=options.threads):
             yield from hits
             advance(1)
 

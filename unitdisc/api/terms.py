@@ -17,17 +17,16 @@ from unitdisc.evaluation.inputs import open_both, refuse_units
 from unitdisc.evaluation.settings import extent, versions
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.retrieval.contents import contents_of, learned_of
+from unitdisc.retrieval.contents import BOTH, contents_of, learned_of
 from unitdisc.retrieval.index import IndexOptions, index_of
 from unitdisc.retrieval.places import borders
 from unitdisc.term_discovery.grouping import grouped
-from unitdisc.term_discovery.material import Searched, threshold_of, usable_ones
+from unitdisc.term_discovery.material import HALF, Searched, threshold_of, usable_ones
 from unitdisc.term_discovery.options import Lengths, TermOptions, lengths_of
 from unitdisc.term_discovery.searching import Search, found_in
 from unitdisc.term_discovery.writing import write
 
 PROBLEMS = "{count} of {total} utterances cannot be searched, the first: {first}"
-HALF = 0.5  # of the units: those that are not the same are as far below as those that are above
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def terms(
     made_of = json.loads(json.dumps(made_of | {"speech_tier": speech_tier}))
     refuse_folder(folder, made_of)
     with console.progress("reading", len(utterances)) as advance:
-        kept, frames, spans, problems = usable_ones(opened, utterances, options.by, speech_tier, advance=advance)
+        kept, frames, spans, problems = usable_ones(opened, utterances, options.by, tier=speech_tier, advance=advance)
     if problems and (strict or 2 * len(problems) > len(utterances)):
         raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
     console.say_problems(problems, len(kept))
@@ -123,14 +122,11 @@ def terms(
         contents = there.contents(opened, kept, memory=memory)
     else:
         there, contents = None, read_contents(opened, kept, options, cores(threads), memory)
-    threshold = (
-        HALF if options.by == "units" else threshold_of(contents, frames, spans, alike=options.alike, seed=options.seed)
-    )
+    threshold = HALF * BOTH
+    if options.by != "units":
+        threshold = threshold_of(contents, frames, spans, alike=options.alike, seed=options.seed)
     if not threshold > 0:
-        raise ValueError(
-            f"{encodings}: {options.alike:g} of the frames or more are the same as others; raise `alike`, or take "
-            "frames that differ"
-        )
+        raise ValueError(f"{encodings}: all frames that were drawn by lot are the same; give frames that differ")
     searched = Searched(kept, contents, frames, spans=spans, threshold=threshold, lag=max(lengths.window // 2, 1))
     search = Search(searched, options, lengths, index=there)
     found = found_in(search, folder / "state", made_of, threads=cores(threads), progress=console.progress)

@@ -1,6 +1,5 @@
 """Where two utterances may have a stretch in common: windows that are alike near one diagonal of their dot plot."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -30,8 +29,8 @@ def candidates(
     found = neighbours(
         index.signatures,
         index.orders,
-        index.ranks,
-        wanted,
+        ranks=index.ranks,
+        wanted=wanted,
         first=int(firsts[first]),
         last=int(firsts[last]),
         reach=options.reach,
@@ -45,31 +44,31 @@ def candidates(
     places, other_places = (windows - firsts[one]) * lengths.hop, (others - firsts[other]) * lengths.hop
     kept = (one != other) | (other_places - places >= lengths.shortest)
     rows = np.stack([one, other, other_places - places, places], 1)[kept]
-    return list(regions(rows, index.lengths, lengths, options.support))
+    return regions(rows, index.lengths, lengths, options.support)
 
 
-def regions(rows: np.ndarray, frames: np.ndarray, lengths: Lengths, support: int) -> Iterator[Candidate]:
+def regions(rows: np.ndarray, frames: np.ndarray, lengths: Lengths, support: int) -> list[Candidate]:
     """Rows [n, 4]: utterances, diagonal and place. Those near each other are one region, if they are enough."""
     slack, around = max(round(SLACK * lengths.window), 1), round(AROUND * lengths.window)
     rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0]))]
-    for pair in parted(rows, np.any(np.diff(rows[:, :2], axis=0) != 0, axis=1)):
-        for diagonal in parted(pair, np.diff(pair[:, 2]) > slack):
-            diagonal = diagonal[np.argsort(diagonal[:, 3], kind="stable")]
-            for run in parted(diagonal, np.diff(diagonal[:, 3]) > 2 * around):
-                if len(run) >= support:
-                    one, other = int(run[0, 0]), int(run[0, 1])
-                    yield Candidate(one, other, region(run, one == other, int(frames[one]), lengths, around))
-
-
-def parted(rows: np.ndarray, edges: np.ndarray) -> list[np.ndarray]:
-    """Rows in parts, a new one after every place where `edges` [n - 1] is true."""
-    return np.split(rows, np.flatnonzero(edges) + 1) if len(rows) else []
-
-
-def region(run: np.ndarray, itself: bool, frames: int, lengths: Lengths, around: int) -> Region:
-    low, high = int(run[:, 2].min()) - lengths.window, int(run[:, 2].max()) + lengths.window
-    first, last = int(run[0, 3]) - around, int(run[-1, 3]) + lengths.window + around
-    return Region(max(first, 0), min(last, frames), max(low, lengths.shortest if itself else -frames), high)
+    apart = np.any(np.diff(rows[:, :2], axis=0) != 0, axis=1)
+    diagonals = np.cumsum(np.concatenate([[0], apart | (np.diff(rows[:, 2]) > slack)]))[: len(rows)]
+    order = np.lexsort((rows[:, 3], diagonals))
+    rows, diagonals = rows[order], diagonals[order]
+    begins = np.flatnonzero(
+        np.concatenate([[True], (np.diff(diagonals) > 0) | (np.diff(rows[:, 3]) > 2 * around)])[: len(rows)]
+    )
+    if not len(begins):
+        return []
+    counts = np.diff(begins, append=len(rows))
+    lows, highs = np.minimum.reduceat(rows[:, 2], begins), np.maximum.reduceat(rows[:, 2], begins)
+    kept = np.flatnonzero(counts >= support)
+    one, other = rows[begins[kept], 0], rows[begins[kept], 1]
+    first, last = rows[begins[kept], 3] - around, rows[begins[kept] + counts[kept] - 1, 3] + lengths.window + around
+    first, last = np.maximum(first, 0), np.minimum(last, frames[one])
+    low = np.maximum(lows[kept] - lengths.window, np.where(one == other, lengths.shortest, -frames[one]))
+    edges = np.stack([first, last, low, highs[kept] + lengths.window], 1).tolist()
+    return [Candidate(*pair, Region(*edge)) for pair, edge in zip(np.stack([one, other], 1).tolist(), edges)]
 
 
 def wider(region: Region, frames: int, others: int, least: int) -> Region:
@@ -78,6 +77,6 @@ def wider(region: Region, frames: int, others: int, least: int) -> Region:
     return Region(
         max(region.first - length // 2, 0),
         min(region.last + length // 2, frames),
-        max(region.low - width // 2, least),
-        min(region.high + width // 2, others),
+        low=max(region.low - width // 2, least),
+        high=min(region.high + width // 2, others),
     )

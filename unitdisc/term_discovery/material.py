@@ -13,6 +13,7 @@ from unitdisc.evaluation.frame_checks import usable
 from unitdisc.retrieval.contents import Contents
 
 PAIRS, DRAWN = 400, 25  # of utterances by which it is found what is alike, and frames of each
+SAME, HALF = 1e-6, 0.5
 OUTSIDE = -1e6  # gain of a frame that does not count
 
 
@@ -124,7 +125,10 @@ def threshold_of(
     alike: float,
     seed: int,
 ) -> float:
-    """The distance below which this share of pairs of frames lie, of two utterances drawn by lot each."""
+    """The distance below which this share of pairs of frames lie, of two utterances drawn by lot each.
+
+    Where more of them are the same, as codes are: half of the smallest distance of others; 0 if there are none.
+    """
     names, rng, found = sorted(lengths), np.random.default_rng([seed, 3]), []
     for _ in range(PAIRS):
         two = []
@@ -138,4 +142,9 @@ def threshold_of(
             found.append(contents.distances(*two).ravel())
     if not found:
         raise CorpusError("there is nothing to search: no frame counts; look at the tier of `speech_tier`")
-    return float(np.quantile(np.concatenate(found), alike))
+    distances = np.concatenate(found)
+    threshold = float(np.quantile(distances, alike))
+    different = distances[distances > SAME]
+    if threshold > SAME or not len(different):
+        return threshold if threshold > SAME else 0.0
+    return HALF * float(different.min())
