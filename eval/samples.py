@@ -1,6 +1,6 @@
 """One table of what language models made up: how likely, beside what really followed, and whether it is said.
 
-python eval/samples.py exp/sample_built_in/mini_speech/made-up exp/sample_built_in/mini_speech/encodings/train/bottleneck
+python eval/samples.py exp/speech/made-up exp/speech/encodings/train/bottleneck
 
 Reads NAME/sample.json and NAME/samples.jsonl of `unitdisc sample` in a folder and, if they are there, in
 NAME/again/bottleneck, the codes that the same experiment gives what its decoder said (`unitdisc encode` of
