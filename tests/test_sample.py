@@ -21,6 +21,7 @@ from unitdisc.api.sample_prompts import Beginnings, symbols_of
 from unitdisc.api.sample_units import ContinuationOptions, Sample
 from unitdisc.corpus import FileError, Utterance
 from unitdisc.corpus.manifest import write_manifest
+from unitdisc.data import griffin_lim
 from unitdisc.experiment import load
 from unitdisc.language.errors import LanguageError
 from unitdisc.language.lengths import Run, UnitLengths, nearest_known, spoken
@@ -34,6 +35,14 @@ pytest_plugins = ["tiny_fixtures"]
 
 KINDS = ("codes", "units", "durations", "bpe")
 SHORT = {"prompt_seconds": 0.2, "longest": 0.5, "samples": 2}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hasty():
+    """Sounds are made in a moment, and sound like it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(griffin_lim, "ITERATIONS", 2)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ if stage "what they make up"; then
 fi
 if stage "table"; then
   for corpus in mini_speech mini_handwriting; do
-    python eval/samples.py $exp/$corpus/made-up
+    python eval/samples.py $exp/$corpus/made-up $exp/$corpus/encodings/train/bottleneck
   done
 fi
 if stage "words on a page"; then

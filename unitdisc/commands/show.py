@@ -12,11 +12,13 @@ def show(
     units: EncodingsPath,
     corpus: CorpusPath,
     page: Annotated[Path, typer.Argument(help="NAME.html to write", metavar="PAGE")],
-    most: Annotated[int, typer.Option(help="units that are shown, the most used ones")] = 60,
+    most: Annotated[
+        int, typer.Option(help="units that are shown, the most used ones; of words, half are the most certain")
+    ] = 60,
     tier: Tier = None,
     allow_pipes: AllowPipes = False,
 ) -> None:
-    """Show units on a page: mean images, examples by several speakers or scribes, whole utterances cut into units.
+    """Show units, or words, on a page: examples by several speakers or scribes, and whole utterances cut into them.
 
     Example: `unitdisc show exp/found/units data/train.jsonl exp/units.html`
     """

@@ -1,12 +1,14 @@
 """How certain types of words are, by their signal alone: whether those of one are more alike than those of others.
 
-Two occurrences of a type, by different speakers if there are any, and one of another type drawn by lot: how often are
-the two nearer to each other? Chance is one half. An occurrence is its log-mel spectrogram less the mean of the
-utterance, or its ink, brought to one size; units and labels play no part in that.
+Of two occurrences of a type, and one of another type, drawn by lot: how often are the first two nearer to each other
+than the first is to that? Chance is one half. If the two are by different speakers, the third is by another one than
+the first, too, so that the voice says nothing. An occurrence is its log-mel spectrogram less the mean of the utterance,
+or its ink, brought to one size; units and labels play no part in that.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -26,6 +28,27 @@ HOP = RATE // 100
 FLOOR = 1e-8  # of power
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Pictures of occurrences, and whose they are."""
+
+    pictures: np.ndarray  # [N, D]
+    speakers: np.ndarray  # [N] str
+
+    @classmethod
+    def of(cls, occurrences: Sequence[Occurrence], pictures: Sequence[np.ndarray | None]) -> "Seen":
+        """Of those that there are pictures of."""
+        there = [(one, own) for one, own in zip(occurrences, pictures, strict=True) if own is not None]
+        speakers = np.array([one.utterance.speaker or "" for one, _ in there], dtype=str)
+        return cls(np.stack([own for _, own in there]) if there else np.zeros((0, 1)), speakers)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def take(self, which: np.ndarray) -> "Seen":
+        return Seen(self.pictures[which], self.speakers[which])
+
+
 def certainties(
     occurrences: Mapping[int, Sequence[Occurrence]],
     problems: list[str],
@@ -36,45 +59,39 @@ def certainties(
     often = sorted(often, key=lambda code: (-len(occurrences[code]), code))[:TYPES]
     compared = {code: by_different_speakers(occurrences[code], EACH, seed=code) for code in often}
     everything = [(code, one) for code, own in sorted(occurrences.items()) for one in own]
-    rng = np.random.default_rng(0)
-    chosen = rng.permutation(len(everything))[:OTHERS]
+    chosen = np.random.default_rng(0).permutation(len(everything))[:OTHERS]
     others = [everything[place] for place in sorted(chosen.tolist())]
     flat = [one for own in compared.values() for one in own] + [one for _, one in others]
     pictures = pictures_of(flat, problems, advance)
-    theirs = [(code, picture) for (code, _), picture in zip(others, pictures[len(flat) - len(others) :])]
-    theirs = [(code, picture) for code, picture in theirs if picture is not None]
+    theirs = pictures[len(flat) - len(others) :]
+    codes = np.array([code for (code, _), own in zip(others, theirs) if own is not None], np.int64)
+    beside = Seen.of([one for _, one in others], theirs)
     found, first = {}, 0
     for code, own in compared.items():
-        seen = [(one, picture) for one, picture in zip(own, pictures[first:]) if picture is not None]
+        seen = Seen.of(own, pictures[first : first + len(own)])
         first += len(own)
-        if (share := nearer([picture for _, picture in seen], voices(seen), beside(theirs, code))) is not None:
+        if (share := nearer(seen, beside.take(codes != code))) is not None:
             found[code] = share
     return found
 
 
-def voices(seen: Sequence[tuple[Occurrence, np.ndarray]]) -> list[str]:
-    return [one.utterance.speaker or "" for one, _ in seen]
-
-
-def beside(theirs: Sequence[tuple[int, np.ndarray]], code: int) -> list[np.ndarray]:
-    return [picture for other, picture in theirs if other != code]
-
-
-def nearer(own: Sequence[np.ndarray], speakers: Sequence[str], others: Sequence[np.ndarray]) -> float | None:
+def nearer(own: Seen, others: Seen) -> float | None:
     """How often two of one type are nearer to each other than the first is to one of another; ties count half.
 
+    Two of different speakers, if there are any, and then others of another speaker than the first, if there are any.
     None where there are no two, or no others.
     """
-    if len(own) < 2 or not others:
+    if len(own) < 2 or not len(others):
         return None
     both = ~np.eye(len(own), dtype=bool)
-    across = both & (np.array(speakers)[:, None] != np.array(speakers)[None])
-    pairs = across if across.any() else both
-    own, others = np.stack(own), np.stack(others)
-    near, far = distances(own, own), distances(own, others)
-    wins = [
-        np.mean((near[a, b] < far[a]) + (near[a, b] == far[a]) / 2) for a, b in zip(*np.nonzero(pairs), strict=True)
-    ]
+    across = both & (own.speakers[:, None] != own.speakers[None])
+    strange = own.speakers[:, None] != others.speakers[None]
+    pairs, beside = (across, strange) if across.any() else (both, ~strange)
+    near, far = distances(own.pictures, own.pictures), distances(own.pictures, others.pictures)
+    wins = []
+    for a, b in zip(*np.nonzero(pairs), strict=True):
+        to = far[a, beside[a]] if beside[a].any() else far[a]
+        wins.append(np.mean((near[a, b] < to) + (near[a, b] == to) / 2))
     return float(np.mean(wins))
 
 

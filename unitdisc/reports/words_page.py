@@ -1,6 +1,7 @@
 """The words of a folder on one page, to judge by ear (or eye): types, beside true words where there are any."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -55,7 +56,8 @@ def write_words_page(
     with progress("comparing occurrences", len(utterances)) as advance:
         certain = certainties(occurrences, problems, advance)
     common, sure = chosen(occurrences, certain, most)
-    given = {"certain": certain, "spelling": spellings(encodings.folder), "problems": problems}
+    spelling = spellings(encodings.folder)
+    given = {"certain": certain, "spelling": spelling, "problems": problems}
     with progress("drawing", len(common) + len(sure), "types") as advance:
         cards = []
         for codes in (common, sure):
@@ -64,7 +66,8 @@ def write_words_page(
                 own += word_cards(lexicon, [code], occurrences, **given)
                 advance(1)
             cards.append(own)
-    names = {str(code): called(code, own) for code, own in lexicon.labels().items()}
+    labels = lexicon.labels()
+    names = {str(code): called(code, labels.get(code, Counter()), spelling.get(code, "")) for code in occurrences}
     page = (
         template()
         .environment.get_template("words_page.html.jinja")
@@ -95,10 +98,12 @@ def write_words_page(
 def chosen(
     occurrences: Mapping[int, Sequence[Occurrence]], certain: Mapping[int, float], most: int
 ) -> tuple[list[int], list[int]]:
-    """The most frequent types, and the most certain ones of the others."""
+    """The most frequent types, and the most certain ones of the others, of equals (to a percent) the commonest."""
     by_count = sorted(occurrences, key=lambda code: (-len(occurrences[code]), code))
     common = by_count[: (most + 1) // 2]
-    rest = sorted(certain.keys() - set(common), key=lambda code: (-certain[code], code))
+    rest = sorted(
+        certain.keys() - set(common), key=lambda code: (-round(certain[code], 2), -len(occurrences[code]), code)
+    )
     return common, rest[: most - len(common)]
 
 
@@ -117,9 +122,12 @@ def spellings(folder: Path) -> dict[int, str]:
     return found
 
 
-def called(code: int, words: Mapping[str, int]) -> str:
-    """A type, and the word that most of its tokens are."""
-    return f"{code} {ranked(words)[0][0]}"
+def called(code: int, words: Counter, units: str) -> str:
+    """A type, and the word that most of its tokens are; where none is, its units."""
+    word, count = ranked(words)[0] if words else ("", 0)
+    if count > sum(words.values()) / 2:
+        return f"{code} {word}"
+    return f"{code} /{units}/" if units else str(code)
 
 
 def whole(lexicon: Lexicon, problems: list[str]):

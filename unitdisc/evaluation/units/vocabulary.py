@@ -109,7 +109,7 @@ def purity_of_repeated(clusters: Sequence[Hashable], labels: Sequence[Hashable])
 def purity_by_lot(clusters: Sequence[Hashable], labels: Sequence[Hashable], seed: int) -> float:
     """The mean of DEALS where the labels are dealt to the same places in any order."""
     rng = np.random.default_rng(seed)
-    numbers = np.unique(np.array(labels, dtype=object).astype(str), return_inverse=True)[1]
+    numbers = np.unique([*map(str, labels)], return_inverse=True)[1]
     return float(np.mean([purity(clusters, rng.permutation(numbers).tolist()) for _ in range(DEALS)]))
 
 
