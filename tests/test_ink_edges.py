@@ -1,6 +1,6 @@
 """Where the ink of units begins and ends: seams against all paths, planted borders, and what always holds."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def cost_of(ink, seam, middle, reach, lean, astray):
     paper = np.pad(ink, ((9, 9), (0, 0)))  # beside the line
     rows = sum((paper[column + 8, row] + paper[column + 9, row]) / 2 for row, column in enumerate(seam))
     far = sum(abs(column - middle) for column in seam) / max(reach, 1)
-    return rows + lean * sum(abs(a - b) for a, b in zip(seam, seam[1:])) + astray * far
+    return rows + lean * sum(abs(a - b) for a, b in pairwise(seam)) + astray * far
 
 
 @pytest.mark.parametrize("case", range(12))
@@ -45,8 +45,8 @@ def test_seams_are_the_cheapest_of_all(case):
     middles, reach = np.array([1, 3, 6]), np.array([case % 3, 2, 1])
     lean, astray = rng.choice([0, 0.1, 0.5]), rng.choice([0, 0.03, 0.4])
     for seam, middle, far in zip(cheapest_seams(ink, middles, reach, lean, astray), middles, reach, strict=True):
-        steps = [path for path in product(range(middle - far, middle + far + 1), repeat=4)]
-        steps = [path for path in steps if all(abs(a - b) <= 1 for a, b in zip(path, path[1:]))]
+        paths = product(range(middle - far, middle + far + 1), repeat=4)
+        steps = [path for path in paths if all(abs(a - b) <= 1 for a, b in pairwise(path))]
         assert tuple(seam) in steps
         least = min(cost_of(ink, path, middle, far, lean, astray) for path in steps)
         assert cost_of(ink, seam, middle, far, lean, astray) == pytest.approx(least, abs=1e-12)
@@ -77,7 +77,7 @@ def test_planted_borders_are_found_wherever_units_were_found_near_them(by):
 
 def test_neighbours_share_the_middle_of_what_both_have():
     """A stroke over the next letter: columns 18 to 23 are of both."""
-    ink = line(50, (8, 16, 4, 20), (16, 24, 4, 8), (18, 34, 11, 20))
+    ink = line(50, (8, 16, 2, 22), (16, 24, 2, 7), (18, 34, 14, 22))
     found = along_ink(ink, *moved([(8, 21), (21, 34)], 0).T)
     assert found.tolist() == [[8, 21], [21, 34]]
 
