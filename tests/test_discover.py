@@ -121,7 +121,7 @@ def test_other_seeds_find_other_units(whole, tiny_lines, tmp_path):
 
 
 def test_without_rounds_units_are_templates(tiny_lines, tmp_path):
-    options = library.DiscoverOptions(OPTIONS.templates, rounds=0)
+    options = library.DiscoverOptions(OPTIONS.templates, rounds=0, edges="frames")
     result = found(tiny_lines, tmp_path / "found", options)
     assert len(result.rounds) == 1 and not (tmp_path / "found" / "round-1").exists()
     library.discover(tmp_path / "found", tiny_lines, tmp_path / "again", device="cpu")
@@ -139,6 +139,41 @@ def test_without_rounds_units_are_templates(tiny_lines, tmp_path):
     for encoding in first:
         for other in others:
             np.testing.assert_array_equal(other[encoding.utterance].codes, encoding.codes)
+
+
+def sequences(folder):
+    """Of every line the units one after the other, without blanks and repetitions."""
+    units = Encodings.open(folder / "units")
+    found = {}
+    for encoding in units:
+        codes = encoding.codes[encoding.codes != units.settings["blank"]]
+        found[encoding.utterance] = codes[np.insert(np.diff(codes) != 0, 0, True)].tolist()
+    return found
+
+
+def test_edges_move_and_units_stay(tiny_lines, tmp_path):
+    """A code for every column of the file; the same units in the same order; again by what was learned."""
+    by_ink = library.DiscoverOptions(OPTIONS.templates, rounds=0)
+    by_frames = library.DiscoverOptions(OPTIONS.templates, rounds=0, edges="frames")
+    ours, theirs = tmp_path / "ink", tmp_path / "frames"
+    found(tiny_lines, ours, by_ink)
+    found(tiny_lines, theirs, by_frames)
+    assert sequences(ours) == sequences(theirs)
+    units, others = (Encodings.open(folder / "units") for folder in (ours, theirs))
+    assert (units.settings["stride"], units.settings["offset"]) == (1, 0.5)
+    moved = 0
+    for utterance in library.read_corpus(tiny_lines):
+        encoding, other = units[utterance.id], others[utterance.id]
+        np.testing.assert_array_equal(encoding.centres, np.arange(utterance.ticks) + 0.5)
+        moved += int((encoding.codes[np.floor(other.centres).astype(int)] != other.codes).sum())
+    assert moved
+    library.discover(ours, tiny_lines, tmp_path / "again", device="cpu")
+    assert tree(tmp_path / "again" / "units") == tree(ours / "units")
+    asked = json.loads((ours / "options.json").read_text())
+    del asked["options"]["edges"]  # of a version that knew of frames alone
+    (ours / "options.json").write_text(json.dumps(asked))
+    library.discover(ours, tiny_lines, tmp_path / "older", device="cpu")
+    assert tree(tmp_path / "older" / "units") == tree(theirs / "units")
 
 
 def test_units_of_speech(tiny_corpus, tmp_path, unitdisc):
@@ -185,6 +220,8 @@ def test_what_cannot_be_is_refused(whole, tiny_lines, tmp_path):
         library.discover(folder, tiny_lines, tmp_path / "b", OPTIONS)
     with pytest.raises(ValueError, match="`rounds` must be 0 or more"):
         library.DiscoverOptions(rounds=-1)
+    with pytest.raises(ValueError, match="`edges` must be one of ink, frames, not strokes"):
+        library.DiscoverOptions(edges="strokes")
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "mine.txt").write_text("mine")
     with pytest.raises(ValueError, match="holds something else; choose another folder"):

@@ -27,7 +27,7 @@ NETWORK = ["encoder.channels=[4, 8, 8]", "bottleneck.dim=6", "training.steps=40"
 NETWORK += ["training.batch_size=4", "training.learning_rate=0.01"]
 SMALL = ["training.steps=4", "training.crop=32", "training.batch_size=4", "decoder.layers=2", "decoder.channels=8"]
 SMALL += ["training.checkpoint_every=2", "training.log_every=1"]
-OPTIONS = library.DiscoverOptions(library.TemplateOptions(units=4, rate=12, passes=2), rounds=1)
+OPTIONS = library.DiscoverOptions(library.TemplateOptions(units=4, rate=12, passes=2), rounds=1, edges="frames")
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
+from unitdisc.api.discover_edges import Edges
 from unitdisc.api.discover_rounds import (
     FRAMES,
     TEMPLATES,
@@ -22,14 +23,14 @@ from unitdisc.api.discover_rounds import (
 from unitdisc.api.encode import features
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
-from unitdisc.api.segment import is_even, open_for
+from unitdisc.api.segment import open_for
 from unitdisc.api.templates import timing_of
 from unitdisc.clustering.codebook_files import read_codebook, write_codebook
 from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.read import read_corpus
-from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
+from unitdisc.encodings import Encodings, EncodingsWriter
 from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import config
 from unitdisc.exports.formats import export
@@ -145,7 +146,9 @@ def learned(begun: Beginning, place: Place) -> DiscoverResult:
         "versions": versions(),
     }
     write_json(place.folder / SUMMARY, summary)
-    return written(place, found, vectors, begun.timing, begun.utterances, kept=result.kept, told=result.told)
+    edges = Edges.asked(place.folder)
+    told, kept = result.told, result.kept
+    return written(place, found, vectors, begun.timing, begun.utterances, edges=edges, kept=kept, told=told)
 
 
 def applied(known: Path, place: Place) -> DiscoverResult:
@@ -167,7 +170,7 @@ def applied(known: Path, place: Place) -> DiscoverResult:
         found = rounds.by_templates(templates, encodings, timing.names, threads=place.threads)
     vectors = read_codebook(known / VECTORS).vectors
     write_json(place.folder / LEARNED, summary)
-    return written(place, found, vectors, timing, utterances, kept=number)
+    return written(place, found, vectors, timing, utterances, edges=Edges.asked(known), kept=number)
 
 
 def features_like(known: Path, place: Place) -> None:
@@ -188,21 +191,20 @@ def written(
     timing: Timing,
     utterances: Sequence[Utterance],
     *,
+    edges: Edges,
     kept: int,
     told: Sequence[dict] = (),
 ) -> DiscoverResult:
     """Writes units/: encodings whose frames are what codes stand for, and files for other tools."""
     folder, by_id = place.folder / "units", {utterance.id: utterance for utterance in utterances}
-    settings = {**rounds.finer_grid(found.encodings.settings, found.finer), "point": "units", "num_codes": len(vectors)}
+    lines = all(utterance.is_image for utterance in utterances)
+    settings = {**edges.settings(found, lines), "point": "units", "num_codes": len(vectors)}
     if found.has_blank:
         settings["blank"] = found.blank
     writer = EncodingsWriter(folder, settings)
     with console.progress("writing units", len(timing.names)) as advance:
         for name in timing.names:
-            centres = found.centres(name)
-            inside = centres < by_id[name].ticks
-            codes, centres = found.codes(name)[inside], centres[inside]
-            writer.write(Encoding(name, centres, vectors[codes], codes=codes), is_even(found.encodings, name))
+            writer.write(*edges.written(found, by_id[name], vectors))
             advance(1)
     writer.finish()
     there = [by_id[name] for name in timing.names]

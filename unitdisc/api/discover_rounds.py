@@ -43,6 +43,7 @@ FRAMES, TEMPLATES = "frames", "templates.safetensors"
 FIRST, OFTEN = 100, 8  # templates to begin with, and how often each occurs at least, on average
 FORMS = 2  # names for every kind that halves agree about: most characters have more than one form
 POINTS = ("bottleneck", "prediction")  # what names pieces, and what cuts
+EDGES = ("ink", "frames")  # where units of lines begin and end
 USUAL, MOST = 3, 6  # rounds; as many where nothing says when it is enough, and at most
 
 
@@ -53,13 +54,17 @@ class DiscoverOptions:
     templates: what the first units are. If `units` is not given, there are 100; of lines, after the first round, two
     for every kind that halves of the corpus agree about. rounds: how often units teach a network; 0: templates alone;
     "auto": for as long as halves of the corpus agree better about as many names, 6 times at most; the round about
-    which they agree best is kept.
+    which they agree best is kept. edges: "ink": units of lines begin and end at the columns where their ink does;
+    "frames": where frames are cut, as always in recordings.
     """
 
     templates: TemplateOptions = field(default_factory=TemplateOptions)
     rounds: int | str = USUAL
+    edges: str = EDGES[0]
 
     def __post_init__(self):
+        if self.edges not in EDGES:
+            raise ValueError(f"`edges` must be one of {', '.join(EDGES)}, not {self.edges}")
         if self.rounds != "auto" and not (isinstance(self.rounds, int) and self.rounds >= 0):
             raise ValueError(f"`rounds` must be 0 or more, or auto, not {self.rounds}")
 

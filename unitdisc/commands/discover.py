@@ -37,6 +37,12 @@ def discover(
             help="how often units teach a network (default: 3); auto: as long as halves of the corpus agree better"
         ),
     ] = None,
+    edges: Annotated[
+        str | None,
+        typer.Option(
+            help="where units of lines begin and end: ink (the default: at the columns where their ink does); frames"
+        ),
+    ] = None,
     frames: Annotated[
         Path | None,
         typer.Option(help="encodings that templates are made of (default: gradients of lines; MFCC per speaker)"),
@@ -67,7 +73,8 @@ def discover(
 
     chosen = {"units": units, "rate": rate, "min_duration": min_duration, "max_duration": max_duration, "seed": seed}
     templates = TemplateOptions(**{name: value for name, value in chosen.items() if value is not None})
-    options = DiscoverOptions(templates) if rounds is None else DiscoverOptions(templates, number_of(rounds))
+    how = {"rounds": None if rounds is None else number_of(rounds), "edges": edges}
+    options = DiscoverOptions(templates, **{name: value for name, value in how.items() if value is not None})
     access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict, trust=trust)
     found = discover(
         config,

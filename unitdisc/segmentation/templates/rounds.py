@@ -56,6 +56,13 @@ class Alignment:
         """In ticks: [T F]."""
         return finer_centres(self.encodings[name].centres, self.finer)
 
+    def stretches(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Where units begin and end, halfway between frames, in ticks: [S] each."""
+        centres, segments = self.centres(name), self.segments[name]
+        step = float(centres[1] - centres[0]) if len(centres) > 1 else 1.0
+        borders = np.concatenate([centres[:1] - step / 2, (centres[1:] + centres[:-1]) / 2, centres[-1:] + step / 2])
+        return borders[segments.starts], borders[segments.ends]
+
     def codes(self, name: str) -> np.ndarray:
         """[T F]"""
         return self.segments[name].codes(len(self.encodings[name].centres) * self.finer, self.blank)
