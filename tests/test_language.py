@@ -307,3 +307,16 @@ def test_spotted_words_by_hand():
     assert result["accuracy"] == pytest.approx((1 + 0 + 0.5) / 3)
     assert result["accuracy_per_symbol"] == pytest.approx((0.5 + 0.5 + 0.5) / 3)  # 4 / 2 beside 6 / 3
     assert result["kinds"] == {"x": 1.0, "y": 0.25}
+    assert result["fewer_symbols"] == pytest.approx((1 + 0 + 0.5) / 3)
+    assert result["words"] == 3 and 0 <= result["interval"][0] < result["accuracy"] < result["interval"][1] <= 1
+
+
+def test_intervals_of_spotted_words_are_over_words():
+    """A hundred voices that say the same two words tell no more of other words than one."""
+    names = [f"{word}{voice}" for voice in range(100) for word in "abcd"]
+    found = Bits(np.tile([1.0, 2.0, 2.0, 1.0], 100), np.ones(400), np.zeros(400), None)
+    pairs = [Pair(f"{a}{voice}", f"{b}{voice}", "", a) for voice in range(100) for a, b in ("ab", "cd")]
+    result = spotted(pairs, names, found)
+    assert (result["pairs"], result["words"], result["accuracy"]) == (200, 2, 0.5)
+    assert result["interval"] == [0, 1]
+    assert spotted(pairs[::2], names, found)["interval"] is None

@@ -212,6 +212,17 @@ def test_a_text_is_read_aloud_to_its_end(script, tmp_path, capsys):
     assert not (tmp_path / "out" / "truth.json").exists()
 
 
+@pytest.mark.parametrize("language", ["fr", "cmn"])
+def test_other_languages_have_a_grammar_that_is_drawn(script, language, tmp_path):
+    options = ("--train-minutes", "0.15", "--test-minutes", "0.05", "--jobs", "1")
+    script["main"]([str(tmp_path), "--language", language, *options])
+    words = {word for each in everything(tmp_path) for word in each.text.split()}
+    assert words <= {*(SCRIPT.parent / "mini_speech" / f"{language}.txt").read_text().split()}
+    truth = json.loads((tmp_path / "truth.json").read_bytes())
+    assert 0 < truth["train_bits_per_symbol"] < 20
+    assert all(("tone" in each.alignment) == (language == "cmn") for each in everything(tmp_path))
+
+
 def test_words_that_are_one_to_espeak_are_kept_apart():
     words = ["one", "of", "the", "men", "went", "out", "of", "the", "house"]
     voice = voice_with_manner("m3", 0)
