@@ -508,6 +508,6 @@ def said(title: str, total: int, what: str) -> Iterator:
 
 def test_dips_are_where_it_is_quiet_below_the_fricatives():
     level = np.array([9, 9, 9, 9, 9, 1, 9, 9, 9, 9, 9, 9, 5, 9, 9, 9, 9, 9], float)
-    frames = np.stack([level, level, level, 20 - level], axis=1).astype(np.float32)  # as loud, with the last band
+    frames = np.stack([level, level, level, 40 - 3 * level], axis=1).astype(np.float32)  # in all bands, as loud
     found = peaks_in(frames, window=1, shortest=3, method="dips")
     assert found.starts.tolist() == [5, 12] and found.strengths[0] > found.strengths[1]
