@@ -4,7 +4,9 @@ python eval/words.py exp/mini_words/mini_speech/scores
 
 Reads NAME.json of `unitdisc score --tier word --output` in a folder and, where it is there, NAME.seconds. Prints
 Markdown, in the order of names. Token, type and boundary F1, NED and coverage are those of zerospeech-tde, for which a
-boundary is where a phone ends; the R-value is of boundaries within the tolerance of `score`.
+boundary is where a phone ends; the R-value is of boundaries within the tolerance of `score`. Of line images, which
+these do not score, F1 of tokens and boundaries are within the tolerance, too, and the rest is left out; below the
+table it says why.
 """
 
 import argparse
@@ -16,22 +18,32 @@ from result_files import part, percent
 
 
 def row(name: str, units: dict) -> list[str]:
-    terms, strict = units["terms"], units["boundaries"]["strict"]
+    terms, strict = units["terms"], units["boundaries"].get("strict")
+    if strict is None:
+        return [name, f"not measured: {units['boundaries']['why']}"]
     if "why" in terms:
-        return [name, f"not measured: {terms['why']}"]
-    f1 = [percent(terms[which]["f1"]) for which in ("token", "type", "boundary")]
-    shares = [*f1, percent(strict["r_value"]), percent(terms["ned"]), percent(terms["coverage"])]
-    shown = ["" if share is None else f"{share:.1f}" for share in shares]
-    return [name, str(terms["token"]["found"]), str(terms["type"]["found"]), *shown]
+        token = units["boundaries"]["token"]
+        counts, shares = [token["found"], ""], [token["f1"], None, strict["f1"], strict["r_value"], None, None]
+    else:
+        counts = [terms[which]["found"] for which in ("token", "type")]
+        f1 = [terms[which]["f1"] for which in ("token", "type", "boundary")]
+        shares = [*f1, strict["r_value"], terms["ned"], terms["coverage"]]
+    return [name, *map(str, counts), *("" if share is None else f"{percent(share):.1f}" for share in shares)]
 
 
 def table(folder: Path) -> Iterator[str]:
     yield "| system | words | spellings | token F1 | type F1 | boundary F1 | R-value | NED | coverage | seconds |"
     yield "|---|" + "---:|" * 9
+    lacking: dict[str, list[str]] = {}
     for path in sorted(folder.glob("*.json")):
+        units = part(path, "units")
+        if "why" in units["terms"]:
+            lacking.setdefault(units["terms"]["why"], []).append(path.stem)
         seconds = path.with_suffix(".seconds")
         took = seconds.read_bytes().decode().strip() if seconds.exists() else ""
-        yield f"| {' | '.join([*row(path.stem, part(path, 'units')), took])} |"
+        yield f"| {' | '.join([*row(path.stem, units), took])} |"
+    for why, names in lacking.items():
+        yield f"\nTokens and boundaries within the tolerance, for {why}: {', '.join(names)}."
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -31,7 +31,13 @@ each_corpus() { # each_corpus COMMAND: run it for every corpus of $corpora that 
 }
 
 prepare_corpora() { # prepare_corpora RAW: those of $corpora, speechocean762 from the folder RAW
-  case $corpora in *mini_speech*) python data_prep/mini_speech.py data/mini_speech ;; esac
+  local corpus
+  for corpus in $corpora; do
+    case $corpus in
+      mini_speech) python data_prep/mini_speech.py data/mini_speech ;;
+      mini_speech-*) python data_prep/mini_speech.py data/"$corpus" --language "${corpus#mini_speech-}" --train-minutes 12 ;;
+    esac
+  done
   case $corpora in *speechocean762*)
     if [ -d "$1" ]; then
       python data_prep/speechocean762.py "$1" data/speechocean762

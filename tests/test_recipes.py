@@ -28,6 +28,7 @@ pytest_plugins = ["tiny_fixtures"]
 ROOT = Path(__file__).parent.parent
 RECIPES = sorted(path for path in (ROOT / "recipes").iterdir() if path.is_dir() and path.name != "slurm")
 SCRIPTS = sorted((ROOT / "recipes").glob("*/*.sh"))
+SHARED = sorted((ROOT / "recipes").glob("*.sh"))  # sourced by others
 CONFIGS = sorted((ROOT / "recipes").glob("*/conf/*.toml"))
 POINTS = ("mfcc", "features", "encoder", "projection", "bottleneck", "condition")  # features are normalised
 
@@ -198,7 +199,7 @@ def test_a_recipe_says_what_came_of_it(recipe):
     assert (recipe / "RESULTS.md").is_file()
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS, ROOT / "recipes/shared.sh"], ids=short)
+@pytest.mark.parametrize("script", [*SCRIPTS, *SHARED], ids=short)
 def test_scripts_are_valid(script):
     subprocess.run(["bash", "-n", script], check=True)
 
@@ -275,7 +276,7 @@ def test_what_texts_tell_people_to_type_is_valid(path):
         assert_valid(words)
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=short)
+@pytest.mark.parametrize("script", [*SCRIPTS, *SHARED], ids=short)
 def test_what_scripts_type_is_valid(script):
     text = script.read_text()
     for name, value in re.findall(r"^(\w+)=(\S+)$", text, re.M):
