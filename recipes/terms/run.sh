@@ -36,7 +36,7 @@ one() { # one CORPUS FRAMES NAME OPTIONS...: terms, and their scores
   shift 3
   case $found in *exhaustive) ;; *) index=(--index "$exp/$corpus/index-$frames") ;; esac
   unitdisc terms $exp/"$corpus"/frames/"$frames" data/"$corpus"/test.jsonl "$found" --threads 1 "${index[@]}" "$@"
-  python eval/terms.py "$found" data/"$corpus"/test.jsonl --output "$found.json"
+  python eval/term_pairs.py "$found" data/"$corpus"/test.jsonl --output "$found.json"
 }
 
 if stage "prepare the corpora"; then
