@@ -22,9 +22,9 @@ def test_every_size_is_measured(terms, monkeypatch, tmp_path, capsys):
     sizes = ["--hours", "0.02", "--sizes", "1", "--exhaustive", "0.01", "--memory", "0.1"]
     terms.main([corpus, *sizes, "--output", str(tmp_path / "found.json")])
     found = json.loads((tmp_path / "found.json").read_text())
-    assert [row["hours"] for row in found["sizes"]] == [0.005, 0.01, 0.02]
-    assert [list(row["terms"]) for row in found["sizes"]] == [[*terms.PASSES], [*terms.PASSES], ["index"]]
-    assert all(row["terms"]["exhaustive"]["of exhaustive"] == 1 for row in found["sizes"][:2])
+    assert [row["hours"] for row in found["sizes"]] == [0.01, 0.02]
+    assert [list(row["terms"]) for row in found["sizes"]] == [[*terms.PASSES], ["index"]]
+    assert found["sizes"][0]["terms"]["exhaustive"]["of exhaustive"] == 1
     printed = capsys.readouterr().out
     assert "| 0.01 | exhaustive |" in printed and "find: CPU s a query" in printed
 
