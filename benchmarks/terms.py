@@ -14,7 +14,6 @@ smallest sizes alone everything is compared with everything, which takes four ti
 import argparse
 import json
 import multiprocessing
-import resource
 import shutil
 import tempfile
 import time
@@ -27,8 +26,8 @@ from machine import add_note_and_output, circumstances, keep_result
 
 HOP, RATE, SECONDS, SPEAKERS = 160, 16_000, 10, 50
 TERM, SAID, PIECES = 50, 4, (6, 14)  # frames of a term, how often it is said, and frames of a piece
-NOISE, OWN_NOISE = 0.3, 0.5  # of the deviation of each dimension: of pieces, and of what a term is said like
-QUERIES, TOP = 4, 20
+NOISE, OWN_NOISE = 0.3, 0.9  # of the deviation of each dimension: of pieces, and of what a term is said like
+QUERIES, TOP = 3, 20
 PASSES = {"index": {}, "more neighbours": {"reach": 32}, "exhaustive": {"search": "exhaustive"}}
 
 
@@ -37,19 +36,19 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("corpus", type=Path, help="recordings whose MFCC are taken to pieces")
     parser.add_argument("--hours", type=float, default=10.0, help="of the largest corpus")
     parser.add_argument("--sizes", type=int, default=5, help="each half of the next")
-    parser.add_argument("--exhaustive", type=float, default=0.2, help="hours up to which everything is compared, too")
+    parser.add_argument("--exhaustive", type=float, default=0.1, help="hours up to which everything is compared, too")
     parser.add_argument("--memory", type=float, default=0.25, help="GiB for frames that are kept between readings")
     parser.add_argument("--folder", type=Path, help="where frames are kept (default: for the time of the run)")
     add_note_and_output(parser)
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as temporary:
         home = args.folder or Path(temporary)
-        material = material_of(args.corpus)
+        material = in_a_process(material_of, args.corpus)["result"]
+        measured(home, material[:20000], 0.01, True, args.memory)  # so that all is compiled
         sizes = [args.hours / 2**step for step in reversed(range(args.sizes))]
-        small = [args.exhaustive / 2, args.exhaustive] if args.exhaustive else []
         rows = []
-        for hours in sorted({*sizes, *small}):
-            rows.append(measured(home, material, hours, hours in small, args.memory))
+        for hours in sorted({*sizes, args.exhaustive}):
+            rows.append(measured(home, material, hours, hours <= args.exhaustive, args.memory))
             keep_result({"sizes": rows, **circumstances(threads=1, note=args.note)}, args.output)
     found = {"sizes": rows, "memory": args.memory, **circumstances(threads=1, note=args.note)}
     print(table(found))
@@ -176,7 +175,13 @@ def timed(work: Callable, arguments: Sequence) -> dict:
     wall, cpu = time.perf_counter(), time.process_time()
     result = work(*arguments)
     costs = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-    return costs | {"MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "result": result}
+    return costs | {"MiB": most_memory(), "result": result}
+
+
+def most_memory() -> float:
+    """Of this process since it began, in MiB: `getrusage` would count what its parent had before."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
 
 def read_pairs(path: Path) -> list[frozenset]:

@@ -78,6 +78,14 @@ def test_a_region_is_as_if_nothing_else_were_alike(region):
     assert found and found == found_in(np.where(inside, gains, -1e6))
 
 
+@pytest.mark.parametrize("low,high,there", [(5, 5, 1), (3, 5, 1), (5, 8, 1), (6, 9, 0), (1, 4, 0)])
+def test_diagonals_of_a_region_are_its_edges_too(low, high, there):
+    gains = np.full((40, 40), -5.0)
+    np.fill_diagonal(gains[:35, 5:], 1.0)
+    assert [match[1:] for match in found_in(gains, Region(0, 40, low, high))] == [(0, 35, 5, 40)] * there
+    assert [match[1:] for match in found_in(gains, Region(10, 20, low, high))] == [(10, 20, 15, 25)] * there
+
+
 def test_a_path_is_given_up_where_it_falls_too_far():
     gains = np.full((60, 60), -2.0)
     np.fill_diagonal(gains[:20, :20], 1.0)

@@ -60,14 +60,14 @@ def test_tables_are_sorted_and_know_the_way_back(drawn):
         assert (order[rank] == np.arange(80)).all()
 
 
-@pytest.mark.parametrize("reach", [3, 80])
-def test_neighbours_are_those_of_all_pairs(drawn, reach):
+@pytest.mark.parametrize("reach,most", [(3, 128), (3, 40), (80, 40)])
+def test_neighbours_are_those_of_all_pairs(drawn, reach, most):
     """With a reach of all windows, all that are alike; else those that a table has so near."""
     signatures = drawn[1]
     orders, ranks = tables_of(signatures, orders_of_bits(4, seed=1), advance=lambda done: None)
     wanted = np.arange(80) % 7 != 3
     bits = as_bits(signatures)
-    alike = (bits[:, None] != bits[None]).sum(-1) <= 40
+    alike = (bits[:, None] != bits[None]).sum(-1) <= most
     near = (abs(ranks[:, :, None].astype(int) - ranks[:, None].astype(int)) <= reach).any(0)
     expected = {
         (one, other)
@@ -75,7 +75,7 @@ def test_neighbours_are_those_of_all_pairs(drawn, reach):
         for other in range(one + 1, 80)
         if alike[one, other] and near[one, other] and wanted[one] and wanted[other]
     }
-    found = neighbours(signatures, orders, ranks, wanted, first=10, last=60, reach=reach, most=40)
+    found = neighbours(signatures, orders, ranks, wanted, first=10, last=60, reach=reach, most=most)
     assert {tuple(pair) for pair in found.tolist()} == expected and expected
     assert len({(one, one + 40) for one in range(10, 40)} & expected) > 10
 

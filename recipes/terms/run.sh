@@ -22,13 +22,13 @@ frames() { # frames CORPUS: MFCC, and classical frames as learned of the train s
 terms() { # terms CORPUS: every threshold of both frames, of all there is and of speech alone
   local frames alike tier
   for frames in mfcc classical; do
-    for alike in 0.03 0.01 0.003; do
+    for alike in 0.03 0.01; do
       for tier in "" phone; do
         one "$1" $frames "$alike${tier:+-speech}" --alike $alike ${tier:+--speech-tier $tier}
       done
     done
-    one "$1" $frames exhaustive --alike 0.01 --speech-tier phone --search exhaustive
   done
+  one "$1" mfcc exhaustive --alike 0.01 --speech-tier phone --search exhaustive
 }
 
 one() { # one CORPUS FRAMES NAME OPTIONS...: terms, and their scores
@@ -36,7 +36,7 @@ one() { # one CORPUS FRAMES NAME OPTIONS...: terms, and their scores
   shift 3
   case $found in *exhaustive) ;; *) index=(--index "$exp/$corpus/index-$frames") ;; esac
   unitdisc terms $exp/"$corpus"/frames/"$frames" data/"$corpus"/test.jsonl "$found" --threads 1 "${index[@]}" "$@"
-  python eval/terms.py "$found" data/"$corpus"/test.jsonl --output "$found.json"
+  python eval/term_pairs.py "$found" data/"$corpus"/test.jsonl --output "$found.json"
 }
 
 if stage "prepare the corpora"; then

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from unitdisc import console
 from unitdisc.api.frame_index import frame_length
 from unitdisc.api.paths import takes_paths
@@ -17,13 +19,13 @@ from unitdisc.evaluation.inputs import open_both, refuse_units
 from unitdisc.evaluation.settings import extent, versions
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.retrieval.contents import BOTH, contents_of, learned_of
-from unitdisc.retrieval.index import IndexOptions, index_of
+from unitdisc.retrieval.contents import BOTH, Contents, contents_of, learned_of
+from unitdisc.retrieval.index import Index, IndexOptions, index_of
 from unitdisc.retrieval.places import borders
-from unitdisc.term_discovery.grouping import grouped
+from unitdisc.term_discovery.grouping import ALONE, grouped
 from unitdisc.term_discovery.material import HALF, Searched, threshold_of, usable_ones
 from unitdisc.term_discovery.options import Lengths, TermOptions, lengths_of
-from unitdisc.term_discovery.searching import Search, found_in
+from unitdisc.term_discovery.searching import Found, Search, found_in
 from unitdisc.term_discovery.writing import write
 
 PROBLEMS = "{count} of {total} utterances cannot be searched, the first: {first}"
@@ -79,13 +81,7 @@ def terms(
     options = options or TermOptions()
     check_resources(memory=memory, threads=threads, seed=options.seed)
     folder = folder_for_results(folder)
-    for place in (folder, index):
-        if place is not None and place.resolve() == encodings.resolve():
-            raise ValueError(f"{place}: holds what is searched; choose another folder")
-        if place is not None:
-            refuse_among(place, encodings)
-    if index is not None and options.search == "exhaustive":
-        raise ValueError("`index` is not used where `search` is exhaustive; leave one of them out")
+    refuse_places(encodings, folder, index, options)
     opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes=allow_pipes)
     if options.by != "units":
         refuse_units(opened, "they are compared as frames are")
@@ -97,31 +93,16 @@ def terms(
     if problems and (strict or 2 * len(problems) > len(utterances)):
         raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
     console.say_problems(problems, len(kept))
-    images, total = kept[0].is_image, sum(frames.values())
-    per_frame = frame_length(corpus, kept, total)
-    lengths = lengths_of(options, 1 / per_frame, images)
+    per_frame = frame_length(corpus, kept, sum(frames.values()))
+    lengths = lengths_of(options, 1 / per_frame, images=kept[0].is_image)
     refuse_short(lengths, frames, options)
     write_json(folder / "terms.json", made_of)
+    there = None
     if options.search == "index":
-        there = index_of(
-            index or folder / "index",
-            opened,
-            kept,
-            options=IndexOptions(
-                options.by,
-                options.distance,
-                options.normalise,
-                window=lengths.window,
-                hop=lengths.hop,
-                tables=options.tables,
-                seed=options.seed,
-            ),
-            threads=cores(threads),
-            progress=console.progress,
-        )
+        there = index_by(index or folder / "index", opened, kept, options, lengths, cores(threads))
         contents = there.contents(opened, kept, memory=memory)
     else:
-        there, contents = None, read_contents(opened, kept, options, cores(threads), memory)
+        contents = read_contents(opened, kept, options, cores(threads), memory)
     threshold = HALF * BOTH
     if options.by != "units":
         threshold = threshold_of(contents, frames, spans, alike=options.alike, seed=options.seed)
@@ -129,30 +110,77 @@ def terms(
         raise ValueError(f"{encodings}: all frames that were drawn by lot are the same; give frames that differ")
     searched = Searched(kept, contents, frames, spans=spans, threshold=threshold, lag=max(lengths.window // 2, 1))
     search = Search(searched, options, lengths, index=there)
-    found = found_in(search, folder / "state", made_of, threads=cores(threads), progress=console.progress)
+    of = made_of | {"threshold": threshold, "frames": sum(frames.values())}  # which frames that have changed change
+    found = found_in(search, folder / "state", of, threads=cores(threads), progress=console.progress)
+    result = written(folder, opened, search, found, per_frame)
+    shutil.rmtree(folder / "state", ignore_errors=True)
+    return result
+
+
+def refuse_places(encodings: Path, folder: Path, index: Path | None, options: TermOptions) -> None:
+    """Raises ValueError if something would be written among the frames, or nowhere."""
+    for place in (folder, index):
+        if place is not None and place.resolve() == encodings.resolve():
+            raise ValueError(f"{place}: holds what is searched; choose another folder")
+        if place is not None:
+            refuse_among(place, encodings)
+    if index is not None and options.search == "exhaustive":
+        raise ValueError("`index` is not used where `search` is exhaustive; leave one of them out")
+
+
+def index_by(
+    folder: Path,
+    opened: AnyEncodings,
+    utterances: Sequence[Utterance],
+    options: TermOptions,
+    lengths: Lengths,
+    threads: int,
+) -> Index:
+    """The index in a folder, or a new one there."""
+    asked = IndexOptions(
+        options.by,
+        options.distance,
+        options.normalise,
+        window=lengths.window,
+        hop=lengths.hop,
+        tables=options.tables,
+        seed=options.seed,
+    )
+    return index_of(folder, opened, utterances, options=asked, threads=threads, progress=console.progress)
+
+
+def written(folder: Path, opened: AnyEncodings, search: Search, found: Found, per_frame: float) -> TermsResult:
+    """Groups pairs, writes all files, and says what there is to be said."""
+    there, options = search.there, search.options
     terms = grouped(found.table, options.overlap, options.linked)
-    edges = [borders(opened[utterance.id].centres, utterance.ticks) for utterance in kept]
-    files = write(folder, kept, edges, table=found.table, terms=terms, per_frame=per_frame, threshold=threshold)
-    covered = share_covered(terms, total)
+    used = {place: there.utterances[place] for place in np.unique(terms.utterances).tolist()}
+    edges = {place: borders(opened[used[place].id].centres, used[place].ticks) for place in used}
+    files = write(
+        folder,
+        there.utterances,
+        edges,
+        table=found.table,
+        terms=terms,
+        per_frame=per_frame,
+        threshold=there.threshold,
+    )
     if not len(found.table):
-        console.say(
-            f"{folder}: nothing recurs at this threshold; raise `alike`, or lower `min_score` or `min_duration`."
-        )
+        cure = "raise `alike`, or lower `min_score` or `min_duration`"
+        console.say(f"{folder}: nothing recurs at this threshold; {cure}.")
     if found.still:
         console.say(f"{found.still} pairs left out in which nothing moves, as in silence or in a long vowel.")
     result = TermsResult(
         folder,
-        len(found.table),
-        terms.count,
-        int((terms.groups >= 0).sum()),
-        covered,
-        threshold,
-        found.still,
-        len(kept),
-        files,
+        pairs=len(found.table),
+        groups=terms.count,
+        places=int((terms.groups != ALONE).sum()),
+        covered=terms.frames_covered() / sum(there.lengths.values()),
+        threshold=there.threshold,
+        still=found.still,
+        utterances=len(there.utterances),
+        files=files,
     )
-    write_summary(result, lengths, per_frame, kept)
-    shutil.rmtree(folder / "state", ignore_errors=True)
+    write_summary(result, search.lengths, per_frame, there.utterances)
     return result
 
 
@@ -185,23 +213,13 @@ def refuse_short(lengths: Lengths, frames: dict[str, int], options: TermOptions)
 
 def read_contents(
     opened: AnyEncodings, utterances: Sequence[Utterance], options: TermOptions, threads: int, memory: float
-):
+) -> Contents:
+    """What is compared where there is no index."""
     how = {"by": options.by, "distance": options.distance, "normalise": options.normalise}
     passes = (options.normalise != "none" and options.by != "units") + (options.by != "frames")
     with console.progress("reading", len(utterances) * passes) as advance:
         learned = learned_of(opened, utterances, **how, threads=threads, advance=advance)
     return contents_of(opened, utterances, learned, **how, memory=memory)
-
-
-def share_covered(terms, frames: int) -> float:
-    """Of all frames, those in any term."""
-    covered, until, utterance = 0, 0, -1
-    for place, first, last in zip(terms.utterances.tolist(), terms.firsts.tolist(), terms.lasts.tolist()):
-        until = until if place == utterance else 0
-        utterance = place
-        covered += max(last - max(first, until), 0)
-        until = max(until, last)
-    return covered / frames
 
 
 def write_summary(found: TermsResult, lengths: Lengths, per_frame: float, utterances: Sequence[Utterance]) -> None:

@@ -116,7 +116,7 @@ def sweep(
         i = first + row
         here, before, earlier = i % 3, (i + 2) % 3, (i + 1) % 3
         begin, end = max(other_first, i + low), min(other_first + gains.shape[1], i + high + 1, columns)
-        floats[here, 0, max(begin - 2, 0) : end + 2] = 0.0  # of three rows before, which began as many columns before
+        floats[here, 0, begin + 2 : end + 2] = 0.0  # of three rows before; what is further left is not looked at again
         for j in range(begin, end):
             gain, k = gains[row, j - other_first], j + 2
             step, came, value = 0, k - 1, floats[before, 0, k - 1] + 2 * gain

@@ -28,6 +28,16 @@ class Terms:
     def count(self) -> int:
         return int(self.groups.max()) + 1 if len(self.groups) else 0
 
+    def frames_covered(self) -> int:
+        """Frames in any place."""
+        covered, until, utterance = 0, 0, -1
+        for place, first, last in zip(self.utterances.tolist(), self.firsts.tolist(), self.lasts.tolist()):
+            until = until if place == utterance else 0
+            utterance = place
+            covered += max(last - max(first, until), 0)
+            until = max(until, last)
+        return covered
+
 
 def places_of(table: np.ndarray, overlap: float) -> tuple[np.ndarray, np.ndarray]:
     """Pairs [n, 7], from the best -> places [m, 3] of utterance, first and last frame; ends [n, 2].

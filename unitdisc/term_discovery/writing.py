@@ -1,7 +1,7 @@
 """Terms as files: pairs, and groups of places, for people and for other tools."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from unitdisc.term_discovery.grouping import ALONE, Terms
 def write(
     folder: Path,
     utterances: Sequence[Utterance],
-    edges: Sequence[np.ndarray],
+    edges: Mapping[int, np.ndarray],
     table: np.ndarray,
     terms: Terms,
     per_frame: float,
@@ -27,7 +27,8 @@ def write(
 ) -> list[Path]:
     """Writes pairs.jsonl, terms.jsonl and terms.ctm and, of recordings, textgrid/, classes.txt and pairs.txt.
 
-    edges: of every utterance, where its frames begin and end, in ticks. table: pairs [n, 7]. per_frame: ms, or columns.
+    edges: of every utterance in a pair, where its frames begin and end, in ticks. table: pairs [n, 7]. per_frame: ms,
+    or columns.
     """
     lines = pair_lines(utterances, edges, table, terms, per_frame, threshold)
     write_text(folder / "pairs.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
@@ -50,7 +51,7 @@ def write(
 
 def pair_lines(
     utterances: Sequence[Utterance],
-    edges: Sequence[np.ndarray],
+    edges: Mapping[int, np.ndarray],
     table: np.ndarray,
     terms: Terms,
     per_frame: float,
@@ -83,7 +84,7 @@ def by_utterance(utterances: Sequence[Utterance], places: np.ndarray, intervals:
     return [Units(utterances[place], [], sorted(own[place])) for place in sorted(own)]
 
 
-def as_pairs(utterances: Sequence[Utterance], edges: Sequence[np.ndarray], table: np.ndarray) -> list[Units]:
+def as_pairs(utterances: Sequence[Utterance], edges: Mapping[int, np.ndarray], table: np.ndarray) -> list[Units]:
     """Every pair as a class of its own."""
     places, intervals = [], []
     for number, (_, *pair) in enumerate(table.tolist()):

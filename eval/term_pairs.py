@@ -1,6 +1,6 @@
 """Recurring stretches beside labels: are the two stretches of a pair said alike, and how much of the corpus is in any?
 
-python eval/terms.py exp/terms data/test.jsonl -o scores.json
+python eval/term_pairs.py exp/terms data/test.jsonl -o scores.json
 
 FOUND was made by `unitdisc terms`. For the best 100 pairs, the best 1000 and so on: the normalised edit distance of the
 phones of their two stretches (NED), and the share of phones that are in any (coverage), as zerospeech-tde counts them;
