@@ -12,12 +12,12 @@ from scipy.ndimage import label
 
 from unitdisc.data.line_cleaning import body_of
 
-DARK = 0.5  # ink from which on a pixel is of a stroke
+DARK = 0.3  # ink from which on a pixel is of a stroke
 SPECK = 0.02  # of a square as tall as small letters: strokes have so many pixels, or more
 REACH = 1 / 3  # of the narrower neighbour: how far beside its border a seam may go
 LEAN = 0.5  # what a column sideways costs, a row of full ink being 1
 ASTRAY = 0.03  # what a row costs as far beside the border as may be
-APART = 0.25  # of the mean unit of a line: as wide is a blank; what is narrower is divided between neighbours
+APART = 0.15  # of the mean unit of a line: as wide is a blank; what is narrower is divided between neighbours
 
 
 def along_ink(ink: np.ndarray, starts: np.ndarray, ends: np.ndarray, blank: bool = True) -> np.ndarray:
