@@ -31,8 +31,8 @@ made_up() { # made_up CORPUS: continuations of test utterances, encoded again; a
   local lm out
   for lm in units durations lstm; do
     out=$exp/$1/made-up/$lm
-    unitdisc sample $exp/"$1"/model $exp/"$1"/lm-$lm "$out" --prompts data/"$1"/test.jsonl --limit 20 \
-      --prompt-seconds 1 --prompt-share 0.5
+    unitdisc sample $exp/"$1"/model $exp/"$1"/lm-$lm "$out" --prompts data/"$1"/test.jsonl --limit 12 \
+      --samples 2 --prompt-seconds 0.6 --prompt-share 0.5
     unitdisc encode $exp/"$1"/model "$out"/corpus.jsonl "$out"/again --at bottleneck
     unitdisc sample $exp/"$1"/model $exp/"$1"/lm-$lm $exp/"$1"/new/$lm --samples 4
   done

@@ -51,7 +51,7 @@ def write_page(
     known = {"lm": "language model", "experiment": "experiment", "options": "options"}
     tables = {title: facts[name] for name, title in known.items()}
     write_continuations(
-        path, path.parent.resolve().name, [*found.values()], figures=rows, links=links_of(lm), facts=tables
+        path, "/".join(path.resolve().parts[-3:-1]), [*found.values()], figures=rows, links=links_of(lm), facts=tables
     )
 
 
