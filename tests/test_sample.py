@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -448,3 +449,33 @@ def test_experiments_without_units_to_decode_are_refused(name, tiny_corpus, tmp_
     )
     with pytest.raises(ValueError, match=message):
         library.sample(tmp_path / "experiment", models["units"], tmp_path / "out", device="cpu")
+
+
+# The table of eval/samples.py
+
+
+def test_a_table_of_what_was_made_up(made, tiny_experiment, tiny_encodings, capsys, tmp_path):
+    shutil.copytree(made, tmp_path / "lm")
+    corpus, again = made / "corpus.jsonl", tmp_path / "lm/again"
+    library.encode(tiny_experiment, corpus, again, ["bottleneck"], device="cpu")
+    script = runpy.run_path(str(Path(__file__).parent.parent / "eval/samples.py"))
+    capsys.readouterr()
+    script["main"]([str(tmp_path), str(tiny_encodings / "bottleneck")])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[1] for row in rows] == ["what followed", "made up"]
+    codes = library.Encodings.open(tiny_encodings / "bottleneck").codes.values()
+    units = [[code for code, _ in groupby(own)] for own in codes]
+    there = [own[at : at + 5] for own in units for at in range(len(own) - 4)]
+    again = library.Encodings.open(tmp_path / "lm/again/bottleneck").codes
+    for row, made_up in zip(rows, (False, True)):
+        known, same = [], []
+        for entry in entries(made):
+            if entry["made_up"] == made_up:
+                ends = np.cumsum(entry["durations"])
+                for last in range(5, len(entry["units"]) + 1):
+                    if ends[last - 1] > entry["prompt_frames"]:
+                        known.append(entry["units"][last - 5 : last] in there)
+                pairs = [*zip(entry["codes"], again[entry["utterance"]])]
+                same += [a == b for a, b in pairs[entry["prompt_frames"] :]]
+        assert float(row[6]) == pytest.approx(100 * np.mean(known), abs=0.051)
+        assert float(row[7].rstrip(" |")) == pytest.approx(100 * np.mean(same), abs=0.051)

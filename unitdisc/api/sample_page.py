@@ -51,7 +51,12 @@ def write_page(
     known = {"lm": "language model", "experiment": "experiment", "options": "options"}
     tables = {title: facts[name] for name, title in known.items()}
     write_continuations(
-        path, path.parent.resolve().name, [*found.values()], figures=rows, links=links_of(lm), facts=tables
+        path,
+        f"{facts['experiment']['name']}, {facts['lm']['name']}",
+        [*found.values()],
+        figures=rows,
+        links=links_of(lm),
+        facts=tables,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -135,10 +135,42 @@ def made_up(
 
     most: frames that may be made up. voices: of the prompts; one where there are none.
     """
-    card, merges = stored.card, Merges(stored.card.merges)
-    known = stored.model.vocabulary
+    drawn = sequences(stored, lengths, prompts, options, number=options.samples * len(voices), most=most)
+    width, samples = len(str(options.samples)), []
+    for place, (prompt, own) in enumerate(zip(prompts or [None], followed(stored, prompts) or [None])):
+        beginning, stem = ([], "") if prompt is None else (prompt.codes.tolist(), f"{prompt.utterance.id}--")
+        given, voice = len(beginning), voices[place]
+        if prompt is not None:
+            whole = prompt.whole.tolist()
+            samples.append(Sample(f"{stem}units", voice, whole, prompt, given, own, ended=True, made_up=False))
+        for turn, new in enumerate(drawn[place :: len(voices)], 1):
+            name, codes = f"{stem}sample-{turn:0{width}d}", beginning + new.codes
+            samples.append(Sample(name, voice, codes, prompt, given, new.bits, ended=new.ended, made_up=True))
+    if empty := [one.name for one in samples if not one.codes]:
+        console.say(f"{len(empty)} samples have no units, for the model ended at once, the first: {empty[0]}")
+    return [one for one in samples if one.codes]
+
+
+class Drawn(NamedTuple):
+    """What a model went on with."""
+
+    codes: list[int]  # of frames
+    bits: PartBits
+    ended: bool
+
+
+def sequences(
+    stored: Stored,
+    lengths: UnitLengths | None,
+    prompts: Sequence[Prompt],
+    options: ContinuationOptions,
+    *,
+    number: int,
+    most: int,
+) -> list[Drawn]:
+    """Of prompt after prompt, over and over, until there are so many."""
+    card, merges, known = stored.card, Merges(stored.card.merges), stored.model.vocabulary
     given = [[known.ids[symbol] for symbol in prompt.symbols] for prompt in prompts]
-    number = options.samples * len(voices)
     drawn = options.of_symbols(number, most + max(map(len, given), default=0))
     with console.progress("sampling", number, "sequences") as advance:
         found = sample_symbols(stored.model, drawn, given, advance=advance)
@@ -146,36 +178,21 @@ def made_up(
     for place, each in enumerate(found):
         rng = np.random.default_rng([options.seed, place, 1])  # of lengths; symbols have [seed, place]
         own = [known.symbols[id] for id in each.ids]
-        parts.append(
-            spoken(
-                [
-                    runs_of_symbol(symbol, card.symbols, merges, lengths=lengths, rng=rng)
-                    for symbol in own[each.prompt :]
-                ],
-                most,
-            )
-        )
+        new = own[each.prompt :]
+        runs = [runs_of_symbol(symbol, card.symbols, merges, lengths=lengths, rng=rng) for symbol in new]
+        parts.append(spoken(runs, most))
         strings.append(own[: each.prompt + parts[-1].symbols])
     ended = [each.ended and not part.cut for each, part in zip(found, parts)]
     bits = bits_after(stored.model, strings, [each.prompt for each in found], ended=ended)
-    own = [prompt.followed for prompt in prompts]
-    followed = (
-        bits_after(stored.model, own, [prompt.before for prompt in prompts], ended=[True] * len(own)) if own else []
-    )
-    width, samples = len(str(options.samples)), []
-    for place, prompt in enumerate(prompts or [None]):
-        beginning, stem = ([], "") if prompt is None else (prompt.codes.tolist(), f"{prompt.utterance.id}--")
-        if prompt is not None:
-            whole = prompt.whole.tolist()
-            name = f"{stem}units"
-            samples.append(Sample(name, voices[place], whole, prompt, len(beginning), followed[place], True, False))
-        for turn in range(options.samples):
-            index = turn * len(voices) + place
-            name, codes = f"{stem}sample-{turn + 1:0{width}d}", beginning + parts[index].codes
-            samples.append(Sample(name, voices[place], codes, prompt, len(beginning), bits[index], ended[index], True))
-    if empty := [one.name for one in samples if not one.codes]:
-        console.say(f"{len(empty)} samples have no units, for the model ended at once, the first: {empty[0]}")
-    return [one for one in samples if one.codes]
+    return [Drawn(part.codes, own, end) for part, own, end in zip(parts, bits, ended)]
+
+
+def followed(stored: Stored, prompts: Sequence[Prompt]) -> list[PartBits]:
+    """The bits of what really followed each prompt."""
+    if not prompts:
+        return []
+    skipped = [prompt.before for prompt in prompts]
+    return bits_after(stored.model, [prompt.followed for prompt in prompts], skipped, ended=[True] * len(prompts))
 
 
 def mean_bits(samples: Sequence[Sample], made: bool) -> dict[str, Any]:

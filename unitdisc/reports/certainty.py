@@ -3,7 +3,7 @@
 Of two occurrences of a type, and one of another type, drawn by lot: how often are the first two nearer to each other
 than the first is to that? Chance is one half. If the two are by different speakers, the third is by another one than
 the first, too, so that the voice says nothing. An occurrence is its log-mel spectrogram less the mean of the utterance,
-or its ink, brought to one size; units and labels play no part in that.
+or its ink, brought to one size and strength; units and labels play no part in that.
 """
 
 from collections import defaultdict
@@ -132,8 +132,13 @@ def seen_or_heard(utterance: Utterance) -> tuple[np.ndarray, float]:
 
 
 def picture(signal: np.ndarray, start: float, end: float, written: bool) -> np.ndarray:
-    """Columns [start, end) brought to one size: [WIDTH * ROWS], or [WIDTH * BINS] of sound."""
+    """Columns [start, end) brought to one size, mean and length: [WIDTH * ROWS], or [WIDTH * BINS] of sound.
+
+    So that the distances of two tell their correlation, and neither loudness nor ink does.
+    """
     first = min(int(start), len(signal) - 1)
     part = signal[first : max(first + 1, round(end))]
     size = (ROWS if written else BINS, WIDTH)  # columns are the rows of the array
-    return np.asarray(Image.fromarray(part.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)).ravel()
+    flat = np.asarray(Image.fromarray(part.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)).ravel()
+    centred = flat - flat.mean()
+    return centred / max(float(np.linalg.norm(centred)), FLOOR)
