@@ -110,6 +110,19 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "language.learning": {"batch", "console", "corpus", "experiment", "language", "language.networks", "objectives"}
     | {"training"}
     | ALL_KNOW,
+    "generation": {
+        "console",
+        "corpus",
+        "data",
+        "decoders",
+        "encodings",
+        "experiment",
+        "files",
+        "language",
+        "media",
+        "model",
+        "reports",
+    },
     "word_segmentation": {
         "clustering",
         "corpus",

@@ -16,14 +16,14 @@ import torch
 from tiny import listed, tree
 
 import unitdisc as library
-from unitdisc.api import sample_drawing
-from unitdisc.api.sample_drawing import request
-from unitdisc.api.sample_prompts import Beginnings, symbols_of
-from unitdisc.api.sample_units import ContinuationOptions, Sample
 from unitdisc.corpus import FileError, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data import griffin_lim
 from unitdisc.experiment import load
+from unitdisc.generation import drawing
+from unitdisc.generation.drawing import request
+from unitdisc.generation.prompts import Beginnings, symbols_of
+from unitdisc.generation.samples import ContinuationOptions, Sample
 from unitdisc.language.errors import LanguageError
 from unitdisc.language.lengths import Run, UnitLengths, nearest_known, spoken
 from unitdisc.language.origin import origin_of
@@ -207,7 +207,7 @@ def test_the_same_seed_gives_the_same_bytes_however_often_it_is_stopped(
 ):
     arguments = (tiny_experiment, models["units"], tmp_path / "out", ContinuationOptions(**SHORT))
     given = {"prompts": tiny_corpus, "limit": 2, "speaker": "s1", "device": "cpu"}
-    written, write = [], sample_drawing.write
+    written, write = [], drawing.write
 
     def stop(path, *rest):
         if len(written) == 2:
@@ -216,7 +216,7 @@ def test_the_same_seed_gives_the_same_bytes_however_often_it_is_stopped(
         write(path, *rest)
 
     with monkeypatch.context() as patched:
-        patched.setattr(sample_drawing, "write", stop)
+        patched.setattr(drawing, "write", stop)
         with pytest.raises(KeyboardInterrupt):
             library.sample(*arguments, **given)
     assert not (tmp_path / "out/samples.jsonl").exists()
@@ -233,7 +233,7 @@ def test_the_same_seed_gives_the_same_bytes_however_often_it_is_stopped(
 def test_what_is_drawn_does_not_depend_on_what_is_drawn_beside_it(
     made, models, tiny_experiment, tiny_corpus, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sample_drawing, "ITEMS_IN_A_GROUP", 1)
+    monkeypatch.setattr(drawing, "ITEMS_IN_A_GROUP", 1)
     library.sample(
         tiny_experiment,
         models["units"],

@@ -62,7 +62,7 @@ INTERFACE = {  # name: where it is defined
     "lm_score": "unitdisc.api.lm_score",
     "lm_sample": "unitdisc.api.lm_sample",
     "sample": "unitdisc.api.sample",
-    "ContinuationOptions": "unitdisc.api.sample_units",
+    "ContinuationOptions": "unitdisc.generation.samples",
     "SampleOptions": "unitdisc.language.sampling",
     "SymbolOptions": "unitdisc.language.presets",
     "WordOptions": "unitdisc.word_segmentation.options",

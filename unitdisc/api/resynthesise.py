@@ -18,16 +18,19 @@ from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.data.loader import whole_utterances
 from unitdisc.data.signals import Signals
 from unitdisc.decoders import Continues
-from unitdisc.decoders.sampling.batched import DrawsOnCpu, SampleRequest, sample_several
+from unitdisc.decoders.sampling.batched import (
+    FRAMES_IN_A_GROUP,
+    ITEMS_IN_A_GROUP,
+    DrawsOnCpu,
+    SampleRequest,
+    sample_several,
+)
 from unitdisc.experiment import Experiment, ExperimentError, load
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.media.audio import write_audio
 from unitdisc.media.image import write_image
 from unitdisc.model import UnitModel
 from unitdisc.training.devices import usable_device
-
-ITEMS_IN_A_GROUP = 64  # drawn together: more would not be faster, and each has its queues, megabytes of them
-FRAMES_IN_A_GROUP = 64_000  # their steps, at 16 kHz, are 160 MB of codes and random numbers
 
 
 @dataclass(frozen=True)

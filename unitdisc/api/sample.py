@@ -9,10 +9,6 @@ from unitdisc import console
 from unitdisc.api.encode import say_left_out
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resynthesise import refuse_unknown
-from unitdisc.api.sample_drawing import as_utterance, draw
-from unitdisc.api.sample_page import write_page
-from unitdisc.api.sample_prompts import Beginnings, Prompt, read_prompts
-from unitdisc.api.sample_units import ContinuationOptions, lengths_of, made_up, mean_bits
 from unitdisc.bottlenecks import FollowsCodes
 from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.corpus import Utterance
@@ -25,6 +21,10 @@ from unitdisc.experiment import Experiment, ExperimentError, load, weights_check
 from unitdisc.files import write_json, write_text
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.files.text import read_json
+from unitdisc.generation.drawing import as_utterance, draw
+from unitdisc.generation.page import write_page
+from unitdisc.generation.prompts import Beginnings, Prompt, read_prompts
+from unitdisc.generation.samples import ContinuationOptions, lengths_of, made_up, mean_bits
 from unitdisc.language.errors import LanguageError
 from unitdisc.language.origin import refuse_others
 from unitdisc.language.storage import Stored, model_checksum, open_language_model
@@ -76,7 +76,7 @@ def sample(
     if unchecked := refuse_others(model, stored.card, experiment_folder, model=checksum, codes=codes):
         console.say(unchecked)
     stored.model.to(device)
-    lengths = lengths_of(stored, model, options.lengths, units, checksum)
+    lengths = lengths_of(stored, model, options.lengths, units=units, checksum=checksum)
     signals = experiment.signals(experiment_folder, allow_pipes=allow_pipes)
     found: list[Prompt] = []
     if prompts is not None:
@@ -101,17 +101,21 @@ def sample(
     refuse_other(folder, made_of)
     most = most_frames(options, network, signals)
     voices = [voice_of(prompt and prompt.utterance, experiment, speaker) for prompt in found or [None]]
-    samples = made_up(stored, lengths, found, options, most=most, voices=voices)
+    samples = made_up(stored, lengths, found, options=options, most=most, voices=voices)
     write_json(folder / FACTS, {"made_of": made_of})
     temperature = options.decoder_temperature
-    files = draw(folder, samples, network, signals, experiment, seed=options.seed, temperature=temperature)
+    files = draw(
+        folder, samples, network, signals=signals, experiment=experiment, seed=options.seed, temperature=temperature
+    )
     listed = [one.entry(file, options.seed) for one, file in zip(samples, files)]
     write_text(folder / LISTED, "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in listed))
     grid = signals.features.grid(network.encoder.stride, network.encoder.offset)
     heard = [as_utterance(one, file, grid) for one, file in zip(samples, files)]
     write_manifest(folder / CORPUS, heard)
     figures = {"followed": mean_bits(samples, False), "made_up": mean_bits(samples, True)}
-    write_page(folder / PAGE, samples, heard, grid, features=signals.features, figures=figures, lm=model, facts=made_of)
+    write_page(
+        folder / PAGE, samples, heard, grid=grid, features=signals.features, figures=figures, lm=model, facts=made_of
+    )
     write_json(folder / FACTS, {"made_of": made_of, "figures": figures, "versions": versions()})
     return files
 
@@ -154,7 +158,7 @@ def prompts_of(
             utterances,
             network,
             signals,
-            stored.card,
+            card=stored.card,
             place=corpus,
             beginnings=Beginnings(options.prompt_seconds, options.prompt_share),
             advance=advance,

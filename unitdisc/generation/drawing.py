@@ -8,12 +8,16 @@ import numpy as np
 import torch
 
 from unitdisc import console
-from unitdisc.api.resynthesise import FRAMES_IN_A_GROUP, ITEMS_IN_A_GROUP
-from unitdisc.api.sample_units import Sample
 from unitdisc.corpus import Utterance
 from unitdisc.data.signals import Signals
-from unitdisc.decoders.sampling.batched import SampleRequest, sample_several
+from unitdisc.decoders.sampling.batched import (
+    FRAMES_IN_A_GROUP,
+    ITEMS_IN_A_GROUP,
+    SampleRequest,
+    sample_several,
+)
 from unitdisc.experiment import Experiment
+from unitdisc.generation.samples import Sample
 from unitdisc.media.audio import write_audio
 from unitdisc.media.image import write_image
 from unitdisc.model import UnitModel

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from unitdisc.api.sample_units import Sample
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.data.base import Features
 from unitdisc.encodings import centres_in_ticks
 from unitdisc.encodings.runs import runs_of
 from unitdisc.files.text import read_tsv
+from unitdisc.generation.samples import Sample
 from unitdisc.language.errors import LanguageError
 from unitdisc.language.sequences import SPECIAL
 from unitdisc.language.storage import FOLLOWERS

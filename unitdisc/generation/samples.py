@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from unitdisc import console
-from unitdisc.api.sample_prompts import Prompt
+from unitdisc.generation.prompts import Prompt
 from unitdisc.language.bpe import Merges
 from unitdisc.language.errors import LanguageError
 from unitdisc.language.lengths import DRAWN, WAYS, UnitLengths, runs_of_symbol, spoken
