@@ -2,14 +2,17 @@
 # Units as wide as characters: pieces between blank columns, templates, and networks that are taught them, for three
 # rounds, on the built-in handwriting (characters joined, and apart) and, if UNITDISC_DATA is there, on Old French (one hand, eight, and six of
 # which units are found in two others), letters of Omniglot and digits of MNIST (both joined); scored on lines that
-# nothing was learned from. Nothing is chosen for a set. Some hour of one core; SETS, SEEDS and SYSTEMS choose less.
+# nothing was learned from. Nothing is chosen for a set. Some hour of one core; SETS, SEEDS and SYSTEMS choose less, and
+# EDGES=frames leaves edges of units where frames are cut (in exp/discovery-frames).
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}
 sets=${SETS:-joined apart french-single french-all french-held omniglot mnist}
 systems=${SYSTEMS:-blank templates discover}
 seeds=${SEEDS:-0}
+edges=${EDGES:-ink}
 exp=exp/discovery
+if [ "$edges" != ink ]; then exp=$exp-$edges; fi
 
 prepare() { # prepare SET: data/discovery/SET
   case $1 in
@@ -23,18 +26,18 @@ prepare() { # prepare SET: data/discovery/SET
   esac
 }
 
-blank() { # blank SET SEED: exp/discovery/SET/blank-SEED, 20 names for the built-in digits and 100 for others
+blank() { # blank SET SEED: $exp/SET/blank-SEED, 20 names for the built-in digits and 100 for others
   local data=data/discovery/$1 out=$exp/$1/blank-$2 codes=100 split
   case $1 in joined | apart) codes=20 ;; esac
   for split in train test; do unitdisc features "$data"/$split.jsonl "$out"/pixels/$split --kind columns --slant; done
   python eval/blank_units.py "$out"/pixels "$out" --codes $codes --seed "$2"
 }
 
-discover() { # discover SET SYSTEM SEED: exp/discovery/SET/SYSTEM-SEED, and its units of train and test set
+discover() { # discover SET SYSTEM SEED: $exp/SET/SYSTEM-SEED, and its units of train and test set
   local data=data/discovery/$1 out=$exp/$1/$2-$3 rounds=3 split
   if [ "$2" = templates ]; then rounds=0; fi
   unitdisc discover discover-handwriting "$data"/train.jsonl "$out"/train --rounds $rounds --seed "$3" \
-    --set training.seed="$3"
+    --set training.seed="$3" --edges "$edges"
   unitdisc discover "$out"/train "$data"/test.jsonl "$out"/test
   for split in train test; do # where eval/handwriting.py looks for units
     mkdir -p "$out"/encodings/$split
