@@ -71,6 +71,7 @@ found() { # found CORPUS: every row of what is asked for
     for method in unigram bpe even random; do
       one "$corpus" phones-$method-rate mfcc --units-tier phone --method $method --words-per-second "$rate"
     done
+    one "$corpus" phones-dp-unigram-warping $names --units-tier phone --method dp-unigram "${warped[@]}"
   fi
   if wanted units; then
     of_units units units tp entropy unigram bpe dp-unigram even random
