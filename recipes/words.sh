@@ -121,7 +121,9 @@ on_frames() { # rows without units
     one "$corpus" $method-warping log-mel/test --method $method --words-per-second "$rate" "${named[@]}"
   done
   wanted classical || return 0
-  one "$corpus" classical-prominence classical/test --method prominence --words-per-second "$rate" --types "$types"
+  for method in prominence es-kmeans; do
+    one "$corpus" classical-$method classical/test --method $method --words-per-second "$rate" --types "$types"
+  done
 }
 
 truth() { # rows with true boundaries
