@@ -71,6 +71,7 @@ found() { # found CORPUS: every row of what is asked for
     for method in unigram bpe even random; do
       one "$corpus" phones-$method-rate mfcc --units-tier phone --method $method --words-per-second "$rate"
     done
+    one "$corpus" phones-dp-unigram-warping $names --units-tier phone --method dp-unigram "${warped[@]}"
   fi
   if wanted units; then
     of_units units units tp entropy unigram bpe dp-unigram even random
@@ -120,7 +121,9 @@ on_frames() { # rows without units
     one "$corpus" $method-warping log-mel/test --method $method --words-per-second "$rate" "${named[@]}"
   done
   wanted classical || return 0
-  one "$corpus" classical-prominence classical/test --method prominence --words-per-second "$rate" --types "$types"
+  for method in prominence es-kmeans; do
+    one "$corpus" classical-$method classical/test --method $method --words-per-second "$rate" --types "$types"
+  done
 }
 
 truth() { # rows with true boundaries
