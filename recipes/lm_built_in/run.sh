@@ -58,7 +58,7 @@ spoken=data/spoken_text
 spot=$exp/spot
 minutes=${MINUTES:-60 180}
 units=${UNITS:-phones mfcc-50 classical-50 classical-50-seg}
-models=${MODELS:-ngram-1 ngram-2 ngram-3 ngram-5 bpe-ngram-3 lstm-small}
+models=${MODELS:-ngram-1 ngram-2 ngram-3 ngram-5 ngram-8 bpe-ngram-3 lstm-small}
 
 segment() { # segment UNITS FRAMES PART [OPTION ...]: exp/lm_built_in/units/UNITS/PART, by the codebook of the units
   local name=$1 frames=$2 part=$3
@@ -95,7 +95,7 @@ spotted() { # spotted UNITS MINUTES MODEL: exp/lm_built_in/spot/UNITS/MINUTES/MO
 if stage "running text, and words against pseudo-words, in voices apart"; then
   # shellcheck disable=SC2086
   python data_prep/spoken_text.py $spoken --train-minutes "${minutes##* }" --test-minutes 20 --beginnings 12 $minutes
-  python data_prep/spot_the_word.py $spoken --words 300 --count train-"${minutes%% *}".jsonl
+  python data_prep/spot_the_word.py $spoken --words 300
   cat $spoken/test.jsonl $spoken/words.jsonl > $spoken/held.jsonl
 fi
 if stage "frames and units"; then # what is learnt is of the first 12 minutes (classical) or all, and nothing of the words
