@@ -57,8 +57,9 @@ fi
 spoken=data/spoken_text
 spot=$exp/spot
 minutes=${MINUTES:-60 180}
+fit=${FIT:-12} # minutes that speakers are made alike by
 units=${UNITS:-phones mfcc-50 classical-50 classical-50-seg}
-models=${MODELS:-ngram-1 ngram-2 ngram-3 ngram-5 bpe-ngram-3 lstm-small}
+models=${MODELS:-ngram-1 ngram-2 ngram-3 ngram-5 ngram-8 bpe-ngram-3 lstm-small}
 
 segment() { # segment UNITS FRAMES PART [OPTION ...]: exp/lm_built_in/units/UNITS/PART, by the codebook of the units
   local name=$1 frames=$2 part=$3
@@ -94,14 +95,14 @@ spotted() { # spotted UNITS MINUTES MODEL: exp/lm_built_in/spot/UNITS/MINUTES/MO
 
 if stage "running text, and words against pseudo-words, in voices apart"; then
   # shellcheck disable=SC2086
-  python data_prep/spoken_text.py $spoken --train-minutes "${minutes##* }" --test-minutes 20 --beginnings 12 $minutes
-  python data_prep/spot_the_word.py $spoken --words 300 --count train-"${minutes%% *}".jsonl
+  python data_prep/spoken_text.py $spoken --train-minutes "${minutes##* }" --test-minutes 20 --beginnings "$fit" $minutes
+  python data_prep/spot_the_word.py $spoken --words 300
   cat $spoken/test.jsonl $spoken/words.jsonl > $spoken/held.jsonl
 fi
-if stage "frames and units"; then # what is learnt is of the first 12 minutes (classical) or all, and nothing of the words
+if stage "frames and units"; then # what is learnt is of the first minutes (classical) or all, and nothing of the words
   unitdisc features $spoken/train.jsonl $exp/frames/vtln/train --vtln 7
   unitdisc features $spoken/held.jsonl $exp/frames/vtln/held --vtln 7 --like $exp/frames/vtln/train
-  unitdisc normalise $exp/frames/vtln/train $spoken/train-12.jsonl $exp/frames/classical/fit --steps classical
+  unitdisc normalise $exp/frames/vtln/train $spoken/train-"$fit".jsonl $exp/frames/classical/fit --steps classical
   for part in train held; do
     unitdisc features $spoken/$part.jsonl $exp/frames/plain/$part
     unitdisc normalise $exp/frames/vtln/$part $spoken/$part.jsonl $exp/frames/classical/$part --like $exp/frames/classical/fit
@@ -111,10 +112,10 @@ if stage "frames and units"; then # what is learnt is of the first 12 minutes (c
   unitdisc kmeans $exp/frames/mfcc/train $exp/codes/mfcc-50.npy --codes 50 --corpus $spoken/train-"${minutes%% *}".jsonl
   unitdisc kmeans $exp/frames/classical/fit $exp/codes/classical-50.npy --codes 50
   for name in mfcc-50 classical-50; do each_part nearest $name; done
-  segment classical-50-seg $exp/frames/classical/train train-"${minutes%% *}" --units-per-second 12
-  summary=$exp/units/classical-50-seg/train-"${minutes%% *}"/units/summary.json
-  price=$(python -c "import json, sys; print(json.load(open(sys.argv[1]))['segmentation']['switch_cost'])" "$summary")
-  mv $exp/units/classical-50-seg/train-"${minutes%% *}" $exp/units/price
+  unitdisc segment $exp/frames/classical/train $spoken/train-"${minutes%% *}".jsonl $exp/units/price \
+    --codebook $exp/codes/classical-50.npy --units-per-second 12
+  price=$(python -c "import json, sys; print(json.load(open(sys.argv[1]))['segmentation']['switch_cost'])" \
+    $exp/units/price/units/summary.json)
   each_part priced classical-50-seg
 fi
 if stage "words against pseudo-words, on units, in voices apart"; then

@@ -97,7 +97,8 @@ def speak(block: Block, place: int) -> Utterance | None:
         return None
     path = recording_path(block.folder, block.split, id)
     write_audio(path, said.wave, RATE)
-    return Utterance(id, str(path), name, len(said.wave), RATE, 0, voice.gender, said.text, said.alignment)
+    known = {"rate": RATE, "gender": voice.gender, "text": said.text, "alignment": said.alignment}
+    return Utterance(id, str(path), name, ticks=len(said.wave), **known)
 
 
 def speak_all(reading: Reading, notes: Notes, advance: Callable[[int], None]) -> list[Utterance]:
