@@ -108,8 +108,8 @@ def test_the_index_keeps_nearly_all_that_an_exhaustive_search_finds(tmp_path):
 
 def test_stretches_where_nothing_moves_are_left_out(tmp_path, capsys):
     contents = planted(1, 4, PAIRS[:1])
-    for content in contents[2:]:
-        content[40:100] = np.ones(DIM) + 0.05 * np.random.default_rng(0).normal(size=(60, DIM))
+    for content, first in zip((contents[0], *contents[2:]), (90, 20, 90)):  # the first beside what recurs there
+        content[first : first + 60] = np.ones(DIM) + 0.05 * np.random.default_rng(0).normal(size=(60, DIM))
     home = write_planted(tmp_path, contents)
     for options in (EXHAUSTIVE, BY_INDEX):
         result = search(home, tmp_path / options.search, options)
