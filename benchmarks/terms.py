@@ -26,7 +26,7 @@ from machine import add_note_and_output, circumstances, keep_result
 
 HOP, RATE, SECONDS, SPEAKERS = 160, 16_000, 10, 50
 TERM, SAID, PIECES = 50, 4, (6, 14)  # frames of a term, how often it is said, and frames of a piece
-NOISE, OWN_NOISE = 0.3, 0.9  # of the deviation of each dimension: of pieces, and of what a term is said like
+NOISE, OWN_NOISE = 0.3, 0.7  # of the deviation of each dimension: of pieces, and of what a term is said like
 QUERIES, TOP = 3, 20
 PASSES = {"index": {}, "more neighbours": {"reach": 32}, "exhaustive": {"search": "exhaustive"}}
 

@@ -9,8 +9,11 @@ from planted import HOP, RATE, Planted, planted, write_planted
 from unitdisc.api.find import find
 from unitdisc.api.terms import terms
 from unitdisc.encodings import EncodingsError
+from unitdisc.retrieval.hits import FrameSpan
+from unitdisc.retrieval.indexed_search import Part, search_parts
 from unitdisc.retrieval.queries import QueryOptions
-from unitdisc.retrieval.search import FindOptions
+from unitdisc.retrieval.search import FindOptions, Query, endings_in
+from unitdisc.retrieval.subsequence_dtw import DISTANCES
 from unitdisc.term_discovery.options import TermOptions
 
 COPIES = [Planted(0, 20, number, 10 + 5 * number, 40, 36 + number) for number in range(1, 13)]
@@ -98,3 +101,28 @@ def test_what_cannot_be_looked_up_is_said(spoken, tmp_path, capsys):
     with pytest.raises(ValueError, match="is a file, where a folder is needed"):
         hits(spoken, index=tmp_path / "file")
     assert RATE == 16_000
+
+
+class Noise:
+    """Frames without a corpus."""
+
+    content = np.random.default_rng(3).normal(size=(1200, 6))
+
+    def read(self, utterance: str) -> np.ndarray:
+        return self.content
+
+    def distances(self, query: np.ndarray, content: np.ndarray) -> np.ndarray:
+        return DISTANCES["euclidean"](query, content)
+
+
+def test_what_is_found_in_a_part_costs_as_much_in_the_whole():
+    material, query = Noise(), Query(Noise.content[40:60], FrameSpan("u", 40, 60))
+    parts = {"u": [Part(0, 150, 0), *(Part(first, first + 110, first + 40) for first in range(80, 1091, 7))]}
+    ((_, found),) = search_parts(material, parts, query, threads=1)
+    whole = endings_in(material, query.taken, material.content)
+    assert len(found) > 20
+    for hit in found:
+        assert hit.cost == pytest.approx(whole.costs[hit.last]) and hit.first == whole.starts[hit.last]
+        assert whole.costs[hit.last] < whole.costs[hit.last - 1]
+        assert hit.last == 1200 or whole.costs[hit.last] < whole.costs[hit.last + 1]
+        assert abs(hit.first - 40) > 9

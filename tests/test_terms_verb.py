@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from unitdisc.api.terms import terms
 from unitdisc.corpus import CorpusError
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.units.term_files import read_classes
+from unitdisc.retrieval.local_alignment import Region
 from unitdisc.term_discovery import searching
 from unitdisc.term_discovery.grouping import grouped, joined
-from unitdisc.term_discovery.options import TermOptions
+from unitdisc.term_discovery.options import Lengths, TermOptions
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -106,13 +108,28 @@ def test_the_index_keeps_nearly_all_that_an_exhaustive_search_finds(tmp_path):
     assert not also - exact
 
 
+def test_a_region_grows_as_long_as_a_match_reaches_its_edge():
+    gains = np.full((200, 260), -5.0)
+    for frame in range(20, 180):
+        gains[frame, frame + frame // 5] = 1.0
+    for slower in range(24, 180, 5):
+        gains[slower, slower + slower // 5 + 1] = 1.0
+    by_index = searching.Search(None, BY_INDEX, Lengths(20, 30, 10.0), index=object())
+    whole = searching.Search(None, EXHAUSTIVE, Lengths(20, 30, 10.0), index=None)
+    found = [
+        search.grown(lambda a, b, c, d: gains[a:b, c:d], region, 200, 260, itself=False)
+        for search, region in ((by_index, Region(90, 130, 15, 30)), (whole, Region(0, 200, -200, 260)))
+    ]
+    assert found[0] == found[1] and found[0][0].last - found[0][0].first > 150
+
+
 def test_stretches_where_nothing_moves_are_left_out(tmp_path, capsys):
     contents = planted(1, 4, PAIRS[:1])
-    for content in contents[2:]:
-        content[40:100] = np.ones(DIM) + 0.05 * np.random.default_rng(0).normal(size=(60, DIM))
+    for content, first in zip((contents[0], *contents[2:]), (90, 20, 90)):  # the first beside what recurs there
+        content[first : first + 60] = np.ones(DIM) + 0.05 * np.random.default_rng(0).normal(size=(60, DIM))
     home = write_planted(tmp_path, contents)
     for options in (EXHAUSTIVE, BY_INDEX):
-        result = search(home, tmp_path / options.search, options)
+        result = search(home, tmp_path / options.search, replace(options, alike=0.1))  # many still frames are alike
         assert len(pairs_in(tmp_path / options.search)) == 1
         assert options == BY_INDEX or result.still > 0
     assert "in which nothing moves" in capsys.readouterr().err
