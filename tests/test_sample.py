@@ -144,7 +144,7 @@ def test_bits_of_what_comes_after_are_sums_of_its_symbols(models):
 # The command
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS[:2], *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[2:])])
 def test_samples_are_their_prompts_and_what_the_model_says(kind, models, tiny_experiment, tiny_corpus, tmp_path):
     options = ContinuationOptions(**SHORT)
     files = library.sample(
@@ -230,6 +230,7 @@ def test_the_same_seed_gives_the_same_bytes_however_often_it_is_stopped(
     assert [e["codes"] for e in entries(tmp_path / "other")] != [e["codes"] for e in entries(made)]
 
 
+@pytest.mark.slow
 def test_what_is_drawn_does_not_depend_on_what_is_drawn_beside_it(
     made, models, tiny_experiment, tiny_corpus, tmp_path, monkeypatch
 ):
@@ -438,7 +439,9 @@ def test_a_folder_of_something_else_is_left_alone(made, models, tiny_experiment,
     assert done.code == 1 and "holds something else, for it has no sample.json" in done.err
 
 
-@pytest.mark.parametrize("name", ["bottleneck.kind=gaussian", "bottleneck.warmup_steps=100"])
+@pytest.mark.parametrize(
+    "name", ["bottleneck.kind=gaussian", pytest.param("bottleneck.warmup_steps=100", marks=pytest.mark.slow)]
+)
 def test_experiments_without_units_to_decode_are_refused(name, tiny_corpus, tmp_path, models):
     from tiny import settings
 

@@ -127,6 +127,7 @@ def test_damaged_files_are_named(name, content, message, lines, tmp_path):
     assert not (tmp_path / "page.html").exists()
 
 
+@pytest.mark.slow
 def test_the_page_is_always_the_same(lines, tmp_path):
     words = found_words(tmp_path / "words", lines, "word")
     assert shown(words, lines, most=2) == shown(words, lines, most=2)

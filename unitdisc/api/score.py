@@ -36,8 +36,8 @@ def score(
 
     Returns figures["units"]: "many_to_one_learnt", "many_to_one", "ami", "v_measure" and others, shares from 0 to 1 of
     frames at the system's own rate, and their 95 % "intervals" over utterances; "bitrate" with "bits_per_second" (of
-    images "bits_per_100_columns"); "usage", "boundaries" and "terms" with theirs. What cannot be measured is a
-    dictionary with "why".
+    images "bits_per_100_columns"); "usage", "boundaries", "terms" and "vocabulary" with theirs. What cannot be
+    measured is a dictionary with "why".
     Raises EncodingsError and CorpusError for what cannot be read, and for an utterance in both corpora, UnscorableError
     if there are no codes or no such tier, and ValueError for a tolerance below 0.
 
