@@ -17,7 +17,7 @@ setup(
         "torchaudio>=2.11,<2.12,!=2.11.1",  # which does not load with torch 2.11
         "librosa>=0.11",
         "numba",
-        "numpy",
+        "numpy>=2.0",
         "scipy",
         "soundfile",
         "scikit-learn",
