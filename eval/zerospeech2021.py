@@ -5,7 +5,7 @@ python eval/zerospeech2021.py check submission --items data/zerospeech2021/phone
 python eval/zerospeech2021.py score data/zerospeech2021/phonetic submission --output scores
 
 write   A submission folder from <part>/<point> of a folder of encodings, part being dev-clean, dev-other, test-clean
-        or test-other; `--layout abxLS` for what zrc reads. The lexical, syntactic and semantic tasks are not made.
+        or test-other; `--layout abxLS` for what zrc reads. Lexical and syntactic: zerospeech2021_language.py; no semantic.
 check   Everything that is missing or wrong in a submission to the challenge, whoever made it, at once. With --items,
         also whether every recording has a file and every file a recording.
 score   ABX within and across speakers, from a submission (metric and frame shift as meta.yaml says), or from any folder
@@ -46,6 +46,7 @@ from unitdisc.evaluation.zerospeech.submissions import PARTS, abxls_table, phone
 from unitdisc.files import write_json, write_text
 
 RATE = 16_000  # ticks per second
+OTHER_TASKS = "eval/zerospeech2021_language.py writes lexical and syntactic tasks; semantic ones are not made here"
 TRIPHONES = ("{part}.item", "{part}/{part}.item", "phonetic/{part}/{part}.item")
 ABXLS = {  # granularity and context of a table of abxLS -> item files, and the columns that are the context
     ("triphone", "within"): (("triphone-{part}.item",), ("prev-phone", "next-phone")),
@@ -98,7 +99,7 @@ def write(args: argparse.Namespace) -> dict[str, Encodings]:
         raise CorpusError(f"{args.encodings}: none of {', '.join(PARTS)} with {args.point} in it; encode those corpora")
     if args.layout == "2021":
         write_2021(args.submission, parts, vars(args), args.code)
-        print("the lexical, syntactic and semantic tasks are missing: they are not made here", file=sys.stderr)
+        print(f"{args.submission}: only the phonetic task; {OTHER_TASKS}", file=sys.stderr)
     else:
         write_abxls(args.submission, parts, vars(args))
     print(f"{args.submission}: {', '.join(f'{part} {len(encodings)} files' for part, encodings in parts.items())}")

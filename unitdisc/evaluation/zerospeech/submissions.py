@@ -3,7 +3,7 @@
 ZeroSpeech 2021                                     abxLS (zrc)
     meta.yaml           who, what, how frames compare   meta.yaml
     phonetic/PART/*.txt frames, one per line            params.yaml     how frames compare
-    lexical/, syntactic/, semantic/ (not made here)     PART/*.npy      frames, double precision
+    lexical/, syntactic/ (likelier.py), semantic/       PART/*.npy      frames, double precision
     code/               only if it is open source       scores/         made by the evaluation
 
 PART is dev-clean, dev-other, test-clean or test-other.
