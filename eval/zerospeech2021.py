@@ -46,7 +46,7 @@ from unitdisc.evaluation.zerospeech.submissions import PARTS, abxls_table, phone
 from unitdisc.files import write_json, write_text
 
 RATE = 16_000  # ticks per second
-OTHER_TASKS = "eval/zerospeech2021_language.py writes lexical and syntactic tasks; semantic ones are not made here"
+OTHER_TASKS = "eval/zerospeech2021_language.py makes lexical and syntactic ones, and nothing makes semantic ones"
 TRIPHONES = ("{part}.item", "{part}/{part}.item", "phonetic/{part}/{part}.item")
 ABXLS = {  # granularity and context of a table of abxLS -> item files, and the columns that are the context
     ("triphone", "within"): (("triphone-{part}.item",), ("prev-phone", "next-phone")),
