@@ -5,7 +5,7 @@ python eval/zerospeech2021.py check submission --items data/zerospeech2021/phone
 python eval/zerospeech2021.py score data/zerospeech2021/phonetic submission --output scores
 
 write   A submission folder from <part>/<point> of a folder of encodings, part being dev-clean, dev-other, test-clean
-        or test-other; `--layout abxLS` for what zrc reads. Lexical and syntactic: zerospeech2021_language.py; no semantic.
+        or test-other; `--layout abxLS` for what zrc reads. Lexical and syntactic: zerospeech2021_language.py.
 check   Everything that is missing or wrong in a submission to the challenge, whoever made it, at once. With --items,
         also whether every recording has a file and every file a recording.
 score   ABX within and across speakers, from a submission (metric and frame shift as meta.yaml says), or from any folder
