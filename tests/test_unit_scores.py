@@ -17,6 +17,7 @@ from unitdisc.evaluation.units.boundaries import unit_boundaries
 from unitdisc.evaluation.units.clustering import labelled_codes, named_confusion, unit_scores
 from unitdisc.evaluation.units.codes import coded
 from unitdisc.evaluation.units.unit_scores import BITRATES, score_units
+from unitdisc.evaluation.units.vocabulary import vocabulary_scores
 from unitdisc.evaluation.units.words import unit_terms
 from unitdisc.reports.score_rows import measure
 from unitdisc.reports.sections import UNIT_FIGURES
@@ -69,6 +70,7 @@ def test_every_score_is_there_and_is_that_of_its_own_function(folder):
     assert {name: found[name] for name in expected} == expected
     assert found["boundaries"] == asdict(unit_boundaries(units, "word"))
     assert found["terms"] == asdict(unit_terms(units, "word", "phone"))
+    assert found["vocabulary"] == asdict(vocabulary_scores(units, "word"))
     assert 0 < found["many_to_one"] <= 1
     assert "many_to_one_learnt" not in found
 
@@ -101,9 +103,9 @@ def test_names_learnt_on_the_same_utterances_give_the_same_data_score(folder):
 @pytest.mark.parametrize(
     "change,lost",
     [
-        ({"alignment": {}}, {"boundaries", "terms"}),
+        ({"alignment": {}}, {"boundaries", "terms", "vocabulary"}),
         ({"rate": None}, {*BITRATES, "terms"}),
-        ({"alignment": {"phone": [Interval(0, 1600, "SIL")]}}, {"boundaries", "terms"}),
+        ({"alignment": {"phone": [Interval(0, 1600, "SIL")]}}, {"boundaries", "terms", "vocabulary"}),
         ({"alignment": {"phone": [Interval(0, 1600, "a")]}}, {"boundaries"}),
     ],
 )

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from unitdisc.reports.figures import COLOURS, INK, style, svg
 
 
-def growth_of(curves: Mapping[str, Sequence[tuple[int, float]]]) -> Markup:
+def growth_of(curves: Mapping[str, Sequence[Sequence[float]]]) -> Markup:
     """Types among so many tokens, one curve per lexicon."""
     with style():
         figure = Figure(figsize=(4.2, 2.9), layout="constrained")

@@ -32,7 +32,7 @@ class Frequencies:
     types: int
     once: int  # types that occur once
     zipf_slope: float | None  # s of frequency ~ rank ^ -s; None of fewer than two types
-    growth: list[tuple[int, float]]  # tokens and how many types these have
+    growth: list[list[float]]  # tokens and how many types these have, a pair for every point
     counts: list[int]  # tokens of each type, falling
 
 
@@ -119,14 +119,14 @@ def frequencies(tokens: Iterable[Hashable]) -> Frequencies:
     return Frequencies(int(counts.sum()), len(counts), int((counts == 1).sum()), slope, growth(counts), counts.tolist())
 
 
-def growth(counts: np.ndarray) -> list[tuple[int, float]]:
+def growth(counts: np.ndarray) -> list[list[float]]:
     """How many types n tokens have on average, which are drawn from all without putting them back; up to all.
 
     counts: [K] tokens of each type; it is missing among n of N with the probability C(N - count, n) / C(N, n).
     """
     total = int(counts.sum())
     sizes = np.unique(np.round(np.geomspace(1, total, POINTS)).astype(int)) if total else []
-    return [(int(size), float((1 - missing(counts, int(size), total)).sum())) for size in sizes]
+    return [[int(size), float((1 - missing(counts, int(size), total)).sum())] for size in sizes]
 
 
 def missing(counts: np.ndarray, size: int, total: int) -> np.ndarray:
