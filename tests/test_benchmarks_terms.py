@@ -16,6 +16,7 @@ def terms(monkeypatch):
     return importlib.import_module("terms")
 
 
+@pytest.mark.slow
 def test_every_size_is_measured(terms, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(terms, "in_a_process", lambda work, *arguments: terms.timed(work, arguments))
     corpus = str(make_corpus(tmp_path / "corpus", 6))
