@@ -13,7 +13,8 @@ import numpy as np
 
 from unitdisc.clustering.frame_source import LARGEST
 from unitdisc.encodings import load_array
-from unitdisc.files import write_json, written_aside
+from unitdisc.files import write_json
+from unitdisc.files.arrays import write_array
 from unitdisc.files.text import read_json
 
 
@@ -38,8 +39,7 @@ def write_codebook(path: Path, vectors: np.ndarray, card: dict) -> None:
     """Writes NAME.npy and its card NAME.json."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     facts = {"num_codes": len(vectors), "dim": vectors.shape[1], "checksum": checksum(vectors)}
-    with written_aside(path) as aside, aside.open("wb") as file:
-        np.save(file, vectors)
+    write_array(path, vectors)
     write_json(card_of(path), facts | card)
 
 

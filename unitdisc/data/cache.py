@@ -12,8 +12,7 @@ import numpy as np
 
 from unitdisc.corpus import Utterance
 from unitdisc.data.base import facts_of
-from unitdisc.files import written_aside
-from unitdisc.files.arrays import read_array
+from unitdisc.files.arrays import read_array, write_array
 from unitdisc.media.open import ARCHIVE, state_of
 
 MEMORY = 1 << 30  # bytes
@@ -73,8 +72,7 @@ class DiskCache:
             return read_array(path, mapped=part)
         except (OSError, ValueError, EOFError):  # not there, or damaged: compute it (again)
             array = compute()
-            with written_aside(path) as aside, aside.open("wb") as file:
-                np.save(file, array)
+            write_array(path, array)
             return array
 
 

@@ -10,8 +10,8 @@ from unitdisc.encodings.folders import refuse_other
 from unitdisc.encodings.reading import Encoding, EncodingsError
 from unitdisc.encodings.resumable.unit_list_writer import UnitListWriter
 from unitdisc.encodings.resumable.unit_lists import disagreement
-from unitdisc.files import write_json, written_aside
-from unitdisc.files.arrays import read_array
+from unitdisc.files import write_json
+from unitdisc.files.arrays import read_array, write_array
 from unitdisc.jobs import WHOLE, Shard
 
 
@@ -72,5 +72,4 @@ class EncodingsWriter:
 
     @staticmethod
     def save_array(path: Path, array: np.ndarray) -> None:
-        with written_aside(path) as aside, aside.open("wb") as file:
-            np.save(file, array)
+        write_array(path, array)

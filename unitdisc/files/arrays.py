@@ -1,4 +1,4 @@
-"""Arrays in .npy files, read by several threads."""
+"""Arrays in .npy files: read by several threads, and written whole or not at all."""
 
 import sys
 from contextlib import nullcontext
@@ -6,6 +6,8 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+
+from unitdisc.files.atomic import written_aside
 
 # Python before 3.13 counts in one place for all threads how deeply it is in a literal, such as the header of a .npy
 # file: of two threads that read one at a time, one may fail at a good file (CPython's issue 106905).
@@ -19,3 +21,9 @@ def read_array(path: Path, mapped: bool = False) -> np.ndarray:
     """
     with HEADERS:
         return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Writes a .npy file as `written_aside` does."""
+    with written_aside(path) as aside, aside.open("wb") as file:
+        np.save(file, array)

@@ -18,7 +18,7 @@ from unitdisc.corpus import Utterance, corpus_checksum
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.files import write_json, written_aside
-from unitdisc.files.arrays import read_array
+from unitdisc.files.arrays import read_array, write_array
 from unitdisc.retrieval.contents import Contents, Learned, contents_of, learned_of
 from unitdisc.retrieval.representations import CodeMeans, Scale
 from unitdisc.retrieval.signatures import WORDS, Hyperplanes, Windows, orders_of_bits, tables_of
@@ -186,15 +186,10 @@ def build(
     with progress("sorting", options.tables, unit="tables") as advance:
         orders, ranks = tables_of(signatures, orders_of_bits(options.tables, options.seed), advance=advance)
     for name, array in zip(FILES, (signatures, orders, ranks)):
-        save(folder / name, array)
+        write_array(folder / name, array)
     with written_aside(folder / FILES[-1]) as aside, aside.open("wb") as file:
         np.savez(file, lengths=np.array(lengths), middle=middle, **arrays_of(learned))
     write_json(folder / "index.json", made_of)
-
-
-def save(path: Path, array: np.ndarray) -> None:
-    with written_aside(path) as aside, aside.open("wb") as file:
-        np.save(file, array)
 
 
 def arrays_of(learned: Learned) -> dict[str, np.ndarray]:

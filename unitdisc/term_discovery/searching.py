@@ -11,7 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from unitdisc.clustering.frame_source import in_order
-from unitdisc.files import written_aside
+from unitdisc.files.arrays import read_array, write_array
 from unitdisc.retrieval.index import Index
 from unitdisc.retrieval.local_alignment import Match, Region, later, matches_in, merged, whole
 from unitdisc.term_discovery.candidates import Candidate, candidates, wider
@@ -142,12 +142,11 @@ def found_in(search: Search, folder: Path, made_of: dict, *, threads: int, progr
         path = state / f"{part}.npy"
         if path.exists():
             try:
-                return np.load(path, allow_pickle=False)
+                return read_array(path)
             except (ValueError, OSError, EOFError):  # damaged: searched anew
                 pass
         found = search.part(edges[part], edges[part + 1], wanted)
-        with written_aside(path) as aside, aside.open("wb") as file:
-            np.save(file, found)
+        write_array(path, found)
         return found
 
     tables = [np.zeros((0, len(COLUMNS)))]

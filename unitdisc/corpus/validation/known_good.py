@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.files import written_aside
-from unitdisc.files.arrays import read_array
+from unitdisc.files.arrays import read_array, write_array
 from unitdisc.media.open import state_of
 
 SAVE_EVERY = 20_000  # recordings; an interrupted run has them again
@@ -80,8 +79,7 @@ class GoodRecordings:
             with suppress(FileNotFoundError):  # another process was quicker
                 rows = merged([rows, rows_in(path)])
                 put_in.append(path)
-        with written_aside(self.folder / f"{self.name}.{os.urandom(8).hex()}.npy") as aside, aside.open("wb") as file:
-            np.save(file, rows)
+        write_array(self.folder / f"{self.name}.{os.urandom(8).hex()}.npy", rows)
         for path in put_in:
             path.unlink(missing_ok=True)
 
