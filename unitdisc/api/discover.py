@@ -23,7 +23,7 @@ from unitdisc.api.discover_rounds import (
 from unitdisc.api.encode import features
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
-from unitdisc.api.segment import open_for
+from unitdisc.api.segment_inputs import open_for
 from unitdisc.api.templates import timing_of
 from unitdisc.clustering.codebook_files import read_codebook, write_codebook
 from unitdisc.clustering.frame_source import StoredFrames

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.api.segment import is_even
+from unitdisc.api.segment_inputs import is_even
 from unitdisc.corpus import Utterance
 from unitdisc.data.line_cleaning import normalised
 from unitdisc.encodings import Encoding

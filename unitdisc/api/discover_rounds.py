@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.api.encode import encode, features
-from unitdisc.api.segment import open_for
+from unitdisc.api.segment_inputs import open_for
 from unitdisc.api.templates import make, timing_of, with_rate
 from unitdisc.api.train import train
 from unitdisc.clustering.frame_source import StoredFrames

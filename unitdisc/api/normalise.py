@@ -10,7 +10,7 @@ from unitdisc.adaptation.steps import parse, written_out
 from unitdisc.api.normalised import Normalising, fitted, refuse_moved_again, refuse_or_say, settings_after
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
-from unitdisc.api.segment import is_even, open_for, sources_of
+from unitdisc.api.segment_inputs import is_even, open_for, sources_of
 from unitdisc.clustering.codebook_files import kind_of_frames
 from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.clustering.side_by_side import SideBySide

@@ -1,6 +1,6 @@
 """unitdisc segment: units of any system's frames, so many a second."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,17 @@ from unitdisc.adaptation.adaptation import FILE
 from unitdisc.api.normalised import NormalisedEncodings, Normalising, normalised_for
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
+from unitdisc.api.segment_inputs import (
+    MODELS,
+    chosen_model,
+    given_boundaries,
+    is_even,
+    open_for,
+    sources_of,
+    surveyed,
+    that_have_frames,
+    that_have_units,
+)
 from unitdisc.clustering.codebook_files import (
     Codebook,
     CodebookError,
@@ -19,33 +30,29 @@ from unitdisc.clustering.codebook_files import (
     write_codebook,
 )
 from unitdisc.clustering.frame_source import StoredFrames
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import Utterance
 from unitdisc.corpus.read import read_corpus
-from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter, is_regular
+from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
 from unitdisc.encodings.folders import refuse_among, refuse_folder, tidied
-from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
-from unitdisc.evaluation.frame_checks import refuse_rate
+from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.settings import versions
 from unitdisc.exports.formats import export
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.segmentation.corpora.codebooks import Codes, chosen_codebook, codebook_of, far_away, unit_codes
-from unitdisc.segmentation.corpora.given import GivenBoundaries, has_units
+from unitdisc.segmentation.corpora.given import GivenBoundaries
 from unitdisc.segmentation.corpora.learning import Workplace
-from unitdisc.segmentation.corpora.options import GIVEN, PHONE_LOOP, TEMPLATES, SegmentOptions, refuse_impossible
+from unitdisc.segmentation.corpora.options import SegmentOptions, refuse_impossible
 from unitdisc.segmentation.corpora.peaks import means
 from unitdisc.segmentation.corpora.segmenting import CorpusSegmentation
 from unitdisc.segmentation.corpora.segmenting import segment as find_units
 from unitdisc.segmentation.corpora.solving import units_in
-from unitdisc.segmentation.corpora.timing import Timing, survey
+from unitdisc.segmentation.corpora.timing import Timing
 from unitdisc.segmentation.durations import starts_of
-from unitdisc.segmentation.phone_loop import decoding as phone_loop_decoding
-from unitdisc.segmentation.phone_loop.storage import StoredPhoneLoop, read_phone_loop
-from unitdisc.segmentation.templates import decoding as template_decoding
-from unitdisc.segmentation.templates.storage import StoredTemplates, read_templates
+from unitdisc.segmentation.phone_loop.storage import StoredPhoneLoop
+from unitdisc.segmentation.templates.storage import StoredTemplates
 
 PASSES = 30  # over the corpus that it takes, at most as a rule, to find the price of a change
-PROBLEMS = "{count} of {total} utterances cannot be segmented, the first: {first}"
 
 
 @dataclass(frozen=True)
@@ -121,18 +128,12 @@ def segment(
             f"{codebook.source}: its codes are of length 1 (spherical k-means); compare frames with `distance` cosine"
         )
     spherical = options.distance == "cosine"
-    there = [utterance for utterance in utterances if utterance.id in opened]
-    if not there:
-        raise EncodingsError(f"{encodings}: holds none of the {len(utterances)} utterances of {corpus}; encode them")
-    missing = [opened.why_missing(utterance.id) for utterance in utterances if utterance.id not in opened]
-    opened = normalised_for(opened, there, how, strict=strict, kept=folder / FILE)
     given = given_boundaries(boundaries, options)
+    there, missing = that_have_frames(opened, utterances, corpus)
+    opened = normalised_for(opened, there, how, strict=strict, kept=folder / FILE)
     if given:
-        cut = [utterance for utterance in there if has_units(given.units, utterance.id)]
-        if not cut:
-            raise EncodingsError(f"{boundaries}: holds units of none of the {len(there)} utterances; segment these")
-        missing += [given.units.why_missing(utterance.id) for utterance in there if utterance.id not in given.units]
-        there = cut
+        there, without = that_have_units(given, there)
+        missing += without
     if codebook:
         unchecked = refuse_unfit(codebook, encodings, opened.settings, dim=StoredFrames(opened, [there[0].id]).dim)
         if unchecked:
@@ -141,10 +142,7 @@ def segment(
     timing = surveyed(
         opened, there, missing, strict=strict, spherical=spherical, look=look, rate_given=bool(frame_rate)
     )
-    if options.rate and timing.span and timing.unit != per:
-        right = "`units_per_100_columns`" if per == "second" else "`units_per_second`"
-        counted = "seconds" if per == "100 columns" else "columns"
-        raise ValueError(f"{corpus}: its length is counted in {counted}; give {right}")
+    refuse_other_unit(timing, per, options, corpus)
     frames = StoredFrames(opened, timing.names, spherical)
     if codebook and (doubt := far_away(codebook, frames)):
         refuse_or_say(doubt, strict, "give the codebook of these frames")
@@ -153,21 +151,12 @@ def segment(
             f"{given.left_out} of its {given.segments} segments have no frame of {encodings} in them, and are left out"
         )
         refuse_or_say(f"{boundaries}: {told}", strict, "name them by frames that are closer together")
+    num_codes = len(codebook.vectors) if codebook else codes.num_codes
+    refuse_impossible(options, timing, num_codes)
+    made_of = settings_of(options, per, model=stored, codebook=codebook, given=given)
+    refuse_folder(folder, {**opened.settings, "num_codes": num_codes}, made_of)
     starts = given.starts if given else {}
     place = Workplace(frames, memory, cores(threads), advance=lambda note: None, boundaries=starts)
-    apart = ("posteriors", "switch_cost")  # what was found is called so, too
-    made_of = {name: value for name, value in asdict(options).items() if name not in apart} | {"per": per}
-    if options.switch_cost is not None:
-        made_of["switch_cost"] = options.switch_cost
-    if stored:
-        made_of |= {"posteriors": options.posteriors, options.method.replace("-", "_"): stored.checksum}
-    elif codebook:
-        made_of["codebook"] = checksum(codebook.vectors)  # wherever it lay
-    num_codes = len(codebook.vectors) if codebook else codes.num_codes
-    if given:
-        made_of["boundaries"] = given.checksum
-    refuse_impossible(options, timing, num_codes)
-    refuse_folder(folder, {**opened.settings, "num_codes": num_codes}, made_of)
     with tidied(folder / "units" / "codebook.npy.part") as state:
         if codebook is None:
             codebook = codebook_of(place, timing, codes, options=options, state=state, opened=opened)
@@ -187,64 +176,34 @@ def segment(
     return finish(folder, found, codebook, opened, corpus_there, timing, options)
 
 
-def surveyed(
-    opened: AnyEncodings,
-    there: Sequence[Utterance],
-    missing: list[str],
+def settings_of(
+    options: SegmentOptions,
+    per: str,
     *,
-    strict: bool,
-    spherical: bool = False,
-    look: Callable[[Utterance, np.ndarray], None] | None = None,
-    rate_given: bool = False,
-) -> Timing:
-    """How long the utterances are that have frames; says what is left out, and what was missing before.
-
-    look: as of `survey`. rate_given: a frame rate, which may be what is wrong. Raises CorpusError for what is left
-    out, if `strict` or if it is more than half.
-    """
-    with console.progress("reading frames", len(there)) as advance:
-        timing = survey(opened, there, spherical, advance=advance, look=look)
-    problems = missing + timing.problems
-    if (strict and problems) or 2 * len(timing.problems) > len(there):
-        if rate_given:
-            problems[0] += " (is the frame rate right?)"
-        total = len(there) + len(missing)
-        raise CorpusError(PROBLEMS.format(count=len(problems), total=total, first=problems[0]))
-    console.say_problems(problems, len(timing.names))
-    return timing
+    model: StoredPhoneLoop | StoredTemplates | None,
+    codebook: Codebook | None,
+    given: GivenBoundaries | None,
+) -> dict:
+    """What units are made by, as encodings keep it: the same again makes the same units of the same frames."""
+    apart = ("posteriors", "switch_cost")  # what was found is called so, too
+    made_of = {name: value for name, value in asdict(options).items() if name not in apart} | {"per": per}
+    if options.switch_cost is not None:
+        made_of["switch_cost"] = options.switch_cost
+    if model:
+        made_of |= {"posteriors": options.posteriors, options.method.replace("-", "_"): model.checksum}
+    elif codebook:
+        made_of["codebook"] = checksum(codebook.vectors)  # wherever it lay
+    if given:
+        made_of["boundaries"] = given.checksum
+    return made_of
 
 
-@dataclass(frozen=True)
-class Model:
-    """How a model that was learned before is read, and how it finds units."""
-
-    read: Callable[[Path], StoredPhoneLoop | StoredTemplates]
-    decode: Callable[..., CorpusSegmentation]
-
-
-MODELS = {
-    PHONE_LOOP: Model(read_phone_loop, phone_loop_decoding.decode),
-    TEMPLATES: Model(read_templates, template_decoding.decode),
-}
-
-
-def chosen_model(codes: Codes, options: SegmentOptions) -> StoredPhoneLoop | StoredTemplates | None:
-    """The model that was asked for. Raises ValueError where `method` says otherwise."""
-    for method, model in MODELS.items():
-        name = method.replace("-", "_")
-        path = getattr(codes, name)
-        if (path is None) == (options.method == method):
-            raise ValueError(f"`{name}` and `method` {method} belong together; give both, or other codes and method")
-        if path is not None:
-            return model.read(path)
-    return None
-
-
-def given_boundaries(boundaries: Path | None, options: SegmentOptions) -> GivenBoundaries | None:
-    """What is to hold the boundaries that were asked for. Raises ValueError where `method` says otherwise."""
-    if (boundaries is None) == (options.method == GIVEN):
-        raise ValueError(f"`boundaries` and `method` {GIVEN} belong together; give both, or another method")
-    return None if boundaries is None else GivenBoundaries(Encodings.open(boundaries))
+def refuse_other_unit(timing: Timing, per: str, options: SegmentOptions, corpus: Path) -> None:
+    """Raises ValueError where units are asked for per second of images, or per 100 columns of recordings."""
+    if options.rate and timing.span and timing.unit != per:
+        right = "`units_per_100_columns`" if per == "second" else "`units_per_second`"
+        counted = "seconds" if per == "100 columns" else "columns"
+        raise ValueError(f"{corpus}: its length is counted in {counted}; give {right}")
 
 
 def say_number(folder: Path, found: CorpusSegmentation, timing: Timing, options: SegmentOptions, strict: bool) -> None:
@@ -262,26 +221,6 @@ def refuse_or_say(message: str, strict: bool, cure: str) -> None:
     if strict:
         raise ValueError(f"{message}; {cure}, or leave `strict` out")
     console.say(f"{message}; {cure}.")
-
-
-def open_for(
-    encodings: Path, utterances: Sequence[Utterance], frame_rate: float | None, times: str | None
-) -> AnyEncodings:
-    """Opens frames of any system, whose times are counted in the ticks of the corpus."""
-    rates = {utterance.rate for utterance in utterances}
-    own = (encodings / "encodings.json").exists()
-    if not own and (len(rates) > 1 or None in rates):
-        told = ", ".join(sorted(str(rate or "none") for rate in rates))
-        raise CorpusError(
-            f"{encodings}: frames of other tools need recordings of one rate, not {told}; "
-            "write an encodings.json with stride and offset into the folder"
-        )
-    opened = open_encodings(encodings, 16_000 if own else rates.pop(), frame_rate, times=times)
-    if isinstance(opened, ForeignEncodings):
-        opened = opened.of_corpus(utterances)
-    if not own and frame_rate:
-        refuse_rate(opened, [utterance for utterance in utterances if utterance.id in opened][:5], frame_rate)
-    return opened
 
 
 def write(
@@ -315,16 +254,6 @@ def write(
                 writer.write(Encoding(utterance.id, centres, shown, codes=codes), is_even(opened, utterance.id))
             advance(1)
     writer.finish()
-
-
-def sources_of(opened: AnyEncodings, utterance: str) -> list[Path]:
-    """The files that frames are from: of normalised ones all of the speaker's."""
-    return opened.sources_of(utterance) if isinstance(opened, NormalisedEncodings) else [opened.file_of(utterance)]
-
-
-def is_even(opened: AnyEncodings, utterance: str) -> bool:
-    """Whether stride and offset say when the frames of an utterance happen."""
-    return is_regular(opened.settings) and not (opened.folder / "centres" / f"{utterance}.npy").exists()
 
 
 def pooled(frames: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from unitdisc import console
 from unitdisc.api.normalised import TIME
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resources import check_resources, cores
-from unitdisc.api.segment import open_for, surveyed
+from unitdisc.api.segment_inputs import open_for, surveyed
 from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.read import read_corpus

@@ -1,37 +1,33 @@
 """unitdisc train: from a corpus to an experiment."""
 
-import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from unitdisc import console
-from unitdisc.api.origin import Origin, with_origin
+from unitdisc.api.origin import with_origin
 from unitdisc.api.paths import takes_paths
+from unitdisc.api.train_continued import check_same
+from unitdisc.api.train_corpus import codes_of_features, codes_of_units, description, prepare, speakers_of, split
 from unitdisc.bottlenecks import CutsUtterances
-from unitdisc.corpus import held_out_places
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
 from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.data.augmentation import Views
-from unitdisc.data.base import Features
-from unitdisc.data.codes import FeatureCodes, StoredCodes, read_codes
+from unitdisc.data.codes import read_codes
 from unitdisc.data.crops import CropPlan
-from unitdisc.data.fitted_utterances import fitted_of
 from unitdisc.data.loader import CropBatches, batches
 from unitdisc.data.pretrained import run_on
 from unitdisc.data.signals import Signals
 from unitdisc.data.tar_crops import ShardBatches, ShardPlan, in_shards, places_of
-from unitdisc.experiment import WEIGHTS, Experiment, ExperimentError, config, load, save_weights
+from unitdisc.experiment import WEIGHTS, Experiment, config, load, save_weights
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.locks import LockedError, locked
 from unitdisc.model import UnitModel
 from unitdisc.objectives import ComparesViews
-from unitdisc.training.codes import feature_codes, find_codes, read_feature_codes, read_found_codes
 from unitdisc.training.compile import check_compiler
 from unitdisc.training.devices import usable_device
 from unitdisc.training.distributed import Agreement, processes, rank, together, world_size
@@ -39,21 +35,7 @@ from unitdisc.training.memory import keep_freed_memory
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.training.whole_utterances import WholeUtterances
 
-MOST_VALIDATION = 64  # utterances
 VALIDATION_BATCHES = 8
-MAY_CHANGE = {  # between a stop and a resume
-    "decoder.checkpoint",
-    "encoder.folder",  # encoder.network says whether it is the same
-    "training.checkpoint_every",
-    "training.compile",
-    "training.deterministic",
-    "training.gradient_accumulation",
-    "training.log_every",
-    "training.steps",
-    "training.valid_every",
-    "training.workers",
-}
-DECIDING = ("kind", "reconstruction", "model", "revision")  # which other options there are, and their defaults
 
 
 @takes_paths
@@ -164,20 +146,12 @@ def train_together(
         views: Views | None = None,
     ) -> CropBatches:
         frames = part.measured(signals.features.frames_in)
+        kind, cut = CropBatches, {"crop": crop, "stride": stride, "seed": seed}
         if by_shard:
-            plan = ShardPlan(frames, places_of(part), training.batch_size, crop=crop, stride=stride, seed=seed)
-            return ShardBatches(
-                part,
-                signals,
-                plan,
-                context=context,
-                speakers=experiment.speakers,
-                share=share,
-                codes=codes,
-                views=views,
-            )
-        plan = CropPlan(frames, training.batch_size, crop, stride=stride, seed=seed)
-        return CropBatches(
+            kind, plan = ShardBatches, ShardPlan(frames, places_of(part), training.batch_size, **cut)
+        else:
+            plan = CropPlan(frames, training.batch_size, **cut)
+        return kind(
             part, signals, plan, context=context, speakers=experiment.speakers, share=share, codes=codes, views=views
         )
 
@@ -233,130 +207,9 @@ class Steps:
         self.done = step
 
 
-def split(utterances: UtteranceTable, share: float, seed: int) -> tuple[UtteranceTable, UtteranceTable]:
-    """Training and validation utterances. Raises ConfigError if the share leaves nothing to train on."""
-    training, validation = held_out_places(len(utterances), share, seed, most=MOST_VALIDATION)
-    if not len(training):
-        raise config.ConfigError(f"[training]: valid_share {share} holds out all utterances; 0.05 is usual")
-    return utterances.take(training), utterances.take(validation)
-
-
-def speakers_of(utterances: UtteranceTable) -> list[str]:
-    return sorted(speaker for speaker in utterances.speakers() if speaker is not None) or ["?"]
-
-
-def description(corpus: Path, utterances: UtteranceTable, features: Features) -> dict:
-    return {
-        "path": str(corpus),
-        "checksum": utterances.checksum()[:16],
-        "utterances": len(utterances),
-        "speakers": len(utterances.speakers()),
-        **features.amount(utterances),
-    }
-
-
 def with_order(options: dict, by_shard: bool) -> dict:
     """The options with how the corpus is read, where that was left to the corpus: it may not change on the way."""
     return {**options, "training": {**options.get("training", {}), "order": "shards" if by_shard else "random"}}
-
-
-def check_same(experiment: Experiment, folder: Path) -> None:
-    """Raises ExperimentError if the folder holds an experiment that differs: it cannot be continued."""
-    if not (folder / "experiment.json").exists():
-        if any((folder / "checkpoints").glob("step-*.pt")):
-            raise ExperimentError(
-                f"{folder}: has checkpoints but no experiment.json; restore it, or choose another folder"
-            )
-        return
-    found = Experiment.read(folder)
-    kinds = {
-        table: {name: options[name] for name in DECIDING if name in options}
-        for table, options in experiment.options.items()
-    }
-    defaults = replace(experiment, options=kinds).with_defaults(TrainingOptions)  # of what an older version had not
-    once = {"training.order": "random", "objective.kind": "reconstruction"}  # there was no other
-    old = flat(defaults.options) | once | flat(found.options)
-    new = flat(experiment.options)
-    different = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    falls_to_the_end = {"training.steps"} if new["training.schedule"] == "cosine" else set()  # its rates are by steps
-    different = [name for name in different if name not in MAY_CHANGE - falls_to_the_end]
-    if found.corpus.get("checksum") != experiment.corpus["checksum"] or found.speakers != experiment.speakers:
-        there, here = (each.corpus.get("utterances") for each in (found, experiment))
-        fewer = f", where {there} utterances could be used, here {here}" if there != here else ""
-        different.append(f"the corpus ({found.corpus.get('path')} there{fewer})")
-    if found.corpus.get("codes") != experiment.corpus.get("codes"):
-        different.append("the codes in codes.folders")
-    if different:
-        raise ExperimentError(
-            f"{folder}: holds another experiment, which differs in {', '.join(different)}; "
-            "choose another folder, or remove this one"
-        )
-
-
-def flat(tables: dict[str, dict]) -> dict:
-    """{table: {option: value}} as {"table.option": value}, as JSON would give it back."""
-    plain = json.loads(json.dumps(tables))
-    return {f"{table}.{name}": value for table, options in plain.items() for name, value in options.items()}
-
-
-def prepare(
-    experiment: Experiment,
-    utterances: UtteranceTable,
-    folder: Path,
-    access: CorpusAccess,
-    known: tuple[Origin, UtteranceTable] | None = None,
-) -> Signals:
-    """Statistics of the corpus, gathered by the first process and shared through the folder.
-
-    known: whose statistics of features are taken over, and all whose speakers they must have.
-    """
-    agreement = Agreement()
-    if rank() == 0:
-        if (folder / "experiment.json").exists():  # the last file to be written: the statistics are complete
-            signals = experiment.signals(folder, cache=access.cache, allow_pipes=access.allow_pipes)
-        else:
-            features, target = experiment.features(), experiment.target()
-            kinds = {features.normalise, target.normalise} & {"speaker", "global"}
-            some = max((len(fitted_of(utterances, kind)) for kind in kinds), default=len(utterances))
-            sample = f"a sample of {some} of " if some < len(utterances) else ""
-            console.say(f"gathering statistics of {sample}{len(utterances)} utterances")
-            if known is None:
-                signals = Signals.fitted(
-                    features, target, utterances, cache=access.cache, allow_pipes=access.allow_pipes
-                )
-            else:
-                signals = known[0].signals(access).with_speakers_of(known[1]).with_target(target, utterances)
-        experiment.save(folder, signals)
-    agreement.wait()
-    return experiment.signals(folder, cache=access.cache, allow_pipes=access.allow_pipes)
-
-
-def codes_of_units(
-    make: Callable[[], UnitModel], signals: Signals, utterances: UtteranceTable, folder: Path, device: str
-) -> StoredCodes:
-    """The codes of whole utterances by a bottleneck that knows them, found by the first process for all.
-
-    A crop would cut the units at its ends, and force others in; so the network is asked once, before the first step.
-    """
-    agreement = Agreement()
-    if rank() == 0:
-        find_codes(folder, make, signals, utterances=utterances, device=device, progress=console.progress)
-    agreement.wait()
-    return read_found_codes(folder, utterances)
-
-
-def codes_of_features(
-    experiment: Experiment, signals: Signals, utterances: UtteranceTable, folder: Path, stride: int, seed: int
-) -> FeatureCodes:
-    """The codes of a codebook that the first process finds, and shares through the folder."""
-    agreement = Agreement()
-    if rank() == 0:
-        num_codes = experiment.codes().num_codes
-        feature_codes(
-            folder, signals, utterances, num_codes=num_codes, stride=stride, seed=seed, progress=console.progress
-        )
-    agreement.wait()
-    return read_feature_codes(folder, stride)
 
 
 def geometry(model: UnitModel) -> tuple[int, float, int]:
