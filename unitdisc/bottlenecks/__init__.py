@@ -1,7 +1,15 @@
 """Bottlenecks: what stands between the encoder and the decoder, and turns frames into units."""
 
 from unitdisc.bottlenecks.autoencoders import Denoising, Sparse
-from unitdisc.bottlenecks.base import Bottleneck, BottleneckOutput, Calibrated, Coded, CutsUtterances, FollowsCodes
+from unitdisc.bottlenecks.base import (
+    Bottleneck,
+    BottleneckOutput,
+    Calibrated,
+    Coded,
+    CutsUtterances,
+    FollowsCodes,
+    HasPosterior,
+)
 from unitdisc.bottlenecks.continuous import Gaussian, Linear
 from unitdisc.bottlenecks.discovered import Discovered
 from unitdisc.bottlenecks.fsq import FSQ
@@ -26,6 +34,7 @@ __all__ = [
     "CutsUtterances",
     "FollowsCodes",
     "Gaussian",
+    "HasPosterior",
     "Linear",
 ]
 

@@ -53,6 +53,14 @@ class FollowsCodes(Protocol):
 
 
 @runtime_checkable
+class HasPosterior(Protocol):
+    """A bottleneck whose latents are drawn from a posterior, and cost what it knows beyond a prior."""
+
+    def draw(self, encoded: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """encoded [B, T, C] -> latents [B, T, D], and log p(latent) - log q(latent | signal), in nats: [B, T]."""
+
+
+@runtime_checkable
 class Calibrated(Protocol):
     """A bottleneck that learns something of whole utterances before it is saved: in training it sees but crops."""
 

@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, measured
@@ -52,6 +53,14 @@ class Gaussian(nn.Module):
             losses={"kl": self.kl_weight * (kl.clamp(min=self.free_nats) - self.free_nats)},
             metrics=measured(lambda: {"bits_per_latent": kl.detach() / math.log(2)}),
         )
+
+    def draw(self, encoded: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """As `HasPosterior` has it; the generator may live on another device."""
+        mean, log_variance = self.project(encoded).chunk(2, dim=-1)
+        device = mean.device if generator is None else generator.device
+        noise = torch.randn(mean.shape, generator=generator, device=device, dtype=mean.dtype).to(mean.device)
+        latents = mean + (log_variance / 2).exp() * noise
+        return latents, 0.5 * (noise**2 - latents**2 + log_variance).sum(-1)
 
 
 def divergence_from_unit_normal(mean: Tensor, log_variance: Tensor) -> Tensor:

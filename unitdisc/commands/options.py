@@ -42,6 +42,14 @@ def file_to_write(parameter: typer.CallbackParam, path: Path | None) -> Path | N
     return path
 
 
+def numbers_in(text: str, option: str, example: str) -> tuple[int, ...]:
+    """The numbers in "1,5,10". Raises ValueError, which names the option, for anything else."""
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"{option} {text!r}: give whole numbers with commas between them, as {example}") from error
+
+
 CORPUS = "manifest (.jsonl) or Kaldi data directory"
 CorpusPath = Annotated[Path, typer.Argument(help=CORPUS, metavar="CORPUS")]
 ExperimentPath = Annotated[Path, typer.Argument(help="folder made by `unitdisc train`", metavar="EXPERIMENT")]

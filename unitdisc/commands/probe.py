@@ -17,6 +17,7 @@ from unitdisc.commands.options import (
     NormaliseLike,
     Output,
     Tier,
+    numbers_in,
 )
 
 
@@ -93,7 +94,7 @@ def probe(
         frame_rate=frame_rate,
         allow_pipes=allow_pipes,
         device=device,
-        few=None if few is None else FewLabels(numbers_in(few), draws),
+        few=None if few is None else FewLabels(numbers_in(few, "--few", "1,5,10,50"), draws),
         baseline=baseline,
         train_baseline=train_baseline,
         fine_tune=fine_tune,
@@ -129,14 +130,6 @@ def lines(found: Mapping[str, Mapping]) -> Iterable[str]:
 
 def row(task: str, figure: str, interval: str, *rest: object) -> str:
     return f"{task:16}{figure:>15}{interval:>17}" + "".join(f"{cell!s:>10}" for cell in rest)
-
-
-def numbers_in(text: str) -> tuple[int, ...]:
-    """The numbers in "1,5,10,50"."""
-    try:
-        return tuple(int(number) for number in text.split(","))
-    except ValueError as error:
-        raise ValueError(f"--few {text!r}: give whole numbers with commas between them, as 1,5,10,50") from error
 
 
 def few_lines(found: Mapping[str, Mapping[str, list[Mapping]]]) -> Iterable[str]:
