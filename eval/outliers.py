@@ -10,7 +10,7 @@ python eval/outliers.py exp/faults --frames exp/faults/frames --codebook exp/fau
 Every fault against the utterances without one, 50 % being chance. `largest` is what `unitdisc outliers` ranks by.
 `distance` is the mean distance of frames to the nearest code, `farthest` the largest mean of 50 frames (a stretch), and
 `mean` how much nearer the mean frame of another speaker is than that of the own speaker. `largest of these` is of their
-modified z-scores, as `largest` is of those of the model.
+modified z-scores, as `largest` is of those of the model; of distances, those far below the middle count, too.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def simple(options: argparse.Namespace) -> Suspicions:
     """Suspicions of plain frames."""
     codes, opened = read_codebook(options.codebook).vectors, Encodings.open(options.frames)
     whose = {utterance.id: utterance.speaker for utterance in read_corpus(options.folder / "corpus.jsonl")}
-    frames = {id: np.asarray(opened[id].values, np.float64) for id in whose if id in opened}
+    frames = {id: np.asarray(opened[id].frames, np.float64) for id in whose if id in opened}
     distances = {id: nearest(values, codes) for id, values in frames.items()}
     means = {id: values.mean(0) for id, values in frames.items()}
     of_speakers = {
@@ -78,6 +78,8 @@ def simple(options: argparse.Namespace) -> Suspicions:
         "mean": {id: nearer(of_speakers, whose[id], mean) for id, mean in means.items()},
     }
     found = {name: dict(zip(values, modified_z([*values.values()]).tolist())) for name, values in measured.items()}
+    for name in ("distance", "farthest"):  # too near is as strange: noise lies close to one code
+        found[name] = {id: abs(z) for id, z in found[name].items()}
     return {**found, "largest of these": {id: max(scores[id] for scores in found.values()) for id in frames}}
 
 

@@ -70,10 +70,12 @@ INTERFACE = {  # name: where it is defined
     # what they are worth
     "abx": "unitdisc.api.abx",
     "probe": "unitdisc.api.probe",
+    "robustness": "unitdisc.api.robustness",
     "score": "unitdisc.api.score",
     "show": "unitdisc.api.show",
     "report": "unitdisc.api.report",
     "AbxProtocol": "unitdisc.evaluation.abx",
+    "AttackOptions": "unitdisc.inference.attacks",
     "AbxResources": "unitdisc.api.abx_options",
     "FewLabels": "unitdisc.evaluation.probes",
     "ItemColumns": "unitdisc.api.abx_options",

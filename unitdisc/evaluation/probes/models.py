@@ -166,3 +166,15 @@ def mlp_of_values(inputs: Tensor, targets: Tensor, seed: int) -> nn.Module:
 def outputs_of(reader: nn.Module, windows: Windows, items: Tensor) -> np.ndarray:
     """What a reader says of some items: [I] -> [I, K]."""
     return np.concatenate([reader(windows.read(chunk)).cpu().numpy() for chunk in items.split(CHUNK)])
+
+
+def linear_reader(frames: Tensor, labels: Tensor, classes: int) -> nn.Module:
+    """Multinomial logistic regression of plain frames: [N, D], [N] classes -> what gives logits [*, D] -> [*, K]."""
+    mean, scale = standardised(frames.cpu().numpy(), frames.device)
+    mean, scale = mean.float(), scale.float()
+    inputs = (frames - mean) / scale
+    whitening = whitening_of(inputs)
+    reader = logistic_regression(inputs @ whitening, labels, classes, weights=None)
+    standardise = linear(torch.diag(1 / scale), -mean / scale)
+    unmoved = torch.zeros(len(whitening), device=frames.device)
+    return nn.Sequential(standardise, linear(whitening.T, unmoved), reader).requires_grad_(False)
