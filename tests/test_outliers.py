@@ -12,12 +12,13 @@ import pytest
 import torch
 
 import unitdisc
+from unitdisc.api.outliers import rank
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.read import read_corpus
 from unitdisc.evaluation.outlying import FARTHEST, modified_z
 from unitdisc.experiment import load
 from unitdisc.inference.likelihood import likelihood
-from unitdisc.inference.outliers import moving_means, of_another_time, of_utterance, unlikeliness
+from unitdisc.inference.outliers import Unlikeliness, moving_means, of_another_time, of_utterance, unlikeliness
 
 pytest_plugins = ["tiny_fixtures"]
 ROOT = Path(__file__).parent.parent
@@ -130,6 +131,19 @@ def test_against_a_corpus_that_is_in_order(tiny_experiment, tiny_corpus, tmp_pat
     for one in against.outliers:
         assert one.z == pytest.approx(of_whole[one.id], rel=1e-3, abs=1e-3)
     assert {one.id: one.z for one in alone.outliers} != {one.id: one.z for one in against.outliers}
+
+
+@pytest.mark.parametrize(
+    "changed,because", [({"bits": 9.0}, "signal"), ({"stretch": 9.0}, "stretch"), ({"worth": -8.0}, "units")]
+)
+def test_what_is_suspicious_is_on_the_right_side(tiny_corpus, changed, because):
+    utterances = [replace(read_corpus(tiny_corpus)[0], id=f"u{place}") for place in range(7)]
+    usual = {u.id: Unlikeliness(1 + 0.01 * n, 1 + 0.02 * n, 1 + 0.03 * n, 0, 1) for n, u in enumerate(utterances)}
+    ranked = rank(utterances, usual | {"u3": replace(usual["u3"], **changed)}, usual)
+    assert (ranked[0].id, ranked[0].because) == ("u3", because) and ranked[0].largest > 50
+    opposite = {name: 2 - value for name, value in changed.items()}
+    ranked = rank(utterances, usual | {"u3": replace(usual["u3"], **opposite)}, usual)
+    assert next(one for one in ranked if one.id == "u3").z[because] < -50
 
 
 def test_what_cannot_be_is_refused(tiny_experiment, tiny_corpus, tmp_path):
