@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
             utterance = in_another_voice(utterance, utterances, draw)
         elif fault == "other":
             stranger = strangers[int(draw.integers(len(strangers)))]
-            utterance = replace(stranger, id=utterance.id, speaker=utterance.speaker)
+            utterance = replace(stranger, id=utterance.id, speaker=utterance.speaker, gender=utterance.gender)
         elif fault != "none":
             utterance = changed(utterance, changes[fault], options.folder, draw)
         planted.append(utterance)
@@ -108,10 +108,12 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def in_another_voice(utterance: Utterance, all: Sequence[Utterance], draw: np.random.Generator) -> Utterance:
-    others = sorted({other.speaker for other in all if other.speaker} - {utterance.speaker})
+    genders = {other.speaker: other.gender for other in all if other.speaker != utterance.speaker}
+    others = sorted(filter(None, genders))
     if not others:
         raise CorpusError("the corpus has one speaker, and no other name can be given; take one with several")
-    return replace(utterance, speaker=others[int(draw.integers(len(others)))])
+    other = others[int(draw.integers(len(others)))]
+    return replace(utterance, speaker=other, gender=genders[other])
 
 
 def changed(utterance: Utterance, change: Change, folder: Path, draw: np.random.Generator) -> Utterance:
@@ -120,14 +122,18 @@ def changed(utterance: Utterance, change: Change, folder: Path, draw: np.random.
         ink = np.clip(change(read_line(utterance).T, draw), 0, 1)
         path = folder / "images" / f"{utterance.id}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(path, ink)
+        write_image(path, ink.T)
         rows, columns = ink.shape
-        return Utterance(utterance.id, str(path.resolve()), utterance.speaker, columns, height=rows)
+        return Utterance(
+            utterance.id, str(path.resolve()), utterance.speaker, columns, height=rows, gender=utterance.gender
+        )
     wave = np.clip(change(read_audio(utterance).astype(np.float64), draw), -1, 1).astype(np.float32)
     path = folder / "audio" / f"{utterance.id}.wav"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_audio(path, wave, utterance.rate)
-    return Utterance(utterance.id, str(path.resolve()), utterance.speaker, len(wave), rate=utterance.rate)
+    return Utterance(
+        utterance.id, str(path.resolve()), utterance.speaker, len(wave), utterance.rate, gender=utterance.gender
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-import unitdisc
+import unitdisc as library
 from unitdisc.api.outliers import rank
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.read import read_corpus
@@ -107,7 +107,7 @@ def test_the_unlikeliest_stretch_is_where_the_bits_are(tiny_lines):
 def test_the_command_lists_and_shows_them(request, kind, tmp_path):
     folder = request.getfixturevalue(kind)
     corpus = request.getfixturevalue("tiny_corpus" if kind == "tiny_experiment" else "tiny_lines")
-    found = unitdisc.outliers(folder, corpus, tmp_path / "out", voices=kind == "tiny_experiment")
+    found = library.outliers(folder, corpus, tmp_path / "out", voices=kind == "tiny_experiment")
     rows = [json.loads(line) for line in (tmp_path / "out" / "outliers.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == [one.id for one in found.outliers]
     assert sorted(row["id"] for row in rows) == sorted(utterance.id for utterance in read_corpus(corpus))
@@ -117,16 +117,16 @@ def test_the_command_lists_and_shows_them(request, kind, tmp_path):
     page = (tmp_path / "out" / "index.html").read_text()
     assert page.count("<figure") == min(len(rows), 40) and rows[0]["id"] in page
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("outliers.*")}
-    unitdisc.outliers(folder, corpus, tmp_path / "out", voices=kind == "tiny_experiment")
+    library.outliers(folder, corpus, tmp_path / "out", voices=kind == "tiny_experiment")
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "out").glob("outliers.*")}
 
 
 def test_against_a_corpus_that_is_in_order(tiny_experiment, tiny_corpus, tmp_path):
     utterances = read_corpus(tiny_corpus)
     write_manifest(tmp_path / "some.jsonl", utterances[:2])
-    alone = unitdisc.outliers(tiny_experiment, tmp_path / "some.jsonl", tmp_path / "alone")
-    against = unitdisc.outliers(tiny_experiment, tmp_path / "some.jsonl", tmp_path / "against", against=tiny_corpus)
-    whole = unitdisc.outliers(tiny_experiment, tiny_corpus, tmp_path / "whole")
+    alone = library.outliers(tiny_experiment, tmp_path / "some.jsonl", tmp_path / "alone")
+    against = library.outliers(tiny_experiment, tmp_path / "some.jsonl", tmp_path / "against", against=tiny_corpus)
+    whole = library.outliers(tiny_experiment, tiny_corpus, tmp_path / "whole")
     of_whole = {one.id: one.z for one in whole.outliers}
     for one in against.outliers:
         assert one.z == pytest.approx(of_whole[one.id], rel=1e-3, abs=1e-3)
@@ -149,20 +149,23 @@ def test_what_is_suspicious_is_on_the_right_side(tiny_corpus, changed, because):
 def test_what_cannot_be_is_refused(tiny_experiment, tiny_corpus, tmp_path):
     for stretch in (0, -1, math.nan, math.inf):
         with pytest.raises(ValueError, match="`stretch` must be more than 0"):
-            unitdisc.outliers(tiny_experiment, tiny_corpus, tmp_path / "out", stretch=stretch)
+            library.outliers(tiny_experiment, tiny_corpus, tmp_path / "out", stretch=stretch)
 
 
-def test_planted_faults_are_found_in_the_list(tiny_experiment, tiny_corpus, tmp_path, capsys):
-    runpy.run_path(str(ROOT / "data_prep" / "faults.py"))["main"](
-        [str(tiny_corpus), str(tmp_path), "--others", str(tiny_corpus)]
-    )
+@pytest.mark.parametrize("kind", ["recordings", "lines"])
+def test_planted_faults_are_found_in_the_list(request, kind, tmp_path):
+    names = {"recordings": ("tiny_experiment", "tiny_corpus"), "lines": ("tiny_line_experiment", "tiny_lines")}
+    experiment, corpus = map(request.getfixturevalue, names[kind])
+    plant = runpy.run_path(str(ROOT / "data_prep" / "faults.py"))["main"]
+    plant([str(corpus), str(tmp_path), "--others", str(corpus), "--share", "0.8"])
     faults = dict(line.split("\t") for line in (tmp_path / "faults.tsv").read_text().splitlines()[1:])
     planted = {utterance.id: utterance for utterance in read_corpus(tmp_path / "corpus.jsonl")}
-    before = {utterance.id: utterance for utterance in read_corpus(tiny_corpus)}
+    before = {utterance.id: utterance for utterance in read_corpus(corpus)}
     assert planted.keys() == before.keys() == faults.keys()
     for id, fault in faults.items():
         assert (planted[id] == before[id]) == (fault == "none"), fault
-    unitdisc.outliers(tiny_experiment, tmp_path / "corpus.jsonl", tmp_path / "outliers")
+    assert not [problem for problem in library.validate(tmp_path / "corpus.jsonl") if problem.severity == "error"]
+    library.outliers(experiment, tmp_path / "corpus.jsonl", tmp_path / "outliers", strict=True)
     result = runpy.run_path(str(ROOT / "eval" / "outliers.py"))["main"]([str(tmp_path)])
     assert result["largest"].keys() == {*faults.values()} - {"none"}
     assert all(0 <= area <= 100 for areas in result.values() for area in areas.values())
