@@ -87,7 +87,7 @@ def robustness(
     frames = told = read = 0
     with console.progress("attacking", len(shown)) as advance:
         for place, example in enumerate(shown):
-            attack = Attack(model, example.features, options, options.seed + place)
+            attack = Attack(model, example.features, options, seed=options.seed + place)
             if has_codes:
                 changes = turned_codes(attack)
                 turned, frames = turned + changes[0], frames + changes[1]
@@ -157,7 +157,7 @@ def read_by(model: UnitModel, known: Sequence[Example], classes: int) -> nn.Modu
     frames, labels = [], []
     for example in known:
         with torch.no_grad():
-            projected = Attack(model, example.features, AttackOptions(), 0).projected(example.features)
+            projected = Attack(model, example.features, AttackOptions(), seed=0).projected(example.features)
         there = example.labels != NO_LABEL
         frames.append(projected[there])
         labels.append(example.labels[there])
