@@ -134,7 +134,13 @@ def test_against_a_corpus_that_is_in_order(tiny_experiment, tiny_corpus, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "changed,because", [({"bits": 9.0}, "signal"), ({"stretch": 9.0}, "stretch"), ({"worth": -8.0}, "units")]
+    "changed,because",
+    [
+        ({"bits": 9.0}, "signal"),
+        ({"bits": -7.0}, "predictable"),
+        ({"stretch": 9.0}, "stretch"),
+        ({"worth": -8.0}, "units"),
+    ],
 )
 def test_what_is_suspicious_is_on_the_right_side(tiny_corpus, changed, because):
     utterances = [replace(read_corpus(tiny_corpus)[0], id=f"u{place}") for place in range(7)]

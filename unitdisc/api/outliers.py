@@ -27,6 +27,7 @@ LISTED, FACTS, PAGE = "outliers.jsonl", "outliers.json", "index.html"
 STRETCH = {False: 0.5, True: 2.0}  # seconds, or heights of a line
 KINDS = {  # of suspicion: what counts, and on which side of the middle it is suspicious
     "signal": ("bits", 1),
+    "predictable": ("bits", -1),
     "stretch": ("stretch", 1),
     "units": ("worth", -1),
     "voice": ("voice", 1),
@@ -38,8 +39,8 @@ class Outlier:
     """How far one utterance stands out.
 
     z: modified z-scores of its suspicions, more being more suspicious: "signal", it is unlikely given its units;
-    "stretch", the same of its unlikeliest stretch; "units", its units tell little of it; and "voice", another speaker's
-    would be likelier. because: that of the largest, `largest`.
+    "predictable", it is unusually likely, as what is empty; "stretch", its unlikeliest stretch is unlikely; "units",
+    they tell little of it; and "voice", another speaker's would be likelier. because: that of the largest, `largest`.
     """
 
     id: str

@@ -14,6 +14,7 @@ from unitdisc.reports.page import sources, template
 SHOWN = 40
 REASONS = {
     "signal": "unlikely, given its units",
+    "predictable": "unusually predictable",
     "stretch": "a stretch of it is unlikely",
     "units": "its units tell little of it",
     "voice": "another voice would be likelier",
