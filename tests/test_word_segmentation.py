@@ -22,7 +22,7 @@ from unitdisc.word_segmentation.distances import alike_pairs
 from unitdisc.word_segmentation.frames import FrameStretches, cheapest, es_kmeans, peaks_in
 from unitdisc.word_segmentation.kernels import expected_counts, likeliest_cuts, losses, sample_unigram
 from unitdisc.word_segmentation.lexicon import Wanted, byte_pairs, unigram
-from unitdisc.word_segmentation.spelling import Spelling, times_spelled
+from unitdisc.word_segmentation.spelling import Spelling, times_spelled, uses
 from unitdisc.word_segmentation.stretches import Stretch, Strings, Substrings
 from unitdisc.word_segmentation.types import by_graph, by_string, frames_within
 from unitdisc.word_segmentation.warping import by_warping, joined
@@ -243,9 +243,9 @@ def test_new_words_are_spelled_unit_by_unit(learned):
 
 def test_how_often_a_word_was_new_is_drawn_as_tables_are():
     """As often as so many tables are likely: weight^tables times a Stirling number of the first kind."""
-    counts, newness = np.array([4, 0, 1, 3]), np.array([0.7, 0.2, 0.1, 2.5])
+    counts, newness = np.array([4, 0, 1, 3, 2]), np.array([0.7, 0.2, 0.1, 2.5, 0.0])
     drawn = np.array([times_spelled(counts, newness, np.random.default_rng(seed)) for seed in range(4000)])
-    assert (drawn[:, 1] == 0).all() and (drawn[:, 2] == 1).all()
+    assert (drawn[:, 1] == 0).all() and (drawn[:, [2, 4]] == 1).all()
     for word, stirling in ((0, [6, 11, 6, 1]), (3, [2, 3, 1])):
         weights = {(tables,): number * newness[word] ** tables for tables, number in enumerate(stirling, 1)}
         assert_drawn_as(Counter((int(number),) for number in drawn[:, word]), weights)
@@ -258,7 +258,8 @@ def test_spelling_is_drawn_given_the_words(learned):
     substrings = Substrings.of(strings, 4)
     counts = counted(strings, substrings, chosen_cuts(strings))
     process = Process(3.0, None, 0, 1, "learned" if learned else "uniform")
-    rng, endings, units, written = np.random.default_rng(0), [], [], []
+    assert (uses(strings, substrings, counts) == np.bincount(strings.codes)).all() and counts.max() > 1
+    rng, endings, units = np.random.default_rng(0), [], []
     before = (3.0, Spelling(0.4, np.full(3, 1 / 3), learned))
     base = np.full(len(counts), 1e-12)  # so improbable that every word was new but once
     for _ in range(3000):
@@ -270,8 +271,8 @@ def test_spelling_is_drawn_given_the_words(learned):
     written = [unit for word in words for unit in word]
     going_on = len(written) - (0 if learned else len(words))
     assert np.mean(endings) == pytest.approx((1 + len(words)) / (2 + len(words) + going_on), abs=0.01)
-    uses = np.array([1 + written.count(unit) for unit in range(3)])
-    wanted = uses / uses.sum() if learned else np.full(3, 1 / 3)
+    weights = np.array([1 + written.count(unit) for unit in range(3)])
+    wanted = weights / weights.sum() if learned else np.full(3, 1 / 3)
     assert np.mean(units, 0) == pytest.approx(wanted, abs=0.01)
 
 

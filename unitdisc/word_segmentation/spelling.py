@@ -1,9 +1,10 @@
 """What new words are like: how long they are, and which units spell them.
 
-`uniform` (Goldwater, Griffiths & Johnson, 2009): a word ends after every unit with one probability, and all units are as
-probable. `learned`, as dpseg does it: each unit is as probable as new words need it, and a word may end before its first
-unit, too. Nothing is spelled so, but short words become dearer: a process that is very ready for new words would else
-spell everything by single units. What is learned is drawn given how often words were spelled, which can be several times.
+`uniform` (Goldwater, Griffiths & Johnson, 2009): a word ends after every unit with one probability, and all units are
+as probable. `learned`, as dpseg does it: each unit is as probable as new words need it, and a word may end before its
+first unit, too. Nothing is spelled so, but short words become dearer: a process that is very ready for new words would
+else spell everything by single units. What is learned is drawn given how often words were spelled, which can be
+several times.
 """
 
 from typing import NamedTuple
@@ -37,7 +38,10 @@ class Spelling(NamedTuple):
         *,
         given: float | None,
     ) -> "Spelling":
-        """Drawn under flat priors; spelled: how often each substring was [M]; given: a boundary probability that stays."""
+        """Drawn under flat priors.
+
+        spelled: how often each substring was [M]. given: a boundary probability that stays.
+        """
         words, units = int(spelled.sum()), int((spelled * substrings.lengths).sum())
         going_on = units if self.learned else units - words
         ending = float(rng.beta(1 + words, 1 + going_on)) if given is None else given
