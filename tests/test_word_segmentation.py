@@ -17,11 +17,12 @@ from unitdisc.word_segmentation import states, transitional
 from unitdisc.word_segmentation.baselines import evenly, nearest_items, randomly
 from unitdisc.word_segmentation.bigram_kernels import sample_bigram
 from unitdisc.word_segmentation.bigrams import bigrams
-from unitdisc.word_segmentation.dirichlet import Process, base_of, counted, dirichlet, new_concentration
+from unitdisc.word_segmentation.dirichlet import Process, counted, dirichlet, new_concentration, resampled
 from unitdisc.word_segmentation.distances import alike_pairs
 from unitdisc.word_segmentation.frames import FrameStretches, cheapest, es_kmeans, peaks_in
 from unitdisc.word_segmentation.kernels import expected_counts, likeliest_cuts, losses, sample_unigram
 from unitdisc.word_segmentation.lexicon import Wanted, byte_pairs, unigram
+from unitdisc.word_segmentation.spelling import Spelling, times_spelled, uses
 from unitdisc.word_segmentation.stretches import Stretch, Strings, Substrings
 from unitdisc.word_segmentation.types import by_graph, by_string, frames_within
 from unitdisc.word_segmentation.warping import by_warping, joined
@@ -216,6 +217,65 @@ def chosen_cuts(strings: Strings) -> np.ndarray:
     return cuts
 
 
+def uniform(boundary_probability: float, kinds: int) -> Spelling:
+    return Spelling(boundary_probability, np.full(kinds, 1 / kinds), False)
+
+
+def spelled_out(word: tuple, spelling: Spelling) -> float:
+    """Unit by unit; where units are learned, a word might have ended before the first."""
+    ending = spelling.boundary_probability
+    value = 1 - ending if spelling.learned else 1.0
+    for place, unit in enumerate(word):
+        value *= spelling.units[unit] * (ending if place == len(word) - 1 else 1 - ending)
+    return value
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_new_words_are_spelled_unit_by_unit(learned):
+    strings = strings_of(LINES)
+    substrings = Substrings.of(strings, 4)
+    spelling = Spelling(0.3, np.array([0.5, 0.2, 0.3]), learned)
+    found = spelling.probabilities(strings, substrings)
+    for number, (place, length) in enumerate(zip(substrings.places, substrings.lengths)):
+        word = tuple(strings.codes[place : place + length].tolist())
+        assert found[number] == pytest.approx(spelled_out(word, spelling))
+
+
+def test_how_often_a_word_was_new_is_drawn_as_tables_are():
+    """As often as so many tables are likely: weight^tables times a Stirling number of the first kind."""
+    counts, newness = np.array([4, 0, 1, 3, 2]), np.array([0.7, 0.2, 0.1, 2.5, 0.0])
+    drawn = np.array([times_spelled(counts, newness, np.random.default_rng(seed)) for seed in range(4000)])
+    assert (drawn[:, 1] == 0).all() and (drawn[:, [2, 4]] == 1).all()
+    for word, stirling in ((0, [6, 11, 6, 1]), (3, [2, 3, 1])):
+        weights = {(tables,): number * newness[word] ** tables for tables, number in enumerate(stirling, 1)}
+        assert_drawn_as(Counter((int(number),) for number in drawn[:, word]), weights)
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_spelling_is_drawn_given_the_words(learned):
+    """Means of a Beta and a Dirichlet distribution, of units and ends counted by hand."""
+    lines = [(0, 0, 0, 1), (0, 0, 2, 1), (0, 2), (0, 2)]
+    strings = strings_of(lines)
+    substrings = Substrings.of(strings, 4)
+    counts = counted(strings, substrings, ~strings.inner)
+    assert (uses(strings, substrings, counts) == np.bincount(strings.codes)).all() and counts.max() == 2
+    process = Process(3.0, None, 0, 1, "learned" if learned else "uniform")
+    rng, endings, units = np.random.default_rng(0), [], []
+    before = (3.0, Spelling(0.4, np.full(3, 1 / 3), learned))
+    base = np.full(len(counts), 1e-12)  # so improbable that every word was new but once
+    for _ in range(2000):
+        concentration, spelling = resampled(process, before, strings, substrings, counts=counts, base=base, rng=rng)
+        assert concentration == 3.0
+        endings.append(spelling.boundary_probability)
+        units.append(spelling.units)
+    written = [unit for word in set(lines) for unit in word]
+    going_on = len(written) - (0 if learned else 3)
+    assert np.mean(endings) == pytest.approx((1 + 3) / (2 + 3 + going_on), abs=0.01)
+    weights = np.array([1 + written.count(unit) for unit in range(3)])
+    assert np.mean(units, 0) == pytest.approx(weights / weights.sum() if learned else np.full(3, 1 / 3), abs=0.01)
+    assert (np.std(units, 0).max() > 1e-9) == learned
+
+
 def drawn_of_first(draw, strings: Strings, number: int) -> Counter:
     return Counter(tuple(words_of(strings, draw(seed))[0]) for seed in range(number))
 
@@ -231,7 +291,7 @@ def assert_drawn_as(found: Counter, weights: dict[tuple, float]) -> None:
 def test_a_stretch_is_drawn_given_all_others():
     strings = strings_of(LINES)
     substrings = Substrings.of(strings, 4)
-    base, concentration = base_of(strings, substrings, 0.4), 2.5
+    base, concentration = uniform(0.4, strings.kinds).probabilities(strings, substrings), 2.5
     others = Counter(word for own, line in zip(CUTS[1:], LINES[1:]) for word in cut_by(line, own))
     tokens = sum(others.values())
     going_on = (tokens - 3 + 1) / (tokens + 2)
@@ -263,7 +323,7 @@ def test_a_stretch_of_bigrams_is_drawn_given_all_others_and_their_tables():
     """All guests of a pair are at one table, so that what the lexicon holds is known."""
     strings = strings_of(LINES)
     substrings = Substrings.of(strings, 4)
-    base, concentration, between, ending = base_of(strings, substrings, 0.4), 2.5, 1.5, 0.3
+    base, concentration, between, ending = uniform(0.4, strings.kinds).probabilities(strings, substrings), 2.5, 1.5, 0.3
     fixed = (base, concentration, between, ending)
     pairs, seats, tables_of = Counter(), np.full(len(strings.codes) + len(LINES), -1), {}
     for number, (line, own) in enumerate(zip(LINES, CUTS)):

@@ -21,6 +21,7 @@ LISTS = {  # what help texts list: a name in a file
     "probe points": ("model.py", "PROBE_POINTS"),
     "recording formats": ("media/packing.py", "FORMATS"),
     "segment distances": ("segmentation/corpora/costs.py", "DISTANCES"),
+    "spellings of new words": ("word_segmentation/options.py", "SPELLINGS"),
     "dependencies": ("word_segmentation/options.py", "DEPENDENCIES"),
     "term searches": ("term_discovery/options.py", "SEARCHES"),
     "words on frames": ("word_segmentation/options.py", "ON_FRAMES"),

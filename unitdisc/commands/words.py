@@ -46,6 +46,9 @@ def words(
     boundary_probability: Annotated[
         float | None, typer.Option(help="of dp: after every unit of a new word (default: learned)")
     ] = None,
+    spelling: Annotated[
+        str, typer.Option(help=f"of dp: how probable units are in new words, {one_of('spellings of new words')}")
+    ] = "learned",
     prominence: Annotated[float | None, typer.Option(help="of peaks, instead of a number of words")] = None,
     window: Annotated[float, typer.Option(help="by which change of frames is smoothed, in ms or columns")] = 100.0,
     min_duration: Annotated[float, typer.Option(help="of a word on frames, in ms or columns")] = 80.0,
@@ -96,6 +99,7 @@ def words(
         concentration=concentration,
         bigram_concentration=bigram_concentration,
         boundary_probability=boundary_probability,
+        spelling=spelling,
         prominence=prominence,
         window=window,
         min_duration=min_duration,

@@ -19,11 +19,11 @@ from unitdisc.word_segmentation.dirichlet import (
     MOST,
     USUAL,
     Process,
-    base_of,
     dirichlet,
     new_concentration,
     resampled,
 )
+from unitdisc.word_segmentation.spelling import Spelling
 from unitdisc.word_segmentation.states import SamplerState
 from unitdisc.word_segmentation.stretches import Strings, Substrings
 
@@ -38,7 +38,12 @@ class BigramChain:
     seats: np.ndarray  # [N + S]: see `bigram_kernels`
     kept: np.ndarray  # [N] int: in how many sweeps of those that count each was there
     process: np.ndarray  # [3]: concentration, probability of a boundary in a new word, concentration of bigrams
+    units: np.ndarray  # [K]: how probable each is in a new word
     sweep: int = 0
+
+    def learned(self, process: Process) -> tuple[float, Spelling]:
+        """Concentration, and how new words are spelled."""
+        return float(self.process[0]), Spelling(float(self.process[1]), self.units, process.spelling == "learned")
 
 
 def bigrams(
@@ -67,7 +72,8 @@ def bigrams(
     while chain.sweep < sweeps:
         rng = np.random.default_rng([process.seed, 1 + before + chain.sweep])
         cuts, seats = chain.cuts.copy(), chain.seats.copy()
-        base = base_of(strings, substrings, chain.process[1])
+        known = chain.learned(process)
+        base = known[1].probabilities(strings, substrings)
         ending = (stretches + 1) / (stretches + int(cuts.sum()) + 2)
         fixed = (base, chain.process[0], chain.process[2], ending)
         uniforms, chances = rng.random(units), rng.random(2 * (units + stretches))
@@ -75,11 +81,12 @@ def bigrams(
         tables, guests, number = sample_bigram(
             substrings.ids, strings.firsts, cuts, seats, fixed, 1.0, uniforms, chances, order
         )
-        learned = resampled(process, chain.process[:2], tables, substrings.lengths, rng)
+        concentration, spelling = resampled(process, known, strings, substrings, counts=tables, base=base, rng=rng)
         between = bigram_concentration or new_concentration(chain.process[2], number, guests[guests > 0], rng)
         kept = chain.kept + cuts if 2 * chain.sweep >= sweeps else chain.kept
+        new = np.array([concentration, spelling.boundary_probability, between])
         chain = replace(
-            chain, cuts=cuts, seats=seats, kept=kept, process=np.append(learned, between), sweep=chain.sweep + 1
+            chain, cuts=cuts, seats=seats, kept=kept, process=new, units=spelling.units, sweep=chain.sweep + 1
         )
         stored.write(vars(chain))
         advance(1, note=f"{cuts.sum()} words of {(tables > 0).sum()} types")
@@ -92,4 +99,5 @@ def first_chain(
 ) -> BigramChain:
     seats = np.full(len(cuts) + len(strings.firsts) - 1, -1, np.int64)
     begun = [process[0] or USUAL[0], process[1] or USUAL[1], bigram_concentration or USUAL_OF_BIGRAMS]
-    return BigramChain(cuts, seats, np.zeros(len(cuts), np.int64), np.array(begun))
+    units = np.full(strings.kinds, 1 / strings.kinds)
+    return BigramChain(cuts, seats, np.zeros(len(cuts), np.int64), np.array(begun), units)

@@ -55,7 +55,9 @@ def on_units(
             cuts, facts = unigram(strings, substrings, wanted, options.rounds, advance)
         return Found(strings.starts(cuts), facts)
     assert options.method in SAMPLED
-    process = Process(options.concentration, options.boundary_probability, options.seed, options.rounds)
+    process = Process(
+        options.concentration, options.boundary_probability, options.seed, options.rounds, options.spelling
+    )
     with progress("sampling words", options.rounds, "sweeps") as advance:
         if options.method == "dp-unigram":
             probable, facts = dirichlet(strings, substrings, process, state=state, advance=advance)

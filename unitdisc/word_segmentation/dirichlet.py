@@ -1,9 +1,9 @@
 """Words under a Dirichlet process: a lexicon that grows where new words pay, sampled stretch by stretch.
 
-A word is one that was said before, as often as it was, or a new one: spelled unit by unit, and ended after each with
-`boundary_probability` (Goldwater, Griffiths & Johnson, 2009). A whole stretch is drawn at a time, given all others, by
-forward filtering and backward sampling, at temperatures that fall to 1. From then on every sweep says which boundaries
-there are; those that most sweeps have are the result.
+A word is one that was said before, as often as it was, or a new one: spelled unit by unit (`spelling`; Goldwater,
+Griffiths & Johnson, 2009). A whole stretch is drawn at a time, given all others, by forward filtering and backward
+sampling, at temperatures that fall to 1. From then on every sweep says which boundaries there are; those that most
+sweeps have are the result.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unitdisc.word_segmentation.kernels import count_words, sample_unigram
+from unitdisc.word_segmentation.spelling import Spelling, times_spelled
 from unitdisc.word_segmentation.states import SamplerState
 from unitdisc.word_segmentation.stretches import Strings, Substrings
 
@@ -31,6 +32,7 @@ class Process(NamedTuple):
     boundary_probability: float | None
     seed: int
     sweeps: int
+    spelling: str = "learned"  # or "uniform": all units as probable
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,12 @@ class Chain:
     cuts: np.ndarray  # [N] bool
     kept: np.ndarray  # [N] int: in how many sweeps of those that count each was there
     process: np.ndarray  # [2]: concentration, and the probability of a boundary after every unit of a new word
+    units: np.ndarray  # [K]: how probable each is in a new word
     sweep: int = 0
 
-
-def base_of(strings: Strings, substrings: Substrings, boundary_probability: float) -> np.ndarray:
-    """The probability of each substring as a new word, all units being as probable: [M]."""
-    lengths = substrings.lengths
-    return boundary_probability * (1 - boundary_probability) ** (lengths - 1.0) / float(strings.kinds) ** lengths
+    def learned(self, process: Process) -> tuple[float, Spelling]:
+        """Concentration, and how new words are spelled."""
+        return float(self.process[0]), Spelling(float(self.process[1]), self.units, process.spelling == "learned")
 
 
 def temperature(sweep: int, sweeps: int) -> float:
@@ -87,12 +88,14 @@ def dirichlet(
     while chain.sweep < process.sweeps:
         rng = np.random.default_rng([process.seed, 1 + chain.sweep])
         cuts, counts = chain.cuts.copy(), counted(strings, substrings, chain.cuts)
-        base = base_of(strings, substrings, chain.process[1])
+        before = chain.learned(process)
+        base = before[1].probabilities(strings, substrings)
         power = 1 / temperature(chain.sweep, process.sweeps)
         uniforms, order = rng.random(len(cuts)), rng.permutation(len(strings.firsts) - 1)
         sample_unigram(substrings.ids, strings.firsts, cuts, counts, base, chain.process[0], power, uniforms, order)
-        learned = resampled(process, chain.process, counts, substrings.lengths, rng)
-        chain = following(chain, cuts, learned, power)
+        concentration, spelling = resampled(process, before, strings, substrings, counts=counts, base=base, rng=rng)
+        chain = following(chain, cuts, power)
+        chain = replace(chain, process=np.array([concentration, spelling.boundary_probability]), units=spelling.units)
         stored.write(vars(chain))
         advance(1, note=f"{counts.sum()} words of {(counts > 0).sum()} types")
     learned = {"concentration": float(chain.process[0]), "boundary_probability": float(chain.process[1])}
@@ -101,19 +104,30 @@ def dirichlet(
 
 def first_chain(strings: Strings, substrings: Substrings, process: Process) -> Chain:
     cuts = first_cuts(strings, substrings.ids.shape[1], process.seed)
-    return Chain(cuts, np.zeros(len(cuts), np.int64), np.array([process[0] or USUAL[0], process[1] or USUAL[1]]))
+    begun = np.array([process[0] or USUAL[0], process[1] or USUAL[1]])
+    units = np.full(strings.kinds, 1 / strings.kinds)
+    return Chain(cuts, np.zeros(len(cuts), np.int64), begun, units)
 
 
-def resampled(process: Process, before: np.ndarray, counts: np.ndarray, lengths: np.ndarray, rng) -> np.ndarray:
-    """Concentration and probability of a boundary, drawn given the words; what was asked for stays.
+def resampled(
+    process: Process,
+    before: tuple[float, Spelling],
+    strings: Strings,
+    substrings: Substrings,
+    *,
+    counts: np.ndarray,
+    base: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[float, Spelling]:
+    """Concentration and spelling, drawn given the words and what they were before; what was asked for stays.
 
-    Every type counts as drawn from the base distribution once, which is nearly so where new words are improbable.
+    counts: tokens of each word, where words are paired its tables [M]; base: its probability as a new word.
     """
-    types = int((counts > 0).sum())
-    concentration = new_concentration(before[0], types, counts.sum(keepdims=True), rng)
-    going_on = int((lengths[counts > 0] - 1).sum())
-    probability = rng.beta(1 + types, 1 + going_on)
-    return np.array([process[0] or concentration, process[1] or probability])
+    concentration, spelling = before
+    spelled = times_spelled(counts, concentration * base, rng)
+    if process.concentration is None:
+        concentration = new_concentration(concentration, int(spelled.sum()), counts.sum(keepdims=True), rng)
+    return concentration, spelling.resampled(strings, substrings, spelled, rng, given=process.boundary_probability)
 
 
 def new_concentration(before: float, tables: int, guests: np.ndarray, rng: np.random.Generator) -> float:
@@ -126,7 +140,7 @@ def new_concentration(before: float, tables: int, guests: np.ndarray, rng: np.ra
     return rng.gamma(1 + tables - alone, 1 / (RATE - waiting))
 
 
-def following(chain: Chain, cuts: np.ndarray, learned: np.ndarray, power: float) -> Chain:
+def following(chain: Chain, cuts: np.ndarray, power: float) -> Chain:
     """The next place of a chain; sweeps count once the temperature is 1. A stretch always begins a word."""
     kept = chain.kept + cuts if power >= 1 else chain.kept
-    return replace(chain, cuts=cuts, kept=kept, process=learned, sweep=chain.sweep + 1)
+    return replace(chain, cuts=cuts, kept=kept, sweep=chain.sweep + 1)

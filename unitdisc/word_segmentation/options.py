@@ -11,6 +11,7 @@ TYPES_BY = ("string", "kmeans", "warping", "graph")
 BY_FRAMES = ("kmeans", "warping")  # types that are made of frames, as many as are asked for
 DEPENDENCIES = ("ftp", "btp", "mi")
 THRESHOLDS = ("relative", "absolute")
+SPELLINGS = ("learned", "uniform")
 SAMPLED = ("dp-unigram", "dp-bigram")
 BY_LEXICON = ("unigram", "bpe")
 NEED_RATE = ("even", "random")
@@ -43,6 +44,7 @@ class WordOptions:
     concentration: float | None = None  # of the Dirichlet process: how ready it is for new words; None: learned
     bigram_concentration: float | None = None  # of dp-bigram: and for new pairs of words; None: learned
     boundary_probability: float | None = None  # after every unit of a new word; None: learned
+    spelling: str = "learned"  # of the Dirichlet process: how probable units are in new words; or "uniform"
     prominence: float | None = None  # of peaks, where no rate is asked
     window: float = 100.0  # by which change is smoothed, in ms or columns
     min_duration: float = 80.0  # of a word on frames, in ms or columns
@@ -54,7 +56,7 @@ class WordOptions:
     seed: int = 0
 
     def __post_init__(self):
-        known = {"method": METHODS, "dependency": DEPENDENCIES, "threshold": THRESHOLDS}
+        known = {"method": METHODS, "dependency": DEPENDENCIES, "threshold": THRESHOLDS, "spelling": SPELLINGS}
         for name, choices in (known | {"types_by": (None, *TYPES_BY)}).items():
             if getattr(self, name) not in choices:
                 listed = [choice for choice in choices if choice]
