@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from sklearn.metrics import average_precision_score
+from unitdisc.retrieval.representations import CodeMaterial
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWriter
@@ -19,7 +20,6 @@ from unitdisc.retrieval import search as searching
 from unitdisc.retrieval.average_precision import Ranking, drawn_tokens, judge, rankings, summary
 from unitdisc.retrieval.hits import FrameSpan, Hit, best, hits_in, is_same_place, minima
 from unitdisc.retrieval.places import borders, frames_within, in_ticks, label_under, occurrences, to_read
-from unitdisc.retrieval.representations import CodeMaterial
 from unitdisc.retrieval.search import Collection, FindOptions, Query, materials, search
 from unitdisc.retrieval.subsequence_dtw import Endings, angles, endings, euclidean
 
