@@ -40,14 +40,13 @@ class Part:
     sure: int
 
 
-def parts_with(
-    index: Index, signatures: np.ndarray, frames: int, *, top: int, threads: int
-) -> dict[str, list[Part]]:
+def parts_with(index: Index, signatures: np.ndarray, frames: int, *, top: int, threads: int) -> dict[str, list[Part]]:
     """The parts of utterances that may hold the best hits: signatures [m, WORDS] of windows of a query, a hop apart.
 
     Signatures of the whole corpus are searched in the way that frames are, of which there are many more, and the best
-    places are kept; more in a larger corpus, in which more of them are accidents that frames tell apart. No stretch is longer than twice the query, of so many
-    frames, so a part that begins so much before such a place ends holds every stretch that ends about there.
+    places are kept; more in a larger corpus, in which more of them are accidents that frames tell apart. No stretch is
+    longer than twice the query, of so many frames, so a part that begins so much before such a place ends holds every
+    stretch that ends about there.
     """
     windows, hop = index.options.window, index.options.hop
     found = search(SignedWindows(index), index.names, [Query(signatures)], threads)
