@@ -193,7 +193,7 @@ def test_an_index_is_kept_and_used_again(spoken, tmp_path, monkeypatch):
     before = tree(tmp_path / "index")
     search(spoken, tmp_path / "two", TermOptions(alike=0.02), index=tmp_path / "index")
     assert tree(tmp_path / "index") == before and not (tmp_path / "two" / "index").exists()
-    with pytest.raises(EncodingsError, match=r"index of something else .*seed"):
+    with pytest.raises(EncodingsError, match=r"an index made in another way \(seed differ"):
         search(spoken, tmp_path / "three", TermOptions(seed=1), index=tmp_path / "index")
 
 
@@ -202,7 +202,7 @@ def test_an_index_of_shorter_signatures_is_refused(spoken, tmp_path):
     path = tmp_path / "index" / "index.json"
     there = json.loads(path.read_text())
     path.write_text(json.dumps({name: value for name, value in there.items() if name != "bits"} | {"tables": 16}))
-    with pytest.raises(EncodingsError, match=r"index of something else \(bits differ\); remove it"):
+    with pytest.raises(EncodingsError, match=r"an index made in another way \(bits, tables differ\); remove it"):
         search(spoken, tmp_path / "two", index=tmp_path / "index")
 
 
@@ -225,7 +225,7 @@ def test_recall_is_level_as_the_corpus_grows():
             right = np.union1d(right, pairs[(pairs[:, 0] % 2 == 0) & (pairs[:, 1] == pairs[:, 0] + 1), 0])
             could = np.bitwise_count(signatures[::2] ^ signatures[1::2]).sum(1) <= 76
             found[count, table + 1] = len(right) / could.sum()
-    assert found[40_000, 32] > 0.95 * found[10_000, 16] > 0.75
+    assert found[40_000, 32] > 0.95 * found[10_000, 16] > 0.7
     assert found[40_000, 16] < 0.9 * found[10_000, 16]
 
 
@@ -242,7 +242,7 @@ def test_an_index_of_changed_frames_is_refused(tmp_path):
 def test_a_damaged_index_is_refused_by_its_file(spoken, tmp_path, name):
     search(spoken, tmp_path / "one", index=tmp_path / "index")
     (tmp_path / "index" / name).write_bytes(b"\x93NUMPY")
-    with pytest.raises(EncodingsError, match=f"{name}: damaged; remove the folder"):
+    with pytest.raises(EncodingsError, match=f"{name}: damaged.*; remove the folder"):
         search(spoken, tmp_path / "two", index=tmp_path / "index")
 
 
@@ -338,7 +338,19 @@ def something_else(home: Path) -> None:
     (home / "terms" / "notes.txt").write_text("mine")
 
 
+def no_object(home: Path) -> None:
+    (home / "terms").mkdir()
+    (home / "terms" / "terms.json").write_text("[1]")
+
+
+def half_a_file(home: Path) -> None:
+    (home / "terms").mkdir()
+    (home / "terms" / "terms.json").write_text('{"settings": {')
+
+
 BAD = {
+    "a list for an object": ({}, {}, no_object, r"terms.json: damaged \(no JSON object"),
+    "half of what was written": ({}, {}, half_a_file, r"terms.json: damaged \(.*\); remove it"),
     "a share beyond a half": ({"alike": 0.7}, {}, None, "`alike` must be a share between 0 and 0.5"),
     "an unknown search": ({"search": "fast"}, {}, None, "`search` must be one of"),
     "what is compared": ({"by": "letters"}, {}, None, "`by` must be one of"),

@@ -1,6 +1,5 @@
 """unitdisc terms: which stretches of recordings, or of lines of handwriting, recur."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from unitdisc.evaluation.inputs import open_both, refuse_units
 from unitdisc.evaluation.settings import extent, versions
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.files.made_of import facts_in, refuse_other
 from unitdisc.retrieval.contents import BOTH, Contents
 from unitdisc.retrieval.index import Index, IndexOptions, index_of
 from unitdisc.retrieval.materials import Collection, contents_of, learned_of
@@ -87,7 +87,7 @@ def terms(
     if options.by != "units":
         refuse_units(opened, "they are compared as frames are")
     made_of = {"settings": opened.settings, "corpus": corpus_checksum(utterances), "options": asdict(options)}
-    made_of = json.loads(json.dumps(made_of | {"speech_tier": speech_tier}))
+    made_of |= {"speech_tier": speech_tier}
     refuse_folder(folder, made_of)
     with console.progress("reading", len(utterances)) as advance:
         kept, frames, counting, problems = usable_ones(
@@ -174,16 +174,9 @@ def written(folder: Path, opened: AnyEncodings, search: Search, found: Found, pe
 
 def refuse_folder(folder: Path, made_of: dict) -> None:
     """Raises ValueError if a folder holds terms of other frames or options, or something else."""
-    path = folder / "terms.json"
-    if path.exists():
-        try:
-            there = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise ValueError(f"{path}: damaged; remove the folder, or choose another one") from error
-        different = sorted(key for key in made_of if there.get(key) != made_of[key])
-        if different:
-            names = ", ".join(different)
-            raise ValueError(f"{folder}: holds terms made in another way ({names} differ); choose another folder")
+    there = facts_in(folder / "terms.json")
+    if there is not None:
+        refuse_other(folder, "terms", there=there, asked=made_of)
     elif folder.exists() and any(path for path in folder.iterdir() if not path.name.startswith(".")):
         raise ValueError(f"{folder}: holds something else; choose another folder")
 

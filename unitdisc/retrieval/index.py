@@ -19,6 +19,7 @@ from unitdisc.corpus import corpus_checksum
 from unitdisc.encodings import EncodingsError
 from unitdisc.files import write_json, written_aside
 from unitdisc.files.arrays import read_array, write_array
+from unitdisc.files.made_of import facts_in, refuse_other
 from unitdisc.retrieval.codebooks import CodeMeans
 from unitdisc.retrieval.contents import Contents
 from unitdisc.retrieval.materials import Collection, Comparison, Learned, contents_of, learned_of
@@ -109,7 +110,7 @@ def index_of(folder: Path, collection: Collection, options: IndexOptions, *, thr
         "bits": BITS,
         **asdict(options),
     }
-    if not (folder / "index.json").exists():
+    if settings_in(folder) is None:
         build(folder, collection, options, made_of=made_of, threads=threads, progress=progress)
     index = opened(folder, collection.names, options, made_of)
     refuse_changed(folder, index, collection)
@@ -118,9 +119,9 @@ def index_of(folder: Path, collection: Collection, options: IndexOptions, *, thr
 
 def options_in(folder: Path, how: Comparison) -> IndexOptions | None:
     """How the index in a folder was made, None if there is none; what is asked for, by name, stays as it is."""
-    if not (folder / "index.json").exists():
-        return None
     there = settings_in(folder)
+    if there is None:
+        return None
     names = [name for name in asdict(IndexOptions()) if name not in asdict(how)]
     try:
         return IndexOptions(**asdict(how), **{name: int(there[name]) for name in names})
@@ -128,15 +129,9 @@ def options_in(folder: Path, how: Comparison) -> IndexOptions | None:
         raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}") from error
 
 
-def settings_in(folder: Path) -> dict:
-    """What index.json says. Raises EncodingsError if it is damaged."""
-    try:
-        there = json.loads((folder / "index.json").read_bytes())
-    except ValueError as error:
-        raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}") from error
-    if not isinstance(there, dict):
-        raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}")
-    return there
+def settings_in(folder: Path) -> dict | None:
+    """What index.json says, None if there is none. Raises EncodingsError if it is damaged."""
+    return facts_in(folder / "index.json", EncodingsError, AGAIN)
 
 
 def build(
@@ -190,13 +185,7 @@ def learned_in(arrays: dict[str, np.ndarray]) -> Learned:
 
 def opened(folder: Path, names: Sequence[str], options: IndexOptions, made_of: dict) -> Index:
     """Raises EncodingsError naming what differs, or the file that is damaged."""
-    there = settings_in(folder)
-    different = sorted(key for key in made_of if there.get(key) != made_of[key])
-    if different:
-        raise EncodingsError(
-            f"{folder}: is an index of something else ({', '.join(different)} differ); remove it, or choose another "
-            "folder"
-        )
+    refuse_other(folder, "an index", there=settings_in(folder), asked=made_of, error=EncodingsError)
     name = SIGNATURES
     try:
         signatures = read_array(folder / name, mapped=True)

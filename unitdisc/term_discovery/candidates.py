@@ -38,7 +38,7 @@ def alike(
     most, row = options.bits * BITS // 128, lengths.row(options.support)
 
     def one(table: int) -> np.ndarray:
-        order = table_of(signatures, windows, options.seed, table)
+        order = table_of(signatures, windows, options.seed, number=table)
         pairs = neighbours(signatures, utterances, order, reach=options.reach, most=most, row=row, apart=lengths.apart)
         return np.unique(pairs[:, 0] * len(wanted) + pairs[:, 1])
 
