@@ -14,7 +14,7 @@ from unitdisc.retrieval.index import Index
 from unitdisc.retrieval.search import Query, endings_in, search
 from unitdisc.retrieval.signatures import shares
 
-NEAREST, SHARE = 10, 64  # places that are looked at: for every hit that is wanted, or one in so many windows
+NEAREST, SHARE = 30, 64  # places that are looked at: for every hit that is wanted, or one in so many windows
 
 
 @dataclass(frozen=True)
