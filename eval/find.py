@@ -20,7 +20,8 @@ from unitdisc.evaluation.frame_checks import open_for
 from unitdisc.evaluation.settings import corpus_settings, versions
 from unitdisc.files import write_json
 from unitdisc.retrieval.average_precision import SCOPES, drawn_tokens, rankings, summary
-from unitdisc.retrieval.search import BY, NORMALISE, Collection, FindOptions, materials
+from unitdisc.retrieval.materials import Collection, materials
+from unitdisc.retrieval.search import BY, NORMALISE, FindOptions
 from unitdisc.retrieval.subsequence_dtw import DISTANCES
 
 
@@ -62,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict]:
 
 def score(collection: Collection, args: argparse.Namespace, options: FindOptions) -> dict:
     tokens = drawn_tokens(collection, args.tier, args.queries, args.seed)
-    found = rankings(collection, materials(collection, None, options), tokens, args.tier, options.threads)
+    prepared = materials(collection, None, options.how, threads=options.threads)
+    found = rankings(collection, prepared, tokens, args.tier, options.threads)
     return summary(found, args.seed)
 
 

@@ -17,10 +17,12 @@ from unitdisc.encodings import Encoding, Encodings, EncodingsError, EncodingsWri
 from unitdisc.evaluation import UnscorableError
 from unitdisc.retrieval import search as searching
 from unitdisc.retrieval.average_precision import Ranking, drawn_tokens, judge, rankings, summary
+from unitdisc.retrieval.contents import Codes
 from unitdisc.retrieval.hits import FrameSpan, Hit, best, hits_in, is_same_place, minima
+from unitdisc.retrieval.materials import Collection, Materials
+from unitdisc.retrieval.materials import materials as prepared_by
 from unitdisc.retrieval.places import borders, frames_within, in_ticks, label_under, occurrences, to_read
-from unitdisc.retrieval.representations import CodeMaterial
-from unitdisc.retrieval.search import Collection, FindOptions, Query, materials, search
+from unitdisc.retrieval.search import FindOptions, query_of, search
 from unitdisc.retrieval.subsequence_dtw import Endings, angles, endings, euclidean
 
 HOP, RATE = 160, 16_000
@@ -281,10 +283,14 @@ def strings(tmp_path) -> Collection:
     return Collection(encoded(tmp_path / "frames", frames, codes), utterances)
 
 
+def materials(searched: Collection, queried: Collection | None, options: FindOptions) -> Materials:
+    return prepared_by(searched, queried, options.how, threads=options.threads)
+
+
 def hits_of(collection: Collection, options: FindOptions, stretch: FrameSpan) -> list[Hit]:
     prepared = materials(collection, None, options)
     names = [utterance.id for utterance in collection.utterances]
-    found = search(prepared.searched, names, [Query(prepared.queried.take(stretch), stretch)], options.threads)
+    found = search(prepared.searched, names, [query_of(prepared, stretch)], options.threads)
     return sorted(hit for _, (hits,) in found for hit in hits)
 
 
@@ -345,7 +351,7 @@ def test_codes_may_be_any_numbers(strings, tmp_path):
     other = Collection(encoded(tmp_path / "large", frames, codes), strings.utterances)
     stretch, options = FrameSpan("u01", 3, 17), FindOptions("codes")
     assert hits_of(other, options, stretch) == hits_of(strings, options, stretch)
-    assert isinstance(materials(other, None, options).searched, CodeMaterial)
+    assert isinstance(materials(other, None, options).searched, Codes)
 
 
 def test_frames_without_codes_cannot_be_compared_by_codes(tmp_path):
@@ -360,8 +366,8 @@ def test_a_query_of_another_corpus_comes_into_the_scale_of_the_one_searched(stri
     other = Collection(encoded(tmp_path / "other", {"u05": frames["u05"]}), [utterances[5]])
     prepared = materials(strings, other, FindOptions(normalise="corpus"))
     stretch = FrameSpan("u05", 2, 14)
-    np.testing.assert_array_equal(prepared.queried.take(stretch), prepared.searched.take(stretch))
-    own = materials(strings, other, FindOptions(distance="euclidean")).queried.take(FrameSpan("u05", 0, 999))
+    np.testing.assert_array_equal(prepared.queried.read(*stretch), prepared.searched.read(*stretch))
+    own = materials(strings, other, FindOptions(distance="euclidean")).queried.read("u05")
     np.testing.assert_allclose(own.mean(0), 0, atol=1e-5)
 
 

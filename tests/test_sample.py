@@ -429,7 +429,7 @@ def test_a_folder_of_something_else_is_left_alone(made, models, tiny_experiment,
     options = ["--prompts", tiny_corpus, "--limit", 2, "--prompt-seconds", 0.2, "--device", "cpu"]
     before = tree(tmp_path / "out")
     done = unitdisc("sample", tiny_experiment, models["units"], tmp_path / "out", *options)
-    assert done.code == 1 and "holds other samples (options, speaker differ)" in done.err
+    assert done.code == 1 and "holds samples made in another way (options, speaker differ)" in done.err
     assert tree(tmp_path / "out") == before
     (tmp_path / "out/sample.json").write_text("[]")
     done = unitdisc("sample", tiny_experiment, models["units"], tmp_path / "out", *options)

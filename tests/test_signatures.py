@@ -11,10 +11,11 @@ from unitdisc.retrieval.signatures import (
     Windows,
     differing,
     keys,
-    looked_up,
+    least_in_a_row,
     neighbours,
-    orders_of_bits,
-    tables_of,
+    shares,
+    table_of,
+    twice,
 )
 
 
@@ -28,7 +29,7 @@ def drawn() -> tuple[np.ndarray, np.ndarray]:
     """Windows [n, parts, D], some of which are alike, and their signatures."""
     rng = np.random.default_rng(4)
     some = rng.normal(size=(40, 3, 7))
-    windows = np.concatenate([some, some + 0.3 * rng.normal(size=some.shape)]) + 5
+    windows = np.concatenate([some, some + 0.3 * rng.normal(size=some.shape)]) + 5  # n and n + 40
     return windows, Hyperplanes.drawn(3, np.full(7, 5.0), seed=0).signatures(windows)
 
 
@@ -46,50 +47,75 @@ def test_bits_differ_as_far_as_angles_are_apart(drawn):
 
 def test_keys_are_the_bits_in_their_order(drawn):
     bits = as_bits(drawn[1])
-    for own in orders_of_bits(3, seed=5):
-        assert len(set(own.tolist())) == 64
-        expected = [int("".join(map(str, row[own])), 2) for row in bits]
-        assert keys(drawn[1], own).tolist() == expected
+    own = np.random.default_rng(5).permutation(BITS)[:64]
+    assert keys(drawn[1], own).tolist() == [int("".join(map(str, row[own])), 2) for row in bits]
 
 
-def test_tables_are_sorted_and_know_the_way_back(drawn):
-    bits = orders_of_bits(4, seed=1)
-    orders, ranks = tables_of(drawn[1], bits, advance=lambda done: None)
-    for order, rank, own in zip(orders, ranks, bits):
+def test_a_table_is_sorted_by_bits_of_its_own(drawn):
+    windows = np.flatnonzero(np.arange(80) % 7 != 3)
+    tables = [table_of(drawn[1], windows, 5, number) for number in range(3)]
+    for number, order in enumerate(tables):
+        own = np.random.default_rng([5, 2, number]).permutation(BITS)[:64]
         assert (np.diff(keys(drawn[1], own)[order].astype(object)) >= 0).all()
-        assert (order[rank] == np.arange(80)).all()
+        assert sorted(order.tolist()) == windows.tolist()
+    assert tables[0].tolist() != tables[1].tolist() != tables[2].tolist()
 
 
-@pytest.mark.parametrize("reach,most", [(3, 128), (3, 40), (80, 40)])
-def test_neighbours_are_those_of_all_pairs(drawn, reach, most):
-    """With a reach of all windows, all that are alike; else those that a table has so near."""
-    signatures = drawn[1]
-    orders, ranks = tables_of(signatures, orders_of_bits(4, seed=1), advance=lambda done: None)
-    wanted = np.arange(80) % 7 != 3
-    bits = as_bits(signatures)
-    alike = (bits[:, None] != bits[None]).sum(-1) <= most
-    near = (abs(ranks[:, :, None].astype(int) - ranks[:, None].astype(int)) <= reach).any(0)
-    expected = {
-        (one, other)
-        for one in range(10, 60)
-        for other in range(one + 1, 80)
-        if alike[one, other] and near[one, other] and wanted[one] and wanted[other]
-    }
-    found = neighbours(signatures, orders, ranks, wanted, first=10, last=60, reach=reach, most=most)
-    assert {tuple(pair) for pair in found.tolist()} == expected and expected
-    assert len({(one, one + 40) for one in range(10, 40)} & expected) > 10
+def test_windows_that_are_the_same_have_other_neighbours_in_every_table():
+    same = np.zeros((200, BITS // 64), np.uint64)
+    orders = [table_of(same, np.arange(200), 0, number) for number in range(20)]
+    found = np.concatenate([neighbours(same, np.arange(200), order, 2, 0, 1, 0) for order in orders])
+    assert len(np.unique(found, axis=0)) > 0.7 * len(found)
 
 
-def test_a_query_finds_what_is_like_it(drawn):
-    signatures = drawn[1]
-    bits = orders_of_bits(4, seed=1)
-    orders, _ = tables_of(signatures[:40], bits, advance=lambda done: None)
-    every = looked_up(signatures[:40], orders, bits, signatures[40:], reach=40, most=30)
-    table = as_bits(signatures)
-    alike = (table[40:, None] != table[None, :40]).sum(-1) <= 30
-    assert {tuple(pair) for pair in every.tolist()} == set(map(tuple, np.argwhere(alike).tolist()))
-    near = looked_up(signatures[:40], orders, bits, signatures[:40], reach=1, most=0)
-    assert {tuple(pair) for pair in near.tolist()} == {(place, place) for place in range(40)}
+UTTERANCES = np.repeat(np.arange(9), [20, 1, 2, 3, 4, 20, 10, 5, 15])
+
+
+def in_a_row(bits: np.ndarray, one: int, other: int, row: int) -> int:
+    """Slow: the least of all rows in which two windows are."""
+    found = [row * BITS + 1]
+    for begin in range(1 - row, 1):
+        ones, others = (np.arange(place + begin, place + begin + row) for place in (one, other))
+        inside = min(ones[0], others[0]) >= 0 and max(ones[-1], others[-1]) < len(bits)
+        if inside and len(set(UTTERANCES[ones])) == 1 == len(set(UTTERANCES[others])):
+            found.append(int((bits[ones] != bits[others]).sum()))
+    return min(found)
+
+
+@pytest.mark.parametrize("row", [1, 2, 3])
+def test_rows_are_those_of_a_diagonal_within_both_utterances(drawn, row):
+    bits = as_bits(drawn[1])
+    for one in range(0, 80, 3):
+        for other in range(one + 1, 80, 2):
+            assert least_in_a_row(drawn[1], UTTERANCES, one, other, row) == in_a_row(bits, one, other, row)
+
+
+@pytest.mark.parametrize(("reach", "most", "row"), [(3, BITS, 1), (3, 100, 1), (80, 110, 1), (80, 120, 2), (5, 125, 3)])
+def test_neighbours_are_those_of_all_pairs(drawn, reach, most, row):
+    """Those that follow each other so closely in the order, without what is near in the same utterance."""
+    signatures, bits = drawn[1], as_bits(drawn[1])
+    order, apart = table_of(signatures, np.flatnonzero(np.arange(80) % 7 != 3), 1, 0), 6
+    expected = set()
+    for place, one in enumerate(order.tolist()):
+        others = order[place + 1 :].tolist()
+        others = [other for other in others if UTTERANCES[one] != UTTERANCES[other] or abs(one - other) >= apart]
+        for other in others[:reach]:
+            if (bits[one] != bits[other]).sum() <= most and in_a_row(bits, one, other, row) <= row * most:
+                expected.add((min(one, other), max(one, other)))
+    found = neighbours(signatures, UTTERANCES, order, reach, most, row, apart)
+    assert sorted(map(tuple, found.tolist())) == sorted(expected) and expected
+
+
+def test_shares_are_of_bits(drawn):
+    bits = as_bits(drawn[1])
+    expected = (bits[:7, None] != bits[None, 3:]).mean(-1)
+    assert shares(drawn[1][:7], drawn[1][3:]) == pytest.approx(expected)
+
+
+def test_a_table_twice_as_long_keeps_its_rows():
+    table = np.arange(6).reshape(3, 2)
+    assert twice(table)[:3].tolist() == table.tolist() and twice(table).shape == (6, 2)
+    assert twice(table.astype(float)).dtype == float
 
 
 def test_windows_are_means_of_their_parts():
@@ -100,4 +126,3 @@ def test_windows_are_means_of_their_parts():
     edges = [0, 2, 5, 8, 10]
     expected = [[vectors[s + a : s + b].mean(0) for a, b in pairwise(edges)] for s in starts]
     assert windows.of(vectors, starts) == pytest.approx(np.array(expected))
-    assert BITS == 128

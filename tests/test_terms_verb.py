@@ -17,6 +17,7 @@ from unitdisc.corpus import CorpusError
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.units.term_files import read_classes
 from unitdisc.retrieval.local_alignment import Region
+from unitdisc.retrieval.signatures import Hyperplanes, neighbours, table_of
 from unitdisc.term_discovery import searching
 from unitdisc.term_discovery.grouping import grouped, joined
 from unitdisc.term_discovery.options import Lengths, TermOptions
@@ -175,9 +176,11 @@ def test_a_killed_search_goes_on_to_the_same_bytes(spoken, tmp_path, monkeypatch
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    begun = list((tmp_path / "killed" / "state").rglob("*.npy"))
-    assert len(begun) == 3
-    begun[0].write_bytes(b"half of an array")
+    begun = {path.name: path for path in (tmp_path / "killed" / "state").rglob("*.npy")}
+    assert set(begun) - {"windows.npy"} == {"0.npy", "1.npy", "2.npy"}
+    assert ("windows.npy" in begun) == (options == BY_INDEX)
+    for name in begun.keys() & {"0.npy", "windows.npy"}:
+        begun[name].write_bytes(b"half of an array")
     done.clear()
     search(spoken, tmp_path / "killed", options)
     assert len(done) == parts - 2  # those that were not reached, and the damaged one
@@ -190,8 +193,40 @@ def test_an_index_is_kept_and_used_again(spoken, tmp_path, monkeypatch):
     before = tree(tmp_path / "index")
     search(spoken, tmp_path / "two", TermOptions(alike=0.02), index=tmp_path / "index")
     assert tree(tmp_path / "index") == before and not (tmp_path / "two" / "index").exists()
-    with pytest.raises(EncodingsError, match=r"index of something else .*seed"):
+    with pytest.raises(EncodingsError, match=r"an index made in another way \(seed differ"):
         search(spoken, tmp_path / "three", TermOptions(seed=1), index=tmp_path / "index")
+
+
+def test_an_index_of_shorter_signatures_is_refused(spoken, tmp_path):
+    search(spoken, tmp_path / "one", index=tmp_path / "index")
+    path = tmp_path / "index" / "index.json"
+    there = json.loads(path.read_text())
+    path.write_text(json.dumps({name: value for name, value in there.items() if name != "bits"} | {"tables": 16}))
+    with pytest.raises(EncodingsError, match=r"an index made in another way \(bits, tables differ\); remove it"):
+        search(spoken, tmp_path / "two", index=tmp_path / "index")
+
+
+def test_tables_grow_as_the_root_of_the_corpus():
+    assert [TermOptions().tables_for(windows) for windows in (0, 10_000, 40_000, 1_000_000)] == [16, 16, 32, 160]
+    assert TermOptions(tables=7).tables_for(10**9) == 7
+
+
+def test_recall_is_level_as_the_corpus_grows():
+    """Windows of which each has one that is like it, among more and more others; with as many tables, it falls."""
+    rng = np.random.default_rng(2)
+    planes, options, found = Hyperplanes.drawn(1, np.zeros(20), seed=0), TermOptions(), {}
+    for count in (10_000, 40_000):
+        windows = rng.normal(size=(count, 1, 20))
+        windows[1::2] = windows[::2] + 0.7 * rng.normal(size=(count // 2, 1, 20))
+        signatures, numbers, right = planes.signatures(windows), np.arange(count), np.zeros(0, int)
+        for table in range(options.tables_for(count)):
+            order = table_of(signatures, numbers, 0, table)
+            pairs = neighbours(signatures, numbers, order, options.reach, 76, 1, 0)
+            right = np.union1d(right, pairs[(pairs[:, 0] % 2 == 0) & (pairs[:, 1] == pairs[:, 0] + 1), 0])
+            could = np.bitwise_count(signatures[::2] ^ signatures[1::2]).sum(1) <= 76
+            found[count, table + 1] = len(right) / could.sum()
+    assert found[40_000, 32] > 0.95 * found[10_000, 16] > 0.7
+    assert found[40_000, 16] < 0.9 * found[10_000, 16]
 
 
 def test_an_index_of_changed_frames_is_refused(tmp_path):
@@ -203,11 +238,11 @@ def test_an_index_of_changed_frames_is_refused(tmp_path):
         search(home, tmp_path / "two", index=tmp_path / "index")
 
 
-@pytest.mark.parametrize("name", ["signatures.npy", "orders.npy", "learned.npz", "index.json"])
+@pytest.mark.parametrize("name", ["signatures.npy", "learned.npz", "index.json"])
 def test_a_damaged_index_is_refused_by_its_file(spoken, tmp_path, name):
     search(spoken, tmp_path / "one", index=tmp_path / "index")
     (tmp_path / "index" / name).write_bytes(b"\x93NUMPY")
-    with pytest.raises(EncodingsError, match=f"{name}: damaged; remove the folder"):
+    with pytest.raises(EncodingsError, match=f"{name}: damaged.*; remove the folder"):
         search(spoken, tmp_path / "two", index=tmp_path / "index")
 
 
@@ -303,7 +338,19 @@ def something_else(home: Path) -> None:
     (home / "terms" / "notes.txt").write_text("mine")
 
 
+def no_object(home: Path) -> None:
+    (home / "terms").mkdir()
+    (home / "terms" / "terms.json").write_text("[1]")
+
+
+def half_a_file(home: Path) -> None:
+    (home / "terms").mkdir()
+    (home / "terms" / "terms.json").write_text('{"settings": {')
+
+
 BAD = {
+    "a list for an object": ({}, {}, no_object, r"terms.json: damaged \(no JSON object"),
+    "half of what was written": ({}, {}, half_a_file, r"terms.json: damaged \(.*\); remove it"),
     "a share beyond a half": ({"alike": 0.7}, {}, None, "`alike` must be a share between 0 and 0.5"),
     "an unknown search": ({"search": "fast"}, {}, None, "`search` must be one of"),
     "what is compared": ({"by": "letters"}, {}, None, "`by` must be one of"),
@@ -314,7 +361,7 @@ BAD = {
     "seed": ({"seed": -1}, {}, None, "`seed` must be 0 or more"),
     "memory": ({}, {"memory": 0.0}, None, "`memory` must be a number of GiB"),
     "threads": ({}, {"threads": 0}, None, "`threads` must be 1 or more"),
-    "no codes": ({"by": "units"}, {}, None, "u000 has no codes, and `by` is units"),
+    "no codes": ({"by": "units"}, {}, None, "u000 has no codes; look for frames"),
     "an unknown tier": ({}, {"speech_tier": "vowel"}, None, r"has no tier 'vowel', only \['word'\]"),
     "longer than all": ({"min_duration": 3000.0}, {}, None, "lower `min_duration`"),
     "a window longer than a term": ({"window": 400.0}, {}, None, "`window` has 40 frames"),

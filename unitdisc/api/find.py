@@ -18,10 +18,10 @@ from unitdisc.reports.finds import Find, write_finds
 from unitdisc.retrieval.hits import FrameSpan, Hit, best
 from unitdisc.retrieval.index import Index
 from unitdisc.retrieval.indexed_search import parts_with, search_parts
+from unitdisc.retrieval.materials import Collection, Learned, Materials, materials
 from unitdisc.retrieval.places import borders, label_under
 from unitdisc.retrieval.queries import Place, QueryOptions, centres_of, place_of, refuse_other, stretch_of, tier_of
-from unitdisc.retrieval.representations import CodeMaterial, FrameMaterial
-from unitdisc.retrieval.search import Collection, FindOptions, Query, materials, scaled, search
+from unitdisc.retrieval.search import FindOptions, query_of, search
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def find(
     if there is None:
         hits = best(all_hits(searched, queried, stretch, options), top)
     else:
-        hits = best(indexed_hits(there, searched, queried, stretch, options), top)
+        hits = best(indexed_hits(there, searched, queried, stretch, options, top), top)
     places = list(placed(searched, hits, tier))
     say_speed(searched.utterances, time.monotonic() - started)
     how = asdict(options) | {"top": top, "query_encodings": query.query_encodings and str(query.query_encodings)}
@@ -137,11 +137,8 @@ def all_hits(
     searched: Collection, queried: Collection | None, stretch: FrameSpan, options: FindOptions
 ) -> Iterator[Hit]:
     """Those of all utterances; queried: the corpus of the query, where that is another."""
-    total = len(searched.utterances) + (len(queried.utterances) if queried else 0)
-    passes = (options.normalise != "none") + (options.by == "codes")
-    with console.progress("reading", total * passes) as advance:
-        prepared = materials(searched, queried, options, advance=advance)
-    query = Query(prepared.queried.take(stretch), None if is_elsewhere(searched, queried) else stretch)
+    prepared = prepare(searched, queried, options)
+    query = query_of(prepared, stretch, not is_elsewhere(searched, queried))
     names = [utterance.id for utterance in searched.utterances]
     with console.progress("searching", len(names)) as advance:
         for _, (hits,) in search(prepared.searched, names, [query], threads=options.threads):
@@ -150,27 +147,31 @@ def all_hits(
 
 
 def indexed_hits(
-    index: Index, searched: Collection, queried: Collection | None, stretch: FrameSpan, options: FindOptions
+    index: Index,
+    searched: Collection,
+    queried: Collection | None,
+    stretch: FrameSpan,
+    options: FindOptions,
+    top: int,
 ) -> Iterator[Hit]:
     """Those where the index has something like the query."""
-    contents = index.contents(searched.encodings, searched.utterances)
-    if options.by == "codes":
-        material = CodeMaterial(searched.encodings.codes, index.learned.codebook, options.distance)
-        query = material.take(stretch)
-        vectors = contents.vectors(contents.read(stretch.utterance)[stretch.first : stretch.last])
-    else:
-        material = FrameMaterial(contents.frames, options.distance)
-        other = material
-        if queried is not None:
-            with console.progress("reading", len(queried.utterances) * (options.normalise != "none")) as advance:
-                other = FrameMaterial(scaled(queried, contents.frames, options, advance=advance), options.distance)
-        query = vectors = other.take(stretch)
-    parts = parts_with(index, index.signatures_of(vectors), len(query))
-    query = Query(query, None if is_elsewhere(searched, queried) else stretch)
+    prepared = prepare(searched, queried, options, learned=index.learned)
+    query = query_of(prepared, stretch, not is_elsewhere(searched, queried))
+    vectors = prepared.queried.vectors(prepared.queried.read(*stretch))
+    parts = parts_with(index, index.signatures_of(vectors), len(vectors), top=top, threads=options.threads)
     with console.progress("searching", len(parts)) as advance:
-        for _, hits in search_parts(material, parts, query, threads=options.threads):
+        for _, hits in search_parts(prepared.searched, parts, query, threads=options.threads):
             yield from hits
             advance(1)
+
+
+def prepare(
+    searched: Collection, queried: Collection | None, options: FindOptions, learned: Learned | None = None
+) -> Materials:
+    """What is compared; learned: of the corpus searched, where an index knows it."""
+    passes = (len(searched.utterances) if learned is None else 0, len(queried.utterances) if queried else 0)
+    with console.progress("reading", sum(passes) * options.how.passes) as advance:
+        return materials(searched, queried, options.how, learned=learned, threads=options.threads, advance=advance)
 
 
 def is_elsewhere(searched: Collection, queried: Collection | None) -> bool:

@@ -1,6 +1,7 @@
 """The index that `unitdisc find` and `unitdisc terms` share."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from unitdisc import console
@@ -8,14 +9,14 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.evaluation.frame_checks import usable
 from unitdisc.evaluation.settings import extent
 from unitdisc.retrieval.index import Index, IndexOptions, index_of, options_in
-from unitdisc.retrieval.search import Collection, FindOptions
+from unitdisc.retrieval.materials import Collection
+from unitdisc.retrieval.search import FindOptions
 from unitdisc.term_discovery.options import TermOptions, lengths_of
 
 
 def index_for(folder: Path, corpus: Path, searched: Collection, options: FindOptions) -> Index:
     """The index in a folder, with the windows that it has, or a new one, with the usual ones of `terms`."""
-    how = {"by": options.by, "distance": options.distance, "normalise": options.normalise}
-    chosen = options_in(folder, how)
+    chosen = options_in(folder, options.how)
     if chosen is None:
         utterances = searched.utterances
         with console.progress("counting frames", len(utterances)) as advance:
@@ -24,15 +25,8 @@ def index_for(folder: Path, corpus: Path, searched: Collection, options: FindOpt
                 frames += len(usable(searched.encodings, utterance.id).centres)
                 advance(1)
         lengths = lengths_of(TermOptions(), 1 / frame_length(corpus, utterances, frames), images=utterances[0].is_image)
-        chosen = IndexOptions(**how, window=lengths.window, hop=lengths.hop)
-    return index_of(
-        folder,
-        searched.encodings,
-        searched.utterances,
-        options=chosen,
-        threads=options.threads,
-        progress=console.progress,
-    )
+        chosen = IndexOptions(**asdict(options.how), window=lengths.window, hop=lengths.hop)
+    return index_of(folder, searched, chosen, threads=options.threads, progress=console.progress)
 
 
 def frame_length(corpus: Path, utterances: Sequence[Utterance], frames: int) -> float:

@@ -20,7 +20,7 @@ from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment, ExperimentError, load, weights_checksum
 from unitdisc.files import write_json, write_text
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.files.text import read_json
+from unitdisc.files.made_of import CURE, facts_in, refuse_other
 from unitdisc.generation.drawing import as_utterance, draw
 from unitdisc.generation.page import write_page
 from unitdisc.generation.prompts import Beginnings, Prompt, read_prompts
@@ -81,24 +81,20 @@ def sample(
     found: list[Prompt] = []
     if prompts is not None:
         found = prompts_of(prompts, limit, network, signals, stored, options=options, allow_pipes=allow_pipes)
-    made_of = json.loads(
-        json.dumps(
-            {
-                "experiment": {"name": experiment_folder.resolve().name, "model": checksum},
-                "lm": {
-                    "name": model.resolve().name,
-                    "checksum": model_checksum(model),
-                    "symbols": stored.card.symbols,
-                    "made_of": stored.card.made_of,
-                },
-                "options": asdict(options),
-                "speaker": speaker,
-                "prompts": [prompt.utterance.id for prompt in found],
-                "lengths": lengths and lengths.facts(),
-            }
-        )
-    )
-    refuse_other(folder, made_of)
+    made_of = {
+        "experiment": {"name": experiment_folder.resolve().name, "model": checksum},
+        "lm": {
+            "name": model.resolve().name,
+            "checksum": model_checksum(model),
+            "symbols": stored.card.symbols,
+            "made_of": stored.card.made_of,
+        },
+        "options": asdict(options),
+        "speaker": speaker,
+        "prompts": [prompt.utterance.id for prompt in found],
+        "lengths": lengths and lengths.facts(),
+    }
+    refuse_folder(folder, made_of)
     most = most_frames(options, network, signals)
     voices = [voice_of(prompt and prompt.utterance, experiment, speaker) for prompt in found or [None]]
     samples = made_up(stored, lengths, found, options=options, most=most, voices=voices)
@@ -169,21 +165,17 @@ def prompts_of(
     return found
 
 
-def refuse_other(folder: Path, made_of: dict[str, Any]) -> None:
+def refuse_folder(folder: Path, made_of: dict[str, Any]) -> None:
     """Raises LanguageError if a folder holds other samples, or something else; removes what a killed run left."""
-    if not (folder / FACTS).exists():
+    facts = facts_in(folder / FACTS, LanguageError)
+    if facts is None:
         if folder.is_dir() and any(path.suffix in (".wav", ".png") for path in folder.iterdir()):
             raise LanguageError(f"{folder}: holds something else, for it has no {FACTS}; choose another folder")
         return
-    try:
-        there = read_json(folder / FACTS)["made_of"]
-        different = sorted(key for key in made_of.keys() | there.keys() if made_of.get(key) != there.get(key))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LanguageError(f"{folder / FACTS}: damaged ({error}); remove the folder") from error
-    if different:
-        raise LanguageError(
-            f"{folder}: holds other samples ({', '.join(different)} differ); remove it, or choose another folder"
-        )
+    there = facts.get("made_of")
+    if not isinstance(there, dict):
+        raise LanguageError(f"{folder / FACTS}: damaged (no `made_of`); {CURE}")
+    refuse_other(folder, "samples", there=there, asked=made_of, error=LanguageError)
     for leftover in folder.glob(".*.tmp"):
         leftover.unlink()
 

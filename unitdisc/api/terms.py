@@ -1,6 +1,5 @@
 """unitdisc terms: which stretches of recordings, or of lines of handwriting, recur."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,8 +18,10 @@ from unitdisc.evaluation.inputs import open_both, refuse_units
 from unitdisc.evaluation.settings import extent, versions
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.retrieval.contents import BOTH, Contents, contents_of, learned_of
+from unitdisc.files.made_of import facts_in, refuse_other
+from unitdisc.retrieval.contents import BOTH, Contents
 from unitdisc.retrieval.index import Index, IndexOptions, index_of
+from unitdisc.retrieval.materials import Collection, contents_of, learned_of
 from unitdisc.retrieval.places import borders
 from unitdisc.term_discovery.grouping import ALONE, grouped
 from unitdisc.term_discovery.material import HALF, Searched, threshold_of, usable_ones
@@ -86,10 +87,12 @@ def terms(
     if options.by != "units":
         refuse_units(opened, "they are compared as frames are")
     made_of = {"settings": opened.settings, "corpus": corpus_checksum(utterances), "options": asdict(options)}
-    made_of = json.loads(json.dumps(made_of | {"speech_tier": speech_tier}))
+    made_of |= {"speech_tier": speech_tier}
     refuse_folder(folder, made_of)
     with console.progress("reading", len(utterances)) as advance:
-        kept, frames, spans, problems = usable_ones(opened, utterances, options.by, tier=speech_tier, advance=advance)
+        kept, frames, counting, problems = usable_ones(
+            opened, utterances, options.by, tier=speech_tier, advance=advance
+        )
     if problems and (strict or 2 * len(problems) > len(utterances)):
         raise CorpusError(PROBLEMS.format(count=len(problems), total=len(utterances), first=problems[0]))
     console.say_problems(problems, len(kept))
@@ -97,18 +100,18 @@ def terms(
     lengths = lengths_of(options, 1 / per_frame, images=kept[0].is_image)
     refuse_short(lengths, frames, options)
     write_json(folder / "terms.json", made_of)
-    there = None
+    collection, there = Collection(opened, kept), None
     if options.search == "index":
-        there = index_by(index or folder / "index", opened, kept, options, lengths, cores(threads))
-        contents = there.contents(opened, kept, memory=memory)
+        there = index_by(index or folder / "index", collection, options, lengths, cores(threads))
+        contents = there.contents(collection, memory=memory)
     else:
-        contents = read_contents(opened, kept, options, cores(threads), memory)
+        contents = read_contents(collection, options, cores(threads), memory)
     threshold = HALF * BOTH
     if options.by != "units":
-        threshold = threshold_of(contents, frames, spans, alike=options.alike, seed=options.seed)
+        threshold = threshold_of(contents, frames, counting, alike=options.alike, seed=options.seed)
     if not threshold > 0:
         raise ValueError(f"{encodings}: all frames that were drawn by lot are the same; give frames that differ")
-    searched = Searched(kept, contents, frames, spans=spans, threshold=threshold, lag=max(lengths.window // 2, 1))
+    searched = Searched(kept, contents, frames, counting=counting, threshold=threshold, lag=max(lengths.window // 2, 1))
     search = Search(searched, options, lengths, index=there)
     of = made_of | {"threshold": threshold, "frames": sum(frames.values())}  # which frames that have changed change
     found = found_in(search, folder / "state", of, threads=cores(threads), progress=console.progress)
@@ -128,25 +131,10 @@ def refuse_places(encodings: Path, folder: Path, index: Path | None, options: Te
         raise ValueError("`index` is not used where `search` is exhaustive; leave one of them out")
 
 
-def index_by(
-    folder: Path,
-    opened: AnyEncodings,
-    utterances: Sequence[Utterance],
-    options: TermOptions,
-    lengths: Lengths,
-    threads: int,
-) -> Index:
+def index_by(folder: Path, collection: Collection, options: TermOptions, lengths: Lengths, threads: int) -> Index:
     """The index in a folder, or a new one there."""
-    asked = IndexOptions(
-        options.by,
-        options.distance,
-        options.normalise,
-        window=lengths.window,
-        hop=lengths.hop,
-        tables=options.tables,
-        seed=options.seed,
-    )
-    return index_of(folder, opened, utterances, options=asked, threads=threads, progress=console.progress)
+    asked = IndexOptions(**asdict(options.how), window=lengths.window, hop=lengths.hop, seed=options.seed)
+    return index_of(folder, collection, asked, threads=threads, progress=console.progress)
 
 
 def written(folder: Path, opened: AnyEncodings, search: Search, found: Found, per_frame: float) -> TermsResult:
@@ -186,16 +174,9 @@ def written(folder: Path, opened: AnyEncodings, search: Search, found: Found, pe
 
 def refuse_folder(folder: Path, made_of: dict) -> None:
     """Raises ValueError if a folder holds terms of other frames or options, or something else."""
-    path = folder / "terms.json"
-    if path.exists():
-        try:
-            there = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise ValueError(f"{path}: damaged; remove the folder, or choose another one") from error
-        different = sorted(key for key in made_of if there.get(key) != made_of[key])
-        if different:
-            names = ", ".join(different)
-            raise ValueError(f"{folder}: holds terms made in another way ({names} differ); choose another folder")
+    there = facts_in(folder / "terms.json")
+    if there is not None:
+        refuse_other(folder, "terms", there=there, asked=made_of)
     elif folder.exists() and any(path for path in folder.iterdir() if not path.name.startswith(".")):
         raise ValueError(f"{folder}: holds something else; choose another folder")
 
@@ -211,15 +192,12 @@ def refuse_short(lengths: Lengths, frames: dict[str, int], options: TermOptions)
         )
 
 
-def read_contents(
-    opened: AnyEncodings, utterances: Sequence[Utterance], options: TermOptions, threads: int, memory: float
-) -> Contents:
+def read_contents(collection: Collection, options: TermOptions, threads: int, memory: float) -> Contents:
     """What is compared where there is no index."""
-    how = {"by": options.by, "distance": options.distance, "normalise": options.normalise}
-    passes = (options.normalise != "none" and options.by != "units") + (options.by != "frames")
-    with console.progress("reading", len(utterances) * passes) as advance:
-        learned = learned_of(opened, utterances, **how, threads=threads, advance=advance)
-    return contents_of(opened, utterances, learned, **how, memory=memory)
+    how = options.how
+    with console.progress("reading", len(collection.utterances) * how.passes) as advance:
+        learned = learned_of(collection, how, threads=threads, advance=advance)
+    return contents_of(collection, how, learned, memory=memory)
 
 
 def write_summary(found: TermsResult, lengths: Lengths, per_frame: float, utterances: Sequence[Utterance]) -> None:

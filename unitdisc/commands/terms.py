@@ -33,12 +33,12 @@ def terms(
         typer.Option(help="folder that keeps the index, for the next time and for `find` (default: in OUT)"),
     ] = None,
     window: Annotated[float | None, typer.Option(help="that is indexed, in ms (200) or columns (30)")] = None,
-    tables: Annotated[int, typer.Option(help="of the index, each sorted by other bits")] = 16,
+    tables: Annotated[
+        int | None, typer.Option(help="of windows, each sorted by other bits (default: 16, and more of a large corpus)")
+    ] = None,
     reach: Annotated[int, typer.Option(help="neighbours looked at in each table, on either side")] = 8,
-    bits: Annotated[int, typer.Option(help="in which two windows that are alike may differ, of 128")] = 40,
-    support: Annotated[
-        int, typer.Option(help="windows alike near one diagonal, for two utterances to be compared")
-    ] = 2,
+    bits: Annotated[int, typer.Option(help="in which windows that are alike differ on average, at most, in 128")] = 38,
+    support: Annotated[int, typer.Option(help="windows in a row that must be alike, for stretches to be compared")] = 3,
     overlap: Annotated[
         float, typer.Option(help="share of what either covers, by which stretches of two pairs are one place")
     ] = 0.75,

@@ -1,12 +1,12 @@
 """Folders that hold encodings already, and what must not be put into them."""
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
 
 from unitdisc.encodings.reading import EncodingsError, read_settings
+from unitdisc.files import made_of
+from unitdisc.files.made_of import refuse_different
 
 
 def refuse_among(path: Path, encodings: Path) -> None:
@@ -20,13 +20,11 @@ def refuse_among(path: Path, encodings: Path) -> None:
 def refuse_other(folder: Path, settings: dict) -> None:
     """Raises EncodingsError if a folder holds encodings with other settings, or something else."""
     there = settings_there(folder)
-    if there is not None and there != json.loads(json.dumps(settings)):
-        refuse_different(
-            folder, "encodings", {key for key in there.keys() | settings if there.get(key) != settings.get(key)}
-        )
+    if there is not None:
+        made_of.refuse_other(folder, "encodings", there=there, asked=settings, error=EncodingsError)
 
 
-def refuse_folder(folder: Path, settings: dict, made_of: dict) -> None:
+def refuse_folder(folder: Path, settings: dict, asked: dict) -> None:
     """Raises EncodingsError, before the work begins, if the folder holds something else; what is known is compared."""
     there = settings_there(folder)
     if there is None:
@@ -35,9 +33,9 @@ def refuse_folder(folder: Path, settings: dict, made_of: dict) -> None:
     if not isinstance(before, dict):
         raise EncodingsError(f"{folder}: holds encodings that are no units of segment; choose another folder")
     different = {key for key, value in settings.items() if there.get(key) != value}
-    different |= {key for key, value in made_of.items() if before.get(key) != value}
+    different |= {key for key, value in asked.items() if before.get(key) != value}
     if different:
-        refuse_different(folder, "units", different)
+        refuse_different(folder, "units", different, error=EncodingsError)
 
 
 def refuse_other_steps(folder: Path, steps: str) -> None:
@@ -45,7 +43,7 @@ def refuse_other_steps(folder: Path, steps: str) -> None:
     there = settings_there(folder)
     normalised = (there or {}).get("normalised")
     if there is not None and (not normalised or normalised[-1].get("steps") != steps):
-        refuse_different(folder, "encodings", ["normalised"])
+        refuse_different(folder, "encodings", ["normalised"], error=EncodingsError)
 
 
 def settings_there(folder: Path) -> dict | None:
@@ -54,13 +52,6 @@ def settings_there(folder: Path) -> dict | None:
     if settings is None and any(folder.glob("*.npy")):
         raise EncodingsError(f"{folder}: holds .npy files of something else; choose another folder")
     return settings
-
-
-def refuse_different(folder: Path, what: str, different: Iterable[str]) -> NoReturn:
-    raise EncodingsError(
-        f"{folder}: holds {what} made in another way ({', '.join(sorted(different))} differ); "
-        "remove it or choose another folder"
-    )
 
 
 @contextmanager

@@ -13,8 +13,9 @@ import numpy as np
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.evaluation import UnscorableError, labelled
 from unitdisc.retrieval.hits import FrameSpan, Hit
+from unitdisc.retrieval.materials import Collection, Materials
 from unitdisc.retrieval.places import borders, frames_within
-from unitdisc.retrieval.search import Collection, Materials, Query, search
+from unitdisc.retrieval.search import query_of, search
 
 FIRST = 10  # hits that precision is counted among
 DRAWS = 1000  # of queries, for the interval
@@ -90,7 +91,7 @@ def rankings(
     A token that has nothing to find in one of them has no ranking there; utterances of unknown speakers are in neither.
     """
     utterances = {utterance.id: utterance for utterance in collection.utterances}
-    queries = [Query(materials.queried.take(token.stretch), token.stretch) for token in tokens]
+    queries = [query_of(materials, token.stretch) for token in tokens]
     judged: list[dict[str, list[tuple[Hit, bool]]]] = [{scope: [] for scope in SCOPES} for _ in tokens]
     for name, found in search(materials.searched, sorted(utterances), queries, threads):
         utterance = utterances[name]

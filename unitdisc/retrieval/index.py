@@ -1,7 +1,7 @@
-"""An index of a corpus: the signatures of its windows, sorted several times, and all that one must know to use them.
+"""An index of a corpus: the signatures of its windows, and all that one must know to compare and to use them.
 
-A folder: index.json, written last, says what it is of; signatures.npy, orders.npy and ranks.npy, which are read where
-they lie; learned.npz, the scales and means by which utterances are compared.
+A folder: index.json, written last, says what it is of; signatures.npy, which is read where it lies; learned.npz, the
+scales and means by which utterances are compared.
 """
 
 import hashlib
@@ -9,32 +9,35 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from unitdisc.clustering.frame_source import in_order
-from unitdisc.corpus import Utterance, corpus_checksum
+from unitdisc.corpus import corpus_checksum
 from unitdisc.encodings import EncodingsError
-from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.files import write_json, written_aside
 from unitdisc.files.arrays import read_array, write_array
-from unitdisc.retrieval.contents import Contents, Learned, contents_of, learned_of
-from unitdisc.retrieval.representations import CodeMeans, Scale
-from unitdisc.retrieval.signatures import WORDS, Hyperplanes, Windows, orders_of_bits, tables_of
+from unitdisc.files.made_of import facts_in, refuse_other
+from unitdisc.retrieval.codebooks import CodeMeans
+from unitdisc.retrieval.contents import Contents
+from unitdisc.retrieval.materials import Collection, Comparison, Learned, contents_of, learned_of
+from unitdisc.retrieval.scales import Scale
+from unitdisc.retrieval.signatures import BITS, WORDS, Hyperplanes, Windows
 
 MIDDLE = 256  # utterances whose frames say where the middle of all is
 CHANGED = 0.02  # share of bits that may differ when signatures are made again
-FILES = ("signatures.npy", "orders.npy", "ranks.npy", "learned.npz")
+SIGNATURES, LEARNED = "signatures.npy", "learned.npz"
 AGAIN = "remove the folder, and it is made anew"
 Progress = Callable[..., AbstractContextManager[Callable[..., None]]]
 
 
 @dataclass(frozen=True)
 class IndexOptions:
-    """How utterances are compared, and which windows of so many frames are indexed in how many tables.
+    """How utterances are compared, and which windows of so many frames are indexed.
 
-    by: "frames", "codes" or "units"; distance, normalise: as of `FindOptions`.
+    by, distance, normalise: as of `Comparison`.
     """
 
     by: str = "frames"
@@ -43,11 +46,10 @@ class IndexOptions:
     window: int = 20
     hop: int = 4
     parts: int = 5
-    tables: int = 16
     seed: int = 0
 
     def __post_init__(self):
-        for name in ("window", "hop", "parts", "tables"):
+        for name in ("window", "hop", "parts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}")
 
@@ -56,8 +58,8 @@ class IndexOptions:
         return Windows(self.window, self.hop, min(self.parts, self.window))
 
     @property
-    def compared(self) -> dict:
-        return {"by": self.by, "distance": self.distance, "normalise": self.normalise}
+    def how(self) -> Comparison:
+        return Comparison(self.by, self.distance, self.normalise)
 
 
 @dataclass(frozen=True)
@@ -69,102 +71,77 @@ class Index:
     names: Sequence[str]
     lengths: np.ndarray  # [utterances], frames
     planes: Hyperplanes
-    bits: np.ndarray  # [tables, 64]
     signatures: np.ndarray  # [windows, WORDS]
-    orders: np.ndarray  # [tables, windows]
-    ranks: np.ndarray
 
-    @property
+    @cached_property
     def firsts(self) -> np.ndarray:
         """The first window of each utterance, and how many there are: [utterances + 1]."""
         windows = self.options.windows
         counts = np.maximum((self.lengths - windows.frames) // windows.hop + 1, 0)
         return np.concatenate([[0], np.cumsum(counts)])
 
-    def contents(
-        self, encodings: AnyEncodings, utterances: Sequence[Utterance], memory: float | None = None
-    ) -> Contents:
+    @property
+    def utterances(self) -> np.ndarray:
+        """Of each window: [windows]."""
+        return np.repeat(np.arange(len(self.names), dtype=np.int32), np.diff(self.firsts))
+
+    def contents(self, collection: Collection, memory: float | None = None) -> Contents:
         """What is compared, without reading the corpus again."""
-        return contents_of(encodings, utterances, self.learned, **self.options.compared, memory=memory)
+        return contents_of(collection, self.options.how, self.learned, memory=memory)
 
-    def signatures_of(self, vectors: np.ndarray, hop: int = 1) -> np.ndarray:
-        """Of the windows of something, [T, D], one every `hop` of it."""
-        return signatures_in(self.options, self.planes, vectors, hop)
-
-
-def signatures_in(
-    options: IndexOptions, planes: Hyperplanes, vectors: np.ndarray, hop: int | None = None
-) -> np.ndarray:
-    windows = options.windows
-    starts = Windows(windows.frames, hop or windows.hop, windows.parts).starts(len(vectors))
-    return planes.signatures(windows.of(vectors, starts))
+    def signatures_of(self, vectors: np.ndarray) -> np.ndarray:
+        """Of the windows of something, [T, D]."""
+        return signatures_in(self.options.windows, self.planes, vectors)
 
 
-def index_of(
-    folder: Path,
-    encodings: AnyEncodings,
-    utterances: Sequence[Utterance],
-    options: IndexOptions,
-    *,
-    threads: int,
-    progress: Progress,
-) -> Index:
+def signatures_in(windows: Windows, planes: Hyperplanes, vectors: np.ndarray) -> np.ndarray:
+    return planes.signatures(windows.of(vectors, windows.starts(len(vectors))))
+
+
+def index_of(folder: Path, collection: Collection, options: IndexOptions, *, threads: int, progress: Progress) -> Index:
     """The index in a folder, or a new one, if there is none.
 
     Raises EncodingsError if it is of something else, damaged, or if the frames have changed since.
     """
-    utterances = sorted(utterances, key=lambda utterance: utterance.id)
+    collection = Collection(collection.encodings, sorted(collection.utterances, key=lambda utterance: utterance.id))
     made_of = {
-        "settings": hashlib.sha256(json.dumps(encodings.settings, sort_keys=True).encode()).hexdigest(),
-        "corpus": corpus_checksum(utterances),
+        "settings": hashlib.sha256(json.dumps(collection.encodings.settings, sort_keys=True).encode()).hexdigest(),
+        "corpus": corpus_checksum(collection.utterances),
+        "bits": BITS,
         **asdict(options),
     }
-    if not (folder / "index.json").exists():
-        build(folder, encodings, utterances, options, made_of=made_of, threads=threads, progress=progress)
-    index = opened(folder, [utterance.id for utterance in utterances], options, made_of)
-    refuse_changed(folder, index, encodings, utterances)
+    if settings_in(folder) is None:
+        build(folder, collection, options, made_of=made_of, threads=threads, progress=progress)
+    index = opened(folder, collection.names, options, made_of)
+    refuse_changed(folder, index, collection)
     return index
 
 
-def options_in(folder: Path, compared: dict) -> IndexOptions | None:
+def options_in(folder: Path, how: Comparison) -> IndexOptions | None:
     """How the index in a folder was made, None if there is none; what is asked for, by name, stays as it is."""
-    if not (folder / "index.json").exists():
-        return None
     there = settings_in(folder)
-    names = [name for name in asdict(IndexOptions()) if name not in compared]
+    if there is None:
+        return None
+    names = [name for name in asdict(IndexOptions()) if name not in asdict(how)]
     try:
-        return IndexOptions(**compared, **{name: int(there[name]) for name in names})
+        return IndexOptions(**asdict(how), **{name: int(there[name]) for name in names})
     except (KeyError, TypeError, ValueError) as error:
         raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}") from error
 
 
-def settings_in(folder: Path) -> dict:
-    """What index.json says. Raises EncodingsError if it is damaged."""
-    try:
-        there = json.loads((folder / "index.json").read_bytes())
-    except ValueError as error:
-        raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}") from error
-    if not isinstance(there, dict):
-        raise EncodingsError(f"{folder / 'index.json'}: damaged; {AGAIN}")
-    return there
+def settings_in(folder: Path) -> dict | None:
+    """What index.json says, None if there is none. Raises EncodingsError if it is damaged."""
+    return facts_in(folder / "index.json", EncodingsError, AGAIN)
 
 
 def build(
-    folder: Path,
-    encodings: AnyEncodings,
-    utterances: Sequence[Utterance],
-    options: IndexOptions,
-    *,
-    made_of: dict,
-    threads: int,
-    progress: Progress,
+    folder: Path, collection: Collection, options: IndexOptions, *, made_of: dict, threads: int, progress: Progress
 ) -> None:
     """Reads the corpus twice (with codes three times) and writes the folder."""
-    passes = (options.normalise != "none" and options.by != "units") + (options.by != "frames")
-    with progress("reading", len(utterances) * passes) as advance:
-        learned = learned_of(encodings, utterances, **options.compared, threads=threads, advance=advance)
-    contents = contents_of(encodings, utterances, learned, **options.compared)
-    names = [utterance.id for utterance in utterances]
+    names, how = collection.names, options.how
+    with progress("reading", len(names) * how.passes) as advance:
+        learned = learned_of(collection, how, threads=threads, advance=advance)
+    contents = contents_of(collection, how, learned)
     some = names[:: max(len(names) // MIDDLE, 1)]
     sums, count = 0, 0
     for vectors in (contents.vectors(contents.read(name)) for name in some):
@@ -174,7 +151,7 @@ def build(
 
     def one(name: str) -> tuple[int, np.ndarray]:
         vectors = contents.vectors(contents.read(name))
-        return len(vectors), signatures_in(options, planes, vectors)
+        return len(vectors), signatures_in(options.windows, planes, vectors)
 
     lengths, found = [], [np.zeros((0, WORDS), np.uint64)]
     with progress("indexing", len(names)) as advance:
@@ -182,12 +159,8 @@ def build(
             lengths.append(length)
             found.append(own)
             advance(1)
-    signatures = np.concatenate(found)
-    with progress("sorting", options.tables, unit="tables") as advance:
-        orders, ranks = tables_of(signatures, orders_of_bits(options.tables, options.seed), advance=advance)
-    for name, array in zip(FILES, (signatures, orders, ranks)):
-        write_array(folder / name, array)
-    with written_aside(folder / FILES[-1]) as aside, aside.open("wb") as file:
+    write_array(folder / SIGNATURES, np.concatenate(found))
+    with written_aside(folder / LEARNED) as aside, aside.open("wb") as file:
         np.savez(file, lengths=np.array(lengths), middle=middle, **arrays_of(learned))
     write_json(folder / "index.json", made_of)
 
@@ -212,41 +185,31 @@ def learned_in(arrays: dict[str, np.ndarray]) -> Learned:
 
 def opened(folder: Path, names: Sequence[str], options: IndexOptions, made_of: dict) -> Index:
     """Raises EncodingsError naming what differs, or the file that is damaged."""
-    there = settings_in(folder)
-    different = sorted(key for key in made_of if there.get(key) != made_of[key])
-    if different:
-        raise EncodingsError(
-            f"{folder}: is an index of something else ({', '.join(different)} differ); remove it, or choose another "
-            "folder"
-        )
-    name = ""
+    refuse_other(folder, "an index", there=settings_in(folder), asked=made_of, error=EncodingsError)
+    name = SIGNATURES
     try:
-        found = []
-        for name in FILES[:-1]:
-            found.append(read_array(folder / name, mapped=True))
-        name = FILES[-1]
+        signatures = read_array(folder / name, mapped=True)
+        name = LEARNED
         with np.load(folder / name, allow_pickle=False) as file:
             arrays = dict(file)
         learned, lengths, middle = learned_in(arrays), arrays["lengths"], arrays["middle"]
     except (ValueError, OSError, EOFError, KeyError, ImportError) as error:
         raise EncodingsError(f"{folder / name}: damaged; {AGAIN}") from error
     planes = Hyperplanes.drawn(options.windows.parts, middle, options.seed)
-    index = Index(options, learned, names, lengths, planes, orders_of_bits(options.tables, options.seed), *found)
-    count = int(index.firsts[-1])
-    shapes = [(count, WORDS), (options.tables, count), (options.tables, count)]
-    if len(lengths) != len(names) or [array.shape for array in found] != shapes:
+    index = Index(options, learned, names, lengths, planes, signatures)
+    if len(lengths) != len(names) or signatures.shape != (index.firsts[-1], WORDS):
         raise EncodingsError(f"{folder}: its files do not fit each other; {AGAIN}")
     return index
 
 
-def refuse_changed(folder: Path, index: Index, encodings: AnyEncodings, utterances: Sequence[Utterance]) -> None:
+def refuse_changed(folder: Path, index: Index, collection: Collection) -> None:
     """Raises EncodingsError if some utterances do not have the signatures that the index has of them."""
-    contents, firsts = index.contents(encodings, utterances), index.firsts
+    contents, firsts = index.contents(collection), index.firsts
     for place in sorted({0, len(index.names) // 2, len(index.names) - 1}):
         content = contents.read(index.names[place])
         there = index.signatures[firsts[place] : firsts[place + 1]]
         same = len(content) == index.lengths[place]
-        made = index.signatures_of(contents.vectors(content), index.options.hop) if same else None
+        made = index.signatures_of(contents.vectors(content)) if same else None
         bits = 64 * WORDS * max(len(there), 1)
         if made is None or np.bitwise_count(made ^ there).sum() > CHANGED * bits:
             raise EncodingsError(

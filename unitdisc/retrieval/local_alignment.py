@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from unitdisc.retrieval.signatures import twice
+
 CELLS = 2**20  # distances that are in memory at once, as far as an utterance has no more frames
 SCORE, SOURCE, TARGET, END, OTHER_END = range(5)  # columns of what is found
 
@@ -145,9 +147,7 @@ def sweep(
                 place = ints[here, 2, k]
                 if place < 0:
                     if count == len(table):
-                        larger = np.zeros((2 * count, 5))
-                        larger[:count] = table
-                        table = larger
+                        table = twice(table)
                     place = count
                     count += 1
                     ints[here, 2, k] = place

@@ -4,16 +4,15 @@ A bit says on which side of a hyperplane drawn by lot a window lies; the share o
 angle as a part of a half turn (Charikar, 2002). For frames of speech as in Jansen and Van Durme (2011); a window here
 is a stretch of several frames, as the means of its parts, which tell more than a frame does, and hardly change where it
 is said a little slower. Sorted by bits in an order drawn by lot, windows that are alike come to lie near each other in
-some of the tables, at a cost that grows as that of sorting.
+some tables, at a cost that grows as that of sorting.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
-WORDS = 2  # of 64 bits
+WORDS = 4  # of 64 bits
 BITS = 64 * WORDS
 
 
@@ -58,12 +57,6 @@ class Hyperplanes:
         return np.ascontiguousarray(packed).view(">u8").reshape(len(bits), WORDS).astype(np.uint64)
 
 
-def orders_of_bits(tables: int, seed: int) -> np.ndarray:
-    """The bits by which each table is sorted: [tables, 64]."""
-    rng = np.random.default_rng([seed, 2])
-    return np.stack([rng.permutation(BITS)[:64] for _ in range(tables)])
-
-
 @njit(nogil=True, cache=True)
 def keys(signatures: np.ndarray, bits: np.ndarray) -> np.ndarray:
     """What a table is sorted by: [n, WORDS], [64] -> [n]."""
@@ -86,7 +79,7 @@ def ones(word: np.uint64) -> int:
     return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def differing(one: np.ndarray, other: np.ndarray) -> int:
     """Bits in which two signatures differ: [WORDS], [WORDS]."""
     count = 0
@@ -96,89 +89,80 @@ def differing(one: np.ndarray, other: np.ndarray) -> int:
 
 
 @njit(nogil=True, cache=True)
-def neighbours(
-    signatures: np.ndarray,
-    orders: np.ndarray,
-    ranks: np.ndarray,
-    wanted: np.ndarray,
-    first: int,
-    last: int,
-    reach: int,
-    most: int,
-) -> np.ndarray:
-    """Pairs of a window in [first, last) and a later one that differ in `most` bits at most: [n, 2].
+def twice(table: np.ndarray) -> np.ndarray:
+    """The same rows with as many after them: [n, D] -> [2 n, D]."""
+    larger = np.zeros((2 * len(table), table.shape[1]), table.dtype)
+    larger[: len(table)] = table
+    return larger
 
-    Looked at are, in every table, the `reach` windows before and after. orders, ranks [tables, windows]: which window
-    is at a place of the table, and the reverse. wanted [windows] of bool: others are in no pair. A pair that several
-    tables have is found as often.
+
+def table_of(signatures: np.ndarray, windows: np.ndarray, seed: int, number: int) -> np.ndarray:
+    """Some windows [n] in the order of a table: sorted by 64 bits drawn by lot.
+
+    What is the same in all of them comes in an order drawn by lot, too: in another table it has other neighbours.
+    """
+    rng = np.random.default_rng([seed, 2, number])
+    bits, windows = rng.permutation(BITS)[:64], rng.permutation(windows)
+    return windows[np.argsort(keys(signatures, bits)[windows], kind="stable")]
+
+
+@njit(nogil=True, cache=True)
+def neighbours(
+    signatures: np.ndarray, utterances: np.ndarray, order: np.ndarray, reach: int, most: int, row: int, apart: int
+) -> np.ndarray:
+    """Pairs of windows, the first one first, that are alike and near each other in a table: [n, 2].
+
+    Looked at are the next `reach` windows of the order [m], without those of the same utterance less than `apart`
+    later or earlier: these are no pair. utterances [windows]: of each. Two windows are alike if they differ in `most`
+    bits at most, and if `row` windows in a row do on average, of which these are one: their neighbours, along the
+    diagonal.
     """
     found = np.empty((1024, 2), dtype=np.int64)
-    count, total = 0, signatures.shape[0]
-    for window in range(first, last):
-        if not wanted[window]:
-            continue
-        for table in range(len(orders)):
-            rank = ranks[table, window]
-            for place in range(max(rank - reach, 0), min(rank + reach + 1, total)):
-                other = orders[table, place]
-                if other <= window or not wanted[other]:
-                    continue
-                apart = 0
-                for word in range(signatures.shape[1]):
-                    apart += ones(signatures[window, word] ^ signatures[other, word])
-                if apart > most:
-                    continue
+    count = 0
+    for place in range(len(order)):
+        window, looked = order[place], 0
+        for later in range(place + 1, len(order)):
+            other = order[later]
+            if utterances[window] == utterances[other] and abs(window - other) < apart:
+                continue
+            looked += 1
+            near = differing(signatures[window], signatures[other]) <= most
+            if near and least_in_a_row(signatures, utterances, window, other, row) <= row * most:
                 if count == len(found):
-                    larger = np.empty((2 * count, 2), dtype=np.int64)
-                    larger[:count] = found
-                    found = larger
-                found[count, 0], found[count, 1] = window, other
+                    found = twice(found)
+                found[count, 0], found[count, 1] = min(window, other), max(window, other)
                 count += 1
+            if looked == reach:
+                break
     return found[:count]
 
 
 @njit(nogil=True, cache=True)
-def looked_up(
-    signatures: np.ndarray, orders: np.ndarray, bits: np.ndarray, queries: np.ndarray, reach: int, most: int
-) -> np.ndarray:
-    """Pairs of a query and a window that differ in `most` bits at most: queries [m, WORDS] -> [n, 2].
+def least_in_a_row(signatures: np.ndarray, utterances: np.ndarray, window: int, other: int, row: int) -> int:
+    """Bits in which `row` windows in a row differ from those beside another, where that is least: with these two.
 
-    Looked at are, in every table, the `reach` windows before and after the place where the query would be.
+    More than can be, if there are not so many in both utterances.
     """
-    found = np.empty((1024, 2), dtype=np.int64)
-    count, total = 0, signatures.shape[0]
-    for table in range(len(orders)):
-        wanted = keys(queries, bits[table])
-        for query in range(len(queries)):
-            low, high = 0, total
-            while low < high:
-                middle = (low + high) // 2
-                window = orders[table, middle]
-                if keys(signatures[window : window + 1], bits[table])[0] < wanted[query]:
-                    low = middle + 1
-                else:
-                    high = middle
-            for place in range(max(low - reach, 0), min(low + reach, total)):
-                other = orders[table, place]
-                if differing(queries[query], signatures[other]) > most:
-                    continue
-                if count == len(found):
-                    larger = np.empty((2 * count, 2), dtype=np.int64)
-                    larger[:count] = found
-                    found = larger
-                found[count, 0], found[count, 1] = query, other
-                count += 1
-    return found[:count]
+    least = row * BITS + 1
+    for begin in range(1 - row, 1):
+        bits, one, two = 0, window + begin, other + begin
+        if one < 0 or two < 0 or max(one, two) + row > len(utterances):
+            continue
+        if utterances[one] != utterances[window] or utterances[one + row - 1] != utterances[window]:
+            continue
+        if utterances[two] != utterances[other] or utterances[two + row - 1] != utterances[other]:
+            continue
+        for step in range(row):
+            bits += differing(signatures[one + step], signatures[two + step])
+        least = min(least, bits)
+    return least
 
 
-def tables_of(
-    signatures: np.ndarray, bits: np.ndarray, advance: Callable[[int], None]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which window is at each place of every table, and the place of every window: [tables, n], [tables, n]."""
-    orders = np.empty((len(bits), len(signatures)), np.uint32)
-    ranks = np.empty_like(orders)
-    for table, own in enumerate(bits):
-        orders[table] = np.argsort(keys(signatures, own), kind="stable")
-        ranks[table, orders[table]] = np.arange(len(signatures), dtype=np.uint32)
-        advance(1)
-    return orders, ranks
+@njit(nogil=True, cache=True)
+def shares(signatures: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Shares of bits in which signatures differ: [N, WORDS], [M, WORDS] -> [N, M]."""
+    found = np.empty((len(signatures), len(others)))
+    for one in range(len(signatures)):
+        for other in range(len(others)):
+            found[one, other] = differing(signatures[one], others[other]) / BITS
+    return found

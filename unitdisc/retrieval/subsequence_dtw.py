@@ -35,7 +35,7 @@ def angles(query: np.ndarray, frames: np.ndarray) -> np.ndarray:
     A frame of zeros is at no distance from another, and as far as can be from any that is not.
     """
     turned = angles_of(query @ frames.T)
-    null_query, null = ~query.any(1), ~frames.any(1)
+    null_query, null = nulls(query), nulls(frames)
     if null_query.any() or null.any():
         turned[null_query] = FAR
         turned[:, null] = FAR
@@ -50,6 +50,18 @@ def euclidean(query: np.ndarray, frames: np.ndarray) -> np.ndarray:
 
 
 DISTANCES = {"angular": angles, "euclidean": euclidean}
+
+
+@njit(nogil=True, cache=True)
+def nulls(frames: np.ndarray) -> np.ndarray:
+    """Which frames are zeros: [T, D] -> [T]."""
+    found = np.ones(len(frames), dtype=np.bool_)
+    for place in range(len(frames)):
+        for value in frames[place]:
+            if value != 0:
+                found[place] = False
+                break
+    return found
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})

@@ -1,16 +1,18 @@
 """What is searched: the utterances that can be used, which of their frames count, and what counts as alike."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import EncodingsError
-from unitdisc.evaluation import labelled
+from unitdisc.evaluation import spans_of
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.frame_checks import usable
+from unitdisc.retrieval.codebooks import codes_in
 from unitdisc.retrieval.contents import Contents
+from unitdisc.retrieval.places import frames_within
 
 PAIRS, DRAWN = 400, 25  # of utterances by which it is found what is alike, and frames of each
 SAME, HALF = 1e-6, 0.5
@@ -21,33 +23,32 @@ OUTSIDE = -1e6  # gain of a frame that does not count
 class Searched:
     """Utterances in order of id, and what is known of each before any two are compared.
 
-    spans: the frames [first, last) that count, where not all do. threshold: the distance from which frames are not
-    alike. lag: frames after which speech has changed; what has not by more than the threshold is still, as silence is.
+    counting: which frames of each count, [T] of bool; None where all do. threshold: the distance from which frames are
+    not alike. lag: frames after which speech has changed; what has not by more than the threshold is still, as silence
+    is.
     """
 
     utterances: Sequence[Utterance]
     contents: Contents
     lengths: Mapping[str, int]  # frames
-    spans: Mapping[str, Sequence[tuple[int, int]]] | None
+    counting: Mapping[str, np.ndarray] | None
     threshold: float
     lag: int
 
-    def read(self, place: int) -> np.ndarray:
-        name = self.utterances[place].id
-        content = self.contents.read(name)
-        if len(content) != self.lengths[name]:
+    def frames(self, place: int) -> int:
+        return self.lengths[self.utterances[place].id]
+
+    def read(self, place: int, first: int = 0, last: int | None = None) -> np.ndarray:
+        """The content of frames [first, last). Raises EncodingsError if there are others than there were."""
+        content = self.contents.read(self.utterances[place].id, first, last)
+        if len(content) != (self.frames(place) if last is None else last) - first:
+            name = self.utterances[place].id
             raise EncodingsError(f"{name}: its frames have changed during the search; begin anew in another folder")
         return content
 
     def counts(self, place: int) -> np.ndarray | None:
         """Which frames of an utterance count: [T] of bool; None where all do."""
-        if self.spans is None:
-            return None
-        name = self.utterances[place].id
-        counts = np.zeros(self.lengths[name], bool)
-        for first, last in self.spans[name]:
-            counts[first:last] = True
-        return counts
+        return None if self.counting is None else self.counting[self.utterances[place].id]
 
     def changes(self, content: np.ndarray) -> np.ndarray:
         """Sums of distances of frames to those `lag` frames later, up to each: [T - lag + 1], or [1] if too short."""
@@ -63,6 +64,12 @@ class Searched:
         mean = (changes[np.maximum(until, 0)] - changes[np.minimum(first, len(changes) - 1)]) / np.maximum(count, 1)
         return ~known | (mean > self.threshold)
 
+    def is_still(self, place: int, first: int, last: int) -> bool:
+        """Whether nothing moves in a stretch of an utterance."""
+        until = min(max(last, first + self.lag + 1), self.frames(place))
+        ends = np.array([0]), np.array([last - first])
+        return not self.moves(self.changes(self.read(place, first, until)), *ends)[0]
+
 
 def usable_ones(
     opened: AnyEncodings,
@@ -71,12 +78,12 @@ def usable_ones(
     tier: str | None,
     *,
     advance: Callable[[int], None],
-) -> tuple[list[Utterance], dict[str, int], dict[str, list[tuple[int, int]]] | None, list[str]]:
-    """What can be used: utterances in order, their frames, the frames that count, and what is wrong with the others.
+) -> tuple[list[Utterance], dict[str, int], dict[str, np.ndarray] | None, list[str]]:
+    """What can be used: utterances in order, their frames, which of these count, and what is wrong with the others.
 
     tier: only what it has between silences counts. Raises CorpusError if nothing can be used.
     """
-    kept, lengths, spans, problems, dim = [], {}, {}, [], None
+    kept, lengths, counting, problems, dim = [], {}, {}, [], None
     for utterance in sorted(utterances, key=lambda utterance: utterance.id):
         try:
             encoding = usable(opened, utterance.id)
@@ -92,36 +99,33 @@ def usable_ones(
                         f"{opened.folder}: {utterance.id} has {encoding.frames.shape[1]} dimensions, but {kept[0].id} "
                         f"has {dim}; encode the corpus again into an empty folder"
                     )
-            if by != "frames" and encoding.codes is None:
-                raise EncodingsError(
-                    f"{opened.folder}: {utterance.id} has no codes, and `by` is {by}; compare frames, or give units, "
-                    "as of `unitdisc segment`"
-                )
+            if by != "frames":
+                codes_in(opened, encoding)
         except (EncodingsError, CorpusError) as error:
             problems.append(str(error))
         else:
             kept.append(utterance)
             lengths[utterance.id] = len(encoding.centres)
             if tier is not None:
-                spans[utterance.id] = list(stretches(utterance, encoding.centres, tier))
+                counting[utterance.id] = within(spans_of(utterance, tier), encoding.centres)
         advance(1)
     if not kept:
         raise CorpusError(f"there is nothing to search: {problems[0]}")
-    return kept, lengths, None if tier is None else spans, problems
+    return kept, lengths, None if tier is None else counting, problems
 
 
-def stretches(utterance: Utterance, centres: np.ndarray, tier: str) -> Iterator[tuple[int, int]]:
-    """Frames whose centres lie within labels that are no silence."""
-    for start, end, _ in labelled(utterance, tier):
-        first, last = np.searchsorted(centres, (start, end)).tolist()
-        if first < last:
-            yield first, last
+def within(spans: Iterable[tuple[int, int]], centres: np.ndarray) -> np.ndarray:
+    """Which frames have their centres within stretches of ticks: [T] of bool."""
+    found = np.zeros(len(centres), bool)
+    for start, end in spans:
+        found[slice(*frames_within(centres, start, end))] = True
+    return found
 
 
 def threshold_of(
     contents: Contents,
     lengths: Mapping[str, int],
-    spans: Mapping[str, Sequence[tuple[int, int]]] | None,
+    counting: Mapping[str, np.ndarray] | None,
     alike: float,
     seed: int,
 ) -> float:
@@ -133,13 +137,13 @@ def threshold_of(
     for _ in range(PAIRS):
         two = []
         for place in rng.choice(len(names), 2, replace=len(names) < 2).tolist():
-            counting = np.arange(lengths[names[place]])
-            if spans is not None:
-                counting = np.concatenate([[], *(np.arange(*span) for span in spans[names[place]])]).astype(int)
-            if len(counting):
-                two.append(contents.read(names[place])[rng.choice(counting, DRAWN)])
+            frames = np.arange(lengths[names[place]])
+            if counting is not None:
+                frames = np.flatnonzero(counting[names[place]])
+            if len(frames):
+                two.append(contents.read(names[place])[rng.choice(frames, DRAWN)])
         if len(two) == 2:
-            found.append(contents.distances(*two).ravel())
+            found.append(contents.distances(contents.query(two[0]), two[1]).ravel())
     if not found:
         raise CorpusError("there is nothing to search: no frame counts; look at the tier of `speech_tier`")
     distances = np.concatenate(found)

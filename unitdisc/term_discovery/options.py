@@ -1,10 +1,13 @@
 """How recurring stretches are looked for."""
 
+import math
 from dataclasses import dataclass
 
+from unitdisc.retrieval.materials import Comparison
 from unitdisc.retrieval.search import NORMALISE
 from unitdisc.retrieval.subsequence_dtw import DISTANCES
 
+TABLES, WINDOWS = 16, 10_000  # sorted lists for so many windows, six minutes of speech; more for more
 BY = ("frames", "codes", "units")
 SEARCHES = ("index", "exhaustive")
 
@@ -18,8 +21,9 @@ class TermOptions:
     count as alike (of "units": those that are the same). min_duration: of a stretch. min_score: of a pair, how long two
     stretches would be that score as much and are the same.
     search: "index", or "exhaustive": all pairs of utterances. window: what is indexed. tables, reach: sorted lists, and
-    how many neighbours are looked at on either side in each. bits: at most so many of 128 may differ. support: windows
-    that must be alike near one diagonal.
+    how many neighbours are looked at on either side in each. tables: by default 16, and more in large corpora, so that
+    recall stays level (see `tables_for`). bits: of two windows that are alike, at most so many in 128 differ. support:
+    windows in a row that must be, on average.
     overlap: the share of what either covers by which stretches of two pairs are one place. linked: the share of all
     pairs between the places of two groups that makes one of them; with 0 any pair does.
     seed: of hyperplanes and draws.
@@ -33,10 +37,10 @@ class TermOptions:
     min_score: float | None = None
     search: str = "index"
     window: float | None = None
-    tables: int = 16
+    tables: int | None = None
     reach: int = 8
-    bits: int = 40
-    support: int = 2
+    bits: int = 38
+    support: int = 3
     overlap: float = 0.75
     linked: float = 0.5
     seed: int = 0
@@ -56,10 +60,25 @@ class TermOptions:
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"`{name}` must be a number of ms, or of columns of images, not {value:g}")
         for name in ("tables", "reach", "support"):
-            if getattr(self, name) < 1:
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}")
         if not 0 <= self.bits <= 128:
             raise ValueError(f"`bits` must be 0 to 128, not {self.bits}")
+
+    @property
+    def how(self) -> Comparison:
+        return Comparison(self.by, self.distance, self.normalise)
+
+    def tables_for(self, windows: int) -> int:
+        """How many tables find as large a share of what is alike among so many windows as among few.
+
+        Two windows are neighbours in a table if they agree in its first log2(windows / reach) bits, or so. If they
+        differ in the share d of bits that has the probability (reach / windows) ** r, r = -log2(1 - d), and tables have
+        to grow as windows ** r (Indyk and Motwani, 1998): for 38 bits in 128, r = 0.51.
+        """
+        if self.tables is not None:
+            return self.tables
+        return math.ceil(TABLES * max(windows / WINDOWS, 1) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,15 @@ class Lengths:
     @property
     def hop(self) -> int:
         return max(self.window // 5, 1)
+
+    @property
+    def apart(self) -> int:
+        """Windows by which two of one utterance differ at least, to be a term and its recurrence."""
+        return -(-self.shortest // self.hop)
+
+    def row(self, support: int) -> int:
+        """So many windows in a row, as far as the shortest term has them."""
+        return min(support, max(self.shortest - self.window, 0) // self.hop + 1)
 
     @property
     def drop(self) -> float:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from unitdisc.clustering.frame_source import in_order
 from unitdisc.files.arrays import read_array, write_array
 from unitdisc.retrieval.index import Index
 from unitdisc.retrieval.local_alignment import Match, Region, later, matches_in, merged, whole
-from unitdisc.term_discovery.candidates import Candidate, candidates, wider
+from unitdisc.term_discovery.candidates import Candidate, alike, candidates, wider
 from unitdisc.term_discovery.material import OUTSIDE, Searched
 from unitdisc.term_discovery.options import Lengths, TermOptions
 
@@ -40,49 +41,40 @@ class Search:
     lengths: Lengths
     index: Index | None
 
-    def frames(self, place: int) -> int:
-        return self.there.lengths[self.there.utterances[place].id]
+    def regions(self, first: int, last: int, pairs: np.ndarray | None) -> Iterator[list[Candidate]]:
+        """Where to look, of utterances [first, last) with themselves and later ones: a list for every two.
 
-    def pairs(self, first: int, last: int, wanted: np.ndarray | None) -> Iterator[list[Candidate]]:
-        """Where to look, of utterances [first, last) with themselves and later ones: a list for every two."""
+        pairs [n]: windows of the index that are alike.
+        """
         if self.index is None:
             for one in range(first, last):
-                yield [Candidate(one, one, later(self.frames(one), self.lengths.shortest))]
+                yield [Candidate(one, one, later(self.there.frames(one), self.lengths.shortest))]
                 for other in range(one + 1, len(self.there.utterances)):
-                    yield [Candidate(one, other, whole(self.frames(one), self.frames(other)))]
+                    yield [Candidate(one, other, whole(self.there.frames(one), self.there.frames(other)))]
             return
-        there: list[Candidate] = []
-        for candidate in candidates(self.index, wanted, first, last, lengths=self.lengths, options=self.options):
-            if there and there[0][:2] != candidate[:2]:
-                yield there
-                there = []
-            there.append(candidate)
-        if there:
-            yield there
+        found = candidates(self.index, pairs, first, last, lengths=self.lengths)
+        for _, there in groupby(found, key=lambda candidate: candidate[:2]):
+            yield list(there)
 
-    def part(self, first: int, last: int, wanted: np.ndarray | None) -> np.ndarray:
+    def part(self, first: int, last: int, pairs: np.ndarray | None) -> np.ndarray:
         """What utterances [first, last) have in common with themselves and later ones: [n, 8]."""
-        rows, read, number = [], None, -1
-        for there in self.pairs(first, last, wanted):
+        rows, query, number = [], None, -1
+        for there in self.regions(first, last, pairs):
             one, other = there[0][:2]
             if one != number:
-                read, number = self.read(one), one
-            rows += self.between(one, other, [candidate.region for candidate in there], read)
+                query, number = self.there.contents.query(self.there.read(one)), one
+            rows += self.between(one, other, [candidate.region for candidate in there], query)
         return np.array(rows, np.float64).reshape(-1, len(COLUMNS))
 
-    def read(self, place: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-        content = self.there.read(place)
-        return content, self.there.counts(place), self.there.changes(content)
-
-    def between(self, one: int, other: int, regions: Sequence[Region], read: tuple) -> Iterator[tuple]:
-        """The rows of two utterances."""
-        content, counts, changes = read
-        content_of_other, counts_of_other, changes_of_other = read if one == other else self.read(other)
-        contents, threshold = self.there.contents, self.there.threshold
+    def between(self, one: int, other: int, regions: Sequence[Region], query: np.ndarray) -> Iterator[tuple]:
+        """The rows of two utterances, the first as a query."""
+        there = self.there
+        counts, counts_of_other = there.counts(one), there.counts(other)
 
         def gains(first: int, last: int, other_first: int, other_last: int) -> np.ndarray:
-            found = contents.distances(content[first:last], content_of_other[other_first:other_last])
-            found = 1 - found / threshold
+            content = there.read(other, other_first, other_last)
+            found = there.contents.distances(query[first:last], content)
+            found = 1 - found / there.threshold
             if counts is not None:
                 found[~counts[first:last]] = OUTSIDE
                 found[:, ~counts_of_other[other_first:other_last]] = OUTSIDE
@@ -90,14 +82,11 @@ class Search:
 
         matches: list[Match] = []
         for region in regions:
-            matches += self.grown(gains, region, len(content), len(content_of_other), itself=one == other)
+            matches += self.grown(gains, region, there.frames(one), there.frames(other), itself=one == other)
         for match in merged(matches) if len(regions) > 1 else matches:
-            spans = np.array([[match.first, match.last], [match.other_first, match.other_last]])
-            still = not (
-                self.there.moves(changes, *spans[0].reshape(2, 1))[0]
-                and self.there.moves(changes_of_other, *spans[1].reshape(2, 1))[0]
-            )
-            yield match.score, one, *spans[0].tolist(), other, *spans[1].tolist(), still
+            spans = (match.first, match.last), (match.other_first, match.other_last)
+            still = there.is_still(one, *spans[0]) or there.is_still(other, *spans[1])
+            yield match.score, one, *spans[0], other, *spans[1], still
 
     def grown(self, gains: Callable, region: Region, frames: int, others: int, itself: bool) -> list[Match]:
         """The matches of a region, which becomes wider as long as one reaches its edge."""
@@ -132,22 +121,12 @@ def found_in(search: Search, folder: Path, made_of: dict, *, threads: int, progr
     """Searches part by part; those that an interrupted run left in the folder are not searched again."""
     there = search.there
     state = folder / hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
-    weights = np.array([search.frames(place) for place in range(len(there.utterances))])
+    weights = np.array([there.frames(place) for place in range(len(there.utterances))])
     edges = parts_of(weights, search.index is None)
-    wanted = None
-    if search.index is not None:
-        wanted = wanted_windows(search, threads, progress)
+    pairs = None if search.index is None else alike_windows(search, state, threads, progress)
 
     def one(part: int) -> np.ndarray:
-        path = state / f"{part}.npy"
-        if path.exists():
-            try:
-                return read_array(path)
-            except (ValueError, OSError, EOFError):  # damaged: searched anew
-                pass
-        found = search.part(edges[part], edges[part + 1], wanted)
-        write_array(path, found)
-        return found
+        return kept(state / f"{part}.npy", lambda: search.part(edges[part], edges[part + 1], pairs))
 
     tables = [np.zeros((0, len(COLUMNS)))]
     with progress("searching", len(weights)) as advance, threadpool_limits(1):
@@ -167,6 +146,30 @@ def parts_of(weights: np.ndarray, exhaustive: bool) -> list[int]:
     shares = np.cumsum(work) / max(work.sum(), 1) * min(PARTS, len(weights))
     edges = np.unique(np.searchsorted(shares, np.arange(min(PARTS, len(weights))) + 1e-9))
     return sorted({0, *edges.tolist(), len(weights)})
+
+
+def kept(path: Path, work: Callable[[], np.ndarray]) -> np.ndarray:
+    """What an interrupted run left in a file or, where it is not there or damaged, what is worked out and kept."""
+    if path.exists():
+        try:
+            return read_array(path)
+        except (ValueError, OSError, EOFError):
+            pass
+    found = work()
+    write_array(path, found)
+    return found
+
+
+def alike_windows(search: Search, state: Path, threads: int, progress: Progress) -> np.ndarray:
+    """Pairs of windows of the index that are alike and count: [n]."""
+
+    def work() -> np.ndarray:
+        wanted = wanted_windows(search, threads, progress)
+        return alike(
+            search.index, wanted, lengths=search.lengths, options=search.options, threads=threads, progress=progress
+        )
+
+    return kept(state / "windows.npy", work)
 
 
 def wanted_windows(search: Search, threads: int, progress: Progress) -> np.ndarray:

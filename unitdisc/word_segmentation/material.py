@@ -7,10 +7,11 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.encodings import EncodingsError
+from unitdisc.evaluation import spans_of
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.frame_checks import usable
 from unitdisc.word_segmentation.options import ON_UNITS, WordOptions
-from unitdisc.word_segmentation.stretches import Stretch, numbered, of_codes, of_frames, of_tier, spans_of
+from unitdisc.word_segmentation.stretches import Stretch, numbered, of_codes, of_frames, of_tier
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encoding, EncodingsError
 from unitdisc.encodings.runs import refuse_span, runs_of
-from unitdisc.evaluation import labelled, silences_of
+from unitdisc.evaluation import silences_of
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,6 @@ class Stretch:
 
     def __len__(self) -> int:
         return len(self.edges) - 1
-
-
-def spans_of(utterance: Utterance, speech: str | None) -> list[tuple[int, int]]:
-    """Stretches of speech in ticks: what a tier has between silences, or the whole utterance."""
-    if speech is None:
-        return [(0, utterance.ticks)]
-    found: list[tuple[int, int]] = []
-    for start, end, _ in labelled(utterance, speech):
-        if found and found[-1][1] == start:
-            found[-1] = (found[-1][0], end)
-        else:
-            found.append((start, end))
-    return found
 
 
 def of_tier(utterance: Utterance, tier: str, symbols: dict[str, int], spans: Iterable[tuple[int, int]]):
