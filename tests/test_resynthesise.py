@@ -24,8 +24,12 @@ DECODERS = {
     "columns": ["decoder.kind=columns"],
     "pixelcnn": ["decoder.kind=pixelcnn"],
     "deconv": ["decoder.kind=deconv"],
+    "flow": ["decoder.kind=flow"],
+    "flow-columns": ["decoder.kind=flow-columns"],
+    "diffusion": ["decoder.kind=diffusion"],
+    "diffusion-columns": ["decoder.kind=diffusion-columns"],
 }
-LINES = ("columns", "pixelcnn", "deconv")
+LINES = ("columns", "pixelcnn", "deconv", "flow-columns", "diffusion-columns")
 
 
 @pytest.fixture(scope="module")

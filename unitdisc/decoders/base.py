@@ -51,6 +51,25 @@ class LearnsByLikelihood:
 
 
 @runtime_checkable
+class BoundsLikelihood(Decoder, Protocol):
+    """A decoder that knows how probable a target is at least: its bits are an upper bound."""
+
+    def log_prob_bound(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """As `log_prob` of a `LikelihoodDecoder`, or less: in the mean, and over the steps of an item together.
+
+        By random numbers that in training are drawn, and are otherwise the same at the same step of every item.
+        """
+
+
+class LearnsByBound:
+    """Gives a decoder that bounds likelihoods its loss; to be inherited."""
+
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob_bound`, in nats: [B, S]."""
+        return -self.log_prob_bound(target, condition, lengths)
+
+
+@runtime_checkable
 class Continues(Decoder, Protocol):
     """A decoder of line images that can go on from a part that is given."""
 
