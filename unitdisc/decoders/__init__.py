@@ -1,6 +1,6 @@
 """Which decoders are there? Each learns to make the signal again of the condition: what is said, and by whom."""
 
-from unitdisc.decoders.base import BoundsLikelihood, Continues, Decoder, LikelihoodDecoder
+from unitdisc.decoders.base import BoundsLikelihood, Continues, Decoder, DrawsInSteps, LikelihoodDecoder
 from unitdisc.decoders.columns import ColumnWaveNet
 from unitdisc.decoders.deconv import Deconv
 from unitdisc.decoders.diffusion import Diffusion
@@ -20,6 +20,7 @@ __all__ = [
     "Deconv",
     "Diffusion",
     "DiffusionColumns",
+    "DrawsInSteps",
     "Flow",
     "FlowColumns",
     "Frames",

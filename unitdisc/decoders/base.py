@@ -70,6 +70,17 @@ class LearnsByBound:
 
 
 @runtime_checkable
+class DrawsInSteps(Decoder, Protocol):
+    """A decoder that comes from noise to a sample in steps, however many."""
+
+    def draw_by(self, sampler: str | None = None, steps: int | None = None) -> None:
+        """Chooses a way of drawing, and how many steps it takes, from now on; None: as before.
+
+        Raises ValueError for what cannot be.
+        """
+
+
+@runtime_checkable
 class Continues(Decoder, Protocol):
     """A decoder of line images that can go on from a part that is given."""
 
