@@ -271,17 +271,19 @@ def test_what_is_added_changes_in_training_and_is_the_same_otherwise():
 
 def test_columns_that_are_given_begin_the_noise_of_the_line():
     """So that what follows is drawn given them: of a flow that knows its past, not merely put in place."""
-    decoder, condition = columns(), normal(1, 6, CONDITION)
-    given = torch.randint(3, (1, 3, 2), generator=seeded())
+    decoder, condition = columns(rows=4, levels=6), normal(4, 12, CONDITION)
+    given = torch.randint(6, (4, 6, 4), generator=seeded())
     with torch.no_grad():
-        drawn = decoder.sample(condition, 6, seeded(5), given=given)
-        z = torch.randn(1, 6, 2, dtype=torch.double, generator=seeded(5))
-        numbers = placed_noise("normal", 3, 2, like=condition)[None]
-        z[:, :3] = decoder.with_noise(given, condition[:, :3], numbers)[0]
-        real = decoder.steps.inverse(z, condition)
-    levels = (from_real(real) * 3).floor().clamp(0, 2).long()
-    assert torch.equal(levels[:, :3], given)
+        drawn = decoder.sample(condition, 12, seeded(5), given=given)
+        z = torch.randn(4, 12, 4, dtype=torch.double, generator=seeded(5))
+        free = from_real(decoder.steps.inverse(z, condition))
+        numbers = placed_noise("normal", 6, 4, like=condition).expand(4, -1, -1)
+        z[:, :6] = decoder.with_noise(given, condition[:, :6], numbers)[0]
+        real = from_real(decoder.steps.inverse(z, condition))
+    free, levels = ((share * 6).floor().clamp(0, 5).long() for share in (free, real))
+    assert torch.equal(levels[:, :6], given)
     assert torch.equal(drawn, levels)
+    assert not torch.equal(free[:, 6:], levels[:, 6:])
 
 
 def test_placed_noise_is_noise_and_stays_in_its_place():
