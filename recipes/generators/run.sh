@@ -44,13 +44,17 @@ train_kind() { # train_kind SIGNAL KIND
 
 if stage "corpora, and a reader of each"; then
   for signal in $signals; do
-    python data_prep/mini_"$signal".py data/mini_"$signal"
+    case $signal in
+      handwriting) python data_prep/mini_handwriting.py data/mini_handwriting ;;
+      speech) python data_prep/mini_speech.py data/mini_speech ;;
+    esac
     unitdisc align data/mini_"$signal"/train.jsonl --output $exp/"$signal"/reader --epochs 10
   done
 fi
 if stage "units of handwriting"; then
   case $signals in *handwriting*)
-    unitdisc discover discover-handwriting data/mini_handwriting/train.jsonl $exp/handwriting/units/train --rounds 2 ;;
+    unitdisc discover discover-handwriting data/mini_handwriting/train.jsonl $exp/handwriting/units/train --rounds 2
+      ;;
   esac
 fi
 for signal in $signals; do
