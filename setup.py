@@ -40,7 +40,17 @@ setup(
         "ray": ["ray"],
         "tensorboard": ["tensorboard"],
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings[python]>=1.0"],
-        "dev": ["espeakng-loader", "hypothesis", "jiwer", "kaldiio", "praatio", "pytest", "pytest-xdist", "ruff"],
+        "dev": [
+            "espeakng-loader",
+            "hypothesis",
+            "jiwer",
+            "kaldiio",
+            "praatio",
+            "pytest",
+            "pytest-xdist",
+            "ruff",
+            "zuko",
+        ],
     },
     entry_points={"console_scripts": ["unitdisc = unitdisc.commands:main"]},
 )

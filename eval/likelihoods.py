@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, dict]]:
         found.setdefault(decoder or path.stem, {})[latents] = read(path)
     kinds = list(dict.fromkeys(kind for row in found.values() for kind in row))
     values = {result["per"] for row in found.values() for result in row.values()}
-    print(f"Bits per {' or '.join(sorted(values))}; in brackets, with the latents of another utterance\n")
+    print(f"Bits per {' or '.join(sorted(values))}; in brackets, with the latents of another utterance; ≤: a bound\n")
     print(f"| decoder | {' | '.join(f'latents: {kind}' for kind in kinds)} |")
     print(f"|---|{'---:|' * len(kinds)}")
     for decoder, row in found.items():
@@ -35,14 +35,15 @@ def cell(result: dict | None) -> str:
     if result is None:
         return "–"
     right, wrong = result["bits"], result["bits_with_wrong_latents"]
-    return f"{right:.3f}" + ("" if wrong == right else f" ({wrong:.3f})")
+    return ("≤ " if result["bound"] else "") + f"{right:.3f}" + ("" if wrong == right else f" ({wrong:.3f})")
 
 
 def read(path: Path) -> dict:
     """A result. Exits with a sentence if the file holds none."""
     try:
         found = read_json(path)
-        return {name: found[name] for name in ("bits", "bits_with_wrong_latents", "per", "utterances")}
+        needed = {name: found[name] for name in ("bits", "bits_with_wrong_latents", "per", "utterances")}
+        return needed | {"bound": found.get("bound", False)}
     except (OSError, ValueError, KeyError, TypeError) as error:
         sys.exit(f"{path}: no result of `unitdisc likelihood --output` ({error}); run it again")
 

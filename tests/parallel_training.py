@@ -81,6 +81,8 @@ KINDS = {
     "rotation": LINEAR | {"objective.kind": "rotation"},
     "position": LINEAR | {"objective.kind": "position", "objective.gap": 2},
     "inpainting": LINEAR | {"objective.kind": "inpainting", "objective.span": 3},
+    "flow": LINEAR | {"decoder.kind": "flow", "decoder.flows": 2, "decoder.channels": 6},
+    "diffusion": LINEAR | {"decoder.kind": "diffusion", "decoder.channels": 6, "decoder.layers": 2},
     "line images": {name: value for name, value in LINE_OPTIONS.items() if "bottleneck" in name},
 }
 
@@ -90,6 +92,7 @@ def settings(kind: str) -> dict:
     lines = kind in OF_LINES
     tiny = LINE_OPTIONS if lines else OPTIONS | {"decoder.history_dropout": 0.3}
     own = ("bottleneck", "training", *(("encoder",) if KINDS[kind].get("encoder.kind") == "experiment" else ()))
+    own += ("decoder",) if "decoder.kind" in KINDS[kind] else ()
     kept = {name: value for name, value in tiny.items() if name.split(".")[0] not in own}
     overrides = [f"{name}={value}" for name, value in (kept | {"bottleneck.kind": "vq"} | KINDS[kind]).items()]
     options = config.read("small-handwriting" if lines else "small", overrides)

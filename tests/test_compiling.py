@@ -34,6 +34,10 @@ CASES = {
     "frames, checkpoint": ("frames", SMALL | {"checkpoint": True}),
     "columns": ("columns", SMALL),
     "deconv": ("deconv", {"channels": 8}),
+    "flow": ("flow", SMALL | {"flows": 2}),
+    "flow-columns": ("flow-columns", SMALL | {"flows": 2}),
+    "diffusion": ("diffusion", SMALL),
+    "diffusion-columns": ("diffusion-columns", SMALL),
     "pixelcnn": ("pixelcnn", PIXELS | {"direction": "both", "history_dropout": 0.3}),
     "pixelcnn, wide, checkpoint": ("pixelcnn", PIXELS | {"channels": 64, "checkpoint": True}),
     "pixelcnn, mixture": ("pixelcnn", PIXELS | {"levels": 16, "output": "logistic-mixture"}),
@@ -61,7 +65,7 @@ def made(case: str, precision: torch.dtype) -> tuple[torch.nn.Module, torch.Tens
     """A decoder, a target and a condition."""
     kind, options = CASES[case]
     decoder = DECODERS[kind](3, 256 if kind == "wavenet" else ROWS, **options).train().to(precision)
-    if kind == "frames":
+    if DECODERS[kind].target == "log-mel":
         target = torch.randn(2, SIZE, ROWS, dtype=precision)
     else:
         shape = (2, SIZE) if kind == "wavenet" else (2, SIZE, ROWS)
@@ -70,12 +74,12 @@ def made(case: str, precision: torch.dtype) -> tuple[torch.nn.Module, torch.Tens
 
 
 def step(decoder, target, condition, half: bool = False) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Log-probabilities, and the gradients of a weighted sum of them."""
+    """Losses, and the gradients of a weighted sum of them."""
     decoder.zero_grad()
     condition.grad = None
     torch.manual_seed(1)  # what is hidden from the decoder
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
-        found = decoder.log_prob(target, condition, torch.tensor([SIZE, SIZE - 4]))
+        found = decoder.loss(target, condition, torch.tensor([SIZE, SIZE - 4]))
     (found * torch.linspace(1, 2, SIZE)).mean().backward()
     gradients = {name: weight.grad.clone() for name, weight in decoder.named_parameters()}
     return found.detach(), gradients | {"condition": condition.grad}

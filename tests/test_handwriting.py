@@ -146,7 +146,7 @@ def test_an_experiment_says_all_of_its_options(tiny_line_experiment, tiny_lines)
     assert model.encoder.stride == 4
 
 
-@pytest.mark.parametrize("decoder", ["columns", "deconv", "pixelcnn"])
+@pytest.mark.parametrize("decoder", ["columns", "deconv", "pixelcnn", "flow-columns", "diffusion-columns"])
 def test_training_resumes_bit_for_bit(tiny_lines, tmp_path, decoder):
     options = line_settings(decoder__kind=decoder, training__crop=16, training__batch_size=2)
     if decoder != "columns":

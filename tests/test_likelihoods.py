@@ -14,15 +14,17 @@ def main():
     return runpy.run_path(SCRIPT)["main"]
 
 
-def result(folder: Path, name: str, right: float, wrong: float) -> str:
+def result(folder: Path, name: str, right: float, wrong: float, **more: bool) -> str:
     path = folder / f"{name}.json"
-    path.write_text(json.dumps({"bits": right, "bits_with_wrong_latents": wrong, "per": "pixel", "utterances": 3}))
+    path.write_text(
+        json.dumps({"bits": right, "bits_with_wrong_latents": wrong, "per": "pixel", "utterances": 3, **more})
+    )
     return str(path)
 
 
 def test_a_row_for_every_decoder_and_a_column_for_its_latents(main, tmp_path, capsys):
     paths = [result(tmp_path, *row) for row in (("my-cnn-units", 0.25, 0.5), ("my-cnn-none", 0.375, 0.375))]
-    paths.append(result(tmp_path, "deconv-units", 0.5, 0.75))
+    paths.append(result(tmp_path, "deconv-units", 0.5, 0.75, bound=True))
     main(paths)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("Bits per pixel")
@@ -30,7 +32,7 @@ def test_a_row_for_every_decoder_and_a_column_for_its_latents(main, tmp_path, ca
         "| decoder | latents: units | latents: none |",
         "|---|---:|---:|",
         "| my-cnn | 0.250 (0.500) | 0.375 |",
-        "| deconv | 0.500 (0.750) | – |",
+        "| deconv | ≤ 0.500 (0.750) | – |",
     ]
 
 

@@ -30,6 +30,10 @@ DECODER_OPTIONS = {
     "pixelcnn": {"channels": 8, "layers": 2, "first_kernel": 3, "direction": "both"},
     "columns": {"channels": 8, "layers": 3},
     "deconv": {"channels": 8, "layers": 1},
+    "flow": {"flows": 2, "channels": 8},
+    "flow-columns": {"flows": 2, "channels": 8},
+    "diffusion": {"channels": 8, "layers": 2},
+    "diffusion-columns": {"channels": 8, "layers": 2},
 }
 TARGET_DIM = {"log-mel": 5, "mu-law": 256, "grey": 6}
 

@@ -13,8 +13,9 @@ from unitdisc.api.train import train
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.signals import Signals
+from unitdisc.decoders import DrawsInSteps
 from unitdisc.decoders.sampling.batched import sample_several
-from unitdisc.experiment import load
+from unitdisc.experiment import ExperimentError, load
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -24,8 +25,12 @@ DECODERS = {
     "columns": ["decoder.kind=columns"],
     "pixelcnn": ["decoder.kind=pixelcnn"],
     "deconv": ["decoder.kind=deconv"],
+    "flow": ["decoder.kind=flow"],
+    "flow-columns": ["decoder.kind=flow-columns"],
+    "diffusion": ["decoder.kind=diffusion"],
+    "diffusion-columns": ["decoder.kind=diffusion-columns"],
 }
-LINES = ("columns", "pixelcnn", "deconv")
+LINES = ("columns", "pixelcnn", "deconv", "flow-columns", "diffusion-columns")
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +189,35 @@ def test_names_of_files_have_room_for_every_voice():
     names = {file_name(line, voice, "--given-last-50") for voice in ("ann", "語" * 100, "語" * 101)}
     assert len(names) == 3 and all(len(name.encode()) <= 255 for name in names)
     assert f"{line.id}--ann--given-last-50.png" in names
+
+
+def test_steps_and_sampler_may_be_chosen_where_a_decoder_draws_in_steps(trained, tmp_path):
+    _, model = load(trained[0])
+    if isinstance(model.decoder, DrawsInSteps):
+        found = [
+            written(trained, tmp_path / str(number), limit=1, drawing=drawing)[1]
+            for number, drawing in enumerate((Drawing(), Drawing(steps=20), Drawing(steps=2), Drawing(sampler="ddpm")))
+        ]
+        assert found[0] == found[1] and found[0] not in found[2:] and found[2] != found[3]
+        with pytest.raises(ValueError, match="sampler is one of ddim"):
+            written(trained, tmp_path / "x", drawing=Drawing(sampler="magic"))
+    else:
+        for drawing in (Drawing(steps=2), Drawing(sampler="ddim")):
+            with pytest.raises(
+                ExperimentError, match="does not draw in steps, so that `sampler` and `steps` mean nothing"
+            ):
+                written(trained, tmp_path / "x", drawing=drawing)
+
+
+def test_steps_and_sampler_reach_the_decoder(tiny_corpus, tmp_path, monkeypatch, unitdisc):
+    options = [*settings(training__steps=1), "--set", "decoder.kind=diffusion"]
+    assert unitdisc("train", "small", tiny_corpus, tmp_path / "exp", *options, "--device", "cpu").code == 0
+    asked = []
+    monkeypatch.setattr(verb, "draw_by", lambda model, drawing, folder: asked.append((drawing.sampler, drawing.steps)))
+    done = unitdisc(
+        *("resynthesise", tmp_path / "exp", tiny_corpus, tmp_path / "out", "--limit", 1, "--device", "cpu"),
+        *("--sampler", "heun", "--steps", 3),
+    )
+    assert done.code == 0 and asked == [("heun", 3)]
+    done = unitdisc("likelihood", tmp_path / "exp", tiny_corpus, "--limit", 2, "--device", "cpu")
+    assert done.code == 0 and "at most " in done.out

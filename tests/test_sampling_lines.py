@@ -12,7 +12,10 @@ OPTIONS = {
     "columns": {"channels": 8, "layers": 4, "cycle": 2},
     "deconv": {"channels": 8, "layers": 1},
     "pixelcnn": {"channels": 8, "layers": 2, "first_kernel": 3},
+    "flow-columns": {"flows": 2, "channels": 8},
+    "diffusion-columns": {"channels": 8, "layers": 2, "steps": 4},
 }
+EXACT = ["columns", "deconv", "pixelcnn"]  # say how probable every column is
 
 
 def tiny(kind, **options):
@@ -25,6 +28,11 @@ def tiny(kind, **options):
 
 @pytest.fixture(params=OPTIONS)
 def decoder(request):
+    return tiny(request.param)
+
+
+@pytest.fixture(params=EXACT)
+def exact(request):
     return tiny(request.param)
 
 
@@ -66,24 +74,25 @@ def sample_slowly(decoder, condition, size, generator, temperature=1.0, given=No
 
 @pytest.mark.parametrize("batch,size,conditions", [(1, 1, 1), (2, 12, 3), (1, 6, 6)])
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 0.0])
-def test_samples_are_drawn_from_the_definition(decoder, batch, size, conditions, temperature):
+def test_samples_are_drawn_from_the_definition(exact, batch, size, conditions, temperature):
     condition = random_condition(batch, conditions)
-    fast = decoder.sample(condition, size, seeded(), temperature)
-    assert torch.equal(fast, sample_slowly(decoder, condition, size, seeded(), temperature))
+    fast = exact.sample(condition, size, seeded(), temperature)
+    assert torch.equal(fast, sample_slowly(exact, condition, size, seeded(), temperature))
 
 
 def test_a_line_is_completed_from_what_is_given(decoder):
     condition, given = random_condition(), random_columns(2, 5)
     completed = decoder.sample(condition, 12, seeded(), given=given)
     assert torch.equal(completed[:, :5], given)
-    assert torch.equal(completed, sample_slowly(decoder, condition, 12, seeded(), given=given))
+    if any(isinstance(decoder, DECODERS[kind]) for kind in EXACT):
+        assert torch.equal(completed, sample_slowly(decoder, condition, 12, seeded(), given=given))
 
 
-def test_what_was_drawn_may_be_given_back(decoder):
+def test_what_was_drawn_may_be_given_back(exact):
     condition = random_condition()
-    whole = decoder.sample(condition, 12, seeded())
+    whole = exact.sample(condition, 12, seeded())
     for kept in (0, 1, 7, 12):
-        assert torch.equal(whole, decoder.sample(condition, 12, seeded(), given=whole[:, :kept]))
+        assert torch.equal(whole, exact.sample(condition, 12, seeded(), given=whole[:, :kept]))
 
 
 @pytest.mark.parametrize("kind", sorted(OPTIONS.keys() - {"deconv"}))
@@ -97,7 +106,7 @@ def test_a_sample_looks_like_the_target(decoder):
     sample = decoder.sample(random_condition(), 6, seeded())
     assert (sample.shape, sample.dtype) == ((2, 6, HEIGHT), torch.int64)
     assert 0 <= sample.min() <= sample.max() < LEVELS
-    assert decoder.log_prob(sample, random_condition()).isfinite().all()
+    assert decoder.loss(sample, random_condition()).isfinite().all()
 
 
 def test_the_same_seed_gives_the_same_sample_and_another_seed_another(decoder):

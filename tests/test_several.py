@@ -16,6 +16,10 @@ OPTIONS = {
     "columns": {"channels": 8, "layers": 4, "cycle": 2},
     "deconv": {"channels": 8, "layers": 1},
     "pixelcnn": {"channels": 8, "layers": 2, "first_kernel": 3},
+    "flow": {"flows": 2, "channels": 8},
+    "flow-columns": {"flows": 2, "channels": 8},
+    "diffusion": {"channels": 8, "layers": 2, "steps": 3, "sampler": "ddpm"},
+    "diffusion-columns": {"channels": 8, "layers": 2, "steps": 3, "sampler": "ddpm"},
 }
 LENGTHS = [7, 3, 12, 1, 7, 9, 10]  # in conditions, of 6 steps each
 

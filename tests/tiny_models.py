@@ -29,6 +29,7 @@ VARIANTS = {  # of every bottleneck, the first of which says most about it
 }
 WAVENET = {"kind": "wavenet", "channels": 8, "skip_channels": 12, "layers": 3, "cycle": 2}
 PIXELCNN = {"kind": "pixelcnn", "channels": 4, "layers": 2, "first_kernel": 3}
+FLOW, DIFFUSION = {"flows": 2, "channels": 8, "layers": 1}, {"channels": 8, "layers": 2}
 LSTM = {"kind": "conv2d", "channels": [4, 8, 8, 8], "norm": "none", "blstm": 2, "blstm_dim": 4, "stride": 12}
 MIXTURE = {"output": "logistic-mixture", "direction": "right-to-left", "checkpoint": True}
 CHOSEN = {  # one of every other kind
@@ -36,6 +37,8 @@ CHOSEN = {  # one of every other kind
     "encoder identity": AUDIO | {"encoder": {"kind": "identity", "context": 2}},
     "conditioner embedding": AUDIO | {"conditioner": {"speaker": "embedding", "speaker_dim": 4}},
     "encoder conv2d, decoder columns": IMAGES,
+    "decoder flow": AUDIO | {"decoder": FLOW | {"kind": "flow"}},
+    "decoder diffusion-columns": IMAGES | {"decoder": DIFFUSION | {"kind": "diffusion-columns"}},
     "decoder deconv": IMAGES | {"decoder": {"kind": "deconv", "channels": 8, "layers": 2}},
     "encoder lstm, decoder pixelcnn": IMAGES | {"encoder": LSTM, "decoder": PIXELCNN},
 }
@@ -48,6 +51,9 @@ OTHERS = {
     "encoder conv2d, layer norm": IMAGES | {"encoder": IMAGES["encoder"] | {"norm": "layer", "feedforward": 1}},
     "encoder lstm, decoder columns": IMAGES | {"encoder": LSTM},
     "decoder pixelcnn, both ways": IMAGES | {"decoder": PIXELCNN | {"direction": "both", "history_dropout": 0.2}},
+    "decoder flow-columns": IMAGES | {"decoder": FLOW | {"kind": "flow-columns"}},
+    "decoder flow-columns, uniform": IMAGES | {"decoder": FLOW | {"kind": "flow-columns", "dequantisation": "uniform"}},
+    "decoder diffusion, straight": AUDIO | {"decoder": DIFFUSION | {"kind": "diffusion", "path": "flow-matching"}},
     "decoder pixelcnn, mixture": IMAGES | {"decoder": PIXELCNN | MIXTURE},
 }
 IN_PARTS = {"gradient_accumulation": 2}

@@ -20,7 +20,7 @@ VALUES = {"grey": "pixel", "mu-law": "sample", "log-mel": "mel bin"}
 
 @dataclass(frozen=True)
 class LikelihoodScore:
-    """Bits per value (a pixel, a sample or a mel bin), with the units of the utterance and with wrong ones."""
+    """Bits per value (pixel, sample or mel bin), with the units of the utterance and with wrong ones, or a bound."""
 
     found: Likelihood
     per: str  # value

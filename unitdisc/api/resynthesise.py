@@ -17,7 +17,7 @@ from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.data.loader import whole_utterances
 from unitdisc.data.signals import Signals
-from unitdisc.decoders import Continues
+from unitdisc.decoders import Continues, DrawsInSteps
 from unitdisc.decoders.sampling.batched import (
     FRAMES_IN_A_GROUP,
     ITEMS_IN_A_GROUP,
@@ -35,11 +35,16 @@ from unitdisc.training.devices import usable_device
 
 @dataclass(frozen=True)
 class Drawing:
-    """How the decoder's random choices are made, and the share of every line that it is given to begin with."""
+    """How the decoder's random choices are made, and the share of every line that it is given to begin with.
+
+    sampler, steps: of decoders that draw in steps, by diffusion; None: as the experiment says.
+    """
 
     seed: int = 0
     temperature: float = 1.0
     given: float = 0.0
+    sampler: str | None = None
+    steps: int | None = None
 
     def __post_init__(self):
         if not 0 <= self.given < 1:
@@ -73,6 +78,7 @@ def resynthesise(
     experiment, model = load(experiment_folder, usable_device(device))
     if model.decoder is None:
         raise ExperimentError(f"{experiment_folder}: has no decoder to draw with; give one that has")
+    draw_by(model, drawing, experiment_folder)
     features = experiment.features()
     if drawing.given and not features.images:
         raise ValueError("`given` completes lines of handwriting; leave it out for recordings")
@@ -106,6 +112,17 @@ def resynthesise(
             counted.tell(len(group))
     say_left_out([problems[u.id] for u in utterances if u.id in problems], len(utterances))
     return [written[u.id, voice] for u in utterances if u.id not in problems for voice in voices[u.id]]
+
+
+def draw_by(model: UnitModel, drawing: Drawing, folder: Path) -> None:
+    """Has the decoder draw as is asked for. Raises ExperimentError if it cannot, and ValueError as it does."""
+    if drawing.sampler is None and drawing.steps is None:
+        return
+    if not isinstance(model.decoder, DrawsInSteps):
+        raise ExperimentError(
+            f"{folder}: its decoder does not draw in steps, so that `sampler` and `steps` mean nothing; leave them out"
+        )
+    model.decoder.draw_by(drawing.sampler, drawing.steps)
 
 
 def refuse_unknown(speakers: Sequence[str], folder: Path, experiment: Experiment) -> None:

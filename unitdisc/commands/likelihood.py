@@ -32,6 +32,8 @@ def likelihood(
 ) -> None:
     """How well the decoder predicts a corpus, in bits per pixel (or sample), with its units and with wrong ones.
 
+    "At most": of a decoder that knows a bound only, as one by diffusion.
+
     Example: `unitdisc likelihood exp/pixelcnn data/test.jsonl`
     """
     from unitdisc import CorpusAccess, likelihood
@@ -40,10 +42,11 @@ def likelihood(
     draws = numbers_in(importance, "--importance", "1,10,100") if importance else ()
     score = likelihood(experiment, corpus, limit=limit, importance=draws, seed=seed, access=access, device=device)
     found = score.found
-    typer.echo(f"{found.bits:.4f} bits per {score.per} ({found.values:,} of {found.utterances} utterances)")
+    bound = "at most " if found.bound else ""
+    typer.echo(f"{bound}{found.bits:.4f} bits per {score.per} ({found.values:,} of {found.utterances} utterances)")
     whose = "of another utterance" if found.utterances > 1 else "of another time"
     gap = found.bits_with_wrong_latents - found.bits
-    typer.echo(f"{found.bits_with_wrong_latents:.4f} with the latents {whose}: they are worth {gap:.4f}")
+    typer.echo(f"{bound}{found.bits_with_wrong_latents:.4f} with the latents {whose}: they are worth {gap:.4f}")
     for number, bits in found.bits_with_latents.items():
         typer.echo(f"{bits:.4f} at most with what the latents cost ({number} draw{'s' if number != '1' else ''})")
     if output is not None:

@@ -1,5 +1,6 @@
 """What every decoder promises, and what some can do besides; for ways of drawing, see also `sampling.batched`."""
 
+from collections.abc import Callable
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -48,6 +49,41 @@ class LearnsByLikelihood:
     def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The negative of `log_prob`, in nats: [B, S]."""
         return -self.log_prob(target, condition, lengths)
+
+
+@runtime_checkable
+class BoundsLikelihood(Decoder, Protocol):
+    """A decoder that knows how probable a target is at least: its bits are an upper bound."""
+
+    def log_prob_bound(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """As `log_prob` of a `LikelihoodDecoder`, or less: in the mean, and over the steps of an item together.
+
+        By random numbers that in training are drawn, and are otherwise the same at the same step of every item.
+        """
+
+
+def log_prob_of(decoder: LikelihoodDecoder | BoundsLikelihood) -> Callable[..., Tensor]:
+    """How probable a target is to a decoder, or is at least: its `log_prob` or `log_prob_bound`."""
+    return decoder.log_prob if isinstance(decoder, LikelihoodDecoder) else decoder.log_prob_bound
+
+
+class LearnsByBound:
+    """Gives a decoder that bounds likelihoods its loss; to be inherited."""
+
+    def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The negative of `log_prob_bound`, in nats: [B, S]."""
+        return -self.log_prob_bound(target, condition, lengths)
+
+
+@runtime_checkable
+class DrawsInSteps(Decoder, Protocol):
+    """A decoder that comes from noise to a sample in steps, however many."""
+
+    def draw_by(self, sampler: str | None = None, steps: int | None = None) -> None:
+        """Chooses a way of drawing, and how many steps it takes, from now on; None: as before.
+
+        Raises ValueError for what cannot be.
+        """
 
 
 @runtime_checkable

@@ -14,6 +14,26 @@ def noise(kind: str, *shape: int, like: Tensor, generator: torch.Generator | Non
     return make(*shape, generator=generator, device=device, dtype=like.dtype).to(like.device)
 
 
+def placed_noise(kind: str, steps: int, width: int, like: Tensor, turn: int = 0) -> Tensor:
+    """Random numbers as of `noise`, always the same at the same step, value and turn: [steps, width].
+
+    On every device, and however many steps there are: what is measured with them can be repeated, and padding changes
+    nothing. By the finaliser of SplitMix64 (Steele et al., 2014), in integers of 64 bits that wrap.
+    """
+    step = torch.arange(steps, device=like.device)[:, None] + (turn << 32)
+    bits = step * width + torch.arange(width, device=like.device) + 1
+    bits = bits * (0x9E3779B97F4A7C15 - 2**64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9 - 2**64), (27, 0x94D049BB133111EB - 2**64)):
+        bits = (bits ^ shifted(bits, shift)) * factor
+    uniform = (shifted(bits ^ shifted(bits, 31), 11).double() + 0.5) / 2**53  # in (0, 1)
+    return (uniform if kind == "uniform" else torch.special.ndtri(uniform)).to(like.dtype)
+
+
+def shifted(bits: Tensor, places: int) -> Tensor:
+    """Bits of 64 moved to the right, as if they had no sign."""
+    return (bits >> places) & ((1 << (64 - places)) - 1)
+
+
 def check_temperature(temperature: float) -> None:
     """Raises ValueError for a temperature that means nothing."""
     if not 0 <= temperature < float("inf"):

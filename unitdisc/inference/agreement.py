@@ -51,6 +51,10 @@ SMALL = {  # options with which a kind is tiny, and learns from its first step o
         "frames": AUDIO["decoder"],
         "columns": IMAGES["decoder"],
         "deconv": {"channels": 8, "layers": 2},
+        "flow": {"flows": 2, "channels": 8, "layers": 1},
+        "flow-columns": {"flows": 2, "channels": 8, "layers": 1},
+        "diffusion": {"channels": 8, "layers": 2},
+        "diffusion-columns": {"channels": 8, "layers": 2},
     },
 }
 OF_OTHERS = ("pretrained",)  # encoders that are read from files, and so never tiny

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from unitdisc.batch import Batch
+from unitdisc.decoders.base import log_prob_of
 from unitdisc.model import UnitModel
 from unitdisc.training.precision import in_full
 
@@ -25,7 +26,7 @@ def log_evidence(model: UnitModel, batch: Batch, draws: Sequence[int], generator
     def weights() -> Tensor:  # of one draw: [B]
         latents, ratio = model.bottleneck.draw(encoded, generator)
         condition = model.conditioner(latents, lengths, batch.speakers)
-        told = model.decoder.log_prob(batch.target, condition, batch.target_lengths)
+        told = log_prob_of(model.decoder)(batch.target, condition, batch.target_lengths)
         return (told.double() * batch.target_mask).sum(1) + (ratio.double() * mask).sum(1)
 
     drawn = torch.stack([weights() for _ in range(max(draws))])  # [K, B]

@@ -13,7 +13,8 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.data.crops import Crop, CropPlan
 from unitdisc.data.loader import CropBatches, whole_utterances
 from unitdisc.data.signals import Signals
-from unitdisc.decoders import LikelihoodDecoder
+from unitdisc.decoders import BoundsLikelihood, LikelihoodDecoder
+from unitdisc.decoders.base import log_prob_of
 from unitdisc.inference.importance import log_evidence
 from unitdisc.model import UnitModel
 from unitdisc.objectives.reconstruction import wrong_latents
@@ -32,6 +33,7 @@ class Likelihood:
     bits_with_wrong_latents: float  # of another utterance or time; if no more, the decoder does without latents
     values: int
     utterances: int
+    bound: bool = False  # whether these bits are an upper bound of those that the model would take
     bits_with_latents: dict[str, float] = field(default_factory=dict)
 
 
@@ -40,8 +42,8 @@ class LikelihoodError(ValueError):
 
 
 def check_likelihoods(model: UnitModel, name: object) -> None:
-    """Raises LikelihoodError, which calls the model by a name, unless its decoder has likelihoods."""
-    if not isinstance(model.decoder, LikelihoodDecoder):
+    """Raises LikelihoodError, which calls the model by a name, unless its decoder has likelihoods, or bounds."""
+    if not isinstance(model.decoder, LikelihoodDecoder | BoundsLikelihood):
         raise LikelihoodError(
             f"{name}: has no decoder that says how probable a target is, so there are no bits to count; give an "
             "experiment that has, such as one with decoder.kind = 'pixelcnn' or 'wavenet'"
@@ -91,7 +93,8 @@ def likelihood(
     if not read:
         raise CorpusError(f"nothing could be read, the first: {problems[0]}")
     bits, with_latents = ((each / values / math.log(2)).tolist() for each in (nats, bounds))
-    return Likelihood(*bits, values, read, dict(zip(map(str, importance), with_latents))), problems
+    bound = not isinstance(model.decoder, LikelihoodDecoder)
+    return Likelihood(*bits, values, read, bound, dict(zip(map(str, importance), with_latents))), problems
 
 
 def in_batches(
@@ -135,10 +138,11 @@ def whole(batches: CropBatches, indices: Sequence[int]) -> Batch:
 
 
 def log_probs(model: UnitModel, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Of every step inside the utterances, in nats: with the right latents, and with wrong ones."""
+    """Of every step inside the utterances, in nats: with the right latents, and with wrong ones; or bounds of them."""
+    log_prob = log_prob_of(model.decoder)
     units, lengths = model.units_of(batch)
     right, wrong = (
-        model.decoder.log_prob(batch.target, model.conditioner(latents, lengths, batch.speakers), batch.target_lengths)[
+        log_prob(batch.target, model.conditioner(latents, lengths, batch.speakers), batch.target_lengths)[
             batch.target_mask
         ]
         for latents in (units.latents, wrong_latents(units.latents))

@@ -11,6 +11,7 @@ from torch import Tensor
 from unitdisc.batch import Batch
 from unitdisc.corpus import Utterance
 from unitdisc.data.signals import Signals
+from unitdisc.decoders.base import log_prob_of
 from unitdisc.inference.likelihood import check_likelihoods, in_batches
 from unitdisc.model import UnitModel
 
@@ -72,7 +73,7 @@ def bits_of(model: UnitModel, batch: Batch, voices: int) -> tuple[np.ndarray, np
 
     def told(latents: Tensor, speakers: Tensor) -> Tensor:
         condition = model.conditioner(latents, lengths, speakers)
-        nats = -model.decoder.log_prob(batch.target, condition, batch.target_lengths)
+        nats = -log_prob_of(model.decoder)(batch.target, condition, batch.target_lengths)
         return nats.double() * batch.target_mask / values
 
     own = told(units.latents, batch.speakers)

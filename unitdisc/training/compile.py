@@ -15,7 +15,7 @@ CURES = {
 def compile_loss(decoder: Decoder) -> None:
     """Has what the decoder's loss takes compiled when it is first asked for, and once for every shape of input.
 
-    That is `log_prob`, of which the loss is the negative; or the loss, of a decoder without likelihoods.
+    That is `log_prob`, of which the loss is the negative; or the loss, of a decoder that knows bounds only, or less.
     Weights and their names stay as they are. Not by CUDA graphs ("reduce-overhead"): those overwrite the gradients of
     one part of a step by those of the next.
     """

@@ -109,7 +109,17 @@ def fill_uniform(place: Tensor) -> None:
 
 def normal(batch: int, *shape: int, device: torch.device) -> Tensor:
     """Standard normal numbers for the items in hand: [batch, *shape]."""
+    if torch.compiler.is_compiling():
+        place = torch.empty(batch, *shape, device=device)
+        fill_normal(place)
+        return place
     return own_rows(torch.randn(shares() * batch, *shape, device=device))
+
+
+@torch.library.custom_op("unitdisc::fill_normal", mutates_args={"place"})
+def fill_normal(place: Tensor) -> None:
+    """`normal` for compiled code, as `fill_uniform` is `uniform`."""
+    place.copy_(normal(*place.shape, device=place.device))
 
 
 def share_of_count(count: Tensor, parts: int = 1) -> Tensor:

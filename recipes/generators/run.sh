@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Decoders of every kind under the same units, trained for about as many seconds of one core each: the built-in handwriting
+# under units of `unitdisc discover`, the built-in speech under k-means of MFCC. Bits per pixel and mel bin, exact or a bound;
+# what a reader that has learned from real lines makes of the lines that they write; spectral distance; and quality against
+# the number of steps.
+#   SIGNALS="handwriting speech"  which; FEWER=8  an eighth of all steps of training, to see that it runs
+source "$(dirname "$0")/../shared.sh"
+
+signals=${SIGNALS:-handwriting speech}
+fewer=${FEWER:-1}
+exp=exp/generators
+declare -A kinds=(
+  [handwriting]="columns pixelcnn flow-columns diffusion-columns flow-matching-columns"
+  [speech]="frames flow diffusion flow-matching"
+)
+
+train() { # train SIGNAL KIND STEPS OPTIONS...: under units that are the same for all kinds
+  local signal=$1 kind=$2 steps=$(($3 / fewer)) units
+  shift 3
+  case $signal in
+    handwriting) units=(units-handwriting --units $exp/handwriting/units/train) ;;
+    speech) units=(small --set encoder.kind=identity --set bottleneck.kind=kmeans --set bottleneck.num_codes=64
+      --set bottleneck.warmup_steps=5 --set target.bins=40) ;;
+  esac
+  unitdisc train "${units[0]}" data/mini_"$signal"/train.jsonl $exp/"$signal"/"$kind" "${units[@]:1}" \
+    --set training.steps="$steps" --set training.halve_at="[$((steps * 6 / 10)), $((steps * 8 / 10))]" \
+    --set training.clip=1.0 "$@"
+}
+
+train_kind() { # train_kind SIGNAL KIND
+  case $2 in
+    columns) train "$1" "$2" 1600 ;;
+    frames) train "$1" "$2" 1600 ;;
+    pixelcnn) train "$1" "$2" 400 --set decoder.kind=pixelcnn --set decoder.channels=16 --set decoder.layers=4 \
+      --set decoder.first_kernel=5 --set decoder.history_dropout=0.6 ;;
+    flow*) case $2 in
+      flow-matching*) train "$1" "$2" 1000 --set decoder.kind="${2/flow-matching/diffusion}" --set decoder.path=flow-matching \
+        --set decoder.sampler=euler ;;
+      *) train "$1" "$2" 500 --set decoder.kind="$2" ;;
+    esac ;;
+    diffusion*) train "$1" "$2" 1000 --set decoder.kind="$2" ;;
+  esac
+}
+
+if stage "corpora, and a reader of each"; then
+  for signal in $signals; do
+    case $signal in
+      handwriting) python data_prep/mini_handwriting.py data/mini_handwriting ;;
+      speech) python data_prep/mini_speech.py data/mini_speech ;;
+    esac
+    unitdisc align data/mini_"$signal"/train.jsonl --output $exp/"$signal"/reader --epochs 10
+  done
+fi
+if stage "units of handwriting"; then
+  case $signals in *handwriting*)
+    unitdisc discover discover-handwriting data/mini_handwriting/train.jsonl $exp/handwriting/units/train --rounds 2
+      ;;
+  esac
+fi
+for signal in $signals; do
+  if stage "$signal: train"; then
+    for kind in ${kinds[$signal]}; do
+      time train_kind "$signal" "$kind"
+    done
+  fi
+  if stage "$signal: bits"; then
+    for kind in ${kinds[$signal]}; do
+      unitdisc likelihood $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl --limit 40 \
+        --output $exp/"$signal"/bits/"$kind"-units.json
+    done
+    python eval/likelihoods.py $exp/"$signal"/bits/*.json
+  fi
+  if stage "$signal: test utterances again"; then
+    for kind in ${kinds[$signal]}; do
+      time unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl $exp/"$signal"/again/"$kind" --limit 40
+    done
+    python eval/resyntheses.py data/mini_"$signal"/test.jsonl $exp/"$signal"/again/* --reader $exp/"$signal"/reader/aligner \
+      --output $exp/"$signal"/again.json
+  fi
+  if stage "$signal: few steps"; then
+    for kind in ${kinds[$signal]}; do
+      case $kind in diffusion* | flow-matching*) ;; *) continue ;; esac
+      for sampler in ddim ddpm euler heun; do
+        for steps in 1 2 5 10 50; do
+          unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl \
+            $exp/"$signal"/steps/"$kind-$sampler-$steps" --limit 20 --sampler $sampler --steps $steps
+        done
+      done
+    done
+    python eval/resyntheses.py data/mini_"$signal"/test.jsonl $exp/"$signal"/steps/* --reader $exp/"$signal"/reader/aligner \
+      --output $exp/"$signal"/steps.json
+  fi
+done

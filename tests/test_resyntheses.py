@@ -1,0 +1,75 @@
+"""eval/resyntheses.py: originals are as near to themselves as can be, and what differs is told apart."""
+
+import json
+import runpy
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from tiny import listed, make_corpus, make_lines
+
+from unitdisc.alignment import Aligner, Alphabet, save
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.data.column_features import ColumnFeatures
+
+SCRIPT = str(Path(__file__).parent.parent / "eval" / "resyntheses.py")
+
+
+@pytest.fixture(scope="module")
+def main():
+    return runpy.run_path(SCRIPT)["main"]
+
+
+def copied(corpus: Path, folder: Path) -> Path:
+    folder.mkdir()
+    for utterance in listed(corpus):
+        kind = Path(utterance.path).suffix
+        shutil.copy(utterance.path, folder / f"{utterance.id}--{utterance.speaker}{kind}")
+    return folder
+
+
+def with_texts(corpus: Path) -> Path:
+    write_manifest(corpus, [replace(utterance, text="abca") for utterance in listed(corpus)])
+    return corpus
+
+
+def reader(folder: Path, features) -> Path:
+    torch.manual_seed(0)
+    folder.mkdir()
+    save(Aligner.new(features, Alphabet.of(["abc"]), {"prior": 0.3}, recurrent=4), folder)
+    return folder
+
+
+def test_recordings_are_nothing_apart_from_themselves(main, tmp_path, capsys):
+    corpus = with_texts(make_corpus(tmp_path / "corpus", 3))
+    same, other = copied(corpus, tmp_path / "same"), copied(corpus, tmp_path / "other")
+    for path in other.iterdir():
+        wave, rate = soundfile.read(path)
+        soundfile.write(path, np.random.default_rng(0).permuted(wave), rate)
+    aligner = reader(tmp_path / "reader", AcousticFeatures("log-mel", 16000, 160, 40, normalise="utterance"))
+    found = main([str(corpus), str(same), str(other), "--reader", str(aligner), "--output", str(tmp_path / "x.json")])
+    near, far = found[str(same)], found[str(other)]
+    assert near["utterances"] == 3 and near["dB"] == 0 and near["variance"] == 1 and near["CER"] == near["real"]
+    assert far["dB"] > 3 and far["variance"] != 1
+    assert json.loads((tmp_path / "x.json").read_text()) == found
+    assert capsys.readouterr().out.startswith("| | utterances | dB | variance | CER | real |")
+
+
+def test_lines_have_the_ink_of_themselves(main, tmp_path):
+    corpus = with_texts(make_lines(tmp_path, 3))
+    aligner = reader(tmp_path / "reader", ColumnFeatures(height=16))
+    found = main([str(corpus), str(copied(corpus, tmp_path / "same")), "--reader", str(aligner)])
+    row = found[str(tmp_path / "same")]
+    assert row["ink"] == pytest.approx(1) and row["CER"] == row["real"]
+
+
+def test_a_folder_of_something_else_is_named(main, tmp_path):
+    corpus = make_lines(tmp_path, 2)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit, match="empty: no file UTTERANCE--SPEAKER"):
+        main([str(corpus), str(tmp_path / "empty")])
