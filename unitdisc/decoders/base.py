@@ -64,7 +64,7 @@ class BoundsLikelihood(Decoder, Protocol):
 
 def log_prob_of(decoder: LikelihoodDecoder | BoundsLikelihood) -> Callable[..., Tensor]:
     """How probable a target is to a decoder, or is at least: its `log_prob` or `log_prob_bound`."""
-    return decoder.log_prob if isinstance(decoder, LikelihoodDecoder) else decoder.log_prob_bound
+    return decoder.log_prob_bound if isinstance(decoder, BoundsLikelihood) else decoder.log_prob
 
 
 class LearnsByBound:
