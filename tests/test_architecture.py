@@ -64,7 +64,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     },
     "data.normalisation": set(),
     "data": {"adaptation", "batch", "corpus", "data.normalisation", "encodings", "files", "media"},
-    "prep": {"corpus", "corpus.kaldi", "files", "media"},
+    "prep": {"corpus", "corpus.kaldi", "corpus.validation", "files", "media"},
     # units
     "encodings": {"corpus", "files", "jobs"},
     "segmentation": set(),

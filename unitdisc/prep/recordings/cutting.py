@@ -1,0 +1,244 @@
+"""A recording becomes utterances: whole if it is short, else cut at pauses, by channel and by turn where there are."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from unitdisc.corpus import CorpusError, Utterance, short_name
+from unitdisc.media.audio import AudioInfo, info_of
+from unitdisc.media.decoding import open_audio
+from unitdisc.prep.notes import Notes
+from unitdisc.prep.recordings.fitting import fitted, within
+from unitdisc.prep.recordings.hearing import HeardRecording, hear
+from unitdisc.prep.recordings.label_tiers import Labels
+from unitdisc.prep.recordings.pauses import FRAMES, even_spans, utterance_spans, without_bleed
+from unitdisc.prep.recordings.tier_kinds import is_silence, told_apart
+from unitdisc.prep.recordings.turns import FittedTier, Turn, speakers_of, turns
+from unitdisc.prep.utterances import SLACK
+
+CHANNELS = ("auto", "average", "each")
+
+
+@dataclass(frozen=True)
+class CutOptions:
+    """How recordings are cut.
+
+    longest: seconds of an utterance; longer recordings are cut. pause: seconds that part two utterances of one.
+    channels: auto (each by itself where they differ), average, each, or the number of one, from 0.
+    """
+
+    longest: float = 20.0
+    pause: float = 0.5
+    channels: str = "auto"
+
+    def __post_init__(self):
+        if not (self.longest >= 1 and np.isfinite(self.longest)):
+            raise ValueError(f"`longest` {self.longest}: must be a second or more; 20 is usual")
+        if not 0.05 <= self.pause <= self.longest:
+            raise ValueError(f"`pause` {self.pause}: must be from 0.05 seconds to `longest`; 0.5 is usual")
+        if self.channels not in CHANNELS and not self.channels.isdigit():
+            raise ValueError(f"`channels` {self.channels}: must be auto, average, each, or a number from 0")
+
+
+def utterances_in(
+    whole: Utterance, read: Callable[[AudioInfo], Labels], options: CutOptions, notes: Notes
+) -> list[Utterance]:
+    """The utterances of a recording, each with its part of the labels.
+
+    whole: all of it, with what is known. read: its labels, of which nothing need fit. Only what is long, or has several
+    channels, is listened to. Raises CorpusError if it cannot be used.
+    """
+    path = Path(whole.path)
+    with open_audio(path) as file:
+        info, channels = info_of(file), file.channels
+    labels = read(info)
+    tiers = [
+        FittedTier(tier.name, tier.speaker, fitted(tier.rows, info.ticks, info.rate, tier.name, whole.id, notes))
+        for tier in told_apart(labels.tiers)
+    ]
+    tiers = [tier for tier in tiers if tier.intervals]
+    is_long = info.ticks > options.longest * info.rate
+    heard = hear(path) if is_long or (channels > 1 and not options.channels.isdigit()) else None
+    told = turns(tiers, round(options.pause * info.rate))
+    named = {turn.speaker for turn in told if turn.speaker}
+    if is_long or len(named) > 1:
+        found = cut(whole, labels, tiers, heard, channels, told, options, notes)
+    else:
+        found = kept_whole(whole, labels, tiers, heard, channels, options, notes)
+    if not found:
+        raise CorpusError(
+            f"{path}: nobody speaks in it, as far as can be told; take it out, or give a larger --longest"
+        )
+    return found
+
+
+def chosen_channels(
+    path: str, heard: HeardRecording | None, there: int, options: CutOptions, notes: Notes
+) -> list[int | None]:
+    """Which channels are utterances of their own; None for the average of all."""
+    if options.channels.isdigit():
+        channel = int(options.channels)
+        if channel >= there:
+            raise CorpusError(f"{path}: has {there} channels, and --channels asks for {channel}; the first is 0")
+        return [channel]
+    if there == 1 or options.channels == "average" or heard is None:
+        return [None]
+    if options.channels == "auto" and not heard.differ:
+        return [None]
+    some = [
+        channel for channel in range(there) if np.ptp(heard.levels[channel]) > 1 or heard.levels[channel].max() > -80
+    ]
+    for channel in sorted({*range(there)} - {*some}):
+        notes.add("channels in which nothing can be heard, left out", f"{Path(path).name} {letter(channel)}")
+    if options.channels == "auto":
+        notes.add("recordings whose channels differ, so that each is a speaker of its own", Path(path).name)
+    return list(some)
+
+
+def letter(channel: int) -> str:
+    """How a channel is called in names: A, B, ..."""
+    return chr(ord("A") + channel) if channel < 26 else f"c{channel}"
+
+
+def of_channel(whole: Utterance, channel: int | None, several: bool) -> Utterance:
+    """All of a channel. Where several are apart, each is said by somebody else."""
+    if channel is None or not several:
+        return replace(whole, channel=channel)
+    speaker = f"{whole.speaker or Path(whole.path).stem}-{letter(channel)}"
+    return replace(whole, channel=channel, id=short_name(f"{whole.id}-{letter(channel)}"), speaker=speaker, gender=None)
+
+
+def kept_whole(
+    whole: Utterance,
+    labels: Labels,
+    tiers: Sequence[FittedTier],
+    heard: HeardRecording | None,
+    there: int,
+    options: CutOptions,
+    notes: Notes,
+) -> list[Utterance]:
+    """A short recording by one speaker, or one for each channel."""
+    channels = chosen_channels(whole.path, heard, there, options, notes)
+    named = speakers_of(tiers)
+    if whole.speaker is None and len(named) == 1:
+        whole = replace(whole, speaker=named[0])
+    text = whole.text or labels.text or said_in(tiers, 0, whole.ticks)
+    alignment = tiers_within(tiers, None, 0, whole.ticks)
+    several = len(channels) > 1
+    if several and (text or alignment):
+        notes.add("recordings of several channels whose labels are those of all of them", whole.id)
+    return [replace(of_channel(whole, channel, several), text=text, alignment=alignment) for channel in channels]
+
+
+def cut(
+    whole: Utterance,
+    labels: Labels,
+    tiers: Sequence[FittedTier],
+    heard: HeardRecording | None,
+    there: int,
+    told: Sequence[Turn],
+    options: CutOptions,
+    notes: Notes,
+) -> list[Utterance]:
+    channels = chosen_channels(whole.path, heard, there, options, notes)
+    if (whole.text or labels.text) and not told:
+        notes.add("texts of recordings that are cut, left out, for nobody knows what is said where", whole.id)
+    whole = replace(whole, text=None)
+    found: list[Utterance] = []
+    apart = None if heard is None or len(channels) < 2 else without_bleed(heard.levels)
+    for channel in [None] if told and len(channels) > 1 else channels:
+        own = of_channel(whole, channel, len(channels) > 1)
+        levels = None
+        if heard is not None:
+            levels = heard.mean if channel is None else (heard.levels if apart is None else apart)[channel]
+        hop = heard.hop if heard else max(whole.rate // FRAMES, 1)
+        pieces = (
+            by_turns(own, told, levels, hop, options, notes) if told else by_pauses(own, levels, hop, options, notes)
+        )
+        found += [named_piece(own, piece, tiers) for piece in pieces]
+    return found
+
+
+def by_pauses(own: Utterance, levels: np.ndarray, hop: int, options: CutOptions, notes: Notes) -> list[Turn]:
+    spans = utterance_spans(levels, options.longest, options.pause)
+    if spans is None:
+        notes.add("recordings without pauses that can be told, cut where they are faintest", own.id)
+        spans = even_spans(levels, options.longest)
+    return [Turn(first * hop, min(last * hop, own.ticks), own.speaker) for first, last in spans]
+
+
+def by_turns(
+    own: Utterance,
+    told: Sequence[Turn],
+    levels: np.ndarray | None,
+    hop: int,
+    options: CutOptions,
+    notes: Notes,
+) -> list[Turn]:
+    """Turns, of which long ones are cut at pauses; what overlaps is noted, and said by all who speak."""
+    found, latest = [], 0
+    for turn in told:
+        if turn.start < latest - SLACK * own.rate:
+            notes.add("turns that overlap one before, so that both are heard", own.id)
+        latest = max(latest, turn.end)
+        turn = turn._replace(speaker=turn.speaker or own.speaker)
+        if turn.end - turn.start <= options.longest * own.rate or levels is None:
+            found.append(turn)
+            continue
+        if turn.text:
+            notes.add("texts of turns that are cut, left out, for nobody knows what is said where", own.id)
+        first, last = turn.start // hop, turn.end // hop
+        some = levels[first:last]
+        spans = utterance_spans(some, options.longest, options.pause)
+        spans = even_spans(some, options.longest) if spans is None else spans
+        found += [Turn((first + a) * hop, min((first + b) * hop, turn.end), turn.speaker) for a, b in spans]
+    return found
+
+
+def named_piece(own: Utterance, piece: Turn, tiers: Sequence[FittedTier]) -> Utterance:
+    """The utterance of a stretch, called after its recording and the time at which it begins, in centiseconds."""
+    begun = round(100 * piece.start / own.rate)
+    whose = (
+        f"-{'_'.join(piece.speaker.replace('/', '_').split())}"
+        if piece.speaker and piece.speaker != own.speaker
+        else ""
+    )
+    return replace(
+        own,
+        id=short_name(f"{own.id}{whose}-{begun:07d}"),
+        start=piece.start,
+        ticks=piece.end - piece.start,
+        speaker=piece.speaker,
+        gender=own.gender if piece.speaker == own.speaker else None,
+        text=piece.text or said_in(tiers, piece.start, piece.end, piece.speaker),
+        alignment=tiers_within(tiers, piece.speaker, piece.start, piece.end),
+    )
+
+
+def tiers_within(tiers: Sequence[FittedTier], speaker: str | None, start: int, end: int) -> dict[str, list]:
+    """Tier -> intervals of a stretch, those of its speaker before those of nobody; others' are left out.
+
+    Of a recording of one utterance (no speaker), tiers of several speakers are called after them.
+    """
+    found: dict[str, list] = {}
+    several = len(speakers_of(tiers)) > 1
+    for tier in sorted(tiers, key=lambda tier: not tier.speaker):
+        if tier.name == "speaker" or (speaker is not None and tier.speaker and several and tier.speaker != speaker):
+            continue
+        name = f"{tier.name}@{tier.speaker}" if several and tier.speaker and speaker is None else tier.name
+        intervals = within(tier.intervals, start, end)
+        if intervals and name not in found:
+            found[name] = intervals
+    return found
+
+
+def said_in(tiers: Sequence[FittedTier], start: int, end: int, speaker: str | None = None) -> str | None:
+    """The words of a stretch, as tiers of utterances or of words tell them."""
+    for name in ("utterance", "word"):
+        labels = tiers_within([tier for tier in tiers if tier.name == name], speaker, start, end).get(name, [])
+        words = [each.label for each in labels if not is_silence(each.label)]
+        if words:
+            return " ".join(words)
+    return None
