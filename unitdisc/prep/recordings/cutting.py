@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.corpus import CorpusError, Utterance, short_name
+from unitdisc.corpus import CorpusError, Interval, Utterance, short_name
 from unitdisc.media.audio import AudioInfo, info_of
 from unitdisc.media.decoding import open_audio
 from unitdisc.prep.notes import Notes
@@ -19,6 +19,7 @@ from unitdisc.prep.recordings.turns import FittedTier, Turn, speakers_of, turns
 from unitdisc.prep.utterances import SLACK
 
 CHANNELS = ("auto", "average", "each")
+FAINTEST = -80.0  # dB; of a channel that nothing is on
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,30 @@ class CutOptions:
             raise ValueError(f"`channels` {self.channels}: must be auto, average, each, or a number from 0")
 
 
+@dataclass(frozen=True)
+class Material:
+    """All that is known of a recording. there: how many channels it has; told: the turns that tiers tell."""
+
+    whole: Utterance
+    text: str | None
+    tiers: Sequence[FittedTier]
+    there: int
+    heard: HeardRecording | None = None
+    told: Sequence[Turn] = ()
+
+    def levels(self, channel: int | None, apart: bool) -> np.ndarray | None:
+        """Levels of the frames of a channel, or of the mean of all; apart: without what others say more loudly."""
+        if self.heard is None:
+            return None
+        if channel is None:
+            return self.heard.mean
+        return (without_bleed(self.heard.levels) if apart else self.heard.levels)[channel]
+
+    @property
+    def hop(self) -> int:
+        return self.heard.hop if self.heard else max(self.whole.rate // FRAMES, 1)
+
+
 def utterances_in(
     whole: Utterance, read: Callable[[AudioInfo], Labels], options: CutOptions, notes: Notes
 ) -> list[Utterance]:
@@ -52,7 +77,7 @@ def utterances_in(
     """
     path = Path(whole.path)
     with open_audio(path) as file:
-        info, channels = info_of(file), file.channels
+        info, there = info_of(file), file.channels
     labels = read(info)
     tiers = [
         FittedTier(tier.name, tier.speaker, fitted(tier.rows, info.ticks, info.rate, tier.name, whole.id, notes))
@@ -60,41 +85,36 @@ def utterances_in(
     ]
     tiers = [tier for tier in tiers if tier.intervals]
     is_long = info.ticks > options.longest * info.rate
-    heard = hear(path) if is_long or (channels > 1 and not options.channels.isdigit()) else None
+    heard = hear(path) if is_long or (there > 1 and not options.channels.isdigit()) else None
     told = turns(tiers, round(options.pause * info.rate))
-    named = {turn.speaker for turn in told if turn.speaker}
-    if is_long or len(named) > 1:
-        found = cut(whole, labels, tiers, heard, channels, told, options, notes)
-    else:
-        found = kept_whole(whole, labels, tiers, heard, channels, options, notes)
+    material = Material(whole, whole.text or labels.text, tiers, there=there, heard=heard, told=told)
+    several = len({turn.speaker for turn in told if turn.speaker}) > 1
+    found = (cut if is_long or several else kept_whole)(material, options, notes)
     if not found:
-        raise CorpusError(
-            f"{path}: nobody speaks in it, as far as can be told; take it out, or give a larger --longest"
-        )
+        what = "nobody speaks in it, as far as can be told"
+        raise CorpusError(f"{path}: {what}; take it out, or give a --longest above its {info.ticks / info.rate:.0f} s")
     return found
 
 
-def chosen_channels(
-    path: str, heard: HeardRecording | None, there: int, options: CutOptions, notes: Notes
-) -> list[int | None]:
-    """Which channels are utterances of their own; None for the average of all."""
+def chosen_channels(material: Material, options: CutOptions, notes: Notes) -> list[int | None]:
+    """Which channels are utterances of their own; None for the average of all. Raises CorpusError for none that is."""
+    path, there, heard = Path(material.whole.path), material.there, material.heard
     if options.channels.isdigit():
         channel = int(options.channels)
         if channel >= there:
-            raise CorpusError(f"{path}: has {there} channels, and --channels asks for {channel}; the first is 0")
-        return [channel]
+            what = f"has {there} channel{'s' * (there > 1)}, and --channels asks for {channel}"
+            raise CorpusError(f"{path}: {what}; the first is 0")
+        return [channel if there > 1 else None]
     if there == 1 or options.channels == "average" or heard is None:
         return [None]
     if options.channels == "auto" and not heard.differ:
         return [None]
-    some = [
-        channel for channel in range(there) if np.ptp(heard.levels[channel]) > 1 or heard.levels[channel].max() > -80
-    ]
-    for channel in sorted({*range(there)} - {*some}):
-        notes.add("channels in which nothing can be heard, left out", f"{Path(path).name} {letter(channel)}")
+    loud = [channel for channel in range(there) if heard.levels[channel].max() > FAINTEST]
+    for channel in sorted({*range(there)} - {*loud}):
+        notes.add("channels in which nothing can be heard, left out", f"{path.name} {letter(channel)}")
     if options.channels == "auto":
-        notes.add("recordings whose channels differ, so that each is a speaker of its own", Path(path).name)
-    return list(some)
+        notes.add("recordings whose channels differ, so that each is a speaker of its own", path.name)
+    return list(loud)
 
 
 def letter(channel: int) -> str:
@@ -110,54 +130,37 @@ def of_channel(whole: Utterance, channel: int | None, several: bool) -> Utteranc
     return replace(whole, channel=channel, id=short_name(f"{whole.id}-{letter(channel)}"), speaker=speaker, gender=None)
 
 
-def kept_whole(
-    whole: Utterance,
-    labels: Labels,
-    tiers: Sequence[FittedTier],
-    heard: HeardRecording | None,
-    there: int,
-    options: CutOptions,
-    notes: Notes,
-) -> list[Utterance]:
+def kept_whole(material: Material, options: CutOptions, notes: Notes) -> list[Utterance]:
     """A short recording by one speaker, or one for each channel."""
-    channels = chosen_channels(whole.path, heard, there, options, notes)
-    named = speakers_of(tiers)
-    if whole.speaker is None and len(named) == 1:
-        whole = replace(whole, speaker=named[0])
-    text = whole.text or labels.text or said_in(tiers, 0, whole.ticks)
-    alignment = tiers_within(tiers, None, 0, whole.ticks)
-    several = len(channels) > 1
-    if several and (text or alignment):
+    whole, channels = material.whole, chosen_channels(material, options, notes)
+    named = speakers_of(material.tiers) or [turn.speaker for turn in material.told if turn.speaker][:1]
+    if len(named) == 1:
+        whole = replace(whole, speaker=named[0], gender=whole.gender if whole.speaker == named[0] else None)
+    text = material.text or said_in(material.tiers, 0, whole.ticks)
+    alignment = tiers_within(material.tiers, 0, whole.ticks)
+    if len(channels) > 1 and (text or alignment):
         notes.add("recordings of several channels whose labels are those of all of them", whole.id)
-    return [replace(of_channel(whole, channel, several), text=text, alignment=alignment) for channel in channels]
+    return [
+        replace(of_channel(whole, channel, len(channels) > 1), text=text, alignment=alignment) for channel in channels
+    ]
 
 
-def cut(
-    whole: Utterance,
-    labels: Labels,
-    tiers: Sequence[FittedTier],
-    heard: HeardRecording | None,
-    there: int,
-    told: Sequence[Turn],
-    options: CutOptions,
-    notes: Notes,
-) -> list[Utterance]:
-    channels = chosen_channels(whole.path, heard, there, options, notes)
-    if (whole.text or labels.text) and not told:
-        notes.add("texts of recordings that are cut, left out, for nobody knows what is said where", whole.id)
-    whole = replace(whole, text=None)
+def cut(material: Material, options: CutOptions, notes: Notes) -> list[Utterance]:
+    """A long recording, or one of several speakers."""
+    channels = chosen_channels(material, options, notes)
+    if material.text and not material.told:
+        notes.add("texts of recordings that are cut, left out, for nobody knows what is said where", material.whole.id)
+    whole = replace(material.whole, text=None)
+    if material.told and len(channels) > 1:
+        channels = [None]  # tiers do not say which
     found: list[Utterance] = []
-    apart = None if heard is None or len(channels) < 2 else without_bleed(heard.levels)
-    for channel in [None] if told and len(channels) > 1 else channels:
-        own = of_channel(whole, channel, len(channels) > 1)
-        levels = None
-        if heard is not None:
-            levels = heard.mean if channel is None else (heard.levels if apart is None else apart)[channel]
-        hop = heard.hop if heard else max(whole.rate // FRAMES, 1)
-        pieces = (
-            by_turns(own, told, levels, hop, options, notes) if told else by_pauses(own, levels, hop, options, notes)
-        )
-        found += [named_piece(own, piece, tiers) for piece in pieces]
+    for channel in channels:
+        own, levels = of_channel(whole, channel, len(channels) > 1), material.levels(channel, len(channels) > 1)
+        if material.told:
+            pieces = by_turns(own, material, levels, options, notes)
+        else:
+            pieces = by_pauses(own, levels, material.hop, options, notes)
+        found += [named_piece(own, piece, material.tiers) for piece in pieces]
     return found
 
 
@@ -170,27 +173,22 @@ def by_pauses(own: Utterance, levels: np.ndarray, hop: int, options: CutOptions,
 
 
 def by_turns(
-    own: Utterance,
-    told: Sequence[Turn],
-    levels: np.ndarray | None,
-    hop: int,
-    options: CutOptions,
-    notes: Notes,
+    own: Utterance, material: Material, levels: np.ndarray | None, options: CutOptions, notes: Notes
 ) -> list[Turn]:
     """Turns, of which long ones are cut at pauses; what overlaps is noted, and said by all who speak."""
-    found, latest = [], 0
-    for turn in told:
-        if turn.start < latest - SLACK * own.rate:
+    found, latest, hop = [], 0, material.hop
+    for told in material.told:
+        if told.start < latest - SLACK * own.rate:
             notes.add("turns that overlap one before, so that both are heard", own.id)
-        latest = max(latest, turn.end)
-        turn = turn._replace(speaker=turn.speaker or own.speaker)
+        latest = max(latest, told.end)
+        turn = told._replace(speaker=told.speaker or own.speaker)
         if turn.end - turn.start <= options.longest * own.rate or levels is None:
             found.append(turn)
             continue
         if turn.text:
             notes.add("texts of turns that are cut, left out, for nobody knows what is said where", own.id)
-        first, last = turn.start // hop, turn.end // hop
-        some = levels[first:last]
+        first = turn.start // hop
+        some = levels[first : turn.end // hop]
         spans = utterance_spans(some, options.longest, options.pause)
         spans = even_spans(some, options.longest) if spans is None else spans
         found += [Turn((first + a) * hop, min((first + b) * hop, turn.end), turn.speaker) for a, b in spans]
@@ -213,16 +211,18 @@ def named_piece(own: Utterance, piece: Turn, tiers: Sequence[FittedTier]) -> Utt
         speaker=piece.speaker,
         gender=own.gender if piece.speaker == own.speaker else None,
         text=piece.text or said_in(tiers, piece.start, piece.end, piece.speaker),
-        alignment=tiers_within(tiers, piece.speaker, piece.start, piece.end),
+        alignment=tiers_within(tiers, piece.start, piece.end, piece.speaker),
     )
 
 
-def tiers_within(tiers: Sequence[FittedTier], speaker: str | None, start: int, end: int) -> dict[str, list]:
+def tiers_within(
+    tiers: Sequence[FittedTier], start: int, end: int, speaker: str | None = None
+) -> dict[str, list[Interval]]:
     """Tier -> intervals of a stretch, those of its speaker before those of nobody; others' are left out.
 
-    Of a recording of one utterance (no speaker), tiers of several speakers are called after them.
+    Where no speaker is given, tiers of several are called after them.
     """
-    found: dict[str, list] = {}
+    found: dict[str, list[Interval]] = {}
     several = len(speakers_of(tiers)) > 1
     for tier in sorted(tiers, key=lambda tier: not tier.speaker):
         if tier.name == "speaker" or (speaker is not None and tier.speaker and several and tier.speaker != speaker):
@@ -237,7 +237,7 @@ def tiers_within(tiers: Sequence[FittedTier], speaker: str | None, start: int, e
 def said_in(tiers: Sequence[FittedTier], start: int, end: int, speaker: str | None = None) -> str | None:
     """The words of a stretch, as tiers of utterances or of words tell them."""
     for name in ("utterance", "word"):
-        labels = tiers_within([tier for tier in tiers if tier.name == name], speaker, start, end).get(name, [])
+        labels = tiers_within([tier for tier in tiers if tier.name == name], start, end, speaker).get(name, [])
         words = [each.label for each in labels if not is_silence(each.label)]
         if words:
             return " ".join(words)

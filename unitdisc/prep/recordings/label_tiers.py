@@ -70,7 +70,7 @@ def tier_in(path: Path, recording: Path) -> str:
 
 
 def of_textgrid(path: Path, notes: Notes) -> list[LabelTier]:
-    """Its tiers of intervals."""
+    """Its tiers of intervals. Names of speakers are believed where there are several: "word tier" is nobody's."""
     found = []
     for tier in grid_tiers(path):
         if not tier.has_intervals:
@@ -78,7 +78,13 @@ def of_textgrid(path: Path, notes: Notes) -> list[LabelTier]:
             continue
         rows = [(float(start), float(end), " ".join(label.split())) for start, end, label in tier.marks]
         found.append(named_tier(tier.name, rows))
-    return found
+    speakers = list(dict.fromkeys(tier.speaker for tier in found if tier.speaker))
+    if len(speakers) > 1:
+        notes.add(
+            f"TextGrids with tiers of several speakers ({', '.join(speakers[:4])}), who are told apart", path.name
+        )
+        return found
+    return [tier if "@" in tier.title else tier._replace(speaker="") for tier in found]
 
 
 def sound_ctm(path: Path, notes: Notes) -> dict[str, list]:

@@ -15,8 +15,8 @@ from scipy.ndimage import minimum_filter1d, uniform_filter1d
 FRAMES = 100  # a second
 SMOOTH = 5  # frames of which the level is taken together
 BLOCK = 1000  # frames that share a noise floor
-AROUND = 7  # blocks of which the least is taken
-NOTHING = -90.0  # dB; digital silence, which is no noise floor
+AROUND = 3  # blocks of which the least is taken
+NOTHING = -105.0  # dB; fainter is digital silence, which is no noise floor
 SHARE, LEAST, MOST = 0.3, 5.0, 18.0  # how far above the floor a voice begins: of the loudest, and in dB
 ENDS = 0.6  # of that, where it ends
 BRIEFEST = 6  # frames; what is shorter is a click
