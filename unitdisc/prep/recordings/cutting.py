@@ -20,6 +20,7 @@ from unitdisc.prep.utterances import SLACK
 
 CHANNELS = ("auto", "average", "each")
 FAINTEST = -80.0  # dB; of a channel that nothing is on
+MOSTLY = 0.8  # of the time of a text that is in the stretch it is said in
 
 
 @dataclass(frozen=True)
@@ -228,10 +229,16 @@ def tiers_within(
         if tier.name == "speaker" or (speaker is not None and tier.speaker and several and tier.speaker != speaker):
             continue
         name = f"{tier.name}@{tier.speaker}" if several and tier.speaker and speaker is None else tier.name
-        intervals = within(tier.intervals, start, end)
+        whole = [each for each in tier.intervals if tier.name != "utterance" or mostly_in(each, start, end)]
+        intervals = within(whole, start, end)
         if intervals and name not in found:
             found[name] = intervals
     return found
+
+
+def mostly_in(label: Interval, start: int, end: int) -> bool:
+    """Whether a text is that of a stretch, and not of more than it."""
+    return min(label.end, end) - max(label.start, start) >= MOSTLY * (label.end - label.start)
 
 
 def said_in(tiers: Sequence[FittedTier], start: int, end: int, speaker: str | None = None) -> str | None:
