@@ -150,12 +150,12 @@ def split(brought: Brought, options: PrepareOptions) -> dict[str, list[Utterance
     parts = ("line", "picture") if brought.of_images else ("utterance", "recording")
     if options.test_speakers is not None:
         who = "writer" if brought.of_images else "speaker"
-        return whole(hold_out(utterances, options.test_speakers, options.seed, who), shown, parts)
+        return whole(hold_out(utterances, options.test_speakers, options.seed, who=who), shown, parts)
     if options.test_share is not None:
         if not brought.of_images and len({*shown.values()}) == 1:
             console.say("There is one recording, whose utterances are split by chance.")
             shown = {each.id: each.id for each in utterances}
-        return share_out(utterances, options.test_share, options.seed, shown, parts)
+        return share_out(utterances, options.test_share, options.seed, shown=shown, called=parts)
     by_split: dict[str, list[Utterance]] = {}
     for each in utterances:
         by_split.setdefault(brought.splits.get(each.id, "all"), []).append(each)

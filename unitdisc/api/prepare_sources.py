@@ -63,7 +63,7 @@ def bring(source: Source, output: Path, options: "PrepareOptions", *, access: Co
         return Brought(*read_lines_of_pages(pages))
     notes = Notes()
     if source.kind == "tars":
-        found = read_tars(source.folder, TarFields(), access.strict, notes)
+        found = read_tars(source.folder, TarFields(), access.strict, notes=notes)
     elif source.kind == "cuts":
         found = read_cut_list(source.files, access.strict, notes)
     else:
@@ -77,7 +77,7 @@ def of_rows(
 ) -> Brought:
     """A data set of Hugging Face, whose recordings or images are written out."""
     notes = Notes()
-    found = unpack_rows(source.folder, source.files, output / "files", notes)
+    found = unpack_rows(source.folder, source.files, output / "files", notes=notes)
     notes.say()
     if found.images:
         return lines_of_rows(found)

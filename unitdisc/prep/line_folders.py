@@ -32,8 +32,8 @@ def find_lines(raw: Path) -> Iterator[Line]:
     tables = [path for path in (raw / "lines.tsv", raw / "lines.csv") if path.is_file()]
     if len(tables) > 1:
         raise CorpusError(f"{raw}: has lines.tsv and lines.csv; remove one of them")
-    images = [path for path in sorted(raw.rglob("*")) if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
-    images = [path for path in images if path.is_file()]
+    images = [path for path in sorted(raw.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
+    images = [path for path in images if not any(part.startswith(".") for part in path.relative_to(raw).parts)]
     if not images and not tables:
         raise CorpusError(f"{raw}: no images in it ({' '.join(sorted(SUFFIXES))}); give the folder that holds them")
     yield from lines_in(tables[0], raw, [normpath(path) for path in images]) if tables else map(Line, images)

@@ -114,8 +114,11 @@ def utterance_spans(levels: np.ndarray, longest: float, pause: float) -> list[Sp
     nobody says anything; None if there are no pauses to be told, and the cuts are where it is faintest.
     """
     found = voices(levels)
-    if found is None:
-        return None
+    return None if found is None else spans_of(found, levels, longest, pause)
+
+
+def spans_of(found: np.ndarray, levels: np.ndarray, longest: float, pause: float) -> list[Span]:
+    """The same of voices [N, 2] that were found in some way."""
     spans: list[Span] = []
     most = int(longest * FRAMES)
     for first, last in joined(found, max(round(pause * FRAMES), 1)).tolist():
