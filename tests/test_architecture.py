@@ -331,7 +331,7 @@ def test_nothing_but_the_command_line_imports_the_interface():
         (
             "eval",
             {"clustering", "corpus", "corpus.read", "data", "encodings", "evaluation", "files", "prep", "reports"}
-            | {"retrieval"},
+            | {"media", "retrieval"},
         ),
         ("data_prep", {"console", "corpus", "corpus.read", "files", "media", "prep"}),
     ],

@@ -44,7 +44,7 @@ def prepare(
 
     It finds out what SOURCE is, and says so. Labels beside recordings (TextGrid, ELAN, CTM, Audacity, .lab, .txt)
     become tiers and texts. Recordings and images stay where they are. What cannot be used is said and left out; an
-    interrupted run is completed. It ends with what `unitdisc validate` says, and with the next command.
+    interrupted run is completed. It ends with what `validate` says, and with the next command.
 
     Example: `unitdisc prepare recordings data/mine --test-speakers 0.2`
     """

@@ -119,7 +119,10 @@ def one_per_image(pages: list[Path], options: PageFolder) -> Iterator[Path]:
             yield path
         else:
             what = f"is about the image {images[path]}, as {chosen[path]} is"
-            report(Problem("error", str(path), None, what, "choose with --pages which files are meant"), options.strict)
+            report(
+                Problem("error", str(path), None, what=what, cure="choose with --pages which files are meant"),
+                options.strict,
+            )
 
 
 def image_of(page: Page, options: PageFolder) -> Path:
@@ -169,11 +172,11 @@ def lines_of(page: Page, grey: np.ndarray, options: PageFolder, name: str, write
             found = crop(grey, line)
         except LineError as fault:
             what = f"line {line.id!r} {fault.what}"
-            report(Problem("error", str(page.path), None, what, fault.cure), options.strict)
+            report(Problem("error", str(page.path), None, what=what, cure=fault.cure), options.strict)
             continue
         for repair in found.repairs:
             what, _, how = repair.rpartition("; ")
-            report(Problem("warning", str(page.path), None, f"line {line.id!r} {what}", how), options.strict)
+            report(Problem("warning", str(page.path), None, what=f"line {line.id!r} {what}", cure=how), options.strict)
         path = options.output / "images" / name / f"{file}.png"
         write_image(path, found.ink)
         columns, rows = found.ink.shape

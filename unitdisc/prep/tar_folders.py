@@ -68,7 +68,7 @@ def each(
         try:
             if beside := cuts_beside(path):
                 cuts = read_cuts(beside)
-            for sample in samples(path, bool(cuts), (*SOUNDS, *PICTURES), extension):
+            for sample in samples(path, bool(cuts), (*SOUNDS, *PICTURES), extension=extension):
                 if contents_of(sample):
                     yield path, sample, cuts
                     continue
