@@ -10,6 +10,7 @@ from unitdisc.prep.recordings import pauses
 from unitdisc.prep.recordings.pauses import (
     AIR,
     FRAMES,
+    bleed,
     even_spans,
     joined,
     level_frames,
@@ -21,7 +22,6 @@ from unitdisc.prep.recordings.pauses import (
     smoothed,
     utterance_spans,
     voices,
-    without_bleed,
 )
 
 HOP = RATE // FRAMES
@@ -165,9 +165,21 @@ def test_who_speaks_into_the_next_microphone_is_not_heard_twice():
     both = np.stack(
         [ann + bob * 10 ** (-18 / 20) + room, (bob + ann * 10 ** (-18 / 20) + room[::-1]) * 10 ** (-15 / 20)], 1
     )
-    apart = without_bleed(level_frames(both, HOP))
-    np.testing.assert_allclose(voices(apart[0]) / FRAMES, [(1, 3), (9, 11), (15, 16)], atol=0.08)
-    np.testing.assert_allclose(voices(apart[1]) / FRAMES, [(4, 7), (12, 14)], atol=0.08)
+    heard = level_frames(both, HOP)
+    others = bleed(heard)
+    np.testing.assert_allclose(voices(heard[0], others[0]) / FRAMES, [(1, 3), (9, 11), (15, 16)], atol=0.08)
+    np.testing.assert_allclose(voices(heard[1], others[1]) / FRAMES, [(4, 7), (12, 14)], atol=0.08)
+    assert len(voices(heard[1])) > 2  # where the other microphone is not looked at
+
+
+def test_two_who_never_pause_together_are_both_heard():
+    """The floor of a microphone is what it hears while the other one speaks, too."""
+    turns = [(start, start + 2.0) for start in range(0, 40, 4)]
+    ann, bob = bursts(40, turns), bursts(40, [(start + 2, end + 2) for start, end in turns])
+    heard = level_frames(np.stack([ann, np.roll(bob, 5)], 1), HOP)
+    found = [voices(each, others) / FRAMES for each, others in zip(heard, bleed(heard))]
+    np.testing.assert_allclose(found[0], turns, atol=0.06)
+    np.testing.assert_allclose(found[1], np.array(turns) + 2, atol=0.06)
 
 
 def test_levels_are_those_of_every_frame_alone():

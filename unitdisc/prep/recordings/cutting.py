@@ -13,7 +13,7 @@ from unitdisc.prep.notes import Notes
 from unitdisc.prep.recordings.fitting import fitted, within
 from unitdisc.prep.recordings.hearing import HeardRecording, hear
 from unitdisc.prep.recordings.label_tiers import Labels
-from unitdisc.prep.recordings.pauses import FRAMES, even_spans, utterance_spans, without_bleed
+from unitdisc.prep.recordings.pauses import FRAMES, bleed, even_spans, utterance_spans
 from unitdisc.prep.recordings.tier_kinds import is_silence, told_apart
 from unitdisc.prep.recordings.turns import FittedTier, Turn, speakers_of, turns
 from unitdisc.prep.utterances import SLACK
@@ -55,13 +55,11 @@ class Material:
     heard: HeardRecording | None = None
     told: Sequence[Turn] = ()
 
-    def levels(self, channel: int | None, apart: bool) -> np.ndarray | None:
-        """Levels of the frames of a channel, or of the mean of all; apart: without what others say more loudly."""
-        if self.heard is None:
-            return None
-        if channel is None:
-            return self.heard.mean
-        return (without_bleed(self.heard.levels) if apart else self.heard.levels)[channel]
+    def levels(self, channel: int | None, apart: bool) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Levels of the frames of a channel, or of the mean of all; and, if `apart`, where others are louder in it."""
+        if self.heard is None or channel is None:
+            return None if self.heard is None else self.heard.mean, None
+        return self.heard.levels[channel], bleed(self.heard.levels)[channel] if apart else None
 
     @property
     def hop(self) -> int:
@@ -156,17 +154,25 @@ def cut(material: Material, options: CutOptions, notes: Notes) -> list[Utterance
         channels = [None]  # tiers do not say which
     found: list[Utterance] = []
     for channel in channels:
-        own, levels = of_channel(whole, channel, len(channels) > 1), material.levels(channel, len(channels) > 1)
+        own = of_channel(whole, channel, len(channels) > 1)
+        levels, others = material.levels(channel, len(channels) > 1)
         if material.told:
             pieces = by_turns(own, material, levels, options, notes)
         else:
-            pieces = by_pauses(own, levels, material.hop, options, notes)
+            pieces = by_pauses(own, levels, others, material.hop, options, notes)
         found += [named_piece(own, piece, material.tiers) for piece in pieces]
     return found
 
 
-def by_pauses(own: Utterance, levels: np.ndarray, hop: int, options: CutOptions, notes: Notes) -> list[Turn]:
-    spans = utterance_spans(levels, options.longest, options.pause)
+def by_pauses(
+    own: Utterance,
+    levels: np.ndarray,
+    others: np.ndarray | None,
+    hop: int,
+    options: CutOptions,
+    notes: Notes,
+) -> list[Turn]:
+    spans = utterance_spans(levels, options.longest, options.pause, others=others)
     if spans is None:
         notes.add("recordings without pauses that can be told, cut where they are faintest", own.id)
         spans = even_spans(levels, options.longest)

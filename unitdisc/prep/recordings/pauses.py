@@ -31,8 +31,9 @@ Span = tuple[int, int]
 def level_frames(samples: np.ndarray, hop: int) -> np.ndarray:
     """Levels in dB of every whole frame of `hop` samples, of every channel: [ticks, channels] -> [channels, frames]."""
     count = len(samples) // hop
-    frames = samples[: count * hop].reshape(count, hop, -1)
-    power = frames.var(axis=1, dtype=np.float64).T
+    frames = samples[: count * hop].T.reshape(samples.shape[1], count, hop)
+    frames = frames - frames.mean(axis=2, keepdims=True)
+    power = np.einsum("cft,cft->cf", frames, frames) / hop
     return (10 * np.log10(power + 1e-12)).astype(np.float32)
 
 
@@ -64,10 +65,11 @@ def loudest(levels: np.ndarray) -> float:
     return max(float(np.percentile(block, 95)) for block in np.array_split(levels, max(1, round(len(levels) / BLOCK))))
 
 
-def voices(levels: np.ndarray) -> np.ndarray | None:
+def voices(levels: np.ndarray, others: np.ndarray | None = None) -> np.ndarray | None:
     """Where voices are: frames [N, 2], each a first one and the one after the last, in order.
 
-    levels: [F] in dB. None if the level never rises far enough for pauses to be told from a voice.
+    levels: [F] in dB. others: the frames [F] in which what is heard is another channel's. None if the level never rises
+    far enough for pauses to be told from a voice.
     """
     if not len(levels) or levels.max() <= NOTHING:
         return np.zeros((0, 2), int)
@@ -76,20 +78,22 @@ def voices(levels: np.ndarray) -> np.ndarray | None:
     if (top - floor).max() < 2 * LEAST:
         return None
     height = np.clip(SHARE * (top - floor), LEAST, MOST)
+    if others is not None:
+        level = np.where(others, NOTHING, level)  # not before: the floor is that of the microphone, whoever speaks
     stretches = runs(level >= floor + ENDS * height)
     begun = np.concatenate([[0], np.cumsum(level >= floor + height)])  # frames loud enough to begin, up to each
     found = joined(stretches[begun[stretches[:, 1]] > begun[stretches[:, 0]]], JOINED)
     return found[found[:, 1] - found[:, 0] >= BRIEFEST]
 
 
-def without_bleed(levels: np.ndarray) -> np.ndarray:
-    """Levels of channels [C, F] in which what another channel says more loudly is silence.
+def bleed(levels: np.ndarray) -> np.ndarray:
+    """The frames in which what a channel hears is said more loudly into another: levels [C, F] -> bool [C, F].
 
     A microphone also hears who speaks into the next one, but more faintly, set against its own speaker.
     """
     level = smoothed(levels)
     relative = level - np.array([loudest(each) for each in level])[:, None]
-    return np.where(relative < relative.max(axis=0) - BLEED, np.float32(NOTHING - 1), levels)
+    return relative < relative.max(axis=0) - BLEED
 
 
 def runs(mask: np.ndarray) -> np.ndarray:
@@ -107,13 +111,15 @@ def joined(spans: np.ndarray, gap: int) -> np.ndarray:
     return np.stack([starts, spans[np.concatenate([parted, [True]]), 1]], axis=1)
 
 
-def utterance_spans(levels: np.ndarray, longest: float, pause: float) -> list[Span] | None:
+def utterance_spans(
+    levels: np.ndarray, longest: float, pause: float, others: np.ndarray | None = None
+) -> list[Span] | None:
     """Frames [first, last) of utterances, parted by pauses of at least `pause` seconds and not longer than `longest`.
 
-    What would be longer is cut in its widest gap, or where it is faintest. levels: [F] in dB, of one channel. [] if
-    nobody says anything; None if there are no pauses to be told, and the cuts are where it is faintest.
+    What would be longer is cut in its widest gap, or where it is faintest. levels, others: as of `voices`. [] if nobody
+    says anything; None if there are no pauses to be told.
     """
-    found = voices(levels)
+    found = voices(levels, others)
     return None if found is None else spans_of(found, levels, longest, pause)
 
 
