@@ -64,7 +64,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     },
     "data.normalisation": set(),
     "data": {"adaptation", "batch", "corpus", "data.normalisation", "encodings", "files", "media"},
-    "prep": {"corpus", "corpus.kaldi", "files", "media"},
+    "prep": {"corpus", "corpus.kaldi", "corpus.validation", "files", "media"},
     # units
     "encodings": {"corpus", "files", "jobs"},
     "segmentation": set(),
@@ -331,7 +331,7 @@ def test_nothing_but_the_command_line_imports_the_interface():
         (
             "eval",
             {"alignment", "clustering", "corpus", "corpus.read", "data", "encodings", "evaluation", "files", "prep"}
-            | {"data.normalisation", "reports", "retrieval"},
+            | {"data.normalisation", "media", "reports", "retrieval"},
         ),
         ("data_prep", {"console", "corpus", "corpus.read", "files", "media", "prep"}),
     ],

@@ -15,10 +15,13 @@ __version__ = "0.1.0"
 INTERFACE = {  # name: where it is defined
     # a corpus
     "read_corpus": "unitdisc.corpus.read",
+    "prepare": "unitdisc.api.prepare",
     "validate": "unitdisc.api.validate",
     "shards": "unitdisc.api.shards",
     "CorpusAccess": "unitdisc.corpus.access",
+    "CutOptions": "unitdisc.prep.recordings.cutting",
     "PackingOptions": "unitdisc.api.shards",
+    "PrepareOptions": "unitdisc.api.prepare",
     "Utterance": "unitdisc.corpus",
     # a model
     "train": "unitdisc.api.train",
@@ -93,6 +96,7 @@ INTERFACE = {  # name: where it is defined
     "Measured": "unitdisc.evaluation.settings",
     "OutliersResult": "unitdisc.api.outliers",
     "Place": "unitdisc.retrieval.queries",
+    "PrepareResult": "unitdisc.api.prepare",
     "Problem": "unitdisc.corpus",
     "SegmentResult": "unitdisc.api.segment",
     "TermsResult": "unitdisc.api.terms",

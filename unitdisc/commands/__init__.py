@@ -29,6 +29,7 @@ from unitdisc.commands import (
     normalise,
     outliers,
     phone_loop,
+    prepare,
     probe,
     report,
     resynthesise,
@@ -51,6 +52,7 @@ __all__ = ["app", "main"]
 
 COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
     doctor.doctor,
+    prepare.prepare,
     validate.validate,
     shards.shards,
     train.train,

@@ -42,30 +42,50 @@ def split_by(
     return None if args.test_share is None else share_out(lines, args.test_share, args.seed, shown)
 
 
-def whole(splits: dict[str, list[Utterance]], shown: Mapping[str, str]) -> dict[str, list[Utterance]]:
-    """A split, as it is; a picture with lines in several of its parts is said."""
+def whole(
+    splits: dict[str, list[Utterance]], shown: Mapping[str, str], called: tuple[str, str] = ("line", "picture")
+) -> dict[str, list[Utterance]]:
+    """A split, as it is; a picture with lines in several of its parts is said. called: what both are in messages."""
     sides, notes = defaultdict(set), Notes()
     for split, lines in splits.items():
         for line in lines:
             sides[shown[line.id]].add(split)
     for picture, found in sides.items():
         if len(found) > 1:
-            notes.add(f"pictures with lines in {' and '.join(sorted(found))}, by writers of each", picture)
+            what, picture_of = called
+            where = " and ".join(sorted(found))
+            notes.add(f"{picture_of}s with {what}s in {where}{', by writers of each' * (what == 'line')}", picture)
     notes.say()
     return splits
 
 
-def share_out(lines: list[Utterance], share: float, seed: int, shown: Mapping[str, str]) -> dict[str, list[Utterance]]:
-    """A split by chance, of whole pictures. Raises CorpusError if either side would be empty."""
+def share_out(
+    lines: list[Utterance],
+    share: float,
+    seed: int,
+    shown: Mapping[str, str],
+    called: tuple[str, str] = ("line", "page"),
+) -> dict[str, list[Utterance]]:
+    """A split by chance, of whole pictures. Raises CorpusError if either side would be empty.
+
+    called: what lines, and what they are shown on, are in messages.
+    """
+    what, picture_of = called
     if not 0 < share < 1:
-        raise CorpusError(f"--test-share {share} is no share of the lines; give a number between 0 and 1, such as 0.1")
+        raise CorpusError(
+            f"--test-share {share} is no share of the {what}s; give a number between 0 and 1, such as 0.1"
+        )
     sizes = Counter(shown[line.id] for line in lines)
     first = {picture: id for id, picture in sorted(((line.id, shown[line.id]) for line in lines), reverse=True)}
     wanted = round(share * len(lines))
     if not 0 < wanted < len(lines) or len(sizes) < 2:
-        of = "" if len(sizes) == len(lines) else f" of {len(sizes)} page{'s' * (len(sizes) != 1)}, which are not parted"
+        of = (
+            ""
+            if len(sizes) == len(lines)
+            else f" of {len(sizes)} {picture_of}{'s' * (len(sizes) != 1)}, which are not parted"
+        )
         raise CorpusError(
-            f"cannot hold out --test-share {share} of {len(lines)} lines{of}: both sides need at least one"
+            f"cannot hold out --test-share {share} of {len(lines)} {what}s{of}: both sides need at least one"
         )
     ids = np.random.default_rng(seed).permutation(sorted(first.values()))
     order = [shown[id] for id in ids.tolist()]
@@ -89,12 +109,18 @@ def pictures_of(images: Mapping[str, Path]) -> dict[str, str]:
     for number, path in enumerate(images.values()):
         names = [str(path.with_name(VARIANT.sub("", path.stem)))]
         if sizes[path.stat().st_size] > 1:
-            names.append(hashlib.sha256(path.read_bytes()).hexdigest())
+            names.append(checksum_of(path))
         pairs += [(number, len(images) + keys.setdefault(name, len(keys))) for name in names]
     ends, count = np.array(pairs).T, len(images) + len(keys)
     _, found = connected_components(coo_array((np.ones(len(pairs)), ends), shape=(count, count)), directed=False)
     first: dict[int, str] = {}
     return {id: first.setdefault(int(found[number]), id) for number, id in enumerate(images)}
+
+
+def checksum_of(path: Path) -> str:
+    """SHA-256 of a file of any size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def linked_folders(raw: Path) -> None:
@@ -106,26 +132,29 @@ def linked_folders(raw: Path) -> None:
     notes.say()
 
 
-def writer_finder(rule: str, raw: Path) -> Callable[[Path], str | None]:
-    """What finds the writer of an image by --writer-from. Raises CorpusError if that is no rule."""
+def writer_finder(rule: str, raw: Path, who: str = "writer") -> Callable[[Path], str | None]:
+    """What finds the writer of an image, or the speaker of a recording, by --writer-from or --speaker-from.
+
+    Raises CorpusError if that is no rule.
+    """
     if rule == "none":
-        return lambda image: None
+        return lambda path: None
     if rule == "folder":
-        return lambda image: image.parent.name if image.parent != raw else None
+        return lambda path: path.parent.name if path.parent != raw else None
     kind, _, pattern = rule.partition(":")
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise CorpusError(f"--writer-from {rule}: is no regular expression ({error}); correct it") from error
+        raise CorpusError(f"--{who}-from {rule}: is no regular expression ({error}); correct it") from error
     if kind != "name" or expression.groups < 1:
-        raise CorpusError(f"--writer-from {rule}: must be folder, none, or name:REGEX with a group (...)")
+        raise CorpusError(f"--{who}-from {rule}: must be folder, none, or name:REGEX with a group (...)")
 
-    def find(image: Path) -> str:
-        name = below(image, raw).as_posix()
+    def find(path: Path) -> str:
+        name = below(path, raw).as_posix()
         match = expression.search(name)
         if not match or not match[1]:
-            what = f"its writer is not known, for {pattern!r} is not in {name!r}"
-            raise CorpusError(f"{image}: {what}; correct the pattern")
+            what = f"its {who} is not known, for {pattern!r} is not in {name!r}"
+            raise CorpusError(f"{path}: {what}; correct the pattern")
         return match[1]
 
     return find

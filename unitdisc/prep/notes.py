@@ -19,6 +19,13 @@ class Notes:
         if name not in names and len(names) < FIRST:
             names.append(name)
 
+    def take(self, others: "Notes") -> None:
+        """What others noted, too."""
+        for what, count in others.counts.items():
+            self.counts[what] = self.counts.get(what, 0) + count
+            names = self.names.setdefault(what, [])
+            names += [name for name in others.names[what] if name not in names][: FIRST - len(names)]
+
     def say(self) -> None:
         """Says all of it on the standard error, a kind to a line, and forgets it."""
         for what, count in self.counts.items():

@@ -80,14 +80,14 @@ def read_aligned(raw: Path, strict: bool, split: str | None = None) -> dict[str,
 Tier = dict[str, list[tuple[float, float, str]]]  # utterance -> (start, end, label) in seconds
 
 
-def read_tiers(raw: Path, known: Set[str], notes: Notes) -> dict[str, tuple[Path, Tier]]:
+def read_tiers(raw: Path, known: Set[str], notes: Notes, but: str = "utts.tsv") -> dict[str, tuple[Path, Tier]]:
     """Tier -> the table it is in and its labels, of all tables of labels in a folder; the others are noted.
 
-    Raises CorpusError for two tables of one tier.
+    but: the table of utterances. Raises CorpusError for two tables of one tier.
     """
     found: dict[str, tuple[Path, Tier]] = {}
     for path in sorted(raw.glob("*.tsv")):
-        if path.name == "utts.tsv":
+        if path.name == but:
             continue
         tier = tier_of_table(path)
         if tier is None:
@@ -97,7 +97,7 @@ def read_tiers(raw: Path, known: Set[str], notes: Notes) -> dict[str, tuple[Path
             raise CorpusError(f"{path}: is of the tier {tier}, as {found[tier][0].name} is; take one of them out")
         found[tier] = path, read_tier(path, tier)
         for name in sorted(found[tier][1].keys() - known):
-            notes.add(f"utterances of {path.name} that utts.tsv does not have, left out", name)
+            notes.add(f"utterances of {path.name} that {but} does not have, left out", name)
     return found
 
 
