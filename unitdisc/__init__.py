@@ -72,6 +72,7 @@ INTERFACE = {  # name: where it is defined
     "probe": "unitdisc.api.probe",
     "score": "unitdisc.api.score",
     "show": "unitdisc.api.show",
+    "explore": "unitdisc.api.explore",
     "report": "unitdisc.api.report",
     "AbxProtocol": "unitdisc.evaluation.abx",
     "AbxResources": "unitdisc.api.abx_options",
