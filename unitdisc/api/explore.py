@@ -96,8 +96,8 @@ def refuse_missing() -> None:
     missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(
-            f"{' and '.join(missing)} not installed, which serve the pages: pip install 'unitdisc[explore]'; or write a "
-            "folder of pages with `static`, which needs neither"
+            f"{' and '.join(missing)} not installed, which serve the pages: pip install 'unitdisc[explore]'; or write "
+            "a folder of pages with `static`, which needs neither"
         )
 
 
@@ -138,7 +138,9 @@ def serve_pages(index: CorpusIndex, name: str, *, port: int, browser: bool) -> N
     port = opened.getsockname()[1]
     app = application(Explorer(index, Pages(index, ServerLinks(), name)), token, port)
     address = f"http://{ADDRESS}:{port}/?{TOKEN}={token}"
-    console.say(f"Open {address}\nControl-C ends it. Keep the address to yourself: whoever has it, on this machine, sees all.")
+    console.say(
+        f"Open {address}\nControl-C ends it. Keep the address to yourself: whoever has it, on this machine, sees all."
+    )
     if browser:
         import webbrowser
 

@@ -1,1 +1,1 @@
-"""Pages to look at a corpus and its units with: utterances on a time line, search, units, a map; served, or as files."""
+"""Pages to look at a corpus and its units: a time line of utterances, search, units, a map; served, or as files."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.corpus.read import is_manifest, read_corpus
 from unitdisc.corpus.manifest import read_manifest
+from unitdisc.corpus.read import is_manifest, read_corpus
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.encodings.resumable.unit_lists import finished_lists
 from unitdisc.encodings.runs import Runs, refuse_span, runs_of
@@ -56,7 +56,7 @@ class RowParts:
         else:
             codes, symbols = np.unique(symbols, return_inverse=True)
             names = [str(code) for code in codes.tolist()]
-        write_row(folder, symbols, times, self.counts, names)
+        write_row(folder, symbols, times, counts=self.counts, names=names)
 
 
 def made_of(folders: Sequence[Path], corpus: Path) -> list[list]:

@@ -1,4 +1,4 @@
-"""The same pages as a folder of files, to hand on: they open from a disk, without a server, and ask for nothing else."""
+"""The same pages as a folder of files, to hand on: they open from a disk, without a server."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -115,4 +115,3 @@ def script_json(value: object) -> str:
 def write_bytes(path: Path, content: bytes) -> None:
     with written_aside(path) as aside:
         aside.write_bytes(content)
-

@@ -61,8 +61,8 @@ class Guard:
         elif given:
             rest = urlencode([(name, value) for name, value in query.items() if name != TOKEN])
             path = "/" + scope["path"].lstrip("/")
-            there = headers_of({"location": quoted(path) + (f"?{rest}" if rest else ""), "set-cookie": self.cookie_line()})
-            await plain(send, 303, "", there)
+            there = {"location": quoted(path) + (f"?{rest}" if rest else ""), "set-cookie": self.cookie_line()}
+            await plain(send, 303, "", headers_of(there))
         else:
             await self.app(scope, receive, with_headers(send))
 

@@ -113,5 +113,3 @@ class FolderLinks:
 
     def picture(self, stretch: Stretch, width: int) -> str | None:
         return self.made.setdefault((stretch, width), f"pictures/{len(self.made)}.png")
-
-

@@ -25,7 +25,8 @@ from unitdisc.explorer.rows import Row
 
 LONGEST = 64  # elements of a pattern
 NAME = r'"(?:[^"\\]|\\.)*"|[^\s()|"?*+]+'
-TOKEN = re.compile(rf"\s*(?:(?P<any>\?)|(?P<gap>\*)|\((?P<several>\s*(?:{NAME})\s*(?:\|\s*(?:{NAME})\s*)*)\)|(?P<name>{NAME}))(?P<plus>\+)?")
+SEVERAL = rf"\(\s*(?:{NAME})\s*(?:\|\s*(?:{NAME})\s*)*\)"
+TOKEN = re.compile(rf"\s*(?:(?P<any>\?)|(?P<gap>\*)|(?P<several>{SEVERAL})|(?P<name>{NAME}))(?P<plus>\+)?")
 NONE = -1  # no state
 
 
@@ -56,7 +57,9 @@ def parse(text: str, row: Row) -> list[Element]:
     while text[place:].strip():
         match = TOKEN.match(text, place)
         if match is None:
-            raise PatternError(f"{text[place:].strip()[:20]!r} is no part of a pattern; put names with signs in it in \"\"")
+            raise PatternError(
+                f'{text[place:].strip()[:20]!r} is no part of a pattern; put names with signs in it in ""'
+            )
         place = match.end()
         if match["gap"]:
             if match["plus"] or not found:
@@ -83,7 +86,7 @@ def symbol_named(name: str, row: Row) -> int:
     near = get_close_matches(plain, row.names, 3)
     if len(plain) > 1 and all(letter in row.symbol_of for letter in plain):
         near = [" ".join(plain)]
-    cure = f"is it {' or '.join(near)}?" if near else f"the first there is is {row.names[0]}" if row.names else "it is empty"
+    cure = f"is it {' or '.join(near)}?" if near else f"there is {row.names[0]}" if row.names else "it is empty"
     raise PatternError(f"{row.title} has no {plain!r}; {cure}")
 
 

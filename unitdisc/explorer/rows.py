@@ -80,11 +80,15 @@ class Row:
         return self.names[int(self.symbols[position])]
 
     def labels_within(self, place: int, start: float, end: float) -> list[str]:
-        """What stands in ticks [start, end), a share of it at least."""
+        """What has its middle in ticks [start, end), or else holds the middle of that."""
         own = self.within(place)
         first = own.start + int(np.searchsorted(self.ends[own], start, side="right"))
         last = own.start + int(np.searchsorted(self.starts[own], end, side="left"))
-        return [self.names[symbol] for symbol in np.asarray(self.symbols[first:last]).tolist()]
+        middles = (self.starts[first:last] + self.ends[first:last]) / 2
+        inside = np.asarray(self.symbols[first:last])[(start <= middles) & (middles < end)].tolist()
+        if not inside:
+            return [label] if (label := self.label_at(place, (start + end) / 2)) is not None else []
+        return [self.names[symbol] for symbol in inside]
 
     def neighbours(self, positions: np.ndarray, step: int) -> np.ndarray:
         """Counts of the symbols right before (step -1) or after (1) positions, in their utterances: [K]."""

@@ -1,15 +1,15 @@
 """The index of a corpus and its units: arrays in a folder that are mapped, so that only what is looked at is read.
 
-    index.json            of what it was made, speakers, rows; written last
-    utterances.npy        one JSON object after the other, in UTF-8; utterances_at.npy: where each begins, and the end
-    names.npy             the same of what is searched for text: id and text in small letters
-    speaker.npy, ticks.npy, by_id.npy
-    row0/                 the units; row1/ ...: further units, words, tiers of labels
-        symbols.npy       of all utterances, one after the other, [M]; names.json has what they are called
-        starts.npy, ends.npy  ticks, [M]
-        at.npy            where each utterance begins, [N + 1]
-        order.npy         the inverted lists: places of the first symbol, of the second, ... [M]
-        order_at.npy      where each list begins, [K + 1]
+index.json            of what it was made, speakers, rows; written last
+utterances.npy        one JSON object after the other, in UTF-8; utterances_at.npy: where each begins, and the end
+names.npy             the same of what is searched for text: id and text in small letters
+speaker.npy, ticks.npy, by_id.npy
+row0/                 the units; row1/ ...: further units, words, tiers of labels
+    symbols.npy       of all utterances, one after the other, [M]; names.json has what they are called
+    starts.npy, ends.npy  ticks, [M]
+    at.npy            where each utterance begins, [N + 1]
+    order.npy         the inverted lists: places of the first symbol, of the second, ... [M]
+    order_at.npy      where each list begins, [K + 1]
 """
 
 import json
@@ -52,7 +52,9 @@ def write_lines(folder: Path, name: str, lines: Iterable[bytes]) -> None:
     write_array(folder / f"{name}_at.npy", np.array([*accumulate(map(len, lines), initial=0)], np.int64))
 
 
-def write_row(folder: Path, symbols: np.ndarray, times: np.ndarray, counts: Sequence[int], names: Sequence[str]) -> None:
+def write_row(
+    folder: Path, symbols: np.ndarray, times: np.ndarray, *, counts: Sequence[int], names: Sequence[str]
+) -> None:
     """symbols: [M], places in `names`; times: [M, 2] ticks; counts: how many each utterance has, [N]."""
     write_array(folder / "symbols.npy", symbols.astype(np.int32))
     write_array(folder / "starts.npy", np.ascontiguousarray(times[:, 0], np.int64))

@@ -10,8 +10,9 @@ import jinja2
 import numpy as np
 
 from unitdisc import __version__
-from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus import CorpusError
 from unitdisc.explorer import occurrences as counting
+from unitdisc.explorer.hits import Hit, hit_of, length
 from unitdisc.explorer.index import CorpusIndex, unit_name
 from unitdisc.explorer.links import Links
 from unitdisc.explorer.patterns import Matches, PatternError, parse, search
@@ -24,26 +25,8 @@ from unitdisc.explorer.vectors import MAPS, readable
 HOME = Path(__file__).parent / "pages"
 LISTED = 50  # utterances, occurrences and units of a page
 EXAMPLES = 12  # of a unit
-PIXELS = 150  # a second of a small picture
-SMALL, WIDE = 60, 400  # pixels that small pictures are high, and wide at most
 SPEAKERS = 1000  # that are proposed where one is typed
 LEAST_TEXT = 90  # letters of a text in the list
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A stretch as it is listed."""
-
-    stretch: Stretch
-    id: str
-    speaker: str
-    time: str
-    labels: dict[str, str]
-    width: int  # of its picture
-    picture: str | None
-    address: str
-    rate: int | None
-    cost: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +59,10 @@ class Pages:
         )
         common = {"links": self.links, "index": self.index, "corpus": self.name, "version": __version__}
         common |= {"unit_name": unit_name, "hue": hue, "number": number, "seconds": seconds, "maps": MAPS}
-        common |= {"who": "scribe" if self.index.of_images else "speaker", "what": "line" if self.index.of_images else "utterance"}
+        common |= {
+            "who": "scribe" if self.index.of_images else "speaker",
+            "what": "line" if self.index.of_images else "utterance",
+        }
         self.templates.globals |= common
 
     def render(self, template: str, **values: Any) -> str:
@@ -107,6 +93,17 @@ class Pages:
             turning=self.turning(len(found), page, lambda n: self.links.utterances(n, text, speaker)),
         )
 
+    def said(self, message: str, otherwise: str) -> str:
+        """A message; in a folder to hand on another, for messages name paths of this machine."""
+        return otherwise if message and self.links.is_static else message
+
+    def problems(self, messages: Sequence[str]) -> list[str]:
+        """What could not be read, the first few of it."""
+        different = list(dict.fromkeys(messages))
+        if different and self.links.is_static:
+            return [f"{len(different)} occurrences cannot be read"]
+        return different[:5]
+
     def turning(self, total: int, page: int, link) -> Turning:
         pages = max(1, -(-total // self.listed))
         before, after = link(page - 1) if page > 1 else None, link(page + 1) if page < pages else None
@@ -131,7 +128,7 @@ class Pages:
         try:
             rate = listed_rate(utterance)
         except CorpusError as error:
-            problem = str(error)
+            problem = self.said(str(error), "the recording cannot be read")
         rows = []
         for row in self.index.rows:
             own = row.within(place)
@@ -171,7 +168,8 @@ class Pages:
         chosen = order[(page - 1) * self.listed : page * self.listed].tolist()
         total = max(1, len(row.symbols))
         longest = max(1, int(row.counts.max(initial=1)))
-        rows = [(symbol, int(row.counts[symbol]), row.counts[symbol] / total, row.counts[symbol] / longest) for symbol in chosen]
+        counts = [(symbol, int(row.counts[symbol])) for symbol in chosen]
+        rows = [(symbol, count, count / total, count / longest) for symbol, count in counts]
         turning = self.turning(len(order), page, lambda n: self.links.units(row.number, n))
         return self.render("units", row=row, rows=rows, turning=turning)
 
@@ -196,12 +194,12 @@ class Pages:
             after=counting.neighbours(row, positions, 1),
             labels=counting.labels_under(self.index, row, positions),
             nearest=vectors.nearest(symbol) if vectors else [],
-            why=why,
+            why=self.said(why, "its frames cannot be compared"),
             sound=sound,
             sound_uri=data_uri(sound.picture) if sound else None,
             image=image,
             examples=self.hits(examples),
-            problems=list(dict.fromkeys(problems))[:5],
+            problems=self.problems(problems),
         )
 
     def map(self, row: Row, how: str) -> str:
@@ -213,7 +211,7 @@ class Pages:
             for symbol, (x, y) in zip(vectors.known.tolist(), vectors.mapped(how).tolist()):
                 radius = 4 + 14 * (row.counts[symbol] / most) ** 0.5
                 points.append((symbol, round(40 + 920 * x, 1), round(40 + 620 * y, 1), round(float(radius), 1)))
-        return self.render("map", row=row, how=how, points=points, why=why)
+        return self.render("map", row=row, how=how, points=points, why=self.said(why, "Frames cannot be read."))
 
     def search(self, row: Row | None, pattern: str = "", page: int = 1, symbol: int | None = None) -> str:
         """Where a pattern occurs in a row; symbol: or one symbol of it."""
@@ -250,53 +248,13 @@ class Pages:
         return self.render("example", example=self.hits([stretch])[0], hits=hits, searched=searched)
 
     def hits(self, stretches: Iterable[Stretch], costs: Sequence[float] | None = None) -> list[Hit]:
-        return [self.hit(each, None if costs is None else costs[n]) for n, each in enumerate(stretches)]
-
-    def hit(self, stretch: Stretch, cost: float | None = None) -> Hit:
-        utterance = self.index.utterance(stretch.place)
-        shown = around(utterance, stretch)
-        if utterance.is_image:
-            width = round((shown.end - shown.start) * SMALL / utterance.height)
-        else:
-            width = round((shown.end - shown.start) / (utterance.rate or 16_000) * PIXELS)
-        return Hit(
-            stretch=stretch,
-            id=utterance.id,
-            speaker=utterance.speaker or "",
-            time=time_of(utterance, stretch),
-            labels=self.index.labels_under(stretch),
-            width=min(max(width, 12), WIDE),
-            picture=self.links.picture(shown, min(max(width, 12), WIDE)),
-            address=self.links.utterance(stretch.place, stretch.start, stretch.end),
-            rate=utterance.rate,
-            cost=cost,
-        )
-
-
-def around(utterance: Utterance, stretch: Stretch) -> Stretch:
-    """A little more than a stretch, no wider than a small picture can be."""
-    per = utterance.height / SMALL if utterance.is_image else (utterance.rate or 16_000) / PIXELS
-    margin = round(10 * per)
-    start, end = max(0, stretch.start - margin), min(utterance.ticks, stretch.end + margin)
-    return Stretch(stretch.place, start, min(end, start + int(WIDE * per) + 1))
+        return [hit_of(self.index, self.links, each, costs and costs[n]) for n, each in enumerate(stretches)]
 
 
 def quoted(name: str) -> str:
     """As a pattern names it."""
     plain = name and not set(name) & set(' \t()|"?*+\\')
     return name if plain else '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def length(utterance: Utterance) -> str:
-    if utterance.is_image:
-        return f"{utterance.ticks:,} columns"
-    return f"{utterance.ticks / utterance.rate:.2f} s" if utterance.rate else f"{utterance.ticks:,} samples"
-
-
-def time_of(utterance: Utterance, stretch: Stretch) -> str:
-    if not utterance.rate:
-        return f"{stretch.start} to {stretch.end}"
-    return f"{stretch.start / utterance.rate:.2f} to {stretch.end / utterance.rate:.2f} s"
 
 
 def clipped(text: str) -> str:

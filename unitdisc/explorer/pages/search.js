@@ -81,7 +81,7 @@
     const utterance = window.unitdiscUtterances[place];
     const [start, end] = [row.starts[place][first], row.ends[place][last]];
     const item = document.createElement("li");
-    const button = Object.assign(document.createElement("button"), { className: "play", textContent: "play", disabled: !utterance.rate });
+    const button = Object.assign(document.createElement("button"), { className: "play", ariaLabel: "play", disabled: !utterance.rate });
     Object.assign(button.dataset, { place, start, end, rate: utterance.rate || "" });
     const link = Object.assign(document.createElement("a"), { href: `utterance-${place}.html#${start}-${end}`, textContent: utterance.id });
     const time = utterance.rate ? `${(start / utterance.rate).toFixed(2)} to ${(end / utterance.rate).toFixed(2)} s` : `${start} to ${end}`;
