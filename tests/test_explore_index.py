@@ -9,6 +9,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+import soundfile
 from chromium import BINARY, Chromium
 from tiny import listed, make_corpus, make_lines, tree
 
@@ -98,8 +99,6 @@ def test_the_index_is_made_once_and_again_after_a_change(tmp_path):
     assert not index_made(home, [units], corpus, progress=quiet) and tree(home) == before
     write_manifest(corpus, listed(corpus)[:2])
     assert index_made(home, [units], corpus, progress=quiet) and len(CorpusIndex.open(home)) == 2
-    listing = units / "units.jsonl"
-    listing.write_text(listing.read_text().replace('"codes": [', '"codes": [7, ', 1).replace(", 1]", "]"))
     (home / "index.json").write_text("{")
     with pytest.raises(CorpusError, match="holds no index"):
         CorpusIndex.open(home)
@@ -200,7 +199,7 @@ def test_a_spectrogram_shows_where_energy_is():
 # The folder of pages
 
 
-ELSEWHERE = re.compile(r"""(?:src|href|action)\s*=\s*["']?\s*(?:[a-z]+:)?//""", re.I)
+ELSEWHERE = re.compile(r"https?:|[\"'=]//|fetch\(|XMLHttpRequest|WebSocket|@import|url\(", re.I)
 
 
 @pytest.fixture(scope="module")
@@ -218,23 +217,20 @@ def test_a_folder_has_no_paths_and_asks_for_nothing(pages, speech):
     assert "utterance-4.html" not in files and len([name for name in files if name.startswith("sounds/")]) == 4
     private = [str(speech[0].parent.parent), str(pages.parent), '.wav"', "private-name", "/tmp"]
     for name, content in files.items():
-        if not name.endswith((".png", ".wav")):
-            text = content.decode()
-            assert not [path for path in private if path in text], name
-            assert not ELSEWHERE.search(text) and not re.search(
-                r"https?:|fetch\(|XMLHttpRequest|@import|url\(", text
-            ), name
-        for link in (
-            re.findall(r'(?:href|src)="([^"#]+)', content.decode(errors="replace")) if name.endswith("html") else ()
-        ):
+        if name.endswith((".png", ".wav")):
+            continue
+        text = content.decode()
+        assert not [path for path in private if path in text], name
+        assert not ELSEWHERE.search(text), name
+        for link in re.findall(r'(?:href|src)="([^"#]+)', text) if name.endswith("html") else ():
             assert link in files or link.startswith("data:"), f"{name}: {link}"
 
 
 def test_a_folder_has_the_sounds_and_the_speakers_by_turns(pages, speech):
     listing = (pages / "index.html").read_text()
     assert re.findall(r">(u\d\d)</a>", listing) == ["u00", "u01", "u02", "u03"]
-    samples = (pages / "sounds" / "3.wav").read_bytes()[44:]
-    assert samples == open(listed(speech[0])[3].path, "rb").read()[44:]
+    made, recorded = (soundfile.read(path) for path in (pages / "sounds" / "3.wav", listed(speech[0])[3].path))
+    assert np.array_equal(made[0], recorded[0]) and made[1] == recorded[1]
 
 
 def test_a_recording_that_is_gone_is_left_out_of_the_folder(tmp_path, capsys):
@@ -244,16 +240,15 @@ def test_a_recording_that_is_gone_is_left_out_of_the_folder(tmp_path, capsys):
     library.explore(units, corpus, static=tmp_path / "pages")
     assert "u01.wav: no such file" in capsys.readouterr().err
     text = "".join(content.decode() for name, content in tree(tmp_path / "pages").items() if name.endswith("html"))
-    assert "the recording cannot be read" in text or "cannot be read" in text
+    assert "occurrences cannot be read" in text
     assert str(tmp_path) not in text
 
 
 @pytest.mark.skipif(BINARY is None, reason="no Chromium")
 @pytest.mark.slow
 def test_the_folder_searches_as_the_server_does(pages, tmp_path):
-    utterances, rows = (
-        json.loads(line.split(" = ", 1)[1].rstrip(";")) for line in (pages / "rows.js").read_text().splitlines()
-    )
+    scripts = [line.split(" = ", 1)[1].rstrip(";") for line in (pages / "rows.js").read_text().splitlines()]
+    utterances, rows = map(json.loads, scripts)
     texts = rows[0]["symbols"]
     names = rows[0]["names"]
     index_symbols = np.array([symbol for text in texts for symbol in text], np.int32)

@@ -1,10 +1,13 @@
 """explore: what is served and to whom; pages of corpora with names that would do harm; what is heard and seen."""
 
+import asyncio
 import io
 import json
 import re
+import warnings
 from contextlib import nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
@@ -23,11 +26,14 @@ from unitdisc.explorer.pictures import HEIGHT
 from unitdisc.explorer.views import Pages
 
 pytest.importorskip("starlette", reason="the extra `explore` is not installed: starlette")
-pytest.importorskip("httpx", reason="starlette's TestClient needs httpx")
-from starlette.testclient import TestClient
+if not any(map(find_spec, ("httpx2", "httpx"))):
+    pytest.skip("starlette's TestClient needs httpx2", allow_module_level=True)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # that httpx has a successor
+    from starlette.testclient import TestClient
 
 from unitdisc.explorer import server
-from unitdisc.explorer.guard import POLICY
+from unitdisc.explorer.guard import POLICY, Guard
 
 TOKEN, PORT = "a-token", 8765
 BASE = f"http://127.0.0.1:{PORT}"
@@ -93,17 +99,8 @@ def reader(writing):
     return client
 
 
-ALL = [
-    "/",
-    "/utterance/0",
-    "/units/0",
-    "/unit/0/1",
-    "/unit/1/0",
-    "/map/0",
-    "/map/0?how=PCA",
-    "/search?row=0&pattern=1+%3F",
-]
-ALL += ["/example?place=0&start=800&end=1600", "/picture/0?width=100", "/assets/timeline.js", "/assets/explore.css"]
+ALL = ["/", "/utterance/0", "/units/0", "/unit/0/1", "/unit/1/0", "/map/0?how=PCA", "/search?row=0&pattern=1"]
+ALL += ["/picture/0?width=100", "/sound/0", "/assets/timeline.js", "/assets/explore.css", "/nothing", "/utterance/99"]
 
 
 # Who is answered
@@ -112,7 +109,7 @@ ALL += ["/example?place=0&start=800&end=1600", "/picture/0?width=100", "/assets/
 def test_without_the_token_nothing_is_shown(speech):
     corpus, units, home = speech
     stranger = client_of(home, units, corpus, follow_redirects=False)
-    for path in (*ALL, "/sound/0", "/nothing"):
+    for path in (*ALL, "/example?place=0&start=800&end=1600", "/map/0"):
         for there in (path, f"{path}{'&' if '?' in path else '?'}token=a-tokem"):
             answer = stranger.get(there)
             assert answer.status_code == 403 and "its token" in answer.text and "u00" not in answer.text, there
@@ -129,7 +126,19 @@ def test_the_token_becomes_a_cookie_and_leaves_the_address(speech):
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and cookie.startswith(f"unitdisc-{PORT}={TOKEN};")
     assert client.get("/").status_code == 200
-    assert client.get(f"//evil.example/%2e%2e?token={TOKEN}").headers["location"].startswith("/evil.example/")
+
+
+def test_nobody_is_sent_elsewhere():
+    """A path that begins with two slashes would be the name of a server."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "//evil.example/a b\r\n", "headers": [(b"host", b"here")]}
+    guard = Guard(None, TOKEN, frozenset(["here"]))
+    asyncio.run(guard(scope | {"query_string": f"token={TOKEN}".encode()}, None, send))
+    assert dict(sent[0]["headers"])[b"location"] == b"/evil.example/a%20b%0D%0A"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +171,7 @@ def test_only_get_is_answered(method, visitor):
 
 
 def test_every_answer_forbids_what_is_not_from_here(visitor):
-    for path in (*ALL, "/sound/0", "/nothing", "/utterance/99"):
+    for path in ALL:
         headers = visitor.get(path).headers
         assert headers["content-security-policy"] == POLICY and "unsafe" not in POLICY
         assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
@@ -210,7 +219,7 @@ def test_pages_show_what_the_corpus_has(visitor, speech):
     corpus, _, _ = speech
     page = visitor.get("/").text
     assert all(f">{utterance.id}</a>" in page for utterance in listed(corpus))
-    assert "6 utterances, 0.1 minutes, 4 speakers" in page
+    assert "6 utterances, 2.9 seconds, 4 speakers" in page
     assert ">u02<" in visitor.get("/?speaker=s2").text and ">u01<" not in visitor.get("/?speaker=s2").text
     assert re.findall(r">(u\d\d)</a>", visitor.get("/?text=U03").text) == ["u03"]
     assert "0 found" in visitor.get("/?speaker=nobody").text
@@ -225,9 +234,7 @@ def test_a_time_line_has_units_and_labels(visitor, speech):
     assert [row["title"] for row in data["rows"]] == ["units", "phone"]
     told = zip(phones["starts"], phones["ends"], phones["symbols"])
     assert [Interval(start, end, phones["names"][str(s)]) for start, end, s in told] == utterance.alignment["phone"]
-    assert (
-        units["starts"][0] == 0 and units["ends"][-1] == utterance.ticks and units["starts"][1:] == units["ends"][:-1]
-    )
+    assert units["starts"] == [0, *units["ends"][:-1]] and units["ends"][-1] == utterance.ticks
 
 
 def test_a_stretch_sounds_as_it_is_in_the_recording(visitor, speech):
@@ -298,24 +305,14 @@ def test_names_that_would_do_harm_are_text(tmp_path, speech):
     write_manifest(tmp_path / "corpus.jsonl", changed)
     client = client_of(tmp_path / "index", tmp_path / "units", tmp_path / "corpus.jsonl")
     client.get("/", params={"token": TOKEN})
-    asked = [
-        "/",
-        f"/?text={HOSTILE}&speaker={HOSTILE}",
-        "/utterance/0",
-        "/utterance/1",
-        "/units/1",
-        "/unit/1/0",
-        "/unit/0/0",
-    ]
+    asked = ["/", f"/?text={HOSTILE}&speaker={HOSTILE}", "/utterance/0", "/utterance/1", "/units/1", "/unit/1/0"]
     asked += [f"/search?row=1&pattern=%22{HOSTILE}%22", f"/search?row=1&pattern={HOSTILE}", f"/map/0?how={HOSTILE}"]
     for path in asked:
         page = client.get(path).text
         assert "<script>alert" not in page and "<b>&" not in page, path
         scripts = re.findall(r"<script[^>]*>", page)
         assert all("src=" in script or "application/json" in script for script in scripts)
-    assert (
-        "1 time in 1 utterance" in " ".join(client.get(asked[7]).text.split()) or "2 times" in client.get(asked[7]).text
-    )
+    assert "2 times in 2 utterances" in client.get(asked[6]).text
     assert client.get("/sound/1").status_code == 200
 
 

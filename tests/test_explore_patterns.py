@@ -75,7 +75,7 @@ def found_in(row: Row, pattern: str) -> list[tuple[int, int, int]]:
 
 def test_patterns_are_found_where_regular_expressions_find_them():
     rng = np.random.default_rng(0)
-    for trial in range(200):
+    for _ in range(200):
         texts = ["".join(rng.choice(list(LETTERS), rng.integers(0, 14))) for _ in range(6)]
         row, pattern = row_of(texts), random_pattern(rng)
         wanted = [(place, *each) for place, text in enumerate(texts) for each in by_force(text, pattern)]

@@ -114,8 +114,7 @@ class Pages:
         ticks, first = int(self.index.ticks.sum()), self.index.utterance(0)
         parts = [f"{len(self.index):,} {'lines' if first.is_image else 'utterances'}"]
         if first.rate:
-            hours = ticks / first.rate / 3600
-            parts.append(f"{hours:,.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes")
+            parts.append(duration(ticks / first.rate))
         known = len([name for name in self.index.speakers if name])
         parts.append(f"{known:,} {'scribes' if first.is_image else 'speakers'}")
         if units := self.index.units:
@@ -249,6 +248,12 @@ class Pages:
 
     def hits(self, stretches: Iterable[Stretch], costs: Sequence[float] | None = None) -> list[Hit]:
         return [hit_of(self.index, self.links, each, costs and costs[n]) for n, each in enumerate(stretches)]
+
+
+def duration(seconds: float) -> str:
+    units = ((3600, "hours"), (60, "minutes"), (1, "seconds"))
+    size, name = next((each for each in units if seconds >= each[0]), units[-1])
+    return f"{seconds / size:,.1f} {name}"
 
 
 def quoted(name: str) -> str:
