@@ -5,8 +5,8 @@ python benchmarks/explore.py --output benchmarks/results/explore.json > benchmar
 Made-up utterances of 12 s by 200 speakers: codes of 100 at 50 a second, in runs of 4 frames on average (12.5 units a
 second), whose successors follow a table of probabilities, and a tier of 40 phones. No recordings and no frames. The
 index is made once; then the server is started in a process of its own, and asked over HTTP. Seconds to the first page
-are counted from the start of the process, Python's included; memory is the most the server had after all questions.
-Disk that was just written is in memory: a cold disk adds what reading takes.
+are counted from the start of the process, Python's included; memory is the most the server had after all questions. CPU
+seconds are the server's, to a hundredth. Disk that was just written is in memory: a cold one adds what reading takes.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -67,10 +66,9 @@ def write_corpus(folder: Path, hours: float) -> int:
     settings = {"stride": STRIDE, "offset": STRIDE / 2, "rate": RATE, "num_codes": CODES, "point": "bottleneck"}
     (folder / "units" / "encodings.json").write_text(json.dumps(settings))
     labels = [f"p{place}" for place in range(PHONES)]
-    tiers = [
-        json.dumps([[start, start + step, labels[n]] for start, n in zip(range(0, ticks, step), rng.integers(0, PHONES, ticks))])
-        for _ in range(min(number, 500))
-    ]
+    starts = range(0, ticks, step)
+    drawn = rng.integers(0, PHONES, (min(number, 500), len(starts))).tolist()
+    tiers = [json.dumps([[at, at + step, labels[n]] for at, n in zip(starts, some)]) for some in drawn]
     with (folder / "units" / "units.jsonl").open("w") as units, (folder / "corpus.jsonl").open("w") as corpus:
         for place in range(number):
             id = f"utterance-{place:07d}"
@@ -99,27 +97,25 @@ def measured(folder: Path, hours: float) -> dict:
 
 def made(folder: Path) -> dict:
     """What making the index takes: a server that is ended as soon as it is there."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     process, _ = server(folder)
-    seconds = time.perf_counter() - started
-    peak = peak_of(process.pid)
+    found = {"seconds": time.perf_counter() - started, "cpu_seconds": cpu_of(process.pid), "MiB": peak_of(process.pid)}
     process.terminate()
     process.communicate()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {"seconds": seconds, "cpu_seconds": after.ru_utime - before.ru_utime, "MiB": peak}
+    return found
 
 
 def served(folder: Path) -> dict:
-    """Seconds to answer each question, and what the server then has in memory."""
+    """What answers to each question take, and what the server then has in memory."""
     started = time.perf_counter()
     process, (port, token) = server(folder)
-    found: dict[str, float] = {}
+    found: dict[str, dict] = {}
     try:
         for name, path in QUESTIONS.items():
-            begun = started if name == "first page" else time.perf_counter()
+            first = name == "first page"  # Python's start is in it
+            begun, cpu = (started, 0.0) if first else (time.perf_counter(), cpu_of(process.pid))
             ask(port, token, path)
-            found[name] = time.perf_counter() - begun
+            found[name] = {"seconds": time.perf_counter() - begun, "cpu_seconds": cpu_of(process.pid) - cpu}
         return {"answers": found, "MiB": peak_of(process.pid), "own MiB": own_of(process.pid)}
     finally:
         process.terminate()
@@ -146,6 +142,12 @@ def ask(port: int, token: str, path: str) -> bytes:
     return content
 
 
+def cpu_of(process: int) -> float:
+    """Seconds of processors that a process has had, to a hundredth."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def peak_of(process: int) -> float:
     """MiB at most, mapped files that it looked at included."""
     return status_of(process, "VmHWM")
@@ -163,21 +165,31 @@ def status_of(process: int, name: str) -> float:
 
 def table(found: dict) -> str:
     about = found["machine"]
-    names = [*QUESTIONS]
+    sizes = [f"{row['hours']:g} h" for row in found["rows"]]
     lines = [
         f"{about['processor']}, one thread. {about['note']}".strip(),
         "",
-        f"| hours | index made, s | MiB | on disk, MB | {', s | '.join(names)}, s | MiB | of them own |",
-        "|---:" * (6 + len(names)) + "|",
+        f"| | {' | '.join(sizes)} |",
+        "|---|" + "---:|" * len(found["rows"]),
     ]
-    for row in found["rows"]:
-        made = row["index"]
-        answers = " | ".join(f"{row['answers'][name]:.2f}" for name in names)
-        lines.append(
-            f"| {row['hours']:g} | {made['seconds']:.1f} | {made['MiB']:.0f} | {made['megabytes']:.0f} | {answers} | "
-            f"{row['MiB']:.0f} | {row['own MiB']:.0f} |"
-        )
+    rows = found["rows"]
+
+    def line(title: str, values: list[str]) -> None:
+        lines.append(f"| {title} | {' | '.join(values)} |")
+
+    line("utterances", [f"{row['utterances']:,}" for row in rows])
+    line("index made, CPU s (s)", [both(row["index"]) for row in rows])
+    line("memory for that, MiB", [f"{row['index']['MiB']:.0f}" for row in rows])
+    line("index on disk, MiB", [f"{row['index']['megabytes']:.0f}" for row in rows])
+    for name in QUESTIONS:
+        line(f"{name.replace('|', '&#124;')}, CPU s (s)", [both(row["answers"][name]) for row in rows])
+    line("server at most, mapped files included, MiB", [f"{row['MiB']:.0f}" for row in rows])
+    line("of it own, MiB", [f"{row['own MiB']:.0f}" for row in rows])
     return "\n".join(lines)
+
+
+def both(figure: dict) -> str:
+    return f"{figure['cpu_seconds']:.2f} ({figure['seconds']:.2f})"
 
 
 if __name__ == "__main__":

@@ -41,8 +41,11 @@ class RowParts:
         self.counts.append(len(symbols))
 
     def add_labels(self, intervals: Sequence[Interval]) -> None:
-        symbols = [self.labels.setdefault(label, len(self.labels)) for _, _, label in intervals]
-        self.add(np.array(symbols, np.int32), np.array([(start, end) for start, end, _ in intervals], np.int64))
+        starts, ends, labels = zip(*intervals) if intervals else ((), (), ())
+        for label in dict.fromkeys(labels):
+            self.labels.setdefault(label, len(self.labels))
+        symbols = np.array([*map(self.labels.__getitem__, labels)], np.int32)
+        self.add(symbols, np.stack([np.array(starts, np.int64), np.array(ends, np.int64)], 1))
 
     def write(self, folder: Path) -> None:
         """Symbols in order of the codes, or of the labels."""

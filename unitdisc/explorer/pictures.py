@@ -24,8 +24,10 @@ INKED, PAPER = 40, 255  # grey levels of the waveform
 def picture(utterance: Utterance, start: int, end: int, width: int, height: int = HEIGHT) -> bytes:
     """A PNG, `width` pixels wide, of ticks [start, end). Raises AudioError or ImageError if they cannot be read."""
     if utterance.is_image:
-        ink = inked(utterance.path, utterance.start, utterance.ticks, utterance.height)[start:end]
-        return png(np.round(255 * (1 - np.clip(resized(ink.T, height, width), 0, 1))))
+        ink = inked(utterance.path, utterance.start, utterance.ticks, utterance.height).T
+        part = (start, 0, end, len(ink))  # what is beside it counts at its edges, so that pieces meet without a seam
+        line = Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR, box=part)
+        return png(np.round(255 * (1 - np.clip(np.asarray(line), 0, 1))))
     rate = listed_rate(utterance)
     loud = peak_of(utterance, rate)
     per_block = max(1, int(width * BLOCK * rate / (end - start)))

@@ -7,8 +7,8 @@
   const selection = document.getElementById("selection");
   const problem = document.getElementById("problem");
   const view = timelineView(data.ticks);
-  const ROW = 30, AXIS = 20, PIXELS = 512, SIZE = data.pictureHeight;
-  const height = AXIS + SIZE + ROW * data.rows.length;
+  const ROW = 30, AXIS = 20, PIXELS = 512, LOWEST = 60, HIGHEST = 420;
+  const FONT = "12px system-ui, sans-serif";
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
   const fromHash = () => (location.hash.match(/^#(\d+)-(\d+)$/) || []).slice(1).map(Number);
@@ -17,29 +17,28 @@
   let head = null; // the tick that sounds
   let waiting = false;
 
-  const width = () => canvas.clientWidth || 800;
-  const x = (tick) => ((tick - view.first) / view.span) * width();
-  const tickAt = (pixel) => view.first + (pixel / width()) * view.span;
+  // Titles of rows stand left of all that has a time.
+  const measure = document.createElement("canvas").getContext("2d");
+  measure.font = FONT;
+  const gutter = Math.min(150, Math.ceil(Math.max(0, ...data.rows.map((each) => measure.measureText(each.title).width))) + 14);
+  const width = () => Math.max(100, (canvas.clientWidth || 800) - gutter);
+  const x = (tick) => gutter + ((tick - view.first) / view.span) * width();
+  const tickAt = (pixel) => view.first + (Math.min(width(), Math.max(0, pixel - gutter)) / width()) * view.span;
+  const size = () => { // pixels that the picture is high: lines keep their shape, as far as there is room
+    if (!data.image) return data.pictureHeight;
+    return Math.round(Math.min(HIGHEST, Math.max(LOWEST, (data.height * width()) / view.span)));
+  };
   const shown = (ticks) => (data.rate ? `${(ticks / data.rate).toFixed(3)} s` : `${Math.round(ticks)}`);
   const hue = (symbol) => Math.round(symbol * 137.5) % 360;
 
-  // Pictures: asked for once each, and drawn when they have come.
-  const pictures = new Map();
-  const piece = (part) => {
-    const address = part.src || `/picture/${data.place}?start=${part.start}&end=${part.end}&width=${part.width}`;
-    if (!pictures.has(address)) {
-      const image = new Image();
-      image.onload = draw;
-      image.onerror = () => {
-        problem.hidden = false;
-        problem.textContent = "A part of the picture cannot be read.";
-      };
-      image.src = address;
-      pictures.set(address, image);
-      if (pictures.size > 200) pictures.delete(pictures.keys().next().value);
-    }
-    return pictures.get(address);
-  };
+  const pictures = pictureStore(
+    (part) => part.src || `/picture/${data.place}?start=${part.start}&end=${part.end}&width=${part.width}`,
+    () => draw(),
+    () => {
+      problem.hidden = false;
+      problem.textContent = "A part of the picture cannot be read.";
+    },
+  );
 
   const draw = () => {
     if (waiting) return;
@@ -65,20 +64,26 @@
   };
 
   const drawLine = () => {
+    const high = size();
+    const height = AXIS + high + ROW * data.rows.length;
     canvas.style.height = `${height}px`;
     const pen = sized(canvas, height);
-    const wide = width();
-    pen.font = "12px system-ui, sans-serif";
-    drawAxis(pen, wide);
+    const wide = gutter + width();
+    pen.font = FONT;
+    pen.save();
+    pen.beginPath();
+    pen.rect(gutter, 0, width(), height);
+    pen.clip();
+    drawAxis(pen);
     if (dark.matches) pen.filter = "invert(1)";
-    const parts = data.pictures || view.pieces(wide, PIXELS);
+    const parts = data.pictures || view.pieces(width(), PIXELS);
     for (const part of parts) {
       if (part.end < view.first || part.start > view.first + view.span) continue;
-      const image = piece(part);
-      if (image.complete && image.naturalWidth) pen.drawImage(image, x(part.start), AXIS, x(part.end) - x(part.start), SIZE);
+      const image = pictures(part);
+      if (image.complete && image.naturalWidth) pen.drawImage(image, x(part.start), AXIS, x(part.end) - x(part.start), high);
     }
     pen.filter = "none";
-    data.rows.forEach((each, number) => drawRow(pen, each, number, wide));
+    data.rows.forEach((each, number) => drawRow(pen, each, AXIS + high + number * ROW, wide));
     if (selected) {
       pen.fillStyle = style("--mark");
       pen.globalAlpha = 0.14;
@@ -91,11 +96,18 @@
       pen.fillStyle = style("--mark");
       pen.fillRect(x(head), 0, 1.5, height);
     }
+    pen.restore();
+    pen.font = FONT;
+    pen.textBaseline = "middle";
+    data.rows.forEach((each, number) => {
+      pen.fillStyle = style(number === row ? "--mark" : "--soft");
+      pen.fillText(each.title, 6, AXIS + high + (number + 0.5) * ROW, gutter - 12);
+    });
   };
 
-  const drawAxis = (pen, wide) => {
+  const drawAxis = (pen) => {
     const unit = data.rate || 1;
-    const wanted = (view.span / unit) * (90 / wide);
+    const wanted = (view.span / unit) * (90 / width());
     const power = 10 ** Math.floor(Math.log10(wanted));
     const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= wanted);
     pen.fillStyle = style("--soft");
@@ -111,13 +123,12 @@
     }
   };
 
-  const drawRow = (pen, each, number, wide) => {
-    const top = AXIS + SIZE + number * ROW;
+  const drawRow = (pen, each, top, wide) => {
     const last = view.first + view.span;
     let place = Math.max(0, lastBefore(each.starts, view.first));
     let drawnTo = -1;
     for (; place < each.starts.length && each.starts[place] < last; place += 1) {
-      const left = Math.max(-2, x(each.starts[place]));
+      const left = Math.max(gutter - 2, x(each.starts[place]));
       const right = Math.min(wide + 2, x(each.ends[place]));
       if (right - left < 1 && right < drawnTo + 1) continue; // too many to see
       drawnTo = right;
@@ -134,13 +145,6 @@
       }
     }
     pen.textAlign = "left";
-    const title = pen.measureText(each.title).width + 8;
-    pen.globalAlpha = 0.82;
-    pen.fillStyle = number === row ? style("--mark") : style("--ground");
-    pen.fillRect(0, top + 1, title, 14);
-    pen.globalAlpha = 1;
-    pen.fillStyle = number === row ? style("--ground") : style("--soft");
-    pen.fillText(each.title, 4, top + 8.5);
   };
 
   const drawOverview = () => {
@@ -293,7 +297,7 @@
     const { moved, tick } = pressed;
     pressed = null;
     if (moved) return void (selected && play(selected.start, selected.end));
-    const number = Math.floor((event.clientY - canvas.getBoundingClientRect().top - AXIS - SIZE) / ROW);
+    const number = Math.floor((event.clientY - canvas.getBoundingClientRect().top - AXIS - size()) / ROW);
     const each = data.rows[number];
     if (!each) {
       select(null);
@@ -303,7 +307,7 @@
     if (place >= 0 && tick < each.ends[place]) choose(number, place);
   });
   canvas.addEventListener("dblclick", (event) => {
-    if (event.clientY - canvas.getBoundingClientRect().top > AXIS + SIZE) follow("about");
+    if (event.clientY - canvas.getBoundingClientRect().top > AXIS + size()) follow("about");
   });
   canvas.addEventListener("wheel", (event) => {
     if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) view.move((event.deltaX || event.deltaY) / width());

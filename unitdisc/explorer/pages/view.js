@@ -1,4 +1,4 @@
-// What of an utterance is on the screen, and what stands where: numbers only, in ticks.
+// What of an utterance is on the screen, and what stands where, in ticks; and the pictures that have come.
 "use strict";
 const timelineView = (ticks) => {
   const LEAST = 40; // ticks on the screen
@@ -43,4 +43,22 @@ const lastBefore = (starts, tick) => {
     else high = middle;
   }
   return low - 1;
+};
+
+// Pictures, asked for once each: gives the image of a part, which may still be on its way; the latest are kept.
+const pictureStore = (addressOf, come, failed) => {
+  const MOST = 200;
+  const kept = new Map();
+  return (part) => {
+    const address = addressOf(part);
+    if (!kept.has(address)) {
+      const image = new Image();
+      image.onload = come;
+      image.onerror = failed;
+      image.src = address;
+      kept.set(address, image);
+      if (kept.size > MOST) kept.delete(kept.keys().next().value);
+    }
+    return kept.get(address);
+  };
 };
