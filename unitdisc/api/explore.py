@@ -110,7 +110,7 @@ def write_pages(static: Path, folders: Sequence[Path], corpus: Path, *, limit: i
     with locked(static), tempfile.TemporaryDirectory() as home:
         source = made_of(folders, corpus)
         build(Path(home), opened, chosen, source=source, progress=lambda *asked, **more: nullcontext(lambda n: None))
-        problems = write_folder(static, CorpusIndex.open(Path(home)), name_of(corpus), console.progress)
+        problems = write_folder(static, CorpusIndex.open(Path(home)), name_of(corpus), progress=console.progress)
     if len(chosen) < len(utterances):
         console.say(f"{len(chosen)} of {len(utterances)} utterances are in the pages.")
     console.say_problems(problems, None)

@@ -59,7 +59,7 @@ class ByExample:
         own = self.index.encodings_of([example.place])
         if utterance.id not in own:
             raise EncodingsError(f"{own.folder.name}: {utterance.id} has no frames, so nothing is like them")
-        frames = stretch_of(own, Place(utterance, example.start, example.end, ""))
+        frames = stretch_of(own, Place(utterance, example.start, example.end, label=""))
         searched: FrameMaterial = prepared.searched
         if utterance.id in collection.encodings:
             taken = searched.take(frames)

@@ -25,7 +25,7 @@ PIECE = 1000  # pixels that a picture is wide
 Progress = Callable[..., AbstractContextManager[Callable[[int], None]]]
 
 
-def write_folder(folder: Path, index: CorpusIndex, name: str, progress: Progress) -> list[str]:
+def write_folder(folder: Path, index: CorpusIndex, name: str, *, progress: Progress) -> list[str]:
     """Writes the pages of an index that has few utterances; index.html last. Gives what could not be read."""
     links = FolderLinks({})
     pages = Pages(index, links, name, listed=max(len(index), 10**9))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -53,15 +53,18 @@ class Guard:
             return
         if scope["type"] != "http":  # web sockets
             raise ValueError("only HTTP is spoken here")
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        headers = {str(name, "latin-1").lower(): str(value, "latin-1") for name, value in scope["headers"]}
+        query = dict(parse_qsl(str(scope["query_string"], "latin-1")))
         given = self.same(query.get(TOKEN, ""))
         if refusal := self.refusal(scope["method"], headers, given):
             await plain(send, *refusal)
         elif given:
             rest = urlencode([(name, value) for name, value in query.items() if name != TOKEN])
             path = "/" + scope["path"].lstrip("/")
-            there = {"location": quoted(path) + (f"?{rest}" if rest else ""), "set-cookie": self.cookie_line()}
+            there = {
+                "location": quote(path, safe="/-._~") + (f"?{rest}" if rest else ""),
+                "set-cookie": self.cookie_line(),
+            }
             await plain(send, 303, "", headers_of(there))
         else:
             await self.app(scope, receive, with_headers(send))
@@ -95,12 +98,6 @@ def cookie_in(header: str, name: str) -> str:
     except CookieError:
         return ""
     return found.value if found else ""
-
-
-def quoted(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(path, safe="/-._~")
 
 
 def headers_of(values: dict[str, str]) -> list[tuple[bytes, bytes]]:

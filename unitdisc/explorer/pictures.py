@@ -104,7 +104,7 @@ def hertz(mels: np.ndarray) -> np.ndarray:
 @lru_cache(8)
 def inked(path: str, start: int, ticks: int, height: int) -> np.ndarray:
     """The ink of a line: [columns, rows]."""
-    return read_line(Utterance("any", path, None, ticks, None, start, height=height))
+    return read_line(Utterance("any", path, None, ticks=ticks, start=start, height=height))
 
 
 def png(grey: np.ndarray) -> bytes:

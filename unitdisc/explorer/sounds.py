@@ -63,7 +63,7 @@ def listed_rate(utterance: Utterance) -> int | None:
 @lru_cache(4096)
 def loudest(path: str, channel: int | None, start: int, ticks: int, rate: int) -> float:
     """The largest sample of an utterance, as far as pieces all over it tell."""
-    utterance = Utterance("any", path, None, ticks, rate, start, channel=channel)
+    utterance = Utterance("any", path, None, ticks=ticks, rate=rate, start=start, channel=channel)
     size = max(1, round(PIECE * rate))
     if ticks <= LOOKED_AT * size:
         begins, size = [0], ticks
