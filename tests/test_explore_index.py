@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -234,14 +235,20 @@ def test_a_folder_has_the_sounds_and_the_speakers_by_turns(pages, speech):
 
 
 def test_a_recording_that_is_gone_is_left_out_of_the_folder(tmp_path, capsys):
-    corpus = make_corpus(tmp_path / "corpus", 2)
+    """It is said where it would have been, but not where on this machine that was; a rate would have been its own."""
+    corpus = make_corpus(tmp_path / "corpus", 3)
     units = coded(tmp_path / "units", corpus)
-    (corpus.parent / "u01.wav").unlink()
+    first, second, third = listed(corpus)
+    write_manifest(corpus, [first, second, replace(third, rate=None)])
+    for name in ("u01.wav", "u02.wav"):
+        (corpus.parent / name).unlink()
     library.explore(units, corpus, static=tmp_path / "pages")
-    assert "u01.wav: no such file" in capsys.readouterr().err
-    text = "".join(content.decode() for name, content in tree(tmp_path / "pages").items() if name.endswith("html"))
-    assert "occurrences cannot be read" in text
-    assert str(tmp_path) not in text
+    said = capsys.readouterr().err
+    assert "u01.wav: no such file" in said and "u02.wav: no such file" in said
+    pages = {name: content.decode() for name, content in tree(tmp_path / "pages").items() if name.endswith("html")}
+    assert "the recording cannot be read" in pages["utterance-2.html"]
+    assert any("occurrences cannot be read" in text for text in pages.values())
+    assert not [name for name, text in pages.items() if str(tmp_path) in text]
 
 
 @pytest.mark.skipif(BINARY is None, reason="no Chromium")
