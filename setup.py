@@ -10,7 +10,11 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["unitdisc", "unitdisc.*"]),  # eval/ and data_prep/ are scripts, not packages
-    package_data={"unitdisc.experiment": ["presets/*.toml"], "unitdisc.reports": ["templates/*"]},
+    package_data={
+        "unitdisc.experiment": ["presets/*.toml"],
+        "unitdisc.reports": ["templates/*"],
+        "unitdisc.explorer": ["pages/*"],
+    },
     python_requires=">=3.11,<3.14",
     install_requires=[
         "torch>=2.11,<2.15",
@@ -35,6 +39,7 @@ setup(
     ],
     extras_require={
         "demo": ["espeakng-loader"],
+        "explore": ["starlette>=0.40", "uvicorn>=0.30"],
         "hf": ["transformers>=5"],
         "lhotse": ["lhotse"],
         "ray": ["ray"],

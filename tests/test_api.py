@@ -18,6 +18,7 @@ pytest_plugins = ["tiny_fixtures"]
 
 EXAMPLES = ["read_corpus", "validate", "train", "load", "encode", "features", "kmeans", "segment", "export", "align"]
 EXAMPLES += ["normalise", "phone_loop", "templates", "discover", "find", "abx", "probe", "score", "show", "report"]
+EXAMPLES += ["explore"]
 HEAVY = {"torch", "torchaudio", "numpy", "scipy", "librosa", "sklearn", "soundfile", "matplotlib", "numba", "rich"}
 
 

@@ -137,13 +137,26 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "evaluation": {"corpus", "encodings", "files", "jobs"},
     "evaluation.inputs": {"console", "corpus", "corpus.read", "encodings", "evaluation", "files"},
     "reports": {"corpus", "encodings", "evaluation", "exports", "files", "media"},
+    "explorer": {
+        "clustering",
+        "corpus",
+        "corpus.read",
+        "encodings",
+        "evaluation",
+        "files",
+        "media",
+        "reports",
+        "retrieval",
+    },
     "commands": {"api", "console", "encodings", "evaluation", "files", "model", "training.devices"},
 }
 HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks one thing
     "torchaudio": {"alignment", "data", "media", "api"},
     "librosa": {"data", "reports"},
     "transformers": {"data"},
-    "sklearn": {"bottlenecks", "clustering", "evaluation"},
+    "sklearn": {"bottlenecks", "clustering", "evaluation", "explorer"},  # there, for a map of units
+    "starlette": {"explorer"},
+    "uvicorn": {"explorer"},
 }
 
 

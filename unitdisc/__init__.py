@@ -76,6 +76,7 @@ INTERFACE = {  # name: where it is defined
     "robustness": "unitdisc.api.robustness",
     "score": "unitdisc.api.score",
     "show": "unitdisc.api.show",
+    "explore": "unitdisc.api.explore",
     "report": "unitdisc.api.report",
     "AbxProtocol": "unitdisc.evaluation.abx",
     "AttackOptions": "unitdisc.inference.attacks",

@@ -12,6 +12,7 @@ from unitdisc import __version__
 
 EXTRAS = {
     "demo": "espeakng_loader",
+    "explore": "starlette",
     "hf": "transformers",
     "lhotse": "lhotse",
     "ray": "ray",

@@ -17,6 +17,7 @@ from unitdisc.commands import (
     discover,
     doctor,
     encode,
+    explore,
     export,
     features,
     find,
@@ -82,6 +83,7 @@ COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
     score.score,
     find.find,
     show.show,
+    explore.explore,
     report.report,
 )
 
