@@ -16,6 +16,7 @@ Tiers     word, character: where the XML says for all words or glyphs of a line 
 Writers   the folder a page is in (of folders called page, alto or xml, and of those in a workspace of OCR-D, the one
           above); or --writer-from name:REGEX, the first group of a pattern found in the path of the XML below RAW; or
           --writer-from none.
+Places    places.jsonl says where on their pages the lines are, so that `unitdisc read` can put readings back there.
 Splits    all.jsonl with all lines. --test-writers 2 holds out writers, and --test-share 0.1 a tenth of the lines, by
           whole pages: train.jsonl and test.jsonl. Images that show the same stay together.
 
@@ -42,7 +43,9 @@ from unitdisc.media.image import ImageInfo, dots_per_inch, read_image, write_ima
 from unitdisc.prep.image_folders import add_naming_options, below, linked_folders, name_of, split_by, writer_finder
 from unitdisc.prep.notes import Notes
 from unitdisc.prep.pages import (
+    PLACES,
     LineError,
+    LinePlace,
     Page,
     PageLine,
     Pictures,
@@ -53,6 +56,7 @@ from unitdisc.prep.pages import (
     read_page,
     scaled_to,
     stays_in,
+    write_places,
 )
 from unitdisc.prep.scripts import collect, run, script_parser, write_corpus
 from unitdisc.prep.utterances import refuse_path
@@ -123,9 +127,15 @@ def image_of(page: Page, args: argparse.Namespace) -> Path:
 
 
 def cut(
-    path: Path, args: argparse.Namespace, writer_of: Callable[[Path], str | None], pictures: Pictures, notes: Notes
+    path: Path,
+    args: argparse.Namespace,
+    writer_of: Callable[[Path], str | None],
+    pictures: Pictures,
+    *,
+    notes: Notes,
+    places: list[LinePlace],
 ) -> tuple[Path, list[Utterance]]:
-    """Cuts a page into lines; and its image, or the first one that shows the same.
+    """Cuts a page into lines; and its image, or the first one that shows the same. Adds where they are to `places`.
 
     Raises CorpusError for a page that cannot be used and, if strict, for a bad line.
     """
@@ -139,7 +149,10 @@ def cut(
         report(problem, args.strict)
     writer = writer_of(path if args.writer_from.startswith("name:") else home_of(path, args.raw))
     name = name_of(path, args.raw)
-    lines = list(lines_of(page, grey, args, name, writer))
+    lines = []
+    for line, utterance in lines_of(page, grey, args, name, writer):
+        lines.append(utterance)
+        places.append(LinePlace.of(utterance.id, line, image, grey))
     earlier = pictures.earlier(image, grey)
     if earlier and earlier.suffix.lower() != image.suffix.lower():
         notes.add("pictures that come in several formats, so that their lines are listed twice", str(image))
@@ -156,7 +169,7 @@ def home_of(path: Path, raw: Path) -> Path:
 
 def lines_of(
     page: Page, grey: np.ndarray, args: argparse.Namespace, name: str, writer: str | None
-) -> Iterator[Utterance]:
+) -> Iterator[tuple[PageLine, Utterance]]:
     for line, file in zip(page.lines, file_names(page.lines)):
         try:
             found = crop(grey, line)
@@ -172,7 +185,7 @@ def lines_of(
         columns, rows = found.ink.shape
         text = line.text if args.text else None
         id = short_name(f"{name}-{file}")
-        yield Utterance(id, str(path), writer, columns, height=rows, text=text, alignment=found.alignment)
+        yield line, Utterance(id, str(path), writer, columns, height=rows, text=text, alignment=found.alignment)
 
 
 def file_names(lines: list[PageLine]) -> list[str]:
@@ -203,13 +216,17 @@ def main(argv: list[str] | None = None) -> None:
     writer_of = writer_finder(args.writer_from, args.raw)
     linked_folders(args.raw)
     pages, pictures, notes = one_per_image(find_pages(args.raw, args.pages), args), Pictures(), Notes()
-    found = collect(pages, lambda path: cut(path, args, writer_of, pictures, notes), args.strict, args.raw)
+    places: list[LinePlace] = []
+    found = collect(
+        pages, lambda path: cut(path, args, writer_of, pictures, notes=notes, places=places), args.strict, args.raw
+    )
     lines = [line for _, page in found for line in page]
     if not lines:
         raise CorpusError(f"{args.raw}: not one of its lines can be used; correct what is said above")
     shown = {line.id: str(image) for image, page in found for line in page}
     notes.say()
     write_corpus(args.output, split_by(args, lines, shown) or {"all": lines})
+    write_places(args.output / PLACES, [place for place in places if place.utterance in shown])
 
 
 if __name__ == "__main__":
