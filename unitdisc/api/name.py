@@ -43,7 +43,7 @@ def name(
     learn: Path | None = None,
     learn_encodings: Path | None = None,
     tier: str | None = None,
-    ask: Callable[[str], str] = input,
+    ask: Callable[[str], str] | None = None,
     say: Callable[[str], None] = print,
     most: int | None = None,
     frame_rate: float | None = None,
@@ -53,7 +53,8 @@ def name(
 
     encodings: with codes. names: the table, NAME.tsv, to make or to go on with; nobody else may write it meanwhile.
     frames: other encodings that say which units are alike, and in which halves they come. learn, tier: labelled
-    utterances, whose units are in `learn_encodings`, or in `encodings`. ask, say: how a person is asked and told.
+    utterances, whose units are in `learn_encodings`, or in `encodings`. ask, say: how a person is asked (default: at the
+    terminal) and told.
     most: answers, if not all.
 
     Raises NamesError for a table that cannot be used, naming the line, and EncodingsError and CorpusError as `export`.
@@ -73,7 +74,7 @@ def name(
         session.labels, _ = inputs.labels(material.splits)
         before = {(each.unit, each.when) for each in session.answers}
         try:
-            ask_all(session, ask, say, most)
+            ask_all(session, ask or input, say, most=most)
         finally:
             left = session.material.inventory().units
         said = {each.unit for each in session.known()}

@@ -42,7 +42,7 @@ PAGES: dict[str, tuple[str, Callable[[Path, WrittenPage], None]]] = {  # format 
 
 @dataclass(frozen=True)
 class ReadResult:
-    """files: what was written, or the folders of it. texts: utterance -> what it says. confidence: mean of all names."""
+    """files: what was written, or folders of it. texts: utterance -> what it says. confidence: mean of names."""
 
     files: list[Path]
     texts: dict[str, str]
@@ -75,8 +75,8 @@ def read(
     data_prep/pages.py writes it (default: places.jsonl beside the corpus, if there is one; without it every line image
     is a page).
 
-    Raises NamesError where no unit has a name, ValueError for a format that such a corpus cannot have, and EncodingsError and
-    CorpusError as `export`.
+    Raises NamesError where no unit has a name, ValueError for a format that such a corpus cannot have, and
+    EncodingsError and CorpusError as `export`.
 
     >>> unitdisc.read("exp/found/units", "data/all.jsonl", "names.tsv", "exp/read", formats=["text", "page"]).texts
     """

@@ -17,7 +17,7 @@ Reading = tuple[Utterance, Sequence[Token]]
 
 
 def places_beside(corpus: Path, places: Path | None) -> dict[str, LinePlace]:
-    """Where line images are on their pages, as a file says that was given, or one beside the corpus; {} if none does."""
+    """Where line images are on their pages, as the file that was given says, or one beside the corpus; {} if none."""
     if places is not None and not places.exists():
         raise CorpusError(f"{places}: no such file; give the places.jsonl that data_prep/pages.py wrote")
     path = places or (corpus if corpus.is_dir() else corpus.parent) / PLACES
@@ -66,7 +66,7 @@ def rectangle(start: int, end: int, height: int) -> np.ndarray:
 
 
 def named(pages: Sequence[WrittenPage]) -> list[WrittenPage]:
-    """Pages by names for their files, each another: those of their images, with the folders above where these are alike."""
+    """Pages by names for their files, each another: of their images, with folders above where these are alike."""
     taken: set[str] = {page.id for page in pages if page.id}
     found = []
     for page in pages:

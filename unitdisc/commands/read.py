@@ -38,7 +38,7 @@ def read(
     frame_rate: FrameRate = None,
     allow_pipes: AllowPipes = False,
 ) -> None:
-    """Read utterances by the names of units, with a confidence for each name; for ELAN, Praat, eScriptorium, Transkribus.
+    """Read utterances by the names of units, with a confidence for each; for ELAN, Praat, eScriptorium, Transkribus.
 
     Example: `unitdisc read exp/found/units data/all.jsonl names.tsv exp/read --format page`
     """

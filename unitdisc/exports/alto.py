@@ -16,7 +16,8 @@ SCHEMA = f"{NAMESPACE} http://www.loc.gov/alto/v4/alto-4-4.xsd"
 def write_alto(path: Path, page: WrittenPage) -> None:
     """Writes a page with its lines, words and glyphs, their places in pixels and confidences (WC, GC).
 
-    The image is named by its path from the file.
+    The image is named by its path from the file. ALTO's characters are single code points: a line in which one is not,
+    such as q with a tilde, has words alone.
     """
     root = element(None, "alto", xmlns=NAMESPACE)
     root.set("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")
@@ -42,13 +43,14 @@ def add_line(block: Element, line: WrittenLine, ids: Ids) -> None:
     baseline = None if line.baseline is None else points(line.baseline)
     made = element(block, "TextLine", ID=name, BASELINE=baseline, **box(line.outline))
     shape(made, line.outline)
+    single = all(len(glyph.label) == 1 for word in line.words for glyph in word)
     for place, word in enumerate(line.words):
         if place:
             element(made, "SP")
         found = around(word)
         text, sure = spelled(word), f"{certainty(word):.4f}"
         string = element(made, "String", ID=ids.of(f"{name}_w{place}"), CONTENT=text, WC=sure, **box(found))
-        for number, glyph in enumerate(word):
+        for number, glyph in enumerate(word if single else ()):
             id = ids.of(f"{name}_w{place}_g{number}")
             sure = f"{glyph.confidence:.4f}"
             own = element(string, "Glyph", ID=id, CONTENT=glyph.label, GC=sure, **box(glyph.outline))

@@ -76,7 +76,7 @@ def media_of(header, path: Path, recording: str) -> None:
 
 
 def in_milliseconds(utterance: Utterance, intervals: Sequence[Interval]) -> Iterable[tuple[int, int, str]]:
-    """Labelled intervals in milliseconds of the recording, each one long or longer, and none before the last one's end."""
+    """Labelled intervals in milliseconds of the recording, each one long or longer; none overlap."""
     position = 0
     for start, end, label in intervals:
         if label.strip():

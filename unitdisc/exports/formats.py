@@ -37,7 +37,8 @@ def export(
     """Writes the units of a corpus into `folder`, in the given formats, in order of utterance id.
 
     Formats: `jsonl` (units.jsonl), `ctm` (units.ctm), `textgrid` (textgrid/UTTERANCE.TextGrid), `elan`
-    (elan/UTTERANCE.eaf), `audacity` (audacity/UTTERANCE.txt), `km` (units.km and units.tsv). Utterances without an encoding are left out and listed in the result.
+    (elan/UTTERANCE.eaf), `audacity` (audacity/UTTERANCE.txt), `km` (units.km and units.tsv). Utterances without an
+    encoding are left out and listed in the result.
     Raises EncodingsError if there are no codes or they do not fit, ExportError for an unknown format or an
     utterance that a format cannot hold.
     """

@@ -21,8 +21,8 @@ def write_hocr(path: Path, page: WrittenPage) -> None:
     root = element(None, "html", xmlns="http://www.w3.org/1999/xhtml")
     head = element(root, "head")
     element(head, "title", page.id)
-    element(head, "meta", name="ocr-system", content=CREATOR)
-    element(head, "meta", name="ocr-capabilities", content="ocr_page ocr_line ocrx_word ocrx_cinfo")
+    element(head, "meta", name_="ocr-system", content=CREATOR)
+    element(head, "meta", name_="ocr-capabilities", content="ocr_page ocr_line ocrx_word ocrx_cinfo")
     image = os.path.relpath(page.image, path.parent).replace("\\", "\\\\").replace('"', '\\"')
     title = f'image "{image}"; bbox 0 0 {page.width} {page.height}'
     sheet = element(element(root, "body"), "div", class_="ocr_page", id=ids.of("page"), title=title)

@@ -1,4 +1,4 @@
-"""Pages of readings, before they are written as ALTO, PAGE XML or hOCR: lines, words and characters, and where they are."""
+"""Pages of readings, before they are ALTO, PAGE XML or hOCR: lines, words and characters, and where they are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -17,7 +17,7 @@ def write_texts(path: Path, texts: Iterable[tuple[str, str]]) -> None:
 
 
 def write_csv(path: Path, readings: Iterable[Units]) -> None:
-    """Writes a row for every name: its times in seconds, of line images in columns (`unit` says which), and confidence."""
+    """Writes a row for every name: times in seconds, of line images in columns (`unit` says which), confidence."""
     kept = io.StringIO()
     rows = csv.writer(kept, lineterminator="\n")
     rows.writerow(COLUMNS)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def learned(
         for unit, names in zip(material.names[utterance.id], under(intervals, spans, utterance)):
             counts[unit][" ".join(names)] += 1
         order = [BORDER, *(name_of(label, utterance) for _, _, label in intervals), BORDER]
-        for pair in zip(order, order[1:]):
+        for pair in pairwise(order):
             follows[pair] += 1
         for start, end, label in intervals:
             ticks[name_of(label, utterance)].append(end - start)

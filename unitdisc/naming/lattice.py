@@ -4,12 +4,13 @@ Names follow one another by a bigram. A name is written by one run or by several
 that its unit is one of the name; the duration of all of them is log-normal, and how they share it uniform. Several
 names in a row, alike, up to K, may be written by one run that lasts K times as long: they are tied.
 
-logB [R, M]    log-probability of the unit of every run, by name
-x    [R]       log of the ticks of every run
-T    [M+1,M+1] log-probabilities of a name (column) after a name (row); the last row is the beginning, the last column the end
-mu, sigma [M]  mean and deviation of the log of the ticks of a name
-shape [M, C]   log-probability that a name takes so many runs
-tie   [M, 2]   log-probability that a name, and the same one after it, share a run, and that they do not
+likeness [R, M]       log-probability of the unit of every run, by name
+x [R]                 log of the ticks of every run
+follows [M+1, M+1]    log-probability of a name (column) after a name (row); the last row is the beginning, and the last
+                      column the end
+mu, sigma [M]         mean and deviation of the log of the ticks of a name
+shape [M, C]          log-probability that a name takes so many runs
+tie [M, 2]            log-probability that a name, and the same one after it, share a run, and that they do not
 
 Semi-Markov models as in Sarawagi and Cohen (2004); durations in logarithms, so that all densities are of the same runs.
 """
@@ -34,9 +35,9 @@ def log_normal(x, mean, deviation):
 
 
 @numba.njit(cache=True, nogil=True)
-def segments(logB, x, T, mu, sigma, shape, tie, most_tied):
+def segments(likeness, x, follows, mu, sigma, shape, tie, most_tied):
     """Log-probabilities of what begins at every run: [R, C + K - 1, M]; first by runs taken, then tied 2, 3, ..."""
-    runs, names = logB.shape
+    runs, names = likeness.shape
     most = shape.shape[1]
     found = np.full((runs, most + most_tied - 1, names), NONE)
     for first in range(runs):
@@ -45,7 +46,7 @@ def segments(logB, x, T, mu, sigma, shape, tie, most_tied):
             logs, rising = 0.0, 0.0
             for taken in range(1, min(most, runs - first) + 1):
                 run = first + taken - 1
-                emitted += logB[run, name]
+                emitted += likeness[run, name]
                 total += np.exp(x[run])
                 logs += x[run]
                 rising += np.log(taken - 1) if taken > 1 else 0.0  # log (c - 1)!
@@ -55,26 +56,26 @@ def segments(logB, x, T, mu, sigma, shape, tie, most_tied):
             for tied in range(2, most_tied + 1):
                 if tie[name, 0] > NONE / 2:
                     lasting = log_normal(x[first], mu[name] + np.log(tied), sigma[name] / np.sqrt(tied))
-                    again = (tied - 1) * (T[name, name] + tie[name, 0])
-                    found[first, most + tied - 2, name] = logB[first, name] + lasting + again
+                    again = (tied - 1) * (follows[name, name] + tie[name, 0])
+                    found[first, most + tied - 2, name] = likeness[first, name] + lasting + again
     return found
 
 
 @numba.njit(cache=True, nogil=True)
-def between(T, tie):
+def between(follows, tie):
     """Transitions between stretches: one that stays in a name is not tied."""
     names = len(tie)
-    found = T.copy()
+    found = follows.copy()
     for name in range(names):
         found[name, name] += tie[name, 1]
     return found
 
 
 @numba.njit(cache=True, nogil=True)
-def forward(scores, T, tie, most):
+def forward(scores, follows, tie, most):
     """Sums over all ways to the end of every stretch, and to its beginning: alpha [R + 1, M], entry [R, M]."""
     runs, kinds, names = scores.shape
-    moves = between(T, tie)
+    moves = between(follows, tie)
     alpha = np.full((runs + 1, names), NONE)
     entry = np.full((runs, names), NONE)
     for end in range(runs + 1):
@@ -86,7 +87,7 @@ def forward(scores, T, tie, most):
         if end < runs:
             for name in range(names):
                 if end == 0:
-                    entry[0, name] = T[names, name]
+                    entry[0, name] = follows[names, name]
                 else:
                     highest = NONE
                     for other in range(names):
@@ -99,24 +100,24 @@ def forward(scores, T, tie, most):
 
 
 @numba.njit(cache=True, nogil=True)
-def counts(units, x, scores, T, tie, most, transitions, shapes, ties, emitted, lasting):
+def counts(units, x, scores, follows, tie, most, transitions, shapes, ties, emitted, lasting):
     """Adds to the expected counts of one sequence; returns its log-probability and the posteriors of runs [R, M].
 
     transitions [M+1, M+1], shapes [M, C], ties [M, 2], emitted [U, M]; lasting [M, 4]: sums of weights, weights times
     names, and of these times log-durations and their squares.
     """
     runs, kinds, names = scores.shape
-    moves = between(T, tie)
-    alpha, entry = forward(scores, T, tie, most)
+    moves = between(follows, tie)
+    alpha, entry = forward(scores, follows, tie, most)
     total = NONE
     for name in range(names):
-        total = log_add(total, alpha[runs, name] + T[name, names])
+        total = log_add(total, alpha[runs, name] + follows[name, names])
     beta = np.full((runs + 1, names), NONE)
     out = np.full((runs, names), NONE)
     posterior = np.zeros((runs, names))
     for name in range(names):
-        beta[runs, name] = T[name, names]
-        transitions[name, names] += np.exp(alpha[runs, name] + T[name, names] - total)
+        beta[runs, name] = follows[name, names]
+        transitions[name, names] += np.exp(alpha[runs, name] + follows[name, names] - total)
     for first in range(runs - 1, -1, -1):
         for name in range(names):
             for kind in range(kinds):
@@ -144,7 +145,7 @@ def counts(units, x, scores, T, tie, most, transitions, shapes, ties, emitted, l
                             transitions[name, name] += weight * (tied - 1)
         if first == 0:
             for name in range(names):
-                transitions[names, name] += np.exp(T[names, name] + out[0, name] - total)
+                transitions[names, name] += np.exp(follows[names, name] + out[0, name] - total)
         else:
             for name in range(names):
                 highest = NONE
@@ -163,10 +164,10 @@ def counts(units, x, scores, T, tie, most, transitions, shapes, ties, emitted, l
 
 
 @numba.njit(cache=True, nogil=True)
-def best_path(scores, T, tie, most):
+def best_path(scores, follows, tie, most):
     """The likeliest stretches: first run, runs taken, tied names and name of each [S, 4], and its log-probability."""
     runs, kinds, names = scores.shape
-    moves = between(T, tie)
+    moves = between(follows, tie)
     alpha = np.full((runs + 1, names), NONE)
     kept = np.zeros((runs + 1, names), np.int64)  # the kind of stretch that ends there
     entry = np.full((runs, names), NONE)
@@ -182,7 +183,7 @@ def best_path(scores, T, tie, most):
         if end < runs:
             for name in range(names):
                 if end == 0:
-                    entry[0, name] = T[names, name]
+                    entry[0, name] = follows[names, name]
                 for other in range(names if end else 0):
                     score = alpha[end, other] + moves[other, name]
                     if score > entry[end, name]:
@@ -190,8 +191,8 @@ def best_path(scores, T, tie, most):
     found = np.zeros((runs, 4), np.int64)
     best, name = NONE, 0
     for other in range(names):
-        if alpha[runs, other] + T[other, names] > best:
-            best, name = alpha[runs, other] + T[other, names], other
+        if alpha[runs, other] + follows[other, names] > best:
+            best, name = alpha[runs, other] + follows[other, names], other
     end, stretches = runs, 0
     while end > 0:
         kind = kept[end, name]

@@ -11,7 +11,7 @@ from unitdisc.naming.spread import SILENCE
 from unitdisc.naming.table import Answer, NamesError
 
 EXAMPLES = 8  # that are looked at
-AGREE = 0.5  # of them must be alike, or the unit is mixed
+AGREE = 0.5  # of them, and more, must be alike, or the unit is mixed
 FEW = 8  # occurrences: fewer are not worth halves
 
 
@@ -37,9 +37,10 @@ class Oracle:
         ]
 
     def reply(self, unit: str) -> Answer:
-        """The name that most examples have, silence, or mixed where no name has half of them and halves can be made."""
-        (name, count), *_ = Counter(sorted(self.seen(unit))).most_common(1)
-        if count < AGREE * self.examples and self.material.counts[unit] >= FEW:
+        """The name that most examples have, silence, or mixed where no name has more than half of them and halves can be made."""
+        seen = self.seen(unit)
+        (name, count), *_ = Counter(sorted(seen)).most_common(1)
+        if count <= AGREE * len(seen) and self.material.counts[unit] >= FEW:
             try:
                 self.material.split(unit)
                 return Answer(unit, "mixed")

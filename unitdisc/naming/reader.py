@@ -1,4 +1,4 @@
-"""Reading: names for the units of utterances, from what a person said of some units, and from what they learn themselves.
+"""Reading: names for the units of utterances, from what a person said of some units, and from the units themselves.
 
 A name emits units with the probabilities that Bayes' rule makes of `spread`, follows others by a bigram and lasts so
 long (`lattice` has the model). What nobody said, bigram and durations, is learned from the units alone by expectation
@@ -8,6 +8,7 @@ Priors are Dirichlet and normal: the posterior probability of the parameters nev
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class Reader:
     names: tuple[str, ...]
     new: np.ndarray  # [U] how probable it is that a unit has another name
     emissions: np.ndarray  # [M, U]
-    T: np.ndarray
+    follows: np.ndarray
     mu: np.ndarray
     sigma: np.ndarray
     shape: np.ndarray
@@ -76,9 +77,9 @@ class Reader:
     def scores(self, units: np.ndarray, ticks: np.ndarray) -> np.ndarray:
         """Of all stretches: units [R] (-1: one that is not known), their ticks [R]."""
         known = self.emissions.T[units.clip(min=0)] * self.options.likeness
-        logB = np.where(units[:, None] < 0, 0.0, known)
+        emitted = np.where(units[:, None] < 0, 0.0, known)
         x = np.log(np.maximum(ticks, 1).astype(np.float64))
-        return lattice.segments(logB, x, self.T, self.mu, self.sigma, self.shape, self.tie, TIED)
+        return lattice.segments(emitted, x, self.follows, self.mu, self.sigma, self.shape, self.tie, TIED)
 
     def read(self, units: Sequence[str], intervals: np.ndarray) -> list[Token]:
         """The names of an utterance's units [R], of ticks [R, 2]; silences are left in, as tokens called SILENCE."""
@@ -90,7 +91,7 @@ class Reader:
         scores = self.scores(numbers, ticks)
         _, posterior = self.posteriors(numbers, ticks, scores)
         posterior *= np.where(numbers < 0, 1.0, 1 - self.new[numbers.clip(min=0)])[:, None]
-        path, _ = lattice.best_path(scores, self.T, self.tie, RUNS)
+        path, _ = lattice.best_path(scores, self.follows, self.tie, RUNS)
         tokens = []
         for first, taken, tied, name in path.tolist():
             sure = np.average(posterior[first : first + taken, name], weights=ticks[first : first + taken])
@@ -98,7 +99,7 @@ class Reader:
                 np.linspace(intervals[first, 0], intervals[first + taken - 1, 1], tied + 1).round().astype(int).tolist()
             )
             confidence = float(np.clip(sure, 0, 1))
-            tokens += [Token(a, b, self.names[name], confidence) for a, b in zip(edges, edges[1:]) if a < b]
+            tokens += [Token(a, b, self.names[name], confidence) for a, b in pairwise(edges) if a < b]
         return tokens
 
     def posteriors(
@@ -107,7 +108,7 @@ class Reader:
         """The log-probability of an utterance, and of every run the posterior of its name: [R, M]."""
         found = found or Counts.none(len(self.names), len(self.inventory.units))
         x = np.log(np.maximum(ticks, 1).astype(np.float64))
-        return lattice.counts(units.clip(min=0), x, scores, self.T, self.tie, RUNS, *found.arrays())
+        return lattice.counts(units.clip(min=0), x, scores, self.follows, self.tie, RUNS, *found.arrays())
 
 
 @dataclass
@@ -222,12 +223,12 @@ def fit(
         for units, ticks in texts:
             likelihood += reader.posteriors(units, ticks, reader.scores(units, ticks), found)[0]
         reader.history.append(likelihood + prior_of(reader, priors))
-        reader.emissions, reader.T, reader.mu, reader.sigma, reader.shape, reader.tie = maximised(found, priors)
+        reader.emissions, reader.follows, reader.mu, reader.sigma, reader.shape, reader.tie = maximised(found, priors)
     return reader
 
 
 def maximised(found: Counts, priors: Priors) -> tuple[np.ndarray, ...]:
-    """The most probable parameters, given expected counts: emissions, T, mu, sigma, shape and tie."""
+    """The most probable parameters, given expected counts: emissions, follows, mu, sigma, shape and tie."""
     emitted = found.emitted + priors.emitted
     lasting = found.lasting
     weight, weighted, first, second = lasting.T
@@ -257,7 +258,7 @@ def prior_of(reader: Reader, priors: Priors) -> float:
     total = 0.0
     for counts, logarithms in (
         (priors.emitted.T, reader.emissions),
-        (priors.transitions, reader.T),
+        (priors.transitions, reader.follows),
         (priors.shapes, reader.shape),
         (priors.ties, reader.tie),
     ):

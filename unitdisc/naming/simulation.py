@@ -69,8 +69,8 @@ class Simulation:
     material: Material
     test: Material
     tier: str
-    options: SimulationOptions = SimulationOptions()
-    reader: ReaderOptions = ReaderOptions()
+    options: SimulationOptions = field(default_factory=SimulationOptions)
+    reader: ReaderOptions = field(default_factory=ReaderOptions)
     answers: dict[tuple[str, int], tuple[Answer, ...]] = field(default_factory=dict)
     splits: dict[tuple[str, int], dict[str, Split]] = field(default_factory=dict)
 
