@@ -53,9 +53,8 @@ def name(
 
     encodings: with codes. names: the table, NAME.tsv, to make or to go on with; nobody else may write it meanwhile.
     frames: other encodings that say which units are alike, and in which halves they come. learn, tier: labelled
-    utterances, whose units are in `learn_encodings`, or in `encodings`. ask, say: how a person is asked (default: at the
-    terminal) and told.
-    most: answers, if not all.
+    utterances, whose units are in `learn_encodings`, or in `encodings`. ask, say: how a person is asked (default: at
+    the terminal) and told. most: answers, if not all.
 
     Raises NamesError for a table that cannot be used, naming the line, and EncodingsError and CorpusError as `export`.
 

@@ -1,7 +1,7 @@
 """What labelled utterances say: which label each unit has, what follows what, and how long each lasts."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +12,7 @@ from unitdisc.naming.material import Material
 from unitdisc.naming.reader import Known
 from unitdisc.naming.spread import SILENCE
 
+LEAST = 3  # occurrences of a unit with the same labels under it
 BORDER = "\0"  # what is before the first label, and after the last
 
 
@@ -38,8 +39,10 @@ def sequence_of(utterance: Utterance, tier: str) -> list[str]:
     return [name for name in names if name != SILENCE]
 
 
-def under(intervals: Iterable[Interval], spans: np.ndarray, utterance: Utterance) -> list[tuple[str, ...]]:
-    """What is under stretches of an utterance, ticks [N, 2]: the labels whose middle is in each.
+def under(
+    intervals: Iterable[Interval], spans: np.ndarray, utterance: Utterance
+) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """What is under stretches of an utterance, ticks [N, 2]: the labels whose middle is in each; and the largest alone.
 
     Where there is none, the label that has most of the stretch, or SILENCE where most of it has none.
     """
@@ -50,10 +53,12 @@ def under(intervals: Iterable[Interval], spans: np.ndarray, utterance: Utterance
     found = []
     for start, end in spans.tolist():
         inside = np.flatnonzero((middles >= start) & (middles < end))
-        if not len(inside) and len(there):
-            shared = np.minimum(ends, end) - np.maximum(starts, start)
-            inside = np.flatnonzero(shared == shared.max())[:1] if shared.max() > (end - start) / 2 else inside
-        found.append(tuple(there[place][2] for place in inside) or (SILENCE,))
+        shared = np.minimum(ends, end) - np.maximum(starts, start)
+        largest = np.flatnonzero(shared == shared.max(initial=0))[:1]
+        if not len(inside) and shared.max(initial=0) > (end - start) / 2:
+            inside = largest
+        names = tuple(there[place][2] for place in inside) or (SILENCE,)
+        found.append((names, tuple(there[place][2] for place in largest) if len(inside) else names))
     return found
 
 
@@ -62,19 +67,31 @@ def learned(
 ) -> tuple[dict[str, dict[str, float]], Known]:
     """Counts of names under units, and what names do, by the labels of a tier: unit -> name -> count.
 
-    A unit that covers several labels counts as their names with blanks between, as a person would write them.
+    A unit that covers several labels counts as their names with blanks between, as a person would write them, if it
+    does so in most of LEAST cases and more; else as the largest of them.
     """
-    counts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    seen: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = defaultdict(list)
     follows: dict[tuple[str, str], float] = defaultdict(float)
     ticks: dict[str, list[float]] = defaultdict(list)
     for utterance in material.utterances if chosen is None else chosen:
         intervals = utterance.alignment.get(tier, [])
         spans = material.runs[utterance.id].intervals
         for unit, names in zip(material.names[utterance.id], under(intervals, spans, utterance)):
-            counts[unit][" ".join(names)] += 1
+            seen[unit].append(names)
         order = [BORDER, *(name_of(label, utterance) for _, _, label in intervals), BORDER]
         for pair in pairwise(order):
             follows[pair] += 1
         for start, end, label in intervals:
             ticks[name_of(label, utterance)].append(end - start)
-    return {unit: dict(names) for unit, names in counts.items()}, Known(dict(follows), dict(ticks))
+    counts = {unit: Counter(counted(names)) for unit, names in seen.items()}
+    return {unit: {name: float(count) for name, count in own.items()} for unit, own in counts.items()}, Known(
+        dict(follows), dict(ticks)
+    )
+
+
+def counted(names: list[tuple[tuple[str, ...], tuple[str, ...]]]) -> Iterator[str]:
+    """The name of every occurrence of one unit."""
+    common = Counter(inside for inside, _ in names)
+    for inside, largest in names:
+        usual = common[inside] >= LEAST and 2 * common[inside] > len(names)
+        yield " ".join(inside if usual or len(inside) == 1 else largest)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unitdisc.naming.labels import under
-from unitdisc.naming.material import Material
+from unitdisc.naming.material import Material, Occurrence
 from unitdisc.naming.spread import SILENCE
 from unitdisc.naming.table import Answer, NamesError
 
@@ -27,17 +27,15 @@ class Oracle:
     def seen(self, unit: str) -> list[str]:
         """What the examples of a unit are, each by what lies under it."""
         found = self.material.examples(unit, self.examples, self.seed)
-        return [
-            " ".join(
-                under(each.utterance.alignment.get(self.tier, []), np.array([[each.start, each.end]]), each.utterance)[
-                    0
-                ]
-            )
-            for each in found
-        ]
+        return [" ".join(self.labels(each)) for each in found]
+
+    def labels(self, each: Occurrence) -> tuple[str, ...]:
+        intervals = each.utterance.alignment.get(self.tier, [])
+        ((inside, _),) = under(intervals, np.array([[each.start, each.end]]), each.utterance)
+        return inside
 
     def reply(self, unit: str) -> Answer:
-        """The name that most examples have, silence, or mixed where no name has more than half of them and halves can be made."""
+        """The name of most examples, silence, or mixed where none is that of more than half and halves can be made."""
         seen = self.seen(unit)
         (name, count), *_ = Counter(sorted(seen)).most_common(1)
         if count <= AGREE * len(seen) and self.material.counts[unit] >= FEW:

@@ -2,8 +2,9 @@
 
 What is expected to be read wrongly is, of every unit, how often it occurs times the probability that its likeliest name
 is not its name. Of every unit that could be asked about, all answers are tried, each with its probability: the unit is
-then known, and those like it are better known. A new name is one of the answers. Nothing here is random, and nothing is
-changed: what is asked follows from the answers.
+then known, and those like it are better known. A new name is one of the answers, and so is `mixed`, which leaves what
+there was: how often that comes is estimated from the answers, of units and of halves apart. Nothing here is random, and
+nothing is changed: what is asked follows from the answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,9 @@ import numpy as np
 
 from unitdisc.naming.material import Inventory
 from unitdisc.naming.spread import ANSWER, HEARSAY, Spread, hearsay_of, spread, squared_distances, weights
-from unitdisc.naming.table import Answer, added
+from unitdisc.naming.table import Answer, added, parent
 
+MIXED = (1, 5)  # units that are, of so many, before anything is known
 MOST = 100  # units of which all answers are tried: those with the most errors of their own
 
 
@@ -62,13 +64,13 @@ def next_question(
     if strategy == "expected":
         own = inventory.counts[candidates] * (1 - best(named.probabilities[candidates]))
         candidates = candidates[np.sort(np.argsort(-own, kind="stable")[:MOST])]
-        gains = gains_of(inventory, named, candidates)
+        gains = gains_of(inventory, named, candidates) * clear(inventory, answers, candidates)
         chosen = int(np.argmax(gains))
     else:
         order = inventory.counts[candidates] if strategy == "frequent" else rng.permutation(len(candidates))
         chosen = int(np.argmax(order))
-        gains = gains_of(inventory, named, candidates[[chosen]])
         candidates, chosen = candidates[[chosen]], 0
+        gains = gains_of(inventory, named, candidates) * clear(inventory, answers, candidates)
     place = int(candidates[chosen])
     count = int(inventory.counts[place])
     return Question(inventory.units[place], count, named.likely(place), float(gains[chosen]), errors)
@@ -81,6 +83,15 @@ def best(probabilities: np.ndarray) -> np.ndarray:
 def errors_expected(counts: np.ndarray, probabilities: np.ndarray) -> float:
     """Occurrences whose likeliest name is not theirs: [U], [U, M] -> a number."""
     return float(counts @ (1 - best(probabilities)))
+
+
+def clear(inventory: Inventory, answers: Sequence[Answer], candidates: np.ndarray) -> np.ndarray:
+    """How probable it is that units, by their places, are not mixed, by what was said of others: [N]."""
+    found = np.zeros(2)
+    for depth in (0, 1):
+        own = [answer.kind == "mixed" for answer in answers if (parent(answer.unit) is not None) == depth]
+        found[depth] = 1 - (sum(own) + MIXED[0]) / (len(own) + MIXED[1])
+    return found[[int(parent(inventory.units[place]) is not None) for place in candidates]]
 
 
 def gains_of(inventory: Inventory, named: Spread, candidates: np.ndarray) -> np.ndarray:

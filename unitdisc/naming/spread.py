@@ -3,7 +3,8 @@
 What was said of a unit is a table of counts: an answer counts as ANSWER labels, a label under an occurrence as one. A
 unit hears of the others by a softmax of the distances of their vectors, exp(-d^2 / 2h^2); a constant `other` stands for
 a name that nobody has given yet. h and `other` are those that say best, of every unit that something is known of, what
-the others make of it (leave-one-out likelihood). No unit is its own witness there, so that nothing is counted twice.
+the others make of it (leave-one-out likelihood, with a log-normal prior around what is usual). No unit is its own
+witness there, so that nothing is counted twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,9 @@ HEARSAY = 1.0  # and what all other units say together
 SILENCE = ""  # the name of units that say nothing
 LEAST = 3  # units that something is known of, to find the bandwidth by them
 WIDTHS = np.geomspace(0.25, 4, 9)  # times the median distance to the nearest unit
-OTHERS = np.geomspace(0.02, 2, 7)
-USUAL = (1.0, 0.3)  # of both, before
+OTHERS = np.geomspace(0.02, 10, 9)
+USUAL = (0.7, 1.0)  # of both, before; units nearby have the same name in one case of four then
+DEVIATIONS = (0.5, 1.0)  # of their logarithms, so that a few answers do not decide it
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def hearsay_of(known: np.ndarray, heard: np.ndarray, other: float) -> np.ndarray
 
 
 def width_of(known: np.ndarray, squares: np.ndarray) -> Width:
-    """The bandwidth under which what others make of the units that something is known of is most probable.
+    """The bandwidth by which what others make of the units that something is known of is most probable a posteriori.
 
     A name that no other unit has is expected as `other`. Before LEAST units are known: the median distance from a unit
     to the nearest one.
@@ -127,8 +129,14 @@ def width_of(known: np.ndarray, squares: np.ndarray) -> Width:
     there = np.flatnonzero(known.sum(1))
     if not np.isfinite(scale) or len(there) < LEAST:
         return Width(scale * USUAL[0], USUAL[1])
-    tried = [Width(float(scale * factor), float(other)) for factor in WIDTHS for other in OTHERS]
-    return max(tried, key=lambda width: left_out(known[there], squares[np.ix_(there, there)], width))
+    known, squares = known[there], squares[np.ix_(there, there)]
+
+    def worth(given: tuple[float, float]) -> float:
+        odd = (np.log(np.divide(given, USUAL)) / DEVIATIONS) ** 2
+        return left_out(known, squares, Width(scale * given[0], given[1])) - float(odd.sum()) / 2
+
+    factor, other = max(((float(a), float(b)) for a in WIDTHS for b in OTHERS), key=worth)
+    return Width(scale * factor, other)
 
 
 def left_out(known: np.ndarray, squares: np.ndarray, width: Width) -> float:
