@@ -41,7 +41,7 @@ class NamingInputs:
         if other is not None and (lost := [each.id for each in utterances if each.id not in other]):
             raise EncodingsError(f"{frames}: has no frames of {lost[0]}; give those of this corpus")
         with console.progress("reading units", len(utterances)) as advance:
-            return Material.of(found, utterances, other, splits, advance)
+            return Material.of(found, utterances, other, splits=splits, advance=advance)
 
     def labels(self, splits: dict[str, Split]) -> tuple[dict[str, dict[str, float]], Known]:
         """What labelled utterances say; nothing if there are none."""
