@@ -16,6 +16,7 @@ Tiers     word, character: where the XML says for all words or glyphs of a line 
 Writers   the folder a page is in (of folders called page, alto or xml, and of those in a workspace of OCR-D, the one
           above); or --writer-from name:REGEX, the first group of a pattern found in the path of the XML below RAW; or
           --writer-from none.
+Places    places.jsonl says where on their pages the lines are, so that `unitdisc read` can put readings back there.
 Splits    all.jsonl with all lines. --test-writers 2 holds out writers, and --test-share 0.1 a tenth of the lines, by
           whole pages: train.jsonl and test.jsonl. Images that show the same stay together.
 

@@ -105,6 +105,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "term_discovery": {"clustering", "corpus", "encodings", "evaluation", "exports", "files", "retrieval"},
     "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "training.schedules"},
     "exports": {"corpus", "encodings", "files"},
+    "naming": {"corpus", "encodings", "evaluation", "exports", "files"},
     "language.networks": set(),
     "language": {"corpus.read", "encodings", "evaluation", "files", "language.networks"},
     "language.learning": {"batch", "console", "corpus", "experiment", "language", "language.networks", "objectives"}

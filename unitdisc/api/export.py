@@ -26,10 +26,10 @@ def export(
     frame_rate: float | None = None,
     allow_pipes: bool = False,
 ) -> list[Path]:
-    """Writes units for other tools: JSON lines, CTM, Praat TextGrids, fairseq .km; returns the files.
+    """Writes units for other tools; returns the files.
 
     encodings: with codes, or the units of another system, whose frame_rate (a second) nothing else says.
-    folder: to create. formats: jsonl, ctm, textgrid, km (default: all; of images jsonl and ctm).
+    folder: to create. formats: jsonl, ctm, textgrid, elan, audacity, km (default: all; of images jsonl and ctm).
 
     Raises ExportError, before anything is written, if .km is asked for and a recording is not a file of its own, and
     EncodingsError where there are no codes.

@@ -17,6 +17,7 @@ from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.files.text import read_json
 from unitdisc.prep.image_folders import share_out, whole
 from unitdisc.prep.notes import Notes
+from unitdisc.prep.pages import PLACES
 from unitdisc.prep.recordings.cutting import CutOptions
 from unitdisc.prep.scripts import of_two_genders, summary
 from unitdisc.prep.sources import find_source
@@ -139,7 +140,9 @@ def manifests_before(folder: Path) -> list[str]:
             names = [name for name in read_json(path)["manifests"] if re.fullmatch(r"[^/]+\.jsonl", name)]
         except (ValueError, KeyError, TypeError) as error:
             raise CorpusError(f"{path}: damaged ({error}); remove it, and the manifests beside it") from error
-    if others := sorted(each.name for each in folder.glob("*.jsonl") if each.name not in (*names, ".prepared.jsonl")):
+    if others := sorted(
+        each.name for each in folder.glob("*.jsonl") if each.name not in (*names, ".prepared.jsonl", PLACES)
+    ):
         raise CorpusError(f"{folder}: holds {others[0]}, which `unitdisc prepare` did not write; choose another folder")
     return names
 

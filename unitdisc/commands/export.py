@@ -24,7 +24,7 @@ def export(
     frame_rate: FrameRate = None,
     allow_pipes: AllowPipes = False,
 ) -> None:
-    """Write units for other tools: JSON lines, CTM, Praat TextGrids, fairseq .km.
+    """Write units for other tools: JSON lines, CTM, Praat TextGrids, ELAN, Audacity labels, fairseq .km.
 
     Example: `unitdisc export exp/vq/encodings/test/bottleneck data/test.jsonl exp/vq/units --format textgrid`
     """

@@ -1,4 +1,4 @@
-"""How do units leave for other tools? JSON lines, CTM, TextGrid, .km."""
+"""How do units leave for other tools? JSON lines, CTM, TextGrid, ELAN, Audacity, .km; readings as pages."""
 
 from unitdisc.exports.formats import FORMATS, Export, export
 from unitdisc.exports.units import ExportError, Units, read_units

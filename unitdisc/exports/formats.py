@@ -6,7 +6,9 @@ from pathlib import Path
 
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings, EncodingsError
+from unitdisc.exports.audacity import write_audacities
 from unitdisc.exports.ctm import write_ctm
+from unitdisc.exports.elan import write_elans
 from unitdisc.exports.jsonl import write_units_jsonl
 from unitdisc.exports.km import write_km
 from unitdisc.exports.textgrid import write_textgrids
@@ -23,6 +25,8 @@ FORMATS = {  # name -> the file (or folder) it makes, and who writes it
     "jsonl": ("units.jsonl", write_units_jsonl),
     "ctm": ("units.ctm", write_ctm),
     "textgrid": ("textgrid", write_textgrids),
+    "elan": ("elan", write_elans),
+    "audacity": ("audacity", write_audacities),
     "km": ("units.km", write_km),
 }
 
@@ -32,8 +36,9 @@ def export(
 ) -> Export:
     """Writes the units of a corpus into `folder`, in the given formats, in order of utterance id.
 
-    Formats: `jsonl` (units.jsonl), `ctm` (units.ctm), `textgrid` (textgrid/UTTERANCE.TextGrid), `km` (units.km and
-    units.tsv). Utterances without an encoding are left out and listed in the result.
+    Formats: `jsonl` (units.jsonl), `ctm` (units.ctm), `textgrid` (textgrid/UTTERANCE.TextGrid), `elan`
+    (elan/UTTERANCE.eaf), `audacity` (audacity/UTTERANCE.txt), `km` (units.km and units.tsv). Utterances without an
+    encoding are left out and listed in the result.
     Raises EncodingsError if there are no codes or they do not fit, ExportError for an unknown format or an
     utterance that a format cannot hold.
     """

@@ -20,6 +20,7 @@ class Units:
     utterance: Utterance
     codes: list[int]  # [T], one for every frame
     intervals: list[Interval]  # maximal runs of one code, labelled by it; they tile [0, utterance.ticks)
+    confidences: list[float] | None = None  # of readings: how probable each label is
 
 
 def read_units(encodings: Encodings, utterance: Utterance) -> Units:

@@ -18,7 +18,9 @@ from unitdisc.media.image import ImageInfo, dots_per_inch, read_image, write_ima
 from unitdisc.prep.image_folders import below, name_of, writer_finder
 from unitdisc.prep.notes import Notes
 from unitdisc.prep.pages import (
+    PLACES,
     LineError,
+    LinePlace,
     Page,
     PageLine,
     Pictures,
@@ -29,6 +31,7 @@ from unitdisc.prep.pages import (
     read_page,
     scaled_to,
     stays_in,
+    write_places,
 )
 from unitdisc.prep.scripts import collect
 from unitdisc.prep.utterances import refuse_path
@@ -58,16 +61,25 @@ class PageFolder:
 def read_lines_of_pages(options: PageFolder) -> tuple[list[Utterance], dict[str, str]]:
     """The lines of all pages, and the image of the page that each is of (by id), which no split may part.
 
-    What is bad is said and left out, and what is repaired is said. Raises CorpusError if nothing can be used.
+    What is bad is said and left out, and what is repaired is said. Where lines are on their pages is written beside
+    them, see `pages.places`. Raises CorpusError if nothing can be used.
     """
     writer_of = writer_finder(options.writer_from, options.raw)
     pages = one_per_image(find_pages(options.raw, options.pages), options)
     pictures, notes = Pictures(), Notes()
-    found = collect(pages, lambda path: cut(path, options, writer_of, pictures, notes), options.strict, options.raw)
+    places: list[LinePlace] = []
+    found = collect(
+        pages,
+        lambda path: cut(path, options, writer_of, pictures=pictures, notes=notes, places=places),
+        options.strict,
+        options.raw,
+    )
     lines = [line for _, page in found for line in page]
     if not lines:
         raise CorpusError(f"{options.raw}: not one of its lines can be used; correct what is said above")
     notes.say()
+    there = {line.id for line in lines}
+    write_places(options.output / PLACES, [place for place in places if place.utterance in there])
     return lines, {line.id: str(image) for image, page in found for line in page}
 
 
@@ -135,9 +147,15 @@ def image_of(page: Page, options: PageFolder) -> Path:
 
 
 def cut(
-    path: Path, options: PageFolder, writer_of: Callable[[Path], str | None], pictures: Pictures, notes: Notes
+    path: Path,
+    options: PageFolder,
+    writer_of: Callable[[Path], str | None],
+    *,
+    pictures: Pictures,
+    notes: Notes,
+    places: list[LinePlace],
 ) -> tuple[Path, list[Utterance]]:
-    """Cuts a page into lines; and its image, or the first one that shows the same.
+    """Cuts a page into lines; and its image, or the first one that shows the same. Adds where they are to `places`.
 
     Raises CorpusError for a page that cannot be used and, if strict, for a bad line.
     """
@@ -151,7 +169,10 @@ def cut(
         report(problem, options.strict)
     writer = writer_of(path if options.writer_from.startswith("name:") else home_of(path, options.raw))
     name = name_of(path, options.raw)
-    lines = list(lines_of(page, grey, options, name, writer))
+    lines = []
+    for line, utterance in lines_of(page, grey, options, name=name, writer=writer):
+        lines.append(utterance)
+        places.append(LinePlace.of(utterance.id, line, image, grey=grey))
     earlier = pictures.earlier(image, grey)
     if earlier and earlier.suffix.lower() != image.suffix.lower():
         notes.add("pictures that come in several formats, so that their lines are listed twice", str(image))
@@ -166,7 +187,9 @@ def home_of(path: Path, raw: Path) -> Path:
     return home.parent if home.parent != raw and home.parent.name == BAG and is_workspace(home.parent) else home
 
 
-def lines_of(page: Page, grey: np.ndarray, options: PageFolder, name: str, writer: str | None) -> Iterator[Utterance]:
+def lines_of(
+    page: Page, grey: np.ndarray, options: PageFolder, *, name: str, writer: str | None
+) -> Iterator[tuple[PageLine, Utterance]]:
     for line, file in zip(page.lines, file_names(page.lines)):
         try:
             found = crop(grey, line)
@@ -182,7 +205,7 @@ def lines_of(page: Page, grey: np.ndarray, options: PageFolder, name: str, write
         columns, rows = found.ink.shape
         text = line.text if options.text else None
         id = short_name(f"{name}-{file}")
-        yield Utterance(id, str(path), writer, ticks=columns, height=rows, text=text, alignment=found.alignment)
+        yield line, Utterance(id, str(path), writer, ticks=columns, height=rows, text=text, alignment=found.alignment)
 
 
 def file_names(lines: list[PageLine]) -> list[str]:
