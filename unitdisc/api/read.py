@@ -98,7 +98,7 @@ def read(
     answers += tuple(Answer(unit, "silence") for unit in material.silent() if unit not in silent)
     inventory = material.inventory()
     with console.progress("learning to read", 1, "passes") as advance:
-        reader = fit(material, inventory, spread(inventory, answers, labels), known, options)
+        reader = fit(material, inventory, spread(inventory, answers, labels), known=known, options=options)
         advance(1)
     found = []
     with console.progress("reading", len(material.utterances)) as advance:

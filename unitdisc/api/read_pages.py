@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,8 @@ def pages_of(readings: Sequence[Reading], places: Mapping[str, LinePlace]) -> li
     for image, lines in found.items():
         lines.sort(key=lambda line: (line[0].outline[:, 1].mean(), line[0].line))
         written = [on_page(place, *reading) for place, reading in lines]
-        pages.append(WrittenPage("", str(image), *lines[0][0].size, written))
+        width, height = lines[0][0].size
+        pages.append(WrittenPage("", str(image), width, height=height, lines=written))
     return named(pages)
 
 
@@ -47,7 +49,7 @@ def on_page(place: LinePlace, utterance: Utterance, tokens: Sequence[Token]) -> 
         [Glyph(part.label, place.box(part.start, part.end), part.confidence) for part in word]
         for word in words_of(tokens)
     ]
-    return WrittenLine(place.line, place.outline, place.baseline, words)
+    return WrittenLine(place.line, place.outline, place.baseline, words=words)
 
 
 def alone(utterance: Utterance, tokens: Sequence[Token]) -> WrittenPage:
@@ -57,8 +59,8 @@ def alone(utterance: Utterance, tokens: Sequence[Token]) -> WrittenPage:
         [Glyph(part.label, rectangle(part.start, part.end, height), part.confidence) for part in word]
         for word in words_of(tokens)
     ]
-    line = WrittenLine(utterance.id, rectangle(0, width, height), None, words)
-    return WrittenPage(utterance.id, utterance.path, width, height, [line])
+    line = WrittenLine(utterance.id, rectangle(0, width, height), None, words=words)
+    return WrittenPage(utterance.id, utterance.path, width, height=height, lines=[line])
 
 
 def rectangle(start: int, end: int, height: int) -> np.ndarray:
@@ -82,6 +84,6 @@ def named(pages: Sequence[WrittenPage]) -> list[WrittenPage]:
                 number += 1
                 name = f"{wanted}-{number}"
             taken.add(name)
-            page = WrittenPage(name, page.image, page.width, page.height, page.lines)
+            page = replace(page, id=name)
         found.append(page)
     return found

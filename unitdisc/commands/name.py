@@ -78,7 +78,7 @@ def name(
         encodings,
         corpus,
         names,
-        options,
+        options=options,
         tier=simulate,
         frames=frames,
         test_encodings=test_encodings,

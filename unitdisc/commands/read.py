@@ -48,7 +48,7 @@ def read(
         encodings,
         corpus,
         None if str(names) == "-" else names,
-        folder,
+        folder=folder,
         formats=format or [],
         options=ReaderOptions(iterations=iterations),
         frames=frames,

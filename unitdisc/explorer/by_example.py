@@ -37,21 +37,24 @@ class ByExample:
     @cached_property
     def material(self):
         """Frames in the scale of their speakers. Raises EncodingsError if there are none, or none to compare."""
-        from unitdisc.retrieval.search import Collection, FindOptions, materials
+        from unitdisc.retrieval.materials import Collection, materials
+        from unitdisc.retrieval.search import FindOptions
 
         encodings = self.index.encodings_of([*self.places.values()])
         if not encodings.codes:
             raise EncodingsError(f"{encodings.folder.name}: has no frames, by which stretches are compared")
         utterances = [self.index.utterance(self.places[id]) for id in encodings.codes]
-        return Collection(encodings, utterances), materials(Collection(encodings, utterances), None, FindOptions())
+        collection = Collection(encodings, utterances)
+        return collection, materials(collection, None, FindOptions().how)
 
     def search(self, example: Stretch) -> list[Found]:
         """The best, from the best. Raises EncodingsError if no frame lies in the example, or none can be compared."""
         from unitdisc.clustering.frame_source import StoredFrames
+        from unitdisc.retrieval.contents import Frames
         from unitdisc.retrieval.hits import best
         from unitdisc.retrieval.places import borders
         from unitdisc.retrieval.queries import Place, centres_of, stretch_of
-        from unitdisc.retrieval.representations import FrameMaterial, Scale, ScaledFrames, scales
+        from unitdisc.retrieval.scales import Scale, ScaledFrames, scales
         from unitdisc.retrieval.search import Query, search
 
         collection, prepared = self.material
@@ -60,9 +63,9 @@ class ByExample:
         if utterance.id not in own:
             raise EncodingsError(f"{own.folder.name}: {utterance.id} has no frames, so nothing is like them")
         frames = stretch_of(own, Place(utterance, example.start, example.end, label=""))
-        searched: FrameMaterial = prepared.searched
+        searched: Frames = prepared.searched
         if utterance.id in collection.encodings:
-            taken = searched.take(frames)
+            content = searched.read(*frames)
         else:  # in the scale of its speaker, as far as that is known
             stored = StoredFrames(own, [utterance.id])
             spoken = {u.speaker or "": u.id for u in collection.utterances}
@@ -71,9 +74,9 @@ class ByExample:
             if scale is None:
                 scale = scales(stored, {utterance.id: ""}, 1, advance=lambda done: None)[""]
             scaled = ScaledFrames(stored, lambda name: scale, searched.frames.spherical)
-            taken = FrameMaterial(scaled, searched.distance).take(frames)
+            content = Frames(scaled, searched.distance).read(*frames)
         names = [each.id for each in collection.utterances]
-        hits = (hit for _, (some,) in search(searched, names, [Query(taken, frames)]) for hit in some)
+        hits = (hit for _, (some,) in search(searched, names, [Query(searched.query(content), frames)]) for hit in some)
         found = []
         by_name = {each.id: each for each in collection.utterances}
         for hit in best(hits, TOP):
