@@ -198,13 +198,14 @@ def test_cuts_of_lhotse(tmp_path, capsys, zipped):
     assert "gone.wav: no such file" in said and "the cut 'four' is mixed of several recordings" in said
 
 
-def test_no_command_of_a_cut_is_run(tmp_path):
+def test_no_command_of_a_cut_is_run(tmp_path, capsys):
     evil = cut("one", tmp_path / "x", 0, 1)
     evil["recording"]["sources"][0] |= {"type": "command", "source": f"touch {tmp_path}/ran |"}
     (tmp_path / "cuts.jsonl").write_text(json.dumps(evil) + "\n")
     with pytest.raises(CorpusError, match="nothing in it can be used"):
         prepare(tmp_path / "cuts.jsonl", tmp_path / "out")
     assert not (tmp_path / "ran").exists()
+    assert "the recording 'r' comes from command, where one file is needed" in capsys.readouterr().err
 
 
 def test_a_webdataset(tmp_path):
