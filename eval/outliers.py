@@ -1,6 +1,6 @@
 """Who notices planted faults: area under the ROC curve of every suspicion, and of simple ones.
 
-python data_prep/faults.py data/train.jsonl exp/faults
+python eval/plant_faults.py data/train.jsonl exp/faults
 unitdisc train small exp/faults/corpus.jsonl exp/faults/model
 unitdisc outliers exp/faults/model exp/faults/corpus.jsonl exp/faults/outliers --voices
 unitdisc features exp/faults/corpus.jsonl exp/faults/frames
@@ -34,7 +34,7 @@ Suspicions = dict[str, dict[str, float]]  # by name, and by utterance
 
 def main(argv: list[str] | None = None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="of data_prep/faults.py, with outliers/ in it")
+    parser.add_argument("folder", type=Path, help="of eval/plant_faults.py, with outliers/ in it")
     parser.add_argument("--frames", type=Path, help="of its corpus, for simple suspicions")
     parser.add_argument("--codebook", type=Path)
     parser.add_argument("--output", type=Path, help="JSON file for the result")

@@ -71,7 +71,12 @@ def examples(name: str) -> list[doctest.Example]:
     return doctest.DocTestParser().get_examples(inspect.getdoc(getattr(unitdisc, name)))
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+LONG = ("discover", "find", "phone_loop", "report", "train")  # seconds each; they have tests of their own
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in EXAMPLES]
+)
 def test_the_example_runs(name, home, monkeypatch, capsys):
     """Whatever it gives; and nothing is printed but messages and progress."""
     monkeypatch.chdir(home)

@@ -162,7 +162,7 @@ def test_what_cannot_be_is_refused(tiny_experiment, tiny_corpus, tmp_path):
 def test_planted_faults_are_found_in_the_list(request, kind, tmp_path):
     names = {"recordings": ("tiny_experiment", "tiny_corpus"), "lines": ("tiny_line_experiment", "tiny_lines")}
     experiment, corpus = map(request.getfixturevalue, names[kind])
-    plant = runpy.run_path(str(ROOT / "data_prep" / "faults.py"))["main"]
+    plant = runpy.run_path(str(ROOT / "eval" / "plant_faults.py"))["main"]
     plant([str(corpus), str(tmp_path), "--others", str(corpus), "--share", "0.8"])
     faults = dict(line.split("\t") for line in (tmp_path / "faults.tsv").read_text().splitlines()[1:])
     planted = {utterance.id: utterance for utterance in read_corpus(tmp_path / "corpus.jsonl")}

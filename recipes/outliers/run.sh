@@ -15,13 +15,13 @@ planted() { # planted SET: exp/outliers/SET/corpus.jsonl
     speech)
       python data_prep/mini_speech.py data/mini_speech
       python data_prep/mini_speech.py data/mini_speech-french --language fr
-      python data_prep/faults.py data/mini_speech/train.jsonl $exp/speech --others data/mini_speech-french/train.jsonl ;;
+      python eval/plant_faults.py data/mini_speech/train.jsonl $exp/speech --others data/mini_speech-french/train.jsonl ;;
     lines)
       python data_prep/mini_handwriting.py data/mini_handwriting
-      python data_prep/faults.py data/mini_handwriting/train.jsonl $exp/lines ;;
+      python eval/plant_faults.py data/mini_handwriting/train.jsonl $exp/lines ;;
     real)
       python data_prep/speechocean762.py "$raw" data/speechocean762
-      python data_prep/faults.py data/speechocean762/train.jsonl $exp/real ;;
+      python eval/plant_faults.py data/speechocean762/train.jsonl $exp/real ;;
     *) echo "$0: no set $1" >&2; exit 2 ;;
   esac
 }
@@ -31,18 +31,20 @@ preset() { # preset SET
 }
 
 for set in $sets; do
-  if [ "$set" = real ] && [ ! -d "$raw" ]; then
-    echo "no $raw: real recordings are left out; set UNITDISC_DATA to the folder of corpora"
-    continue
-  fi
   here=$exp/$set
-  if stage "$set: plant faults"; then planted "$set"; fi
-  if stage "$set: train on them, and look for them"; then
+  if stage "$set: plant faults"; then
+    if [ "$set" = real ] && [ ! -d "$raw" ]; then
+      echo "no $raw: real recordings are left out; set UNITDISC_DATA to the folder of corpora"
+    else
+      planted "$set"
+    fi
+  fi
+  if stage "$set: train on them, and look for them" && [ -f $here/corpus.jsonl ]; then
     unitdisc train "$(preset "$set")" $here/corpus.jsonl $here/model --set training.steps="$steps" \
       --set training.halve_at="[$((steps * 3 / 5)), $((steps * 4 / 5))]"
     unitdisc outliers $here/model $here/corpus.jsonl $here/outliers --voices
   fi
-  if stage "$set: distances to codes of plain frames, and the table"; then
+  if stage "$set: distances to codes of plain frames, and the table" && [ -f $here/corpus.jsonl ]; then
     case $set in lines) kind=columns ;; *) kind=mfcc ;; esac
     unitdisc features $here/corpus.jsonl $here/frames --kind $kind
     unitdisc kmeans $here/frames $here/codes.npy --codes 100

@@ -1,6 +1,6 @@
 """Plants faults in a corpus, one in every fifth utterance, to find out who notices them.
 
-python data_prep/faults.py data/train.jsonl exp/faults --others data/french/train.jsonl
+python eval/plant_faults.py data/train.jsonl exp/faults --others data/french/train.jsonl
 unitdisc train small exp/faults/corpus.jsonl exp/faults/model
 unitdisc outliers exp/faults/model exp/faults/corpus.jsonl exp/faults/outliers --voices
 python eval/outliers.py exp/faults
