@@ -388,8 +388,8 @@ MISTAKES: dict[str, Mistake] = {
     "no log-mel": (lambda p: ["probe", p.encodings / "mfcc", p.corpus, "--mel", p.here / "no"], "no: no such folder"),
     "no units": (lambda p: ["export", p.encodings / "mfcc", p.corpus, p.here], "u00 has no codes"),
     "unknown format": (
-        lambda p: ["export", p.encodings / "bottleneck", p.corpus, p.here, "--format", "elan"],
-        r"unknown format 'elan': choose from \['jsonl', 'ctm', 'textgrid', 'km'\]",
+        lambda p: ["export", p.encodings / "bottleneck", p.corpus, p.here, "--format", "mlf"],
+        r"unknown format 'mlf': choose from \['jsonl', 'ctm', 'textgrid', 'elan', 'audacity', 'km'\]",
     ),
     "nothing to compare with": (
         lambda p: ["report", p.experiment, p.corpus, "--compare", p.here],

@@ -222,7 +222,7 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "negative tolerance": (nothing, f"{SCORE} --tolerance -5"),
     "names of codes from nowhere": (nothing, f"{SCORE} --learn-encodings enc"),
     "units below a file": (nothing, "export enc corpus.jsonl test.item/units"),
-    "units in an unknown format": (nothing, f"{EXPORT} --format elan"),
+    "units in an unknown format": (nothing, f"{EXPORT} --format mlf"),
     # probes
     "unknown task": (nothing, f"{PROBE} --task mood"),
     "unknown reader": (nothing, f"{PROBE} --reader forest"),

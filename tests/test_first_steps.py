@@ -87,4 +87,10 @@ def test_km_is_written_of_whole_files_alone(unitdisc, tiny_corpus, tiny_encoding
     assert not (tmp_path / "no").exists()
     said = unitdisc("export", point, tmp_path / "packed.jsonl", tmp_path / "rest")
     assert said.code == 0 and "left out: the format km, for" in said.err
-    assert {path.name for path in (tmp_path / "rest").iterdir()} == {"units.jsonl", "units.ctm", "textgrid"}
+    assert {path.name for path in (tmp_path / "rest").iterdir()} == {
+        "units.jsonl",
+        "units.ctm",
+        "textgrid",
+        "elan",
+        "audacity",
+    }

@@ -116,7 +116,7 @@ def test_resyntheses_are_as_long_as_the_recordings(chain, trained, reported):
 def test_units_are_exported_in_every_format(chain, trained, encoded, run):
     run("export", encoded / "bottleneck", chain / "data/test.jsonl", trained / "units")
     names = {path.name for path in (trained / "units").iterdir()}
-    assert names == {"units.jsonl", "units.ctm", "units.km", "units.tsv", "textgrid"}
+    assert names == {"units.jsonl", "units.ctm", "units.km", "units.tsv", "textgrid", "elan", "audacity"}
     utterances = listed(chain / "data/test.jsonl")
     assert len((trained / "units/units.km").read_text().splitlines()) == len(utterances)
     assert len(list((trained / "units/textgrid").iterdir())) == len(utterances)

@@ -228,10 +228,17 @@ def test_km_has_a_code_for_every_frame_in_the_order_of_its_manifest(encoded, tmp
 def test_every_format_is_written_and_missing_utterances_are_named(encoded, tmp_path):
     result = export(encoded({"a": [1] * 15}), [utterance("a"), utterance("z")], tmp_path / "out")
     assert result.missing == ["z"]
-    assert [path.name for path in result.files] == ["units.jsonl", "units.ctm", "textgrid", "units.km"]
+    assert [path.name for path in result.files] == [
+        "units.jsonl",
+        "units.ctm",
+        "textgrid",
+        "elan",
+        "audacity",
+        "units.km",
+    ]
     assert all(path.exists() for path in result.files)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
-        ["units.jsonl", "units.ctm", "textgrid", "units.km", "units.tsv"]
+        ["units.jsonl", "units.ctm", "textgrid", "elan", "audacity", "units.km", "units.tsv"]
     )
 
 
