@@ -217,6 +217,8 @@ def test_a_folder_has_no_paths_and_asks_for_nothing(pages, speech):
     assert {"index.html", "utterance-3.html", "units-0.html", "map-0-pca.html", "search.html", "rows.js"} <= {*files}
     assert "utterance-4.html" not in files and len([name for name in files if name.startswith("sounds/")]) == 4
     private = [str(speech[0].parent.parent), str(pages.parent), '.wav"', "private-name", "/tmp"]
+    style = files["explore.css"].decode()
+    assert not {*re.findall(r"var\((--\w+)", style)} - {*re.findall(r"(--\w+):", style)}  # colours are there
     for name, content in files.items():
         if name.endswith((".png", ".wav")):
             continue

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from named_units import VECTORS, corpus, encode, material
 
+from unitdisc.files.atomic import write_durably
 from unitdisc.naming import halves
 from unitdisc.naming.asking import ask_all
 from unitdisc.naming.material import Inventory, Material
@@ -33,6 +34,12 @@ from unitdisc.naming.table import Answer, NamesError, read_names, write_names
 # The table
 
 ODD = ['"', '""', '"a"', '"a""b"', "t h", "=1+1", "'", "<&>", "é", "שׁ", "a" * 100]
+
+
+def test_what_is_written_durably_is_all_there_and_nothing_beside_it(tmp_path):
+    for text in ("unit\tname\n", "é\n"):
+        write_durably(tmp_path / "names.tsv", text)
+        assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("names.tsv", text.encode())]
 
 
 def test_names_go_round_whatever_they_are(tmp_path):

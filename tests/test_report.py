@@ -4,6 +4,7 @@ import base64
 import copy
 import io
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -278,6 +279,11 @@ def test_the_same_input_gives_the_same_page(report, corpus, encodings, tmp_path)
 
 
 # That it harms nobody.
+
+
+def test_all_colours_that_the_style_takes_are_in_it(report):
+    style = re.search(r"<style>(.*?)</style>", report.read_text(), re.DOTALL)[1]
+    assert {"--ground", "--paper"} <= {*re.findall(r"(--\w+):", style)}
 
 
 def test_everything_is_inside_the_page(report):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.api.encode import say_left_out
+from unitdisc.api.heard_corpus import heard_corpus
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus.access import CorpusAccess
-from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.experiment import load, weights_checksum
 from unitdisc.files import write_json
 from unitdisc.inference.likelihood import Likelihood, check_likelihoods, check_posterior
@@ -57,9 +57,7 @@ def likelihood(
     check_likelihoods(model, experiment_folder)
     if importance:
         check_posterior(model, experiment_folder, importance)
-    utterances = usable_table(corpus, experiment.features(), access)[:limit]
-    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
-    signals = signals.with_speakers_of(utterances)
+    utterances, signals = heard_corpus(experiment, experiment_folder, corpus, access, limit=limit)
     with console.progress("predicting", len(utterances)) as advance:
         found, problems = measured(
             model,

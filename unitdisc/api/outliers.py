@@ -7,10 +7,10 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.api.encode import say_left_out
+from unitdisc.api.heard_corpus import heard_corpus
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.corpus.access import CorpusAccess
-from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.evaluation.outlying import STANDS_OUT, modified_z
 from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment, ExperimentError, load, weights_checksum
@@ -133,8 +133,7 @@ def measured_corpus(
     access: CorpusAccess,
 ) -> tuple[list[Utterance], dict[str, Unlikeliness]]:
     """The utterances of a corpus, and how unlikely those are that can be read; says which cannot."""
-    table = usable_table(corpus, experiment.features(), access)
-    signals = experiment.signals(folder, cache=access.cache, allow_pipes=access.allow_pipes).with_speakers_of(table)
+    table, signals = heard_corpus(experiment, folder, corpus, access)
     utterances = list(table)
     length = STRETCH[utterances[0].is_image] if stretch is None else stretch
     with console.progress("predicting", len(utterances)) as advance:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from unitdisc import console
 from unitdisc.api.encode import say_left_out
+from unitdisc.api.heard_corpus import heard_corpus
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import CorpusError, Utterance, labels_at
 from unitdisc.corpus.access import CorpusAccess
-from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.data.signals import Signals
 from unitdisc.encodings import centres_in_ticks
 from unitdisc.evaluation import labelled
@@ -69,9 +69,8 @@ def robustness(
     tier, _ = usual_labels(corpus, tier)
     experiment, model = load(experiment_folder, usable_device(device))
     model.requires_grad_(False)
-    table = usable_table(corpus, experiment.features(), access)
-    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
-    signals, utterances = signals.with_speakers_of(table), list(table)
+    table, signals = heard_corpus(experiment, experiment_folder, corpus, access)
+    utterances = list(table)
     learned, attacked = halves(utterances)
     names = sorted({label for u in utterances if tier in u.alignment for *_, label in labelled(u, tier)})
     has_codes = getattr(model.bottleneck, "num_codes", None) is not None
@@ -83,6 +82,8 @@ def robustness(
         known = examples(learned, model, signals, names=names, tier=tier, problems=problems)
         reader = read_by(model, known, len(names))
     shown = examples(attacked[:limit], model, signals, names=names, tier=tier, problems=problems)
+    why = "every second speaker is kept to learn from" + (f", and `limit` is {limit}" if limit else "")
+    console.say(f"{len(shown)} of {len(utterances)} utterances are attacked: {why}")
     turned, right = np.zeros((len(options.sizes), 2)), np.zeros((len(options.sizes), 2))
     frames = told = read = 0
     with console.progress("attacking", len(shown)) as advance:
@@ -143,6 +144,7 @@ def examples(
             problems.append(str(error))
             continue
         if not len(features):
+            problems.append(f"{utterance.id}: is shorter than a frame, so it has no units; leave it out")
             continue
         frames = -(-len(features) // model.encoder.stride)
         centres = centres_in_ticks(frames, grid, signals.features.scale(utterance))

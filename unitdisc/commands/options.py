@@ -6,10 +6,11 @@ The library says `frame_rate`, as its functions do; a person at a terminal reads
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
+Number = TypeVar("Number", int, float)
 FIELD = re.compile(r"`([a-z][a-z0-9_]*)`")
 OTHERWISE = {"overrides": "set", "cluster": "ray", "points": "at", "folder": "output"}  # where both have a name
 
@@ -42,12 +43,13 @@ def file_to_write(parameter: typer.CallbackParam, path: Path | None) -> Path | N
     return path
 
 
-def numbers_in(text: str, option: str, example: str) -> tuple[int, ...]:
+def numbers_in(text: str, option: str, example: str, kind: type[Number] = int) -> tuple[Number, ...]:
     """The numbers in "1,5,10". Raises ValueError, which names the option, for anything else."""
     try:
-        return tuple(int(number) for number in text.split(","))
+        return tuple(kind(number) for number in text.split(","))
     except ValueError as error:
-        raise ValueError(f"{option} {text!r}: give whole numbers with commas between them, as {example}") from error
+        what = "whole numbers" if kind is int else "numbers"
+        raise ValueError(f"{option} {text!r}: give {what} with commas between them, as {example}") from error
 
 
 CORPUS = "manifest (.jsonl) or Kaldi data directory"

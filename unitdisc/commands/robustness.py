@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from unitdisc.commands.options import AllowPipes, Cache, CorpusPath, Device, ExperimentPath, Limit, Output, Tier
+from unitdisc.commands.options import (
+    AllowPipes,
+    Cache,
+    CorpusPath,
+    Device,
+    ExperimentPath,
+    Limit,
+    Output,
+    Tier,
+    numbers_in,
+)
 
 
 def robustness(
@@ -28,10 +38,7 @@ def robustness(
     """
     from unitdisc import AttackOptions, CorpusAccess, robustness
 
-    try:
-        numbers = tuple(float(size) for size in sizes.split(","))
-    except ValueError as error:
-        raise ValueError(f"--sizes {sizes!r}: give numbers with commas between them, as 0.01,0.1") from error
+    numbers = numbers_in(sizes, "--sizes", "0.01,0.1", float)
     access = CorpusAccess(cache, allow_pipes=allow_pipes)
     options = AttackOptions(numbers, steps, seed)
     found = robustness(experiment, corpus, options, tier=tier, limit=limit, access=access, device=device)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from unitdisc.decoders.base import LearnsByLikelihood
 from unitdisc.decoders.causal import steps_per_condition
 from unitdisc.decoders.draws import categorical_draw, check_temperature, noise
-from unitdisc.decoders.images import WAVES, check_given, check_levels, levels_log_prob, waves
+from unitdisc.decoders.images import WAVES, begun_with, check_given, check_levels, levels_log_prob, waves
 
 
 class Deconv(LearnsByLikelihood, nn.Module):
@@ -67,5 +67,4 @@ class Deconv(LearnsByLikelihood, nn.Module):
         check_temperature(temperature)
         check_given(given, (len(condition), size, self.target_dim), self.levels)
         uniform = noise("uniform", len(condition), size, self.target_dim, like=condition, generator=generator)
-        drawn = categorical_draw(self.logits(condition, size), uniform, temperature)
-        return drawn if given is None else torch.cat([given, drawn[:, given.shape[1] :]], dim=1)
+        return begun_with(given, categorical_draw(self.logits(condition, size), uniform, temperature))

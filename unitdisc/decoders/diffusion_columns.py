@@ -7,7 +7,7 @@ from torch import Tensor
 
 from unitdisc.decoders.diffusion import Denoiser
 from unitdisc.decoders.draws import placed_noise
-from unitdisc.decoders.images import check_given, check_levels, levels_log_prob
+from unitdisc.decoders.images import begun_with, check_given, check_levels, levels_log_prob
 from unitdisc.decoders.noise_paths import LEAST_NOISE
 
 
@@ -95,7 +95,7 @@ class DiffusionColumns(Denoiser):
         keep = None if given is None or not given.shape[1] else self.keeping(self.data_of(given, condition))
         data = self.drawn(condition, size, generator, temperature, keep)
         levels = ((data + 1) / 2 * (self.levels - 1)).round().clamp(0, self.levels - 1).long()
-        return levels if given is None else torch.cat([given, levels[:, given.shape[1] :]], dim=1)
+        return begun_with(given, levels)
 
     def keeping(self, known: Tensor) -> Callable[[Tensor], Callable[[Tensor, Tensor], Tensor]]:
         """The first columns [B, P, H] as x_0 -> given the first noise, what puts them in their place in x_t."""

@@ -11,7 +11,7 @@ from unitdisc.decoders.causal import steps_per_condition
 from unitdisc.decoders.convolutions import GatedConvolutions
 from unitdisc.decoders.draws import check_temperature, noise, placed_noise
 from unitdisc.decoders.flow import FlowSteps
-from unitdisc.decoders.images import check_given, check_levels
+from unitdisc.decoders.images import begun_with, check_given, check_levels
 from unitdisc.decoders.likelihoods import LOG_SQRT_2PI
 from unitdisc.training.distributed import normal
 
@@ -122,7 +122,7 @@ class FlowColumns(LearnsByBound, nn.Module):
             numbers = placed_noise("normal", *shape[1:], like=condition).expand(shape)
             z = torch.cat([self.with_noise(known, condition, numbers)[0][:, :kept], z[:, kept:]], dim=1)
         levels = (from_real(self.steps.inverse(z, condition)) * self.levels).floor().clamp(0, self.levels - 1).long()
-        return torch.cat([given, levels[:, kept:]], dim=1) if kept else levels
+        return begun_with(given, levels)
 
 
 def to_real(share: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,6 +39,11 @@ def check_given(given: Tensor | None, shape: tuple[int, int, int], levels: int) 
         raise ValueError(f"the columns given have levels outside of 0 to {levels - 1}")
 
 
+def begun_with(given: Tensor | None, drawn: Tensor) -> Tensor:
+    """What was drawn, [B, S, H], with the columns that were given, [B, P, H], in their place."""
+    return drawn if given is None else torch.cat([given, drawn[:, given.shape[1] :]], dim=1)
+
+
 def waves(steps: int, like: Tensor) -> Tensor:
     """Cosines over the columns that share a condition: [steps, WAVES]."""
     middles = (torch.arange(steps, device=like.device, dtype=like.dtype) + 0.5) / steps

@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from shutil import copyfile
 
 import numpy as np
 
 from unitdisc.corpus import CorpusError
+from unitdisc.explorer.assets import ASSETS, content_of
 from unitdisc.explorer.index import CorpusIndex
 from unitdisc.explorer.links import FolderLinks
 from unitdisc.explorer.pictures import HEIGHT, picture
@@ -16,10 +16,9 @@ from unitdisc.explorer.rows import Row
 from unitdisc.explorer.sounds import LONGEST, listed_rate, read_wave, wav
 from unitdisc.explorer.storage import TIER
 from unitdisc.explorer.vectors import MAPS
-from unitdisc.explorer.views import HOME, Pages
+from unitdisc.explorer.views import Pages
 from unitdisc.files import write_text, written_aside
 
-ASSETS = ("explore.css", "play.js", "view.js", "timeline.js", "search.js")
 PIXELS = 200  # a second of a recording
 PIECE = 1000  # pixels that a picture is wide
 Progress = Callable[..., AbstractContextManager[Callable[[int], None]]]
@@ -32,9 +31,7 @@ def write_folder(folder: Path, index: CorpusIndex, name: str, *, progress: Progr
     problems: list[str] = []
     kinds = [(row, symbol) for row in index.rows for symbol in np.flatnonzero(row.counts).tolist()]
     for asset in ASSETS:
-        folder.mkdir(parents=True, exist_ok=True)
-        with written_aside(folder / asset) as aside:
-            copyfile(HOME / asset, aside)
+        write_text(folder / asset, content_of(asset))
     with progress("writing", len(index) + len(kinds), "pages") as advance:
         for place in range(len(index)):
             static = {"pictures": list(pictures_of(folder, index, place, problems))}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unitdisc.corpus import CorpusError
+from unitdisc.corpus.turns import in_turns
 from unitdisc.explorer.index import CorpusIndex
 from unitdisc.explorer.pictures import BINS, RANGE, mel_power, png
 from unitdisc.explorer.rows import Row, Stretch
@@ -107,13 +108,8 @@ def spread(index: CorpusIndex, row: Row, positions: np.ndarray, most: int) -> li
         step = len(positions) // (50 * most)
         positions, lengths = positions[::step], lengths[::step]
     typical = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable") if len(positions) else []
-    turns: Counter[int] = Counter()
-    ranked = []
-    for place, position in enumerate(positions[typical].tolist()):
-        whose = int(index.speaker[int(row.places(np.array([position]))[0])])
-        ranked.append((turns[whose], place, position))
-        turns[whose] += 1
-    return [position for _, _, position in sorted(ranked)[:most]]
+    ranked = positions[typical]
+    return ranked[in_turns(index.speaker[row.places(ranked)].tolist())[:most]].tolist()
 
 
 def mean_sound(index: CorpusIndex, row: Row, positions: np.ndarray, problems: list[str]) -> MeanSound | None:

@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from threading import Lock
 
 from starlette.applications import Starlette
@@ -14,6 +13,7 @@ from starlette.routing import Route
 
 from unitdisc.corpus import CorpusError
 from unitdisc.encodings import EncodingsError
+from unitdisc.explorer.assets import ASSETS, KINDS, content_of
 from unitdisc.explorer.by_example import ByExample
 from unitdisc.explorer.guard import Guard
 from unitdisc.explorer.index import CorpusIndex
@@ -22,11 +22,9 @@ from unitdisc.explorer.rows import Row, Stretch
 from unitdisc.explorer.sounds import LONGEST, listed_rate, read_wave, wav
 from unitdisc.explorer.storage import TIER
 from unitdisc.explorer.vectors import MAPS
-from unitdisc.explorer.views import HOME, Pages
+from unitdisc.explorer.views import Pages
 
 ADDRESS = "127.0.0.1"
-KINDS = {".css": "text/css", ".js": "text/javascript"}
-ASSETS = {path.name: path for path in HOME.iterdir() if path.suffix in KINDS}
 LONGEST_TEXT = 1000  # letters of what is asked for
 
 
@@ -136,10 +134,10 @@ class Explorer:
         return Response(content, media_type="image/png", headers=kept)
 
     def asset(self, path: Mapping, given: Mapping[str, str]) -> Response:
-        found: Path | None = ASSETS.get(path["name"])
-        if found is None:
+        name = path["name"]
+        if name not in ASSETS:
             raise HTTPException(404, "there is no such file")
-        return Response(found.read_bytes(), media_type=KINDS[found.suffix])
+        return Response(content_of(name), media_type=KINDS[ASSETS[name].suffix])
 
 
 Answer = Callable[[Mapping, Mapping[str, str]], Response]

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from unitdisc.corpus import Utterance
-from unitdisc.media.audio import averaged, check_values, chosen, span
+from unitdisc.media.audio import averaged, check_values, read_span, span
 from unitdisc.media.decoding import open_audio
 
 LONGEST = 600  # seconds of a sound that is made at once
@@ -29,7 +29,7 @@ def read_wave(utterance: Utterance, start: int, end: int) -> Wave:
         first, _ = span(utterance, file.frames, file.samplerate)
         scale = file.samplerate / (utterance.rate or file.samplerate)
         first, last = first + round(start * scale), min(file.frames, first + round(end * scale))
-        samples = chosen(utterance, file.read(first, max(first, last)))
+        samples = read_span(file, utterance, first, last=max(first, last))
         rate = file.samplerate
     if len(samples):
         check_values(utterance, samples)

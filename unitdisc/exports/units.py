@@ -1,6 +1,9 @@
 """The units of an utterance, as they are exported: its codes, and the stretches of time of their runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
@@ -23,6 +26,18 @@ class Units:
     confidences: list[float] | None = None  # of readings: how probable each label is
 
 
+def coded(encodings: Encodings, utterance: Utterance) -> tuple[Sequence[int], np.ndarray]:
+    """The codes of one utterance, and the tick in the middle of each frame: [T], [T]; also of another tool's units.
+
+    Raises EncodingsError if there are no codes, and says why.
+    """
+    of_others = None if isinstance(encodings, Encodings) else encodings[utterance.id]
+    codes = encodings.codes[utterance.id] if of_others is None else of_others.codes
+    if codes is None:
+        raise EncodingsError(f"{encodings.folder}: {utterance.id} has no codes, {why_no_codes(encodings.settings)}")
+    return codes, encodings.centres(utterance.id, len(codes)) if of_others is None else of_others.centres
+
+
 def read_units(encodings: Encodings, utterance: Utterance) -> Units:
     """The units of one utterance of a folder of encodings, or of those of another tool.
 
@@ -31,11 +46,7 @@ def read_units(encodings: Encodings, utterance: Utterance) -> Units:
     """
     if utterance.id not in encodings:
         raise EncodingsError(f"{encodings.folder}: nothing of utterance {utterance.id}; encode the corpus again")
-    of_others = None if isinstance(encodings, Encodings) else encodings[utterance.id]
-    codes = encodings.codes[utterance.id] if of_others is None else of_others.codes
-    if codes is None:
-        raise EncodingsError(f"{encodings.folder}: {utterance.id} has no codes, {why_no_codes(encodings.settings)}")
-    centres = encodings.centres(utterance.id, len(codes)) if of_others is None else of_others.centres
+    codes, centres = coded(encodings, utterance)
     if len(centres) != len(codes) or not len(codes):
         raise EncodingsError(
             f"{encodings.folder}: {utterance.id} has {len(codes)} codes for {len(centres)} frames; "

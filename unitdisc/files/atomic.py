@@ -62,5 +62,19 @@ def write_text(path: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
 
 
+def write_durably(path: Path, text: str) -> None:
+    """Writes a text aside, waits until it is on the disk, and puts it in its place."""
+    with written_aside(path) as aside, aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    with writing(path):
+        folder = os.open(path.parent, os.O_RDONLY)  # whose entry must be there, too
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
 def write_json(path: Path, value: Any, default: Callable | None = None) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=default) + "\n")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from unitdisc.files.atomic import write_durably
 from unitdisc.files.text import read_json
-from unitdisc.naming.table import NamesError, write_durably
+from unitdisc.naming.table import NamesError
 
 MOST = 50  # passes of 2-means
 ALIKE = 1e-6  # of the length of a description: differences below are rounding

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from unitdisc.corpus import Utterance
-from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
+from unitdisc.corpus.turns import in_turns
+from unitdisc.encodings import Encodings
 from unitdisc.encodings.runs import Runs, refuse_span, runs_of
 from unitdisc.encodings.tokens import read_tokens
+from unitdisc.exports.units import coded
 from unitdisc.naming.halves import Split, described_by, split_of
 from unitdisc.naming.table import Answer, NamesError, code_of, halves_of
 
@@ -146,12 +148,7 @@ class Material:
         order = [
             found[place] for place in np.random.default_rng([seed, code_of(unit), len(unit)]).permutation(len(found))
         ]
-        seen: dict[str | None, int] = {}
-        turns = []
-        for occurrence in order:  # the first of every speaker, then the second of every one, ...
-            turn = seen[occurrence.utterance.speaker] = seen.get(occurrence.utterance.speaker, -1) + 1
-            turns.append(turn)
-        return [order[place] for place in np.argsort(turns, kind="stable")[:count]]
+        return [order[place] for place in in_turns(each.utterance.speaker for each in order)[:count]]
 
     def described(self, unit: str) -> tuple[np.ndarray | None, np.ndarray, list[tuple[Utterance, np.ndarray]]]:
         """Of the runs of a unit: the means of their frames, their ticks, and where they are (places in utterances)."""
@@ -211,11 +208,7 @@ def is_below(half: str, unit: str) -> bool:
 
 def units_of(encodings: Encodings, utterance: Utterance) -> Runs:
     """The units of an utterance, of ours or another tool's. Raises EncodingsError where there are none that can be."""
-    foreign = None if isinstance(encodings, Encodings) else encodings[utterance.id]
-    codes = encodings.codes[utterance.id] if foreign is None else foreign.codes
-    if codes is None:
-        raise EncodingsError(f"{encodings.folder}: {utterance.id} has no codes, {why_no_codes(encodings.settings)}")
-    centres = encodings.centres(utterance.id, len(codes)) if foreign is None else foreign.centres
+    codes, centres = coded(encodings, utterance)
     if len(centres):
         refuse_span(encodings.folder, utterance.id, utterance.ticks, centres=centres)
     return runs_of(codes, centres, utterance.ticks)

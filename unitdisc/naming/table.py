@@ -11,14 +11,13 @@ several labels with blanks between them (`t h`), for a unit that covers several 
 NAME.halves.json beside the table.
 """
 
-import os
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from unitdisc.files.atomic import writing, written_aside
+from unitdisc.files.atomic import write_durably
 from unitdisc.files.text import printable, read_lines
 
 COLUMNS = ("unit", "name", "kind", "when")
@@ -160,17 +159,3 @@ def write_names(path: Path, answers: Sequence[Answer]) -> None:
     """Writes a table that is on the disk, and not only on its way there, when this returns; the old one or the new."""
     rows = [(each.unit, quoted(each.name), each.kind, each.when) for each in answers]
     write_durably(path, "".join("\t".join(row) + "\n" for row in (COLUMNS, *rows)))
-
-
-def write_durably(path: Path, text: str) -> None:
-    """Writes a text aside, waits until it is on the disk, and puts it in its place."""
-    with written_aside(path) as aside, aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    with writing(path):
-        folder = os.open(path.parent, os.O_RDONLY)  # whose entry must be there, too
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

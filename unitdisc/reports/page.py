@@ -102,9 +102,9 @@ def hue(code: int | str) -> int:
 
 def sources() -> dict[str, Markup]:
     """The style and the script of the page, and the hash by which a browser knows the one script it may run."""
-    style, script = (read_text(HOME / name) for name in ("page.css", "page.js"))
+    colours, style, script = (read_text(HOME / name) for name in ("palette.css", "page.css", "page.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return {"style": Markup(style), "script": Markup(script), "script_hash": f"sha256-{digest}"}
+    return {"style": Markup(colours + style), "script": Markup(script), "script_hash": f"sha256-{digest}"}
 
 
 def jsonable(value: Any) -> Any:
