@@ -203,6 +203,25 @@ def test_free_bits_are_free():
     assert encoded.grad.abs().sum() == 0
 
 
+def test_the_pull_to_the_prior_grows_by_equal_factors():
+    bottleneck = Gaussian(in_dim=12, dim=4, free_bits=0.0, kl_weight=0.5, warmup_steps=3)
+    encoded = torch.randn(2, 9, 12)
+    pulls = [run(bottleneck, encoded).losses["kl"] for _ in range(5)]
+    full = pulls[-1]
+    torch.testing.assert_close(torch.stack(pulls), full * torch.tensor([1e-3, 1e-2, 1e-1, 1.0, 1.0]))
+    assert run(bottleneck.eval(), encoded).losses["kl"] == full  # held out, it is the same from the start
+    fresh = Gaussian(in_dim=12, dim=4, free_bits=0.0, kl_weight=0.5, warmup_steps=3).eval()
+    assert fresh.weight_now() == 0.5
+
+
+def test_a_vae_of_before_there_was_a_warm_up_goes_on_at_full_pull():
+    bottleneck = Gaussian(in_dim=12, dim=4)
+    state = bottleneck.state_dict()
+    del state["steps"]
+    bottleneck.load_state_dict(state)
+    assert bottleneck.weight_now() == bottleneck.kl_weight
+
+
 def test_the_vae_is_certain_at_evaluation_only():
     bottleneck, encoded = Gaussian(in_dim=12, dim=4), torch.randn(2, 9, 12)
     assert not torch.equal(run(bottleneck, encoded).latents, run(bottleneck, encoded).latents)

@@ -29,8 +29,8 @@ def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str
     if metrics.get("latent_deviation", 1.0) < CONSTANT:
         found["constant latents"] = (
             "Constant latents: they hardly change over time, so they carry nothing. "
-            "Try a smaller jitter.probability or training.learning_rate; with bottleneck.kind='gaussian', more "
-            "bottleneck.free_bits."
+            "Try a smaller jitter.probability or training.learning_rate; with bottleneck.kind='gaussian', a longer "
+            "bottleneck.warmup_steps or more bottleneck.free_bits."
         )
     elif metrics.get("latent_gap", 1.0) < SMALL_GAP:
         found["ignored latents"] = (
