@@ -5,12 +5,14 @@ from typing import Any
 
 from unitdisc import console
 from unitdisc.api.paths import takes_paths
+from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
 from unitdisc.encodings.folders import refuse_among
 from unitdisc.encodings.tokens import TOKENS
 from unitdisc.evaluation.inputs import open_both, usual_labels
 from unitdisc.files.folders import file_for_results
 from unitdisc.files.text import read_json
+from unitdisc.reports.terms_page import PAIRS, write_terms_page
 from unitdisc.reports.units_page import write_units_page
 from unitdisc.reports.words_page import write_words_page
 from unitdisc.segmentation.templates.storage import LEARNED, SUMMARY
@@ -36,9 +38,13 @@ def show(
     Of a folder that `words` has filled, the page is one of words: the most frequent and the most certain types, what
     follows what, how the vocabulary grows, and utterances cut into found and true words.
 
-    units: a folder of encodings with codes, such as `discover`, `segment` and `words` write. page: NAME.html to write.
-    most: units that are shown, the most used ones; of words, half of them, and then the most certain ones. tier: of the
-    labels (default: phone; of line images, character; of words, word).
+    Of a folder that `terms` has filled, the page has the groups of stretches that most speakers say, and those that are
+    most alike.
+
+    units: a folder of encodings with codes, such as `discover`, `segment` and `words` write, or of terms. page:
+    NAME.html to write. most: units that are shown, the most used ones; of words and terms, half of them, and then the
+    most certain ones, or the most alike. tier: of the labels (default: phone; of line images, character; of words and
+    terms, word).
 
     Raises EncodingsError and CorpusError for what cannot be used, ValueError for options that cannot be.
 
@@ -50,6 +56,10 @@ def show(
         raise ValueError(f"{page}: must end in .html, for a page is written")
     file_for_results(page, "PAGE")
     refuse_among(page, units)
+    if (units / PAIRS).exists():
+        utterances = read_corpus(corpus, allow_pipes)
+        write_terms_page(page, units, utterances, tier=tier or WORDS, most=most, progress=console.progress)
+        return page
     asked, (tier, _) = tier, usual_labels(corpus, tier)
     encodings, utterances = open_both(units, corpus, None, allow_pipes=allow_pipes)
     if not isinstance(encodings, Encodings):

@@ -13,12 +13,12 @@ def show(
     corpus: CorpusPath,
     page: Annotated[Path, typer.Argument(help="NAME.html to write", metavar="PAGE")],
     most: Annotated[
-        int, typer.Option(help="units that are shown, the most used ones; of words, half are the most certain")
+        int, typer.Option(help="units that are shown, the most used; of words and terms, half are the most certain")
     ] = 60,
     tier: Tier = None,
     allow_pipes: AllowPipes = False,
 ) -> None:
-    """Show units, or words, on a page: examples by several speakers or scribes, and whole utterances cut into them.
+    """Show units, words or terms on a page: examples by several speakers or scribes; utterances cut into them.
 
     Example: `unitdisc show exp/found/units data/train.jsonl exp/units.html`
     """
