@@ -68,13 +68,13 @@ found() { # found CORPUS: every row of what is asked for
       one "$corpus" phones-$method mfcc --units-tier phone --method $method
     done
     one "$corpus" phones-tp-mi mfcc --units-tier phone --method tp --dependency mi
-    for method in unigram bpe even random; do
+    for method in unigram bpe dpdp even random; do
       one "$corpus" phones-$method-rate mfcc --units-tier phone --method $method --words-per-second "$rate"
     done
     one "$corpus" phones-dp-unigram-warping $names --units-tier phone --method dp-unigram "${warped[@]}"
   fi
   if wanted units; then
-    of_units units units tp entropy unigram bpe dp-unigram even random
+    of_units units units tp entropy unigram bpe dp-unigram dpdp even random
     for method in dp-unigram dp-bigram; do
       one "$corpus" units-$method units --method $method
     done
@@ -93,7 +93,7 @@ found() { # found CORPUS: every row of what is asked for
     one "$corpus" templates-8-true templates-8 --method given --boundaries-tier word
   fi
   if wanted cut; then
-    of_units cut cut/test tp bpe dp-unigram random
+    of_units cut cut/test tp bpe dp-unigram dpdp random
     one "$corpus" cut-true cut/test --method given --boundaries-tier word
   fi
   if wanted loop; then of_units loop-8 loop-8 bpe dp-unigram; fi

@@ -126,7 +126,8 @@ def test_files_hold_the_same_words(place):
 
 
 @pytest.mark.parametrize(
-    "method", ["tp", "entropy", "unigram", "bpe", "dp-unigram", "even", "random", "prominence", "dips", "es-kmeans"]
+    "method",
+    ["tp", "entropy", "unigram", "bpe", "dp-unigram", "dpdp", "even", "random", "prominence", "dips", "es-kmeans"],
 )
 def test_every_method_finds_about_as_many_words_as_asked(method, place):
     on_frames = method in ON_FRAMES

@@ -35,7 +35,8 @@ def words(
         int | None, typer.Option(help="of unigram and bpe: words known (default: least description length)")
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(help="over the corpus (default: 1000 sweeps of dp, 5 of es-kmeans, 2 of unigram)")
+        int | None,
+        typer.Option(help="over the corpus (default: 1000 sweeps of dp, 10 of dpdp, 5 of es-kmeans, 2 of unigram)"),
     ] = None,
     concentration: Annotated[
         float | None, typer.Option(help="of dp: how ready it is for new words (default: learned)")

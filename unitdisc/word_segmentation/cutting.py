@@ -9,6 +9,7 @@ import numpy as np
 
 from unitdisc.corpus import Utterance
 from unitdisc.word_segmentation import transitional
+from unitdisc.word_segmentation.autoencoding import dpdp
 from unitdisc.word_segmentation.baselines import evenly, nearest_items, randomly
 from unitdisc.word_segmentation.bigrams import bigrams
 from unitdisc.word_segmentation.dirichlet import MOST, Process, dirichlet
@@ -48,6 +49,12 @@ def on_units(
     if options.method == "bpe":
         with progress("merging pairs", len(strings.codes), "pieces") as advance:
             cuts, facts = byte_pairs(strings, options.longest, wanted, advance)
+        return Found(strings.starts(cuts), facts)
+    if options.method == "dpdp":
+        with progress("learning to say words again", options.rounds, "rounds") as advance:
+            cuts, facts = dpdp(
+                strings, options.longest, words, rounds=options.rounds, seed=options.seed, state=state, advance=advance
+            )
         return Found(strings.starts(cuts), facts)
     substrings = Substrings.of(strings, options.longest)
     if options.method == "unigram":

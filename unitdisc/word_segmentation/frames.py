@@ -141,7 +141,7 @@ def nearest(vectors: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndar
 def cheapest(spans: np.ndarray, firsts: np.ndarray, prices: np.ndarray, words: int) -> np.ndarray:
     """Which stretches between neighbouring boundaries begin a word [N] bool: so many, or as nearly as can be."""
     longest = int(np.diff(firsts).max())
-    allowed = np.where(np.isfinite(prices), prices, np.inf)[:, : min(SPAN, longest)]
+    allowed = np.where(np.isfinite(prices), prices, np.inf)[:, :longest]
     ids = np.ascontiguousarray(spans[:, : allowed.shape[1]])
 
     def cut(price: float) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-ON_UNITS = ("tp", "entropy", "unigram", "bpe", "dp-unigram", "dp-bigram")  # methods that read strings of units
+ON_UNITS = ("tp", "entropy", "unigram", "bpe", "dp-unigram", "dp-bigram", "dpdp")  # methods that read strings of units
 ON_FRAMES = ("prominence", "dips", "es-kmeans")
 BY_PROMINENCE = ("prominence", "dips")  # which can do without a rate
 ON_EITHER = ("even", "random", "given")
@@ -14,8 +14,9 @@ THRESHOLDS = ("relative", "absolute")
 SPELLINGS = ("learned", "uniform")
 SAMPLED = ("dp-unigram", "dp-bigram")
 BY_LEXICON = ("unigram", "bpe")
-NEED_RATE = ("even", "random")
-ITERATIONS = {"unigram": 2, "dp-unigram": 1000, "dp-bigram": 1000, "es-kmeans": 5}  # where nothing else is asked
+NEED_RATE = ("even", "random", "dpdp")
+# Where nothing else is asked.
+ITERATIONS = {"unigram": 2, "dp-unigram": 1000, "dp-bigram": 1000, "dpdp": 10, "es-kmeans": 5}
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ class WordOptions:
     rate: words per second of speech, or per 100 columns; None where the method settles it.
     method: one of METHODS. On strings of units: "tp", transitional probabilities; "entropy", of what comes next;
     "unigram", a lexicon that makes the corpus likely; "bpe", pairs merged; "dp-unigram" and "dp-bigram", Dirichlet
-    processes. On frames: "prominence", peaks of change; "dips", of loudness, where frames are log-mel; "es-kmeans", the
-    cheapest choice among peaks. On either:
-    "even" and "random", to compare with; "given", the boundaries of a tier.
+    processes; "dpdp", strings that a network says again at least cost. On frames: "prominence", peaks of change;
+    "dips", of loudness, where frames are log-mel; "es-kmeans", the cheapest choice among peaks. On either: "even" and
+    "random", to compare with; "given", the boundaries of a tier.
     types_by: what makes two segments one type: "string", "kmeans" of their mean frames, "warping": average linkage of
     the warping distances of their frames, or "graph": strings that are alike, and what is like those. None: string on
     units, kmeans on frames.
