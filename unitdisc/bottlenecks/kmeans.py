@@ -12,7 +12,8 @@ class KMeans(nn.Module):
     """Replaces every frame of the encoder, unprojected, by its nearest centroid; they are placed once and stay.
 
     For the first `warmup_steps` training steps frames pass as they are and the latest are kept; then k-means over them
-    places the centroids. With the encoder "identity" these are k-means units of the features.
+    places the centroids. With the encoder "identity" these are k-means units of the features. An encoder that learns
+    moves on from centroids that stay, for nothing holds its frames to them: `vq` is made for that.
 
     reservoir: frames kept for k-means, per code.
     """
