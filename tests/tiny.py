@@ -1,5 +1,6 @@
 """What tests make tiny corpora and tiny models of."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +101,15 @@ def listed(manifest: Path) -> list[Utterance]:
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file in a folder: relative path -> content."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def made(*arguments: str | Path) -> None:
+    """Runs a command in this process, for what it makes."""
+    from unitdisc.commands import main  # here, for most tests know their command line
+
+    sys.argv = ["unitdisc", *map(str, arguments)]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise RuntimeError(f"{arguments}: {end.code}") from end

@@ -18,6 +18,7 @@ from unitdisc.adaptation.places import Place
 from unitdisc.adaptation.steps import parse, written_out
 from unitdisc.clustering.codebook_files import kind_of_frames
 from unitdisc.files import written_aside
+from unitdisc.files.text import json_in
 
 FILE = "adaptation.safetensors"
 
@@ -156,7 +157,7 @@ def read_arrays(path: Path) -> tuple[dict, Arrays]:
         raise AdaptationError(f"{path}: no such file; `unitdisc normalise` writes one into the folder that it fills")
     try:
         with safetensors.safe_open(path, "numpy") as file:
-            said = dict(json.loads(file.metadata()["adaptation"]))
+            said = dict(json_in(file.metadata()["adaptation"]))
             names = file.keys()
             arrays = {name: file.get_tensor(name) for name in names}
         if wrong := [name for name, array in arrays.items() if not np.isfinite(array).all()]:

@@ -20,6 +20,7 @@ from unitdisc.clustering.frame_source import in_order
 from unitdisc.clustering.mixture import GaussianMixture
 from unitdisc.data.normalisation import moments
 from unitdisc.files import written_aside
+from unitdisc.files.text import json_in
 
 FILE = "vtln.safetensors"
 STEP, MOST = 0.05, 13  # between factors, and how many of them
@@ -69,7 +70,7 @@ class Warps:
             raise AdaptationError(f"{path}: no such file; `unitdisc features` with `vtln` writes one")
         try:
             with safetensors.safe_open(path, "numpy") as file:
-                known = {str(name): float(factor) for name, factor in json.loads(file.metadata()["factors"]).items()}
+                known = {str(name): float(factor) for name, factor in json_in(file.metadata()["factors"]).items()}
                 names = file.keys()
                 mixture = GaussianMixture.of_arrays({name: file.get_tensor(name) for name in names})
             if not all(np.isfinite(array).all() for array in mixture.arrays().values()):

@@ -1,12 +1,11 @@
 """unitdisc inspect: what an experiment is, how far it got, and what its codebook looks like."""
 
-import json
 from pathlib import Path
 
 from unitdisc.bottlenecks import Coded
 from unitdisc.bottlenecks.codes.quantiser import codebook_waits
 from unitdisc.experiment import Experiment, load, weights_checksum
-from unitdisc.files.text import byte_lines
+from unitdisc.files.text import byte_lines, json_in
 
 
 def inspect(folder: Path) -> dict:
@@ -39,7 +38,7 @@ def last_lines(path: Path) -> dict:
     newest = {}
     for _, line in byte_lines(path) if path.exists() else ():
         try:
-            entry = json.loads(line)
+            entry = json_in(line)
             newest[entry["split"]] = entry
         except (ValueError, KeyError, TypeError):
             continue

@@ -1,6 +1,5 @@
 """The files of frames and units that other systems write, read strictly: whatever is wrong is said, with its line."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from unitdisc.encodings import EncodingsError, load_array
 from unitdisc.encodings.reading import LARGEST
 from unitdisc.files import text
+from unitdisc.files.text import json_in
 
 FORMATS = (".npy", ".pt", ".txt")
 TIMES = ("regular", "column", "relative")  # when frames happen: unitdisc.evaluation.foreign says what these mean
@@ -272,7 +272,7 @@ def read_units(path: Path) -> NamedUnits:
             continue
         place = f"{path}:{number}"
         try:
-            fields = dict(json.loads(line))
+            fields = dict(json_in(line))
             key = next(key for key in NAMES if isinstance(fields.get(key), str))
             values = codes_in(fields, place)
         except (ValueError, TypeError, StopIteration) as error:

@@ -90,7 +90,7 @@ def construct(what: str, factory: Callable, options: Mapping, **derived: Any):
         check_type(what, name, value, allowed[name])
     try:
         return factory(**arguments(factory, options, derived.keys()), **derived)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ConfigError(f"{what}: {error}") from error
 
 

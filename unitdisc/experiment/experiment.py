@@ -271,7 +271,10 @@ def load(folder: Path, device: str = "cpu") -> tuple[Experiment, UnitModel]:
     >>> experiment.features().rate, model.encoder.stride
     """
     experiment = Experiment.read(folder)
-    model = experiment.build()
+    try:
+        model = experiment.build()
+    except (ValueError, TypeError) as error:  # these options trained it once
+        raise damaged(Path(folder) / "experiment.json", error) from error
     path = Path(folder) / WEIGHTS
     if not path.exists():
         raise ExperimentError(f"{path}: no weights yet; `unitdisc train` writes them at its first checkpoint")

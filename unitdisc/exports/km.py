@@ -8,6 +8,7 @@ from pathlib import Path
 from unitdisc.corpus import Utterance, is_pipe
 from unitdisc.exports.units import ExportError, Units
 from unitdisc.files import write_text
+from unitdisc.files.folders import is_there
 
 WHOLE_FILES = "choose the format jsonl, or write recordings to files of their own"
 
@@ -16,7 +17,7 @@ def why_no_file(utterance: Utterance) -> str | None:
     """Why the recording of an utterance is no file of its own, as far as the list tells; None if it may be one."""
     if is_pipe(utterance.path):
         return f"is what the command {utterance.path!r} writes"
-    if re.search(r":\d+$", utterance.path) and not os.path.exists(utterance.path):  # noqa: PTH110
+    if re.search(r":\d+$", utterance.path) and not is_there(utterance.path):
         return f"is a part of {utterance.path.rpartition(':')[0]}"
     if utterance.start:
         return f"begins at sample {utterance.start} of {utterance.path}"

@@ -1,14 +1,24 @@
-"""Writing files so that a killed run leaves the old file or the new one, never half of one."""
+"""Writing files so that a killed run leaves the old file or the new one, never half of one.
+
+What it had written beside a file, under a temporary name, is removed by the next process that writes into that folder.
+"""
 
 import hashlib
 import json
 import os
+import platform
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from unitdisc.files.processes import is_running
+
 MOST_KEPT = 128  # bytes of a name, of the 255 that a name may have
+TEMPORARY = re.compile(r"\..+\.(\d{1,9})-([0-9a-f]{4})[0-9a-f]{6}\.tmp", re.DOTALL)  # process, machine, chance
+tidied: set[tuple[int, str]] = set()  # process and folder
 
 
 @contextmanager
@@ -17,15 +27,35 @@ def written_aside(path: Path) -> Iterator[Path]:
 
     Raises OSError naming `path` where that goes wrong, as on a full disk; what was there before stays.
     """
-    aside = path.with_name(f".{kept(path.name)}.{os.getpid()}-{os.urandom(3).hex()}.tmp")  # of several machines, too
+    aside = path.with_name(f".{kept(path.name)}.{os.getpid()}-{machine()}{os.urandom(3).hex()}.tmp")
     try:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            tidy(path.parent)
             yield aside
             aside.replace(path)
     finally:
         with suppress(OSError):  # the folder may not be there
             aside.unlink(missing_ok=True)
+
+
+@cache
+def machine() -> str:
+    """What tells machines apart that write into one folder, in four hexadecimal digits."""
+    return hashlib.sha256(platform.node().encode(errors="replace")).hexdigest()[:4]
+
+
+def tidy(folder: Path) -> None:
+    """Removes what killed processes of this machine left half-written in a folder, once in a process."""
+    if (looked := (os.getpid(), os.path.abspath(folder))) in tidied:  # noqa: PTH100 (resolve reads the disk)
+        return
+    tidied.add(looked)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = TEMPORARY.fullmatch(entry.name)
+            if found and found[2] == machine() and not is_running(int(found[1])):
+                with suppress(OSError):
+                    os.unlink(entry.path)  # noqa: PTH108
 
 
 def kept(name: str) -> str:

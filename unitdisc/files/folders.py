@@ -62,3 +62,8 @@ def file_for_results(path: Path | None, option: str) -> None:
         folder_for_results(path.parent)
     except ValueError as error:
         raise ValueError(f"{option} {error}") from error
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether there is something at what may be no path at all: Path.exists raises where a name is too long."""
+    return os.path.exists(path)  # noqa: PTH110

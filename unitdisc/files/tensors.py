@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.files import written_aside
+from unitdisc.files.text import json_in
 
 
 class TensorFileError(ValueError):
@@ -27,7 +28,7 @@ def read_tensors(path: Path, card: str) -> tuple[dict[str, np.ndarray], dict]:
 
     try:
         with safetensors.safe_open(path, "numpy") as file:
-            said = dict(json.loads(file.metadata()[card]))
+            said = dict(json_in(file.metadata()[card]))
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dictionary
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise TensorFileError(str(error)) from error

@@ -164,7 +164,15 @@ def lines_of(content: bytes, place: str, error: type[Exception] = TextError, cur
 
 def read_json(path: Path) -> Any:
     """What a file of JSON holds. Raises OSError if it cannot be read, and ValueError if it is none."""
-    return json.loads(Path(path).read_bytes().removeprefix(MARK).decode("utf-8"))
+    return json_in(Path(path).read_bytes().removeprefix(MARK).decode("utf-8"))
+
+
+def json_in(text: str | bytes) -> Any:
+    """What a text of JSON of others holds. Raises ValueError if it is none, also where it is nested without end."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("lists or objects in each other without end") from error
 
 
 def read_fields(path: Path, error: type[Exception] = TextError, cure: str = GIVE) -> Iterator[tuple[int, list[str]]]:

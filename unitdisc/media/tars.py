@@ -5,7 +5,6 @@ before it. A name in `.tar` tells it from an entry of a Kaldi archive. Nothing i
 """
 
 import io
-import os
 import re
 import tarfile
 from collections import defaultdict
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unitdisc.corpus import FileError
+from unitdisc.files.folders import is_there
 from unitdisc.media.codecs.spliced import Window
 
 MEMBER = re.compile(r"(.+\.tar):(\d{1,18})", re.IGNORECASE)
@@ -51,7 +51,7 @@ class TarSample:
 def in_tar(path: str | Path) -> tuple[Path, int] | None:
     """The tar and the offset that a path names; None if it names something else, such as a file of that very name."""
     found = MEMBER.fullmatch(str(path))
-    if found is None or os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a name is too long
+    if found is None or is_there(path):
         return None
     return Path(found[1]), int(found[2])
 

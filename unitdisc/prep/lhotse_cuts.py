@@ -1,14 +1,15 @@
 """Cuts of lhotse as a list (cuts.jsonl, cuts.jsonl.gz), whose recordings lie where the list says."""
 
 import gzip
-import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.files.text import decoded
+from unitdisc.corpus import CorpusError, FileError, Utterance
+from unitdisc.files.folders import is_there
+from unitdisc.files.text import decoded, json_in
 from unitdisc.media.audio import info_of
 from unitdisc.media.decoding import open_audio
 from unitdisc.prep.image_folders import id_of
@@ -17,6 +18,7 @@ from unitdisc.prep.notes import Notes
 from unitdisc.prep.scripts import collect
 from unitdisc.prep.tar_folders import unique
 
+LONGEST = 1 << 26  # bytes of a cut
 ENDINGS = (".jsonl", ".jsonl.gz")
 
 
@@ -26,7 +28,7 @@ def is_cut_list(path: Path) -> bool:
         return False
     try:
         first = next(iter(lines_of_list(path)), None)
-        return first is not None and is_cut(json.loads(first[1]))
+        return first is not None and is_cut(json_in(first[1]))
     except (CorpusError, ValueError):
         return False
 
@@ -39,10 +41,12 @@ def lines_of_list(path: Path) -> Iterator[tuple[int, str]]:
     """The lines that are not blank, numbered from 1. Raises CorpusError if it cannot be read."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
+                if len(line) > LONGEST:  # it may be very little, packed
+                    raise ValueError(f"line {number} has more than {LONGEST >> 20} MB")
                 if line.strip():
                     yield number, decoded(line)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise CorpusError(f"{path}: cannot be read ({error}); copy it again") from error
 
 
@@ -57,10 +61,12 @@ def read_cut_list(paths: list[Path], strict: bool, notes: Notes) -> list[Utteran
     def make(each: tuple[Path, int, str]) -> list[Supervised]:
         path, number, line = each
         try:
-            return utterances_of_cut(json.loads(line), path, notes)
-        except CorpusError:
-            raise
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return utterances_of_cut(json_in(line), path, notes)
+        except CorpusError as error:
+            if str(path) in str(error) or isinstance(error, FileError):
+                raise
+            raise CorpusError(f"{path}:{number}: {error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise CorpusError(f"{path}:{number}: no cut of lhotse ({error}); write the list again") from error
 
     return unique([each for some in collect(cuts, make, strict, paths[0].parent) for each in some])
@@ -93,4 +99,4 @@ def source_of(recording: dict, channels: list[Any], path: Path) -> Path:
         what = f"the recording {recording.get('id')!r} comes from {' and '.join(kinds)}"
         raise CorpusError(f"{path}: {what}, where one file is needed; save it as one with lhotse")
     named = Path(sources[0]["source"])
-    return named if named.exists() or not (path.parent / named).exists() else path.parent / named
+    return path.parent / named if not is_there(named) and is_there(path.parent / named) else named

@@ -5,23 +5,23 @@ their cut.
 """
 
 import gzip
-import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.files.text import lines_of
+from unitdisc.files.text import json_in, lines_of
 from unitdisc.prep.image_folders import id_of
 from unitdisc.prep.notes import Notes
 from unitdisc.prep.speakers import gender_of
 from unitdisc.prep.textgrids import TIERS
 from unitdisc.prep.utterances import SLACK, with_tier
 
-LONGEST = 1 << 30  # bytes of the cuts of a shard
+LONGEST = 1 << 28  # bytes of the cuts of a shard
 ITEM = ("symbol", "start", "duration")  # of what is aligned
 FIELD = "recording"  # of the tars beside the cuts, the one that is listened to
 
@@ -68,15 +68,23 @@ def read_cuts(path: Path) -> dict[str, LhotseCut]:
     cuts = {}
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for _, line in lines_of(file.read(LONGEST), str(path)):
+            for _, line in lines_of(read_at_most(file, LONGEST), str(path)):
                 if line.strip():
-                    cut = json.loads(line)
+                    cut = json_in(line)
                     duration = None if cut.get("duration") is None else float(cut["duration"])
                     channels = as_list(cut.get("channel"))
                     cuts[cut["id"]] = LhotseCut(float(cut.get("start") or 0), duration, supervisions_of(cut), channels)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, OverflowError, zlib.error) as error:
         raise CorpusError(f"{path}: no cuts of lhotse ({error}); copy it again, or move it away") from error
     return cuts
+
+
+def read_at_most(file: BinaryIO, most: int) -> bytes:
+    """All that is in a file. Raises ValueError if that is more: a packed file may unpack to any size."""
+    content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"more than {most >> 20} MB")
+    return content
 
 
 def as_list(channels: Any) -> list[Any]:

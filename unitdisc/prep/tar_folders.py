@@ -1,6 +1,5 @@
 """Folders of tar shards that others packed, as WebDataset, lhotse Shar and `unitdisc shards` do: what is in them."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -10,10 +9,10 @@ from typing import Any
 
 from unitdisc.corpus import CorpusError, Utterance, short_name
 from unitdisc.corpus.manifest import parse_utterance
-from unitdisc.files.text import lines_of
+from unitdisc.files.text import json_in, lines_of
 from unitdisc.media.audio import audio_info
 from unitdisc.media.image import SUFFIXES, image_info
-from unitdisc.media.tars import Member, TarSample, read_member, samples
+from unitdisc.media.tars import Member, TarSample, in_tar, read_member, samples
 from unitdisc.prep.image_folders import id_of
 from unitdisc.prep.lhotse_shar import LhotseCut, Supervised, cuts_beside, is_of_another_field, read_cuts, supervised
 from unitdisc.prep.notes import Notes
@@ -147,8 +146,8 @@ def description(path: Path, sample: TarSample) -> dict:
     if member is None:
         return {}
     try:
-        value = json.loads(read_member(path, member, LIMIT))
-    except (ValueError, RecursionError) as error:
+        value = json_in(read_member(path, member, LIMIT))
+    except ValueError as error:
         if isinstance(error, CorpusError):
             raise
         raise CorpusError(f"{path}: {member.name}: not JSON ({error}); pack it again") from error
@@ -194,7 +193,7 @@ def unique(found: list[Supervised]) -> list[Utterance]:
     listed = [replace(u, id=other) if other and counts[u.id] > 1 else u for u, other in found]
     if len({utterance.id for utterance in listed}) == len(listed):
         return listed
-    tars = [Path(utterance.path.rpartition(":")[0]).with_suffix("") for utterance in listed]
+    tars = [(in_tar(utterance.path) or (Path(utterance.path),))[0].with_suffix("") for utterance in listed]
     names = [tar.name for tar in tars]
     if len({*names}) < len({*tars}):
         above = os.path.commonpath([tar.parent for tar in tars])

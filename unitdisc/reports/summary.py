@@ -1,6 +1,5 @@
 """What was trained on what, and what came of it, in a few plain sentences and short tables."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
-from unitdisc.files.text import byte_lines, read_json
+from unitdisc.files.text import byte_lines, json_in, read_json
 from unitdisc.reports.score_rows import POINTS, UNLEARNED, abx_rows, baseline, measure, tier_of, training_seconds
 from unitdisc.reports.wording import Words, words_of
 
@@ -46,7 +45,7 @@ def read_log(path: Path) -> list[dict]:
     entries = []
     for _, line in byte_lines(path) if path.exists() else ():
         try:
-            entry = json.loads(line)
+            entry = json_in(line)
         except ValueError:
             continue
         if isinstance(entry, dict) and isinstance(entry.get("step"), int):

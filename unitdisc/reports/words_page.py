@@ -1,6 +1,5 @@
 """The words of a folder on one page, to judge by ear (or eye): types, beside true words where there are any."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from unitdisc.evaluation import UnscorableError, labelled
 from unitdisc.evaluation.units.codes import coded
 from unitdisc.evaluation.units.vocabulary import frequencies, vocabulary_scores
 from unitdisc.files import write_text
-from unitdisc.files.text import read_lines
+from unitdisc.files.text import json_in, read_lines
 from unitdisc.reports import summary
 from unitdisc.reports.certainty import EACH, LEAST, OTHERS, certainties
 from unitdisc.reports.examples import Occurrence, typical_utterances
@@ -114,7 +113,7 @@ def spellings(folder: Path) -> dict[int, str]:
         return {}
     for number, line in read_lines(path, EncodingsError, "find words again"):
         try:
-            entry = json.loads(line)
+            entry = json_in(line)
             if entry["units"] is not None:
                 found[int(entry["type"])] = " ".join(entry["units"])
         except (ValueError, KeyError, TypeError) as error:

@@ -5,8 +5,8 @@ import json
 import os
 from pathlib import Path
 
-from unitdisc.files import write_text
-from unitdisc.files.text import read_lines
+from unitdisc.files import write_text, writing
+from unitdisc.files.text import json_in, read_lines
 from unitdisc.training.distributed import rank
 
 
@@ -17,7 +17,7 @@ class Log:
     """
 
     def __init__(self, path: Path, step: int):
-        self.silent = rank() > 0
+        self.path, self.silent = path, rank() > 0
         if self.silent:
             return
         self.curves = None
@@ -29,24 +29,27 @@ class Log:
         if path.exists():
             kept = [line for _, line in read_lines(path, loose=True) if is_before(line, step)]
         write_text(path, "".join(f"{line}\n" for line in kept))
-        self.file = path.open("a", encoding="utf-8")
+        with writing(path):
+            self.file = path.open("a", encoding="utf-8")
 
     def write(self, **entry) -> None:
         if self.silent:
             return
-        self.file.write(json.dumps(entry) + "\n")
-        self.file.flush()
+        with writing(self.path):
+            self.file.write(json.dumps(entry) + "\n")
+            self.file.flush()
         if self.curves:
             for name, value in {**entry["losses"], **entry["metrics"]}.items():
                 self.curves.add_scalar(f"{name}/{entry['split']}", value, entry["step"])
 
     def flush(self) -> None:
         if not self.silent:
-            os.fsync(self.file.fileno())
+            with writing(self.path):
+                os.fsync(self.file.fileno())
 
 
 def is_before(line: str, step: int) -> bool:
     try:
-        return json.loads(line)["step"] <= step
+        return json_in(line)["step"] <= step
     except (ValueError, KeyError, TypeError):  # torn by a kill
         return False

@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 from unitdisc.corpus.kaldi.ctm import Segment, channel_called, ctm_files, read_ctm, to_ticks
 from unitdisc.corpus.kaldi.tables import KaldiRow, read_map, read_table
 from unitdisc.corpus.utterance import CorpusError, Problem, Utterance, id_fault, is_pipe
+from unitdisc.files.folders import is_there
 from unitdisc.files.text import Lookalikes, fields_of
 from unitdisc.media.audio import AudioInfo, info_of
 from unitdisc.media.decoding import open_audio
@@ -110,7 +111,7 @@ def locate(path: str, folder: Path) -> str:
     """A path of wav.scp as seen from the working directory."""
     archive = ARCHIVE.fullmatch(path)
     file = archive[1] if archive else path
-    if is_pipe(path) or Path(file).exists() or not (folder / file).exists():
+    if is_pipe(path) or is_there(file) or not is_there(folder / file):
         return path
     return str(folder / path)
 

@@ -66,7 +66,8 @@ class UnitListWriter:
         if self.shard.is_whole:
             for path in self.leftovers():
                 path.unlink(missing_ok=True)
-        self.file = self.part.open("a", encoding="utf-8")
+        with writing(self.part):
+            self.file = self.part.open("a", encoding="utf-8")
         self.written = self.part.open("rb")
 
     def gather(self, paths: Iterable[Path], lines: SortedLines) -> None:

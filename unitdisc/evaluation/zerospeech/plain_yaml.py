@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from unitdisc.corpus import CorpusError
-from unitdisc.files.text import read_text
+from unitdisc.files.text import json_in, read_text
 
 KEY = re.compile(r"""(?P<key>[\w .()-]+?|"[^"\\]*"|'[^']*')\s*:(?:\s+(?P<value>.*))?$""")
 INTEGER = re.compile(r"[-+]?\d+$")
@@ -40,7 +40,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     text = read_text(path, CorpusError)
     if text.lstrip().startswith("{"):  # JSON is YAML
         try:
-            return json.loads(text)
+            return json_in(text)
         except ValueError as error:
             raise CorpusError(f"{path}: begins as JSON does, but is none ({error}); correct it") from error
     return Reader(path, [line for line in map(as_line, *numbered(text)) if line]).mapping(0)

@@ -15,7 +15,7 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError
 from unitdisc.files import write_text
-from unitdisc.files.text import read_lines
+from unitdisc.files.text import json_in, read_lines
 from unitdisc.prep.pages.cropping import Course, clipped, course_of, dense, is_near
 from unitdisc.prep.pages.layout import LineError, PageLine
 
@@ -86,7 +86,7 @@ def read_places(path: Path) -> dict[str, LinePlace]:
         if not text.strip():
             continue
         try:
-            entry = json.loads(text)
+            entry = json_in(text)
             if any(not isinstance(entry[name], kind) for name, kind in FIELDS.items()):
                 raise ValueError("a field is of another kind")
             outline = np.array(entry["outline"], dtype=float).reshape(-1, 2)

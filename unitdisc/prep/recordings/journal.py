@@ -11,7 +11,7 @@ from typing import Any
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import parse_utterance
 from unitdisc.files import writing
-from unitdisc.files.text import read_lines
+from unitdisc.files.text import json_in, read_lines
 from unitdisc.prep.notes import Notes
 from unitdisc.prep.recordings.folder import Planned, Prepared
 
@@ -28,7 +28,7 @@ class Journal:
         if path.exists():
             for _, text in read_lines(path, OSError, loose=True):
                 try:
-                    entry = json.loads(text)
+                    entry = json_in(text)
                     self.found[entry["key"]] = entry
                 except (ValueError, TypeError, KeyError):
                     continue

@@ -1,0 +1,96 @@
+"""The commands that are killed, on a corpus so tiny that a run takes half a second; and what they begin from."""
+
+import importlib
+import pkgutil
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from killed import Case
+from tiny import line_settings, made, make_corpus, make_lines, settings
+
+import unitdisc
+
+QUICK = ["--device", "cpu"]
+SLOW_TO_IMPORT = ("numba", "torch", "torch._dynamo", "scipy.signal", "soundfile", "PIL.Image", "matplotlib.pyplot")
+
+
+def warm() -> None:
+    """Imports all that a run would, so that it does not."""
+    for module in pkgutil.walk_packages(unitdisc.__path__, "unitdisc."):
+        if module.name != "unitdisc.__main__":
+            with suppress(ImportError):  # extras that are not installed
+                importlib.import_module(module.name)
+    for name in SLOW_TO_IMPORT:
+        with suppress(ImportError):
+            importlib.import_module(name)
+
+
+def cases(inputs: Path) -> dict[str, Case]:
+    """Name -> command. Makes what they begin from in a folder."""
+    corpus = make_corpus(inputs / "corpus", 6)
+    lines = make_lines(inputs / "lines", 6)
+    experiment, units = inputs / "experiment", inputs / "units"
+    short = settings(training__steps=4, training__checkpoint_every=2, training__valid_every=2)
+    line_short = line_settings(training__steps=4, training__checkpoint_every=2, training__valid_every=2)
+    made("train", "small", corpus, experiment, *QUICK, *short)
+    made("features", corpus, inputs / "mfcc")
+    made("segment", inputs / "mfcc", corpus, units, "--units-per-second", 10, "--codes", 8, "--threads", 1)
+    made("encode", experiment, corpus, inputs / "encodings", *QUICK)
+    found = ["--units", 4, "--rate", 8, "--rounds", 1, "--threads", 1, *QUICK]
+    for each in ("encoder.dim=8", "encoder.layers=1", "bottleneck.dim=6", "training.steps=2", "training.crop=20"):
+        found += ["--set", each]
+    found += ["--set", "training.batch_size=2", "--set", "features.vtln=0"]
+    words = ["--method", "dp-unigram", "--iterations", 20, "--threads", 1]
+    terms = ["--alike", 0.2, "--min-duration", 100, "--min-score", 30, "--window", 50, "--support", 1, "--threads", 1]
+    steps = ["--set", "steps=4", "--set", "dim=16", "--set", "layers=1", "--set", "checkpoint_every=2"]
+    counted = ["--context", "any", "--bootstrap", 10, "--threads", 1]
+
+    def named(out: Path) -> str:
+        there = out / "names.tsv"
+        answered = max(0, len(there.read_text().splitlines()) - 1) if there.exists() else 0
+        return "a\n" * (4 - answered) + "quit\n"
+
+    def with_experiment(out: Path) -> None:
+        shutil.copytree(experiment, out / "experiment")
+
+    return {
+        "train": Case(lambda out: ["train", "small", corpus, out / "x", *QUICK, *short]),
+        "train lines": Case(lambda out: ["train", "small-handwriting", lines, out / "x", *QUICK, *line_short]),
+        "encode": Case(lambda out: ["encode", experiment, corpus, out / "x", *QUICK]),
+        "features": Case(lambda out: ["features", corpus, out / "x", "--cache", out / "cache"]),
+        "kmeans": Case(
+            lambda out: ["kmeans", inputs / "mfcc", out / "k.npy", "--codes", 8, "--passes", 4, "--threads", 1]
+        ),
+        "segment": Case(
+            lambda out: (
+                ["segment", inputs / "mfcc", corpus, out / "x", "--units-per-second", 10, "--codes", 8, "--threads", 1]
+            )
+        ),
+        "abx": Case(
+            lambda out: (
+                [
+                    "abx",
+                    inputs / "mfcc",
+                    corpus,
+                    "-o",
+                    out / "abx.json",
+                    "--parts",
+                    out / "parts",
+                    "--cells",
+                    out / "cells.csv",
+                    *counted,
+                ]
+            )
+        ),
+        "shards": Case(lambda out: ["shards", corpus, out / "x", "--max-mb", 0.03]),
+        "lm ngram": Case(lambda out: ["lm-train", "ngram", units, out / "x"]),
+        "lm lstm": Case(lambda out: ["lm-train", "lstm-small", units, out / "x", *steps, *QUICK]),
+        "words": Case(lambda out: ["words", units, corpus, out / "x", *words]),
+        "terms": Case(lambda out: ["terms", inputs / "mfcc", corpus, out / "x", *terms]),
+        "discover": Case(lambda out: ["discover", "discover-speech", corpus, out / "x", *found]),
+        "name": Case(lambda out: ["name", units, corpus, out / "names.tsv"], answers=named),
+        "prepare": Case(lambda out: ["prepare", inputs / "corpus", out / "x", "--test-share", 0.3, "--resample", 8000]),
+        "report": Case(lambda out: ["report", out / "experiment", corpus, *QUICK], begin=with_experiment),
+        "export": Case(lambda out: ["export", units, corpus, out / "x"]),
+    }
