@@ -123,12 +123,12 @@ def test_names_show_on_all_pages(visit):
     assert "name it" not in visit.client.get("/unit/1/0").text  # a label
     assert re.search(r"(?s)>3</a>(?:(?!</a>).)*<td>b</td>", visit.client.get("/units/0").text)
     assert 'class="called"' in visit.client.get("/map/0?how=PCA").text
-    row = visit.pages.names.line(0)
-    utterance = visit.pages.index.utterance(0)
-    runs, units = visit.session.material.runs[utterance.id], visit.session.material.names[utterance.id]
-    said = {"3": "b", "1b": "ä", "0": "silence"}
-    wanted = [(said[unit], *span) for unit, span in zip(units, runs.intervals.tolist()) if unit in said]
-    assert [(row["names"][s], *span) for s, *span in zip(row["symbols"], row["starts"], row["ends"])] == wanted
+    said, index = {"3": "b", "1b": "ä", "0": "silence"}, visit.pages.index
+    for place in range(len(index)):
+        row, id = visit.pages.names.line(place), index.utterance(place).id
+        runs = zip(visit.session.material.names[id], visit.session.material.runs[id].intervals.tolist())
+        wanted = [(said[unit], *span) for unit, span in runs if unit in said]
+        assert [(row["names"][s], *span) for s, *span in zip(row["symbols"], row["starts"], row["ends"])] == wanted
     assert '"title": "names"' in visit.client.get("/utterance/0").text
 
 
@@ -209,6 +209,15 @@ def test_names_that_would_do_harm_are_text(visit):
     for path in ("/name", f"/name?unit={HOSTILE}", f"/unit/0/{symbol}", "/units/0", "/map/0?how=PCA", "/utterance/0"):
         assert "<script>alert" not in visit.client.get(path).text, path
     assert "<script>alert" not in visit.send(page, typed=HOSTILE, unit=HOSTILE).text
+
+
+def test_halves_of_halves_wait_for_their_turn(visit):
+    half = visit.send(visit.page(unit="2"), said="mixed")
+    other = visit.send(half, said="mixed")
+    assert {half.unit, other.unit} == {"2a", "2b"}
+    later = visit.send(other, said="mixed")
+    assert visit.kept == [("2", "mixed", ""), (half.unit, "mixed", ""), (other.unit, "mixed", "")]
+    assert later.unit == visit.page().unit
 
 
 # Who may give an answer

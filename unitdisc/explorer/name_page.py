@@ -1,12 +1,10 @@
 """The page that asks what a unit is: examples to hear or to see, a field for its name, and the answers so far."""
 
-from dataclasses import dataclass
-
 from unitdisc.explorer.hits import Hit
 from unitdisc.explorer.names import Names
 from unitdisc.explorer.rows import Stretch
 from unitdisc.explorer.views import Pages
-from unitdisc.naming.asking import LITERAL, named
+from unitdisc.naming.asking import LITERAL
 from unitdisc.naming.material import Occurrence
 from unitdisc.naming.questions import Question
 from unitdisc.naming.spread import SILENCE
@@ -16,15 +14,6 @@ EXAMPLES = 8  # of a unit
 OTHERS = 4  # of the other half of it
 MARGIN = 60  # pixels around an example: 0.4 s, or as much as a line is high
 FEWEST = 0.01  # the probability of a name that is proposed
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A name that is likely, by what is similar: as it is shown, as it is sent, and its probability."""
-
-    name: str
-    said: str
-    chance: float
 
 
 def name_page(pages: Pages, names: Names, about: str = "", problem: str = "", typed: str = "") -> str:
@@ -42,6 +31,7 @@ def name_page(pages: Pages, names: Names, about: str = "", problem: str = "", ty
             share=question.count / total if question else 0,
             wrong=question.errors / total if question else 0,
             likely=proposals(question) if question else [],
+            silence=dict(question.likely).get(SILENCE, 0) if question else 0,
             examples=examples_of(pages, names, question.unit, EXAMPLES) if question else [],
             other=other,
             others=examples_of(pages, names, other, OTHERS) if other else [],
@@ -64,16 +54,10 @@ def symbol_of(pages: Pages, question: Question | None) -> int | None:
     return row.symbol_of.get(question.unit.rstrip("ab")) if question and row else None
 
 
-def proposals(question: Question) -> list[Proposal]:
-    likely = [(name, chance) for name, chance in question.likely if chance >= FEWEST]
-    return [Proposal(named(name), said_for(name), chance) for name, chance in likely]
-
-
-def said_for(name: str) -> str:
-    """What is typed for a name."""
-    if name == SILENCE:
-        return "silence"
-    return f"{LITERAL}{name}"
+def proposals(question: Question) -> list[tuple[str, str, float]]:
+    """Names that are likely, by what is similar: as they are shown, as they are sent, and their probability."""
+    likely = [(name, chance) for name, chance in question.likely if chance >= FEWEST and name != SILENCE]
+    return [(name, f"{LITERAL}{name}", chance) for name, chance in likely]
 
 
 def examples_of(pages: Pages, names: Names, unit: str, count: int) -> list[Hit]:

@@ -80,9 +80,12 @@ class Names:
             )
 
     def half_to_ask(self, unit: str) -> str:
-        """After an answer to a unit: its first half if it is in halves now, or the other half of it."""
-        above = parent(unit)
-        halves = halves_of(unit) if unit in self.session.material.splits else halves_of(above) if above else ()
+        """After an answer to a unit that is mixed, or to a half of it: a half that has no answer; or "".
+
+        Halves of halves come when their turn comes, or a hopeless unit would be asked about on and on.
+        """
+        whole = parent(unit) or unit
+        halves = halves_of(whole) if parent(whole) is None and whole in self.session.material.splits else ()
         found = self.session.next(among=halves) if halves else None
         return found.unit if found else ""
 

@@ -139,6 +139,7 @@ const timelineDrawing = (data, view, { canvas, overview, where }, now, failed) =
   const drawOverview = () => {
     const { selected } = now();
     overview.hidden = view.span >= data.ticks;
+    where.textContent = overview.hidden ? "" : `${shown(view.first)} to ${shown(view.first + view.span)}`;
     if (overview.hidden) return;
     const pen = sized(overview, 26);
     const wide = overview.clientWidth;
@@ -153,7 +154,6 @@ const timelineDrawing = (data, view, { canvas, overview, where }, now, failed) =
       pen.fillStyle = style("--mark");
       pen.fillRect(place(selected.start), 0, Math.max(2, place(selected.end - selected.start)), 26);
     }
-    where.textContent = `${shown(view.first)} to ${shown(view.first + view.span)}`;
   };
 
   dark.addEventListener("change", draw);
