@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -173,7 +174,7 @@ class Walk:
 
 @pytest.fixture
 def person(place):
-    """Who knows what units are, by the labels."""
+    """Who knows what units are, by the labels, and calls halves what most of their examples are."""
     folder, kind = place
     inputs = NamingInputs(folder / "exp/units", folder / "data/train.jsonl")
     session = Session(inputs.material({}), None)
@@ -181,6 +182,9 @@ def person(place):
 
     def reply(unit) -> Answer:
         found = oracle.reply(unit)
+        if found.kind == "mixed" and not unit.isdecimal():
+            (name, _), *_ = Counter(sorted(filter(None, oracle.seen(unit)))).most_common(1)
+            found = Answer(unit, "name", name)
         session.answer(unit, found.kind, found.name)
         return found
 
@@ -309,7 +313,7 @@ def show_names(walk, answers):
     assert re.match(r"names \S+", walk.says("#selection b"))
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    assert "Called" in walk.says("main")
+    assert "called" in walk.says("main").lower()
     walk.picture("unit-with-a-name")
     page.goto(f"{home}/map/0")
     assert page.locator("text.called").count()
@@ -377,9 +381,10 @@ def test_two_tabs_lose_no_answer(place, chromium, tmp_path):
         with other.expect_navigation():
             other.keyboard.press("Enter")
         assert f"unit {unit} is 'first' already" in other.locator("[role=alert]").inner_text()
-        assert other.locator("#typed").input_value() == "late"
+        assert other.locator("#typed").input_value() == ""  # for it is another unit that is asked about
         if pictures := os.environ.get("UNITDISC_WALK"):
             other.screenshot(path=Path(pictures) / f"{kind.script}-two-tabs.png")
         with other.expect_navigation():
-            other.locator("#typed").press("Enter")
-        assert [name for _, _, name in kept(names)] == ["first", "second", "late"] and kept(names)[1][0] == second
+            other.keyboard.type("third")
+            other.keyboard.press("Enter")
+        assert [name for _, _, name in kept(names)] == ["first", "second", "third"] and kept(names)[1][0] == second

@@ -41,7 +41,7 @@ def name_page(pages: Pages, names: Names, about: str = "", problem: str = "", ty
             units=units,
             named_share=share,
             problem=problem,
-            typed=typed,
+            typed=typed if question and question.unit == about else "",  # it is of no other unit
             longest=LONGEST,
             table=str(names.table),
             read_by=names.read_by,

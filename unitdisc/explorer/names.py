@@ -41,6 +41,10 @@ class Names:
         there = [answer for answer in self.session.answers if is_below(answer.unit, unit)]
         return list(dict.fromkeys(said for answer in there if (said := called(answer))))
 
+    def is_mixed(self, unit: str) -> bool:
+        answer = self.answer_of(unit)
+        return answer is not None and answer.kind == "mixed"
+
     def ask(self, about: str = "") -> Question | None:
         """The question about a unit, or, if that has an answer, about the next one; None where nothing is open."""
         with self.lock:
@@ -135,6 +139,7 @@ class Names:
             "title": "names",
             "symbols": [names.index(each[0]) for each in shown],
             "names": dict(enumerate(names)),
+            "quiet": names.index(named(SILENCE)) if named(SILENCE) in names else None,
             "starts": [each[2] for each in shown],
             "ends": [each[3] for each in shown],
             "units": [units.symbol_of[each[1]] for each in shown],

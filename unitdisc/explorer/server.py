@@ -139,7 +139,8 @@ class Explorer:
             about = self.names.take(given)
         except (NamesError, OSError) as error:  # OSError: it cannot be written
             unit, typed = given.get("unit", ""), given.get("typed", "")
-            page = name_page(self.pages, self.names, about=unit, problem=f"unit {unit}: {error}", typed=typed)
+            problem = str(error) if str(error).startswith("unit ") else f"unit {unit}: {error}"
+            page = name_page(self.pages, self.names, about=unit, problem=problem, typed=typed)
             return HTMLResponse(page, status_code=409)
         return RedirectResponse(self.pages.links.name(about), status_code=303)
 

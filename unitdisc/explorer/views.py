@@ -182,6 +182,7 @@ class Pages:
 
     def unit(self, row: Row, symbol: int) -> str:
         """One unit, word or label."""
+        is_named = self.names is not None and row is self.index.units
         positions, problems = row.positions(symbol), []
         vectors, why = readable(self.index, row) if row.kind != TIER else (None, "")
         examples = counting.stretches(row, counting.spread(self.index, row, positions, EXAMPLES))
@@ -193,7 +194,8 @@ class Pages:
             row=row,
             symbol=symbol,
             called=self.named(row, symbol),
-            ask=self.links.name(row.names[symbol]) if self.names and row is self.index.units else None,
+            mixed=is_named and self.names.is_mixed(row.names[symbol]),
+            ask=self.links.name(row.names[symbol]) if is_named else None,
             count=len(positions),
             share=len(positions) / max(1, len(row.symbols)),
             whose=counting.speakers_with(self.index, row, positions),

@@ -122,7 +122,7 @@ const timelineDrawing = (data, view, { canvas, overview, where }, now, failed) =
       if (right - left < 1 && right < drawnTo + 1) continue; // too many to see
       drawnTo = right;
       const symbol = each.symbols[place];
-      pen.fillStyle = each.kind === "tier" ? style("--panel") : `hsl(${hue(symbol)} 55% ${dark.matches ? 30 : 84}%)`;
+      pen.fillStyle = each.kind === "tier" || symbol === each.quiet ? style("--panel") : `hsl(${hue(symbol)} 55% ${dark.matches ? 30 : 84}%)`;
       pen.fillRect(left, top + 1, right - left, ROW - 2);
       pen.strokeStyle = style("--ground");
       pen.strokeRect(left, top + 1, right - left, ROW - 2);
