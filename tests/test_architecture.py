@@ -146,6 +146,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "evaluation",
         "files",
         "media",
+        "naming",
         "reports",
         "retrieval",
     },

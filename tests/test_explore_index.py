@@ -24,6 +24,7 @@ from unitdisc.explorer.building import index_made
 from unitdisc.explorer.index import CorpusIndex
 from unitdisc.explorer.patterns import PatternError, parse, search
 from unitdisc.explorer.sounds import Wave
+from unitdisc.naming.table import NamesError
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -253,6 +254,18 @@ def test_a_recording_that_is_gone_is_left_out_of_the_folder(tmp_path, capsys):
     assert not [name for name, text in pages.items() if str(tmp_path) in text]
 
 
+def test_a_folder_shows_names_and_asks_for_none(speech, tmp_path):
+    corpus, units = speech
+    names = tmp_path / "names.tsv"
+    names.write_text("unit\tname\n3\tabc\n")
+    library.explore(units, corpus, static=tmp_path / "pages", limit=2, names=names)
+    files = {name: content.decode() for name, content in tree(tmp_path / "pages").items() if name.endswith("html")}
+    assert sum("Called <b>abc</b>." in text for text in files.values()) == 1
+    assert any('"abc"' in files[f"utterance-{place}.html"] for place in (0, 1))
+    assert not [name for name, text in files.items() if "/name" in text or str(tmp_path) in text]
+    assert names.read_text() == "unit\tname\n3\tabc\n"
+
+
 @pytest.mark.skipif(BINARY is None, reason="no Chromium")
 @pytest.mark.slow
 def test_the_folder_searches_as_the_server_does(pages, tmp_path):
@@ -307,6 +320,11 @@ def test_what_cannot_be_is_refused(speech, tmp_path):
     other = make_lines(tmp_path, 2)
     with pytest.raises(EncodingsError, match="holds none of the 2 utterances"):
         library.explore(units, other, static=tmp_path / "pages")
+    with pytest.raises(ValueError, match="`frames` say which units are alike"):
+        library.explore(units, corpus, static=tmp_path / "pages", frames=units)
+    (tmp_path / "names.tsv").write_text("unit\tname\n77\ta\n")
+    with pytest.raises(NamesError, match="not one of its 1 units occurs here"):
+        library.explore(units, corpus, static=tmp_path / "pages", names=tmp_path / "names.tsv")
     (tmp_path / "km").mkdir()
     (tmp_path / "km" / "a.txt").write_text("1 2\n")
     with pytest.raises(EncodingsError, match="is of another tool"):

@@ -174,7 +174,7 @@ def test_every_answer_forbids_what_is_not_from_here(visitor):
     for path in ALL:
         headers = visitor.get(path).headers
         assert headers["content-security-policy"] == POLICY and "unsafe" not in POLICY
-        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "same-origin"
         assert "access-control-allow-origin" not in headers
 
 

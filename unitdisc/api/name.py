@@ -5,21 +5,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from unitdisc import console
-from unitdisc.api.naming_inputs import NamingInputs, splits_of
+from unitdisc.api.naming_inputs import NamingInputs, opened_session
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import CorpusError, corpus_checksum, held_out
 from unitdisc.evaluation.inputs import usual_labels
 from unitdisc.evaluation.settings import versions
 from unitdisc.files import write_json
 from unitdisc.files.folders import file_for_results
-from unitdisc.files.locks import locked
 from unitdisc.naming.asking import ask_all
 from unitdisc.naming.halves import halves_path, write_splits
 from unitdisc.naming.labels import tiers_of
 from unitdisc.naming.material import Material
-from unitdisc.naming.session import Session
 from unitdisc.naming.simulation import Figure, Simulation, SimulationOptions, as_json, simulated, table
-from unitdisc.naming.table import Answer, NamesError, read_names, write_names
+from unitdisc.naming.table import Answer, NamesError, write_names
 
 TEST_SHARE = 0.2  # of the utterances, where no test set is given
 
@@ -61,16 +59,10 @@ def name(
     >>> replies = iter(["m", "n", "quit"])
     >>> unitdisc.name("exp/found/units", "data/all.jsonl", "names.tsv", ask=lambda prompt: next(replies)).new
     """
-    file_for_results(names, "NAMES")
     inputs = NamingInputs(
         encodings, corpus, frames, learn, learn_encodings, tier, frame_rate=frame_rate, allow_pipes=allow_pipes
     )
-    names.parent.mkdir(parents=True, exist_ok=True)
-    with locked(names.parent):
-        splits = splits_of(names, read_names(names))
-        material = inputs.material(splits)
-        session = Session.open(material, names)
-        session.labels, _ = inputs.labels(material.splits)
+    with opened_session(inputs, names) as session:
         before = {(each.unit, each.when) for each in session.answers}
         try:
             ask_all(session, ask or input, say, most=most)

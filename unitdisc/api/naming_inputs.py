@@ -1,6 +1,7 @@
 """What `name` and `read` begin with: the units of a corpus, and what labelled utterances say of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +9,13 @@ from unitdisc import console
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.evaluation.inputs import open_both, usual_labels
+from unitdisc.files.folders import file_for_results
+from unitdisc.files.locks import locked_file
 from unitdisc.naming.halves import Split, halves_path, read_splits
 from unitdisc.naming.labels import learned, tiers_of
 from unitdisc.naming.material import Material, mixed
 from unitdisc.naming.reader import Known
+from unitdisc.naming.session import Session
 from unitdisc.naming.table import Answer, NamesError, read_names
 
 
@@ -51,6 +55,19 @@ class NamingInputs:
         encodings = self.learn_encodings or self.encodings
         material = self.opened(encodings, self.learn, self.frames, splits)
         return learned(material, tier, tiers_of(material.utterances, tier, str(self.learn)))
+
+
+@contextmanager
+def opened_session(inputs: NamingInputs, names: Path) -> Iterator[Session]:
+    """Goes on with a table of names, or begins one, which no other run may write meanwhile.
+
+    Raises NamesError for one that cannot be used, LockedError if another run has it.
+    """
+    file_for_results(names, "NAMES")
+    with locked_file(names):
+        session = Session.open(inputs.material(splits_of(names, read_names(names))), names)
+        session.labels, _ = inputs.labels(session.material.splits)
+        yield session
 
 
 def splits_of(names: Path, answers: Sequence[Answer]) -> dict[str, Split]:

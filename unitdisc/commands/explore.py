@@ -18,6 +18,13 @@ def explore(
         list[Path] | None,
         typer.Option(help="more folders of units or words, a row each; several times", metavar="ENCODINGS"),
     ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(help="NAME.tsv to make, or to go on with: a page asks what units are called", metavar="NAMES"),
+    ] = None,
+    frames: Annotated[
+        Path | None, typer.Option(help="of --names: encodings that say which units are alike, and their halves")
+    ] = None,
     static: Annotated[
         Path | None, typer.Option(help="write the pages into this folder, to hand on, and serve nothing")
     ] = None,
@@ -34,6 +41,8 @@ def explore(
 
     Example: `unitdisc explore exp/vq data/test.jsonl`
 
+    The same, and a page on which units get names: `unitdisc explore exp/vq data/test.jsonl --names names.tsv`
+
     A folder of pages to hand on: `unitdisc explore exp/vq data/test.jsonl --static pages --limit 30`
     """
     from unitdisc import explore
@@ -42,6 +51,8 @@ def explore(
         folder,
         corpus,
         beside=beside or (),
+        names=names,
+        frames=frames,
         static=static,
         limit=limit,
         port=port,

@@ -11,6 +11,7 @@ from unitdisc.corpus import CorpusError
 from unitdisc.explorer.assets import ASSETS, content_of
 from unitdisc.explorer.index import CorpusIndex
 from unitdisc.explorer.links import FolderLinks
+from unitdisc.explorer.names import Names
 from unitdisc.explorer.pictures import HEIGHT, picture
 from unitdisc.explorer.rows import Row
 from unitdisc.explorer.sounds import LONGEST, listed_rate, read_wave, wav
@@ -24,10 +25,12 @@ PIECE = 1000  # pixels that a picture is wide
 Progress = Callable[..., AbstractContextManager[Callable[[int], None]]]
 
 
-def write_folder(folder: Path, index: CorpusIndex, name: str, *, progress: Progress) -> list[str]:
+def write_folder(
+    folder: Path, index: CorpusIndex, name: str, *, progress: Progress, names: Names | None = None
+) -> list[str]:
     """Writes the pages of an index that has few utterances; index.html last. Gives what could not be read."""
     links = FolderLinks({})
-    pages = Pages(index, links, name, listed=max(len(index), 10**9))
+    pages = Pages(index, links, name, listed=max(len(index), 10**9), names=names)
     problems: list[str] = []
     kinds = [(row, symbol) for row in index.rows for symbol in np.flatnonzero(row.counts).tolist()]
     for asset in ASSETS:

@@ -20,7 +20,7 @@ HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with no-referrer, browsers would not say where a form is from
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "private, no-cache",
@@ -39,13 +39,15 @@ class Guard:
 
     hosts: the Host headers that are answered, so that a name which another server has led here (DNS rebinding) is not.
     A visit with the right token gets a cookie, and is sent on to the address without it, which may be shown and kept.
-    Only GET is answered, with headers that forbid the page all that is not from here.
+    Only GET is answered, with headers that forbid the page all that is not from here; and POST at the paths of `posts`,
+    from a browser that has the cookie and says that one of these pages sent the form.
     """
 
     app: App
     token: str
     hosts: frozenset[str]
     cookie: str = field(default="unitdisc")
+    posts: frozenset[str] = frozenset()
 
     async def __call__(self, scope: Scope, receive: Callable, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -56,7 +58,7 @@ class Guard:
         headers = {str(name, "latin-1").lower(): str(value, "latin-1") for name, value in scope["headers"]}
         query = dict(parse_qsl(str(scope["query_string"], "latin-1")))
         given = self.same(query.get(TOKEN, ""))
-        if refusal := self.refusal(scope["method"], headers, given):
+        if refusal := self.refusal(scope["method"], scope["path"], headers, given=given):
             await plain(send, *refusal)
         elif given:
             rest = urlencode([(name, value) for name, value in query.items() if name != TOKEN])
@@ -69,18 +71,19 @@ class Guard:
         else:
             await self.app(scope, receive, with_headers(send))
 
-    def refusal(self, method: str, headers: dict[str, str], given: bool) -> tuple[int, str] | None:
+    def refusal(self, method: str, path: str, headers: dict[str, str], *, given: bool) -> tuple[int, str] | None:
         """Status and reason."""
-        host, origin = headers.get("host", ""), headers.get("origin")
+        host, origin, site = headers.get("host", ""), headers.get("origin"), headers.get("sec-fetch-site")
+        posted = method == "POST" and path in self.posts
         if host not in self.hosts:
             return 421, "This server answers to 127.0.0.1 alone."
-        if method != "GET":
+        if method != "GET" and not posted:
             return 405, "Only GET is answered."
-        if origin is not None and origin not in {f"http://{name}" for name in self.hosts}:
+        if origin not in {f"http://{host}", *(() if posted else (None,))}:
             return 403, "This was asked for by a page of another server."
-        if not given and headers.get("sec-fetch-site") in OTHERS:
+        if (posted and site not in (None, "same-origin")) or (not given and site in OTHERS):
             return 403, "This was asked for by a page of another server."
-        if not given and not self.same(cookie_in(headers.get("cookie", ""), self.cookie)):
+        if (posted or not given) and not self.same(cookie_in(headers.get("cookie", ""), self.cookie)):
             return 403, "Open the address that `unitdisc explore` printed, with its token."
         return None
 

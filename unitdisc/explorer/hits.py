@@ -9,6 +9,7 @@ from unitdisc.explorer.rows import Stretch
 
 PIXELS = 150  # a second of a small picture
 SMALL, WIDE, NARROW = 60, 400, 12  # pixels that small pictures are high, and wide at most and at least
+MARGIN = 10  # pixels around a stretch
 RATE = 16_000  # of recordings whose rate is not listed, as far as their small pictures go
 
 
@@ -25,13 +26,21 @@ class Hit:
     picture: str | None
     address: str
     rate: int | None
+    shown: Stretch  # in the picture
     cost: float | None = None
 
+    @property
+    def mark(self) -> tuple[int, int]:
+        """Where in the picture the stretch begins, and how wide it is there: pixels."""
+        scale = self.width / (self.shown.end - self.shown.start)
+        left, right = (round((tick - self.shown.start) * scale) for tick in self.stretch[1:])
+        return left, max(1, min(right, self.width) - left)
 
-def hit_of(index: CorpusIndex, links: Links, stretch: Stretch, cost: float | None = None) -> Hit:
-    """A stretch with a little around it."""
+
+def hit_of(index: CorpusIndex, links: Links, stretch: Stretch, cost: float | None = None, margin: int = MARGIN) -> Hit:
+    """A stretch with so many pixels around it."""
     utterance = index.utterance(stretch.place)
-    shown = around(utterance, stretch)
+    shown = around(utterance, stretch, margin)
     width = min(max(round((shown.end - shown.start) / ticks_per_pixel(utterance)), NARROW), WIDE)
     return Hit(
         stretch=stretch,
@@ -43,6 +52,7 @@ def hit_of(index: CorpusIndex, links: Links, stretch: Stretch, cost: float | Non
         picture=links.picture(shown, width),
         address=links.utterance(stretch.place, stretch.start, stretch.end),
         rate=utterance.rate,
+        shown=shown,
         cost=cost,
     )
 
@@ -51,11 +61,11 @@ def ticks_per_pixel(utterance: Utterance) -> float:
     return utterance.height / SMALL if utterance.is_image else (utterance.rate or RATE) / PIXELS
 
 
-def around(utterance: Utterance, stretch: Stretch) -> Stretch:
-    """A little more than a stretch, no wider than a small picture can be."""
+def around(utterance: Utterance, stretch: Stretch, margin: int) -> Stretch:
+    """A stretch with so many pixels around it, no wider than a small picture can be."""
     per = ticks_per_pixel(utterance)
-    margin = round(10 * per)
-    start, end = max(0, stretch.start - margin), min(utterance.ticks, stretch.end + margin)
+    ticks = round(margin * per)
+    start, end = max(0, stretch.start - ticks), min(utterance.ticks, stretch.end + ticks)
     return Stretch(stretch.place, start, min(end, start + int(WIDE * per) + 1))
 
 

@@ -24,6 +24,9 @@ class Links(Protocol):
 
     def occurrences(self, row: int, symbol: int) -> str | None: ...
 
+    def name(self, unit: str = "") -> str | None:
+        """None where names cannot be given."""
+
     def map(self, row: int, how: str) -> str: ...
 
     def search(self, row: int, pattern: str = "", page: int = 1) -> str: ...
@@ -64,6 +67,9 @@ class ServerLinks:
     def occurrences(self, row: int, symbol: int) -> str | None:
         return address("/search", row=row, symbol=symbol)
 
+    def name(self, unit: str = "") -> str | None:
+        return address("/name", unit=unit)
+
     def map(self, row: int, how: str) -> str:
         return address(f"/map/{row}", how=how)
 
@@ -100,6 +106,9 @@ class FolderLinks:
         return f"unit-{row}-{symbol}.html"
 
     def occurrences(self, row: int, symbol: int) -> str | None:
+        return None
+
+    def name(self, unit: str = "") -> str | None:
         return None
 
     def map(self, row: int, how: str) -> str:

@@ -3,12 +3,13 @@
 import socket
 from collections.abc import Callable, Mapping
 from threading import Lock
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from unitdisc.corpus import CorpusError
@@ -17,15 +18,20 @@ from unitdisc.explorer.assets import ASSETS, KINDS, content_of
 from unitdisc.explorer.by_example import ByExample
 from unitdisc.explorer.guard import Guard
 from unitdisc.explorer.index import CorpusIndex
+from unitdisc.explorer.name_page import name_page
+from unitdisc.explorer.names import Names
 from unitdisc.explorer.pictures import WIDEST, picture
 from unitdisc.explorer.rows import Row, Stretch
 from unitdisc.explorer.sounds import LONGEST, listed_rate, read_wave, wav
 from unitdisc.explorer.storage import TIER
 from unitdisc.explorer.vectors import MAPS
 from unitdisc.explorer.views import Pages
+from unitdisc.naming.table import NamesError
 
 ADDRESS = "127.0.0.1"
 LONGEST_TEXT = 1000  # letters of what is asked for
+LONGEST_FORM = 10_000  # bytes of a form that is sent
+FORM = "application/x-www-form-urlencoded"
 
 
 class Explorer:
@@ -115,6 +121,29 @@ class Explorer:
             return HTMLResponse(self.pages.message("Nothing can be searched for", str(error)))
         return HTMLResponse(self.pages.example(stretch, found, len(self.by_example.places)))
 
+    # names
+
+    @property
+    def names(self) -> Names:
+        if self.pages.names is None:
+            raise HTTPException(404, "no table of names was given; `unitdisc explore` takes one as `names`")
+        return self.pages.names
+
+    def name(self, path: Mapping, given: Mapping[str, str]) -> Response:
+        """The next question, or the one about a unit."""
+        return HTMLResponse(name_page(self.pages, self.names, about=self.text(given, "unit")))
+
+    def named(self, path: Mapping, given: Mapping[str, str]) -> Response:
+        """An answer, which is on the disk before the next question is shown."""
+        try:
+            about = self.names.take(given)
+        except (NamesError, OSError) as error:  # OSError: it cannot be written
+            unit, typed = given.get("unit", ""), given.get("typed", "")
+            problem = str(error) if str(error).startswith("unit ") else f"unit {unit}: {error}"
+            page = name_page(self.pages, self.names, about=unit, problem=problem, typed=typed)
+            return HTMLResponse(page, status_code=409)
+        return RedirectResponse(self.pages.links.name(about), status_code=303)
+
     # what is on them
 
     def sound(self, path: Mapping, given: Mapping[str, str]) -> Response:
@@ -155,6 +184,10 @@ def application(explorer: Explorer, token: str, port: int) -> Guard:
 
         return Route(path, endpoint, methods=["GET"])
 
+    async def named(request: Request) -> Response:
+        given = await form_of(request)
+        return await run_in_threadpool(explorer.named, {}, given)
+
     async def refused(request: Request, error: HTTPException) -> Response:
         page = explorer.pages.message("This cannot be shown", str(error.detail))
         return HTMLResponse(page, status_code=error.status_code)
@@ -167,13 +200,31 @@ def application(explorer: Explorer, token: str, port: int) -> Guard:
         route("/map/{row:int}", explorer.map),
         route("/search", explorer.search),
         route("/example", explorer.example),
+        route("/name", explorer.name),
+        Route("/name", named, methods=["POST"]),
         route("/sound/{place:int}", explorer.sound),
         route("/picture/{place:int}", explorer.picture),
         route("/assets/{name}", explorer.asset),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: refused})
     hosts = frozenset((f"{ADDRESS}:{port}", f"localhost:{port}"))
-    return Guard(app, token, hosts, cookie=f"unitdisc-{port}")
+    posts = frozenset(("/name",) if explorer.pages.names is not None else ())
+    return Guard(app, token, hosts, cookie=f"unitdisc-{port}", posts=posts)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form. Raises HTTPException for what is none, and for a long one, which is not read to its end."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise HTTPException(415, f"a form is sent as {FORM}")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST_FORM:
+            raise HTTPException(413, f"a form has {LONGEST_FORM} bytes at most")
+    try:
+        return dict(parse_qsl(str(body, "ascii"), keep_blank_values=True, errors="strict", max_num_fields=20))
+    except ValueError as error:
+        raise HTTPException(400, f"the form cannot be read: {error}") from error
 
 
 def listening(port: int) -> socket.socket:

@@ -12,9 +12,10 @@ import numpy as np
 from unitdisc import __version__
 from unitdisc.corpus import CorpusError
 from unitdisc.explorer import occurrences as counting
-from unitdisc.explorer.hits import Hit, hit_of, length
+from unitdisc.explorer.hits import MARGIN, Hit, hit_of, length
 from unitdisc.explorer.index import CorpusIndex, unit_name
 from unitdisc.explorer.links import Links
+from unitdisc.explorer.names import Names
 from unitdisc.explorer.patterns import Matches, PatternError, parse, search
 from unitdisc.explorer.pictures import HEIGHT
 from unitdisc.explorer.rows import Row, Stretch
@@ -47,6 +48,7 @@ class Pages:
     links: Links
     name: str  # of the corpus
     listed: int = LISTED
+    names: Names | None = None  # of the units
     templates: jinja2.Environment = field(init=False)
 
     def __post_init__(self):
@@ -63,10 +65,14 @@ class Pages:
             "who": "scribe" if self.index.of_images else "speaker",
             "what": "line" if self.index.of_images else "utterance",
         }
-        self.templates.globals |= common
+        self.templates.globals |= common | {"names": self.names, "named": self.named}
 
     def render(self, template: str, **values: Any) -> str:
         return self.templates.get_template(f"{template}.html.jinja").render(**values)
+
+    def named(self, row: Row, symbol: int) -> list[str]:
+        """What a unit, or each half of it, is called; [] where nobody has said it."""
+        return self.names.of(row, row.names[symbol]) if self.names else []
 
     def message(self, title: str, text: str) -> str:
         """A page that says only this."""
@@ -136,6 +142,8 @@ class Pages:
             times = {"starts": np.asarray(row.starts[own]).tolist(), "ends": np.asarray(row.ends[own]).tolist()}
             shown = {"number": row.number, "kind": row.kind, "title": row.title, "symbols": symbols, "names": names}
             rows.append(shown | times)
+            if row is self.index.units and self.names and (names := self.names.line(place)):
+                rows.append(names)
         data = {
             "place": place,
             "ticks": utterance.ticks,
@@ -174,6 +182,7 @@ class Pages:
 
     def unit(self, row: Row, symbol: int) -> str:
         """One unit, word or label."""
+        is_named = self.names is not None and row is self.index.units
         positions, problems = row.positions(symbol), []
         vectors, why = readable(self.index, row) if row.kind != TIER else (None, "")
         examples = counting.stretches(row, counting.spread(self.index, row, positions, EXAMPLES))
@@ -184,6 +193,9 @@ class Pages:
             "unit",
             row=row,
             symbol=symbol,
+            called=self.named(row, symbol),
+            mixed=is_named and self.names.is_mixed(row.names[symbol]),
+            ask=self.links.name(row.names[symbol]) if is_named else None,
             count=len(positions),
             share=len(positions) / max(1, len(row.symbols)),
             whose=counting.speakers_with(self.index, row, positions),
@@ -246,8 +258,13 @@ class Pages:
         hits = self.hits([each.stretch for each in found], [each.cost for each in found])
         return self.render("example", example=self.hits([stretch])[0], hits=hits, searched=searched)
 
-    def hits(self, stretches: Iterable[Stretch], costs: Sequence[float] | None = None) -> list[Hit]:
-        return [hit_of(self.index, self.links, each, costs and costs[n]) for n, each in enumerate(stretches)]
+    def hits(
+        self, stretches: Iterable[Stretch], costs: Sequence[float] | None = None, margin: int = MARGIN
+    ) -> list[Hit]:
+        return [
+            hit_of(self.index, self.links, each, cost=costs and costs[n], margin=margin)
+            for n, each in enumerate(stretches)
+        ]
 
 
 def duration(seconds: float) -> str:

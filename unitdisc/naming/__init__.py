@@ -1,8 +1,10 @@
 """What units are called: a person names some of them, the names spread, and utterances are read by them."""
 
+from importlib import import_module
+from typing import Any
+
 from unitdisc.naming.material import Inventory, Material, Occurrence
 from unitdisc.naming.questions import Question, answer, next_question
-from unitdisc.naming.reader import Reader, ReaderOptions, Token, fit
 from unitdisc.naming.session import Session
 from unitdisc.naming.spread import SILENCE, Spread, spread
 from unitdisc.naming.table import Answer, NamesError, read_names, write_names
@@ -27,3 +29,10 @@ __all__ = [
     "spread",
     "write_names",
 ]
+COMPILED = ("Reader", "ReaderOptions", "Token", "fit")  # what reads; imported when first asked for, as it loads numba
+
+
+def __getattr__(name: str) -> Any:
+    if name in COMPILED:
+        return getattr(import_module("unitdisc.naming.reader"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ from unitdisc.naming.material import Occurrence
 from unitdisc.naming.questions import Question
 from unitdisc.naming.session import Session
 from unitdisc.naming.spread import SILENCE
-from unitdisc.naming.table import NamesError
+from unitdisc.naming.table import Answer, NamesError
 
 EXAMPLES = 5  # occurrences that are listed
 COMMANDS = ("mixed", "silence", "skip")
@@ -31,7 +31,7 @@ def ask_all(session: Session, ask: Callable[[str], str], say: Callable[[str], No
             if typed == "quit":
                 return answered
             try:
-                answered += reply(session, question, typed, say)
+                answered += reply(session, question.unit, typed, say)
             except NamesError as error:
                 say(str(error))
                 continue
@@ -40,18 +40,18 @@ def ask_all(session: Session, ask: Callable[[str], str], say: Callable[[str], No
     return answered
 
 
-def reply(session: Session, question: Question, typed: str, say: Callable[[str], None]) -> int:
-    """Does what was typed: one answer more, or one less. Raises NamesError for what cannot be an answer."""
+def reply(session: Session, unit: str, typed: str, say: Callable[[str], None]) -> int:
+    """Does what was typed of a unit: one answer more, or one less. Raises NamesError for what cannot be an answer."""
     if not typed:
         return 0
     if typed == "undo":
         last = session.undo()
-        say(f"taken back: unit {last.unit} {f'is {last.name!r}' if last.kind == 'name' else last.kind}")
+        say(f"taken back: {sentence(last)}")
         return -1
     if typed in COMMANDS:
-        session.answer(question.unit, typed)
+        session.answer(unit, typed)
     else:
-        session.answer(question.unit, "name", typed.removeprefix(LITERAL))
+        session.answer(unit, "name", typed.removeprefix(LITERAL))
     return 1
 
 
@@ -68,6 +68,11 @@ def described(session: Session, question: Question) -> list[str]:
         f"  likely: {likely or 'nothing like it has a name yet'}",
         *(f"  {where(each)}" for each in session.material.examples(question.unit, EXAMPLES)),
     ]
+
+
+def sentence(answer: Answer) -> str:
+    """What was said of a unit."""
+    return f"unit {answer.unit} {f'is {answer.name!r}' if answer.kind == 'name' else answer.kind}"
 
 
 def named(name: str) -> str:

@@ -50,13 +50,16 @@ def next_question(
     labels: Mapping[str, Mapping[str, float]] | None = None,
     strategy: str = "expected",
     rng: np.random.Generator | None = None,
+    among: Sequence[str] | None = None,
 ) -> Question | None:
     """What to ask about next; None if there is an answer to every unit.
 
     labels: see `spread`. strategy: expected, which is meant here, or, to compare with, frequent (the most frequent unit
-    first) or random (with `rng`).
+    first) or random (with `rng`). among: units of which one is asked about (default: all).
     """
     candidates = open_units(inventory, answers)
+    if among is not None:
+        candidates = candidates[[inventory.units[place] in among for place in candidates]]
     if not len(candidates):
         return None
     named = spread(inventory, answers, labels)

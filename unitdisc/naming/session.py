@@ -52,9 +52,14 @@ class Session:
         said = {each.unit for each in self.answers}
         return (*self.answers, *(Answer(unit, "silence") for unit in self.material.silent() if unit not in said))
 
-    def next(self, strategy: str = "expected", rng: np.random.Generator | None = None) -> Question | None:
-        """What to ask about next; None if there is an answer to every unit."""
-        return next_question(self.inventory, self.known(), self.labels, strategy=strategy, rng=rng)
+    def next(
+        self,
+        strategy: str = "expected",
+        rng: np.random.Generator | None = None,
+        among: Sequence[str] | None = None,
+    ) -> Question | None:
+        """What to ask about next, or about which of some units; None if there is an answer to every one."""
+        return next_question(self.inventory, self.known(), self.labels, strategy=strategy, rng=rng, among=among)
 
     def answer(self, unit: str, kind: str = "name", name: str = "") -> None:
         """Takes an answer. It is on the disk when this returns.
