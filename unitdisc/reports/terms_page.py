@@ -1,6 +1,5 @@
 """Stretches that recur, on one page to judge by ear (or eye): groups of them, each with examples by several people."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from unitdisc import __version__
 from unitdisc.corpus import Interval, Utterance, corpus_checksum
 from unitdisc.evaluation import silences_of
 from unitdisc.files import write_text
-from unitdisc.files.text import read_json, read_lines
+from unitdisc.files.text import json_in, read_json, read_lines
 from unitdisc.reports import summary
 from unitdisc.reports.examples import Occurrence, by_different_speakers
 from unitdisc.reports.finds import NARROWEST, Find, FindCard, card
@@ -144,7 +143,7 @@ def parsed(path: Path, parse: Callable[[dict], Parsed]) -> Iterator[Parsed]:
         raise ReportError(f"{path}: no such file, so the search has not ended; {AGAIN}")
     for number, line in read_lines(path, ReportError, AGAIN):
         try:
-            found = parse(json.loads(line))
+            found = parse(json_in(line))
         except (ValueError, KeyError, TypeError) as error:
             raise ReportError(f"{path}:{number}: damaged; {AGAIN}") from error
         yield found
