@@ -93,7 +93,6 @@ COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
