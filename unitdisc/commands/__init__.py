@@ -14,6 +14,7 @@ from unitdisc import __version__
 from unitdisc.commands import (
     abx,
     align,
+    card,
     discover,
     doctor,
     encode,
@@ -65,6 +66,7 @@ COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
     likelihood.likelihood,
     outliers.outliers,
     inspect.inspect,
+    card.card,
     normalise.normalise,
     kmeans.kmeans,
     phone_loop.phone_loop,

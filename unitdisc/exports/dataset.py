@@ -59,7 +59,7 @@ def put(folder: Path, utterance: Utterance) -> tuple[str, int | None]:
     with open_audio(utterance.path) as file:
         samples, rate, channels = file.frames, file.samplerate, file.channels
     listed = utterance.rate or rate
-    whole = not why and not utterance.start and utterance.channel in (None, *range(channels == 1))
+    whole = not why and utterance.channel in (None, *range(channels == 1))
     if whole and utterance.ticks == round(samples * listed / rate):
         return copied(folder, utterance), listed
     name = f"{utterance.id}.wav"
