@@ -104,7 +104,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "retrieval": {"clustering", "corpus", "encodings", "evaluation", "evaluation.inputs", "files"},
     "term_discovery": {"clustering", "corpus", "encodings", "evaluation", "exports", "files", "retrieval"},
     "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "training.schedules"},
-    "exports": {"corpus", "encodings", "files"},
+    "exports": {"corpus", "encodings", "files", "media"},
     "naming": {"corpus", "encodings", "evaluation", "exports", "files"},
     "language.networks": set(),
     "language": {"corpus.read", "encodings", "evaluation", "files", "language.networks"},

@@ -11,7 +11,7 @@ import pytest
 
 from unitdisc import __version__
 from unitdisc.api import doctor as verb
-from unitdisc.api.doctor import EXTRAS, NEEDED, doctor
+from unitdisc.api.doctor import EXTRAS, NEEDED, WITHOUT, doctor
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -60,6 +60,7 @@ def test_versions_are_told():
 def test_everything_that_is_installed_is_looked_for():
     required = {re.split(r"[<>=]", requirement)[0] for requirement in setup_argument("install_requires")}
     assert {*NEEDED, "torch", "torchaudio"} == required
+    assert EXTRAS.keys() < WITHOUT.keys()
     assert EXTRAS.keys() == setup_argument("extras_require").keys() - {"dev", "docs"}
 
 
@@ -96,8 +97,12 @@ def test_a_missing_package_is_reported_with_the_cure(unitdisc, monkeypatch):
 
 def test_a_missing_extra_is_no_illness(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert dict(doctor()[0])["extra hf"] == "not installed (optional): pip install 'unitdisc[hf]'"
-    assert doctor()[1]
+    monkeypatch.setattr(verb.shutil, "which", lambda name: None)
+    found, healthy = doctor()
+    cure = "not installed (optional): without it, no features of networks of others; pip install 'unitdisc[hf]'"
+    assert dict(found)["extra hf"] == cure and healthy
+    assert "no `training.compile` on a CPU" in dict(found)["C++ compiler"]
+    assert "pip install pyarrow" in dict(found)["pyarrow"]
 
 
 def test_the_torch_that_the_cure_installs_is_the_one_that_is_required():

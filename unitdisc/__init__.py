@@ -30,6 +30,7 @@ INTERFACE = {  # name: where it is defined
     "features": "unitdisc.api.encode",
     "likelihood": "unitdisc.api.likelihood",
     "outliers": "unitdisc.api.outliers",
+    "card": "unitdisc.api.card",
     "resynthesise": "unitdisc.api.resynthesise",
     "AcousticFeatures": "unitdisc.data.acoustic_features",
     "ColumnFeatures": "unitdisc.data.column_features",

@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import shutil
 import warnings
 from collections.abc import Iterator
 
@@ -18,6 +19,17 @@ EXTRAS = {
     "ray": "ray",
     "tensorboard": "tensorboard",
 }
+WITHOUT = {  # what there is not, where an extra or one of OTHERS is missing
+    "demo": "built-in speech",
+    "explore": "pages that are served by `explore`",
+    "hf": "features of networks of others",
+    "lhotse": "tests that lhotse reads what is exported",
+    "ray": "work shared by a Ray cluster",
+    "tensorboard": "curves of training in TensorBoard",
+    "pyarrow": "`prepare` of Parquet and of saved data sets",
+    "a C++ compiler": "`training.compile` on a CPU",
+}
+COMPILERS = ("c++", "g++", "clang++")
 NEEDED = (
     "numpy",
     "scipy",
@@ -78,7 +90,14 @@ def examine() -> Iterator[tuple[str, str]]:
         yield name, version(name)
     for extra, module in EXTRAS.items():
         there = importlib.util.find_spec(module) is not None
-        yield f"extra {extra}", "installed" if there else f"not installed (optional): pip install 'unitdisc[{extra}]'"
+        yield f"extra {extra}", "installed" if there else optional(extra, f"'unitdisc[{extra}]'")
+    yield "pyarrow", "installed" if importlib.util.find_spec("pyarrow") else optional("pyarrow", "pyarrow")
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    yield "C++ compiler", compiler or f"not there (optional): without it, no {WITHOUT['a C++ compiler']}"
+
+
+def optional(what: str, package: str) -> str:
+    return f"not installed (optional): without it, no {WITHOUT[what]}; pip install {package}"
 
 
 def version(distribution: str) -> str:

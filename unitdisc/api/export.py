@@ -7,7 +7,7 @@ from unitdisc import console
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import Utterance
 from unitdisc.evaluation.inputs import open_both
-from unitdisc.exports.formats import FORMATS
+from unitdisc.exports.formats import USUAL
 from unitdisc.exports.formats import export as export_units
 from unitdisc.exports.km import WHOLE_FILES, why_no_file
 from unitdisc.exports.units import OF_IMAGES, ExportError
@@ -29,16 +29,18 @@ def export(
     """Writes units for other tools; returns the files.
 
     encodings: with codes, or the units of another system, whose frame_rate (a second) nothing else says.
-    folder: to create. formats: jsonl, ctm, textgrid, elan, audacity, km (default: all; of images jsonl and ctm).
+    folder: to create. formats: jsonl, ctm, textgrid, elan, audacity, km (default: these; of images jsonl and ctm);
+    lhotse, cuts whose supervisions have the units; dataset, a folder with copies of the recordings or line images that
+    `datasets` of Hugging Face reads.
 
-    Raises ExportError, before anything is written, if .km is asked for and a recording is not a file of its own, and
-    EncodingsError where there are no codes.
+    Raises ExportError, before anything is written, if .km is asked for and a recording is not a file of its own, for
+    what a format cannot hold, and EncodingsError where there are no codes.
 
     >>> unitdisc.export("exp/vq/encodings/test/bottleneck", "data/test.jsonl", "units", formats=["textgrid"])
     """
     opened, utterances = open_both(encodings, corpus, frame_rate, allow_pipes=allow_pipes)
-    usual = OF_IMAGES if any(utterance.is_image for utterance in utterances) else tuple(FORMATS)
-    chosen = formats or [name for name in FORMATS if name in usual]
+    of_images = any(utterance.is_image for utterance in utterances)
+    chosen = formats or [name for name in USUAL if not of_images or name in OF_IMAGES]
     if "km" in chosen and (why := next(parts_of_files(utterances), None)):
         if formats:
             raise ExportError(f"{why}, but fairseq, which reads .km, reads whole files; {WHOLE_FILES}")

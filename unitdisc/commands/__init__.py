@@ -14,6 +14,7 @@ from unitdisc import __version__
 from unitdisc.commands import (
     abx,
     align,
+    card,
     discover,
     doctor,
     encode,
@@ -65,6 +66,7 @@ COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
     likelihood.likelihood,
     outliers.outliers,
     inspect.inspect,
+    card.card,
     normalise.normalise,
     kmeans.kmeans,
     phone_loop.phone_loop,
@@ -93,7 +95,6 @@ COMMANDS = (  # where each is declared, in the order of `unitdisc --help`
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )

@@ -19,12 +19,13 @@ def export(
     corpus: CorpusPath,
     folder: Annotated[Path, typer.Argument(help="folder to create")],
     format: Annotated[
-        list[str] | None, typer.Option(help=f"{', '.join(choices('formats'))} (default: all; of images: jsonl, ctm)")
+        list[str] | None,
+        typer.Option(help=f"{', '.join(choices('formats'))} (default: all but the last two; of images: jsonl, ctm)"),
     ] = None,
     frame_rate: FrameRate = None,
     allow_pipes: AllowPipes = False,
 ) -> None:
-    """Write units for other tools: JSON lines, CTM, Praat TextGrids, ELAN, Audacity labels, fairseq .km.
+    """Write units for other tools: JSON lines, CTM, Praat, ELAN, Audacity, fairseq .km, lhotse, Hugging Face datasets.
 
     Example: `unitdisc export exp/vq/encodings/test/bottleneck data/test.jsonl exp/vq/units --format textgrid`
     """

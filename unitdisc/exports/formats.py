@@ -8,9 +8,11 @@ from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings, EncodingsError
 from unitdisc.exports.audacity import write_audacities
 from unitdisc.exports.ctm import write_ctm
+from unitdisc.exports.dataset import write_dataset
 from unitdisc.exports.elan import write_elans
 from unitdisc.exports.jsonl import write_units_jsonl
 from unitdisc.exports.km import write_km
+from unitdisc.exports.lhotse import write_cuts
 from unitdisc.exports.textgrid import write_textgrids
 from unitdisc.exports.units import ExportError, read_units
 
@@ -28,17 +30,22 @@ FORMATS = {  # name -> the file (or folder) it makes, and who writes it
     "elan": ("elan", write_elans),
     "audacity": ("audacity", write_audacities),
     "km": ("units.km", write_km),
+    "lhotse": ("cuts.jsonl.gz", write_cuts),
+    "dataset": ("dataset", write_dataset),
 }
+ON_DEMAND = ("lhotse", "dataset")  # which open, or copy, the recordings
+USUAL = tuple(name for name in FORMATS if name not in ON_DEMAND)
 
 
 def export(
-    encodings: Encodings, utterances: Iterable[Utterance], folder: Path, formats: Iterable[str] = tuple(FORMATS)
+    encodings: Encodings, utterances: Iterable[Utterance], folder: Path, formats: Iterable[str] = USUAL
 ) -> Export:
     """Writes the units of a corpus into `folder`, in the given formats, in order of utterance id.
 
     Formats: `jsonl` (units.jsonl), `ctm` (units.ctm), `textgrid` (textgrid/UTTERANCE.TextGrid), `elan`
-    (elan/UTTERANCE.eaf), `audacity` (audacity/UTTERANCE.txt), `km` (units.km and units.tsv). Utterances without an
-    encoding are left out and listed in the result.
+    (elan/UTTERANCE.eaf), `audacity` (audacity/UTTERANCE.txt), `km` (units.km and units.tsv), `lhotse` (cuts.jsonl.gz),
+    `dataset` (dataset/metadata.jsonl, with the recordings or line images). Utterances without an encoding are left out
+    and listed in the result.
     Raises EncodingsError if there are no codes or they do not fit, ExportError for an unknown format or an
     utterance that a format cannot hold.
     """

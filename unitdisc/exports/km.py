@@ -13,12 +13,19 @@ from unitdisc.files.folders import is_there
 WHOLE_FILES = "choose the format jsonl, or write recordings to files of their own"
 
 
-def why_no_file(utterance: Utterance) -> str | None:
-    """Why the recording of an utterance is no file of its own, as far as the list tells; None if it may be one."""
+def why_no_path(utterance: Utterance) -> str | None:
+    """Why the recording of an utterance is in no file that other tools open; None if it may be."""
     if is_pipe(utterance.path):
         return f"is what the command {utterance.path!r} writes"
     if re.search(r":\d+$", utterance.path) and not is_there(utterance.path):
         return f"is a part of {utterance.path.rpartition(':')[0]}"
+    return None
+
+
+def why_no_file(utterance: Utterance) -> str | None:
+    """Why the recording of an utterance is no file of its own, as far as the list tells; None if it may be one."""
+    if why := why_no_path(utterance):
+        return why
     if utterance.start:
         return f"begins at sample {utterance.start} of {utterance.path}"
     if utterance.channel is not None:

@@ -9,7 +9,7 @@ from unitdisc.corpus import Interval, Utterance
 from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
 from unitdisc.encodings.runs import refuse_span, runs_of
 
-OF_IMAGES = ("jsonl", "ctm")  # the formats that can say columns
+OF_IMAGES = ("jsonl", "ctm", "dataset")  # the formats that can say columns
 
 
 class ExportError(ValueError):

@@ -1,0 +1,64 @@
+"""unitdisc card: a model as a folder to hand on, with a card that says what it is."""
+
+import shutil
+from pathlib import Path, PurePath
+
+from unitdisc.api.paths import takes_paths
+from unitdisc.bottlenecks import Coded
+from unitdisc.experiment import load
+from unitdisc.experiment.experiment import read_part, weights_checksum
+from unitdisc.files import write_json, write_text, written_aside
+from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.files.text import read_json
+from unitdisc.reports.card import card as text_of
+
+CARD = "README.md"
+
+
+@takes_paths
+@filling(lambda given: [given["folder"]])
+def card(
+    experiment_folder: Path,
+    folder: Path,
+    *,
+    licence: str | None = None,
+    cite: str | None = None,
+) -> Path:
+    """Copies what a model needs into a folder, and writes its card, README.md, which it gives.
+
+    The card has the front matter that Hugging Face reads, what the model was trained on (corpus, hours, speakers,
+    steps), the scores of EXPERIMENT/report if there are any, licence, and how to cite it. The folder is an experiment,
+    which `encode`, `load` and all else open; checkpoints, log and report stay behind, and of the corpus only the names
+    of its file and folder are told. It has the names of the speakers.
+
+    folder: to create. licence: an identifier such as cc-by-4.0. cite: a sentence, or BibTeX.
+
+    Raises ExperimentError where there is no whole model, ReportError for a licence that is no identifier, ValueError if
+    `folder` is the experiment itself.
+
+    >>> unitdisc.card("exp/vq", "handed-on/vq", licence="cc-by-4.0").read_text()
+    """
+    folder = folder_for_results(folder)
+    if folder.resolve() == experiment_folder.resolve():
+        raise ValueError(f"{folder}: is the experiment itself, which stays as it is; name another folder")
+    _, model = load(experiment_folder)  # or there is nothing to hand on
+    told = read_part(experiment_folder, "experiment.json", dict)
+    source = str(told["corpus"].get("path", ""))
+    told = told | {"corpus": told["corpus"] | {"path": "/".join(PurePath(source).parts[-2:])}}
+    report = experiment_folder / "report" / "scores.json"
+    text = text_of(
+        folder.resolve().name,
+        told,
+        checksum=weights_checksum(experiment_folder),
+        codes=model.bottleneck.num_codes if isinstance(model.bottleneck, Coded) else None,
+        scores=read_json(report) if report.exists() else {},
+        licence=licence,
+        cite=cite,
+    )
+    parts = [experiment_folder / name for name in ("speakers.json", "statistics.json")]
+    for path in (*parts, *sorted(experiment_folder.glob("*.safetensors"))):
+        with written_aside(folder / path.name) as aside:
+            shutil.copyfile(path, aside)
+    write_json(folder / "experiment.json", told)
+    write_text(folder / CARD, text)
+    return folder / CARD

@@ -1,0 +1,77 @@
+"""Cuts of lhotse: cuts.jsonl.gz, whose supervisions have the units, and what tiers say, as alignments."""
+
+import gzip
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from unitdisc.corpus import Interval, Utterance
+from unitdisc.exports.km import why_no_path
+from unitdisc.exports.units import ExportError, Units, seconds
+from unitdisc.files import written_aside
+from unitdisc.media.decoding import open_audio
+
+UNITS = "unit"  # the alignment that has them
+
+
+def write_cuts(path: Path, units: Iterable[Units]) -> None:
+    """Writes one cut an utterance, with one supervision that is as long as the cut; times in it count from its start.
+
+    Recordings are named by their absolute paths, and opened for their lengths. An utterance that names no channel of a
+    recording with several becomes a MultiCut of all.
+    https://lhotse.readthedocs.io/en/latest/cuts.html
+
+    Raises ExportError for an utterance without a rate, or whose recording is no file that lhotse could open.
+    """
+    lines = [json.dumps(cut_of(entry), ensure_ascii=False) + "\n" for entry in units]
+    with (
+        written_aside(path) as aside,
+        aside.open("wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,  # no name, no date: the same bytes every time
+    ):
+        packed.write("".join(lines).encode())
+
+
+def cut_of(entry: Units) -> dict[str, Any]:
+    utterance = entry.utterance
+    if why := why_no_path(utterance):
+        raise ExportError(f"{utterance.id}: {why}, but lhotse reads files; choose the format dataset, which has copies")
+    start, duration = seconds(utterance, utterance.start), seconds(utterance, utterance.ticks)
+    with open_audio(utterance.path) as file:
+        rate, samples, there = file.samplerate, file.frames, file.channels
+    channels = list(range(there)) if utterance.channel is None else [utterance.channel]
+    channel = channels[0] if len(channels) == 1 else channels
+    recording = Path(utterance.path).absolute()
+    said = {"text": utterance.text, "speaker": utterance.speaker, "gender": utterance.gender}
+    tiers = {UNITS: entry.intervals} | {name: tier for name, tier in utterance.alignment.items() if name != UNITS}
+    supervision = {
+        "id": utterance.id,
+        "recording_id": utterance.id,
+        "start": 0.0,
+        "duration": duration,
+        "channel": channel,
+        **{name: value for name, value in said.items() if value is not None},
+        "alignment": {name: aligned(utterance, tier) for name, tier in tiers.items()},
+    }
+    return {
+        "id": utterance.id,
+        "start": start,
+        "duration": duration,
+        "channel": channel,
+        "supervisions": [supervision],
+        "recording": {
+            "id": utterance.id,
+            "sources": [{"type": "file", "channels": list(range(there)), "source": str(recording)}],
+            "sampling_rate": rate,
+            "num_samples": samples,
+            "duration": samples / rate,
+            "channel_ids": list(range(there)),
+        },
+        "type": "MonoCut" if len(channels) == 1 else "MultiCut",
+    }
+
+
+def aligned(utterance: Utterance, intervals: Iterable[Interval]) -> list[tuple[str, float, float]]:
+    """What is aligned, as lhotse writes it: symbol, start, duration."""
+    return [(label, seconds(utterance, start), seconds(utterance, end - start)) for start, end, label in intervals]
