@@ -1,6 +1,7 @@
 """Small cases of what tests/crash and tests/fuzz found once, each of which ended in a traceback or left something."""
 
 import gzip
+import io
 import json
 import os
 import shutil
@@ -17,12 +18,14 @@ from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.formats import read_units
 from unitdisc.experiment.experiment import ExperimentError, load
-from unitdisc.files import atomic, write_text
+from unitdisc.files import UnwritableError, atomic, write_text
 from unitdisc.files.text import read_json
 from unitdisc.prep import lhotse_cuts, lhotse_shar
 from unitdisc.prep.lhotse_cuts import is_cut_list, read_cut_list
 from unitdisc.prep.lhotse_shar import read_cuts
 from unitdisc.prep.notes import Notes
+from unitdisc.prep.recordings.resampling import write_resampled
+from unitdisc.prep.scripts import collect
 
 pytest_plugins = ["tiny_fixtures"]
 DEEP = "[" * 100_000
@@ -71,6 +74,43 @@ def test_a_list_that_cannot_be_opened_for_more_is_named_with_a_cure(unitdisc, ti
     assert "units.jsonl.part: cannot be written (No space left on device); make room there" in " ".join(
         said.err.split()
     )
+
+
+class Full(io.BytesIO):
+    """A file on a disk that has room for so many writes."""
+
+    left = 0
+
+    def write(self, content):
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(28, "No space left on device")
+        return super().write(content)
+
+
+@pytest.mark.parametrize("room", [0, 1, 2])
+def test_a_copy_that_cannot_be_written_is_no_bad_recording(tmp_path, monkeypatch, room):
+    """soundfile goes on as if nothing were, and what it wrote would be taken for whole."""
+    record(tmp_path / "a.wav", 32000, 0)
+    original = Path.open
+    file = Full()
+    file.left = room
+    monkeypatch.setattr(
+        Path, "open", lambda path, *rest, **more: file if ".flac" in path.name else original(path, *rest)
+    )
+    with pytest.raises(UnwritableError, match=r"a\.flac: cannot be written \(No space left on device\)"):
+        write_resampled(tmp_path / "a.wav", tmp_path / "a.flac", 8000)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_full_disk_is_no_reason_to_leave_a_source_out(tmp_path):
+    def make(name: str) -> str:
+        write_text(tmp_path / "file" / name, "")
+        return name
+
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnwritableError, match="cannot be written"):
+        collect(["a", "b"], make, strict=False, raw=tmp_path)
 
 
 # JSON nested without end
