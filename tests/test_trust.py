@@ -24,7 +24,8 @@ from unitdisc.prep import lhotse_cuts, lhotse_shar
 from unitdisc.prep.lhotse_cuts import is_cut_list, read_cut_list
 from unitdisc.prep.lhotse_shar import read_cuts
 from unitdisc.prep.notes import Notes
-from unitdisc.prep.recordings.resampling import write_resampled
+from unitdisc.prep.recordings import folder as recording_folder
+from unitdisc.prep.recordings.resampling import Target, write_resampled, write_to
 from unitdisc.prep.scripts import collect
 
 pytest_plugins = ["tiny_fixtures"]
@@ -79,28 +80,46 @@ def test_a_list_that_cannot_be_opened_for_more_is_named_with_a_cure(unitdisc, ti
 class Full(io.BytesIO):
     """A file on a disk that has room for so many writes."""
 
-    left = 0
+    def __init__(self, room: int):
+        super().__init__()
+        self.room, self.writes = room, 0
 
     def write(self, content):
-        self.left -= 1
-        if self.left < 0:
+        self.writes += 1
+        if self.writes > self.room:
             raise OSError(28, "No space left on device")
         return super().write(content)
 
 
-@pytest.mark.parametrize("room", [0, 1, 2, 5])
-def test_a_copy_that_cannot_be_written_is_no_bad_recording(tmp_path, monkeypatch, room):
+def test_a_copy_that_cannot_be_written_is_no_bad_recording(tmp_path, monkeypatch):
     """soundfile goes on as if nothing were, and what it wrote would be taken for whole."""
     record(tmp_path / "a.wav", 200_000, 0)
+    whole = Full(10**9)
+    write_to(Target(whole), tmp_path / "a.wav", 8000)
     original = Path.open
-    file = Full()
-    file.left = room
-    monkeypatch.setattr(
-        Path, "open", lambda path, *rest, **more: file if ".flac" in path.name else original(path, *rest)
-    )
-    with pytest.raises(UnwritableError, match=r"a\.flac: cannot be written \(No space left on device\)"):
-        write_resampled(tmp_path / "a.wav", tmp_path / "a.flac", 8000)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+    for room in (0, 1, whole.writes // 2, whole.writes - 1):  # the last: it is the header that is written again
+
+        def opened(path, *rest, room=room, **more):
+            return Full(room) if ".flac" in path.name else original(path, *rest, **more)
+
+        monkeypatch.setattr(Path, "open", opened)
+        with pytest.raises(UnwritableError, match=r"a\.flac: cannot be written \(No space left on device\)"):
+            write_resampled(tmp_path / "a.wav", tmp_path / "a.flac", 8000)
+        assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_recordings_are_not_left_out_for_a_full_disk(tmp_path, unitdisc, monkeypatch):
+    def full(source, target, rate):
+        if target.stem == "a":
+            raise UnwritableError(f"{target}: cannot be written (No space left on device); make room there")
+        return write_resampled(source, target, rate)
+
+    for seed, name in enumerate("ab"):
+        record(tmp_path / f"{name}.wav", 8000, seed)
+    monkeypatch.setattr(recording_folder, "write_resampled", full)
+    said = unitdisc("prepare", tmp_path, tmp_path / "out", "--resample", "8000")
+    assert said.code == 1 and "unitdisc: " in said.err and "a.flac: cannot be written" in " ".join(said.err.split())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_full_disk_is_no_reason_to_leave_a_source_out(tmp_path):
