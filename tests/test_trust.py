@@ -10,9 +10,11 @@ import sys
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny import RATE, record
 
+from unitdisc.clustering import codebook_files
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import EncodingsError
@@ -27,6 +29,7 @@ from unitdisc.prep.notes import Notes
 from unitdisc.prep.recordings import folder as recording_folder
 from unitdisc.prep.recordings.resampling import Target, write_resampled, write_to
 from unitdisc.prep.scripts import collect
+from unitdisc.training.codes import feature_codes
 
 pytest_plugins = ["tiny_fixtures"]
 DEEP = "[" * 100_000
@@ -75,6 +78,22 @@ def test_a_list_that_cannot_be_opened_for_more_is_named_with_a_cure(unitdisc, ti
     assert "units.jsonl.part: cannot be written (No space left on device); make room there" in " ".join(
         said.err.split()
     )
+
+
+def test_a_codebook_that_is_there_has_its_card(tmp_path, monkeypatch):
+    """Killed between the two, a run leaves no codebook whose frames nobody knows."""
+
+    def killed(path, array):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(codebook_files, "write_array", killed)
+        codebook_files.write_codebook(tmp_path / "codebook.npy", np.eye(2), {"frames_of": {"features": "mfcc"}})
+    assert [path.name for path in tmp_path.iterdir()] == ["codebook.json"]
+    codebook_files.write_codebook(tmp_path / "codebook.npy", np.eye(2), {})
+    (tmp_path / "codebook.npy.part").write_bytes(b"")  # of a run killed after that
+    feature_codes(tmp_path, None, (), num_codes=2, stride=1, seed=0, progress=None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["codebook.json", "codebook.npy"]
 
 
 class Full(io.BytesIO):
