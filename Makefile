@@ -2,6 +2,8 @@
 # make test       set up, then run the tests
 # make test-all   ... the slow ones too
 # make test-matrix  the tests in every surrounding that matters, one after the other: docs/test-matrix.md; ROWS="names"
+# make test-crash  commands killed, or refused by the disk, where they change files, and run again: docs/trust.md; POINTS=10
+# make fuzz       what reads files of others, fed with garbage for so many seconds: docs/trust.md; TIME=60
 # make lint       style
 # make docs       the documentation as a site, build/site/index.html
 # make clean      remove what the above made (models and data too)
@@ -14,7 +16,7 @@ INSTALLED_DOCS := .venv/installed-docs
 PARALLEL = $(shell $(BIN)/python -c "import xdist" 2>/dev/null && \
 	printf '%s' '-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder')
 
-.PHONY: demo test test-all test-matrix lint docs clean setup
+.PHONY: demo test test-all test-matrix test-crash fuzz lint docs clean setup
 
 demo: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini_speech/run.sh
@@ -28,6 +30,12 @@ test-all: $(INSTALLED)
 
 test-matrix: $(INSTALLED)
 	$(BIN)/python tests/matrix.py --pytest="$(PARALLEL)" $(ROWS)
+
+test-crash: $(INSTALLED)
+	$(BIN)/python tests/crash/killed.py --points $(or $(POINTS),10)
+
+fuzz: $(INSTALLED)
+	$(BIN)/python tests/fuzz/garbage.py --seconds $(or $(TIME),60)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

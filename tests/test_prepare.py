@@ -298,6 +298,7 @@ def test_what_was_found_out_is_not_found_out_again(raw, tmp_path, monkeypatch):
     stop_at = 0
     once = prepare(raw, tmp_path / "out", options)
     assert len(heard) == 8 + 6
+    assert b"cut o" not in (tmp_path / "out" / prepare_sources.JOURNAL).read_bytes()
     whole = prepare(raw, tmp_path / "whole", options)
     assert (tmp_path / "out/all.jsonl").read_text() == (tmp_path / "whole/all.jsonl").read_text()
     heard.clear()

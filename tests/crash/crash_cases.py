@@ -7,11 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from killed import Case
-from tiny import line_settings, made, make_corpus, make_lines, settings
+from tiny import OPTIONS, as_arguments, line_settings, made, make_corpus, make_lines, settings
 
 import unitdisc
 
 QUICK = ["--device", "cpu"]
+CONTEXT = {name: value for name, value in OPTIONS.items() if name.startswith("training.") and "halve" not in name}
+CONTEXT |= {"training.steps": 4, "training.checkpoint_every": 2, "training.valid_every": 2, "training.crop": 32}
+CONTEXT |= {"encoder.dim": 16, "encoder.layers": 1, "bottleneck.dim": 8}
+MASKED, CPC = {"codes.num_codes": 4}, {"objective.steps": 3, "objective.negatives": 4}
 SLOW_TO_IMPORT = ("numba", "torch", "torch._dynamo", "scipy.signal", "soundfile", "PIL.Image", "matplotlib.pyplot")
 
 
@@ -57,6 +61,10 @@ def cases(inputs: Path) -> dict[str, Case]:
     return {
         "train": Case(lambda out: ["train", "small", corpus, out / "x", *QUICK, *short]),
         "train lines": Case(lambda out: ["train", "small-handwriting", lines, out / "x", *QUICK, *line_short]),
+        "train masked": Case(
+            lambda out: ["train", "small-masked", corpus, out / "x", *QUICK, *as_arguments(CONTEXT | MASKED)]
+        ),
+        "train cpc": Case(lambda out: ["train", "small-cpc", corpus, out / "x", *QUICK, *as_arguments(CONTEXT | CPC)]),
         "encode": Case(lambda out: ["encode", experiment, corpus, out / "x", *QUICK]),
         "features": Case(lambda out: ["features", corpus, out / "x", "--cache", out / "cache"]),
         "kmeans": Case(

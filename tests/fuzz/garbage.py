@@ -86,7 +86,11 @@ def unlike_ours(error: BaseException, at: Path) -> str:
         return (
             f"{type(error).__name__} raised by {Path(last.filename).name}: {said[:200]} ({where(error.__traceback__)})"
         )
-    if f"{os.sep}{at.parts[1]}{os.sep}" not in said and not any(Path(name).name in said for name in os.listdir(at)):  # noqa: PTH208
+    if (
+        not hasattr(error, "file")
+        and str(at.parents[1]) not in said
+        and not any(path.name in said for path in at.iterdir())
+    ):
         return f"names no file: {said[:200]} ({where(error.__traceback__)})"
     if "\n" in said:
         return f"is no sentence: {said[:200]!r} ({where(error.__traceback__)})"

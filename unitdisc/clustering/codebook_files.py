@@ -36,11 +36,11 @@ class Codebook:
 
 
 def write_codebook(path: Path, vectors: np.ndarray, card: dict) -> None:
-    """Writes NAME.npy and its card NAME.json."""
+    """Writes the card NAME.json, and then NAME.npy: what is there has a card, also after a run that was killed."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     facts = {"num_codes": len(vectors), "dim": vectors.shape[1], "checksum": checksum(vectors)}
-    write_array(path, vectors)
     write_json(card_of(path), facts | card)
+    write_array(path, vectors)
 
 
 def read_codebook(path: Path) -> Codebook:

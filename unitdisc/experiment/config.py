@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 from unitdisc.files.text import TextError, read_text
 
 PRESETS = Path(__file__).parent / "presets"
+LARGEST = 2**63 - 1  # that libraries compute with
 CHECKED_TYPES = (bool, int, float, str, list, type(None))
 
 
@@ -90,7 +91,7 @@ def construct(what: str, factory: Callable, options: Mapping, **derived: Any):
         check_type(what, name, value, allowed[name])
     try:
         return factory(**arguments(factory, options, derived.keys()), **derived)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise ConfigError(f"{what}: {error}") from error
 
 
@@ -144,6 +145,8 @@ def check_type(what: str, name: str, value: Any, annotation: Any) -> None:
         raise ConfigError(f"{what}: option {name} must be {kind}, not {value!r}")
     if isinstance(value, (int, float)) and not value >= 0:  # NaN neither
         raise ConfigError(f"{what}: option {name} must be 0 or more, not {value!r}")
+    if isinstance(value, int) and value > LARGEST:
+        raise ConfigError(f"{what}: option {name} must be below 2^63, not a number of {len(str(value))} digits")
 
 
 def fits(value: Any, annotation: Any) -> bool:

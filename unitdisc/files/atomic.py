@@ -21,11 +21,15 @@ TEMPORARY = re.compile(r"\..+\.(\d{1,9})-([0-9a-f]{4})[0-9a-f]{6}\.tmp", re.DOTA
 tidied: set[tuple[int, str]] = set()  # process and folder
 
 
+class UnwritableError(OSError):
+    """A file cannot be written: no fault of what was read, so that nothing is left out for it."""
+
+
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
     """Gives a temporary name beside `path`; what was written there takes the place of `path` if all went well.
 
-    Raises OSError naming `path` where that goes wrong, as on a full disk; what was there before stays.
+    Raises UnwritableError naming `path` where that goes wrong, as on a full disk; what was there before stays.
     """
     aside = path.with_name(f".{kept(path.name)}.{os.getpid()}-{machine()}{os.urandom(3).hex()}.tmp")
     try:
@@ -67,7 +71,7 @@ def kept(name: str) -> str:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Raises OSError naming `path`, with the cure, where writing to it goes wrong."""
+    """Raises UnwritableError naming `path`, with the cure, where writing to it goes wrong."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -77,7 +81,7 @@ def writing(path: Path) -> Iterator[None]:
         cure = "make room there, or choose another place"
         if isinstance(refused, FileNotFoundError):
             cure = "another run may have tidied up there; run the same command again, once at a time"
-        raise OSError(f"{path}: cannot be written ({refused.strerror or refused}); {cure}") from error
+        raise UnwritableError(f"{path}: cannot be written ({refused.strerror or refused}); {cure}") from error
 
 
 def refusal_behind(error: BaseException | None) -> OSError | None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.manifest import write_manifest
+from unitdisc.files import UnwritableError
 from unitdisc.files.text import escape_output
 from unitdisc.prep.notes import Notes
 
@@ -51,12 +52,14 @@ def collect(sources: Iterable[Source], make: Callable[[Source], Made], strict: b
     """What `make` makes of every source, such as an utterance of a row.
 
     A bad one is reported and left out; if `strict`, it raises.
-    Raises CorpusError if nothing is left.
+    Raises CorpusError if nothing is left, and UnwritableError where something cannot be written.
     """
     found = []
     for source in sources:
         try:
             found.append(make(source))
+        except UnwritableError:
+            raise
         except (CorpusError, OSError) as error:
             if strict:
                 raise

@@ -49,11 +49,12 @@ def feature_codes(
     Of a large corpus a sample of utterances is taken, as for statistics.
     """
     path = folder / CODEBOOK
+    unfinished = path.with_name(path.name + ".part")
     if path.exists():
+        unfinished.unlink(missing_ok=True)  # of a run that was killed before it could
         return
     frames = FeatureFrames(signals, fitted_of(utterances, "global"), signals.features.dim, folder=folder)
     options = KMeansOptions(num_codes, seed=seed, passes=PASSES)
-    unfinished = path.with_name(path.name + ".part")
     found = kmeans(MeanFrames(frames, stride), options, state_file=unfinished, progress=progress)
     card = {"frames": found.frames, "inertia": found.inertia, "passes": found.passes, "stride": stride}
     write_codebook(path, found.vectors, card)

@@ -60,8 +60,8 @@ class Journal:
         listed = [(plain(each.utterance), each.split) for each in found]
         entry = {"key": self.key(planned), "utterances": listed, "counts": notes.counts, "names": notes.names}
         with writing(self.path), self.path.open("ab") as file:
-            if file.tell() and not ends_whole(self.path):
-                file.write(b"\n")
+            if file.tell() and not ends_whole(self.path):  # a killed run wrote half a line
+                file.truncate(self.path.read_bytes().rfind(b"\n") + 1)
             file.write(json.dumps(entry).encode() + b"\n")
 
 
