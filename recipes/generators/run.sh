@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Decoders of every kind under the same units, trained for about as many seconds of one core each: the built-in handwriting
-# under units of `unitdisc discover`, the built-in speech under k-means of MFCC. Bits per pixel and mel bin, exact or a bound;
-# what a reader that has learned from real lines makes of the lines that they write; spectral distance; and quality against
-# the number of steps.
+# Decoders of every kind under the same units, each trained for about two minutes of one core: the built-in
+# handwriting under units of `unitdisc discover`, the built-in speech under k-means of MFCC. Bits per pixel and mel bin,
+# exact or a bound; what a reader makes of the lines that they write, who has learned from the real ones as the decoders are
+# shown them; spectral distance; quality against the number of steps; and a picture.
 #   SIGNALS="handwriting speech"  which; FEWER=8  an eighth of all steps of training, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
@@ -31,24 +31,23 @@ train_kind() { # train_kind SIGNAL KIND
   case $2 in
     columns) train "$1" "$2" 1600 ;;
     frames) train "$1" "$2" 1600 ;;
-    pixelcnn) train "$1" "$2" 400 --set decoder.kind=pixelcnn --set decoder.channels=16 --set decoder.layers=4 \
+    pixelcnn) train "$1" "$2" 430 --set decoder.kind=pixelcnn --set decoder.channels=16 --set decoder.layers=4 \
       --set decoder.first_kernel=5 --set decoder.history_dropout=0.6 ;;
     flow*) case $2 in
-      flow-matching*) train "$1" "$2" 1000 --set decoder.kind="${2/flow-matching/diffusion}" --set decoder.path=flow-matching \
+      flow-matching*) train "$1" "$2" 680 --set decoder.kind="${2/flow-matching/diffusion}" --set decoder.path=flow-matching \
         --set decoder.sampler=euler ;;
-      *) train "$1" "$2" 500 --set decoder.kind="$2" ;;
+      *) train "$1" "$2" 450 --set decoder.kind="$2" ;;
     esac ;;
-    diffusion*) train "$1" "$2" 1000 --set decoder.kind="$2" ;;
+    diffusion*) train "$1" "$2" 680 --set decoder.kind="$2" ;;
   esac
 }
 
-if stage "corpora, and a reader of each"; then
+if stage "corpora"; then
   for signal in $signals; do
     case $signal in
       handwriting) python data_prep/mini_handwriting.py data/mini_handwriting ;;
       speech) python data_prep/mini_speech.py data/mini_speech ;;
     esac
-    unitdisc align data/mini_"$signal"/train.jsonl --output $exp/"$signal"/reader --epochs 10
   done
 fi
 if stage "units of handwriting"; then
@@ -63,6 +62,19 @@ for signal in $signals; do
       time train_kind "$signal" "$kind"
     done
   fi
+  if stage "$signal: a reader"; then
+    if [ "$signal" = handwriting ]; then # lines upright and clean, as decoders are shown them, of which all is given
+      for side in train test; do
+        unitdisc resynthesise $exp/handwriting/diffusion-columns data/mini_handwriting/$side.jsonl \
+          $exp/handwriting/shown/$side --given 0.999 --steps 1
+      done
+      python eval/resyntheses.py data/mini_handwriting/train.jsonl $exp/handwriting/shown/train \
+        --corpus $exp/handwriting/shown/train.jsonl
+      unitdisc align $exp/handwriting/shown/train.jsonl --output $exp/handwriting/reader --tier read --prior 0 --epochs 8
+    else
+      unitdisc align data/mini_"$signal"/train.jsonl --output $exp/"$signal"/reader --tier read --prior 0 --epochs 10
+    fi
+  fi
   if stage "$signal: bits"; then
     for kind in ${kinds[$signal]}; do
       unitdisc likelihood $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl --limit 40 \
@@ -72,18 +84,29 @@ for signal in $signals; do
   fi
   if stage "$signal: test utterances again"; then
     for kind in ${kinds[$signal]}; do
-      time unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl $exp/"$signal"/again/"$kind" --limit 40
+      time unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl $exp/"$signal"/again/"$kind" --limit 120
     done
-    python eval/resyntheses.py data/mini_"$signal"/test.jsonl $exp/"$signal"/again/* --reader $exp/"$signal"/reader/aligner \
-      --output $exp/"$signal"/again.json
+    shown=()
+    if [ "$signal" = handwriting ]; then
+      shown=($exp/handwriting/shown/test)
+      python eval/resyntheses.py data/mini_handwriting/test.jsonl \
+        "${shown[@]}" $(for kind in ${kinds[handwriting]}; do echo $exp/handwriting/again/"$kind"; done) \
+        --picture $exp/handwriting/again.png --lines 3
+    fi
+    python eval/resyntheses.py data/mini_"$signal"/test.jsonl "${shown[@]}" $exp/"$signal"/again/* \
+      --reader $exp/"$signal"/reader/aligner --output $exp/"$signal"/again.json
   fi
   if stage "$signal: few steps"; then
     for kind in ${kinds[$signal]}; do
-      case $kind in diffusion* | flow-matching*) ;; *) continue ;; esac
-      for sampler in ddim ddpm euler heun; do
-        for steps in 1 2 5 10 50; do
+      case $kind in
+        diffusion*) samplers="ddim ddpm" ;;
+        flow-matching*) samplers="euler heun" ;;
+        *) continue ;;
+      esac
+      for sampler in $samplers; do
+        for steps in 1 2 5 10 20; do
           unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl \
-            $exp/"$signal"/steps/"$kind-$sampler-$steps" --limit 20 --sampler $sampler --steps $steps
+            $exp/"$signal"/steps/"$kind-$sampler-$(printf %02d $steps)" --limit 20 --sampler $sampler --steps $steps
         done
       done
     done
