@@ -63,38 +63,36 @@ for signal in $signals; do
     done
   fi
   if stage "$signal: a reader"; then
+    corpus=data/mini_$signal/train.jsonl
     if [ "$signal" = handwriting ]; then # lines upright and clean, as decoders are shown them, of which all is given
-      for side in train test; do
-        unitdisc resynthesise $exp/handwriting/diffusion-columns data/mini_handwriting/$side.jsonl \
-          $exp/handwriting/shown/$side --given 0.999 --steps 1
-      done
-      python eval/resyntheses.py data/mini_handwriting/train.jsonl $exp/handwriting/shown/train \
-        --corpus $exp/handwriting/shown/train.jsonl
-      unitdisc align $exp/handwriting/shown/train.jsonl --output $exp/handwriting/reader --tier read --prior 0 --epochs 8
-    else
-      unitdisc align data/mini_"$signal"/train.jsonl --output $exp/"$signal"/reader --tier read --prior 0 --epochs 10
+      shown=$exp/handwriting/shown
+      unitdisc resynthesise $exp/handwriting/diffusion-columns $corpus $shown/train --given 0.999 --steps 1
+      unitdisc resynthesise $exp/handwriting/diffusion-columns data/mini_handwriting/test.jsonl $shown/test --given 0.999 \
+        --steps 1 --limit 60
+      python eval/resyntheses.py $corpus $shown/train --corpus $shown/train.jsonl
+      corpus=$shown/train.jsonl
     fi
+    unitdisc align "$corpus" --output $exp/"$signal"/reader --tier read --prior 0 --epochs 8
   fi
   if stage "$signal: bits"; then
     for kind in ${kinds[$signal]}; do
-      unitdisc likelihood $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl --limit 40 \
+      unitdisc likelihood $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl --limit 20 \
         --output $exp/"$signal"/bits/"$kind"-units.json
     done
     python eval/likelihoods.py $exp/"$signal"/bits/*.json
   fi
   if stage "$signal: test utterances again"; then
-    for kind in ${kinds[$signal]}; do
-      time unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl $exp/"$signal"/again/"$kind" --limit 120
-    done
-    shown=()
+    folders=() options=()
     if [ "$signal" = handwriting ]; then
-      shown=($exp/handwriting/shown/test)
-      python eval/resyntheses.py data/mini_handwriting/test.jsonl \
-        "${shown[@]}" $(for kind in ${kinds[handwriting]}; do echo $exp/handwriting/again/"$kind"; done) \
-        --picture $exp/handwriting/again.png --lines 3
+      folders+=($exp/handwriting/shown/test)
+      options+=(--picture $exp/handwriting/again.png --lines 3)
     fi
-    python eval/resyntheses.py data/mini_"$signal"/test.jsonl "${shown[@]}" $exp/"$signal"/again/* \
-      --reader $exp/"$signal"/reader/aligner --output $exp/"$signal"/again.json
+    for kind in ${kinds[$signal]}; do
+      folders+=($exp/"$signal"/again/"$kind")
+      time unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl "${folders[-1]}" --limit 60
+    done
+    python eval/resyntheses.py data/mini_"$signal"/test.jsonl "${folders[@]}" --reader $exp/"$signal"/reader/aligner \
+      --output $exp/"$signal"/again.json "${options[@]}"
   fi
   if stage "$signal: few steps"; then
     for kind in ${kinds[$signal]}; do
