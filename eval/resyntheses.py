@@ -9,6 +9,11 @@ wrong, and `real` how much of the originals of the same utterances. `ink` is the
 originals. Of recordings, `dB` is the root of the mean squared difference of log-mel frames from those of the original,
 the mean of both levels taken away, and `variance` that of frames over time, over the originals': a decoder that says
 the mean of what may be said is near, and has too little of it.
+
+--picture FILE.png shows lines as they are and as each folder has them, one under the other; --lines says how many,
+evenly chosen of those that all folders have. --corpus FILE.jsonl makes a corpus of what is in the only folder, with
+the texts of the originals: `unitdisc resynthesise --given 0.999` writes lines as a decoder is shown them, upright and
+clean, and a reader that learns from these is asked about nothing but what is drawn.
 """
 
 import argparse
@@ -20,11 +25,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from unitdisc.alignment import AlignerError, load
 from unitdisc.alignment.training import error_rate
 from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.read import read_corpus
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.base import Features
@@ -33,9 +39,11 @@ from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.data.normalisation import Normaliser
 from unitdisc.data.signals import Signals
 from unitdisc.files import write_json
+from unitdisc.media.image import read_line, write_image
 
 BINS, HOP = 40, 0.01  # of the frames that distances are measured with
 DECIBEL = 10 / math.log(10)  # of a natural logarithm of power
+CAPTION, LETTER, GAP = 150, 11, 4  # pixels of a picture: beside the lines, of its letters, between lines
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
@@ -46,10 +54,20 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         "--reader", type=Path, help="the `aligner` folder of `unitdisc align` of real lines or recordings"
     )
     parser.add_argument("--output", type=Path, help="JSON file for the result")
+    parser.add_argument("--picture", type=Path, help="PNG that shows lines and what became of them")
+    parser.add_argument("--lines", type=int, default=4, help="of the picture (default: %(default)s)")
+    parser.add_argument("--corpus", type=Path, dest="made", help="manifest to write, of the one folder")
     options = parser.parse_args(argv)
+    if options.made and len(options.folders) > 1:
+        parser.error("--corpus is made of one folder; give one")
     try:
         corpus = {utterance.id: utterance for utterance in read_corpus(options.corpus)}
-        found = {str(folder): figures_of(folder, corpus, options.reader) for folder in options.folders}
+        pairs = {folder: pairs_of(folder, corpus) for folder in options.folders}
+        found = {str(folder): figures_of(its, options.reader) for folder, its in pairs.items()}
+        if options.made:
+            write_manifest(options.made, [again for _, again in pairs[options.folders[0]]])
+        if options.picture:
+            write_image(options.picture, picture(pairs, options.lines))
     except (AlignerError, CorpusError) as error:
         sys.exit(f"error: {error}")
     names = list(dict.fromkeys(name for row in found.values() for name in row))
@@ -67,11 +85,16 @@ def shown(figure: float | None) -> str:
     return str(figure) if isinstance(figure, int) else f"{figure:.3f}"
 
 
-def figures_of(folder: Path, corpus: dict[str, Utterance], reader: Path | None) -> dict[str, float]:
-    """Of all utterances of a folder, by name. Raises CorpusError if there are none."""
+def pairs_of(folder: Path, corpus: dict[str, Utterance]) -> list[tuple[Utterance, Utterance]]:
+    """Every utterance of a folder, as it was and as it is there. Raises CorpusError if there are none."""
     pairs = [pair for path in sorted(folder.iterdir()) if (pair := original_and_again(path, corpus))]
     if not pairs:
         raise CorpusError(f"{folder}: no file UTTERANCE--SPEAKER.png or .wav of an utterance of the corpus is there")
+    return pairs
+
+
+def figures_of(pairs: Sequence[tuple[Utterance, Utterance]], reader: Path | None) -> dict[str, float]:
+    """Of all utterances of a folder, by name."""
     images = pairs[0][0].is_image
     found = {"utterances": len(pairs)} | (ink(pairs) if images else distances(pairs))
     if reader is not None:
@@ -94,6 +117,36 @@ def original_and_again(path: Path, corpus: dict[str, Utterance]) -> tuple[Uttera
         heard = soundfile.info(path)
         size = {"ticks": heard.frames, "rate": heard.samplerate}
     return original, replace(original, path=str(path.absolute()), start=0, alignment={}, channel=None, **size)
+
+
+def picture(pairs: dict[Path, list[tuple[Utterance, Utterance]]], lines: int) -> np.ndarray:
+    """Lines, each above what the folders have in its place: ink [columns, rows].
+
+    Raises CorpusError where there is nothing to see: of recordings, or if no line is in all folders.
+    """
+    of_line: dict[str, list[tuple[str, Utterance]]] = {}
+    for folder, its in pairs.items():
+        for original, again in its:
+            of_line.setdefault(original.id, [("as it is", original)]).append((folder.name, again))
+    shared = [rows for rows in of_line.values() if len(rows) == 1 + len(pairs) and rows[0][1].is_image]
+    if lines < 1 or not shared:
+        raise CorpusError("a picture needs a line image that is in all folders, and --lines of 1 or more")
+    lines = min(lines, len(shared))
+    chosen = [shared[place * len(shared) // lines] for place in range(lines)]
+    strips = [[strip(*row) for row in rows] for rows in chosen]
+    width = max(len(each) for rows in strips for each in rows)
+    between = np.zeros((width, 2 * GAP), dtype=np.float32)
+    padded = [[np.pad(each, ((0, width - len(each)), (0, GAP))) for each in rows] + [between] for rows in strips]
+    return np.concatenate([each for rows in padded for each in rows], axis=1)
+
+
+def strip(caption: str, line: Utterance) -> np.ndarray:
+    """A line with what it is on its left: ink [CAPTION + columns, rows]."""
+    ink = read_line(line)
+    label = Image.new("L", (CAPTION, ink.shape[1]))
+    middle = (CAPTION - 2 * GAP, ink.shape[1] // 2)
+    ImageDraw.Draw(label).text(middle, caption, fill=255, font=ImageFont.load_default(LETTER), anchor="rm")
+    return np.concatenate([np.asarray(label, dtype=np.float32).T / 255, ink])
 
 
 def signals_of(features: Features) -> Signals:

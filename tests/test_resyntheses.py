@@ -16,6 +16,7 @@ from unitdisc.alignment import Aligner, Alphabet, save
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.column_features import ColumnFeatures
+from unitdisc.media.image import read_image, read_line
 
 SCRIPT = str(Path(__file__).parent.parent / "eval" / "resyntheses.py")
 
@@ -73,3 +74,44 @@ def test_a_folder_of_something_else_is_named(main, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit, match="empty: no file UTTERANCE--SPEAKER"):
         main([str(corpus), str(tmp_path / "empty")])
+
+
+def test_a_picture_shows_lines_above_what_became_of_them(main, tmp_path):
+    """Of those in all folders; the caption, the line, and where they are beside one another nothing else."""
+    corpus = make_lines(tmp_path, 3)
+    folders = [copied(corpus, tmp_path / name) for name in ("same", "fewer")]
+    missing = min(folders[1].iterdir())
+    missing.unlink()
+    shown = {name: tmp_path / f"{name}.png" for name in ("all", "one")}
+    main([str(corpus), *map(str, folders), "--picture", str(shown["all"])])
+    main([str(corpus), *map(str, folders), "--picture", str(shown["one"]), "--lines", "1"])
+    everything, one = (read_image(path) for path in shown.values())
+    shared = [utterance for utterance in listed(corpus) if not missing.name.startswith(f"{utterance.id}--")]
+    ink = read_line(shared[0]).T
+    rows, columns = ink.shape
+    top, second, third = (one[start : start + rows] for start in (0, rows + 4, 2 * (rows + 4)))
+    for strip in (top, second, third):
+        np.testing.assert_allclose(strip[:, 150 : 150 + columns], 1 - ink, atol=1 / 255)
+        assert strip[:, :150].min() < 0.5
+    assert not np.array_equal(second[:, :150], third[:, :150])
+    assert len(everything) == sum(3 * (line.height + 4) + 8 for line in shared)
+
+
+@pytest.mark.parametrize("make", [make_lines, make_corpus])
+def test_where_there_is_nothing_to_see_there_is_no_picture(main, tmp_path, make):
+    corpus = make(tmp_path / "corpus", 2)
+    options = ["--picture", str(tmp_path / "x.png")] + ["--lines", "0"] * (make is make_lines)
+    with pytest.raises(SystemExit, match="a picture needs a line image that is in all folders"):
+        main([str(corpus), str(copied(corpus, tmp_path / "same")), *options])
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_a_folder_becomes_a_corpus_with_the_texts_of_the_originals(main, tmp_path, capsys):
+    corpus = with_texts(make_lines(tmp_path, 3))
+    folder, made = copied(corpus, tmp_path / "same"), tmp_path / "made.jsonl"
+    main([str(corpus), str(folder), "--corpus", str(made)])
+    assert {u.id: u.text for u in listed(made)} == {u.id: u.text for u in listed(corpus)}
+    assert {Path(u.path).parent for u in listed(made)} == {folder}
+    with pytest.raises(SystemExit):
+        main([str(corpus), str(folder), str(folder), "--corpus", str(made)])
+    assert "--corpus is made of one folder" in capsys.readouterr().err

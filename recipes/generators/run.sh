@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Decoders of every kind under the same units, trained for about as many seconds of one core each: the built-in handwriting
-# under units of `unitdisc discover`, the built-in speech under k-means of MFCC. Bits per pixel and mel bin, exact or a bound;
-# what a reader that has learned from real lines makes of the lines that they write; spectral distance; and quality against
-# the number of steps.
+# Decoders of every kind under the same units, each trained for about two minutes of one core: the built-in
+# handwriting under units of `unitdisc discover`, the built-in speech under k-means of MFCC. Bits per pixel and mel bin,
+# exact or a bound; what a reader makes of the lines that they write, who has learned from the real ones as the decoders are
+# shown them; spectral distance; quality against the number of steps; and a picture.
 #   SIGNALS="handwriting speech"  which; FEWER=8  an eighth of all steps of training, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
@@ -31,24 +31,23 @@ train_kind() { # train_kind SIGNAL KIND
   case $2 in
     columns) train "$1" "$2" 1600 ;;
     frames) train "$1" "$2" 1600 ;;
-    pixelcnn) train "$1" "$2" 400 --set decoder.kind=pixelcnn --set decoder.channels=16 --set decoder.layers=4 \
+    pixelcnn) train "$1" "$2" 430 --set decoder.kind=pixelcnn --set decoder.channels=16 --set decoder.layers=4 \
       --set decoder.first_kernel=5 --set decoder.history_dropout=0.6 ;;
     flow*) case $2 in
-      flow-matching*) train "$1" "$2" 1000 --set decoder.kind="${2/flow-matching/diffusion}" --set decoder.path=flow-matching \
+      flow-matching*) train "$1" "$2" 680 --set decoder.kind="${2/flow-matching/diffusion}" --set decoder.path=flow-matching \
         --set decoder.sampler=euler ;;
-      *) train "$1" "$2" 500 --set decoder.kind="$2" ;;
+      *) train "$1" "$2" 450 --set decoder.kind="$2" ;;
     esac ;;
-    diffusion*) train "$1" "$2" 1000 --set decoder.kind="$2" ;;
+    diffusion*) train "$1" "$2" 680 --set decoder.kind="$2" ;;
   esac
 }
 
-if stage "corpora, and a reader of each"; then
+if stage "corpora"; then
   for signal in $signals; do
     case $signal in
       handwriting) python data_prep/mini_handwriting.py data/mini_handwriting ;;
       speech) python data_prep/mini_speech.py data/mini_speech ;;
     esac
-    unitdisc align data/mini_"$signal"/train.jsonl --output $exp/"$signal"/reader --epochs 10
   done
 fi
 if stage "units of handwriting"; then
@@ -63,27 +62,49 @@ for signal in $signals; do
       time train_kind "$signal" "$kind"
     done
   fi
+  if stage "$signal: a reader"; then
+    corpus=data/mini_$signal/train.jsonl
+    if [ "$signal" = handwriting ]; then # lines upright and clean, as decoders are shown them, of which all is given
+      shown=$exp/handwriting/shown
+      unitdisc resynthesise $exp/handwriting/diffusion-columns $corpus $shown/train --given 0.999 --steps 1
+      unitdisc resynthesise $exp/handwriting/diffusion-columns data/mini_handwriting/test.jsonl $shown/test --given 0.999 \
+        --steps 1 --limit 60
+      python eval/resyntheses.py $corpus $shown/train --corpus $shown/train.jsonl
+      corpus=$shown/train.jsonl
+    fi
+    unitdisc align "$corpus" --output $exp/"$signal"/reader --tier read --prior 0 --epochs 8
+  fi
   if stage "$signal: bits"; then
     for kind in ${kinds[$signal]}; do
-      unitdisc likelihood $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl --limit 40 \
+      unitdisc likelihood $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl --limit 20 \
         --output $exp/"$signal"/bits/"$kind"-units.json
     done
     python eval/likelihoods.py $exp/"$signal"/bits/*.json
   fi
   if stage "$signal: test utterances again"; then
+    folders=() options=()
+    if [ "$signal" = handwriting ]; then
+      folders+=($exp/handwriting/shown/test)
+      options+=(--picture $exp/handwriting/again.png --lines 3)
+    fi
     for kind in ${kinds[$signal]}; do
-      time unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl $exp/"$signal"/again/"$kind" --limit 40
+      folders+=($exp/"$signal"/again/"$kind")
+      time unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl "${folders[-1]}" --limit 60
     done
-    python eval/resyntheses.py data/mini_"$signal"/test.jsonl $exp/"$signal"/again/* --reader $exp/"$signal"/reader/aligner \
-      --output $exp/"$signal"/again.json
+    python eval/resyntheses.py data/mini_"$signal"/test.jsonl "${folders[@]}" --reader $exp/"$signal"/reader/aligner \
+      --output $exp/"$signal"/again.json "${options[@]}"
   fi
   if stage "$signal: few steps"; then
     for kind in ${kinds[$signal]}; do
-      case $kind in diffusion* | flow-matching*) ;; *) continue ;; esac
-      for sampler in ddim ddpm euler heun; do
-        for steps in 1 2 5 10 50; do
+      case $kind in
+        diffusion*) samplers="ddim ddpm" ;;
+        flow-matching*) samplers="euler heun" ;;
+        *) continue ;;
+      esac
+      for sampler in $samplers; do
+        for steps in 1 2 5 10 20; do
           unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl \
-            $exp/"$signal"/steps/"$kind-$sampler-$steps" --limit 20 --sampler $sampler --steps $steps
+            $exp/"$signal"/steps/"$kind-$sampler-$(printf %02d $steps)" --limit 20 --sampler $sampler --steps $steps
         done
       done
     done

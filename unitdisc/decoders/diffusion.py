@@ -31,19 +31,14 @@ class Denoiser(nn.Module):
 
     path: "diffusion", or "flow-matching", straight lines. sampler: "ddim", "ddpm", "euler" or "heun"; steps: how many
     of them a sample takes (of Heun's method each asks the network twice). noise_levels: of the bound, each of which
-    asks the network once. channels, layers, kernel: of the network; dilations go 1, 2, 4, ..., so 5 layers see 31 steps
-    on either side.
+    asks the network once. network: is told x_t [B, S, D], a condition [B, L, C + 2 * WAVES] and a mask [B, S].
     """
 
     def __init__(
         self,
-        condition_dim: int,
         target_dim: int,
-        out_dim: int,
+        network: nn.Module,
         *,
-        channels: int,
-        layers: int,
-        kernel: int,
         path: str,
         sampler: str,
         steps: int,
@@ -58,15 +53,7 @@ class Denoiser(nn.Module):
         self.target_dim = target_dim
         self.path = PATHS[path]
         self.noise_levels = noise_levels
-        self.network = GatedConvolutions(
-            target_dim,
-            out_dim,
-            condition_dim + 2 * WAVES,
-            channels=channels,
-            layers=layers,
-            kernel=kernel,
-            causal=False,
-        )
+        self.network = network
 
     def draw_by(self, sampler: str | None = None, steps: int | None = None) -> None:
         """Chooses how samples are drawn from now on; None: as before. Raises ValueError if that cannot be."""
@@ -82,7 +69,7 @@ class Denoiser(nn.Module):
         raise NotImplementedError
 
     def velocity(self, told: Tensor, x: Tensor, t: Tensor) -> Tensor:
-        """What the network says [B, S, O], of x_t [B, S, D] at t [B, 1, 1] -> the velocity [B, S, D]."""
+        """What the network says [B, S, ...], of x_t [B, S, D] at t [B, 1, 1] -> the velocity [B, S, D]."""
         raise NotImplementedError
 
     def nats_of_target(self, target: Tensor, data: Tensor) -> Tensor:
@@ -183,7 +170,8 @@ class Denoiser(nn.Module):
 class Diffusion(Denoiser):
     """Log-mel frames out of noise, all at once, in `steps` steps.
 
-    The options are those of `Denoiser`. The temperature multiplies all noise that is drawn.
+    channels, layers, kernel: of the network; dilations go 1, 2, 4, ..., so 5 layers see 31 steps on either side. The
+    other options are those of `Denoiser`. The temperature multiplies all noise that is drawn.
     """
 
     target = "log-mel"
@@ -200,18 +188,16 @@ class Diffusion(Denoiser):
         steps: int = 20,
         noise_levels: int = 50,
     ):
-        super().__init__(
-            condition_dim,
+        network = GatedConvolutions(
             target_dim,
             target_dim,
+            condition_dim + 2 * WAVES,
             channels=channels,
             layers=layers,
             kernel=kernel,
-            path=path,
-            sampler=sampler,
-            steps=steps,
-            noise_levels=noise_levels,
+            causal=False,
         )
+        super().__init__(target_dim, network, path=path, sampler=sampler, steps=steps, noise_levels=noise_levels)
 
     def data_of(self, target: Tensor, like: Tensor) -> Tensor:
         return target

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from unitdisc.decoders.diffusion import Denoiser
+from unitdisc.decoders.diffusion import WAVES, Denoiser
 from unitdisc.decoders.draws import placed_noise
 from unitdisc.decoders.images import begun_with, check_given, check_levels, levels_log_prob
 from unitdisc.decoders.noise_paths import LEAST_NOISE
+from unitdisc.decoders.unet import UNet
 
 
 class DiffusionColumns(Denoiser):
@@ -18,7 +19,9 @@ class DiffusionColumns(Denoiser):
     level is by what is around; by Bayes' rule that and x_t itself say what the pixel may be, and the mean over its
     levels is the x_0 that is told. So pixels under little noise are told exactly, which a network would have to learn.
 
-    The other options are those of `Denoiser`. The temperature multiplies all noise that is drawn.
+    channels, layers, depth: of the network, a `UNet` over rows and columns; with one layer and a depth of 2 a pixel
+    knows those up to 44 columns away. The other options are those of `Denoiser`. The temperature multiplies all noise
+    that is drawn.
     """
 
     target = "grey"
@@ -29,27 +32,17 @@ class DiffusionColumns(Denoiser):
         condition_dim: int,
         target_dim: int,
         levels: int = 4,
-        channels: int = 128,
-        layers: int = 5,
-        kernel: int = 3,
+        channels: int = 32,
+        layers: int = 1,
+        depth: int = 2,
         path: str = "diffusion",
         sampler: str = "ddim",
         steps: int = 20,
         noise_levels: int = 50,
     ):
         check_levels(levels)
-        super().__init__(
-            condition_dim,
-            target_dim,
-            target_dim * levels,
-            channels=channels,
-            layers=layers,
-            kernel=kernel,
-            path=path,
-            sampler=sampler,
-            steps=steps,
-            noise_levels=noise_levels,
-        )
+        network = UNet(target_dim, levels, condition_dim + 2 * WAVES, channels=channels, layers=layers, depth=depth)
+        super().__init__(target_dim, network, path=path, sampler=sampler, steps=steps, noise_levels=noise_levels)
         self.levels = levels
 
     def data_of(self, target: Tensor, like: Tensor) -> Tensor:
@@ -65,7 +58,7 @@ class DiffusionColumns(Denoiser):
         return -0.5 * ((x[..., None] - alpha * self.places(x)) / sigma).square()
 
     def velocity(self, told: Tensor, x: Tensor, t: Tensor) -> Tensor:
-        likely = told.unflatten(-1, (self.target_dim, self.levels)) + self.closeness(x, t)
+        likely = told + self.closeness(x, t)
         data = (likely.softmax(-1) * self.places(x)).sum(-1)
         return (self.path.sigma_rate(t) / self.path.turn(t) * x - data) / self.path.sigma(t)
 
