@@ -47,6 +47,7 @@ setup(
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings[python]>=1.0"],
         "dev": [
             "espeakng-loader",
+            "httpx",
             "hypothesis",
             "jiwer",
             "kaldiio",
@@ -54,6 +55,8 @@ setup(
             "pytest",
             "pytest-xdist",
             "ruff",
+            "starlette>=0.40",
+            "uvicorn>=0.30",
             "zuko",
         ],
     },
