@@ -100,7 +100,8 @@ def test_the_command_prints_and_writes_the_table(request, kind, tmp_path, unitdi
     assert [row["size"] for row in found["units"]] == [0.1, 1]
     assert all(0 <= row[name] <= 1 for row in found["units"] for name in ("by_lot", "adversarial"))
     assert found["settings"]["utterances"] == 2
-    assert "% of units that turn" in done.out and ("% of labels read right" in done.out) == ("labels" in found)
+    assert [row["size"] for row in found["labels"]] == [0.1, 1] and 0 <= found["accuracy"] <= 1
+    assert "% of units that turn" in done.out and "% of labels read right" in done.out
 
 
 def test_what_cannot_be_is_refused(tiny_experiment, tiny_corpus, unitdisc):

@@ -15,6 +15,7 @@ from unitdisc.api.heard_corpus import heard_corpus
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import CorpusError, Utterance, labels_at
 from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.read import read_corpus
 from unitdisc.data.signals import Signals
 from unitdisc.encodings import centres_in_ticks
 from unitdisc.evaluation import labelled
@@ -70,7 +71,8 @@ def robustness(
     experiment, model = load(experiment_folder, usable_device(device))
     model.requires_grad_(False)
     table, signals = heard_corpus(experiment, experiment_folder, corpus, access)
-    utterances = list(table)
+    there = {utterance.id for utterance in table}  # a table knows no labels
+    utterances = [utterance for utterance in read_corpus(corpus, access.allow_pipes) if utterance.id in there]
     learned, attacked = halves(utterances)
     names = sorted({label for u in utterances if tier in u.alignment for *_, label in labelled(u, tier)})
     has_codes = getattr(model.bottleneck, "num_codes", None) is not None
