@@ -45,13 +45,9 @@ def quiet(*asked, **more):
 class Visit:
     """A browser that has come with the token, to pages of a corpus that is named."""
 
-    def __init__(self, home, names, named=True):
+    def __init__(self, made, names, named=True):
+        home, encodings, listed = made
         self.table = names
-        coded = corpus()
-        listed = [each for each, _ in coded]
-        encodings = encode(home / "units", coded, VECTORS, noise=0.05)
-        write_manifest(home / "all.jsonl", [replace(each, path=str(home / each.path)) for each in listed])
-        index_made(home / "index", [home / "units"], home / "all.jsonl", progress=quiet)
         index = CorpusIndex.open(home / "index")
         self.session = Session.open(Material.of(encodings, listed), names)
         self.pages = Pages(index, ServerLinks(), "mine", names=Names(self.session, index) if named else None)
@@ -85,9 +81,20 @@ class Seen(SimpleNamespace):
         )
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with an index, units, and the utterances that they are of."""
+    home, coded = tmp_path_factory.mktemp("made"), corpus()
+    listed = [each for each, _ in coded]
+    encodings = encode(home / "units", coded, VECTORS, noise=0.05)
+    write_manifest(home / "all.jsonl", [replace(each, path=str(home / each.path)) for each in listed])
+    index_made(home / "index", [home / "units"], home / "all.jsonl", progress=quiet)
+    return home, encodings, listed
+
+
 @pytest.fixture
-def visit(tmp_path):
-    return Visit(tmp_path, tmp_path / "names.tsv")
+def visit(made, tmp_path):
+    return Visit(made, tmp_path / "names.tsv")
 
 
 def test_every_answer_is_on_the_disk_before_the_next_question_is_shown(visit, monkeypatch):
@@ -267,11 +274,11 @@ def test_forms_that_are_none_are_refused(content, status, visit):
     assert not visit.table.exists()
 
 
-def test_nothing_else_takes_answers(visit, tmp_path):
+def test_nothing_else_takes_answers(visit, made, tmp_path):
     for path in ("/", "/name/", "/units/0", "/assets/name.js"):
         assert visit.client.post(path, data={"unit": "3", "typed": "b"}, headers=OWN).status_code == 405
     for method in ("PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):
         assert visit.client.request(method, "/name", headers=OWN).status_code == 405
-    without = Visit(tmp_path / "other", tmp_path / "other.tsv", named=False)
+    without = Visit(made, tmp_path / "other.tsv", named=False)
     assert without.client.post("/name", data={"unit": "3", "typed": "b"}, headers=OWN).status_code == 405
     assert without.client.get("/name").status_code == 404 and ">name</a>" not in without.client.get("/").text
