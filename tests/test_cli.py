@@ -31,6 +31,8 @@ from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.features import FEATURES
 from unitdisc.evaluation import abx
 from unitdisc.evaluation.probes.options import Reader
+from unitdisc.experiment import load
+from unitdisc.experiment.experiment import weights_checksum
 from unitdisc.exports.formats import FORMATS
 from unitdisc.model import PROBE_POINTS
 from unitdisc.retrieval import search as searching
@@ -450,6 +452,34 @@ def test_processes_work_together_whatever_their_device(places, monkeypatch, devi
 def test_shells_complete_commands_and_options(typed, found):
     asked = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1), "_UNITDISC_COMPLETE": "complete_bash"}
     assert CliRunner().invoke(cli.app, env=asked, prog_name="unitdisc").output.strip() == found
+
+
+def test_a_model_is_handed_on_with_its_card(unitdisc, places, tmp_path):
+    told = json.loads((places.experiment / "experiment.json").read_text())
+    done = unitdisc("card", places.experiment, tmp_path / "small", "--licence", "cc-by-4.0", "--cite", "Nobody (2026)")
+    assert done.code == 0 and done.out.strip() == str(tmp_path / "small" / "README.md")
+    card = (tmp_path / "small" / "README.md").read_text()
+    front = card.split("---\n")[1].splitlines()
+    assert front[:2] == ["license: cc-by-4.0", "library_name: unitdisc"] and "# small\n" in card
+    corpus = told["corpus"]
+    assert f"| speakers or scribes | {corpus['speakers']} |" in card and f"{corpus['hours']:.2f} hours" in card
+    assert "Not measured" in card and "Nobody (2026)" in card
+    assert str(Path(corpus["path"]).parent.parent) not in card + (tmp_path / "small" / "experiment.json").read_text()
+    assert {path.name for path in (tmp_path / "small").iterdir()} == {
+        "README.md", "experiment.json", "speakers.json", "statistics.json", "model.safetensors"
+    }  # fmt: skip
+    assert weights_checksum(tmp_path / "small") == weights_checksum(places.experiment) and load(tmp_path / "small")
+
+
+def test_what_cannot_be_handed_on_is_said(unitdisc, places, tmp_path):
+    for arguments, message in (
+        ((places.experiment, tmp_path / "out", "--licence", "mine: all\nof it"), "is no identifier; give one such as"),
+        ((places.experiment, places.experiment), "is the experiment itself"),
+        ((tmp_path, tmp_path / "out"), "not there; is"),
+    ):
+        done = unitdisc("card", *arguments)
+        assert done.code == 1 and message in done.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_inspect_tells_of_an_experiment(unitdisc, places):

@@ -45,19 +45,14 @@ def quiet(*asked, **more):
 class Visit:
     """A browser that has come with the token, to pages of a corpus that is named."""
 
-    def __init__(self, home, names, named=True):
+    def __init__(self, made, names, named=True):
+        home, encodings, listed = made
         self.table = names
-        coded = corpus()
-        listed = [each for each, _ in coded]
-        encodings = encode(home / "units", coded, VECTORS, noise=0.05)
-        write_manifest(home / "all.jsonl", [replace(each, path=str(home / each.path)) for each in listed])
-        index_made(home / "index", [home / "units"], home / "all.jsonl", progress=quiet)
         index = CorpusIndex.open(home / "index")
         self.session = Session.open(Material.of(encodings, listed), names)
         self.pages = Pages(index, ServerLinks(), "mine", names=Names(self.session, index) if named else None)
         app = server.application(server.Explorer(index, self.pages), TOKEN, PORT)
-        self.client = TestClient(app, base_url=BASE)
-        self.client.get("/", params={"token": TOKEN})
+        self.client = TestClient(app, base_url=BASE, cookies={f"unitdisc-{PORT}": TOKEN})
 
     def page(self, **given):
         return Seen(self.client.get("/name", params=given))
@@ -85,9 +80,20 @@ class Seen(SimpleNamespace):
         )
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with an index, units, and the utterances that they are of."""
+    home, coded = tmp_path_factory.mktemp("made"), corpus()
+    listed = [each for each, _ in coded]
+    encodings = encode(home / "units", coded, VECTORS, noise=0.05)
+    write_manifest(home / "all.jsonl", [replace(each, path=str(home / each.path)) for each in listed])
+    index_made(home / "index", [home / "units"], home / "all.jsonl", progress=quiet)
+    return home, encodings, listed
+
+
 @pytest.fixture
-def visit(tmp_path):
-    return Visit(tmp_path, tmp_path / "names.tsv")
+def visit(made, tmp_path):
+    return Visit(made, tmp_path / "names.tsv")
 
 
 def test_every_answer_is_on_the_disk_before_the_next_question_is_shown(visit, monkeypatch):
@@ -163,22 +169,22 @@ def test_two_tabs_lose_no_answer(visit):
     assert visit.kept == [(one.unit, "name", "m"), (late.unit, "name", "o")]
 
 
-@pytest.mark.parametrize(
-    "given,said",
-    [
-        ({"typed": "  "}, "nothing was typed"),
-        ({"typed": "quit"}, "a page is closed to end"),
-        ({"typed": "undo"}, "there is no answer to take back"),
-        ({"typed": "a\x07b"}, "is no character"),
-        ({"typed": "m" * 101}, "give it 100 at most"),
-        ({"typed": "m", "unit": "99"}, "unit 99 does not occur here"),
-        ({"typed": "m", "unit": "../names"}, "does not occur here"),
-        ({"typed": "m", "unit": ""}, "does not occur here"),
-    ],
-)
-def test_what_cannot_be_an_answer_is_said(given, said, visit):
-    page = visit.send(visit.page(), **given)
-    assert page.status == 409 and said in page.problem and not visit.table.exists()
+NO_ANSWERS = {
+    "nothing was typed": {"typed": "  "},
+    "a page is closed to end": {"typed": "quit"},
+    "there is no answer to take back": {"typed": "undo"},
+    "is no character": {"typed": "a\x07b"},
+    "give it 100 at most": {"typed": "m" * 101},
+    "unit 99 does not occur here": {"typed": "m", "unit": "99"},
+    "unit ../names does not occur here": {"typed": "m", "unit": "../names"},
+    "unit  does not occur here": {"typed": "m", "unit": ""},
+}
+
+
+def test_what_cannot_be_an_answer_is_said(visit):
+    for said, given in NO_ANSWERS.items():
+        page = visit.send(visit.page(), **given)
+        assert page.status == 409 and said in page.problem and not visit.table.exists(), said
 
 
 def test_an_answer_that_cannot_be_written_is_said_and_may_be_given_again(visit, monkeypatch):
@@ -227,51 +233,62 @@ COOKIE = {"cookie": f"unitdisc-{PORT}={TOKEN}"}
 SENT = COOKIE | OWN | {"content-type": server.FORM}
 
 
-@pytest.mark.parametrize(
-    "without,headers,status",
-    [
-        ("", {}, 200),
-        ("", {"sec-fetch-site": "same-origin"}, 200),
-        ("cookie", {}, 403),
-        ("", {"cookie": f"unitdisc-{PORT}=a-tokem"}, 403),
-        ("origin", {}, 403),
-        ("", {"origin": "null"}, 403),
-        ("", {"origin": "http://evil.example"}, 403),
-        ("", {"origin": f"http://127.0.0.1:{PORT + 1}"}, 403),
-        ("", {"origin": f"http://localhost:{PORT}"}, 403),
-        ("", {"host": f"localhost:{PORT}", "origin": f"http://localhost:{PORT}"}, 200),
-        ("", {"host": "evil.example", "origin": "http://evil.example"}, 421),
-        ("", {"sec-fetch-site": "same-site"}, 403),
-        ("", {"sec-fetch-site": "cross-site"}, 403),
-        ("", {"sec-fetch-site": "none"}, 403),
-        ("content-type", {}, 415),
-        ("", {"content-type": "text/plain"}, 415),
-        ("", {"content-type": "multipart/form-data; boundary=x"}, 415),
+OTHERS = {  # what is sent otherwise, "" where it is left out -> status
+    403: [
+        {"cookie": ""},
+        {"cookie": f"unitdisc-{PORT}=a-tokem"},
+        {"origin": ""},
+        {"origin": "null"},
+        {"origin": "http://evil.example"},
+        {"origin": f"http://127.0.0.1:{PORT + 1}"},
+        {"origin": f"http://localhost:{PORT}"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "none"},
     ],
-)
-def test_only_our_own_page_gives_answers(without, headers, status, visit):
+    421: [{"host": "evil.example", "origin": "http://evil.example"}],
+    415: [{"content-type": ""}, {"content-type": "text/plain"}, {"content-type": "multipart/form-data; boundary=x"}],
+}
+
+
+def sent(visit, changed, query=""):
     visit.client.cookies.clear()
-    sent = {name: value for name, value in (SENT | headers).items() if name != without}
-    for query in ("", f"?token={TOKEN}") if status == 403 else ("",):  # the token in the address is not enough
-        answer = visit.client.post(f"/name{query}", content=b"unit=3&typed=b", headers=sent, follow_redirects=False)
-        assert answer.status_code == (303 if status == 200 else status)
-    assert visit.table.exists() == (status == 200)
+    headers = {name: value for name, value in (SENT | changed).items() if value}
+    return visit.client.post(f"/name{query}", content=b"unit=3&typed=b", headers=headers, follow_redirects=False)
 
 
-@pytest.mark.parametrize(
-    "content,status",
-    [(b"unit=3&typed=" + b"b" * 10_000, 413), (b"unit=3&typed=%ff", 400), (b"\xff", 400), (b"a=1&" * 21, 400)],
-)
-def test_forms_that_are_none_are_refused(content, status, visit):
-    assert visit.client.post("/name", content=content, headers=SENT).status_code == status
+@pytest.mark.parametrize("status", OTHERS)
+def test_only_our_own_page_gives_answers(status, visit):
+    for changed in OTHERS[status]:
+        for query in ("", f"?token={TOKEN}") if status == 403 else ("",):  # the token in the address is not enough
+            assert sent(visit, changed, query).status_code == status, changed
     assert not visit.table.exists()
 
 
-def test_nothing_else_takes_answers(visit, tmp_path):
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"sec-fetch-site": "same-origin"},
+        {"host": f"localhost:{PORT}", "origin": f"http://localhost:{PORT}"},
+    ],
+)
+def test_our_own_page_gives_answers(changed, visit):
+    assert sent(visit, changed).status_code == 303 and visit.kept == [("3", "name", "b")]
+
+
+def test_forms_that_are_none_are_refused(visit):
+    large = b"unit=3&typed=" + b"b" * 10_000
+    for content, status in ((large, 413), (b"unit=3&typed=%ff", 400), (b"\xff", 400), (b"a=1&" * 21, 400)):
+        assert visit.client.post("/name", content=content, headers=SENT).status_code == status, content[:20]
+    assert not visit.table.exists()
+
+
+def test_nothing_else_takes_answers(visit, made, tmp_path):
     for path in ("/", "/name/", "/units/0", "/assets/name.js"):
         assert visit.client.post(path, data={"unit": "3", "typed": "b"}, headers=OWN).status_code == 405
     for method in ("PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):
         assert visit.client.request(method, "/name", headers=OWN).status_code == 405
-    without = Visit(tmp_path / "other", tmp_path / "other.tsv", named=False)
+    without = Visit(made, tmp_path / "other.tsv", named=False)
     assert without.client.post("/name", data={"unit": "3", "typed": "b"}, headers=OWN).status_code == 405
     assert without.client.get("/name").status_code == 404 and ">name</a>" not in without.client.get("/").text

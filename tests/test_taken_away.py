@@ -15,13 +15,9 @@ from unitdisc.api.prepare import prepare
 from unitdisc.corpus import Interval
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
-from unitdisc.experiment import load
-from unitdisc.experiment.experiment import weights_checksum
 from unitdisc.exports import ExportError, export, read_units
 from unitdisc.files.text import read_text
 from unitdisc.reports.card import card
-
-pytest_plugins = ["tiny_fixtures"]
 
 HOP = 160
 
@@ -176,23 +172,6 @@ def test_what_cannot_be_taken_away_is_said(change, format, message, speech, tmp_
 # A model, with its card
 
 
-def test_a_model_is_handed_on_with_its_card(tiny_experiment, tmp_path, unitdisc):
-    told = json.loads((tiny_experiment / "experiment.json").read_text())
-    done = unitdisc("card", tiny_experiment, tmp_path / "small", "--licence", "cc-by-4.0", "--cite", "Nobody (2026)")
-    assert done.code == 0 and done.out.strip() == str(tmp_path / "small" / "README.md")
-    card = read_text(tmp_path / "small" / "README.md")
-    front = card.split("---\n")[1].splitlines()
-    assert front[:2] == ["license: cc-by-4.0", "library_name: unitdisc"] and "# small\n" in card
-    corpus = told["corpus"]
-    assert f"| speakers or scribes | {corpus['speakers']} |" in card and f"{corpus['hours']:.2f} hours" in card
-    assert "Not measured" in card and "Nobody (2026)" in card
-    assert str(Path(corpus["path"]).parent.parent) not in card + read_text(tmp_path / "small" / "experiment.json")
-    assert {path.name for path in (tmp_path / "small").iterdir()} == {
-        "README.md", "experiment.json", "speakers.json", "statistics.json", "model.safetensors"
-    }  # fmt: skip
-    assert weights_checksum(tmp_path / "small") == weights_checksum(tiny_experiment) and load(tmp_path / "small")
-
-
 def test_scores_are_on_the_card():
     measured = {"within": 0.0712, "across": 0.1}
     scores = {
@@ -204,14 +183,3 @@ def test_scores_are_on_the_card():
     text = card("m", told, checksum="0", codes=8, scores=scores, licence=None, cite=None)
     assert "| encoder | 7.1 | 10.0 |" in text and "| encoder | labels | 50.0 |" in text
     assert "speech: 3 s" in text and "1,200 pixel columns" in text and "license:" not in text and "Not stated" in text
-
-
-def test_what_cannot_be_handed_on_is_said(tiny_experiment, tmp_path, unitdisc):
-    for arguments, message in (
-        ((tiny_experiment, tmp_path / "out", "--licence", "mine: all\nof it"), "is no identifier; give one such as"),
-        ((tiny_experiment, tiny_experiment), "is the experiment itself"),
-        ((tmp_path, tmp_path / "out"), "not there; is"),
-    ):
-        done = unitdisc("card", *arguments)
-        assert done.code == 1 and message in done.err
-    assert not (tmp_path / "out").exists()
