@@ -70,6 +70,19 @@ def cases(inputs: Path) -> dict[str, Case]:
         "kmeans": Case(
             lambda out: ["kmeans", inputs / "mfcc", out / "k.npy", "--codes", 8, "--passes", 4, "--threads", 1]
         ),
+        "phone loop": Case(
+            lambda out: [
+                "phone-loop",
+                inputs / "mfcc",
+                out / "l.safetensors",
+                "--units",
+                3,
+                "--passes",
+                2,
+                "--threads",
+                1,
+            ]
+        ),
         "segment": Case(
             lambda out: (
                 ["segment", inputs / "mfcc", corpus, out / "x", "--units-per-second", 10, "--codes", 8, "--threads", 1]

@@ -1,7 +1,6 @@
 """A chain of steps that was fitted to frames: applied to any frames of the same kind, and kept in one file."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property

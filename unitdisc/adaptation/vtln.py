@@ -4,7 +4,6 @@ Formants of a short vocal tract are higher. So the frequency axis of each speake
 mixture of everybody's frames finds the speaker's likeliest, in turn with the mixture.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
