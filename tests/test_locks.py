@@ -56,7 +56,10 @@ def test_the_lock_of_a_run_that_is_gone_is_taken_over_and_that_is_said(tmp_path,
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("content", ["", '{"host"', "[]"])
+WRONG = json.dumps(asdict(Holder.this()) | {"process": "1"})
+
+
+@pytest.mark.parametrize("content", ["", '{"host"', "[]", "[" * 100_000, WRONG], ids=range(5))
 def test_half_a_lock_is_that_of_a_run_killed_while_it_took_it(tmp_path, content, monkeypatch):
     monkeypatch.setattr("unitdisc.files.locks.PATIENCE", 0.1)
     (tmp_path / ".lock").write_text(content)

@@ -21,6 +21,7 @@ from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.formats import read_units
 from unitdisc.experiment.experiment import ExperimentError, load
 from unitdisc.files import UnwritableError, atomic, write_text
+from unitdisc.files.tensors import write_tensors
 from unitdisc.files.text import read_json
 from unitdisc.prep import lhotse_cuts, lhotse_shar
 from unitdisc.prep.lhotse_cuts import is_cut_list, read_cut_list
@@ -78,6 +79,25 @@ def test_a_list_that_cannot_be_opened_for_more_is_named_with_a_cure(unitdisc, ti
     assert "units.jsonl.part: cannot be written (No space left on device); make room there" in " ".join(
         said.err.split()
     )
+
+
+def test_arrays_that_cannot_be_written_are_named(tmp_path):
+    (tmp_path / "a.safetensors").mkdir()
+    with pytest.raises(UnwritableError, match=r"a\.safetensors: cannot be written"):
+        write_tensors(tmp_path / "a.safetensors", {"a": np.eye(2)}, {"card": {}})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_arrays_on_a_full_disk_are_named(tmp_path, monkeypatch):
+    """safetensors, asked to write, has errors and temporary files of its own."""
+
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UnwritableError, match=r"a\.safetensors: cannot be written \(No space left on device\)"):
+        write_tensors(tmp_path / "a.safetensors", {"a": np.eye(2)}, {"card": {}})
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_codebook_that_is_there_has_its_card(tmp_path, monkeypatch):

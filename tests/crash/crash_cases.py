@@ -4,12 +4,14 @@ import importlib
 import pkgutil
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from killed import Case
-from tiny import OPTIONS, as_arguments, line_settings, made, make_corpus, make_lines, settings
+from tiny import OPTIONS, as_arguments, line_settings, listed, made, make_corpus, make_lines, settings
 
 import unitdisc
+from unitdisc.corpus.manifest import write_manifest
 
 QUICK = ["--device", "cpu"]
 CONTEXT = {name: value for name, value in OPTIONS.items() if name.startswith("training.") and "halve" not in name}
@@ -33,6 +35,8 @@ def warm() -> None:
 def cases(inputs: Path) -> dict[str, Case]:
     """Name -> command. Makes what they begin from in a folder."""
     corpus = make_corpus(inputs / "corpus", 6)
+    plain = inputs / "plain.jsonl"  # of one speaker and without labels, so that no probes are trained
+    write_manifest(plain, [replace(each, speaker="s0", gender=None, alignment={}) for each in listed(corpus)])
     lines = make_lines(inputs / "lines", 6)
     experiment, units = inputs / "experiment", inputs / "units"
     short = settings(training__steps=4, training__checkpoint_every=2, training__valid_every=2)
@@ -70,6 +74,19 @@ def cases(inputs: Path) -> dict[str, Case]:
         "kmeans": Case(
             lambda out: ["kmeans", inputs / "mfcc", out / "k.npy", "--codes", 8, "--passes", 4, "--threads", 1]
         ),
+        "phone loop": Case(
+            lambda out: [
+                "phone-loop",
+                inputs / "mfcc",
+                out / "l.safetensors",
+                "--units",
+                3,
+                "--passes",
+                2,
+                "--threads",
+                1,
+            ]
+        ),
         "segment": Case(
             lambda out: (
                 ["segment", inputs / "mfcc", corpus, out / "x", "--units-per-second", 10, "--codes", 8, "--threads", 1]
@@ -99,6 +116,6 @@ def cases(inputs: Path) -> dict[str, Case]:
         "discover": Case(lambda out: ["discover", "discover-speech", corpus, out / "x", *found]),
         "name": Case(lambda out: ["name", units, corpus, out / "names.tsv"], answers=named),
         "prepare": Case(lambda out: ["prepare", inputs / "corpus", out / "x", "--test-share", 0.3, "--resample", 8000]),
-        "report": Case(lambda out: ["report", out / "experiment", corpus, *QUICK], begin=with_experiment),
+        "report": Case(lambda out: ["report", out / "experiment", plain, *QUICK], begin=with_experiment),
         "export": Case(lambda out: ["export", units, corpus, out / "x"]),
     }

@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -33,6 +33,7 @@ from unitdisc.explorer.index import CorpusIndex
 from unitdisc.explorer.links import ServerLinks
 from unitdisc.explorer.patterns import PatternError, parse, search
 from unitdisc.explorer.views import Pages
+from unitdisc.files.locks import Holder, holder_of
 from unitdisc.language.storage import open_language_model
 from unitdisc.media import tars
 from unitdisc.media.decoding import open_audio
@@ -83,6 +84,12 @@ def tar_read(path: Path) -> None:
     walked(tars.samples(path))
 
 
+def lock_read(path: Path) -> None:
+    holder = holder_of(path)
+    if holder is not None:
+        holder.is_gone(Holder.this())
+
+
 def zip_read(path: Path) -> None:
     archive = Archive(path)
     for name in sorted(archive.names)[:3]:
@@ -126,6 +133,8 @@ def readers(home: Path) -> dict[str, Reader]:
     item += "".join(f"u0 0.{i} 0.{i + 1} {'ab'[i % 2]} x y s{i % 3}\n" for i in range(1, 8))
     add("items", lambda at: read_items(at / "a.item", RATE), a__item=item)
     classes = "Class 1\nu0 0.1 0.2\nu1 0.2 0.4\n\nClass 2\nu0 0.3 0.5\nu1 0.5 0.6\n\n"
+    held = json.dumps(asdict(Holder.this()))
+    add("lock", lambda at: lock_read(at / "lock"), lock=held)
     add("classes", lambda at: read_classes(at / "a.txt"), a__txt=classes)
 
     experiment = folder("experiment")

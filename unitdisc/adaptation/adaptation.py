@@ -1,7 +1,6 @@
 """A chain of steps that was fitted to frames: applied to any frames of the same kind, and kept in one file."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import safetensors
-import safetensors.numpy
 from threadpoolctl import threadpool_limits
 
 from unitdisc.adaptation.base import AdaptationError, Arrays, named, under
@@ -17,7 +15,7 @@ from unitdisc.adaptation.chain import Chain
 from unitdisc.adaptation.places import Place
 from unitdisc.adaptation.steps import parse, written_out
 from unitdisc.clustering.codebook_files import kind_of_frames
-from unitdisc.files import written_aside
+from unitdisc.files.tensors import write_tensors
 from unitdisc.files.text import json_in
 
 FILE = "adaptation.safetensors"
@@ -147,8 +145,7 @@ class AdaptedSpeakers:
 
 def write_arrays(path: Path, said: dict, arrays: Arrays) -> None:
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    with written_aside(path) as aside:
-        safetensors.numpy.save_file(whole, aside, {"adaptation": json.dumps(said)})
+    write_tensors(path, whole, {"adaptation": said})
 
 
 def read_arrays(path: Path) -> tuple[dict, Arrays]:

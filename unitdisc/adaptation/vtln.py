@@ -4,14 +4,12 @@ Formants of a short vocal tract are higher. So the frequency axis of each speake
 mixture of everybody's frames finds the speaker's likeliest, in turn with the mixture.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import safetensors
-import safetensors.numpy
 from threadpoolctl import threadpool_limits
 
 from unitdisc.adaptation.base import AdaptationError
@@ -19,7 +17,7 @@ from unitdisc.clustering.expectation_maximisation import MixtureOptions, estimat
 from unitdisc.clustering.frame_source import in_order
 from unitdisc.clustering.mixture import GaussianMixture
 from unitdisc.data.normalisation import moments
-from unitdisc.files import written_aside
+from unitdisc.files.tensors import write_tensors
 from unitdisc.files.text import json_in
 
 FILE = "vtln.safetensors"
@@ -60,8 +58,7 @@ class Warps:
         return replace(self, of_speakers={**known, **self.of_speakers})
 
     def write(self, path: Path) -> None:
-        with written_aside(path) as aside:
-            safetensors.numpy.save_file(self.mixture.arrays(), aside, {"factors": json.dumps(self.of_speakers)})
+        write_tensors(path, self.mixture.arrays(), {"factors": self.of_speakers})
 
     @classmethod
     def read(cls, path: Path) -> "Warps":

@@ -15,12 +15,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from unitdisc import console
 from unitdisc.files.atomic import writing
 from unitdisc.files.processes import boot, is_running, started
+from unitdisc.files.text import json_in
 from unitdisc.jobs import WHOLE, Shard
 
 NAME = ".lock"
@@ -180,7 +181,10 @@ def settled(path: Path) -> Holder | None:
 
 
 def holder_of(path: Path) -> Holder | None:
+    """Who a lock says that holds it; None if it is none."""
     try:
-        return Holder(**json.loads(path.read_bytes()))
+        holder = Holder(**json_in(path.read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
+    known = all(isinstance(getattr(holder, each.name), each.type) for each in fields(holder))
+    return holder if known else None

@@ -18,8 +18,9 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], cards: Mapping[s
     import safetensors.numpy  # here, for few commands need it
 
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    with written_aside(path) as aside:
-        safetensors.numpy.save_file(whole, aside, {name: json.dumps(card) for name, card in cards.items()})
+    content = safetensors.numpy.save(whole, {name: json.dumps(card) for name, card in cards.items()})
+    with written_aside(path) as aside:  # its save_file has temporary files of its own, and no OSError of a full disk
+        aside.write_bytes(content)
 
 
 def read_tensors(path: Path, card: str) -> tuple[dict[str, np.ndarray], dict]:
