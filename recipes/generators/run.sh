@@ -67,8 +67,8 @@ for signal in $signals; do
     if [ "$signal" = handwriting ]; then # lines upright and clean, as decoders are shown them, of which all is given
       shown=$exp/handwriting/shown
       unitdisc resynthesise $exp/handwriting/diffusion-columns $corpus $shown/train --given 0.999 --steps 1
-      unitdisc resynthesise $exp/handwriting/diffusion-columns data/mini_handwriting/test.jsonl $shown/test --given 0.999 \
-        --steps 1 --limit 60
+      unitdisc resynthesise $exp/handwriting/diffusion-columns data/mini_handwriting/test.jsonl $shown/as-shown \
+        --given 0.999 --steps 1 --limit 60
       python eval/resyntheses.py $corpus $shown/train --corpus $shown/train.jsonl
       corpus=$shown/train.jsonl
     fi
@@ -84,7 +84,7 @@ for signal in $signals; do
   if stage "$signal: test utterances again"; then
     folders=() options=()
     if [ "$signal" = handwriting ]; then
-      folders+=($exp/handwriting/shown/test)
+      folders+=($exp/handwriting/shown/as-shown)
       options+=(--picture $exp/handwriting/again.png --lines 3)
     fi
     for kind in ${kinds[$signal]}; do
