@@ -80,7 +80,7 @@ class Planted:
 
 
 def pickled(value: object, path: Path) -> None:
-    path.write_bytes(pickle.dumps(value))
+    path.write_bytes(pickle.dumps(value, 2))
 
 
 def in_torch(value: object, path: Path) -> None:

@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 import zlib
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tiny import RATE, record
 
+from unitdisc.api import discover_rounds
 from unitdisc.clustering import codebook_files
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.read import read_corpus
@@ -114,6 +116,16 @@ def test_a_codebook_that_is_there_has_its_card(tmp_path, monkeypatch):
     (tmp_path / "codebook.npy.part").write_bytes(b"")  # of a run killed after that
     feature_codes(tmp_path, None, (), num_codes=2, stride=1, seed=0, progress=None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["codebook.json", "codebook.npy"]
+
+
+def test_what_templates_were_to_go_on_from_goes_when_they_are_there(tmp_path, monkeypatch):
+    for name in ("templates.safetensors", "templates.safetensors.part", "templates.safetensors.part-2", "other.part"):
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.setattr(discover_rounds, "read_templates", lambda path: path.name)
+    place = discover_rounds.Place(tmp_path, *[None] * (len(fields(discover_rounds.Place)) - 1))
+    found = discover_rounds.first_templates(place, None, None, (), options=None, polarity="auto")
+    assert found == "templates.safetensors"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.part", "templates.safetensors"]
 
 
 class Full(io.BytesIO):

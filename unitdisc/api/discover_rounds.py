@@ -8,7 +8,7 @@ from pathlib import Path
 from unitdisc import console
 from unitdisc.api.encode import encode, features
 from unitdisc.api.segment_inputs import open_for
-from unitdisc.api.templates import make, timing_of, with_rate
+from unitdisc.api.templates import forget_states, make, timing_of, with_rate
 from unitdisc.api.train import train
 from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.corpus import Utterance, corpus_checksum
@@ -167,6 +167,7 @@ def first_templates(
     """Those of an interrupted run, if it came so far. polarity: of lines, by which their rate is found."""
     path = place.folder / TEMPLATES
     if path.exists():
+        forget_states(path)  # of a run that was killed before it could
         return read_templates(path)
     first = with_rate(options.templates, timing, utterances, polarity=polarity)
     if first.units is None and options.most:

@@ -144,6 +144,11 @@ def make(
         "versions": versions(),
     }
     write_templates(file, found.templates, card)
-    for leftover in file.parent.glob(f"{unfinished.name}*"):
-        leftover.unlink()
+    forget_states(file)
     return StoredTemplates(found.templates, card, str(file))
+
+
+def forget_states(file: Path) -> None:
+    """Removes what an interrupted run would have gone on from, now that the templates are there."""
+    for leftover in file.parent.glob(f"{file.name}.part*"):
+        leftover.unlink()
