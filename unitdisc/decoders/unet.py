@@ -92,7 +92,7 @@ class UNet(nn.Module):
                 signal = block(signal, conditions[level], masks[level])
             if level < self.depth:
                 kept.append(signal)
-                signal = self.down[level](signal)
+                signal = self.down[level](signal * masks[level])
         for level in reversed(range(self.depth)):
             signal = kept[level] + self.up[level](signal)
             for block in self.ascent[level]:
