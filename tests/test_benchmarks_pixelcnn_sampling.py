@@ -15,6 +15,7 @@ def pixelcnn_sampling(monkeypatch):
     return importlib.import_module("pixelcnn_sampling")
 
 
+@pytest.mark.slow
 def test_every_way_to_draw_is_timed(pixelcnn_sampling, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(pixelcnn_sampling, "MODELS", {"tiny": {"channels": 4, "layers": 1, "first_kernel": 3}})
     output = tmp_path / "found.json"

@@ -30,6 +30,7 @@ def training_step(monkeypatch):
     return importlib.import_module("training_step")
 
 
+@pytest.mark.slow
 def test_all_solvers_are_timed_beside_plain_vq(training_step, tiny_corpus, tmp_path, monkeypatch, capsys):
     config, output = tmp_path / "tiny.toml", tmp_path / "found.json"
     config.write_text(TINY)

@@ -16,6 +16,7 @@ def wavenet_sampling(monkeypatch):
     return importlib.import_module("wavenet_sampling")
 
 
+@pytest.mark.slow
 def test_every_way_to_draw_is_timed(wavenet_sampling, tmp_path, capsys):
     threads = torch.get_num_threads()
     output = tmp_path / "found.json"

@@ -62,6 +62,7 @@ def test_digits_of_twelve_hands(layout, tmp_path):
     assert 1 / OFF < characters_per_100_columns(lines) / true_rate(lines) < OFF
 
 
+@pytest.mark.slow
 def test_eight_hands_of_old_french(real_data, tmp_path):
     prepare("medieval_french", real_data / "hw_medieval_fro", tmp_path)
     lines = read_corpus(tmp_path / "train.jsonl")
