@@ -183,3 +183,6 @@ def test_scores_are_on_the_card():
     text = card("m", told, checksum="0", codes=8, scores=scores, licence=None, cite=None)
     assert "| encoder | 7.1 | 10.0 |" in text and "| encoder | labels | 50.0 |" in text
     assert "speech: 3 s" in text and "1,200 pixel columns" in text and "license:" not in text and "Not stated" in text
+    cited = card("m", told, checksum="0", codes=8, scores={}, licence="no", cite="@misc{a_b,\n  title={C}}")
+    assert 'license: "no"\n' in cited  # which YAML takes for false without the marks
+    assert cited.endswith("```bibtex\n@misc{a_b,\n  title={C}}\n```\n")
