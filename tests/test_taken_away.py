@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tiny import RATE, listed, make_corpus, make_lines
+from tiny import RATE, listed, make_corpus, make_lines, tree
 
 from unitdisc.api.prepare import prepare
 from unitdisc.corpus import Interval
@@ -167,6 +167,22 @@ def test_what_cannot_be_taken_away_is_said(change, format, message, speech, tmp_
     with pytest.raises(ExportError, match=message):
         export(encodings, [replace(spoken[0], **change)], tmp_path, [format])
     assert not list(tmp_path.rglob("*.json*"))
+
+
+def test_a_data_set_is_not_mixed_with_other_files(speech, tmp_path):
+    spoken, encodings = speech
+    for part in (spoken[:2], spoken[:2]):  # the same once more
+        export(encodings, part, tmp_path, ["dataset"])
+    before = tree(tmp_path)
+    with pytest.raises(ExportError, match="has a data set with 'u01', which is not of this one"):
+        export(encodings, spoken[:1], tmp_path, ["dataset"])
+    copies = [replace(u, path=str(tmp_path / "dataset" / "u01.wav"), start=0) for u in spoken[:2]]
+    with pytest.raises(ExportError, match="u00 is read from there; name another folder"):  # or u01.wav is written over
+        export(encodings, copies, tmp_path, ["dataset"])
+    assert tree(tmp_path) == before
+    (tmp_path / "dataset" / "metadata.jsonl").write_text("[]\n")
+    with pytest.raises(ExportError, match=r"metadata\.jsonl:1: of no export"):
+        export(encodings, spoken[:2], tmp_path, ["dataset"])
 
 
 # A model, with its card
