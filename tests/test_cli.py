@@ -478,6 +478,11 @@ def test_what_cannot_be_handed_on_is_said(unitdisc, places, tmp_path):
         path.parent.mkdir()
         path.write_text("mine")
     shutil.copytree(places.experiment, copy)  # where training may go on
+    for number, scores in enumerate(("{", "[]", '{"corpus": "x"}')):
+        report = tmp_path / f"copy{number}" / "report"
+        shutil.copytree(places.experiment, report.parent, ignore=shutil.ignore_patterns("report"))
+        report.mkdir()
+        (report / "scores.json").write_text(scores)
     for arguments, message in (
         ((places.experiment, tmp_path / "out", "--licence", "mine: all\nof it"), "is no identifier; give one such as"),
         ((places.experiment, places.experiment), "is the experiment itself"),
@@ -485,6 +490,9 @@ def test_what_cannot_be_handed_on_is_said(unitdisc, places, tmp_path):
         ((places.experiment, copy), "has checkpoints in it"),
         ((places.experiment, other), "has model.safetensors in it"),
         ((tmp_path, tmp_path / "out"), "not there; is"),
+        ((tmp_path / "copy0", tmp_path / "out"), "scores.json: damaged"),
+        ((tmp_path / "copy1", tmp_path / "out"), "scores.json: damaged"),
+        ((tmp_path / "copy2", tmp_path / "out"), "or report/scores.json, is damaged"),
     ):
         done = unitdisc("card", *arguments)
         assert done.code == 1 and message in done.err

@@ -5,14 +5,14 @@ from pathlib import Path, PurePath
 
 from unitdisc.api.paths import takes_paths
 from unitdisc.bottlenecks import Coded
-from unitdisc.experiment import load
+from unitdisc.experiment import ExperimentError, load
 from unitdisc.experiment.experiment import WEIGHTS, read_part, weights_checksum
 from unitdisc.files import write_json, write_text, written_aside
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.files.text import read_json
 from unitdisc.reports.card import card as text_of
 
 CARD = "README.md"
+AGAIN = "run `unitdisc report` on it again"
 
 
 @takes_paths
@@ -34,8 +34,9 @@ def card(
     folder: to create, or one that has this model already. licence: an identifier such as cc-by-4.0. cite: a sentence,
     or BibTeX.
 
-    Raises ExperimentError where there is no whole model, ReportError for a licence that is no identifier, ValueError if
-    `folder` is the experiment itself, or has something else in it, which would be written over.
+    Raises ExperimentError where there is no whole model, or the report is damaged, ReportError for a licence that is no
+    identifier, ValueError if `folder` is the experiment itself, or has something else in it, which would be written
+    over.
 
     >>> unitdisc.card("exp/vq", "handed-on/vq", licence="cc-by-4.0").read_text()
     """
@@ -46,18 +47,23 @@ def card(
     checksum = weights_checksum(experiment_folder)
     refuse_something_else(folder, checksum)
     told = read_part(experiment_folder, "experiment.json", dict)
+    report = experiment_folder / "report"
+    scores = read_part(report, "scores.json", dict, AGAIN) if (report / "scores.json").exists() else {}
     source = str(told["corpus"].get("path", ""))
     told = told | {"corpus": told["corpus"] | {"path": "/".join(PurePath(source).parts[-2:])}}
-    report = experiment_folder / "report" / "scores.json"
-    text = text_of(
-        folder.resolve().name,
-        told,
-        checksum=checksum,
-        codes=model.bottleneck.num_codes if isinstance(model.bottleneck, Coded) else None,
-        scores=read_json(report) if report.exists() else {},
-        licence=licence,
-        cite=cite,
-    )
+    try:
+        text = text_of(
+            folder.resolve().name,
+            told,
+            checksum=checksum,
+            codes=model.bottleneck.num_codes if isinstance(model.bottleneck, Coded) else None,
+            scores=scores,
+            licence=licence,
+            cite=cite,
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        what = "experiment.json, or report/scores.json, is damaged"
+        raise ExperimentError(f"{experiment_folder}: {what} ({error}); {AGAIN}, or restore it") from error
     # The weights first, by which a run after a killed one knows the folder.
     parts = [experiment_folder / name for name in (WEIGHTS, "speakers.json", "statistics.json")]
     for path in dict.fromkeys((*parts, *sorted(experiment_folder.glob("*.safetensors")))):
