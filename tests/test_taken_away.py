@@ -120,6 +120,20 @@ def test_cuts_of_lhotse_have_the_units(speech, tmp_path):
         assert {*supervision["alignment"]} == {"unit", *utterance.alignment}
 
 
+def test_stretches_of_one_recording_have_it_under_one_id(speech, tmp_path):
+    spoken, _ = speech
+    first = replace(spoken[0], ticks=3000, alignment={})
+    for name in ("u00.wav", "u00.flac", "u01.wav"):
+        (tmp_path / name).write_bytes(Path(first.path).read_bytes())
+    places = [("a", "u00.wav", 0), ("b", "u00.wav", 3000), ("c", "u00.flac", 0), ("d", "u01.wav", 5)]
+    parts = [replace(first, id=id, path=str(tmp_path / path), start=start) for id, path, start in places]
+    (path,) = export(coded(tmp_path / "units", parts), parts, tmp_path / "out", ["lhotse"]).files
+    cuts = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
+    assert [cut["recording"]["id"] for cut in cuts] == ["u00.wav", "u00.wav", "u00.flac", "u01"]
+    assert [cut["supervisions"][0]["recording_id"] for cut in cuts] == ["u00.wav", "u00.wav", "u00.flac", "u01"]
+    assert cuts[0]["recording"] == cuts[1]["recording"] and cuts[1]["start"] == 3000 / RATE
+
+
 def test_our_own_cuts_are_read_again(speech, tmp_path):
     spoken, encodings = speech
     (path,) = export(encodings, spoken, tmp_path / "out", ["lhotse"]).files
