@@ -48,7 +48,7 @@ def card(
     refuse_something_else(folder, checksum)
     told = read_part(experiment_folder, "experiment.json", dict)
     report = experiment_folder / "report"
-    scores = read_part(report, "scores.json", dict, AGAIN) if (report / "scores.json").exists() else {}
+    scores = read_part(report, "scores.json", dict, cure=AGAIN) if (report / "scores.json").exists() else {}
     source = str(told["corpus"].get("path", ""))
     told = told | {"corpus": told["corpus"] | {"path": "/".join(PurePath(source).parts[-2:])}}
     try:
