@@ -12,7 +12,7 @@ import soundfile
 from tiny import RATE, listed, make_corpus, make_lines, tree
 
 from unitdisc.api.prepare import prepare
-from unitdisc.corpus import Interval
+from unitdisc.corpus import CorpusError, Interval
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
 from unitdisc.exports import ExportError, export, read_units
@@ -80,6 +80,12 @@ def test_line_images_become_a_data_set(tmp_path):
     for row, line in zip(rows, lines):
         assert (tmp_path / "out" / "dataset" / row["file_name"]).read_bytes() == Path(line.path).read_bytes()
         assert row["ends"][-1] == line.ticks and row["starts"][0] == 0 and isinstance(row["ends"][-1], int)
+    half = replace(lines[0], ticks=lines[0].ticks // 2, text=None, alignment={})
+    with pytest.raises(ExportError, match="line00: is a part of an image"):
+        export(coded(tmp_path / "half", [half], 2), [half], tmp_path / "part", ["dataset"])
+    Path(lines[0].path).unlink()
+    with pytest.raises(CorpusError, match=r"line00\.png: no such file"):
+        export(encodings, lines, tmp_path / "gone", ["dataset"])
 
 
 @pytest.mark.slow

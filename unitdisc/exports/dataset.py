@@ -16,6 +16,7 @@ from unitdisc.files import write_text, written_aside
 from unitdisc.files.text import json_in, read_lines
 from unitdisc.media.audio import read_audio, write_audio
 from unitdisc.media.decoding import open_audio
+from unitdisc.media.image import image_info
 
 LISTED = "metadata.jsonl"  # as `datasets` wants it
 
@@ -70,7 +71,7 @@ def put(folder: Path, utterance: Utterance) -> tuple[str, int | None]:
     """Writes the recording or line image of an utterance; the name of its file, and ticks in a second."""
     why = why_no_path(utterance)
     if utterance.is_image:
-        if why or utterance.start:
+        if why or utterance.start or image_info(utterance.path).width != utterance.ticks:
             raise ExportError(
                 f"{utterance.id}: {why or 'is a part of an image'}; write line images to files of their own"
             )
