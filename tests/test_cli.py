@@ -460,7 +460,7 @@ def test_a_model_is_handed_on_with_its_card(unitdisc, places, tmp_path):
     assert done.code == 0 and done.out.strip() == str(tmp_path / "small" / "README.md")
     card = (tmp_path / "small" / "README.md").read_text()
     front = card.split("---\n")[1].splitlines()
-    assert front[:2] == ["license: cc-by-4.0", "library_name: unitdisc"] and "# small\n" in card
+    assert front[:2] == ['license: "cc-by-4.0"', "library_name: unitdisc"] and "# small\n" in card
     corpus = told["corpus"]
     assert f"| speakers or scribes | {corpus['speakers']} |" in card and f"{corpus['hours']:.2f} hours" in card
     assert "Not measured" in card and "Nobody (2026)" in card
@@ -469,17 +469,34 @@ def test_a_model_is_handed_on_with_its_card(unitdisc, places, tmp_path):
         "README.md", "experiment.json", "speakers.json", "statistics.json", "model.safetensors"
     }  # fmt: skip
     assert weights_checksum(tmp_path / "small") == weights_checksum(places.experiment) and load(tmp_path / "small")
+    assert unitdisc("card", places.experiment, tmp_path / "small").code == 0  # the same model once more
 
 
 def test_what_cannot_be_handed_on_is_said(unitdisc, places, tmp_path):
+    own, other, copy = tmp_path / "own", tmp_path / "other", tmp_path / "copy"
+    for path in (own / "README.md", other / "model.safetensors"):
+        path.parent.mkdir()
+        path.write_text("mine")
+    shutil.copytree(places.experiment, copy)  # where training may go on
+    for number, scores in enumerate(("{", "[]", '{"corpus": "x"}')):
+        report = tmp_path / f"copy{number}" / "report"
+        shutil.copytree(places.experiment, report.parent, ignore=shutil.ignore_patterns("report"))
+        report.mkdir()
+        (report / "scores.json").write_text(scores)
     for arguments, message in (
         ((places.experiment, tmp_path / "out", "--licence", "mine: all\nof it"), "is no identifier; give one such as"),
         ((places.experiment, places.experiment), "is the experiment itself"),
+        ((places.experiment, own), "has README.md in it, which is not of this card"),
+        ((places.experiment, copy), "has checkpoints in it"),
+        ((places.experiment, other), "has model.safetensors in it"),
         ((tmp_path, tmp_path / "out"), "not there; is"),
+        ((tmp_path / "copy0", tmp_path / "out"), "scores.json: damaged"),
+        ((tmp_path / "copy1", tmp_path / "out"), "scores.json: damaged"),
+        ((tmp_path / "copy2", tmp_path / "out"), "or report/scores.json, is damaged"),
     ):
         done = unitdisc("card", *arguments)
         assert done.code == 1 and message in done.err
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out").exists() and (own / "README.md").read_text() == "mine"
 
 
 def test_inspect_tells_of_an_experiment(unitdisc, places):

@@ -90,3 +90,5 @@ def test_an_interrupted_training_goes_on_to_the_same_words(spoken, tmp_path, mon
     np.testing.assert_array_equal(again, whole)
     other, _ = cut(strings, words, tmp_path / "state", seed=1)  # not from the state of another seed
     assert (other != whole).any()
+    _, fewer = cut(strings, words, tmp_path / "whole", rounds=1)  # nor from one that has learned longer
+    assert fewer["nats_per_unit"] > facts["nats_per_unit"]

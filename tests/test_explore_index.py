@@ -322,6 +322,8 @@ def test_what_cannot_be_is_refused(speech, tmp_path):
         library.explore(units, other, static=tmp_path / "pages")
     with pytest.raises(ValueError, match="`frames` say which units are alike"):
         library.explore(units, corpus, static=tmp_path / "pages", frames=units)
+    with pytest.raises(NamesError, match=r"names\.tsv: no such table of names"):  # nobody can begin it there
+        library.explore(units, corpus, static=tmp_path / "pages", names=tmp_path / "names.tsv")
     (tmp_path / "names.tsv").write_text("unit\tname\n77\ta\n")
     with pytest.raises(NamesError, match="not one of its 1 units occurs here"):
         library.explore(units, corpus, static=tmp_path / "pages", names=tmp_path / "names.tsv")

@@ -1,5 +1,6 @@
 """explore with a table of names: what the page asks, what is on the disk after an answer, and who may give one."""
 
+import asyncio
 import re
 import warnings
 from contextlib import nullcontext
@@ -28,6 +29,7 @@ if not any(map(find_spec, ("httpx2", "httpx"))):
     pytest.skip("starlette's TestClient needs httpx2", allow_module_level=True)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that httpx has a successor
+    from starlette.requests import Request
     from starlette.testclient import TestClient
 
 from unitdisc.explorer import server
@@ -282,6 +284,17 @@ def test_forms_that_are_none_are_refused(visit):
     for content, status in ((large, 413), (b"unit=3&typed=%ff", 400), (b"\xff", 400), (b"a=1&" * 21, 400)):
         assert visit.client.post("/name", content=content, headers=SENT).status_code == status, content[:20]
     assert not visit.table.exists()
+
+
+def test_a_page_that_is_closed_while_it_sends_is_no_error(visit):
+    came = iter([{"type": "http.request", "body": b"unit=3", "more_body": True}, {"type": "http.disconnect"}])
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", server.FORM.encode())]}
+
+    async def receive():
+        return next(came)
+
+    with pytest.raises(server.HTTPException, match="400"):
+        asyncio.run(server.form_of(Request(scope, receive)))
 
 
 def test_nothing_else_takes_answers(visit, made, tmp_path):

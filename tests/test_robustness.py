@@ -1,6 +1,7 @@
 """How small a change of the signal turns units: attacks stay within their bounds, and are worse than chance."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from torch import nn
 
 from unitdisc.api.robustness import halves, turned_codes
 from unitdisc.corpus import CorpusError
+from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.read import read_corpus
 from unitdisc.evaluation.probes.models import linear_reader
 from unitdisc.inference.attacks import Attack, AttackOptions
@@ -110,6 +112,17 @@ def test_what_cannot_be_is_refused(tiny_experiment, tiny_corpus, unitdisc):
         ("--sizes", "0", "numbers above 0"),
         ("--steps", "0", "1 or more"),
         ("--limit", "0", "1 or more"),
+        ("--tier", "words", "has no tier 'words'; choose one of ['phone']"),
     ):
         done = unitdisc("robustness", tiny_experiment, tiny_corpus, option, value, "--device", "cpu")
         assert done.code == 1 and why in done.err, (option, value)
+
+
+def test_labels_in_one_half_are_said_to_be_read_by_nobody(tiny_experiment, tiny_corpus, tmp_path, unitdisc):
+    utterances = read_corpus(tiny_corpus)
+    learned, _ = halves(utterances)
+    some = [u if u in learned else replace(u, alignment={}) for u in utterances]
+    write_manifest(tmp_path / "some.jsonl", some)
+    options = ["--sizes", "0.1", "--steps", 1, "--limit", 1, "--device", "cpu"]
+    done = unitdisc("robustness", tiny_experiment, tmp_path / "some.jsonl", *options)
+    assert done.code == 0 and "no labels of the tier 'phone' are read" in done.err and "read right" not in done.out

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tiny import RATE, listed, make_corpus, make_lines
+from tiny import RATE, listed, make_corpus, make_lines, tree
 
 from unitdisc.api.prepare import prepare
-from unitdisc.corpus import Interval
+from unitdisc.corpus import CorpusError, Interval
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encoding, Encodings, EncodingsWriter
 from unitdisc.exports import ExportError, export, read_units
@@ -80,6 +80,12 @@ def test_line_images_become_a_data_set(tmp_path):
     for row, line in zip(rows, lines):
         assert (tmp_path / "out" / "dataset" / row["file_name"]).read_bytes() == Path(line.path).read_bytes()
         assert row["ends"][-1] == line.ticks and row["starts"][0] == 0 and isinstance(row["ends"][-1], int)
+    half = replace(lines[0], ticks=lines[0].ticks // 2, text=None, alignment={})
+    with pytest.raises(ExportError, match="line00: is a part of an image"):
+        export(coded(tmp_path / "half", [half], 2), [half], tmp_path / "part", ["dataset"])
+    Path(lines[0].path).unlink()
+    with pytest.raises(CorpusError, match=r"line00\.png: no such file"):
+        export(encodings, lines, tmp_path / "gone", ["dataset"])
 
 
 @pytest.mark.slow
@@ -118,6 +124,20 @@ def test_cuts_of_lhotse_have_the_units(speech, tmp_path):
         last, start, duration = supervision["alignment"]["unit"][-1]
         assert start + duration == pytest.approx(cut["duration"]) and last.isdecimal()
         assert {*supervision["alignment"]} == {"unit", *utterance.alignment}
+
+
+def test_stretches_of_one_recording_have_it_under_one_id(speech, tmp_path):
+    spoken, _ = speech
+    first = replace(spoken[0], ticks=3000, alignment={})
+    for name in ("u00.wav", "u00.flac", "u01.wav"):
+        (tmp_path / name).write_bytes(Path(first.path).read_bytes())
+    places = [("a", "u00.wav", 0), ("b", "u00.wav", 3000), ("c", "u00.flac", 0), ("d", "u01.wav", 5)]
+    parts = [replace(first, id=id, path=str(tmp_path / path), start=start) for id, path, start in places]
+    (path,) = export(coded(tmp_path / "units", parts), parts, tmp_path / "out", ["lhotse"]).files
+    cuts = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
+    assert [cut["recording"]["id"] for cut in cuts] == ["u00.wav", "u00.wav", "u00.flac", "u01"]
+    assert [cut["supervisions"][0]["recording_id"] for cut in cuts] == ["u00.wav", "u00.wav", "u00.flac", "u01"]
+    assert cuts[0]["recording"] == cuts[1]["recording"] and cuts[1]["start"] == 3000 / RATE
 
 
 def test_our_own_cuts_are_read_again(speech, tmp_path):
@@ -169,6 +189,22 @@ def test_what_cannot_be_taken_away_is_said(change, format, message, speech, tmp_
     assert not list(tmp_path.rglob("*.json*"))
 
 
+def test_a_data_set_is_not_mixed_with_other_files(speech, tmp_path):
+    spoken, encodings = speech
+    for part in (spoken[:2], spoken[:2]):  # the same once more
+        export(encodings, part, tmp_path, ["dataset"])
+    before = tree(tmp_path)
+    with pytest.raises(ExportError, match="has a data set with 'u01', which is not of this one"):
+        export(encodings, spoken[:1], tmp_path, ["dataset"])
+    copies = [replace(u, path=str(tmp_path / "dataset" / "u01.wav"), start=0) for u in spoken[:2]]
+    with pytest.raises(ExportError, match="u00 is read from there; name another folder"):  # or u01.wav is written over
+        export(encodings, copies, tmp_path, ["dataset"])
+    assert tree(tmp_path) == before
+    (tmp_path / "dataset" / "metadata.jsonl").write_text("[]\n")
+    with pytest.raises(ExportError, match=r"metadata\.jsonl:1: of no export"):
+        export(encodings, spoken[:2], tmp_path, ["dataset"])
+
+
 # A model, with its card
 
 
@@ -183,3 +219,6 @@ def test_scores_are_on_the_card():
     text = card("m", told, checksum="0", codes=8, scores=scores, licence=None, cite=None)
     assert "| encoder | 7.1 | 10.0 |" in text and "| encoder | labels | 50.0 |" in text
     assert "speech: 3 s" in text and "1,200 pixel columns" in text and "license:" not in text and "Not stated" in text
+    cited = card("m", told, checksum="0", codes=8, scores={}, licence="no", cite="@misc{a_b,\n  title={C}}")
+    assert 'license: "no"\n' in cited  # which YAML takes for false without the marks
+    assert cited.endswith("```bibtex\n@misc{a_b,\n  title={C}}\n```\n")

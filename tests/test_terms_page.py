@@ -86,15 +86,26 @@ def test_a_line_that_cannot_be_read_is_said_and_the_others_are_shown(lines, tmp_
     assert "Cannot be shown" in page and "line00.png" in page and "Term 0" in page
 
 
+def place_as(code="0", start=0, end=9) -> str:
+    """A place in the first line."""
+    return f'{{"utterance": "line00", "units": [{{"code": {code}, "start": {start}, "end": {end}}}]}}\n'
+
+
 @pytest.mark.parametrize(
     "name,content,message",
     [
         ("terms.json", '{"corpus": "another"}', "terms: holds terms of another corpus"),
         ("terms.json", "[]", "terms: holds terms of another corpus"),
+        ("terms.json", "{", "terms.json: damaged"),
         ("terms.jsonl", None, "terms.jsonl: no such file, so the search has not ended; find terms again"),
         ("terms.jsonl", "", "terms: nothing recurs, so there is nothing to show"),
         ("terms.jsonl", "{}\n", "terms.jsonl:1: damaged; find terms again"),
         ("terms.jsonl", '{"utterance": "x", "units": []}\n', "terms.jsonl:1: damaged"),
+        ("terms.jsonl", place_as(code="1e400"), "terms.jsonl:1: damaged"),
+        ("terms.jsonl", place_as(end=10**6), "terms.jsonl:1: damaged"),
+        ("terms.jsonl", place_as(start=9), "terms.jsonl:1: damaged"),
+        ("pairs.jsonl", "", "pairs.jsonl: has no pair of group 0; find terms again"),
+        ("pairs.jsonl", '{"cost": NaN, "stretches": [{"group": 0}, {"group": 0}]}\n', "pairs.jsonl:1: damaged"),
         ("pairs.jsonl", '{"cost": 1}\n', "pairs.jsonl:1: damaged"),
         ("pairs.jsonl", "[\n", "pairs.jsonl:1: damaged"),
     ],

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from unitdisc import console
-from unitdisc.api.naming_inputs import NamingInputs, opened_session
+from unitdisc.api.naming_inputs import NamingInputs, opened_session, refuse_no_table
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.read import read_corpus
@@ -78,6 +78,8 @@ def explore(
         raise ValueError("`frames` say which units are alike where they are named; give the table `names`, too")
     if static is None:
         refuse_missing()
+    elif names is not None:
+        refuse_no_table(names)  # or the pages would have none
     with ExitStack() as stack:
         session = None
         if names is not None:

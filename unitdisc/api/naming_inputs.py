@@ -81,14 +81,18 @@ def known_names(names: Path) -> tuple[tuple[Answer, ...], dict[str, Split]]:
 
     Raises NamesError if there is no table, or if halves are asked for of which nothing is known.
     """
-    if not names.exists():
-        raise NamesError(f"{names}: no such table of names; `unitdisc name` makes one")
+    refuse_no_table(names)
     answers = read_names(names)
     splits = splits_of(names, answers)
     if lost := [unit for unit in mixed(answers) if unit not in splits]:
         what = f"unit {lost[0]} is mixed, but {halves_path(names)} does not say how its halves are told apart"
         raise NamesError(f"{names}: {what}; open the table with `unitdisc name` and the corpus that it was made with")
     return answers, splits
+
+
+def refuse_no_table(names: Path) -> None:
+    if not names.exists():
+        raise NamesError(f"{names}: no such table of names; `unitdisc name` makes one")
 
 
 def speech_or_lines(utterances: Sequence[Utterance]) -> str:

@@ -19,7 +19,7 @@ from unitdisc.corpus.read import read_corpus
 from unitdisc.data.signals import Signals
 from unitdisc.encodings import centres_in_ticks
 from unitdisc.evaluation import labelled
-from unitdisc.evaluation.inputs import usual_labels
+from unitdisc.evaluation.inputs import check_tier, usual_labels
 from unitdisc.evaluation.probes.models import linear_reader
 from unitdisc.evaluation.settings import Measured
 from unitdisc.experiment import ExperimentError, load, weights_checksum
@@ -59,20 +59,22 @@ def robustness(
 
     Returns figures["units"] and ["labels"], a row for every size: "size", and of units the shares of frames that get
     another code, of labels the accuracies, "by_lot" and "adversarial"; figures["accuracy"] is that without a change.
-    Raises ExperimentError if there is neither, CorpusError for a corpus that cannot be used, and ValueError for a limit
-    below 1.
+    Raises ExperimentError if there is neither, CorpusError for a corpus that cannot be used, UnscorableError if it has
+    labels, but not in the tier that is asked for, and ValueError for a limit below 1.
 
     >>> found = unitdisc.robustness("exp/vq", "data/test.jsonl", unitdisc.AttackOptions(sizes=(0.1,), steps=2), limit=2)
     >>> found.figures["units"][0]["adversarial"]
     """
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be 1 or more, not {limit}")
-    tier, _ = usual_labels(corpus, tier)
+    asked, (tier, _) = tier, usual_labels(corpus, tier)
     experiment, model = load(experiment_folder, usable_device(device))
     model.requires_grad_(False)
     table, signals = heard_corpus(experiment, experiment_folder, corpus, access)
     there = {utterance.id for utterance in table}  # a table knows no labels
     utterances = [utterance for utterance in read_corpus(corpus, access.allow_pipes) if utterance.id in there]
+    if asked:
+        check_tier(corpus, utterances, tier)
     learned, attacked = halves(utterances)
     names = sorted({label for u in utterances if tier in u.alignment for *_, label in labelled(u, tier)})
     has_codes = getattr(model.bottleneck, "num_codes", None) is not None
@@ -105,6 +107,11 @@ def robustness(
         figures["units"] = rows(options.sizes, turned / frames)
     if told:
         figures |= {"accuracy": read / told, "labels": rows(options.sizes, right / told)}
+    else:
+        why = f"no labels of the tier {tier!r} are read: they must be with those learned from and with those attacked"
+        if not figures:
+            raise CorpusError(f"{corpus}: {why}")
+        console.say(why)
     settings = {"tier": tier, "corpus": str(corpus), "utterances": len(shown), **asdict(options)}
     settings["sizes"] = list(options.sizes)
     return Measured(figures, experiment_folder, settings | {"model": weights_checksum(experiment_folder)})

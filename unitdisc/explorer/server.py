@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -217,10 +217,13 @@ async def form_of(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise HTTPException(415, f"a form is sent as {FORM}")
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST_FORM:
-            raise HTTPException(413, f"a form has {LONGEST_FORM} bytes at most")
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > LONGEST_FORM:
+                raise HTTPException(413, f"a form has {LONGEST_FORM} bytes at most")
+    except ClientDisconnect as error:  # a page that was closed, of which the terminal need not hear
+        raise HTTPException(400, "the form has ended before its end") from error
     try:
         return dict(parse_qsl(str(body, "ascii"), keep_blank_values=True, errors="strict", max_num_fields=20))
     except ValueError as error:

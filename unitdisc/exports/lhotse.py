@@ -2,7 +2,9 @@
 
 import gzip
 import json
-from collections.abc import Iterable
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,16 @@ UNITS = "unit"  # the alignment that has them
 def write_cuts(path: Path, units: Iterable[Units]) -> None:
     """Writes one cut an utterance, with one supervision that is as long as the cut; times in it count from its start.
 
-    Recordings are named by their absolute paths, and opened for their lengths. An utterance that names no channel of a
-    recording with several becomes a MultiCut of all.
+    Recordings are named by their absolute paths, and opened for their lengths. Utterances of one recording have it
+    under one id: its path below the folder of all, without the ending where that will do. An utterance that names no
+    channel of a recording with several becomes a MultiCut of all.
     https://lhotse.readthedocs.io/en/latest/cuts.html
 
     Raises ExportError for an utterance without a rate, or whose recording is no file that lhotse could open.
     """
-    lines = [json.dumps(cut_of(entry), ensure_ascii=False) + "\n" for entry in units]
+    units = list(units)
+    ids = recording_ids(entry.utterance for entry in units)
+    lines = [json.dumps(cut_of(entry, ids), ensure_ascii=False) + "\n" for entry in units]
     with (
         written_aside(path) as aside,
         aside.open("wb") as file,
@@ -33,7 +38,17 @@ def write_cuts(path: Path, units: Iterable[Units]) -> None:
         packed.write("".join(lines).encode())
 
 
-def cut_of(entry: Units) -> dict[str, Any]:
+def recording_ids(utterances: Iterable[Utterance]) -> dict[Path, str]:
+    """What recordings are called, by the absolute path of each: where it lies below the folder of all."""
+    paths = sorted({Path(utterance.path).absolute() for utterance in utterances})
+    home = os.path.commonpath([path.parent for path in paths]) if paths else "/"
+    names = [path.relative_to(home) for path in paths]
+    count = Counter(name.with_suffix("") for name in names)
+    return {path: str(short if count[short := name.with_suffix("")] == 1 else name) for path, name in zip(paths, names)}
+
+
+def cut_of(entry: Units, ids: Mapping[Path, str]) -> dict[str, Any]:
+    """ids: of recordings, by their paths."""
     utterance = entry.utterance
     if why := why_no_path(utterance):
         raise ExportError(f"{utterance.id}: {why}, but lhotse reads files; choose the format dataset, which has copies")
@@ -47,7 +62,7 @@ def cut_of(entry: Units) -> dict[str, Any]:
     tiers = {UNITS: entry.intervals} | {name: tier for name, tier in utterance.alignment.items() if name != UNITS}
     supervision = {
         "id": utterance.id,
-        "recording_id": utterance.id,
+        "recording_id": ids[recording],
         "start": 0.0,
         "duration": duration,
         "channel": channel,
@@ -61,7 +76,7 @@ def cut_of(entry: Units) -> dict[str, Any]:
         "channel": channel,
         "supervisions": [supervision],
         "recording": {
-            "id": utterance.id,
+            "id": ids[recording],
             "sources": [{"type": "file", "channels": list(range(there)), "source": str(recording)}],
             "sampling_rate": rate,
             "num_samples": samples,

@@ -30,7 +30,7 @@ def card(
     """
     if licence is not None and not LICENCE.fullmatch(licence):
         raise ReportError(f"the licence {licence!r} is no identifier; give one such as cc-by-4.0, apache-2.0 or other")
-    front = ["---", *([f"license: {licence}"] if licence else []), "library_name: unitdisc", "tags:"]
+    front = ["---", *([f'license: "{licence}"'] if licence else []), "library_name: unitdisc", "tags:"]
     front += ["- unit-discovery", "- unsupervised", "---"]
     options, corpus = experiment["options"], experiment["corpus"]
     usual = f"Name the model, its weights (`{checksum}`), the corpus it was trained on, and unitdisc {__version__}."
@@ -50,7 +50,7 @@ def card(
         "## Licence",
         f"`{licence}`" if licence else "Not stated: ask those who trained it.",
         "## How to cite",
-        cite or usual,
+        f"```bibtex\n{cite.strip()}\n```" if (cite or "").lstrip().startswith("@") else cite or usual,
     ]
     return "\n\n".join(parts) + "\n"
 

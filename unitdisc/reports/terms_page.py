@@ -1,5 +1,6 @@
 """Stretches that recur, on one page to judge by ear (or eye): groups of them, each with examples by several people."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def named(place: Occurrence, tier: str | None) -> Interval:
 
 def read_groups(folder: Path, utterances: Sequence[Utterance]) -> list[Group]:
     """All groups of a folder that `unitdisc terms` has filled, the largest first."""
-    settings = read_json(folder / SETTINGS)
+    settings = settings_of(folder)
     if not isinstance(settings, dict) or settings.get("corpus") != corpus_checksum(utterances):
         raise ReportError(f"{folder}: holds terms of another corpus; give the one that was searched, or {AGAIN}")
     by_id = {utterance.id: utterance for utterance in utterances}
@@ -134,6 +135,8 @@ def read_groups(folder: Path, utterances: Sequence[Utterance]) -> list[Group]:
         costs[group].append(cost)
     if not places:
         raise ReportError(f"{folder}: nothing recurs, so there is nothing to show; {AGAIN} with a greater `alike`")
+    if alone := sorted(places.keys() - costs.keys()):
+        raise ReportError(f"{folder / PAIRS}: has no pair of group {alone[0]}; {AGAIN}")
     return [Group(number, places[number], float(np.mean(costs[number]))) for number in sorted(places)]
 
 
@@ -144,7 +147,7 @@ def parsed(path: Path, parse: Callable[[dict], Parsed]) -> Iterator[Parsed]:
     for number, line in read_lines(path, ReportError, AGAIN):
         try:
             found = parse(json_in(line))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ReportError(f"{path}:{number}: damaged; {AGAIN}") from error
         yield found
 
@@ -152,19 +155,30 @@ def parsed(path: Path, parse: Callable[[dict], Parsed]) -> Iterator[Parsed]:
 def occurrences_in(entry: dict, by_id: Mapping[str, Utterance]) -> list[Occurrence]:
     """The places of one utterance, each called after its group."""
     utterance = by_id[entry["utterance"]]
-    return [
-        Occurrence(utterance, Interval(int(unit["start"]), int(unit["end"]), str(int(unit["code"]))))
-        for unit in entry["units"]
-    ]
+    spans = [Interval(int(unit["start"]), int(unit["end"]), str(int(unit["code"]))) for unit in entry["units"]]
+    if any(not 0 <= start < end <= utterance.ticks for start, end, _ in spans):
+        raise ValueError("a place lies outside of its utterance")
+    return [Occurrence(utterance, span) for span in spans]
 
 
 def linked_and_cost(entry: dict) -> tuple[int, float]:
     """The group in which a pair links two places, -1 if it does not, and how far they are from each other."""
     first, second = (stretch["group"] for stretch in entry["stretches"])
-    return int(first) if first is not None and first == second else -1, float(entry["cost"])
+    cost = float(entry["cost"])
+    if not math.isfinite(cost):
+        raise ValueError("a cost is no number")
+    return int(first) if first is not None and first == second else -1, cost
+
+
+def settings_of(folder: Path) -> Any:
+    """What terms.json says. Raises ReportError for one that cannot be read."""
+    try:
+        return read_json(folder / SETTINGS)
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{folder / SETTINGS}: damaged ({error}); {AGAIN}") from error
 
 
 def made_of(folder: Path) -> Mapping[str, Any]:
     """How terms were found, as far as the folder says it."""
-    options = read_json(folder / SETTINGS).get("options")
+    options = settings_of(folder).get("options")
     return {"folder": str(folder), **(options if isinstance(options, Mapping) else {})}

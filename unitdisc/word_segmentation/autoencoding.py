@@ -127,7 +127,7 @@ def dpdp(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Autoencoder(strings.kinds)
-    training = Training(network, SamplerState(state, {"dpdp": [longest, seed]}, strings))
+    training = Training(network, SamplerState(state, {"dpdp": [longest, seed, rounds]}, strings))
     advance(training.epochs)
     for epoch in range(training.epochs, rounds):
         rng = np.random.default_rng([seed, epoch])
