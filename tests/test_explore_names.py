@@ -2,17 +2,18 @@
 
 import asyncio
 import re
-import warnings
 from contextlib import nullcontext
 from dataclasses import replace
 from html import unescape
-from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
+from explore_client import TestClient
 from named_units import VECTORS, corpus, encode
+from starlette.requests import Request
 
 from unitdisc.corpus.manifest import write_manifest
+from unitdisc.explorer import server
 from unitdisc.explorer.building import index_made
 from unitdisc.explorer.index import CorpusIndex
 from unitdisc.explorer.links import ServerLinks
@@ -23,16 +24,6 @@ from unitdisc.naming import session as sessions
 from unitdisc.naming.material import Material
 from unitdisc.naming.session import Session
 from unitdisc.naming.table import read_names
-
-pytest.importorskip("starlette", reason="the extra `explore` is not installed: starlette")
-if not any(map(find_spec, ("httpx2", "httpx"))):
-    pytest.skip("starlette's TestClient needs httpx2", allow_module_level=True)
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # that httpx has a successor
-    from starlette.requests import Request
-    from starlette.testclient import TestClient
-
-from unitdisc.explorer import server
 
 TOKEN, PORT = "a-token", 8765
 BASE = f"http://127.0.0.1:{PORT}"

@@ -4,36 +4,27 @@ import asyncio
 import io
 import json
 import re
-import warnings
 from contextlib import nullcontext
 from dataclasses import replace
-from importlib.util import find_spec
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
 import soundfile
+from explore_client import TestClient
 from PIL import Image
 from tiny import RATE, listed, make_corpus, make_lines
 
 from unitdisc.corpus import Interval
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encoding, EncodingsWriter
+from unitdisc.explorer import server
 from unitdisc.explorer.building import index_made
+from unitdisc.explorer.guard import POLICY, Guard
 from unitdisc.explorer.index import CorpusIndex
 from unitdisc.explorer.links import ServerLinks
 from unitdisc.explorer.pictures import HEIGHT
 from unitdisc.explorer.views import Pages
-
-pytest.importorskip("starlette", reason="the extra `explore` is not installed: starlette")
-if not any(map(find_spec, ("httpx2", "httpx"))):
-    pytest.skip("starlette's TestClient needs httpx2", allow_module_level=True)
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # that httpx has a successor
-    from starlette.testclient import TestClient
-
-from unitdisc.explorer import server
-from unitdisc.explorer.guard import POLICY, Guard
 
 TOKEN, PORT = "a-token", 8765
 BASE = f"http://127.0.0.1:{PORT}"

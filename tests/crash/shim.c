@@ -88,24 +88,24 @@ static int next(int can_fail) {
     if (fate > 0) die();                              \
     return gave
 
+/* The rights of a file that is made, which only then are given, and whether the call may change one. */
+#define ASKED_BY(flags)                                                                        \
+    va_list more;                                                                              \
+    va_start(more, flags);                                                                     \
+    int rights = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, int) : 0;                        \
+    va_end(more);                                                                              \
+    int changes = flags & (O_CREAT | O_WRONLY | O_RDWR | O_TRUNC)
+
 #define OPENING(name)                                                                          \
     int name(const char *path, int flags, ...) {                                               \
         REAL(name);                                                                            \
-        va_list more;                                                                          \
-        va_start(more, flags);                                                                 \
-        int rights = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, int) : 0;                    \
-        va_end(more);                                                                          \
-        int changes = flags & (O_CREAT | O_WRONLY | O_RDWR | O_TRUNC);                         \
+        ASKED_BY(flags);                                                                       \
         CALLED(changes && is_below(path), 1, -1, path, flags, rights);                         \
     }
 #define OPENING_AT(name)                                                                       \
     int name(int folder, const char *path, int flags, ...) {                                   \
         REAL(name);                                                                            \
-        va_list more;                                                                          \
-        va_start(more, flags);                                                                 \
-        int rights = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, int) : 0;                    \
-        va_end(more);                                                                          \
-        int changes = flags & (O_CREAT | O_WRONLY | O_RDWR | O_TRUNC);                         \
+        ASKED_BY(flags);                                                                       \
         CALLED(changes && is_below_at(folder, path), 1, -1, folder, path, flags, rights);      \
     }
 OPENING(open)

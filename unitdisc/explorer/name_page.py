@@ -23,7 +23,6 @@ def name_page(pages: Pages, names: Names, about: str = "", problem: str = "", ty
         other = names.other_half(question.unit) if question else None
         answered, units, share = names.done()
         total = max(1, int(names.session.inventory.counts.sum()))
-        last = names.session.answers[-1].unit if names.session.answers else ""
         return pages.render(
             "name",
             question=question,
@@ -36,7 +35,7 @@ def name_page(pages: Pages, names: Names, about: str = "", problem: str = "", ty
             other=other,
             others=examples_of(pages, names, other, OTHERS) if other else [],
             recent=names.recent(),
-            last=last,
+            last=names.last,
             answered=answered,
             units=units,
             named_share=share,

@@ -31,6 +31,11 @@ class Names:
     def table(self) -> Path | None:
         return self.session.path
 
+    @property
+    def last(self) -> str:
+        """The unit that was answered last, or ""."""
+        return self.session.answers[-1].unit if self.session.answers else ""
+
     def answer_of(self, unit: str) -> Answer | None:
         return next((answer for answer in self.session.answers if answer.unit == unit), None)
 
@@ -60,7 +65,7 @@ class Names:
         with self.lock:
             if typed == UNDO:
                 self.refuse_other_last(given.get("last", ""))
-                last = self.session.answers[-1].unit if self.session.answers else ""
+                last = self.last
             elif typed in ("", "quit"):
                 what = "nothing was typed" if not typed else "a page is closed to end, and all answers are kept"
                 raise NamesError(f"{what}; give a name (= before quit, if that is one), mixed, silence or skip")
@@ -76,7 +81,7 @@ class Names:
 
     def refuse_other_last(self, last: str) -> None:
         """Raises NamesError where another page has given an answer since, which nobody means to take back."""
-        there = self.session.answers[-1].unit if self.session.answers else ""
+        there = self.last
         if there != last:
             raise NamesError(
                 f"nothing was taken back: another page has changed the answers meanwhile; the last one is now "

@@ -76,7 +76,7 @@ def put(folder: Path, utterance: Utterance) -> tuple[str, int | None]:
                 f"{utterance.id}: {why or 'is a part of an image'}; write line images to files of their own"
             )
         return copied(folder, utterance), None
-    if why and "command" in why:
+    if is_pipe(utterance.path):
         raise ExportError(f"{utterance.id}: {why}, which is not run; write the recording to a file")
     with open_audio(utterance.path) as file:
         samples, rate, channels = file.frames, file.samplerate, file.channels

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
 from unitdisc import __version__
@@ -58,7 +57,7 @@ def card(
 def trained_on(corpus: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     amount = [text.format(corpus[key]) for key, text in AMOUNTS.items() if key in corpus]
     rows = {
-        "corpus": "/".join(PurePath(str(corpus.get("path", "not known"))).parts[-2:]),
+        "corpus": corpus.get("path", "not known"),
         "utterances": corpus.get("utterances", "not known"),
         "amount": ", ".join(amount) or "not known",
         "speakers or scribes": corpus.get("speakers", "not known"),

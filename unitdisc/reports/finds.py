@@ -1,6 +1,6 @@
 """What was found by example, on one page to read without a network: the query, and every hit as it looks or sounds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def write_finds(path: Path, query: Find, hits: Sequence[Find], tier: str | None,
         .render(
             query=card(query, tier),
             hits=cards,
-            widest=max([NARROWEST, *(each.clip.crop.width for each in cards if isinstance(each.clip, UnitCut))]),
+            widest=widest(cards),
             tier=tier,
             images=query.utterance.is_image,
             settings=summary.table("settings", settings),
@@ -63,6 +63,11 @@ def write_finds(path: Path, query: Find, hits: Sequence[Find], tier: str | None,
         )
     )
     write_text(path, page)
+
+
+def widest(cards: Iterable[FindCard]) -> int:
+    """Pixels that the widest picture of a line takes, or a caption."""
+    return max([NARROWEST, *(each.clip.crop.width for each in cards if isinstance(each.clip, UnitCut))])
 
 
 def card(find: Find, tier: str | None) -> FindCard:

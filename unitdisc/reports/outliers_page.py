@@ -7,8 +7,7 @@ from typing import Any, Protocol
 from unitdisc import __version__
 from unitdisc.files import write_text
 from unitdisc.reports import summary
-from unitdisc.reports.finds import NARROWEST, Find, card
-from unitdisc.reports.lines import UnitCut
+from unitdisc.reports.finds import Find, card, widest
 from unitdisc.reports.page import sources, template
 
 SHOWN = 40
@@ -37,7 +36,7 @@ def write_outliers_page(path: Path, shown: Sequence[tuple[Find, Suspected]], fac
         .render(
             cards=cards,
             reasons=REASONS,
-            widest=max([NARROWEST, *(each.clip.crop.width for each, _ in cards if isinstance(each.clip, UnitCut))]),
+            widest=widest(each for each, _ in cards),
             images=bool(shown) and shown[0][0].utterance.is_image,
             facts=facts,
             settings=summary.table("settings", facts),

@@ -11,13 +11,12 @@ import numpy as np
 
 from unitdisc import __version__
 from unitdisc.corpus import Interval, Utterance, corpus_checksum
-from unitdisc.evaluation import silences_of
+from unitdisc.evaluation import labelled
 from unitdisc.files import write_text
 from unitdisc.files.text import json_in, read_json, read_lines
 from unitdisc.reports import summary
 from unitdisc.reports.examples import Occurrence, by_different_speakers
-from unitdisc.reports.finds import NARROWEST, Find, FindCard, card
-from unitdisc.reports.lines import UnitCut
+from unitdisc.reports.finds import Find, FindCard, card, widest
 from unitdisc.reports.page import sources, template
 from unitdisc.reports.summary import ReportError
 from unitdisc.reports.unit_cards import EXAMPLES, Progress
@@ -68,6 +67,7 @@ def write_terms_page(
     of all others that are most alike.
     Raises ReportError for a folder of another corpus, for a damaged one, and where nothing recurs.
     """
+    settings = settings_of(folder, utterances)
     groups = read_groups(folder, utterances)
     words = words_of(utterances)
     tiers = {name for utterance in utterances for name in utterance.alignment}
@@ -75,7 +75,6 @@ def write_terms_page(
     chosen = shared_and_alike(groups, most)
     with progress("drawing", sum(map(len, chosen)), "groups") as advance:
         cards = [[group_card(group, tier, advance) for group in some] for some in chosen]
-    drawn = [example.clip for some in cards for one in some for example in one.examples]
     page = (
         template()
         .environment.get_template("terms_page.html.jinja")
@@ -88,9 +87,9 @@ def write_terms_page(
             places=sum(len(group.places) for group in groups),
             shared=cards[0],
             alike=cards[1],
-            widest=max([NARROWEST, *(clip.crop.width for clip in drawn if isinstance(clip, UnitCut))]),
+            widest=widest(example for some in cards for one in some for example in one.examples),
             corpus=summary.corpus_table("corpus", utterances),
-            settings=summary.table("terms", made_of(folder)),
+            settings=summary.table("terms", made_of(folder, settings)),
             **sources(),
         )
     )
@@ -100,7 +99,8 @@ def write_terms_page(
 def shared_and_alike(groups: Sequence[Group], most: int) -> tuple[list[Group], list[Group]]:
     """The groups of most speakers, of as many the most alike; and the most alike ones of all others."""
     shared = sorted(groups, key=lambda group: (-group.speakers, group.cost, group.number))[: (most + 1) // 2]
-    rest = [group for group in groups if group not in shared]
+    taken = {group.number for group in shared}
+    rest = [group for group in groups if group.number not in taken]
     return shared, sorted(rest, key=lambda group: (group.cost, group.number))[: most - len(shared)]
 
 
@@ -114,17 +114,13 @@ def group_card(group: Group, tier: str | None, advance: Callable[[int], None]) -
 def named(place: Occurrence, tier: str | None) -> Interval:
     """The place, called what the labels that have their middles in it say, but for silences."""
     start, end, _ = place.interval
-    silences = silences_of(place.utterance)
-    said = [one for one in place.utterance.alignment.get(tier, []) if one.label not in silences]
+    said = labelled(place.utterance, tier) if tier in place.utterance.alignment else []
     inside = [one.label for one in said if start <= (one.start + one.end) / 2 < end]
     return Interval(start, end, ("" if place.utterance.is_image else " ").join(inside))
 
 
 def read_groups(folder: Path, utterances: Sequence[Utterance]) -> list[Group]:
     """All groups of a folder that `unitdisc terms` has filled, the largest first."""
-    settings = settings_of(folder)
-    if not isinstance(settings, dict) or settings.get("corpus") != corpus_checksum(utterances):
-        raise ReportError(f"{folder}: holds terms of another corpus; give the one that was searched, or {AGAIN}")
     by_id = {utterance.id: utterance for utterance in utterances}
     places: defaultdict[int, list[Occurrence]] = defaultdict(list)
     for own in parsed(folder / PLACES, lambda entry: occurrences_in(entry, by_id)):
@@ -170,15 +166,18 @@ def linked_and_cost(entry: dict) -> tuple[int, float]:
     return int(first) if first is not None and first == second else -1, cost
 
 
-def settings_of(folder: Path) -> Any:
-    """What terms.json says. Raises ReportError for one that cannot be read."""
+def settings_of(folder: Path, utterances: Sequence[Utterance]) -> dict[str, Any]:
+    """What terms.json says. Raises ReportError for one that cannot be read, and for one of other utterances."""
     try:
-        return read_json(folder / SETTINGS)
+        settings = read_json(folder / SETTINGS)
     except (OSError, ValueError) as error:
         raise ReportError(f"{folder / SETTINGS}: damaged ({error}); {AGAIN}") from error
+    if not isinstance(settings, dict) or settings.get("corpus") != corpus_checksum(utterances):
+        raise ReportError(f"{folder}: holds terms of another corpus; give the one that was searched, or {AGAIN}")
+    return settings
 
 
-def made_of(folder: Path) -> Mapping[str, Any]:
+def made_of(folder: Path, settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """How terms were found, as far as the folder says it."""
-    options = settings_of(folder).get("options")
+    options = settings.get("options")
     return {"folder": str(folder), **(options if isinstance(options, Mapping) else {})}
