@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from unitdisc.bottlenecks.base import BottleneckOutput, OnHost, measured
-from unitdisc.training.distributed import mean_over_processes, normal, part, uniform
+from unitdisc.bottlenecks.base import BottleneckOutput, WarmsUp, measured
+from unitdisc.training.distributed import mean_over_processes, normal, uniform
 
 
-class Sparse(OnHost):
+class Sparse(WarmsUp):
     """A wide linear layer of which the `active` greatest values of every frame are kept; the others become 0.
 
     Unlike an L1 penalty it has no weight to tune, and a decoder with greater weights does not get round it. Over the
@@ -16,21 +16,18 @@ class Sparse(OnHost):
     """
 
     def __init__(self, in_dim: int, dim: int = 512, active: int = 16, warmup_steps: int = 100):
-        super().__init__()
+        super().__init__(warmup_steps)
         if not 1 <= active <= dim:
             raise ValueError(f"active must be between 1 and dim = {dim}, not {active}")
         self.dim = dim
         self.active = active
-        self.warmup_steps = warmup_steps
         self.project = nn.Linear(in_dim, dim)
-        self.register_buffer("steps", torch.tensor(0))
 
     def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
         frames = self.project(encoded)
         kept = frames.topk(self.kept(), dim=-1).indices
         chosen = torch.zeros_like(frames, dtype=torch.bool).scatter(-1, kept, True)
-        if self.training and part().is_last:
-            self.steps += 1
+        self.count_step()
         return BottleneckOutput(
             latents=frames * chosen,
             projected=frames,
@@ -39,8 +36,7 @@ class Sparse(OnHost):
 
     def kept(self) -> int:
         """How many values of a frame are kept by now."""
-        left = max(0.0, 1 - int(self.steps) / self.warmup_steps) if self.warmup_steps else 0.0
-        return self.active + round(left * (self.dim - self.active))
+        return self.active + round(self.left() * (self.dim - self.active))
 
 
 def used(chosen: Tensor, mask: Tensor) -> Tensor:

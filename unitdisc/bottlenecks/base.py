@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.batch import masked_mean
-from unitdisc.training.distributed import is_measured, rows_of_all
+from unitdisc.training.distributed import is_measured, part, rows_of_all
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,24 @@ class OnHost(nn.Module):
         super()._apply(change, *arguments, **options)
         self._buffers.update(kept)
         return self
+
+
+class WarmsUp(OnHost):
+    """A module that begins as another one, and comes to itself over its first `warmup_steps` training calls."""
+
+    def __init__(self, warmup_steps: int):
+        super().__init__()
+        self.warmup_steps = warmup_steps
+        self.register_buffer("steps", torch.tensor(0))
+
+    def left(self) -> float:
+        """How much of the warm-up is still to come: from 1 to 0."""
+        return max(0.0, 1 - int(self.steps) / self.warmup_steps) if self.warmup_steps else 0.0
+
+    def count_step(self) -> None:
+        """At the end of every call; one that is no training, or only a part of a step, does not count."""
+        if self.training and part().is_last:
+            self.steps += 1
 
 
 def measured(metrics: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from unitdisc.bottlenecks.base import BottleneckOutput, OnHost, measured
-from unitdisc.training.distributed import normal, part
+from unitdisc.bottlenecks.base import BottleneckOutput, WarmsUp, measured
+from unitdisc.training.distributed import normal
 
 FIRST_PULL = 1e-3  # of the full one; the evidence lower bound of 50 latents a second has about six times that
 
@@ -24,7 +24,7 @@ class Linear(nn.Module):
         return BottleneckOutput(latents=frames, projected=frames)
 
 
-class Gaussian(OnHost):
+class Gaussian(WarmsUp):
     """The VAE's bottleneck: one Gaussian posterior per frame, pulled towards the unit prior.
 
     The first `free_bits` of a frame's divergence from the prior cost nothing, so that the pull cannot empty the
@@ -44,15 +44,13 @@ class Gaussian(OnHost):
     def __init__(
         self, in_dim: int, dim: int = 64, free_bits: float = 14.0, kl_weight: float = 1.0, warmup_steps: int = 200
     ):
-        super().__init__()
+        super().__init__(warmup_steps)
         if warmup_steps < 0:
             raise ValueError(f"warmup_steps must be 0 or more, not {warmup_steps}")
         self.dim = dim
         self.free_nats = free_bits * math.log(2)
         self.kl_weight = kl_weight
-        self.warmup_steps = warmup_steps
         self.project = nn.Linear(in_dim, 2 * dim)
-        self.register_buffer("steps", torch.tensor(0))
 
     def forward(self, encoded: Tensor, mask: Tensor) -> BottleneckOutput:
         mean, log_variance = self.project(encoded).chunk(2, dim=-1)
@@ -61,8 +59,7 @@ class Gaussian(OnHost):
         if self.training:
             latents = mean + (log_variance / 2).exp() * normal(*mean.shape, device=mean.device)
         weight = self.weight_now()
-        if self.training and part().is_last:
-            self.steps += 1
+        self.count_step()
         return BottleneckOutput(
             latents=latents,
             projected=mean,
@@ -72,8 +69,7 @@ class Gaussian(OnHost):
 
     def weight_now(self) -> float:
         """`kl_weight`, or what of it there is by now."""
-        left = max(0.0, 1 - int(self.steps) / self.warmup_steps) if self.warmup_steps and self.training else 0.0
-        return self.kl_weight * FIRST_PULL**left
+        return self.kl_weight * FIRST_PULL ** (self.left() if self.training else 0.0)
 
     def _load_from_state_dict(self, state: dict, prefix: str, *args) -> None:
         """A checkpoint without steps is of before there was a warm-up: it is over."""

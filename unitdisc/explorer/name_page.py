@@ -8,7 +8,7 @@ from unitdisc.naming.asking import LITERAL
 from unitdisc.naming.material import Occurrence
 from unitdisc.naming.questions import Question
 from unitdisc.naming.spread import SILENCE
-from unitdisc.naming.table import LONGEST
+from unitdisc.naming.table import LONGEST, whole_of
 
 EXAMPLES = 8  # of a unit
 OTHERS = 4  # of the other half of it
@@ -50,7 +50,7 @@ def name_page(pages: Pages, names: Names, about: str = "", problem: str = "", ty
 def symbol_of(pages: Pages, question: Question | None) -> int | None:
     """The place of a unit in the row of units, so that it has its colour and its page."""
     row = pages.index.units
-    return row.symbol_of.get(question.unit.rstrip("ab")) if question and row else None
+    return row.symbol_of.get(whole_of(question.unit)) if question and row else None
 
 
 def proposals(question: Question) -> list[tuple[str, str, float]]:

@@ -12,7 +12,7 @@ from unitdisc.naming.material import is_below
 from unitdisc.naming.questions import Question
 from unitdisc.naming.session import Session
 from unitdisc.naming.spread import SILENCE
-from unitdisc.naming.table import Answer, NamesError, cleaned, halves_of, parent
+from unitdisc.naming.table import Answer, NamesError, cleaned, halves_of, parent, whole_of
 
 RECENT = 8  # answers that are listed
 UNDO = "undo"
@@ -133,7 +133,7 @@ class Names:
                 return None
             spans = self.session.material.runs[id].intervals.tolist()
             runs = list(zip(self.session.material.names[id].tolist(), spans))
-        shown = [(there[unit], unit.rstrip("ab"), *span) for unit, span in runs if unit in there]
+        shown = [(there[unit], whole_of(unit), *span) for unit, span in runs if unit in there]
         shown = [each for each in shown if each[1] in units.symbol_of]
         if not shown:
             return None

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from unitdisc.corpus import Utterance, is_pipe
-from unitdisc.exports.km import why_no_path
-from unitdisc.exports.units import ExportError, Units
+from unitdisc.exports.units import ExportError, Units, why_no_path
 from unitdisc.files import write_text, written_aside
 from unitdisc.files.text import json_in, read_lines
 from unitdisc.media.audio import read_audio, write_audio

@@ -1,25 +1,14 @@
 """.km and .tsv, as fairseq's HuBERT and its language models of units read them."""
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from unitdisc.corpus import Utterance, is_pipe
-from unitdisc.exports.units import ExportError, Units
+from unitdisc.corpus import Utterance
+from unitdisc.exports.units import ExportError, Units, why_no_path
 from unitdisc.files import write_text
-from unitdisc.files.folders import is_there
 
 WHOLE_FILES = "choose the format jsonl, or write recordings to files of their own"
-
-
-def why_no_path(utterance: Utterance) -> str | None:
-    """Why the recording of an utterance is in no file that other tools open; None if it may be."""
-    if is_pipe(utterance.path):
-        return f"is what the command {utterance.path!r} writes"
-    if re.search(r":\d+$", utterance.path) and not is_there(utterance.path):
-        return f"is a part of {utterance.path.rpartition(':')[0]}"
-    return None
 
 
 def why_no_file(utterance: Utterance) -> str | None:

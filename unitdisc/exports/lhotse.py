@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unitdisc.corpus import Interval, Utterance
-from unitdisc.exports.km import why_no_path
-from unitdisc.exports.units import ExportError, Units, seconds
+from unitdisc.exports.units import ExportError, Units, seconds, why_no_path
 from unitdisc.files import written_aside
 from unitdisc.media.decoding import open_audio
 

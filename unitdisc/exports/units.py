@@ -1,13 +1,15 @@
 """The units of an utterance, as they are exported: its codes, and the stretches of time of their runs."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from unitdisc.corpus import Interval, Utterance
+from unitdisc.corpus import Interval, Utterance, is_pipe
 from unitdisc.encodings import Encodings, EncodingsError, why_no_codes
 from unitdisc.encodings.runs import refuse_span, runs_of
+from unitdisc.files.folders import is_there
 
 OF_IMAGES = ("jsonl", "ctm", "dataset")  # the formats that can say columns
 
@@ -55,6 +57,15 @@ def read_units(encodings: Encodings, utterance: Utterance) -> Units:
     refuse_span(encodings.folder, utterance.id, utterance.ticks, centres=centres)
     codes = list(map(int, codes))
     return Units(utterance, codes, runs_of(codes, centres, utterance.ticks).labelled())
+
+
+def why_no_path(utterance: Utterance) -> str | None:
+    """Why the recording of an utterance is in no file that other tools open; None if it may be."""
+    if is_pipe(utterance.path):
+        return f"is what the command {utterance.path!r} writes"
+    if re.search(r":\d+$", utterance.path) and not is_there(utterance.path):
+        return f"is a part of {utterance.path.rpartition(':')[0]}"
+    return None
 
 
 def seconds(utterance: Utterance, ticks: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from unitdisc.naming.halves import halves_path, write_splits
 from unitdisc.naming.material import Inventory, Material, mixed
 from unitdisc.naming.questions import Question, next_question
-from unitdisc.naming.table import Answer, NamesError, added, read_names, undone, write_names
+from unitdisc.naming.table import Answer, NamesError, added, read_names, undone, whole_of, write_names
 
 
 @dataclass
@@ -113,8 +113,8 @@ def stamp(path: Path) -> tuple[int, int] | None:
 
 def refuse_strangers(path: Path, answers: Sequence[Answer], material: Material) -> None:
     """Raises NamesError if the table names no unit that occurs: it is then of other units."""
-    halved = {unit.rstrip("ab") for unit in material.counts}
-    if answers and not any(answer.unit.rstrip("ab") in halved for answer in answers):
+    halved = {whole_of(unit) for unit in material.counts}
+    if answers and not any(whole_of(answer.unit) in halved for answer in answers):
         raise NamesError(
             f"{path}: not one of its {len(answers)} units occurs here; is it the table of these encodings?"
         )

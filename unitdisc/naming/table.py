@@ -49,9 +49,14 @@ def parent(unit: str) -> str | None:
     return unit[:-1] if unit[-1] in "ab" else None
 
 
+def whole_of(unit: str) -> str:
+    """The unit itself, or the one that a half, or a half of a half, is of."""
+    return unit.rstrip("ab")
+
+
 def code_of(unit: str) -> int:
     """The code that a unit, or a half of one, is of."""
-    return int(unit.rstrip("ab"))
+    return int(whole_of(unit))
 
 
 def halves_of(unit: str) -> tuple[str, str]:
