@@ -115,6 +115,16 @@ def test_diversity_is_the_divergence_of_the_mean_choice_from_uniform():
     torch.testing.assert_close(bottleneck(encoded, MASK).losses["diversity"], 3 * unweighted)
 
 
+def test_codes_that_no_frame_can_choose_leave_gradients_finite():
+    logits = torch.zeros(1, 5, 4)
+    logits[..., 0] = 1e3  # softmax of the others is 0
+    logits.requires_grad_()
+    divergence = divergence_from_uniform(logits, torch.ones(1, 5, dtype=torch.bool))
+    divergence.backward()
+    assert divergence.item() == pytest.approx(math.log(4))
+    assert logits.grad.isfinite().all()
+
+
 def test_diversity_brings_unused_codes_back():
     bottleneck = Gumbel(3, 3, num_codes=8, diversity=1.0)
     with torch.no_grad():

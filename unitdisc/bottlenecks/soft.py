@@ -70,4 +70,5 @@ def divergence_from_uniform(logits: Tensor, mask: Tensor) -> Tensor:
     """KL(mean of softmax(logits) over the frames of all processes || uniform) in nats: [B, T, K], [B, T] -> scalar."""
     count = sum_with_gradient(mask.sum().to(logits.dtype)).clamp(min=1)
     mean = sum_with_gradient(sum_inside(logits.softmax(-1), mask)) / count
+    mean = mean.clamp(min=torch.finfo(mean.dtype).tiny)  # at 0 the entropy's slope is infinite
     return math.log(logits.shape[-1]) - torch.special.entr(mean).sum()
