@@ -22,6 +22,7 @@ from pretrained_networks import (
 )
 from tiny import listed, settings
 
+from unitdisc.api.card import card
 from unitdisc.api.encode import encode
 from unitdisc.api.encode import features as write_features
 from unitdisc.api.kmeans import kmeans
@@ -520,3 +521,33 @@ def test_upper_layers_are_trained_on_and_read_back(objective, saved, tiny_corpus
     encode(tmp_path / "exp", tiny_corpus, tmp_path / "enc", ["encoder"])
     found = Encodings.open(tmp_path / "enc" / "encoder")
     assert found[next(iter(found.codes))].frames.shape[1] == WIDTH
+
+
+def test_a_network_trained_on_is_handed_on_as_transformers_opens_it(saved, tiny_corpus, tmp_path):
+    """Layer 2 of the network that is handed on is what the encoder gives, and the layer above it is as it was."""
+    folder, original, _ = saved("hubert")
+    config = tmp_path / "upper.toml"
+    config.write_text(
+        f"""
+        features = {{ kind = "pretrained", model = "{folder}", layer = 1 }}
+        encoder = {{ kind = "pretrained", last = 2 }}
+        bottleneck = {{ kind = "linear", dim = 16 }}
+        objective = {{ kind = "masked" }}
+        training = {{ steps = 3, batch_size = 2, crop = 16, valid_every = 3, checkpoint_every = 3, log_every = 1 }}
+        """
+    )
+    train(config, tiny_corpus, tmp_path / "exp", device="cpu")
+    encode(tmp_path / "exp", tiny_corpus, tmp_path / "enc", ["encoder"])
+    text = card(tmp_path / "exp", tmp_path / "given").read_text()
+    assert "AutoModel.from_pretrained" in text and "hidden_states[2]" in text
+    options = json.loads((tmp_path / "exp" / "experiment.json").read_text())["options"]["features"]
+    given = str(tmp_path / "given" / "transformers")
+    again = PretrainedFeatures(**options | {"model": given, "checksum": "", "layer": 2})
+    write_features(tiny_corpus, tmp_path / "again", again)
+    found, wanted = Encodings.open(tmp_path / "again"), Encodings.open(tmp_path / "enc" / "encoder")
+    for utterance in wanted.codes:
+        np.testing.assert_allclose(found[utterance].frames, wanted[utterance].frames, atol=1e-4)
+    network = transformers.AutoModel.from_pretrained(given)
+    same = [torch.equal(*pair) for pair in zip(network.parameters(), original.parameters(), strict=True)]
+    assert sum(not kept for kept in same) == len(list(network.encoder.layers[1].parameters()))
+    card(tmp_path / "exp", tmp_path / "given")  # once more

@@ -5,13 +5,16 @@ from pathlib import Path, PurePath
 
 from unitdisc.api.paths import takes_paths
 from unitdisc.bottlenecks import Coded
+from unitdisc.encoders.pretrained import HasUpperLayers, PretrainedLayers
 from unitdisc.experiment import ExperimentError, load
 from unitdisc.experiment.experiment import WEIGHTS, read_part, weights_checksum
 from unitdisc.files import write_json, write_text, written_aside
+from unitdisc.files.atomic import writing
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.reports.card import card as text_of
 
 CARD = "README.md"
+NETWORK = "transformers"
 AGAIN = "run `unitdisc report` on it again"
 
 
@@ -31,6 +34,9 @@ def card(
     which `encode`, `load` and all else open; checkpoints, log and report stay behind, and of the corpus only the names
     of its file and folder are told. It has the names of the speakers.
 
+    Where the encoder is the upper layers of a network of others, that network with these layers is in its folder
+    `transformers`, as that library opens it.
+
     folder: to create, or one that has this model already. licence: an identifier such as cc-by-4.0. cite: a sentence,
     or BibTeX.
 
@@ -43,7 +49,8 @@ def card(
     folder = folder_for_results(folder)
     if folder.resolve() == experiment_folder.resolve():
         raise ValueError(f"{folder}: is the experiment itself, which stays as it is; name another folder")
-    _, model = load(experiment_folder)  # or there is nothing to hand on
+    experiment, model = load(experiment_folder)  # or there is nothing to hand on
+    features, is_of_network = experiment.features(), isinstance(model.encoder, PretrainedLayers)
     checksum = weights_checksum(experiment_folder)
     refuse_something_else(folder, checksum)
     told = read_part(experiment_folder, "experiment.json", dict)
@@ -60,6 +67,7 @@ def card(
             scores=scores,
             licence=licence,
             cite=cite,
+            layer=features.layer + model.encoder.depth if is_of_network else None,
         )
     except (AttributeError, KeyError, TypeError) as error:
         what = "experiment.json, or report/scores.json, is damaged"
@@ -69,9 +77,21 @@ def card(
     for path in dict.fromkeys((*parts, *sorted(experiment_folder.glob("*.safetensors")))):
         with written_aside(folder / path.name) as aside:
             shutil.copyfile(path, aside)
+    if is_of_network:
+        save_network(features, model.encoder, folder / NETWORK)
     write_json(folder / "experiment.json", told)
     write_text(folder / CARD, text)
     return folder / CARD
+
+
+def save_network(features: HasUpperLayers, encoder: PretrainedLayers, folder: Path) -> None:
+    """The whole network that the encoder is the upper layers of, in the format of `transformers`: all of it or none."""
+    aside = folder.with_name(f".{folder.name}.part")  # of a killed run, perhaps
+    shutil.rmtree(aside, ignore_errors=True)
+    with writing(folder):
+        features.save_with(encoder.layers, aside)
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
 
 
 def refuse_something_else(folder: Path, checksum: str) -> None:

@@ -1,5 +1,6 @@
 """The upper layers of a network that others trained, to be trained on; what is below them are the features."""
 
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -14,6 +15,9 @@ class HasUpperLayers(Protocol):
 
     def layers_above(self, last: int | None = None) -> nn.ModuleList:
         """The layers after it up to `last`, with their weights. Raises ValueError if they cannot be had."""
+
+    def save_with(self, layers: nn.ModuleList, folder: Path) -> None:
+        """Writes the network with these instead of the layers after it, in the format it was read in."""
 
 
 class PretrainedLayers(nn.Module):

@@ -22,8 +22,11 @@ def card(
     scores: Mapping[str, Any],
     licence: str | None,
     cite: str | None,
+    layer: int | None = None,
 ) -> str:
     """Markdown. experiment: as experiment.json has it. codes: of the bottleneck. scores: of report/scores.json, or {}.
+
+    layer: of a network of others, in the folder `transformers`, that gives the frames of the encoder.
 
     Raises ReportError for a licence that is no identifier, which the front matter could not say.
     """
@@ -46,12 +49,23 @@ def card(
         scored(scores),
         "## How to use it",
         f'```python\nimport unitdisc\n\nunitdisc.encode({name!r}, "data/mine.jsonl", "encodings")\n```',
+        *([in_transformers(name, layer)] if layer else []),
         "## Licence",
         f"`{licence}`" if licence else "Not stated: ask those who trained it.",
         "## How to cite",
         f"```bibtex\n{cite.strip()}\n```" if (cite or "").lstrip().startswith("@") else cite or usual,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def in_transformers(name: str, layer: int) -> str:
+    path = f"{name}/transformers"
+    return (
+        "The network that the encoder is a part of, trained on, for those who use `transformers`; the encoder's frames are "
+        f"what its layer {layer} gives:\n\n```python\nfrom transformers import AutoModel\n\n"
+        f"network = AutoModel.from_pretrained({path!r})\n"
+        f"frames = network(signal, output_hidden_states=True).hidden_states[{layer}]\n```"
+    )
 
 
 def trained_on(corpus: Mapping[str, Any], options: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """A frozen network: which one, which of its layers, in which precision; and what its layers make of an input."""
 
 import math
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from unitdisc.data.normalisation import check_normalisation
 from unitdisc.data.pretrained.folders import (
+    PREPROCESSORS,
     PretrainedError,
     checksum_of,
     config_of,
@@ -161,6 +163,23 @@ class PretrainedNetwork:
         network = read_network(self.folder, self.checksum, self.families[self.config["model_type"]], "float32")
         encoder, name = stack_of(network)
         return getattr(encoder, name)[self.layer : last]
+
+    def save_with(self, layers: nn.ModuleList, folder: Path) -> None:
+        """Writes the network with these instead of the layers after the chosen one, as `transformers` opens it.
+
+        What comes after them stays as it was. Raises PretrainedError as `layers_above` does.
+        """
+        network = read_network(self.folder, self.checksum, self.families[self.config["model_type"]], "float32")
+        encoder, name = stack_of(network)
+        for place, layer in enumerate(layers, self.layer):
+            getattr(encoder, name)[place] = layer
+        import transformers
+
+        with quiet(transformers):
+            network.save_pretrained(folder)
+        for path in map(self.folder.joinpath, PREPROCESSORS):
+            if path.is_file():
+                shutil.copyfile(path, folder / path.name)
 
     @torch.inference_mode()
     def hidden(self, name: str, inputs: Tensor, **more: Any) -> Tensor:
