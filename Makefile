@@ -4,6 +4,7 @@
 # make test-matrix  the tests in every surrounding that matters, one after the other: docs/test-matrix.md; ROWS="names"
 # make test-crash  commands killed, or refused by the disk, where they change files, and run again: docs/trust.md; POINTS=10
 # make fuzz       what reads files of others, fed with garbage for so many seconds: docs/trust.md; TIME=60
+# make gallery    every kind of page there is, of the built-in corpora, behind one: exp/gallery/index.html
 # make lint       style
 # make docs       the documentation as a site, build/site/index.html
 # make clean      remove what the above made (models and data too)
@@ -16,11 +17,14 @@ INSTALLED_DOCS := .venv/installed-docs
 PARALLEL = $(shell $(BIN)/python -c "import xdist" 2>/dev/null && \
 	printf '%s' '-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder')
 
-.PHONY: demo test test-all test-matrix test-crash fuzz lint docs clean setup
+.PHONY: demo gallery test test-all test-matrix test-crash fuzz lint docs clean setup
 
 demo: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini_speech/run.sh
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini_handwriting/run.sh
+
+gallery: $(INSTALLED)
+	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/gallery/run.sh
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(PARALLEL)

@@ -3,6 +3,7 @@
 import csv
 import io
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -138,6 +139,35 @@ def test_a_line_image_goes_round(write, tmp_path):
     spans = [(part.outline[:, 0].min(), part.outline[:, 0].max()) for part in line.parts["character"]]
     assert spans[3:7] == [(40, 60), (60, 80), (80, 100), (120, 130)]
     assert Path(found.image).name == "l<1.png"
+
+
+@WRITERS
+def test_a_line_without_a_known_baseline_gets_one(write, tmp_path):
+    (page,) = pages_of([line_image("l1", ["a", "b"])], {})
+    write(tmp_path / "x.xml", page)
+    (line,) = read_page(tmp_path / "x.xml").lines
+    np.testing.assert_array_equal(line.baseline, [[0, 22], [40, 22]])
+
+
+@WRITERS
+def test_krakens_own_reader_reads_it(write, tmp_path):
+    """Not among what is installed for tests: pip install kraken."""
+    kraken = pytest.importorskip("kraken.lib.xml")
+    (page,) = pages_of([line_image("l1", ["<&>", SILENCE, "é", "t h"])], {})
+    write(tmp_path / "x.xml", page)
+    (line,) = kraken.XMLPage(tmp_path / "x.xml").lines.values()
+    assert (line.text, line.baseline[-1]) == ("<&> éth", (80, 22))
+
+
+def test_page_xml_is_valid_by_its_schema(tmp_path):
+    """The published schema, of those who install OCR-D's tools: pip install ocrd lxml."""
+    etree, ocrd = pytest.importorskip("lxml.etree"), find_spec("ocrd_validators")
+    if ocrd is None:
+        pytest.skip("no ocrd")
+    (page,) = pages_of([line_image("l1", ["<&>", SILENCE, "q̃", "t h"])], {})
+    write_page_xml(tmp_path / "x.xml", page)
+    schema = etree.XMLSchema(etree.parse(Path(ocrd.origin).parent / "page.xsd"))
+    assert schema.validate(etree.parse(tmp_path / "x.xml")), schema.error_log
 
 
 def test_alto_has_no_characters_of_several_code_points(tmp_path):

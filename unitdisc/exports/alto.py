@@ -40,8 +40,7 @@ def write_alto(path: Path, page: WrittenPage) -> None:
 
 def add_line(block: Element, line: WrittenLine, ids: Ids) -> None:
     name = ids.of(line.id)
-    baseline = None if line.baseline is None else points(line.baseline)
-    made = element(block, "TextLine", ID=name, BASELINE=baseline, **box(line.outline))
+    made = element(block, "TextLine", ID=name, BASELINE=points(line.written_along), **box(line.outline))
     shape(made, line.outline)
     single = all(len(glyph.label) == 1 for word in line.words for glyph in word)
     for place, word in enumerate(line.words):

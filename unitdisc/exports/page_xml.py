@@ -37,8 +37,7 @@ def add_line(region: Element, line: WrittenLine, ids: Ids) -> None:
     name = ids.of(line.id)
     made = element(region, "TextLine", id=name)
     coords(made, line.outline)
-    if line.baseline is not None:
-        element(made, "Baseline", points=points(line.baseline))
+    element(made, "Baseline", points=points(line.written_along))
     for place, word in enumerate(line.words):
         own = element(made, "Word", id=ids.of(f"{name}_w{place}"))
         coords(own, around(word))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 CREATOR = "unitdisc"
+LOW = 0.75  # of the way down a line: where the baseline is taken to be, if it is not known
 DATE = "1970-01-01T00:00:00"  # so that the same readings give the same file
 
 
@@ -30,6 +31,15 @@ class WrittenLine:
     @property
     def text(self) -> str:
         return " ".join(map(spelled, self.words))
+
+    @property
+    def written_along(self) -> np.ndarray:
+        """The baseline, [N, 2]; if it is not known, one across the outline: kraken skips lines that have none."""
+        if self.baseline is not None:
+            return self.baseline
+        left, top, right, bottom = bounds(self.outline)
+        height = top + LOW * (bottom - top)
+        return np.array([[left, height], [right, height]])
 
 
 @dataclass(frozen=True)
