@@ -4,7 +4,8 @@
 
 A command is run undisturbed, twice, and then for each point in a folder of its own: the k-th call that changes a file
 there (shim.c) kills the process before or half-way through it, or fails as on a full disk (and all later ones) or a
-broken one. What must hold then:
+broken one, or all later ones fail as in a folder that became read-only, or, of those that open files for writing, as
+where too many are open. What must hold then:
 
     no file is there half      what is visible the undisturbed run put there too, or it begins a journal
     refused, it says so        one sentence, no traceback, exit status 1; and neither temporary files nor locks are left
@@ -29,8 +30,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LIBRARY = "UNITDISC_CRASH_SHIM"  # set in the process that has it preloaded
-WAYS = {"killed before": 1, "killed within": 2, "disk full": 3, "disk broken": 4}
-REFUSED = ("disk full", "disk broken")
+WAYS = {"killed before": 1, "killed within": 2, "disk full": 3, "disk broken": 4, "many files": 5, "read-only": 6}
+KILLED = ("killed before", "killed within")
 LONGEST = 400  # seconds of one run: beyond, it hangs
 
 
@@ -265,7 +266,7 @@ def tried(case: Case, undisturbed: Undisturbed, way: str, call: int) -> Iterator
     ended = run(case, folder, way=WAYS[way], call=call)
     for half in undisturbed.halves():
         yield f"half a file is there: {half}"
-    if way not in REFUSED:
+    if way in KILLED:
         if ended.code != -9:
             yield f"ended with {ended.code} instead of being killed: {ended.said[-300:]}"
     elif ended.code == 0:  # it got over it
@@ -277,7 +278,7 @@ def tried(case: Case, undisturbed: Undisturbed, way: str, call: int) -> Iterator
         elif "unitdisc" in ended.said[-300:] and "cannot be written" not in " ".join(ended.said.split()):
             yield f"does not say that something cannot be written: {ended.said[-600:]}"
         for name in tree(folder):
-            if left_over(name):
+            if left_over(name) and way != "read-only":  # where nothing can be taken away
                 yield f"{name} is left after a refusal"
     again = run(case, folder)
     if again.code:
@@ -292,6 +293,7 @@ def main() -> int:
     parser.add_argument("commands", nargs="*", help="all by default")
     parser.add_argument("--points", type=int, default=10, help="of each command and way, at most")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--way", choices=WAYS, action="append", help="several times; all by default")
     parser.add_argument("--keep", type=Path, help="work here, and leave it there")
     chosen = parser.parse_args()
     if LIBRARY not in os.environ:
@@ -306,11 +308,12 @@ def main() -> int:
         if unknown := [name for name in chosen.commands if name not in known]:
             raise SystemExit(f"{unknown}: no such commands; choose of {list(known)}")
         failed, total = 0, 0
-        print(f"{'command':<16} {'calls':>6}  {'  '.join(f'{way:>13}' for way in WAYS)}  faults  seconds")
+        chosen.way = chosen.way or list(WAYS)
+        print(f"{'command':<16} {'calls':>6}  {'  '.join(f'{way:>13}' for way in chosen.way)}  faults  seconds")
         for name in chosen.commands or known:
             begun_at = time.monotonic()
             tally = tally_of(known[name], base / name.replace(" ", "-") / "out", chosen)
-            points = "  ".join(f"{tally.tried.get(way, 0):>13}" for way in WAYS)
+            points = "  ".join(f"{tally.tried.get(way, 0):>13}" for way in chosen.way)
             seconds = time.monotonic() - begun_at
             print(f"{name:<16} {tally.calls:>6}  {points}  {len(tally.faults):>6}  {seconds:7.0f}", flush=True)
             for fault in tally.faults:
@@ -326,7 +329,7 @@ def tally_of(case: Case, folder: Path, chosen: argparse.Namespace) -> Tally:
     undisturbed = Undisturbed(case, folder)
     tally = Tally(undisturbed.calls)
     tally.faults += [f"two undisturbed runs differ in {name}" for name in undisturbed.varying()]
-    for way in WAYS:
+    for way in chosen.way:
         draw = random.Random(f"{chosen.seed} {way} {folder.parent.name}")
         calls = sorted(draw.sample(range(1, tally.calls + 1), min(chosen.points, tally.calls)))
         for call in calls:

@@ -14,7 +14,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { COUNT, KILL_BEFORE, KILL_AFTER, FULL, BROKEN }; /* FULL: this call and all later ones; BROKEN: this one */
+/* BROKEN: this call alone fails; the others: and all later ones, of FILES those that open a file for writing. */
+enum { COUNT, KILL_BEFORE, KILL_AFTER, FULL, BROKEN, FILES, READ_ONLY };
+enum { TAKES_AWAY, WRITES, OPENS }; /* what a call does: TAKES_AWAY succeeds on a full disk, too */
 
 static char below[4096], kept[4096]; /* kept: the folder for every file that took the place of another, or "" */
 static size_t length;
@@ -69,20 +71,27 @@ static void die(void) {
     for (;;) pause();
 }
 
+/* Why a call fails, or 0. */
+static int refusal(int kind, long call) {
+    if (call == fatal && mode == BROKEN && kind != TAKES_AWAY) return EIO;
+    if (call < fatal) return 0;
+    if (mode == FULL && kind != TAKES_AWAY) return ENOSPC;
+    if (mode == FILES && kind == OPENS) return EMFILE;
+    return mode == READ_ONLY ? EROFS : 0;
+}
+
 /* What becomes of the next call: 0 goes on as usual, 1 dies after it, -1 fails with errno. */
-static int next(int can_fail) {
+static int next(int kind) {
     long call = atomic_fetch_add(&calls, 1) + 1;
     if (call == fatal && mode == KILL_BEFORE) die();
     if (call == fatal && mode == KILL_AFTER) return 1;
-    if (can_fail && ((call >= fatal && mode == FULL) || (call == fatal && mode == BROKEN))) {
-        errno = mode == FULL ? ENOSPC : EIO;
-        return -1;
-    }
-    return 0;
+    int why = refusal(kind, call);
+    if (why) errno = why;
+    return why ? -1 : 0;
 }
 
-#define CALLED(concerned, can_fail, failure, ...)     \
-    int fate = (concerned) ? next(can_fail) : 0;      \
+#define CALLED(concerned, kind, failure, ...)         \
+    int fate = (concerned) ? next(kind) : 0;          \
     if (fate < 0) return failure;                     \
     __typeof__(real(__VA_ARGS__)) gave = real(__VA_ARGS__); \
     if (fate > 0) die();                              \
@@ -100,13 +109,13 @@ static int next(int can_fail) {
     int name(const char *path, int flags, ...) {                                               \
         REAL(name);                                                                            \
         ASKED_BY(flags);                                                                       \
-        CALLED(changes && is_below(path), 1, -1, path, flags, rights);                         \
+        CALLED(changes && is_below(path), OPENS, -1, path, flags, rights);                         \
     }
 #define OPENING_AT(name)                                                                       \
     int name(int folder, const char *path, int flags, ...) {                                   \
         REAL(name);                                                                            \
         ASKED_BY(flags);                                                                       \
-        CALLED(changes && is_below_at(folder, path), 1, -1, folder, path, flags, rights);      \
+        CALLED(changes && is_below_at(folder, path), OPENS, -1, folder, path, flags, rights);      \
     }
 OPENING(open)
 OPENING(open64)
@@ -116,7 +125,7 @@ OPENING_AT(openat64)
 #define STREAM(name)                                                                           \
     FILE *name(const char *path, const char *how) {                                            \
         REAL(name);                                                                            \
-        CALLED(strpbrk(how, "wa+") && is_below(path), 1, NULL, path, how);                     \
+        CALLED(strpbrk(how, "wa+") && is_below(path), OPENS, NULL, path, how);                     \
     }
 STREAM(fopen)
 STREAM(fopen64)
@@ -126,7 +135,7 @@ STREAM(fopen64)
 
 ssize_t write(int file, const void *what, size_t size) {
     REAL(write);
-    int fate = is_open_below(file) ? next(1) : 0;
+    int fate = is_open_below(file) ? next(WRITES) : 0;
     if (fate < 0) return -1;
     ssize_t gave = real(file, what, fate > 0 ? HALF(size) : size);
     if (fate > 0) die();
@@ -136,7 +145,7 @@ ssize_t write(int file, const void *what, size_t size) {
 #define WRITING_AT(name, place)                                                                \
     ssize_t name(int file, const void *what, size_t size, place where) {                       \
         REAL(name);                                                                            \
-        int fate = is_open_below(file) ? next(1) : 0;                                          \
+        int fate = is_open_below(file) ? next(WRITES) : 0;                                          \
         if (fate < 0) return -1;                                                               \
         ssize_t gave = real(file, what, fate > 0 ? HALF(size) : size, where);                  \
         if (fate > 0) die();                                                                   \
@@ -147,7 +156,7 @@ WRITING_AT(pwrite64, off64_t)
 
 ssize_t writev(int file, const struct iovec *what, int count) {
     REAL(writev);
-    int fate = is_open_below(file) ? next(1) : 0;
+    int fate = is_open_below(file) ? next(WRITES) : 0;
     if (fate < 0) return -1;
     ssize_t gave = real(file, what, fate > 0 ? HALF(count) : count);
     if (fate > 0) die();
@@ -156,7 +165,7 @@ ssize_t writev(int file, const struct iovec *what, int count) {
 
 size_t fwrite(const void *what, size_t size, size_t count, FILE *file) {
     REAL(fwrite);
-    int fate = armed && is_open_below(fileno(file)) ? next(1) : 0;
+    int fate = armed && is_open_below(fileno(file)) ? next(WRITES) : 0;
     if (fate < 0) return 0;
     size_t gave = real(what, size, fate > 0 ? HALF(count) : count, file);
     if (fate > 0) {
@@ -182,54 +191,54 @@ static void keep(const char *from, const char *to) {
 int rename(const char *from, const char *to) {
     REAL(rename);
     if (is_below(to)) keep(from, to);
-    CALLED(is_below(to), 1, -1, from, to);
+    CALLED(is_below(to), WRITES, -1, from, to);
 }
 int renameat(int a, const char *from, int b, const char *to) {
     REAL(renameat);
     if (is_below_at(b, to)) keep(from, to);
-    CALLED(is_below_at(b, to), 1, -1, a, from, b, to);
+    CALLED(is_below_at(b, to), WRITES, -1, a, from, b, to);
 }
 int mkdir(const char *path, mode_t rights) {
     REAL(mkdir);
-    CALLED(is_below(path), 1, -1, path, rights);
+    CALLED(is_below(path), WRITES, -1, path, rights);
 }
 int mkdirat(int folder, const char *path, mode_t rights) {
     REAL(mkdirat);
-    CALLED(is_below_at(folder, path), 1, -1, folder, path, rights);
+    CALLED(is_below_at(folder, path), WRITES, -1, folder, path, rights);
 }
 int fsync(int file) {
     REAL(fsync);
-    CALLED(is_open_below(file), 1, -1, file);
+    CALLED(is_open_below(file), WRITES, -1, file);
 }
 int fdatasync(int file) {
     REAL(fdatasync);
-    CALLED(is_open_below(file), 1, -1, file);
+    CALLED(is_open_below(file), WRITES, -1, file);
 }
 int ftruncate(int file, off_t size) {
     REAL(ftruncate);
-    CALLED(is_open_below(file), 1, -1, file, size);
+    CALLED(is_open_below(file), WRITES, -1, file, size);
 }
 int ftruncate64(int file, off64_t size) {
     REAL(ftruncate64);
-    CALLED(is_open_below(file), 1, -1, file, size);
+    CALLED(is_open_below(file), WRITES, -1, file, size);
 }
 int link(const char *from, const char *to) {
     REAL(link);
-    CALLED(is_below(to), 1, -1, from, to);
+    CALLED(is_below(to), WRITES, -1, from, to);
 }
 int symlink(const char *from, const char *to) {
     REAL(symlink);
-    CALLED(is_below(to), 1, -1, from, to);
+    CALLED(is_below(to), WRITES, -1, from, to);
 }
-int unlink(const char *path) { /* also on a full disk */
+int unlink(const char *path) {
     REAL(unlink);
-    CALLED(is_below(path), 0, -1, path);
+    CALLED(is_below(path), TAKES_AWAY, -1, path);
 }
 int unlinkat(int folder, const char *path, int flags) {
     REAL(unlinkat);
-    CALLED(is_below_at(folder, path), 0, -1, folder, path, flags);
+    CALLED(is_below_at(folder, path), TAKES_AWAY, -1, folder, path, flags);
 }
 int rmdir(const char *path) {
     REAL(rmdir);
-    CALLED(is_below(path), 0, -1, path);
+    CALLED(is_below(path), TAKES_AWAY, -1, path);
 }
