@@ -1,5 +1,6 @@
 """Small cases of what tests/crash and tests/fuzz found once, each of which ended in a traceback or left something."""
 
+import errno
 import gzip
 import io
 import json
@@ -22,7 +23,7 @@ from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.formats import read_units
 from unitdisc.experiment.experiment import ExperimentError, load
-from unitdisc.files import UnwritableError, atomic, write_text
+from unitdisc.files import UnwritableError, atomic, take_away, write_text
 from unitdisc.files.tensors import write_tensors
 from unitdisc.files.text import read_json
 from unitdisc.prep import lhotse_cuts, lhotse_shar
@@ -81,6 +82,17 @@ def test_a_list_that_cannot_be_opened_for_more_is_named_with_a_cure(unitdisc, ti
     assert "units.jsonl.part: cannot be written (No space left on device); make room there" in " ".join(
         said.err.split()
     )
+
+
+def test_a_file_that_cannot_be_removed_is_named(tmp_path, monkeypatch):
+    def refused(path, missing_ok=False):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(
+        UnwritableError, match=r"old\.tar: cannot be written, nor removed \(Read-only file system\); make"
+    ):
+        take_away(tmp_path / "old.tar")
 
 
 def test_arrays_that_cannot_be_written_are_named(tmp_path):

@@ -35,7 +35,7 @@ from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.data.normalisation import Normaliser
 from unitdisc.data.signals import Signals
 from unitdisc.evaluation.units.boundaries import utterance_segmentation
-from unitdisc.files import write_json, write_text
+from unitdisc.files import take_away, write_json, write_text
 from unitdisc.files.folders import filling, folder_for_results
 
 ALIGNER = "aligner"  # folder of the model in that of the results
@@ -228,7 +228,7 @@ def learned(
     for utterance in found.too_long:
         console.say(f"not learned from: {utterance}: its text has more characters than its frames can hold")
     save(found.aligner, folder / ALIGNER)
-    state.unlink(missing_ok=True)
+    take_away(state)
     return found.aligner, {"held_out_error_rate": found.error_rate, "too_long": len(found.too_long)}, found.unseen
 
 

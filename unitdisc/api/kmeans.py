@@ -16,6 +16,7 @@ from unitdisc.encodings import EncodingsError
 from unitdisc.encodings.folders import refuse_among
 from unitdisc.evaluation.foreign import AnyEncodings, ForeignEncodings, open_encodings
 from unitdisc.evaluation.settings import versions
+from unitdisc.files import take_away
 from unitdisc.files.folders import file_for_results
 from unitdisc.files.locks import locked_file
 
@@ -93,7 +94,7 @@ def make(
     if isinstance(opened, NormalisedEncodings):
         opened.adaptation.write(adaptation_of(codebook))
     else:
-        adaptation_of(codebook).unlink(missing_ok=True)  # of a codebook that was here before
+        take_away(adaptation_of(codebook))  # of a codebook that was here before
     frames = StoredFrames(opened, opened.codes, options.spherical)
     unfinished = codebook.with_name(codebook.name + ".part")
     found = find_codes(frames, options, memory, threads=threads, state_file=unfinished, progress=console.progress)
@@ -112,4 +113,4 @@ def make(
         "versions": versions(),
     }
     write_codebook(codebook, found.vectors, card)
-    unfinished.unlink(missing_ok=True)
+    take_away(unfinished)

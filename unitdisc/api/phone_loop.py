@@ -12,6 +12,7 @@ from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.encodings.folders import refuse_among
 from unitdisc.evaluation.foreign import open_encodings
 from unitdisc.evaluation.settings import versions
+from unitdisc.files import take_away
 from unitdisc.files.folders import file_for_results
 from unitdisc.files.locks import locked_file
 from unitdisc.segmentation.phone_loop.learning import learn
@@ -77,5 +78,5 @@ def make(
         "versions": versions(),
     }
     write_phone_loop(file, found.loop, card)
-    unfinished.unlink(missing_ok=True)
+    take_away(unfinished)
     return card

@@ -12,7 +12,7 @@ from unitdisc.corpus import CorpusError, Problem, Utterance
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.validation.report import validate as find_problems
-from unitdisc.files import write_json
+from unitdisc.files import take_away, write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.files.text import read_json
 from unitdisc.prep.image_folders import share_out, whole
@@ -186,7 +186,7 @@ def write_manifests(
         write_manifest(path, some)
         console.say(f"{path}: {summary(some)}{tiers_said(some)}")
     for name in {*before} - {path.name for path in manifests.values()}:
-        (folder / name).unlink(missing_ok=True)
+        take_away(folder / name)
     write_json(folder / SETTINGS, {**about, "manifests": sorted(path.name for path in manifests.values())})
     return manifests
 
@@ -232,7 +232,7 @@ def take_out(
         if not kept and len(manifests) == 1:
             raise CorpusError(f"{path}: not one of its {len(ordered)} utterances can be used; see what is said above")
         if not kept:
-            path.unlink()
+            take_away(path)
             del manifests[name]
         elif out:
             write_manifest(path, kept)

@@ -18,7 +18,7 @@ from unitdisc.corpus.validation.usable_corpus import usable_table
 from unitdisc.data.signals import Signals
 from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment, ExperimentError, load, weights_checksum
-from unitdisc.files import write_json, write_text
+from unitdisc.files import take_away, write_json, write_text
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.files.made_of import CURE, facts_in, refuse_other
 from unitdisc.generation.drawing import as_utterance, draw
@@ -177,7 +177,7 @@ def refuse_folder(folder: Path, made_of: dict[str, Any]) -> None:
         raise LanguageError(f"{folder / FACTS}: damaged (no `made_of`); {CURE}")
     refuse_other(folder, "samples", there=there, asked=made_of, error=LanguageError)
     for leftover in folder.glob(".*.tmp"):
-        leftover.unlink()
+        take_away(leftover)
 
 
 def most_frames(options: ContinuationOptions, model: UnitModel, signals: Signals) -> int:

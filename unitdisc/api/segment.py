@@ -37,7 +37,7 @@ from unitdisc.encodings.folders import refuse_among, refuse_folder, tidied
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.settings import versions
 from unitdisc.exports.formats import export
-from unitdisc.files import write_json
+from unitdisc.files import take_away, write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.segmentation.corpora.codebooks import Codes, chosen_codebook, codebook_of, far_away, unit_codes
 from unitdisc.segmentation.corpora.given import GivenBoundaries
@@ -279,7 +279,7 @@ def finish(
     rate = timing.rate(units)
     card = {"spherical": options.distance == "cosine", "frames_of": opened.settings, "from": codebook.source}
     write_codebook(folder / "units" / "codebook.npy", found.vectors, card)
-    (folder / "units" / "codebook.npy.part").unlink(missing_ok=True)
+    take_away(folder / "units" / "codebook.npy.part")
     summary = {"asked": options.rate, "found": rate, "per": timing.unit, "units": units, "segmentation": found.facts}
     write_json(folder / "units" / "summary.json", summary | {"versions": versions()})
     files = [*files, folder / "units" / "codebook.npy"]

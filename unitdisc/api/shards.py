@@ -13,7 +13,7 @@ from unitdisc.corpus import CorpusError, Utterance, corpus_checksum
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import read_manifest, write_manifest
 from unitdisc.corpus.read import read_corpus
-from unitdisc.files import write_json, write_text
+from unitdisc.files import take_away, write_json, write_text
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.text import read_json, read_lines
 from unitdisc.media.packing import FORMATS, PackingItem, items_of, pack, shares
@@ -71,7 +71,7 @@ def shards(
     wanted = [number for number in numbers if not is_done(folder, number, parts[number], options, access.allow_pipes)]
     manifest = folder / f"{name_of(corpus)}.jsonl"
     if wanted:
-        manifest.unlink(missing_ok=True)  # it may say where things lay in a tar that is written again
+        take_away(manifest)  # it may say where things lay in a tar that is written again
     with console.progress("packing", len(parts), "shards", done=len(parts) - len(wanted)) as advance:
         pack_one = delayed(pack_shard)
         tasks = (pack_one(folder, number, parts[number], options, access) for number in wanted)
@@ -142,7 +142,7 @@ def pack_shard(
     """
     manifest = manifest_of(folder, number)
     for old in (manifest, left_out_of(folder, number)):
-        old.unlink(missing_ok=True)
+        take_away(old)
     most = round(options.max_mb * 1e6)
     try:
         kept, problems = write_shard(
@@ -160,7 +160,7 @@ def pack_shard(
     tars = {in_tar(utterance.path)[0] for utterance in kept}
     there = (*manifest.parent.glob(f"{number:06d}.tar"), *manifest.parent.glob(f"{number:06d}-*.tar"))
     for old in {*there} - tars:  # of a run before
-        old.unlink(missing_ok=True)
+        take_away(old)
     if problems:
         write_text(left_out_of(folder, number), "".join(f"{' '.join(str(each).split())}\n" for each in problems))
     write_manifest(manifest, kept)
@@ -180,7 +180,7 @@ def finish(folder: Path, manifest: Path, number: int) -> Path:
         raise CorpusError(f"{folder}: nothing could be packed, the first problem: {problems[0]}")
     write_manifest(manifest, utterances)
     for leftover in (folder / "shards").glob(".*.tmp"):  # of a killed run
-        leftover.unlink(missing_ok=True)
+        take_away(leftover)
     console.say_problems(problems, len(utterances), len(problems))
     return manifest
 

@@ -17,6 +17,7 @@ from unitdisc.encodings import EncodingsError
 from unitdisc.encodings.folders import refuse_among
 from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.settings import versions
+from unitdisc.files import take_away
 from unitdisc.files.folders import file_for_results
 from unitdisc.files.locks import locked_file
 from unitdisc.segmentation.corpora.sample import drawn
@@ -151,4 +152,4 @@ def make(
 def forget_states(file: Path) -> None:
     """Removes what an interrupted run would have gone on from, now that the templates are there."""
     for leftover in file.parent.glob(f"{file.name}.part*"):
-        leftover.unlink()
+        take_away(leftover)

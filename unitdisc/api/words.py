@@ -16,7 +16,7 @@ from unitdisc.evaluation.foreign import AnyEncodings
 from unitdisc.evaluation.frame_checks import open_for
 from unitdisc.evaluation.inputs import open_both, refuse_units
 from unitdisc.evaluation.settings import versions
-from unitdisc.files import write_json
+from unitdisc.files import take_away, write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.segmentation.corpora.timing import COLUMNS
 from unitdisc.word_segmentation.cutting import Found, asked_words, on_either, on_units, span_of
@@ -160,7 +160,7 @@ def words(
             advance=advance,
         )
     write_summary(folder, segments, types, found, span, unit, options)
-    state.unlink(missing_ok=True)
+    take_away(state)
     return WordsResult(
         folder, len(segments.utterances), types.count, len(there.names), found.words / span, unit, found.facts, files
     )

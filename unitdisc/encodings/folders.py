@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unitdisc.encodings.reading import EncodingsError, read_settings
-from unitdisc.files import made_of
+from unitdisc.files import made_of, take_away
 from unitdisc.files.made_of import refuse_different
 
 
@@ -60,7 +60,7 @@ def tidied(state: Path) -> Iterator[Path]:
     try:
         yield state
     except ValueError:
-        state.unlink(missing_ok=True)
+        take_away(state)
         with suppress(OSError):  # not empty, or not there
             state.parent.rmdir()
             state.parent.parent.rmdir()

@@ -10,7 +10,7 @@ from unitdisc.encodings.folders import refuse_other
 from unitdisc.encodings.reading import Encoding, EncodingsError
 from unitdisc.encodings.resumable.unit_list_writer import UnitListWriter
 from unitdisc.encodings.resumable.unit_lists import disagreement
-from unitdisc.files import write_json
+from unitdisc.files import take_away, write_json
 from unitdisc.files.arrays import read_array, write_array
 from unitdisc.jobs import WHOLE, Shard
 
@@ -30,7 +30,7 @@ class EncodingsWriter:
         write_json(self.folder / "encodings.json", settings)
         if shard.is_whole:
             for leftover in (*self.folder.glob(".*.tmp"), *self.folder.glob("centres/.*.tmp")):  # of a killed run
-                leftover.unlink()
+                take_away(leftover)
         self.units.open()
 
     def __contains__(self, utterance: str) -> bool:
@@ -54,7 +54,7 @@ class EncodingsWriter:
         self.units.add(encoding.utterance, json.dumps({"utterance": encoding.utterance, "codes": codes}))
         centres = self.folder / "centres" / f"{encoding.utterance}.npy"
         if regular:
-            centres.unlink(missing_ok=True)
+            take_away(centres)
         else:
             self.save_array(centres, encoding.centres)
         # last: were the codes written after it, those of before might pass for its own where this process is killed

@@ -40,7 +40,7 @@ from unitdisc.data.targets import TARGETS, NoTarget
 from unitdisc.decoders import DECODERS
 from unitdisc.encoders import ENCODERS, Encoder, TwoStage
 from unitdisc.experiment import config
-from unitdisc.files import write_json, written_aside
+from unitdisc.files import take_away, write_json, written_aside
 from unitdisc.files.text import read_json
 from unitdisc.model import UnitModel
 from unitdisc.objectives import OBJECTIVES, ChoosesFeatures, ComparesViews, Reconstruction, SpeakerAdversary
@@ -312,7 +312,7 @@ def save_weights(folder: Path, model: torch.nn.Module) -> None:
     with written_aside(folder / WEIGHTS) as aside:
         aside.write_bytes(safetensors.torch.save(state))
     for leftover in folder.glob(f".{WEIGHTS}.*.tmp"):  # of a killed run
-        leftover.unlink()
+        take_away(leftover)
 
 
 def weights_checksum(folder: Path) -> str:

@@ -16,7 +16,7 @@ from unitdisc.encodings.resumable.unit_lists import finished_lists
 from unitdisc.encodings.runs import Runs, refuse_span, runs_of
 from unitdisc.encodings.tokens import TOKENS, read_tokens
 from unitdisc.explorer.storage import FACTS, TIER, UNITS, VERSION, WORDS, encoded, facts_in, write_lines, write_row
-from unitdisc.files import write_json
+from unitdisc.files import take_away, write_json
 from unitdisc.files.arrays import write_array
 
 KEPT = ("id", "path", "speaker", "ticks", "rate", "start", "gender", "text", "height", "channel")
@@ -86,7 +86,7 @@ def index_made(
     there = facts_in(home)
     if there is not None and there.get("made_of") == source:
         return False
-    (home / FACTS).unlink(missing_ok=True)
+    take_away(home / FACTS)
     opened = [opened_units(folder) for folder in folders]
     if is_manifest(corpus):
         utterances: Iterable[Utterance] = read_manifest(corpus)

@@ -84,6 +84,15 @@ def writing(path: Path) -> Iterator[None]:
         raise UnwritableError(f"{path}: cannot be written ({refused.strerror or refused}); {cure}") from error
 
 
+def take_away(path: Path) -> None:
+    """Removes a file, if it is there. Raises UnwritableError naming it where that is refused."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        what = f"{path}: cannot be written, nor removed ({error.strerror or error})"
+        raise UnwritableError(f"{what}; make its folder writable, or choose another place") from error
+
+
 def refusal_behind(error: BaseException | None) -> OSError | None:
     """What the system said, where a library made something else of it: torch.save a RuntimeError of a full disk."""
     while error is not None and not isinstance(error, OSError):

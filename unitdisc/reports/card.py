@@ -61,8 +61,8 @@ def card(
 def in_transformers(name: str, layer: int) -> str:
     path = f"{name}/transformers"
     return (
-        "The network that the encoder is a part of, trained on, for those who use `transformers`; the encoder's frames are "
-        f"what its layer {layer} gives:\n\n```python\nfrom transformers import AutoModel\n\n"
+        "The network that the encoder is a part of, trained on, for those who use `transformers`; the encoder's frames "
+        f"are what its layer {layer} gives:\n\n```python\nfrom transformers import AutoModel\n\n"
         f"network = AutoModel.from_pretrained({path!r})\n"
         f"frames = network(signal, output_hidden_states=True).hidden_states[{layer}]\n```"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from unitdisc.files import written_aside
+from unitdisc.files import take_away, written_aside
 from unitdisc.training.weights import weights
 
 KEPT = 2
@@ -47,7 +47,7 @@ def save(folder: Path, step: int, state: dict) -> None:
     with written_aside(folder / f"step-{step:08d}.pt") as aside, aside.open("wb") as file:
         torch.save({"step": step, **state}, file)
     for old in (*paths(folder)[:-KEPT], *folder.glob(".step-*.tmp")):
-        old.unlink()
+        take_away(old)
 
 
 def latest(folder: Path) -> dict | None:

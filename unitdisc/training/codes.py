@@ -16,6 +16,7 @@ from unitdisc.data.codes import FeatureCodes, StoredCodes, mean_frames
 from unitdisc.data.fitted_utterances import fitted_of
 from unitdisc.data.loader import FRAMES_IN_A_BATCH, stacked, whole_utterances
 from unitdisc.data.signals import FeatureFrames, Signals
+from unitdisc.files import take_away
 from unitdisc.files.tensors import read_tensors, write_tensors
 from unitdisc.model import UnitModel
 
@@ -51,14 +52,14 @@ def feature_codes(
     path = folder / CODEBOOK
     unfinished = path.with_name(path.name + ".part")
     if path.exists():
-        unfinished.unlink(missing_ok=True)  # of a run that was killed before it could
+        take_away(unfinished)  # of a run that was killed before it could
         return
     frames = FeatureFrames(signals, fitted_of(utterances, "global"), signals.features.dim, folder=folder)
     options = KMeansOptions(num_codes, seed=seed, passes=PASSES)
     found = kmeans(MeanFrames(frames, stride), options, state_file=unfinished, progress=progress)
     card = {"frames": found.frames, "inertia": found.inertia, "passes": found.passes, "stride": stride}
     write_codebook(path, found.vectors, card)
-    unfinished.unlink(missing_ok=True)
+    take_away(unfinished)
 
 
 def read_feature_codes(folder: Path, stride: int) -> FeatureCodes:

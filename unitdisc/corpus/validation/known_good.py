@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unitdisc.files import take_away
 from unitdisc.files.arrays import read_array, write_array
 from unitdisc.media.open import state_of
 
@@ -81,7 +82,7 @@ class GoodRecordings:
                 put_in.append(path)
         write_array(self.folder / f"{self.name}.{os.urandom(8).hex()}.npy", rows)
         for path in put_in:
-            path.unlink(missing_ok=True)
+            take_away(path)
 
 
 class Digests(GoodRecordings):

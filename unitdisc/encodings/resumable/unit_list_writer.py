@@ -9,7 +9,7 @@ from unitdisc.encodings.resumable.line_index import LineIndex
 from unitdisc.encodings.resumable.sorted_lines import SortedLines
 from unitdisc.encodings.resumable.unit_lines import line_at, lines_in, utterance_of
 from unitdisc.encodings.resumable.unit_lists import UNITS, all_lists, finished_lists, mark_of
-from unitdisc.files import write_text, writing, written_aside
+from unitdisc.files import take_away, write_text, writing, written_aside
 from unitdisc.jobs import Shard
 
 FARTHEST = 1 << 44  # bytes into a list
@@ -65,7 +65,7 @@ class UnitListWriter:
                     self.size += file.write(line + b"\n")
         if self.shard.is_whole:
             for path in self.leftovers():
-                path.unlink(missing_ok=True)
+                take_away(path)
         with writing(self.part):
             self.file = self.part.open("a", encoding="utf-8")
         self.written = self.part.open("rb")
@@ -116,7 +116,7 @@ class UnitListWriter:
             return
         self.changed = True
         if self.shard.is_whole:
-            self.list.unlink(missing_ok=True)
+            take_away(self.list)
             return
         everything, before = self.folder / UNITS, self.folder / f"{UNITS}.before"
         with self.lock:
@@ -124,7 +124,7 @@ class UnitListWriter:
                 everything.replace(before)
             if self.others is not None:
                 self.others.moved(everything, before)
-        self.list.unlink(missing_ok=True)
+        take_away(self.list)
 
     def finish(self, share: Iterable[str] | None, divided: str = "") -> None:
         """Declares complete what is listed; share: the utterances of this shard, None for all.
@@ -138,9 +138,9 @@ class UnitListWriter:
         self.file.close()
         if share is not None and complete and not self.changed and (self.folder / UNITS).exists():
             self.written.close()
-            self.list.unlink(missing_ok=True)  # for all is in the list of everything
-            self.part.unlink(missing_ok=True)
-            mark_of(self.list).unlink(missing_ok=True)
+            take_away(self.list)  # for all is in the list of everything
+            take_away(self.part)
+            take_away(mark_of(self.list))
             return
         if divided:
             write_text(mark_of(self.list), divided)
@@ -151,7 +151,7 @@ class UnitListWriter:
                     lines.add(utterance, line)
             write_lines(self.list, lines)
         self.written.close()
-        self.part.unlink(missing_ok=True)
+        take_away(self.part)
         if not self.shard.is_whole:
             self.put_together()
 
@@ -167,14 +167,14 @@ class UnitListWriter:
             aside = self.folder / f".{self.list.name}.together.tmp"
             write_lines(aside, lines)
         if finished_lists(self.folder) != lists:  # another shard was quicker, or has begun again
-            aside.unlink()
+            take_away(aside)
             return
         aside.replace(everything)
         for path in own or [*leftovers, interrupted]:
             if path == interrupted or file_at(path) == leftovers[path]:  # and no other that took its name meanwhile
-                path.unlink(missing_ok=True)
+                take_away(path)
         for path in (*self.folder.glob(".*.npy.*.tmp"), *self.folder.glob("centres/.*.tmp")):  # of a killed shard
-            path.unlink(missing_ok=True)
+            take_away(path)
 
     def leftovers(self) -> list[Path]:
         """What shards write."""

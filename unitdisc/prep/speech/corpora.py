@@ -16,7 +16,7 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.manifest import read_manifest, write_manifest
-from unitdisc.files import write_text
+from unitdisc.files import take_away, write_text
 from unitdisc.media.audio import write_audio
 from unitdisc.prep.notes import Notes
 from unitdisc.prep.speech.phonemes import LANGUAGES
@@ -179,7 +179,7 @@ def tidy(reading: Reading, kept: int, ids: Sequence[str] | set[str]) -> None:
     """Removes what was made beyond: parts after the last whole block, and recordings that are not listed."""
     for path in (reading.folder / PARTS).glob(f"{reading.split}-*.jsonl"):
         if int(path.stem.rpartition("-")[2]) > kept:
-            path.unlink()
+            take_away(path)
     for path in (reading.folder / "wav" / reading.split).glob("*.wav"):
         if path.stem not in ids:
-            path.unlink()
+            take_away(path)
