@@ -68,6 +68,7 @@ DERIVED = {  # from other tables
     "encoder": ("in_dim", "features"),
     "bottleneck": ("frame_rate", "frames_per_100_columns"),
     "objective": (
+        "features",
         "in_dim",
         "encoder_dim",
         "stride",
@@ -129,6 +130,8 @@ class Experiment:
         needs = {*OBJECTIVES[kind].needs}
         if self.options.get("objective", {}).get("reconstruction"):
             needs |= {*Reconstruction.needs}
+        if self.options.get("objective", {}).get("told") == "codes":
+            needs |= {"codes"}
         if table == "target":
             return "decoder" in needs
         if table == "adversary":
@@ -187,6 +190,7 @@ class Experiment:
         if self.has("adversary"):
             optional["adversary"] = config.construct("[adversary]", SpeakerAdversary, table["adversary"], **sizes)
         sizes |= {
+            "features": features,
             "in_dim": features.dim,
             "encoder_dim": encoder.dim,
             "stride": encoder.stride,

@@ -5,6 +5,7 @@ from unitdisc.objectives.base import (
     ChoosesFeatures,
     ComparesViews,
     FollowsEncoder,
+    MakesItems,
     ModelOutput,
     ModelParts,
     Objective,
@@ -13,6 +14,7 @@ from unitdisc.objectives.base import (
 from unitdisc.objectives.classification import FrameClassification
 from unitdisc.objectives.contrastive import CPC, AlignedCPC
 from unitdisc.objectives.distillation import CodeDistillation, Distillation
+from unitdisc.objectives.gan import Gan
 from unitdisc.objectives.masked import MaskedPrediction
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.pretexts import PRETEXTS
@@ -25,6 +27,7 @@ __all__ = [
     "ChoosesFeatures",
     "ComparesViews",
     "FollowsEncoder",
+    "MakesItems",
     "ModelOutput",
     "ModelParts",
     "Objective",
@@ -44,5 +47,6 @@ OBJECTIVES = {
     "distil": Distillation,
     "dinosr": CodeDistillation,
     "wav2vec2": Wav2Vec2,
+    "gan": Gan,
     **PRETEXTS,
 }
