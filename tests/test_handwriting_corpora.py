@@ -88,7 +88,7 @@ def bars(lines: dict[str, Utterance], single: bool = False) -> Counter:
     for utterance in lines.values():
         ink = ink_of(utterance)
         for start, end, label in utterance.alignment["character"]:
-            number = round(ink[start].max() * 255) - 100
+            number = round(ink[start:end].max() * 255) - 100
             assert (end - start, label) == (32 if single else 1 + number % 17, str(number % 10))
             assert (ink[start:end] > 0.04).any(axis=1).sum() == 1 + number % 17
             assert single or not ink[start:end, 20:].any()
