@@ -4,6 +4,7 @@ Scores are real numbers, the higher the more real: not-saturating losses (Goodfe
 "hinge" is of Lim and Ye (2017), "wasserstein" of Arjovsky et al. (2017).
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -34,6 +35,13 @@ def critic_loss(loss: str, real: Tensor, made: Tensor) -> Tensor:
     return made - real
 
 
+def doubt(loss: str, found: Tensor) -> Tensor:
+    """A mean critic loss over that of a critic that cannot tell; 1 for "wasserstein", whose loss has no scale."""
+    if loss == "wasserstein":
+        return torch.ones_like(found)
+    return found / (2 * math.log(2) if loss == "non-saturating" else 2)
+
+
 def pleasing_loss(loss: str, made: Tensor) -> Tensor:
     """What who makes them makes small: scores [B] of what is to be taken for real -> [B]."""
     return F.softplus(-made) if loss == "non-saturating" else -made
@@ -44,9 +52,9 @@ def penalty_of(
 ) -> Tensor:
     """How steep a critic is, by its gradient: [B]; zeros for "none".
 
-    "r1": the squared norm of the gradient at real items (Mescheder et al., 2018), halved, for it to be small. "gradient": the
-    squared distance of the norm from 1 somewhere between a real item and a made one (Gulrajani et al., 2017); shares:
-    of the real one, uniform numbers [B].
+    "r1": half of the squared norm of the gradient at real items (Mescheder et al., 2018). "gradient": the squared
+    distance of the norm from 1 somewhere between a real item and a made one (Gulrajani et al., 2017); shares: of the
+    real one, uniform numbers [B].
     critic: takes the parts of items, each [B, ...], and gives scores [B]; the gradient is that of all parts together.
     """
     if penalty == "none" or not torch.is_grad_enabled():

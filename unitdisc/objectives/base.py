@@ -44,9 +44,9 @@ class Objective(Protocol):
     """Built as `Objective(**options)`; may be an `nn.Module` with weights of its own, which learn with the model's.
 
     Arguments named in_dim (of features), encoder_dim, stride (of the encoder), latent_dim and num_speakers are those of
-    the model, features are what it reads (`data.base.Features`); local_dim and causal those of its encoder, if that is a `TwoStage` one (else 0 and False); codebooks and
-    codebook_size those of the codes in a batch. One that has an option `reconstruction`, 0 by default, needs a decoder,
-    too, where it is more.
+    the model, features are what it reads (of `unitdisc.data`); local_dim and causal those of its encoder, if that is a
+    `TwoStage` one (else 0 and False); codebooks and codebook_size those of the codes in a batch. One that has an option
+    `reconstruction`, 0 by default, needs a decoder, too, where it is more; one with `told = "codes"`, codes.
     """
 
     needs: ClassVar[
@@ -107,6 +107,7 @@ class MakesItems(Protocol):
 
     noise_dim: int  # Z
     codes: int  # that can be asked for; 0: none
+    told: str  # beside noise: "speaker", or something else, or "none"
 
     def make(self, noise: Tensor, speakers: Tensor, codes: Tensor) -> Tensor:
         """noise [B, Z], speakers and codes [B], -1 where none is asked for -> items [B, T, C]."""

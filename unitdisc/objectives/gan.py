@@ -13,6 +13,7 @@ from unitdisc.bottlenecks import BottleneckOutput
 from unitdisc.objectives.adversarial_losses import (
     check_adversary,
     critic_loss,
+    doubt,
     judged_by,
     penalty_of,
     pleasing_loss,
@@ -36,10 +37,10 @@ class Contest:
     channels: of both networks where they are widest in pixels, twice as many with every halving of rows and columns;
     layers: how often they are halved.
     loss: "non-saturating", "hinge" or "wasserstein". penalty: of a steep critic, at real items ("r1"), or between real
-    and made ones ("gradient", from slope 1), or "none"; penalty_weight: its weight. critic_rate: the critic's learning
-    rate, over that of all others.
+    and made ones ("gradient", from slope 1), or "none"; penalty_weight: its weight. critic_learning_rate:
+    the critic's; that of all others is training.learning_rate.
 
-    Both learn at every step, one after the other's last; there are no steps of the critic alone.
+    Both learn at every step, at once; there are no steps of the critic alone.
     """
 
     columns: int = 32
@@ -65,15 +66,22 @@ class Gan(nn.Module):
     told: what both are told beside: "none", the "speaker" (or writer), or the first of the "codes" of [codes] in the
     middle of an item, as of its label. What is unknown is all zeros.
 
-    Encoder and bottleneck learn nothing, so there must be none: encoder "identity", bottleneck "none". `critic_right` is
-    how often a held-out item scores higher than a made one; `sample_variance` that of made pixels, over the real ones'.
+    Encoder and bottleneck learn nothing, so there must be none: encoder "identity", bottleneck "none". `critic_right`
+    is how often a real item scores higher than a made one, `critic_doubt` its loss over that of one that cannot tell,
+    `sample_variance` that of made pixels over the real ones'.
     """
 
     needs = ()
     both_please: ClassVar[bool] = False  # whether what goes with real items learns to please, too
 
     def __init__(
-        self, in_dim: int, num_speakers: int, features: Any, contest: Contest, codebook_size: int = 0, told: str = "none"
+        self,
+        in_dim: int,
+        num_speakers: int,
+        features: Any,
+        contest: Contest,
+        codebook_size: int = 0,
+        told: str = "none",
     ):
         super().__init__()
         if told not in TOLD:
@@ -123,10 +131,22 @@ class Gan(nn.Module):
         if self.contest.penalty != "none":
             with torch.autocast(shares.device.type, enabled=False), full_products():
                 steepness = penalty_of(
-                    self.contest.penalty, lambda *parts: self.critic(*parts, *beside), real, made=made, shares=shares
+                    self.contest.penalty,
+                    lambda *parts: self.critic(*parts, *beside),
+                    real=real,
+                    made=made,
+                    shares=shares,
                 )
             losses["penalty"] = self.contest.penalty_weight * steepness.mean()
-        return ModelOutput(losses, found(real[0], made[0], *scores) if is_measured() else {})
+        if not is_measured():
+            return ModelOutput(losses, {})
+        variances = [items.detach().var(0, correction=0).mean() for items in (made[0], real[0])]
+        metrics = {
+            "critic_right": told_apart(*(each.detach() for each in scores)),
+            "critic_doubt": doubt(loss, losses["critic"].detach()),
+            "sample_variance": variances[0] / variances[1].clamp(min=1e-6),
+        }
+        return ModelOutput(losses, metrics)
 
     def made(self, noise: Tensor, told: Tensor | None) -> Tensor:
         """noise [B, Z], told [B, D] -> items: [B, columns, rows]."""
@@ -191,12 +211,3 @@ def refuse_learning(model: ModelParts) -> None:
             "[objective] 'gan' teaches encoder and bottleneck nothing: set encoder.kind to 'identity' and "
             "bottleneck.kind to 'none', or objective.kind to 'infogan' or 'bigan'"
         )
-
-
-def found(real: Tensor, made: Tensor, real_scores: Tensor, made_scores: Tensor) -> dict[str, Tensor]:
-    """How the contest stands: what the critic tells apart, and how much made items differ among each other."""
-    variances = [items.detach().var(0, correction=0).mean() for items in (made, real)]
-    return {
-        "critic_right": told_apart(real_scores.detach(), made_scores.detach()),
-        "sample_variance": variances[0] / variances[1].clamp(min=1e-6),
-    }
