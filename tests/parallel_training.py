@@ -35,7 +35,10 @@ PREDICTION = {"encoder.context": "gru", "encoder.causal": "true", "objective.ste
 WAV2VEC2 = {"objective.kind": "wav2vec2", "objective.probability": 0.3, "objective.span": 2}
 WAV2VEC2 |= {"objective.dim": 8, "objective.num_codes": 6}
 LINEAR = WIDTH | {"bottleneck.kind": "linear"}
-OF_LINES = ("line images", "rotation", "position")
+ITEMS = {"objective.columns": 32, "objective.layers": 2, "objective.channels": 4, "objective.noise_dim": 6}
+NOTHING = {"encoder.kind": "identity", "bottleneck.kind": "none", "objective.columns": 16}
+OF_ITEMS = ("gan", "wasserstein gan")
+OF_LINES = ("line images", "rotation", "position", *OF_ITEMS)
 NETWORK = {"encoder.kind": "experiment", "encoder.network": "{encoder = {kind = 'conv', dim = 8}, dim = 8}"}
 VOICES = {"bottleneck.kind": "linear", "bottleneck.dim": 8, "augmentation.noise": 0.1}
 KINDS = {
@@ -80,6 +83,10 @@ KINDS = {
     "direction": LINEAR | {"objective.kind": "direction", "features.kind": "log-mel"},
     "rotation": LINEAR | {"objective.kind": "rotation"},
     "position": LINEAR | {"objective.kind": "position", "objective.gap": 2},
+    "gan": ITEMS | NOTHING | {"objective.kind": "gan", "objective.told": "speaker"},
+    "wasserstein gan": ITEMS
+    | NOTHING
+    | {"objective.kind": "gan", "objective.loss": "wasserstein", "objective.penalty": "gradient"},
     "inpainting": LINEAR | {"objective.kind": "inpainting", "objective.span": 3},
     "flow": LINEAR | {"decoder.kind": "flow", "decoder.flows": 2, "decoder.channels": 6},
     "diffusion": LINEAR | {"decoder.kind": "diffusion", "decoder.channels": 6, "decoder.layers": 2},
@@ -91,7 +98,8 @@ def settings(kind: str) -> dict:
     """The options of a model."""
     lines = kind in OF_LINES
     tiny = LINE_OPTIONS if lines else OPTIONS | {"decoder.history_dropout": 0.3}
-    own = ("bottleneck", "training", *(("encoder",) if KINDS[kind].get("encoder.kind") == "experiment" else ()))
+    other = KINDS[kind].get("encoder.kind") in ("experiment", "identity")
+    own = ("bottleneck", "training", *(("encoder",) if other else ()))
     own += ("decoder",) if "decoder.kind" in KINDS[kind] else ()
     kept = {name: value for name, value in tiny.items() if name.split(".")[0] not in own}
     overrides = [f"{name}={value}" for name, value in (kept | {"bottleneck.kind": "vq"} | KINDS[kind]).items()]
@@ -111,6 +119,8 @@ def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, i
     frames = FRAMES * stride // 2
     lengths = torch.randint(frames // 2, frames + CONTEXT * stride, (BATCH,), generator=draw)
     starts = torch.randint(0, 2, (BATCH,), generator=draw) * stride
+    if "columns" in experiment.options.get("objective", {}):  # of whole items
+        lengths, starts = lengths.clamp(max=frames), 0 * starts
     width = int(lengths.max())
     features = torch.randn(BATCH, width, experiment.features().dim, generator=draw).double()
     features[torch.arange(width) >= lengths[:, None]] = 0
