@@ -15,6 +15,7 @@ from unitdisc.objectives.classification import FrameClassification
 from unitdisc.objectives.contrastive import CPC, AlignedCPC
 from unitdisc.objectives.distillation import CodeDistillation, Distillation
 from unitdisc.objectives.gan import Gan
+from unitdisc.objectives.gan_latents import BiGan, InfoGan
 from unitdisc.objectives.masked import MaskedPrediction
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.pretexts import PRETEXTS
@@ -48,5 +49,7 @@ OBJECTIVES = {
     "dinosr": CodeDistillation,
     "wav2vec2": Wav2Vec2,
     "gan": Gan,
+    "infogan": InfoGan,
+    "bigan": BiGan,
     **PRETEXTS,
 }

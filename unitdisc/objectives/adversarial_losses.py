@@ -61,7 +61,7 @@ def penalty_of(
         return torch.zeros_like(shares)
     if penalty == "gradient":
         pairs = zip(real, made, strict=True)
-        real = [torch.lerp(m, r, shares.view(-1, *[1] * (r.dim() - 1))) for r, m in pairs]
+        real = [torch.lerp(m, r, shares.to(r.dtype).view(-1, *[1] * (r.dim() - 1))) for r, m in pairs]
     shown = [part.detach().requires_grad_() for part in real]
     slopes = torch.autograd.grad(critic(*shown).sum(), shown, create_graph=True)
     squares = sum(slope.square().flatten(1).sum(1) for slope in slopes)

@@ -33,9 +33,8 @@ TOLD = ("none", "speaker", "codes")
 class Contest:
     """Generator and critic of line images of one size, and how they learn.
 
-    columns: of an item; narrower ones get paper on their right. noise_dim: of the normal noise that an item is made of.
-    channels: of both networks where they are widest in pixels, twice as many with every halving of rows and columns;
-    layers: how often they are halved.
+    columns: of an item; narrower ones get paper on their right. channels: of both networks where they have most pixels,
+    twice as many with every halving of rows and columns; layers: how often they are halved.
     loss: "non-saturating", "hinge" or "wasserstein". penalty: of a steep critic, at real items ("r1"), or between real
     and made ones ("gradient", from slope 1), or "none"; penalty_weight: its weight. critic_learning_rate:
     the critic's; that of all others is training.learning_rate.
@@ -44,18 +43,15 @@ class Contest:
     """
 
     columns: int = 32
-    noise_dim: int = 64
-    channels: int = 32
+    channels: int = 16
     layers: int = 3
     loss: str = "non-saturating"
     penalty: str = "r1"
-    penalty_weight: float = 0.2
+    penalty_weight: float = 1.0
     critic_learning_rate: float = 4e-4
 
     def __post_init__(self):
         check_adversary(self.loss, self.penalty)
-        if self.noise_dim < 1:
-            raise ValueError(f"noise_dim must be 1 or more, not {self.noise_dim}")
         if not self.critic_learning_rate > 0:
             raise ValueError(f"critic_learning_rate must be above 0, not {self.critic_learning_rate}")
 
@@ -63,8 +59,9 @@ class Contest:
 class Gan(nn.Module):
     """A generator makes whole items of noise, and a critic learns to tell them from those of the corpus.
 
-    told: what both are told beside: "none", the "speaker" (or writer), or the first of the "codes" of [codes] in the
-    middle of an item, as of its label. What is unknown is all zeros.
+    noise_dim: of the normal noise that an item is made of. told: what both are told beside: "none", the "speaker" (or
+    writer), or the first of the "codes" of [codes] in the middle of an item, as of its label. What is unknown is all
+    zeros.
 
     Encoder and bottleneck learn nothing, so there must be none: encoder "identity", bottleneck "none". `critic_right`
     is how often a real item scores higher than a made one, `critic_doubt` its loss over that of one that cannot tell,
@@ -81,6 +78,7 @@ class Gan(nn.Module):
         features: Any,
         contest: Contest,
         codebook_size: int = 0,
+        noise_dim: int = 64,
         told: str = "none",
     ):
         super().__init__()
@@ -89,18 +87,23 @@ class Gan(nn.Module):
         self.told = told
         self.codes = codebook_size if told == "codes" else 0
         beside = {"none": 0, "speaker": num_speakers, "codes": codebook_size}[told]
-        self.set_up(in_dim, features, contest, beside=beside, judged_beside=beside)
+        self.set_up(in_dim, features, contest, noise_dim=noise_dim, beside=beside, judged_beside=beside)
 
-    def set_up(self, in_dim: int, features: Any, contest: Contest, *, beside: int, judged_beside: int) -> None:
+    def set_up(
+        self, in_dim: int, features: Any, contest: Contest, *, noise_dim: int, beside: int, judged_beside: int
+    ) -> None:
+        """beside: numbers that the generator is told beside noise; judged_beside: the critic beside items."""
+        if noise_dim < 1:
+            raise ValueError(f"noise_dim must be 1 or more, not {noise_dim}")
         if features.kind != "columns" or features.normalise != "none" or features.adaptation:
             raise ValueError(
                 "makes the ink of line images: set features.kind to 'columns', features.normalise to 'none', and no "
                 "features.adaptation"
             )
         self.contest = contest
-        self.columns, self.noise_dim = contest.columns, contest.noise_dim
+        self.columns, self.noise_dim = contest.columns, noise_dim
         sizes = {"channels": contest.channels, "layers": contest.layers}
-        self.generator = ItemGenerator(contest.noise_dim + beside, contest.columns, in_dim, **sizes)
+        self.generator = ItemGenerator(noise_dim + beside, contest.columns, in_dim, **sizes)
         self.critic = ItemCritic(judged_beside, contest.columns, in_dim, **sizes)
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
@@ -150,6 +153,7 @@ class Gan(nn.Module):
 
     def made(self, noise: Tensor, told: Tensor | None) -> Tensor:
         """noise [B, Z], told [B, D] -> items: [B, columns, rows]."""
+        noise = noise.to(self.generator.first.weight.dtype)
         return in_full(self.generator(noise if told is None else torch.cat([noise, told], dim=1)))
 
     def make(self, noise: Tensor, speakers: Tensor, codes: Tensor) -> Tensor:

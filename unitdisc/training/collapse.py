@@ -52,7 +52,7 @@ def alarms_of_contests(metrics: Mapping[str, float]) -> dict[str, str]:
     found = {}
     if metrics.get("sample_variance", 1.0) < ALIKE:
         found["samples alike"] = (
-            f"What is made is all alike: its pixels vary {100 * metrics['sample_variance']:.1f} % as much as real ones. "
+            f"What is made is all alike: its pixels vary by {100 * metrics['sample_variance']:.1f} % of real ones. "
             "Try more objective.penalty_weight, another objective.loss, or a smaller training.learning_rate."
         )
     if metrics.get("critic_doubt", 1.0) < CERTAIN:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from unitdisc.batch import Batch
 from unitdisc.bottlenecks.base import perplexity
+from unitdisc.bottlenecks.none import Nothing
 from unitdisc.model import UnitModel
 from unitdisc.objectives import ModelOutput
 
@@ -43,6 +44,8 @@ def evaluate(model: UnitModel | JudgesHeldOut, batches: Iterable[Batch]) -> Held
         metrics.append({**units.metrics, **of_objective.metrics, "latent_deviation": deviation})
         codes += [] if units.codes is None else [units.codes[inside]]
     losses, metrics = average(losses), average(metrics)
+    if isinstance(model.bottleneck, Nothing):  # which is no collapse of latents: there are none
+        metrics = {name: value for name, value in metrics.items() if name not in ("latent_deviation", "latent_gap")}
     if not codes:
         return HeldOut(losses, metrics, None)
     codes = torch.cat(codes)
