@@ -11,6 +11,7 @@ is made   are exactly known: images/<split>/<writer>-<split>-<number>.png, 32 ro
           --layout joined: digits touch, overlap or are joined by strokes, on wandering baselines and stained paper.
           --layout single: every digit an image of its own, in the middle of 32 x 32 pixels:
           images/<split>/<writer>-<digit>-<number>.png. --per-writer 10: so many of a writer on a side at most.
+          --speaker label: the digit, not its writer, is listed as the speaker, for models that are told what to write.
           Writers are called w and their number, w2578, so that a number alone can be a count.
 Tiers     character: "0" to "9", exactly the columns of a digit; word: the digits of a word. Gaps of 1 to 3 columns and
           the wider blanks belong to no interval. Joined, neighbours share a border in the middle of where they overlap,
@@ -35,6 +36,7 @@ from unitdisc.prep.scripts import (
     add_speaker_options,
     collect,
     only,
+    refuse_no_singles,
     run,
     script_parser,
     write_corpus,
@@ -82,6 +84,7 @@ def main(argv: list[str] | None = None) -> None:
     add_only_option(parser)
     add_layout_option(parser, default="apart", singles=True)
     args = parser.parse_args(argv)
+    refuse_no_singles(parser, args)
 
     digits = read_digits(args.raw, args.strict)
     writers = only(digits, args.writers)
@@ -94,7 +97,7 @@ def main(argv: list[str] | None = None) -> None:
             glyphs = some_of_hand(share, args.per_writer, rng)
             folder = args.output / "images" / split
             if args.layout == "single":
-                made[split] += write_singles(folder, writer, glyphs, SIDE)
+                made[split] += write_singles(folder, writer, glyphs, side=SIDE, speaker=args.speaker)
                 continue
             for number, piece in enumerate(cut(glyphs, LENGTH, rng)):
                 path = folder / f"{writer}-{split}-{number:03d}.png"

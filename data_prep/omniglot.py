@@ -12,7 +12,7 @@ is made   images/<split>/<drawer>-<split>-<number>.png. Every image is in --roun
           --layout joined: characters touch, overlap or are joined by strokes, on wandering baselines and stained paper.
           --layout single: every character an image of its own, in the middle of 32 x 32 pixels, those of a drawer made
           smaller alike until the largest has 28: images/<split>/<drawer>-<character>-00.png. --per-writer 5: so many of
-          a drawer on a side at most.
+          a drawer on a side at most. --speaker label: the character, not its drawer, is listed as the speaker.
           Drawer 3 of Greek and drawer 3 of Latin are different people: they are Greek-drawer03 and Latin-drawer03.
 Tiers     character: <alphabet>-<number of the character>, exactly its columns. Gaps of 2 to 4 columns belong to no
           interval. Joined, neighbours share a border in the middle of where they overlap, or of the columns that a
@@ -42,6 +42,7 @@ from unitdisc.prep.scripts import (
     collect,
     one_or_more,
     only,
+    refuse_no_singles,
     run,
     script_parser,
     write_corpus,
@@ -135,6 +136,7 @@ def main(argv: list[str] | None = None) -> None:
     add_only_option(parser)
     add_layout_option(parser, default="apart", singles=True)
     args = parser.parse_args(argv)
+    refuse_no_singles(parser, args)
 
     drawings = read_drawings(args.raw, args.strict)
     alphabets = only((drawing.alphabet for drawing in drawings), args.alphabets, "alphabets")
@@ -158,7 +160,7 @@ def main(argv: list[str] | None = None) -> None:
             kept = some_of_hand(chosen, args.per_writer, rng)
             folder = args.output / "images" / split
             if args.layout == "single":
-                made[split] += write_singles(folder, writer, kept, SIDE)
+                made[split] += write_singles(folder, writer, kept, side=SIDE, speaker=args.speaker)
                 continue
             pieces = [piece for _ in range(args.rounds) for piece in cut(kept, LENGTH, rng)]
             for number, piece in enumerate(pieces):

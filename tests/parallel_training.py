@@ -35,9 +35,10 @@ PREDICTION = {"encoder.context": "gru", "encoder.causal": "true", "objective.ste
 WAV2VEC2 = {"objective.kind": "wav2vec2", "objective.probability": 0.3, "objective.span": 2}
 WAV2VEC2 |= {"objective.dim": 8, "objective.num_codes": 6}
 LINEAR = WIDTH | {"bottleneck.kind": "linear"}
-ITEMS = {"objective.columns": 32, "objective.layers": 2, "objective.channels": 4, "objective.noise_dim": 6}
-NOTHING = {"encoder.kind": "identity", "bottleneck.kind": "none", "objective.columns": 16}
-OF_ITEMS = ("gan", "wasserstein gan")
+ITEMS = {"objective.columns": 32, "objective.layers": 2, "objective.channels": 4}
+NOTHING = {"encoder.kind": "identity", "bottleneck.kind": "none", "objective.columns": 16, "objective.noise_dim": 6}
+GLOBAL = {"bottleneck.kind": "global-linear", "bottleneck.dim": 3}
+OF_ITEMS = ("gan", "wasserstein gan", "infogan", "bigan")
 OF_LINES = ("line images", "rotation", "position", *OF_ITEMS)
 NETWORK = {"encoder.kind": "experiment", "encoder.network": "{encoder = {kind = 'conv', dim = 8}, dim = 8}"}
 VOICES = {"bottleneck.kind": "linear", "bottleneck.dim": 8, "augmentation.noise": 0.1}
@@ -87,6 +88,8 @@ KINDS = {
     "wasserstein gan": ITEMS
     | NOTHING
     | {"objective.kind": "gan", "objective.loss": "wasserstein", "objective.penalty": "gradient"},
+    "infogan": ITEMS | GLOBAL | {"objective.kind": "infogan", "bottleneck.categories": 3},
+    "bigan": ITEMS | GLOBAL | {"objective.kind": "bigan"},
     "inpainting": LINEAR | {"objective.kind": "inpainting", "objective.span": 3},
     "flow": LINEAR | {"decoder.kind": "flow", "decoder.flows": 2, "decoder.channels": 6},
     "diffusion": LINEAR | {"decoder.kind": "diffusion", "decoder.channels": 6, "decoder.layers": 2},

@@ -31,7 +31,7 @@ from unitdisc.training.validation import evaluate
 
 pytest_plugins = ["tiny_fixtures"]
 
-KINDS = ("gan", "wasserstein gan")
+KINDS = ("gan", "wasserstein gan", "infogan", "bigan")
 
 
 def built(kind: str, **objective: object) -> tuple[Experiment, UnitModel]:
@@ -109,6 +109,7 @@ def test_each_loss_moves_one_player(kind):
     experiment, model = built(kind)
     batch = batch_of(0, experiment, model.encoder.stride)
     own = {"critic": "critic", "penalty": "critic", "generator": "model"}
+    own |= {"reading": "model"} if kind == "infogan" else {}
     players = model.players()
     assert [len(player.weights) > 0 for player in players.values()] == [True, True]
     assert {player.betas for player in players.values()} == {(0.5, 0.999)}
@@ -121,7 +122,7 @@ def test_each_loss_moves_one_player(kind):
             assert moved == (name == mover), (loss, name)
 
 
-@pytest.mark.parametrize("kind", ["gan"])
+@pytest.mark.parametrize("kind", ["gan", "infogan", "bigan"])
 def test_a_stopped_contest_goes_on_to_the_same_bits(kind, tmp_path):
     experiment = Experiment(settings(kind), SPEAKERS, {})
     whole = trained(experiment, tmp_path / "whole").model.state_dict()
@@ -307,3 +308,59 @@ def test_what_cannot_be_generated(experiment, tiny_experiment, tmp_path, unitdis
         assert done.code == 1 and why in done.err, done.err
     with pytest.raises(ValueError, match="`seed` must be 0 or more"):
         ItemOptions(seed=-1)
+
+
+def test_codes_are_read_back_of_what_is_made():
+    """Cross-entropy and squared errors by hand; both reach generator and encoder."""
+    experiment, model = built("infogan")
+    maker, batch = model.objective, batch_of(0, experiment, model.encoder.stride)
+    assert (maker.codes, maker.continuous, maker.noise_dim) == (3, 3, 64)
+    noise, codes = torch.randn(8, 64).double(), torch.arange(8) % 3
+    found = maker.read_back(model, batch, noise, codes=codes, shares=torch.zeros(8).double())
+    made = maker.make(noise, batch.speakers, codes)
+    assert not torch.equal(made[0], maker.make(noise, batch.speakers, (codes + 1) % 3)[0])
+    encoded, lengths = model.encoder(made, torch.full((8,), 32))
+    seen = model.bottleneck.vectors(encoded, torch.ones(encoded.shape[:2], dtype=torch.bool))
+    surprise = -seen[torch.arange(8), 3 + codes].log().mean()
+    errors = (seen[:, :3] - noise[:, :3]).square().sum(1).mean() / 2
+    torch.testing.assert_close(found.losses["reading"], surprise + errors)
+    assert found.metrics["codes_read"].item() == pytest.approx(1 - surprise.item() / math.log(3), rel=1e-5)
+    found.losses["reading"].backward()
+    for part in (maker.generator, model.encoder, model.bottleneck):
+        assert any(weight.grad.any() for weight in part.parameters() if weight.grad is not None)
+    assert all(weight.grad is None for weight in maker.critic.parameters())
+
+
+def test_encoder_and_generator_learn_to_be_taken_for_each_other():
+    """The critic sees pairs, both ways round; each side is moved by its own half."""
+    experiment, model = built("bigan")
+    batch = batch_of(0, experiment, model.encoder.stride)
+    assert (model.objective.noise_dim, model.objective.codes) == (3, 0)
+    model(batch).losses["generator"].backward()
+    assert any(weight.grad.any() for weight in model.encoder.parameters())
+    assert any(weight.grad.any() for weight in model.objective.generator.parameters())
+    model.objective.both_please = False
+    model.zero_grad()
+    model(batch).losses["generator"].backward()
+    assert all(weight.grad is None or not weight.grad.any() for weight in model.encoder.parameters())
+    with torch.no_grad():
+        assert 0 < evaluate(model.eval(), [batch]).metrics["critic_right"] < 1
+
+
+@pytest.mark.parametrize(
+    "kind,bottleneck,why",
+    [
+        ("infogan", {"kind": "global-linear"}, "reads back categories: set bottleneck.kind to 'global-linear' and"),
+        ("infogan", {"kind": "linear"}, "reads back categories"),
+        ("infogan", {"kind": "global-linear", "dim": 64, "categories": 2}, r"noise_dim \(64\) must be more than"),
+        (
+            "bigan",
+            {"kind": "linear"},
+            "pairs items with one latent each: set bottleneck.kind to 'global-linear', and no",
+        ),
+        ("bigan", {"kind": "global-linear", "categories": 4}, "pairs items with one latent each"),
+    ],
+)
+def test_latents_that_cannot_be_read_back(kind, bottleneck, why):
+    with pytest.raises(config.ConfigError, match=why):
+        Experiment(settings(kind) | {"bottleneck": bottleneck}, SPEAKERS, {}).build()

@@ -1,5 +1,6 @@
 """What does a model learn from? Objectives, each of which turns a batch into named losses."""
 
+from unitdisc.objectives.adversarial_autoencoder import AdversarialAutoencoder
 from unitdisc.objectives.adversary import SpeakerAdversary
 from unitdisc.objectives.base import (
     ChoosesFeatures,
@@ -40,6 +41,7 @@ __all__ = [
 
 OBJECTIVES = {
     "reconstruction": Reconstruction,
+    "adversarial-autoencoder": AdversarialAutoencoder,
     "masked": MaskedPrediction,
     "classify": FrameClassification,
     "cpc": CPC,

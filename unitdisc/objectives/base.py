@@ -44,9 +44,10 @@ class Objective(Protocol):
     """Built as `Objective(**options)`; may be an `nn.Module` with weights of its own, which learn with the model's.
 
     Arguments named in_dim (of features), encoder_dim, stride (of the encoder), latent_dim and num_speakers are those of
-    the model, features are what it reads (of `unitdisc.data`); local_dim and causal those of its encoder, if that is a
-    `TwoStage` one (else 0 and False); codebooks and codebook_size those of the codes in a batch. One that has an option
-    `reconstruction`, 0 by default, needs a decoder, too, where it is more; one with `told = "codes"`, codes.
+    the model, features what it reads (of `unitdisc.data`); item_width and item_categories those of latents of whole
+    items (0 where there are none); local_dim and causal those of its encoder, if that is a `TwoStage` one (else 0 and
+    False); codebooks and codebook_size those of the codes in a batch. One that has an option `reconstruction`, 0 by
+    default, needs a decoder, too, where it is more; one with `told = "codes"`, codes.
     """
 
     needs: ClassVar[

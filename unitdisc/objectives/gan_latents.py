@@ -32,14 +32,15 @@ class InfoGan(Gan):
         self,
         in_dim: int,
         features: Any,
-        width: int,
-        continuous: int,
+        item_width: int,
+        item_categories: int,
         contest: Contest,
         noise_dim: int = 64,
         reading: float = 1.0,
     ):
         super(Gan, self).__init__()
-        if width - continuous < 2:
+        continuous = item_width - item_categories
+        if item_categories < 2:
             raise ValueError(
                 "reads back categories: set bottleneck.kind to 'global-linear' and bottleneck.categories to 2 or more"
             )
@@ -48,7 +49,7 @@ class InfoGan(Gan):
                 f"noise_dim ({noise_dim}) must be more than the numbers that are read back ({continuous}, bottleneck.dim)"
             )
         self.told = "codes"
-        self.codes, self.continuous, self.width = width - continuous, continuous, width
+        self.codes, self.continuous, self.width = item_categories, continuous, item_width
         self.reading = reading
         self.set_up(in_dim, features, contest, noise_dim=noise_dim, beside=self.codes, judged_beside=0)
 
@@ -99,14 +100,14 @@ class BiGan(Gan):
 
     both_please: ClassVar[bool] = True
 
-    def __init__(self, in_dim: int, features: Any, width: int, continuous: int, contest: Contest):
+    def __init__(self, in_dim: int, features: Any, item_width: int, item_categories: int, contest: Contest):
         super(Gan, self).__init__()
-        if not width or width > continuous:
+        if not item_width or item_categories:
             raise ValueError(
                 "pairs items with one latent each: set bottleneck.kind to 'global-linear', and no bottleneck.categories"
             )
-        self.told, self.codes, self.width = "none", 0, width
-        self.set_up(in_dim, features, contest, noise_dim=width, beside=0, judged_beside=width)
+        self.told, self.codes, self.width = "none", 0, item_width
+        self.set_up(in_dim, features, contest, noise_dim=item_width, beside=0, judged_beside=item_width)
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
         size, device = len(batch.features), batch.features.device

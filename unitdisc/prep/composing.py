@@ -208,14 +208,16 @@ def write_line(path: Path, writer: str, line: ComposedLine) -> Utterance:
     return Utterance(path.stem, str(path), writer, ticks=columns, height=rows, text=line.text, alignment=alignment)
 
 
-def write_singles(folder: Path, writer: str, glyphs: Sequence[Glyph], side: int) -> list[Utterance]:
+def write_singles(
+    folder: Path, writer: str, glyphs: Sequence[Glyph], side: int, speaker: str = "writer"
+) -> list[Utterance]:
     """Writes characters of a hand one by one, each a square image, <writer>-<label>-<number>.png.
 
-    Numbers count the characters of the same label.
+    Numbers count the characters of the same label. speaker: who is listed as the speaker, the "writer" or the "label".
     """
     made, numbers = [], Counter[str]()
     for glyph in glyphs:
         path = folder / f"{writer}-{glyph.label}-{numbers[glyph.label]:02d}.png"
-        made.append(write_line(path, writer, centred(glyph, side)))
+        made.append(write_line(path, glyph.label if speaker == "label" else writer, centred(glyph, side)))
         numbers[glyph.label] += 1
     return made

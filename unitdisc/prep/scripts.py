@@ -92,6 +92,19 @@ def add_layout_option(parser: argparse.ArgumentParser, default: str, singles: bo
             metavar="N",
             help="at most so many characters of a writer on a side, by chance (default: all)",
         )
+        parser.add_argument(
+            "--speaker",
+            choices=("writer", "label"),
+            default="writer",
+            help="who is listed as the speaker of a single character; its label is for models that are told what to "
+            "write (default: %(default)s)",
+        )
+
+
+def refuse_no_singles(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Ends a script that is asked for labels as speakers of lines, which have many."""
+    if args.speaker == "label" and args.layout != "single":
+        parser.error("--speaker label is of single characters; give --layout single, too")
 
 
 def one_or_more(text: str) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 FEW_CODES = 0.1  # of the codebook
 SMALL_GAP = 0.01  # nats per value by which the right latents must beat wrong ones
+WINS = 0.95  # of the time that a critic is right
 CONSTANT = 1e-3  # standard deviation of the latents over time
 ALIKE = 0.05  # variance of made pixels over that of real ones
 CERTAIN = 0.1  # loss of a critic over that of one that cannot tell
@@ -15,9 +16,10 @@ def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str
 
     Looks at "perplexity", "target_use" (the perplexity of codes that are predicted and learnt at once, as a share of
     what it could be), "latent_gap" (how much worse a reconstruction is with another utterance's latents, in nats per
-    value), "latent_deviation", and of adversaries "sample_variance" (of what is made, over that of what is real),
-    "critic_doubt" (its loss over that of a critic that cannot tell) and "codes_read" (the information that what is made
-    has of its codes, over their entropy); metrics that are absent are not judged.
+    value), "latent_deviation", "critic_accuracy" (of a critic that tells latents from a prior), and of generators
+    "sample_variance" (of what is made, over that of what is real), "critic_doubt" (the loss of a critic over that of
+    one that cannot tell) and "codes_read" (what is read back of the entropy of codes); metrics that are absent are not
+    judged.
     """
     found = {}
     if num_codes is not None and metrics.get("perplexity", num_codes) < FEW_CODES * num_codes:
@@ -25,6 +27,12 @@ def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str
             f"Few codes in use: perplexity {metrics['perplexity']:.1f} of {num_codes} codes. "
             "Try fewer codes; with a learnt codebook also bottleneck.batch_norm=true, a longer "
             "bottleneck.warmup_steps, bottleneck.reestimations or a smaller bottleneck.commitment."
+        )
+    if metrics.get("critic_accuracy", 0.5) > WINS:
+        found["critic wins"] = (
+            f"The critic wins: it is right {100 * metrics['critic_accuracy']:.0f} % of the time about what is made and "
+            "what is drawn from the prior, so that nothing is learnt from it. Try a smaller "
+            "objective.critic_learning_rate, more objective.noise or more objective.weight."
         )
     if metrics.get("target_use", 1.0) < FEW_CODES:
         found["few targets"] = (
