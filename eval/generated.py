@@ -18,7 +18,8 @@ one label    share of the items of a code that have its most frequent label, as 
              variation, 0 to 1), where something is always, or never, made
 distance     the median distance in pixels of items to the nearest of the first corpus, over that of held-out items: far
              below 1, what is made was copied
-All are of as many items as the smallest corpus has, by chance. The row `learned from` is of the first corpus itself.
+How many held-out items are named rightly so is said first, which is what frames are worth. All is of as many items as
+the smallest corpus has, by chance. The row `learned from` is of the first corpus itself.
 
 --picture FILE.png shows made items, and below each the nearest that was learned from, in pixels.
 """
@@ -83,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         names = ["learned from", *(name_of(path) for path in options.corpora[2:])]
         held_out, *others = (side.some(number, rng) for side in (held_out, learned, *made))
         usual = np.median(nearest(held_out.pixels, learned.pixels)[1])
+        known = named_rightly(learned, held_out, options.tier)
         namer = KNeighborsClassifier(VOTERS).fit(learned.vectors, learned.labels(options.tier))
         found = {name: figures_of(each, held_out, namer=namer, tier=options.tier) for name, each in zip(names, others)}
         neighbours = {name: nearest(each.pixels, learned.pixels) for name, each in zip(names[1:], others[1:])}
@@ -92,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
             write_image(options.picture, picture(learned, dict(zip(names[1:], others[1:])), neighbours))
     except (CorpusError, EncodingsError, UnscorableError) as error:
         sys.exit(f"error: {error}")
-    print(f"{number} items each, judged by the frames of {options.encodings[0]}")
+    print(f"{number} items each, judged by the frames of {options.encodings[0]}; of held-out items their nearest")
+    print(f"neighbours name {100 * known[0]:.1f} % rightly by frames, {100 * known[1]:.1f} % by pixels")
     columns = list(dict.fromkeys(name for row in found.values() for name in row))
     print(f"| | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
     for name, row in found.items():
@@ -135,6 +138,13 @@ def figures_of(items: Items, held_out: Items, *, namer: KNeighborsClassifier, ti
     )
     found["label shares"] /= 2
     return found
+
+
+def named_rightly(learned: Items, held_out: Items, tier: str) -> list[float]:
+    """How many held-out items get their own label, of those nearest by frames, and by pixels: shares."""
+    names, labels = learned.labels(tier), held_out.labels(tier)
+    sides = ((learned.vectors, held_out.vectors), (learned.pixels, held_out.pixels))
+    return [KNeighborsClassifier(VOTERS).fit(known, names).score(new, labels) for known, new in sides]
 
 
 def picture(learned: Items, made: dict[str, Items], neighbours: dict[str, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -46,7 +46,7 @@ class InfoGan(Gan):
             )
         if noise_dim <= continuous:
             raise ValueError(
-                f"noise_dim ({noise_dim}) must be more than the numbers that are read back ({continuous}, bottleneck.dim)"
+                f"noise_dim must be more than bottleneck.dim, what is read back of it, not {noise_dim} and {continuous}"
             )
         self.told = "codes"
         self.codes, self.continuous, self.width = item_categories, continuous, item_width
