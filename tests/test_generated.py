@@ -44,7 +44,8 @@ def test_frechet_distance_of_gaussians():
 
 def test_precision_and_recall_by_brute_force(monkeypatch):
     monkeypatch.setattr("unitdisc.evaluation.generated.AT_ONCE", 7)
-    real, other = RNG.standard_normal((30, 2)), 1.5 * RNG.standard_normal((20, 2)) + 1.5
+    rng = np.random.default_rng(1)
+    real, other = rng.standard_normal((30, 2)), 0.7 * rng.standard_normal((20, 2)) + 2
 
     def among(items: np.ndarray, others: np.ndarray) -> float:
         inside = 0
