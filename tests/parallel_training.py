@@ -53,6 +53,9 @@ KINDS = {
     "grouped-vq": GRADIENT | {"bottleneck.kind": "grouped-vq"},
     "fsq": {"bottleneck.kind": "fsq", "bottleneck.levels": "[4, 3, 3]"},
     "gaussian": WIDTH | {"bottleneck.kind": "gaussian", "bottleneck.free_bits": 1},
+    "global-gaussian": {"bottleneck.kind": "global-gaussian", "bottleneck.dim": 4, "bottleneck.speaker": "true"},
+    "adversarial-autoencoder": {"bottleneck.kind": "global-linear", "bottleneck.dim": 3, "bottleneck.categories": 4}
+    | {"objective.kind": "adversarial-autoencoder", "objective.hidden": 8},
     "gumbel": WIDTH | {"bottleneck.kind": "gumbel", "bottleneck.num_codes": 8, "bottleneck.temperature_decay": 0.9},
     "gmm": WIDTH | {"bottleneck.kind": "gmm", "bottleneck.num_codes": 8, "bottleneck.diversity": 0.5},
     "soft": WIDTH | {"bottleneck.kind": "soft", "bottleneck.num_codes": 8, "bottleneck.diversity": 0.5},

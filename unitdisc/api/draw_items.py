@@ -186,7 +186,7 @@ def probed(
     labelled = {utterance.id: utterance for utterance in read_corpus(corpus, access.allow_pipes)}
     real = chosen([labelled[utterance.id] for utterance in table])
     with console.progress("encoding", len(real)) as advance:
-        items = latents_of(model, hears, real, speakers=experiment.speakers, advance=advance)
+        items = latents_of(model, hears, real, speakers=experiment.speakers, advance=advance).refuse_none()
     probe = Probe.learned(items.summaries, labels_of(items.utterances, tier, corpus), 0)
     if probe is None:
         console.say(f"{corpus}: has no two labels that a probe could learn, so nothing is named")
@@ -195,6 +195,6 @@ def probed(
     if not told:
         return None, probe.accuracy
     seen = latents_of(model, signals, told, speakers=experiment.speakers, advance=lambda done: None)
-    read = probe.read(seen.summaries).argmax(-1).tolist()
+    read = probe.read(seen.summaries).argmax(-1).tolist() if seen.utterances else []
     right = [probe.names[code] == one.speaker for code, one in zip(read, seen.utterances, strict=True)]
     return sum(right) / len(told), probe.accuracy  # what cannot be read is wrong

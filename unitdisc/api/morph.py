@@ -125,7 +125,7 @@ def morph(
     labelled = {utterance.id: utterance for utterance in read_corpus(corpus, access.allow_pipes)}
     utterances = chosen([labelled[utterance.id] for utterance in table], options)
     with console.progress("encoding", len(utterances)) as advance:
-        items = latents_of(model, signals, utterances, speakers=experiment.speakers, advance=advance)
+        items = latents_of(model, signals, utterances, speakers=experiment.speakers, advance=advance).refuse_none()
     say_left_out(items.problems, len(utterances))
     if options.of_speakers:
         labels = [utterance.speaker for utterance in items.utterances]
@@ -141,7 +141,8 @@ def morph(
         bits = bits_of_items(judging_model, hears, flat, speakers=judging.speakers, draws=DRAWS, seed=options.seed)
     with console.progress("probing", len(flat)) as advance:
         seen = latents_of(model, signals, flat, speakers=experiment.speakers, advance=advance)
-    say_left_out(seen.problems, len(flat))
+    if seen.problems:
+        console.say(f"nothing is known of {len(seen.problems)} of {len(flat)} steps, the first: {seen.problems[0]}")
     probe = Probe.learned(items.summaries, labels, options.seed)
     found = [measured(way, files, seen, probe, bits) for way, files in zip(ways, drawn, strict=True)]
     result = MorphResult(folder, found, probe and probe.accuracy)

@@ -18,6 +18,7 @@ from unitdisc.evaluation.probes.models import mlp_reader
 from unitdisc.experiment import Experiment
 from unitdisc.generation.drawing import write
 from unitdisc.inference.whole_items import ItemLatents, ItemToDraw, draw
+from unitdisc.media.image import read_image
 from unitdisc.model import UnitModel
 
 MOST = 4000  # items that the probe learns from, and means are of
@@ -193,9 +194,9 @@ def drawn_item(folder: Path, name: str, frames: int, signals: Signals, speaker: 
 
 def picture_of(signals: Signals, utterance: Utterance) -> np.ndarray:
     """What is seen of an item: the ink of an image, or a spectrogram, [columns, rows] in [0, 1]."""
-    signal = signals.signal(utterance)
     if signals.features.images:
-        return signal
+        return 1 - read_image(utterance.path).T  # which may be blank
+    signal = signals.signal(utterance)
     frames = AcousticFeatures("log-mel", signals.features.rate, signals.features.hop)(signal)[:, ::-1]
     return (frames - frames.min()) / max(float(np.ptp(frames)), 1e-9)
 

@@ -26,7 +26,7 @@ def refuse_cut_items(model: UnitModel, training: TrainingOptions) -> None:
     """Raises ConfigError if items that have one latent each would be cut, or told of at other places than they are."""
     if not isinstance(model.bottleneck, OfWholeItems):
         return
-    kind = next(name for name, each in BOTTLENECKS.items() if isinstance(model.bottleneck, each))
+    kind = next(name for name, each in BOTTLENECKS.items() if type(model.bottleneck) is each)
     if training.crop:
         what = (
             f"[training] crop = {training.crop} would cut items, of which the bottleneck {kind!r} makes one latent each"

@@ -31,6 +31,12 @@ class ItemLatents:
     summaries: Tensor  # [N, V]  of features, however long: their means, weighted by cosines of place
     problems: list[str]  # what is wrong with the others
 
+    def refuse_none(self) -> "ItemLatents":
+        """The same. Raises CorpusError if nothing could be read."""
+        if not self.utterances:
+            raise CorpusError(f"nothing could be read, the first: {self.problems[0]}")
+        return self
+
 
 @dataclass(frozen=True)
 class ItemToDraw:
@@ -60,7 +66,7 @@ def latents_of(
     speakers: Sequence[str],
     advance: Callable[[int], None],
 ) -> ItemLatents:
-    """The latents of items, in evaluation. speakers: those the model knows. Raises CorpusError if none can be read."""
+    """The latents of items, in evaluation. speakers: those the model knows."""
     places, vectors, summaries, problems = [], [], [], []
     for there, batch in in_batches(model, signals, utterances, speakers, advance=advance, problems=problems):
         summaries.append(pooled(batch.features, padding_mask(batch.lengths, batch.features.shape[1]), SUMMARY_WAVES))
@@ -69,7 +75,8 @@ def latents_of(
         vectors.append(model.bottleneck.vectors(in_full(encoded), mask, batch.speakers))
         places += there
     if not places:
-        raise CorpusError(f"nothing could be read, the first: {problems[0]}")
+        device = next(model.parameters()).device
+        return ItemLatents([], torch.zeros(0, model.bottleneck.width, device=device), torch.zeros(0, 0), problems)
     order = np.argsort(places)
     return ItemLatents(
         [utterances[places[row]] for row in order], torch.cat(vectors)[order], torch.cat(summaries)[order], problems

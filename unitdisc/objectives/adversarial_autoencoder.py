@@ -1,6 +1,6 @@
 """The adversarial autoencoder: latents of whole items made like draws from a prior (Makhzani et al., 2015)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,8 @@ from unitdisc.objectives.players import Player
 from unitdisc.objectives.reconstruction import Reconstruction
 from unitdisc.training.distributed import normal, uniform
 from unitdisc.training.precision import full_products, in_full
+
+PARTS = ("numbers", "categories")  # of a latent, each of which has a critic
 
 
 class AdversarialAutoencoder(nn.Module):
@@ -37,7 +39,7 @@ class AdversarialAutoencoder(nn.Module):
         item_categories: int,
         weight: float = 0.02,
         critic_learning_rate: float = 1e-3,
-        noise: float = 0.2,
+        noise: float = 0.5,
         hidden: int = 128,
     ):
         super().__init__()
@@ -48,44 +50,48 @@ class AdversarialAutoencoder(nn.Module):
         self.numbers, self.categories = item_width - item_categories, item_categories
         self.weight, self.noise, self.critic_learning_rate = weight, noise, critic_learning_rate
         self.reconstruction = Reconstruction()
-        sizes = {"numbers": self.numbers, "categories": self.categories}
-        self.critics = nn.ModuleDict({name: critic_of(size, hidden) for name, size in sizes.items() if size})
+        sizes = zip(PARTS, (self.numbers, self.categories))
+        self.critics = nn.ModuleDict({name: critic_of(size, hidden) for name, size in sizes if size})
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
         units, lengths = model.units_of(batch)
         made = self.parts_of(units)
-        prior = self.prior(*made["all"].shape[:1], device=made["all"].device)
-        judging, fooling, right = [], [], []
-        with torch.autocast(made["all"].device.type, enabled=False), full_products():
-            for name, critic in self.critics.items():
-                own, drawn = self.blurred(made[name]), self.blurred(prior[name])
-                taken, known = critic(drawn), critic(own.detach())
-                judging.append((F.softplus(-taken) + F.softplus(known)).mean())
-                unmoved = {name: weight.detach() for name, weight in critic.named_parameters()}
-                fooling.append(F.softplus(-functional_call(critic, unmoved, (own,))).mean())
-                right.append(((taken > 0).float().mean() + (known < 0).float().mean()) / 2)
-        losses = {
-            "reconstruction": self.reconstruction.loss(model, batch, model.jitter(units.latents, lengths), lengths),
-            "critic": torch.stack(judging).sum(),
-            "fooling": self.weight * torch.stack(fooling).sum(),
+        drawn = {
+            name: self.drawn(name, uniform(*own.shape, device=own.device), normal(*own.shape, device=own.device))
+            for name, own in made.items()
         }
-        metrics = {**units.metrics, "critic_accuracy": torch.stack(right).mean().detach()}
-        return ModelOutput(losses={**losses, **units.losses}, metrics=metrics)
+        shifts = {
+            name: [self.noise * normal(*own.shape, device=own.device) for _ in range(2)] for name, own in made.items()
+        }
+        losses, accuracy = self.judged(made, drawn, shifts)
+        loss = self.reconstruction.loss(model, batch, model.jitter(units.latents, lengths), lengths)
+        metrics = {**units.metrics, "critic_accuracy": accuracy}
+        return ModelOutput({"reconstruction": loss, **losses, **units.losses}, metrics)
 
     def parts_of(self, units: BottleneckOutput) -> dict[str, Tensor]:
-        """The latents of items, numbers and categories: [B, W], [B, D], [B, K]."""
-        vectors = in_full(units.latents[:, 0, : self.numbers + self.categories])
-        numbers, categories = vectors.tensor_split([self.numbers], dim=-1)
-        return {"all": vectors, "numbers": numbers, "categories": categories}
+        """The latents of items by critic: numbers [B, D], categories [B, K]."""
+        parts = in_full(units.latents[:, 0, : self.numbers + self.categories]).tensor_split([self.numbers], dim=-1)
+        return {name: part for name, part in zip(PARTS, parts) if name in self.critics}
 
-    def prior(self, count: int, device: torch.device) -> dict[str, Tensor]:
-        """Drawn in the stream of training: as many as there are items."""
-        chance = uniform(count, max(1, self.categories), device=device)
-        one_of = F.one_hot(chance.argmax(-1), max(1, self.categories)).float()
-        return {"numbers": normal(count, max(1, self.numbers), device=device), "categories": one_of}
+    def drawn(self, name: str, chance: Tensor, gaussian: Tensor) -> Tensor:
+        """Of the prior, by random numbers of both kinds, of the shape that is wanted."""
+        return gaussian if name == "numbers" else F.one_hot(chance.argmax(-1), self.categories).to(gaussian)
 
-    def blurred(self, vectors: Tensor) -> Tensor:
-        return vectors + self.noise * normal(*vectors.shape, device=vectors.device)
+    def judged(
+        self, made: Mapping[str, Tensor], drawn: Mapping[str, Tensor], shifts: Mapping[str, Sequence[Tensor]]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Losses of the critics and of fooling them, and how often the better one is right; shifts: noise of both."""
+        judging, fooling, right = [], [], []
+        with torch.autocast(next(iter(made.values())).device.type, enabled=False), full_products():
+            for name, critic in self.critics.items():
+                own = made[name] + shifts[name][0].to(made[name])
+                taken, known = critic((drawn[name] + shifts[name][1]).to(own)), critic(own.detach())
+                judging.append((F.softplus(-taken) + F.softplus(known)).mean())
+                unmoved = {weight: value.detach() for weight, value in critic.named_parameters()}
+                fooling.append(F.softplus(-functional_call(critic, unmoved, (own,))).mean())
+                right.append(((taken > 0).to(own.dtype).mean() + (known < 0).to(own.dtype).mean()) / 2)
+        losses = {"critic": torch.stack(judging).sum(), "fooling": self.weight * torch.stack(fooling).sum()}
+        return losses, torch.stack(right).max().detach()
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return self.reconstruction.counts(batch)
@@ -96,18 +102,17 @@ class AdversarialAutoencoder(nn.Module):
         }
 
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
-        """As of reconstruction; and how often a critic, the better one, knows latents, and always the same draws."""
+        """As of reconstruction; and the same of critics, by random numbers that are always the same."""
         found = self.reconstruction.held_out(model, batch, units, lengths)
-        made, generator, right = self.parts_of(units), torch.Generator().manual_seed(0), []
-        for name, critic in self.critics.items():
-            own = made[name]
-            drawn = torch.randn(own.shape, generator=generator)
-            if name == "categories":
-                drawn = F.one_hot(drawn.argmax(-1), self.categories).float()
-            shifts = self.noise * torch.randn(2, *own.shape, generator=generator)
-            taken, known = critic((drawn + shifts[0]).to(own)), critic(own + shifts[1].to(own))
-            right.append(((taken > 0).float().mean() + (known < 0).float().mean()) / 2)
-        return ModelOutput(found.losses, {**found.metrics, "critic_accuracy": torch.stack(right).max()})
+        made, generator = self.parts_of(units), torch.Generator().manual_seed(0)
+
+        def fixed(like: Tensor) -> Tensor:
+            return torch.randn(like.shape, generator=generator).to(like)
+
+        drawn = {name: self.drawn(name, fixed(own), fixed(own)) for name, own in made.items()}
+        shifts = {name: [self.noise * fixed(own) for _ in range(2)] for name, own in made.items()}
+        losses, accuracy = self.judged(made, drawn, shifts)
+        return ModelOutput({**found.losses, **losses}, {**found.metrics, "critic_accuracy": accuracy})
 
 
 def critic_of(size: int, hidden: int) -> nn.Sequential:
