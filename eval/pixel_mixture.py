@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def samples(images: np.ndarray, number: int, components: int, gaussians: int, *, seed: int) -> np.ndarray:
     """Ink [N, columns, rows] -> drawn ink [number, columns, rows], in [0, 1]."""
-    pixels = images.reshape(len(images), -1)
+    pixels = images.reshape(len(images), -1).astype(np.float64)
     axes = PCA(components, random_state=seed).fit(pixels)
     mixture = GaussianMixture(gaussians, reg_covar=1e-3, random_state=seed).fit(axes.transform(pixels))
     drawn = mixture.sample(number)[0]  # Gaussian by Gaussian

@@ -148,7 +148,7 @@ def test_validation_is_the_same_every_time_and_draws_nothing_from_training():
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(7)
     assert evaluate(model, [batch]) == found
-    assert found.losses.keys() == {"generator", "critic", "penalty"}
+    assert found.losses.keys() == {"generator", "critic"}  # how steep the critic is takes a gradient
     assert alarms(found.metrics, found.num_codes).keys() <= {"samples alike"}  # no latents are missed
 
 

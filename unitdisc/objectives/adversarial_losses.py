@@ -57,7 +57,7 @@ def penalty_of(
     real one, uniform numbers [B].
     critic: takes the parts of items, each [B, ...], and gives scores [B]; the gradient is that of all parts together.
     """
-    if penalty == "none" or not torch.is_grad_enabled():
+    if penalty == "none":
         return torch.zeros_like(shares)
     if penalty == "gradient":
         pairs = zip(real, made, strict=True)

@@ -133,7 +133,7 @@ class Gan(nn.Module):
         if self.both_please:
             pleasing = pleasing + pleasing_loss(loss, -in_full(judged_by(self.critic, *real, *beside)))
         losses = {"generator": pleasing.mean(), "critic": critic_loss(loss, *scores).mean()}
-        if self.contest.penalty != "none":
+        if self.contest.penalty != "none" and torch.is_grad_enabled():
             losses["penalty"] = self.contest.penalty_weight * self.steepness(real, made, beside, shares=shares)
         if not is_measured():
             return ModelOutput(losses, {})
