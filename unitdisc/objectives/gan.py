@@ -22,7 +22,7 @@ from unitdisc.objectives.adversarial_losses import (
 from unitdisc.objectives.base import ModelOutput, ModelParts
 from unitdisc.objectives.item_networks import ItemCritic, ItemGenerator
 from unitdisc.objectives.players import Player
-from unitdisc.training.distributed import is_measured, normal, own_rows, uniform
+from unitdisc.training.distributed import is_measured, normal, own_rows, rows_of_all, uniform
 from unitdisc.training.distributed import shares as shares_of_step
 from unitdisc.training.precision import full_products, in_full
 
@@ -137,9 +137,9 @@ class Gan(nn.Module):
             losses["penalty"] = self.contest.penalty_weight * self.steepness(real, made, beside, shares=shares)
         if not is_measured():
             return ModelOutput(losses, {})
-        variances = [items.detach().var(0, correction=0).mean() for items in (made[0], real[0])]
+        variances = [rows_of_all(items).var(0, correction=0).mean() for items in (made[0], real[0])]
         metrics = {
-            "critic_right": told_apart(*(each.detach() for each in scores)),
+            "critic_right": told_apart(*map(rows_of_all, scores)),
             "critic_doubt": doubt(loss, losses["critic"].detach()),
             "sample_variance": variances[0] / variances[1].clamp(min=1e-6),
         }
@@ -163,9 +163,13 @@ class Gan(nn.Module):
         return found.sum() * shares_of_step() / -(-size // PENALISED)
 
     def made(self, noise: Tensor, told: Tensor | None) -> Tensor:
-        """noise [B, Z], told [B, D] -> items: [B, columns, rows]."""
+        """noise [B, Z], told [B, D] -> items: [B, columns, rows].
+
+        A one among zeros is made as long as noise is, or it would hardly be heard at first.
+        """
         noise = noise.to(self.generator.first.weight.dtype)
-        return in_full(self.generator(noise if told is None else torch.cat([noise, told], dim=1)))
+        parts = [noise] if told is None else [noise, told * self.noise_dim**0.5]
+        return in_full(self.generator(torch.cat(parts, dim=1)))
 
     def make(self, noise: Tensor, speakers: Tensor, codes: Tensor) -> Tensor:
         """As `MakesItems` has it."""
