@@ -27,6 +27,7 @@ from unitdisc.training.distributed import shares as shares_of_step
 from unitdisc.training.precision import full_products, in_full
 
 PENALISED = 4  # one item in so many: a gradient of a gradient takes half of the time of a step
+LOUDER = 3.0  # at 1 all that codes did was to leave a mark; at 8 items of a code were all alike, whatever the noise
 BETAS = (0.5, 0.999)  # of Adam, for both players, as of DCGAN: with more of momentum they run round each other
 TOLD = ("none", "speaker", "codes")
 
@@ -165,10 +166,10 @@ class Gan(nn.Module):
     def made(self, noise: Tensor, told: Tensor | None) -> Tensor:
         """noise [B, Z], told [B, D] -> items: [B, columns, rows].
 
-        A one among zeros is made as long as noise is, or it would hardly be heard at first.
+        What is told is made louder: a one among zeros would hardly be heard beside noise.
         """
         noise = noise.to(self.generator.first.weight.dtype)
-        parts = [noise] if told is None else [noise, told * self.noise_dim**0.5]
+        parts = [noise] if told is None else [noise, LOUDER * told]
         return in_full(self.generator(torch.cat(parts, dim=1)))
 
     def make(self, noise: Tensor, speakers: Tensor, codes: Tensor) -> Tensor:
