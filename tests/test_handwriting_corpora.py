@@ -122,9 +122,16 @@ def test_digits_of_mnist_one_by_one(mnist, tmp_path, capsys):
     )
     counts = {split: Counter(u.speaker for u in lines.values()) for split, lines in splits(tmp_path / "few").items()}
     assert counts == {"train": {"w0007": 3, "w2330": 3}, "test": {"w0045": 2}}
-    with pytest.raises(SystemExit):
-        prepare("mnist_writers", mnist, tmp_path / "none", "--per-writer", 0)
-    assert "argument --per-writer: must be a whole number, 1 or more, not '0'" in capsys.readouterr().err
+    prepare("mnist_writers", mnist, tmp_path / "told", "--layout", "single", "--speaker", "label")
+    told = [u for lines in splits(tmp_path / "told").values() for u in lines.values()]
+    assert len(told) == 33 and all(u.speaker == u.text == u.id.split("-")[1] for u in told)
+    for wrong, message in (
+        (("--per-writer", 0), "argument --per-writer: must be a whole number, 1 or more, not '0'"),
+        (("--speaker", "label"), "--speaker label is of single characters; give --layout single, too"),
+    ):
+        with pytest.raises(SystemExit):
+            prepare("mnist_writers", mnist, tmp_path / "none", *wrong)
+        assert message in capsys.readouterr().err
 
 
 def test_writers_of_mnist_are_held_out_or_chosen(mnist, tmp_path):
@@ -236,6 +243,9 @@ def test_characters_of_omniglot_one_by_one(omniglot, tmp_path):
     assert (ink > 0.04).any(axis=0).sum() == 28 and ink.shape == (32, 32)
     small = (ink_of(listed["Latin-drawer01-Latin-01-00"]) > 0.04).any(axis=1).sum()
     assert small == round(10 * 28 / 60)
+    prepare("omniglot", omniglot, tmp_path / "few", "--layout", "single", "--per-writer", 2, "--speaker", "label")
+    few = splits(tmp_path / "few")["train"].values()
+    assert len(few) == 20 and {u.speaker for u in few} <= {u.text for u in listed.values()}
 
 
 def test_an_empty_drawing_is_left_out(omniglot, tmp_path, capsys):

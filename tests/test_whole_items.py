@@ -310,10 +310,9 @@ def test_pairs_and_speakers(characters, vae, tmp_path):
     assert pairs.mean("hump") == pytest.approx(np.mean([way.hump for way in pairs.morphs]))
     hands = morph(vae, characters, tmp_path / "b", MorphOptions(from_speaker="w0", to_speaker="w1", steps=3))
     assert hands.morphs[0].labels == ("w0", "w1")
+    assert hands.mean("monotone") in (0.0, 1.0)
     own = morph(vae, characters, tmp_path / "c", MorphOptions("c00", from_speaker="w0", to_speaker="w1", steps=3))
-    start = morph(vae, characters, tmp_path / "d", MorphOptions("c00", "c01", steps=3))
-    first = [read_image(tmp_path / name / "steps" / "000-00.png") for name in ("c", "d")]
-    assert np.array_equal(*first) and own.morphs[0].files == start.morphs[0].files
+    assert own.morphs[0].bits[0] != hands.morphs[0].bits[0]  # it begins with the item, not with the mean of its hand
 
 
 @pytest.mark.parametrize(
@@ -368,7 +367,7 @@ def test_new_items_are_drawn_from_the_prior(characters, vae, tmp_path):
 
 
 def test_what_follows_no_prior_is_not_drawn_from_and_does_not_judge(characters, vae, tmp_path, capsys):
-    short = ["training.steps=2", "training.batch_size=4", *PRESET]
+    short = ["training.steps=1", "training.batch_size=2", *PRESET]
     plain, frames = characters.parent / "plain", characters.parent / "frames"
     train("vae-characters", characters, plain, [*short, "bottleneck.kind=global-linear"], device="cpu")
     with pytest.raises(ExperimentError, match="its latents follow no prior that could be drawn from"):
@@ -377,7 +376,7 @@ def test_what_follows_no_prior_is_not_drawn_from_and_does_not_judge(characters, 
         morph(vae, characters, tmp_path / "a", MorphOptions("c00", "c01", steps=3), judge=plain)
     alone = morph(plain, characters, tmp_path / "b", MorphOptions("c00", "c01", steps=3))
     assert alone.morphs[0].bits == [None] * 3 and "stays unsaid" in capsys.readouterr().err
-    judged = morph(plain, characters, tmp_path / "c", MorphOptions("c00", "c01", steps=3), judge=vae)
+    judged = morph(plain, characters, tmp_path / "c", MorphOptions("c00", "c01", steps=3, temperature=1.0), judge=vae)
     assert None not in judged.morphs[0].bits
     with pytest.raises(ExperimentError, match="its latents have 3 numbers, and a plane has two"):
         options = [*short, "bottleneck.kind=global-linear", "objective.kind=adversarial-autoencoder"]

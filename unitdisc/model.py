@@ -115,6 +115,13 @@ class UnitModel(nn.Module):
         encoded, lengths = self.encoder(features, lengths)
         return self.squeezed(encoded, padding_mask(lengths, encoded.shape[1]), speakers), lengths
 
+    def as_told(self, latents: Tensor, lengths: Tensor, speakers: Tensor) -> Tensor:
+        """Latents [B, T, D] as they are told in another voice: those of whole items may say who it is."""
+        if not isinstance(self.bottleneck, OfWholeItems):
+            return latents
+        mask = padding_mask(lengths, latents.shape[1])
+        return self.bottleneck.told(latents[:, 0, : self.bottleneck.width], mask, speakers)
+
     def probe_points(self, features: Tensor, lengths: Tensor) -> tuple[dict[str, Tensor], Tensor | None, Tensor]:
         """The representations worth probing, each more filtered than the one before.
 

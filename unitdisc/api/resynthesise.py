@@ -242,14 +242,15 @@ def items_of(
     units, lengths = model.encode(torch.from_numpy(features)[None].to(device), lengths, of_speaker)
     steps = units.latents.shape[1] * model.encoder.stride * signals.target.steps_per_frame
     given = columns_given(signals, utterance, drawing.given, steps, writes_leftwards(model))
+    voices = torch.tensor(speakers, device=device).split(1)
     return [
         SampleRequest(
-            condition=model.conditioner(units.latents, lengths, torch.tensor([speaker], device=device))[0],
+            condition=model.conditioner(model.as_told(units.latents, lengths, voice), lengths, voice)[0],
             size=steps,
             generator=torch.Generator().manual_seed(drawing.seed),
             given=given if given is None else given.to(device),
         )
-        for speaker in speakers
+        for voice in voices
     ]
 
 

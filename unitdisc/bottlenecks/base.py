@@ -77,8 +77,8 @@ class OfWholeItems(Protocol):
     def vectors(self, encoded: Tensor, mask: Tensor, speakers: Tensor | None = None) -> Tensor:
         """The latents of items as in evaluation: [B, T, C], [B, T], [B] -> [B, W]."""
 
-    def told(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        """What goes on to the decoder of these: [B, W], [B, T] -> [B, T, D]."""
+    def told(self, vectors: Tensor, mask: Tensor, speakers: Tensor | None = None) -> Tensor:
+        """What goes on to the decoder of these: [B, W], [B, T], [B] -> [B, T, D]."""
 
 
 @runtime_checkable

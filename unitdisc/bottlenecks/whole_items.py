@@ -51,7 +51,8 @@ class GlobalLinear(nn.Module):
         numbers, logits = self.project(pooled(encoded, mask, self.waves)).tensor_split([self.continuous], dim=-1)
         return torch.cat([numbers, logits.softmax(-1)], dim=-1)
 
-    def told(self, vectors: Tensor, mask: Tensor) -> Tensor:
+    def told(self, vectors: Tensor, mask: Tensor, speakers: Tensor | None = None) -> Tensor:
+        """As `OfWholeItems` has it."""
         return told_at_every_step(vectors, mask, self.waves)
 
 
@@ -62,8 +63,9 @@ class GlobalGaussian(Gaussian):
 
     kl_weight: of the divergence from the prior, in nats per item; 1 is the evidence lower bound, other weights make a
     beta-VAE (Higgins et al., 2017). It grows to that over `warmup_steps` as in `Gaussian`. free_bits: of an item,
-    that cost nothing. speaker: the encoder, too, is told who speaks or writes, as a conditional VAE's is (Sohn et al.,
-    2015); of who is unknown, and in encodings, it is not.
+    that cost nothing. speaker: encoder and decoder are told who speaks or writes, as a conditional VAE's are (Sohn et
+    al., 2015), the decoder beside the latent, times the same cosines; of who is unknown, and in encodings, they are
+    not.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class GlobalGaussian(Gaussian):
         super().__init__(waves * in_dim, dim, free_bits, kl_weight / values_per_latent, warmup_steps)
         self.waves = waves
         self.width = dim
-        self.dim = told_dim(dim, waves)
+        self.dim = told_dim(dim + speaker * num_speakers, waves)
         self.num_speakers = num_speakers
         self.of_speaker = nn.Linear(num_speakers, 2 * dim, bias=False) if speaker else None
 
@@ -97,8 +99,8 @@ class GlobalGaussian(Gaussian):
         self.count_step()
         cost = (kl.clamp(min=self.free_nats) - self.free_nats) / mask.sum(1).clamp(min=1)
         return BottleneckOutput(
-            latents=self.told(vectors, mask),
-            projected=self.told(mean, mask),
+            latents=self.told(vectors, mask, speakers),
+            projected=self.told(mean, mask, speakers),
             losses={"kl": (weight * cost)[:, None].expand(mask.shape)},
             metrics=measured(lambda: {"bits_per_item": kl.detach().mean() / math.log(2)}),
         )
@@ -106,24 +108,33 @@ class GlobalGaussian(Gaussian):
     def posterior(self, encoded: Tensor, mask: Tensor, speakers: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and logarithm of the variance: [B, W] both."""
         found = self.project(pooled(encoded, mask, self.waves))
-        if self.of_speaker is not None and speakers is not None:
-            known = (speakers >= 0)[:, None]
-            found = found + self.of_speaker(F.one_hot(speakers.clamp(min=0), self.num_speakers).to(found.dtype) * known)
+        if self.of_speaker is not None:
+            found = found + self.of_speaker(self.identity(found, speakers))
         return found.chunk(2, dim=-1)
 
     def vectors(self, encoded: Tensor, mask: Tensor, speakers: Tensor | None = None) -> Tensor:
         """As `OfWholeItems` has it: the means, [B, W]."""
         return self.posterior(encoded, mask, speakers)[0]
 
-    def told(self, vectors: Tensor, mask: Tensor) -> Tensor:
+    def told(self, vectors: Tensor, mask: Tensor, speakers: Tensor | None = None) -> Tensor:
+        """As `OfWholeItems` has it."""
+        if self.of_speaker is not None:
+            vectors = torch.cat([vectors, self.identity(vectors, speakers)], dim=-1)
         return told_at_every_step(vectors, mask, self.waves)
+
+    def identity(self, like: Tensor, speakers: Tensor | None) -> Tensor:
+        """A one for the speaker of every item, zeros where that is unknown: [B, speakers]."""
+        if speakers is None:
+            return like.new_zeros(len(like), self.num_speakers)
+        known = (speakers >= 0)[:, None]
+        return F.one_hot(speakers.clamp(min=0), self.num_speakers).to(like.dtype) * known
 
     def draw(
         self, encoded: Tensor, mask: Tensor, speakers: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """As `HasPosterior` has it: of every frame, its share of the one ratio of its item."""
         vectors, ratio = drawn(*self.posterior(encoded, mask, speakers), generator)
-        return self.told(vectors, mask), (ratio / mask.sum(1).clamp(min=1))[:, None].expand(mask.shape)
+        return self.told(vectors, mask, speakers), (ratio / mask.sum(1).clamp(min=1))[:, None].expand(mask.shape)
 
 
 def check_waves(waves: int) -> None:

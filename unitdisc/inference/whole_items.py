@@ -88,12 +88,13 @@ def request(model: UnitModel, signals: Signals, item: ItemToDraw, seed: int) -> 
     """What the decoder draws an item from; every one begins with the same random numbers."""
     device = item.vector.device
     steps = max(1, -(-item.frames // model.encoder.stride))
-    told = model.bottleneck.told(item.vector[None], torch.ones(1, steps, dtype=torch.bool, device=device))
-    lengths = torch.tensor([steps], device=device)
-    conditions = [
-        model.conditioner(told, lengths, torch.tensor([speaker], device=device))[0]
-        for speaker in (item.speaker, item.other if item.share else item.speaker)
-    ]
+    mask, lengths = torch.ones(1, steps, dtype=torch.bool, device=device), torch.tensor([steps], device=device)
+
+    def condition(speaker: int) -> Tensor:
+        who = torch.tensor([speaker], device=device)
+        return model.conditioner(model.bottleneck.told(item.vector[None], mask, who), lengths, who)[0]
+
+    conditions = [condition(speaker) for speaker in (item.speaker, item.other if item.share else item.speaker)]
     size = steps * model.encoder.stride * signals.target.steps_per_frame
     return SampleRequest(torch.lerp(*conditions, item.share), size, torch.Generator().manual_seed(seed))
 
