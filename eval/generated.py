@@ -151,8 +151,10 @@ def picture(learned: Items, made: dict[str, Items], neighbours: dict[str, tuple[
     """Of every maker a row of items, and one of those nearest to them: ink [columns, rows]."""
     rows = []
     for name, items in made.items():
-        rows.append([read_line(utterance) for utterance in items.utterances[:SHOWN]])
-        rows.append([read_line(learned.utterances[place]) for place in neighbours[name][0][:SHOWN]])
+        size = len(items.utterances)
+        chosen = [place * size // SHOWN for place in range(min(SHOWN, size))]  # of all codes, which lie side by side
+        rows.append([read_line(items.utterances[place]) for place in chosen])
+        rows.append([read_line(learned.utterances[neighbours[name][0][place]]) for place in chosen])
     return sheet(rows)
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Characters out of noise: generators and critics of single digits, judged beside a mixture of Gaussians of pixels, by an
-# encoder that learned the true labels; codes and latents that are read back, on hands that nobody learned from.
-# Needs UNITDISC_DATA; about a quarter of an hour on one core.
+# Characters out of noise: generators and critics of single digits, judged beside a mixture of Gaussians of pixels and a
+# VAE, by an encoder that learned the true labels; codes and latents that are read back, on hands that nobody learned from.
+# Needs UNITDISC_DATA; some twenty minutes of one core.
+#   KINDS="gan told infogan bigan"  which; also hinge and wasserstein
 #   FEWER=8  an eighth of all steps of training, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
@@ -10,7 +11,7 @@ fewer=${FEWER:-1}
 number=2000 # of items that are made and judged
 data=data/mnist_single
 exp=exp/adversaries
-kinds="gan hinge wasserstein told infogan bigan"
+kinds=${KINDS:-gan told infogan bigan}
 
 train() { # train KIND
   local preset=gan-handwriting options=()
@@ -37,9 +38,12 @@ if stage "adversaries: train"; then
   for kind in $kinds; do
     time train "$kind"
   done
+  time unitdisc train vae-characters $data/train.jsonl $exp/vae --set features.polarity=dark \
+    --set training.steps=$((1500 / fewer)) --set "training.halve_at=[$((900 / fewer)), $((1200 / fewer))]"
 fi
 if stage "adversaries: make items"; then
   python eval/pixel_mixture.py $data/train.jsonl $exp/made/mixture --number $number
+  unitdisc draw-items $exp/vae $exp/made/vae --samples $number
   for kind in $kinds; do
     case $kind in told | infogan) each=$((number / 10)) ;; *) each=$number ;; esac
     unitdisc generate $exp/"$kind" $exp/made/"$kind" --number "$each"
@@ -51,20 +55,24 @@ if stage "adversaries: judge"; then
   for split in train test; do
     unitdisc encode $exp/judge $data/$split.jsonl $exp/frames/$split --at bottleneck
   done
-  for kind in mixture $kinds; do
+  for kind in mixture vae $kinds; do
     unitdisc encode $exp/judge $exp/made/"$kind"/corpus.jsonl $exp/frames/"$kind" --at bottleneck
     corpora+=($exp/made/"$kind"/corpus.jsonl) frames+=($exp/frames/"$kind"/bottleneck)
   done
   python eval/generated.py "${corpora[@]}" --encodings "${frames[@]}" --output $exp/made.json --picture $exp/nearest.png
 fi
 if stage "adversaries: codes and latents of held-out hands"; then
-  for kind in infogan bigan; do
-    for split in train test; do
-      unitdisc encode $exp/$kind $data/$split.jsonl $exp/latents/$kind/$split --at bottleneck
+  for split in train test; do
+    for kind in infogan bigan; do
+      unitdisc encode $exp/$kind $data/$split.jsonl $exp/latents/$kind-$split --at bottleneck
+      mkdir -p $exp/latents/$kind
+      ln -sfn ../$kind-$split/bottleneck $exp/latents/$kind/$split
     done
+    unitdisc features $data/$split.jsonl $exp/latents/pixels/$split --kind columns
   done
-  unitdisc score $exp/latents/infogan/test/bottleneck $data/test.jsonl --tier character
+  unitdisc score $exp/latents/infogan/test $data/test.jsonl --tier character
+  python eval/item_clusters.py $data/train.jsonl $data/test.jsonl $exp/latents/{infogan,pixels} --clusters 10
   unitdisc encode $exp/bigan $exp/made/mixture/corpus.jsonl $exp/latents/bigan/mixture --at bottleneck
   python eval/generated.py $data/train.jsonl $data/test.jsonl $exp/made/mixture/corpus.jsonl \
-    --encodings $exp/latents/bigan/{train,test,mixture}/bottleneck
+    --encodings $exp/latents/bigan/{train,test,mixture/bottleneck} # the first line says what nearest neighbours are worth
 fi
