@@ -38,7 +38,7 @@ if stage "adversaries: train"; then
   for kind in $kinds; do
     time train "$kind"
   done
-  time unitdisc train vae-characters $data/train.jsonl $exp/vae --set features.polarity=dark \
+  time unitdisc train vae-characters $data/train.jsonl $exp/vae \
     --set training.steps=$((1500 / fewer)) --set "training.halve_at=[$((900 / fewer)), $((1200 / fewer))]"
 fi
 if stage "adversaries: make items"; then
