@@ -103,7 +103,7 @@ def resynthesise(
                 known = [experiment.speakers.index(voice) for voice in voices[utterance.id]]
                 try:
                     own = place_of(utterance, experiment)
-                    items = items_of(model, signals, utterance, known, drawing=drawing, own=own)
+                    items = items_of(model, signals, utterance, known, drawing, own)
                 except CorpusError as error:
                     problems[utterance.id] = str(error)
                 else:
@@ -225,9 +225,8 @@ def items_of(
     signals: Signals,
     utterance: Utterance,
     speakers: Sequence[int],
-    *,
     drawing: Drawing,
-    own: int,
+    own: int = -1,
 ) -> list[SampleRequest]:
     """What the decoder draws the units of an utterance from, in the voice or hand of each of these speakers.
 

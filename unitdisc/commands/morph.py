@@ -51,7 +51,7 @@ def morph(
         seed=seed,
     )
     access = CorpusAccess(cache, allow_pipes=allow_pipes)
-    found = morph(experiment, corpus, folder, options, judge=judge, access=access, device=device)
+    found = morph(experiment, corpus, folder, options=options, judge=judge, access=access, device=device)
     if found.probe_accuracy is not None:
         typer.echo(f"the probe names {100 * found.probe_accuracy:.1f} % of held-out items rightly")
     said = {
