@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from unitdisc.batch import Batch
 from unitdisc.bottlenecks import BottleneckOutput
+from unitdisc.objectives.adversarial_losses import critic_loss, judged_by, pleasing_loss
 from unitdisc.objectives.base import ModelOutput, ModelParts
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.reconstruction import Reconstruction
 from unitdisc.training.distributed import normal, uniform
 from unitdisc.training.precision import full_products, in_full
 
+LOSS = "non-saturating"
 PARTS = ("numbers", "categories")  # of a latent, each of which has a critic
 
 
@@ -86,9 +87,8 @@ class AdversarialAutoencoder(nn.Module):
             for name, critic in self.critics.items():
                 own = made[name] + shifts[name][0].to(made[name])
                 taken, known = critic((drawn[name] + shifts[name][1]).to(own)), critic(own.detach())
-                judging.append((F.softplus(-taken) + F.softplus(known)).mean())
-                unmoved = {weight: value.detach() for weight, value in critic.named_parameters()}
-                fooling.append(F.softplus(-functional_call(critic, unmoved, (own,))).mean())
+                judging.append(critic_loss(LOSS, taken, known).mean())
+                fooling.append(pleasing_loss(LOSS, judged_by(critic, own)).mean())
                 right.append(((taken > 0).to(own.dtype).mean() + (known < 0).to(own.dtype).mean()) / 2)
         losses = {"critic": torch.stack(judging).sum(), "fooling": self.weight * torch.stack(fooling).sum()}
         return losses, torch.stack(right).max().detach()
