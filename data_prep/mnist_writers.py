@@ -9,10 +9,13 @@ What      Lines of 6 to 12 digits of one writer, as large as they are, every dig
 is made   are exactly known: images/<split>/<writer>-<split>-<number>.png, 32 rows high. What remains of a writer, down
           to a single digit, is a shorter line.
           --layout joined: digits touch, overlap or are joined by strokes, on wandering baselines and stained paper.
+          --layout single: every digit an image of its own, in the middle of 32 x 32 pixels:
+          images/<split>/<writer>-<digit>-<number>.png. --per-writer 10: so many of a writer on a side at most.
+          --speaker label: the digit, not its writer, is listed as the speaker, for models that are told what to write.
           Writers are called w and their number, w2578, so that a number alone can be a count.
 Tiers     character: "0" to "9", exactly the columns of a digit; word: the digits of a word. Gaps of 1 to 3 columns and
           the wider blanks belong to no interval. Joined, neighbours share a border in the middle of where they overlap,
-          or of the columns that a stroke crosses.
+          or of the columns that a stroke crosses. Single, the interval is the whole image, and there are no words.
 Split     A fifth of the digits of every writer to test, or with --test-writers 60 these writers to test and nothing of
           them to train.
 
@@ -25,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Utterance
-from unitdisc.prep.composing import Glyph, composed, cut, trimmed, write_line
+from unitdisc.prep.composing import Glyph, composed, cut, some_of_hand, trimmed, write_line, write_singles
 from unitdisc.prep.line_layout import LineLayout, layouts
 from unitdisc.prep.scripts import (
     add_layout_option,
@@ -33,6 +36,7 @@ from unitdisc.prep.scripts import (
     add_speaker_options,
     collect,
     only,
+    refuse_no_singles,
     run,
     script_parser,
     write_corpus,
@@ -41,6 +45,7 @@ from unitdisc.prep.speakers import held_out
 from unitdisc.prep.tables import read_arrays
 
 LAYOUTS = layouts(LineLayout(height=32, wobble=1))
+SIDE = 32  # of the square of a single digit, in pixels
 LENGTH = (6, 12)  # digits of a line
 TEST_SHARE = 0.2  # of the digits of a writer
 
@@ -77,8 +82,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = script_parser(__doc__)
     add_speaker_options(parser, default=None, otherwise="all writers are on both sides", who="writer")
     add_only_option(parser)
-    add_layout_option(parser, default="apart")
+    add_layout_option(parser, default="apart", singles=True)
     args = parser.parse_args(argv)
+    refuse_no_singles(parser, args)
 
     digits = read_digits(args.raw, args.strict)
     writers = only(digits, args.writers)
@@ -87,9 +93,14 @@ def main(argv: list[str] | None = None) -> None:
     for writer in writers:
         rng = np.random.default_rng([args.seed, *writer.encode()])
         shares = shared_out(digits[writer], rng) if test is None else {side(writer, test): digits[writer]}
-        for split, glyphs in shares.items():
+        for split, share in shares.items():
+            glyphs = some_of_hand(share, args.per_writer, rng)
+            folder = args.output / "images" / split
+            if args.layout == "single":
+                made[split] += write_singles(folder, writer, glyphs, side=SIDE, speaker=args.speaker)
+                continue
             for number, piece in enumerate(cut(glyphs, LENGTH, rng)):
-                path = args.output / "images" / split / f"{writer}-{split}-{number:03d}.png"
+                path = folder / f"{writer}-{split}-{number:03d}.png"
                 made[split].append(write_line(path, writer, composed(piece, LAYOUTS[args.layout], rng)))
     write_corpus(args.output, made)
 

@@ -5,6 +5,7 @@ unitdisc train topline.toml data/train.jsonl exp/topline --set 'codes.folders=["
 
 FOLDER becomes a folder of encodings. The code of a frame is the place of its label in labels.json, which lies there,
 and its frame is 1 at that place and 0 elsewhere. What has no label, and silence by whatever name, are one code.
+Of line images, --columns says how many pixels of the image a frame is wide.
 """
 
 import argparse
@@ -28,15 +29,20 @@ def main(argv: list[str] | None = None) -> list[str]:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="to create")
     parser.add_argument("--tier", default="phone")
     parser.add_argument("--rate", type=float, default=100.0, help="frames per second")
+    parser.add_argument("--columns", type=int, help="of a frame, of line images")
     args = parser.parse_args(argv)
 
     utterances = read_corpus(args.corpus, False)
     rates = {utterance.rate for utterance in utterances}
-    if len(rates) > 1 or None in rates:
-        raise CorpusError(f"{args.corpus}: needs recordings of one rate, not {sorted(map(str, rates))}")
+    if args.columns is None and (len(rates) > 1 or None in rates):
+        what = "or --columns for line images" if rates == {None} else f"not {sorted(map(str, rates))}"
+        raise CorpusError(f"{args.corpus}: needs recordings of one rate, {what}")
+    if args.columns is not None and (args.columns < 1 or rates != {None}):
+        raise CorpusError(f"{args.corpus}: --columns is of line images, and 1 or more; leave it out for recordings")
     if bare := [utterance.id for utterance in utterances if args.tier not in utterance.alignment]:
         raise CorpusError(f"{args.corpus}: {bare[0]} has no labels in tier {args.tier!r}; choose a tier that all have")
-    labels = labels_as_codes(utterances, args.folder, args.tier, stride=rates.pop() / args.rate)
+    stride = args.columns or rates.pop() / args.rate
+    labels = labels_as_codes(utterances, args.folder, args.tier, stride=stride)
     print(f"{args.folder}: {len(labels)} codes of {len(utterances)} utterances; set codes.num_codes to {len(labels)}")
     return labels
 

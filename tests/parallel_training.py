@@ -35,7 +35,11 @@ PREDICTION = {"encoder.context": "gru", "encoder.causal": "true", "objective.ste
 WAV2VEC2 = {"objective.kind": "wav2vec2", "objective.probability": 0.3, "objective.span": 2}
 WAV2VEC2 |= {"objective.dim": 8, "objective.num_codes": 6}
 LINEAR = WIDTH | {"bottleneck.kind": "linear"}
-OF_LINES = ("line images", "rotation", "position")
+ITEMS = {"objective.columns": 32, "objective.layers": 2, "objective.channels": 4}
+NOTHING = {"encoder.kind": "identity", "bottleneck.kind": "none", "objective.columns": 16, "objective.noise_dim": 6}
+GLOBAL = {"bottleneck.kind": "global-linear", "bottleneck.dim": 3}
+OF_ITEMS = ("gan", "wasserstein gan", "infogan", "bigan")
+OF_LINES = ("line images", "rotation", "position", *OF_ITEMS)
 NETWORK = {"encoder.kind": "experiment", "encoder.network": "{encoder = {kind = 'conv', dim = 8}, dim = 8}"}
 VOICES = {"bottleneck.kind": "linear", "bottleneck.dim": 8, "augmentation.noise": 0.1}
 KINDS = {
@@ -49,6 +53,9 @@ KINDS = {
     "grouped-vq": GRADIENT | {"bottleneck.kind": "grouped-vq"},
     "fsq": {"bottleneck.kind": "fsq", "bottleneck.levels": "[4, 3, 3]"},
     "gaussian": WIDTH | {"bottleneck.kind": "gaussian", "bottleneck.free_bits": 1},
+    "global-gaussian": {"bottleneck.kind": "global-gaussian", "bottleneck.dim": 4, "bottleneck.speaker": "true"},
+    "adversarial-autoencoder": {"bottleneck.kind": "global-linear", "bottleneck.dim": 3, "bottleneck.categories": 4}
+    | {"objective.kind": "adversarial-autoencoder", "objective.hidden": 8},
     "gumbel": WIDTH | {"bottleneck.kind": "gumbel", "bottleneck.num_codes": 8, "bottleneck.temperature_decay": 0.9},
     "gmm": WIDTH | {"bottleneck.kind": "gmm", "bottleneck.num_codes": 8, "bottleneck.diversity": 0.5},
     "soft": WIDTH | {"bottleneck.kind": "soft", "bottleneck.num_codes": 8, "bottleneck.diversity": 0.5},
@@ -80,6 +87,12 @@ KINDS = {
     "direction": LINEAR | {"objective.kind": "direction", "features.kind": "log-mel"},
     "rotation": LINEAR | {"objective.kind": "rotation"},
     "position": LINEAR | {"objective.kind": "position", "objective.gap": 2},
+    "gan": ITEMS | NOTHING | {"objective.kind": "gan", "objective.told": "speaker"},
+    "wasserstein gan": ITEMS
+    | NOTHING
+    | {"objective.kind": "gan", "objective.loss": "wasserstein", "objective.penalty": "gradient"},
+    "infogan": ITEMS | GLOBAL | {"objective.kind": "infogan", "bottleneck.categories": 3},
+    "bigan": ITEMS | GLOBAL | {"objective.kind": "bigan"},
     "inpainting": LINEAR | {"objective.kind": "inpainting", "objective.span": 3},
     "flow": LINEAR | {"decoder.kind": "flow", "decoder.flows": 2, "decoder.channels": 6},
     "diffusion": LINEAR | {"decoder.kind": "diffusion", "decoder.channels": 6, "decoder.layers": 2},
@@ -91,7 +104,8 @@ def settings(kind: str) -> dict:
     """The options of a model."""
     lines = kind in OF_LINES
     tiny = LINE_OPTIONS if lines else OPTIONS | {"decoder.history_dropout": 0.3}
-    own = ("bottleneck", "training", *(("encoder",) if KINDS[kind].get("encoder.kind") == "experiment" else ()))
+    other = KINDS[kind].get("encoder.kind") in ("experiment", "identity")
+    own = ("bottleneck", "training", *(("encoder",) if other else ()))
     own += ("decoder",) if "decoder.kind" in KINDS[kind] else ()
     kept = {name: value for name, value in tiny.items() if name.split(".")[0] not in own}
     overrides = [f"{name}={value}" for name, value in (kept | {"bottleneck.kind": "vq"} | KINDS[kind]).items()]
@@ -111,6 +125,8 @@ def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, i
     frames = FRAMES * stride // 2
     lengths = torch.randint(frames // 2, frames + CONTEXT * stride, (BATCH,), generator=draw)
     starts = torch.randint(0, 2, (BATCH,), generator=draw) * stride
+    if "columns" in experiment.options.get("objective", {}):  # of whole items
+        lengths, starts = lengths.clamp(max=frames), 0 * starts
     width = int(lengths.max())
     features = torch.randn(BATCH, width, experiment.features().dim, generator=draw).double()
     features[torch.arange(width) >= lengths[:, None]] = 0

@@ -122,6 +122,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
         "language",
         "media",
         "model",
+        "objectives",
         "reports",
     },
     "word_segmentation": {

@@ -19,6 +19,10 @@ MASK = padding_mask(LENGTHS, 9)
 VARIANTS = {
     "linear": ("linear", {}),
     "gaussian": ("gaussian", {"free_bits": 0.0}),
+    "global-gaussian": ("global-gaussian", {}),
+    "global-gaussian, told the speaker": ("global-gaussian", {"speaker": True, "kl_weight": 0.5}),
+    "global-linear": ("global-linear", {}),
+    "global-linear, with categories": ("global-linear", {"categories": 5}),
     "vq": ("vq", {"warmup_steps": 0, "num_codes": 6}),
     "vq by gradient": ("vq", {"warmup_steps": 0, "num_codes": 6, "codebook": "gradient"}),
     "vq with batch norm": ("vq", {"warmup_steps": 0, "num_codes": 6, "batch_norm": True}),
@@ -73,7 +77,7 @@ def test_nothing_goes_through_nothing():
 @pytest.fixture(params=VARIANTS)
 def make(request):
     kind, options = VARIANTS[request.param]
-    sizes = {"in_dim": 12, "dim": 4, "frame_rate": 50.0}
+    sizes = {"in_dim": 12, "dim": 4, "frame_rate": 50.0, "values_per_latent": 128, "num_speakers": 3}
     sizes = {name: size for name, size in sizes.items() if name in config.option_types(BOTTLENECKS[kind])}
 
     def build():

@@ -92,3 +92,19 @@ def test_true_labels_are_codes_of_every_frame(tmp_path):
     assert found["a"].frames.argmax(1).tolist() == found["a"].codes.tolist() and found["a"].frames.sum() == 6
     with pytest.raises(CorpusError, match="a has no labels in tier 'word'"):
         script["main"]([str(tmp_path / "some.jsonl"), str(tmp_path / "words"), "--tier", "word"])
+
+
+def test_true_labels_of_line_images_are_codes_of_frames_so_many_columns_wide(tmp_path):
+    script = runpy.run_path(str(ROOT / "eval" / "labels_as_codes.py"))["main"]
+    tier = {"character": [Interval(0, 4, "a"), Interval(6, 8, "b")]}
+    write_manifest(tmp_path / "lines.jsonl", [Utterance("a", "a.png", "s", 8, alignment=tier, height=16)])
+    lines = [str(tmp_path / "lines.jsonl"), str(tmp_path / "codes"), "--tier", "character"]
+    for options, why in (
+        ([], "or --columns for line images"),
+        (["--columns", "0"], "--columns is of line images, and 1"),
+    ):
+        with pytest.raises(CorpusError, match=why):
+            script([*lines, *options])
+    assert script([*lines, "--columns", "2"]) == ["SIL", "a", "b"]
+    found = Encodings.open(tmp_path / "codes")["a"]
+    assert (found.codes.tolist(), found.centres.tolist()) == ([1, 1, 0, 2], [1, 3, 5, 7])

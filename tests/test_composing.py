@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unitdisc.corpus import CorpusError
-from unitdisc.prep.composing import Glyph, composed, cut, dealt, trimmed, write_line
+from unitdisc.prep.composing import Glyph, centred, composed, cut, dealt, some_of_hand, trimmed, write_line
 from unitdisc.prep.line_layout import LineLayout
 
 
@@ -125,3 +125,30 @@ def test_characters_of_scripts_that_run_leftwards_stand_so_and_are_read_so():
         [Glyph(mark.ink, label) for mark, label in zip(marks, "א12")], LineLayout(word=None), np.random.default_rng(0)
     )
     assert [interval.label for interval in alone.characters] == ["2", "1", "א"] and alone.text == "א 1 2"
+
+
+def test_a_single_character_stands_in_the_middle_of_its_square():
+    ink = np.zeros((20, 28), np.float32)
+    ink[1:8, 3:13] = 0.5
+    line = centred(Glyph(ink, "a"), 32)
+    columns, rows = np.nonzero(line.ink)
+    assert (columns.min(), columns.max(), rows.min(), rows.max()) == (12, 18, 11, 20)  # 7 columns and 10 rows of 32
+    assert line.ink.shape == (32, 32) and line.ink.sum() == ink.sum()
+    assert (line.characters, line.text) == ([(0, 32, "a")], "a")
+    for side, given, message in (
+        (9, ink, "has 7 columns of ink and 10 rows; .* 9 of each"),
+        (32, 0 * ink, "needs ink"),
+    ):
+        with pytest.raises(CorpusError, match=message):
+            centred(Glyph(given, "a"), side)
+
+
+def test_some_of_a_hand_are_drawn_by_chance_and_stay_in_order():
+    given = [Glyph(np.ones((1, 1), np.float32), str(number)) for number in range(12)]
+
+    def numbers(most: int | None) -> list[int]:
+        return [int(one.label) for one in some_of_hand(given, most, np.random.default_rng(0))]
+
+    chosen = numbers(5)
+    assert len(set(chosen)) == 5 and chosen == sorted(chosen) != [0, 1, 2, 3, 4]
+    assert numbers(None) == numbers(12) == list(range(12))

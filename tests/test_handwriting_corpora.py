@@ -82,15 +82,16 @@ def mnist(tmp_path) -> Path:
     return raw
 
 
-def bars(lines: dict[str, Utterance]) -> Counter:
-    """How often each bar is in the lines, of writer, number and label."""
+def bars(lines: dict[str, Utterance], single: bool = False) -> Counter:
+    """How often each bar is in the lines, of writer, number and label; single: alone in a square."""
     found = Counter()
     for utterance in lines.values():
         ink = ink_of(utterance)
         for start, end, label in utterance.alignment["character"]:
-            number = round(ink[start].max() * 255) - 100
-            assert (end - start, label) == (1 + number % 17, str(number % 10))
-            assert not ink[start:end, 20:].any()
+            number = round(ink[start:end].max() * 255) - 100
+            assert (end - start, label) == (32 if single else 1 + number % 17, str(number % 10))
+            assert (ink[start:end] > 0.04).any(axis=1).sum() == 1 + number % 17
+            assert single or not ink[start:end, 20:].any()
             found[utterance.speaker, number] += 1
     return found
 
@@ -108,6 +109,29 @@ def test_every_digit_of_mnist_is_in_one_line_of_its_writer(mnist, tmp_path):
     for utterance in made["train"].values():
         assert_ink_is_where_the_tier_says(utterance)
         assert len(utterance.alignment["character"]) <= 12
+
+
+def test_digits_of_mnist_one_by_one(mnist, tmp_path, capsys):
+    prepare("mnist_writers", mnist, tmp_path / "all", "--strict", "--layout", "single")
+    made = splits(tmp_path / "all")
+    found = {split: bars(lines, single=True) for split, lines in made.items()}
+    assert (found["train"] + found["test"]).total() == len(found["train"] | found["test"]) == 33
+    assert "w0007-0-00" in made["train"] | made["test"]
+    prepare(
+        "mnist_writers", mnist, tmp_path / "few", "--layout", "single", "--per-writer", 3, "--test-writers", "w0045"
+    )
+    counts = {split: Counter(u.speaker for u in lines.values()) for split, lines in splits(tmp_path / "few").items()}
+    assert counts == {"train": {"w0007": 3, "w2330": 3}, "test": {"w0045": 2}}
+    prepare("mnist_writers", mnist, tmp_path / "told", "--layout", "single", "--speaker", "label")
+    told = [u for lines in splits(tmp_path / "told").values() for u in lines.values()]
+    assert len(told) == 33 and all(u.speaker == u.text == u.id.split("-")[1] for u in told)
+    for wrong, message in (
+        (("--per-writer", 0), "argument --per-writer: must be a whole number, 1 or more, not '0'"),
+        (("--speaker", "label"), "--speaker label is of single characters; give --layout single, too"),
+    ):
+        with pytest.raises(SystemExit):
+            prepare("mnist_writers", mnist, tmp_path / "none", *wrong)
+        assert message in capsys.readouterr().err
 
 
 def test_writers_of_mnist_are_held_out_or_chosen(mnist, tmp_path):
@@ -207,6 +231,21 @@ def test_drawers_of_omniglot_are_held_out_evenly(omniglot, tmp_path):
     assert {u.speaker for lines in made.values() for u in lines.values()} == {"Latin-drawer02"}
     with pytest.raises(CorpusError, match=r"no alphabets \['Thai'\]: choose from \['Greek', 'Latin'\]"):
         prepare("omniglot", omniglot, tmp_path / "c", "--alphabets", "Thai")
+
+
+def test_characters_of_omniglot_one_by_one(omniglot, tmp_path):
+    prepare("omniglot", omniglot, tmp_path / "out", "--strict", "--layout", "single")
+    made = splits(tmp_path / "out")
+    listed = {**made["train"], **made["test"]}
+    assert len(made["train"]) + len(made["test"]) == len(listed) == 75
+    # the widest box of drawer 1 of Latin is 40 x 45 pixels with legs of 60 rows, of which the square has 28
+    ink = ink_of(listed["Latin-drawer01-Latin-05-00"])
+    assert (ink > 0.04).any(axis=0).sum() == 28 and ink.shape == (32, 32)
+    small = (ink_of(listed["Latin-drawer01-Latin-01-00"]) > 0.04).any(axis=1).sum()
+    assert small == round(10 * 28 / 60)
+    prepare("omniglot", omniglot, tmp_path / "few", "--layout", "single", "--per-writer", 2, "--speaker", "label")
+    few = splits(tmp_path / "few")["train"].values()
+    assert len(few) == 20 and {u.speaker for u in few} <= {u.text for u in listed.values()}
 
 
 def test_an_empty_drawing_is_left_out(omniglot, tmp_path, capsys):

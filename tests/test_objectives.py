@@ -133,7 +133,13 @@ def test_it_trains_in_parts_goes_on_and_is_validated(masked, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", ["wav2vec2 with diversity", "dinosr", *(pytest.param(kind, marks=pytest.mark.slow) for kind in PRETEXTS)]
+    "kind",
+    [
+        "wav2vec2 with diversity",
+        "dinosr",
+        "adversarial-autoencoder",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in PRETEXTS),
+    ],
 )
 def test_a_stopped_training_goes_on_to_the_same_bits(kind, tmp_path):
     experiment = Experiment(settings(kind), SPEAKERS, {})
@@ -202,7 +208,7 @@ def test_every_objective_is_trained_by_several_processes():
     assert {options.get("objective.kind", "reconstruction") for options in KINDS.values()} == set(OBJECTIVES)
 
 
-@pytest.mark.parametrize("kind", [*PREDICTING, "masked and reconstructed", *PRETEXTS])
+@pytest.mark.parametrize("kind", [*PREDICTING, "masked and reconstructed", "adversarial-autoencoder", *PRETEXTS])
 def test_validation_is_the_same_every_time_and_draws_nothing_from_training(kind):
     experiment = Experiment(settings(kind), SPEAKERS, {})
     model, state = built(experiment).eval(), torch.get_rng_state()

@@ -41,6 +41,8 @@ OF_A_PART = {
     "hidden_units_used",
     "codes_used",
     "target_use",
+    "critic_right",
+    "sample_variance",
     "teacher_deviation",
 }  # metrics, averaged over parts
 

@@ -321,6 +321,7 @@ def test_health_raises_no_alarm():
         ({"perplexity": 3.0}, "Few codes in use: perplexity 3.0 of 128"),
         ({"latent_gap": 0.001}, "The decoder ignores the latents"),
         ({"latent_deviation": 0.0, "latent_gap": 0.0}, "Constant latents"),
+        ({"critic_accuracy": 0.97}, "The critic wins: it is right 97 % of the time"),
     ],
 )
 def test_collapse_raises_an_alarm_that_says_what_to_try(symptom, alarm):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unitdisc.batch import Batch, cut, padding_mask
-from unitdisc.bottlenecks import Bottleneck, BottleneckOutput, CutsUtterances
+from unitdisc.bottlenecks import Bottleneck, BottleneckOutput, CutsUtterances, OfWholeItems
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.decoders import Decoder
 from unitdisc.encoders import Encoder
@@ -59,8 +59,14 @@ class UnitModel(nn.Module):
         """The same of what the encoder makes of the batch, or of a changed one: [B, T, C], [B]."""
         starts, lengths, mask = self.places_behind(batch, lengths)
         with torch.autocast(encoded.device.type, enabled=False), full_products():  # codes, distances need all digits
-            units = self.bottleneck(cut(in_full(encoded), starts, mask.shape[1]), mask)
+            units = self.squeezed(cut(in_full(encoded), starts, mask.shape[1]), mask, batch.speakers)
         return self.judged(batch, units, lengths, mask)
+
+    def squeezed(self, encoded: Tensor, mask: Tensor, speakers: Tensor | None) -> BottleneckOutput:
+        """encoded [B, T, C] through the bottleneck, which may know speakers [B]; None: of none."""
+        if isinstance(self.bottleneck, OfWholeItems):
+            return self.bottleneck(encoded, mask, speakers)
+        return self.bottleneck(encoded, mask)
 
     def places_behind(self, batch: Batch, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Where the latents behind the target of a batch begin, how many each item has [B], and which are [B, S].
@@ -93,14 +99,28 @@ class UnitModel(nn.Module):
 
     def players(self) -> dict[str, Player]:
         """Which weights learn together, by name: as "model" all that the objective does not set apart."""
-        apart = self.objective.players()
+        apart = {**self.objective.players()}
+        others = apart.pop("model", Player([]))  # how they learn, if it matters to the objective
         taken = {id(weight) for player in apart.values() for weight in player.weights}
-        return {"model": Player([weight for weight in self.parameters() if id(weight) not in taken]), **apart}
+        rest = [weight for weight in self.parameters() if id(weight) not in taken]
+        return {"model": replace(others, weights=rest), **apart}
 
-    def encode(self, features: Tensor, lengths: Tensor) -> tuple[BottleneckOutput, Tensor]:
-        """features: [B, T, F], lengths: [B] -> the units, and how many each item has: [B]."""
+    def encode(
+        self, features: Tensor, lengths: Tensor, speakers: Tensor | None = None
+    ) -> tuple[BottleneckOutput, Tensor]:
+        """features: [B, T, F], lengths and speakers: [B] -> the units, and how many each item has: [B].
+
+        speakers: for a bottleneck that is told; None: of none.
+        """
         encoded, lengths = self.encoder(features, lengths)
-        return self.bottleneck(encoded, padding_mask(lengths, encoded.shape[1])), lengths
+        return self.squeezed(encoded, padding_mask(lengths, encoded.shape[1]), speakers), lengths
+
+    def as_told(self, latents: Tensor, lengths: Tensor, speakers: Tensor) -> Tensor:
+        """Latents [B, T, D] as they are told in another voice: those of whole items may say who it is."""
+        if not isinstance(self.bottleneck, OfWholeItems):
+            return latents
+        mask = padding_mask(lengths, latents.shape[1])
+        return self.bottleneck.told(latents[:, 0, : self.bottleneck.width], mask, speakers)
 
     def probe_points(self, features: Tensor, lengths: Tensor) -> tuple[dict[str, Tensor], Tensor | None, Tensor]:
         """The representations worth probing, each more filtered than the one before.

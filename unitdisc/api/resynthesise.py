@@ -102,7 +102,8 @@ def resynthesise(
             for utterance in group:
                 known = [experiment.speakers.index(voice) for voice in voices[utterance.id]]
                 try:
-                    items = items_of(model, signals, utterance, known, drawing)
+                    own = place_of(utterance, experiment)
+                    items = items_of(model, signals, utterance, known, drawing, own)
                 except CorpusError as error:
                     problems[utterance.id] = str(error)
                 else:
@@ -213,28 +214,42 @@ def own_voice(utterance: Utterance, experiment: Experiment) -> str:
     return utterance.speaker if utterance.speaker in experiment.speakers else experiment.speakers[0]
 
 
+def place_of(utterance: Utterance, experiment: Experiment) -> int:
+    """Of who speaks among those that a model knows; -1: unknown."""
+    return experiment.speakers.index(utterance.speaker) if utterance.speaker in experiment.speakers else -1
+
+
 @torch.inference_mode()
 def items_of(
-    model: UnitModel, signals: Signals, utterance: Utterance, speakers: Sequence[int], drawing: Drawing
+    model: UnitModel,
+    signals: Signals,
+    utterance: Utterance,
+    speakers: Sequence[int],
+    drawing: Drawing,
+    own: int = -1,
 ) -> list[SampleRequest]:
     """What the decoder draws the units of an utterance from, in the voice or hand of each of these speakers.
+
+    own: the speaker that it is by, for an encoder that is told; -1: unknown.
 
     Every one begins with the random numbers of the seed: what is drawn does not depend on what is drawn beside it.
     """
     device = next(model.parameters()).device
     features = signals.features_of(utterance)
     lengths = torch.tensor([len(features)], device=device)
-    units, lengths = model.encode(torch.from_numpy(features)[None].to(device), lengths)
+    of_speaker = torch.tensor([own], device=device)
+    units, lengths = model.encode(torch.from_numpy(features)[None].to(device), lengths, of_speaker)
     steps = units.latents.shape[1] * model.encoder.stride * signals.target.steps_per_frame
     given = columns_given(signals, utterance, drawing.given, steps, writes_leftwards(model))
+    voices = torch.tensor(speakers, device=device).split(1)
     return [
         SampleRequest(
-            condition=model.conditioner(units.latents, lengths, torch.tensor([speaker], device=device))[0],
+            condition=model.conditioner(model.as_told(units.latents, lengths, voice), lengths, voice)[0],
             size=steps,
             generator=torch.Generator().manual_seed(drawing.seed),
             given=given if given is None else given.to(device),
         )
-        for speaker in speakers
+        for voice in voices
     ]
 
 

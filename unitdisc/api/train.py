@@ -11,7 +11,15 @@ from unitdisc import console
 from unitdisc.api.origin import with_origin
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.train_continued import check_same
-from unitdisc.api.train_corpus import codes_of_features, codes_of_units, description, prepare, speakers_of, split
+from unitdisc.api.train_corpus import (
+    codes_of_features,
+    codes_of_units,
+    description,
+    prepare,
+    refuse_cut_items,
+    speakers_of,
+    split,
+)
 from unitdisc.bottlenecks import CutsUtterances
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
@@ -107,6 +115,7 @@ def train_together(
     stride, offset, context = geometry(untrained)
     crop = training.crop or None
     CropPlan([1], training.batch_size, crop, stride=stride, seed=training.seed)
+    refuse_cut_items(untrained, training)
     if training.compile:
         check_compiler(device, untrained.decoder)
     utterances = usable_table(corpus, features, access, thorough=True)

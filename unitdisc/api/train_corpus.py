@@ -5,6 +5,7 @@ from pathlib import Path
 
 from unitdisc import console
 from unitdisc.api.origin import Origin
+from unitdisc.bottlenecks import BOTTLENECKS, OfWholeItems
 from unitdisc.corpus import held_out_places
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.table import UtteranceTable
@@ -16,8 +17,24 @@ from unitdisc.experiment import Experiment, config
 from unitdisc.model import UnitModel
 from unitdisc.training.codes import feature_codes, find_codes, read_feature_codes, read_found_codes
 from unitdisc.training.distributed import Agreement, rank
+from unitdisc.training.trainer import TrainingOptions
 
 MOST_VALIDATION = 64  # utterances
+
+
+def refuse_cut_items(model: UnitModel, training: TrainingOptions) -> None:
+    """Raises ConfigError if items that have one latent each would be cut, or told of at other places than they are."""
+    if not isinstance(model.bottleneck, OfWholeItems):
+        return
+    kind = next(name for name, each in BOTTLENECKS.items() if type(model.bottleneck) is each)
+    if training.crop:
+        what = (
+            f"[training] crop = {training.crop} would cut items, of which the bottleneck {kind!r} makes one latent each"
+        )
+        raise config.ConfigError(f"{what}; set training.crop=0")
+    if model.jitter is not None and model.jitter.probability:
+        what = f"[jitter] probability = {model.jitter.probability:g} would tell the decoder that steps lie elsewhere in"
+        raise config.ConfigError(f"{what} their item, of which {kind!r} makes one latent; set jitter.probability=0")
 
 
 def split(utterances: UtteranceTable, share: float, seed: int) -> tuple[UtteranceTable, UtteranceTable]:

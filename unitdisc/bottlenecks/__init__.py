@@ -9,6 +9,8 @@ from unitdisc.bottlenecks.base import (
     CutsUtterances,
     FollowsCodes,
     HasPosterior,
+    MixesCategories,
+    OfWholeItems,
 )
 from unitdisc.bottlenecks.continuous import Gaussian, Linear
 from unitdisc.bottlenecks.discovered import Discovered
@@ -23,6 +25,7 @@ from unitdisc.bottlenecks.piecewise_vq import PiecewiseVQ
 from unitdisc.bottlenecks.residual_vq import ResidualVQ
 from unitdisc.bottlenecks.soft import Soft
 from unitdisc.bottlenecks.vq import VQ
+from unitdisc.bottlenecks.whole_items import GlobalGaussian, GlobalLinear
 
 __all__ = [
     "BOTTLENECKS",
@@ -36,11 +39,15 @@ __all__ = [
     "Gaussian",
     "HasPosterior",
     "Linear",
+    "MixesCategories",
+    "OfWholeItems",
 ]
 
 BOTTLENECKS = {
     "linear": Linear,
     "gaussian": Gaussian,
+    "global-linear": GlobalLinear,
+    "global-gaussian": GlobalGaussian,
     "vq": VQ,
     "piecewise-vq": PiecewiseVQ,
     "residual-vq": ResidualVQ,

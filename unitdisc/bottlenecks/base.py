@@ -56,8 +56,37 @@ class FollowsCodes(Protocol):
 class HasPosterior(Protocol):
     """A bottleneck whose latents are drawn from a posterior, and cost what it knows beyond a prior."""
 
-    def draw(self, encoded: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """encoded [B, T, C] -> latents [B, T, D], and log p(latent) - log q(latent | signal), in nats: [B, T]."""
+    def draw(
+        self, encoded: Tensor, mask: Tensor, speakers: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """encoded [B, T, C], mask [B, T], speakers [B] -> latents, and log p(latent) - log q(latent | signal) in nats.
+
+        These are [B, T, D] and [B, T]. The generator may live on another device.
+        """
+
+
+@runtime_checkable
+class OfWholeItems(Protocol):
+    """A bottleneck with one latent for a whole item, which so must not be cut.
+
+    Beside what others take it may be given speakers [B], -1 where unknown: `bottleneck(encoded, mask, speakers)`.
+    """
+
+    width: int  # W, of the latent of an item: the first of what is told at any step
+
+    def vectors(self, encoded: Tensor, mask: Tensor, speakers: Tensor | None = None) -> Tensor:
+        """The latents of items as in evaluation: [B, T, C], [B, T], [B] -> [B, W]."""
+
+    def told(self, vectors: Tensor, mask: Tensor, speakers: Tensor | None = None) -> Tensor:
+        """What goes on to the decoder of these: [B, W], [B, T], [B] -> [B, T, D]."""
+
+
+@runtime_checkable
+class MixesCategories(Protocol):
+    """A bottleneck of whole items whose latent may be numbers, and then the probabilities of categories."""
+
+    continuous: int  # how many numbers
+    width: int  # W, with the categories
 
 
 @runtime_checkable

@@ -76,15 +76,24 @@ class Gaussian(WarmsUp):
         state.setdefault(prefix + "steps", torch.tensor(self.warmup_steps))
         super()._load_from_state_dict(state, prefix, *args)
 
-    def draw(self, encoded: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """As `HasPosterior` has it; the generator may live on another device."""
-        mean, log_variance = self.project(encoded).chunk(2, dim=-1)
-        device = mean.device if generator is None else generator.device
-        noise = torch.randn(mean.shape, generator=generator, device=device, dtype=mean.dtype).to(mean.device)
-        latents = mean + (log_variance / 2).exp() * noise
-        return latents, 0.5 * (noise**2 - latents**2 + log_variance).sum(-1)
+    def draw(
+        self, encoded: Tensor, mask: Tensor, speakers: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """As `HasPosterior` has it."""
+        return drawn(*self.project(encoded).chunk(2, dim=-1), generator)
 
 
 def divergence_from_unit_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, variance) || N(0, 1)) in nats, summed over dimensions: [..., D] -> [...]."""
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(-1)
+
+
+def drawn(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Of a Gaussian posterior [..., D]: latents, and log p(latent) - log q(latent | signal) in nats [...].
+
+    The generator may live on another device.
+    """
+    device = mean.device if generator is None else generator.device
+    noise = torch.randn(mean.shape, generator=generator, device=device, dtype=mean.dtype).to(mean.device)
+    latents = mean + (log_variance / 2).exp() * noise
+    return latents, 0.5 * (noise**2 - latents**2 + log_variance).sum(-1)

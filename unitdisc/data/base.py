@@ -178,6 +178,10 @@ class Target(Protocol):
         """Steps for every feature frame."""
 
     @property
+    def values_per_frame(self) -> int:
+        """Values (pixels, mel bins, samples) of the steps of a feature frame."""
+
+    @property
     def bytes_per_frame(self) -> int:
         """Memory that the steps of a feature frame take."""
 

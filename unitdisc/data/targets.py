@@ -39,6 +39,10 @@ class LogMelTarget:
         return self.bins
 
     @property
+    def values_per_frame(self) -> int:
+        return self.bins
+
+    @property
     def decoder_sizes(self) -> dict[str, int]:
         return {"target_dim": self.dim}
 
@@ -71,6 +75,10 @@ class MuLawTarget:
     @property
     def dim(self) -> int:
         return LEVELS
+
+    @property
+    def values_per_frame(self) -> int:
+        return self.hop
 
     @property
     def decoder_sizes(self) -> dict[str, int]:
@@ -113,6 +121,10 @@ class GreyTarget:
         return self.height
 
     @property
+    def values_per_frame(self) -> int:
+        return self.height
+
+    @property
     def bytes_per_frame(self) -> int:
         return self.height
 
@@ -137,6 +149,7 @@ class NoTarget:
     of_frames: ClassVar[bool] = True
     steps_per_frame: ClassVar[int] = 1
     dim: ClassVar[int] = 0
+    values_per_frame: ClassVar[int] = 0
     bytes_per_frame: ClassVar[int] = 0
     decoder_sizes: ClassVar[dict[str, int]] = {}
 

@@ -27,7 +27,7 @@ from unitdisc.adaptation.adaptation import AdaptedSpeakers
 from unitdisc.adaptation.base import AdaptationError
 from unitdisc.adaptation.vtln import FILE as WARPS
 from unitdisc.adaptation.vtln import Warps
-from unitdisc.bottlenecks import BOTTLENECKS, Coded
+from unitdisc.bottlenecks import BOTTLENECKS, Bottleneck, Coded, MixesCategories, OfWholeItems
 from unitdisc.conditioning import Conditioner, TimeJitter
 from unitdisc.data.augmentation import Augmentation, augmentation_class
 from unitdisc.data.base import Features, Target
@@ -66,8 +66,9 @@ DERIVED = {  # from other tables
     "adversary": ("latent_dim", "num_speakers"),
     "augmentation": ("features",),
     "encoder": ("in_dim", "features"),
-    "bottleneck": ("frame_rate", "frames_per_100_columns"),
+    "bottleneck": ("frame_rate", "frames_per_100_columns", "values_per_latent", "num_speakers"),
     "objective": (
+        "features",
         "in_dim",
         "encoder_dim",
         "stride",
@@ -75,6 +76,8 @@ DERIVED = {  # from other tables
         "causal",
         "latent_dim",
         "num_speakers",
+        "item_width",
+        "item_categories",
         "codebooks",
         "codebook_size",
     ),
@@ -129,6 +132,8 @@ class Experiment:
         needs = {*OBJECTIVES[kind].needs}
         if self.options.get("objective", {}).get("reconstruction"):
             needs |= {*Reconstruction.needs}
+        if self.options.get("objective", {}).get("told") == "codes":
+            needs |= {"codes"}
         if table == "target":
             return "decoder" in needs
         if table == "adversary":
@@ -180,17 +185,20 @@ class Experiment:
         table = {name: self.options.get(name, {}) for name in TABLES}
         features, augmentation = self.features(), self.augmentation()
         encoder = config.build("encoder", ENCODERS, table["encoder"], "conv", in_dim=features.dim, features=features)
-        sizes = {"in_dim": encoder.dim, **features.frame_rates(encoder.stride)}
+        sizes = {"in_dim": encoder.dim, "num_speakers": len(self.speakers), **features.frame_rates(encoder.stride)}
+        sizes["values_per_latent"] = max(1, encoder.stride * self.target().values_per_frame)
         bottleneck = config.build("bottleneck", BOTTLENECKS, table["bottleneck"], "vq", **sizes)
         sizes = {"latent_dim": bottleneck.dim, "num_speakers": len(self.speakers)}
         optional = self.optional_parts(**sizes)
         if self.has("adversary"):
             optional["adversary"] = config.construct("[adversary]", SpeakerAdversary, table["adversary"], **sizes)
         sizes |= {
+            "features": features,
             "in_dim": features.dim,
             "encoder_dim": encoder.dim,
             "stride": encoder.stride,
             **sizes_between_stages(encoder),
+            **sizes_of_items(bottleneck),
         }
         codes = self.codes()
         sizes |= {"codebooks": codes.codebooks, "codebook_size": codes.num_codes} if codes else {}
@@ -296,6 +304,15 @@ def sizes_between_stages(encoder: Encoder) -> dict[str, int]:
     if isinstance(encoder, TwoStage):
         return {"local_dim": encoder.local_dim, "causal": encoder.causal}
     return {"local_dim": 0, "causal": False}
+
+
+def sizes_of_items(bottleneck: Bottleneck) -> dict[str, int]:
+    """What objectives may ask of latents of whole items; 0 where there are none."""
+    width = bottleneck.width if isinstance(bottleneck, OfWholeItems) else 0
+    return {
+        "item_width": width,
+        "item_categories": width - bottleneck.continuous if isinstance(bottleneck, MixesCategories) else 0,
+    }
 
 
 def check_sizes(model: UnitModel) -> None:

@@ -24,7 +24,7 @@ def log_evidence(model: UnitModel, batch: Batch, draws: Sequence[int], generator
     encoded = in_full(encoded)[:, : mask.shape[1]]
 
     def weights() -> Tensor:  # of one draw: [B]
-        latents, ratio = model.bottleneck.draw(encoded, generator)
+        latents, ratio = model.bottleneck.draw(encoded, mask, batch.speakers, generator)
         condition = model.conditioner(latents, lengths, batch.speakers)
         told = log_prob_of(model.decoder)(batch.target, condition, batch.target_lengths)
         return (told.double() * batch.target_mask).sum(1) + (ratio.double() * mask).sum(1)

@@ -1,10 +1,12 @@
 """What does a model learn from? Objectives, each of which turns a batch into named losses."""
 
+from unitdisc.objectives.adversarial_autoencoder import AdversarialAutoencoder
 from unitdisc.objectives.adversary import SpeakerAdversary
 from unitdisc.objectives.base import (
     ChoosesFeatures,
     ComparesViews,
     FollowsEncoder,
+    MakesItems,
     ModelOutput,
     ModelParts,
     Objective,
@@ -13,6 +15,8 @@ from unitdisc.objectives.base import (
 from unitdisc.objectives.classification import FrameClassification
 from unitdisc.objectives.contrastive import CPC, AlignedCPC
 from unitdisc.objectives.distillation import CodeDistillation, Distillation
+from unitdisc.objectives.gan import Gan
+from unitdisc.objectives.gan_latents import BiGan, InfoGan
 from unitdisc.objectives.masked import MaskedPrediction
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.pretexts import PRETEXTS
@@ -25,6 +29,7 @@ __all__ = [
     "ChoosesFeatures",
     "ComparesViews",
     "FollowsEncoder",
+    "MakesItems",
     "ModelOutput",
     "ModelParts",
     "Objective",
@@ -36,6 +41,7 @@ __all__ = [
 
 OBJECTIVES = {
     "reconstruction": Reconstruction,
+    "adversarial-autoencoder": AdversarialAutoencoder,
     "masked": MaskedPrediction,
     "classify": FrameClassification,
     "cpc": CPC,
@@ -44,5 +50,8 @@ OBJECTIVES = {
     "distil": Distillation,
     "dinosr": CodeDistillation,
     "wav2vec2": Wav2Vec2,
+    "gan": Gan,
+    "infogan": InfoGan,
+    "bigan": BiGan,
     **PRETEXTS,
 }

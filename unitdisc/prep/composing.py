@@ -1,5 +1,6 @@
 """Lines of writing composed of single characters, so that the boundaries are exactly known."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,21 @@ def composed(glyphs: Sequence[Glyph], layout: LineLayout, rng: np.random.Generat
     read = [[characters[number] for number in word] for word in words or [[each] for each in numbers]]
     text = " ".join("".join(each.label for each in word) for word in read)
     return ComposedLine(line, list(characters.values()), sorted(map(joined, read)) if words else [], text)
+
+
+def centred(glyph: Glyph, side: int) -> ComposedLine:
+    """One character in the middle of a square of `side` rows and columns, by the box around its ink.
+
+    Its interval is the whole square. Raises CorpusError for one without ink, or larger than the square.
+    """
+    ink = trimmed(trimmed(glyph.ink).T).T
+    if not ink.size or max(ink.shape) > side:
+        what = f"has {ink.shape[0]} columns of ink and {ink.shape[1]} rows"
+        raise CorpusError(f"character {glyph.label!r} {what}; it needs ink, and {side} of each at most")
+    square = np.zeros((side, side), np.float32)
+    left, top = ((side - extent) // 2 for extent in ink.shape)
+    square[left : left + ink.shape[0], top : top + ink.shape[1]] = ink
+    return ComposedLine(square, [Interval(0, side, glyph.label)], [], glyph.label)
 
 
 def spread(
@@ -171,6 +187,13 @@ def cut(glyphs: Sequence[Glyph], length: tuple[int, int], rng: np.random.Generat
         order = order[size:]
 
 
+def some_of_hand(glyphs: Sequence[Glyph], most: int | None, rng: np.random.Generator) -> list[Glyph]:
+    """As many characters of a hand as are wanted, by chance and in their order; all, where nothing is said."""
+    if most is None or most >= len(glyphs):
+        return list(glyphs)
+    return [glyphs[each] for each in sorted(rng.permutation(len(glyphs))[:most].tolist())]
+
+
 def dealt(count: int, rng: np.random.Generator) -> Iterator[int]:
     """Numbers below `count` without end, none of them again before all others came."""
     while True:
@@ -183,3 +206,18 @@ def write_line(path: Path, writer: str, line: ComposedLine) -> Utterance:
     columns, rows = line.ink.shape
     alignment = {"character": line.characters} | ({"word": line.words} if line.words else {})
     return Utterance(path.stem, str(path), writer, ticks=columns, height=rows, text=line.text, alignment=alignment)
+
+
+def write_singles(
+    folder: Path, writer: str, glyphs: Sequence[Glyph], side: int, speaker: str = "writer"
+) -> list[Utterance]:
+    """Writes characters of a hand one by one, each a square image, <writer>-<label>-<number>.png.
+
+    Numbers count the characters of the same label. speaker: who is listed as the speaker, the "writer" or the "label".
+    """
+    made, numbers = [], Counter[str]()
+    for glyph in glyphs:
+        path = folder / f"{writer}-{glyph.label}-{numbers[glyph.label]:02d}.png"
+        made.append(write_line(path, glyph.label if speaker == "label" else writer, centred(glyph, side)))
+        numbers[glyph.label] += 1
+    return made

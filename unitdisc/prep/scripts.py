@@ -75,14 +75,43 @@ def add_only_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--writers", metavar="NAMES", help="these alone (ann,bob); default: all")
 
 
-def add_layout_option(parser: argparse.ArgumentParser, default: str) -> None:
+def add_layout_option(parser: argparse.ArgumentParser, default: str, singles: bool = False) -> None:
+    """--layout; singles: of which one makes every character an image of its own, and --per-writer."""
+    single = "; or every character an image of its own, in the middle of a square" if singles else ""
     parser.add_argument(
         "--layout",
-        choices=("apart", "joined"),
+        choices=("apart", "joined", *(["single"] if singles else [])),
         default=default,
         help="characters apart on white paper; or touching, overlapping and joined by strokes, on a wandering baseline "
-        "and stained paper (default: %(default)s)",
+        f"and stained paper{single} (default: %(default)s)",
     )
+    if singles:
+        parser.add_argument(
+            "--per-writer",
+            type=one_or_more,
+            metavar="N",
+            help="at most so many characters of a writer on a side, by chance (default: all)",
+        )
+        parser.add_argument(
+            "--speaker",
+            choices=("writer", "label"),
+            default="writer",
+            help="who is listed as the speaker of a single character; its label is for models that are told what to "
+            "write (default: %(default)s)",
+        )
+
+
+def refuse_no_singles(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Ends a script that is asked for labels as speakers of lines, which have many."""
+    if args.speaker == "label" and args.layout != "single":
+        parser.error("--speaker label is of single characters; give --layout single, too")
+
+
+def one_or_more(text: str) -> int:
+    """A number of an option, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {text!r}")
+    return int(text)
 
 
 def only(names: Iterable[str], wanted: str | None, what: str = "writers") -> list[str]:

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 
 FEW_CODES = 0.1  # of the codebook
 SMALL_GAP = 0.01  # nats per value by which the right latents must beat wrong ones
+WINS = 0.95  # of the time that a critic is right
 CONSTANT = 1e-3  # standard deviation of the latents over time
+ALIKE = 0.05  # variance of made pixels over that of real ones
+CERTAIN = 0.1  # loss of a critic over that of one that cannot tell
+UNREAD = 0.05  # what is read back of codes, over what they are
 
 
 def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str]:
@@ -12,7 +16,10 @@ def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str
 
     Looks at "perplexity", "target_use" (the perplexity of codes that are predicted and learnt at once, as a share of
     what it could be), "latent_gap" (how much worse a reconstruction is with another utterance's latents, in nats per
-    value) and "latent_deviation"; metrics that are absent are not judged.
+    value), "latent_deviation", "critic_accuracy" (of a critic that tells latents from a prior), and of generators
+    "sample_variance" (of what is made, over that of what is real), "critic_doubt" (the loss of a critic over that of
+    one that cannot tell) and "codes_read" (what is read back of the entropy of codes); metrics that are absent are not
+    judged.
     """
     found = {}
     if num_codes is not None and metrics.get("perplexity", num_codes) < FEW_CODES * num_codes:
@@ -20,6 +27,12 @@ def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str
             f"Few codes in use: perplexity {metrics['perplexity']:.1f} of {num_codes} codes. "
             "Try fewer codes; with a learnt codebook also bottleneck.batch_norm=true, a longer "
             "bottleneck.warmup_steps, bottleneck.reestimations or a smaller bottleneck.commitment."
+        )
+    if metrics.get("critic_accuracy", 0.5) > WINS:
+        found["critic wins"] = (
+            f"The critic wins: it is right {100 * metrics['critic_accuracy']:.0f} % of the time about what is made and "
+            "what is drawn from the prior, so that nothing is learnt from it. Try a smaller "
+            "objective.critic_learning_rate, more objective.noise or more objective.weight."
         )
     if metrics.get("target_use", 1.0) < FEW_CODES:
         found["few targets"] = (
@@ -38,5 +51,27 @@ def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str
             f"{metrics['latent_gap']:.4f} nats per value worse. Try a weaker decoder (fewer decoder.layers or "
             "decoder.channels), more decoder.history_dropout, or more room in the bottleneck (bottleneck.num_codes, "
             "bottleneck.free_bits)."
+        )
+    return {**found, **alarms_of_contests(metrics)}
+
+
+def alarms_of_contests(metrics: Mapping[str, float]) -> dict[str, str]:
+    """The same of a generator and its critic."""
+    found = {}
+    if metrics.get("sample_variance", 1.0) < ALIKE:
+        found["samples alike"] = (
+            f"What is made is all alike: its pixels vary by {100 * metrics['sample_variance']:.1f} % of real ones. "
+            "Try more objective.penalty_weight, another objective.loss, or a smaller training.learning_rate."
+        )
+    if metrics.get("critic_doubt", 1.0) < CERTAIN:
+        found["critic wins"] = (
+            "The critic wins: it tells made items from real ones with so little doubt that the generator learns "
+            f"nothing from it (its loss is {100 * metrics['critic_doubt']:.1f} % of one that cannot tell). Try more "
+            "objective.penalty_weight, a smaller objective.critic_learning_rate, or objective.loss='wasserstein'."
+        )
+    if metrics.get("codes_read", 1.0) < UNREAD:
+        found["ignored codes"] = (
+            f"The codes are ignored: what is made tells {100 * metrics['codes_read']:.1f} % of what its codes say. Try "
+            "more objective.reading, fewer codes (bottleneck.categories), or more training.learning_rate."
         )
     return found

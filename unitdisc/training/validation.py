@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from unitdisc.batch import Batch
+from unitdisc.bottlenecks import Bottleneck, OfWholeItems
 from unitdisc.bottlenecks.base import perplexity
+from unitdisc.bottlenecks.none import Nothing
 from unitdisc.model import UnitModel
 from unitdisc.objectives import ModelOutput
 
@@ -39,15 +41,22 @@ def evaluate(model: UnitModel | JudgesHeldOut, batches: Iterable[Batch]) -> Held
         inside = torch.arange(units.latents.shape[1], device=lengths.device) < lengths[:, None]
         of_objective = model.objective.held_out(model, batch, units, lengths)
         losses.append({**of_objective.losses, **units.losses})
-        deviation = units.latents[inside].std(0).mean()
+        deviation = told_apart(model.bottleneck, units.latents, inside).std(0).mean()
         metrics.append({**units.metrics, **of_objective.metrics, "latent_deviation": deviation})
         codes += [] if units.codes is None else [units.codes[inside]]
     losses, metrics = average(losses), average(metrics)
+    if isinstance(model.bottleneck, Nothing):  # which is no collapse of latents: there are none
+        metrics = {name: value for name, value in metrics.items() if name not in ("latent_deviation", "latent_gap")}
     if not codes:
         return HeldOut(losses, metrics, None)
     codes = torch.cat(codes)
     metrics |= {"perplexity": float(perplexity(codes)), "codes_used": len(codes.unique())}
     return HeldOut(losses, metrics, min(model.bottleneck.num_codes, len(codes)))  # so few frames could not use more
+
+
+def told_apart(bottleneck: Bottleneck, latents: Tensor, inside: Tensor) -> Tensor:
+    """Latents [B, T, D] inside a mask [B, T]: [N, D]; of whole items, one of each, without where its steps lie."""
+    return latents[:, 0, : bottleneck.width] if isinstance(bottleneck, OfWholeItems) else latents[inside]
 
 
 def average(rows: Sequence[dict[str, Tensor]]) -> dict[str, float]:

@@ -5,6 +5,7 @@ linear map to values is ridge regression in closed form. The MLP has one hidden 
 number of epochs while the learning rate falls to 0. The constants were chosen on held-out speakers of real speech.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,11 +171,21 @@ def outputs_of(reader: nn.Module, windows: Windows, items: Tensor) -> np.ndarray
 
 def linear_reader(frames: Tensor, labels: Tensor, classes: int) -> nn.Module:
     """Multinomial logistic regression of plain frames: [N, D], [N] classes -> what gives logits [*, D] -> [*, K]."""
+    return reader_of(frames, lambda inputs: logistic_regression(inputs, labels, classes, weights=None))
+
+
+def mlp_reader(frames: Tensor, labels: Tensor, classes: int, seed: int) -> nn.Module:
+    """The same by an MLP."""
+    return reader_of(frames, lambda inputs: mlp(inputs, labels, classes, None, seed))
+
+
+def reader_of(frames: Tensor, fitted: Callable[[Tensor], nn.Module]) -> nn.Module:
+    """What is fitted to whitened frames, [N, D], made a reader of plain ones: [*, D] -> [*, K]."""
     mean, scale = standardised(frames.cpu().numpy(), frames.device)
     mean, scale = mean.float(), scale.float()
     inputs = (frames - mean) / scale
     whitening = whitening_of(inputs)
-    reader = logistic_regression(inputs @ whitening, labels, classes, weights=None)
+    reader = fitted(inputs @ whitening)
     standardise = linear(torch.diag(1 / scale), -mean / scale)
     unmoved = torch.zeros(len(whitening), device=frames.device)
     return nn.Sequential(standardise, linear(whitening.T, unmoved), reader).requires_grad_(False)
