@@ -14,7 +14,7 @@ from torch import nn
 
 from unitdisc.corpus.read import read_corpus
 from unitdisc.experiment import Experiment, config
-from unitdisc.generation.items import ItemOptions
+from unitdisc.generation.items import GenerateOptions
 from unitdisc.model import UnitModel
 from unitdisc.objectives.adversarial_losses import (
     LOSSES,
@@ -282,7 +282,7 @@ def experiment(corpus, tmp_path_factory):
 def test_generate(experiment, tmp_path, unitdisc):
     """The same seed gives the same bytes, however many items there are; a corpus of them can be read."""
     done = unitdisc("generate", experiment, tmp_path / "a", "--number", 12, "--seed", 3)
-    assert done.code == 0 and "12 images, corpus.jsonl and sheet.png" in done.out
+    assert done.code == 0 and "12 items, corpus.jsonl and sheet.png" in done.out
     assert unitdisc("generate", experiment, tmp_path / "b", "--number", 11, "--seed", 3).code == 0
     assert unitdisc("generate", experiment, tmp_path / "c", "--number", 2, "--seed", 4, "--speaker", "w1").code == 0
     a, b, c = ([*read_corpus(tmp_path / name / "corpus.jsonl")] for name in "abc")
@@ -293,7 +293,7 @@ def test_generate(experiment, tmp_path, unitdisc):
     assert len({Path(item.path).read_bytes() for item in a}) == 12
     assert Image.open(tmp_path / "a" / "sheet.png").size == (2 + 10 * 258, 2 + 2 * 18)
     facts = json.loads((tmp_path / "a" / "sample.json").read_text())
-    assert facts["made_of"]["options"] == {"number": 12, "codes": [], "speaker": None, "seed": 3}
+    assert facts["made_of"]["options"] == GenerateOptions(12, seed=3).__dict__ | {"codes": [], "speakers": []}
     again = unitdisc("generate", experiment, tmp_path / "a", "--number", 12, "--seed", 4)
     assert again.code == 1 and "made in another way (options differ)" in again.err
 
@@ -303,12 +303,12 @@ def test_what_cannot_be_generated(experiment, tiny_experiment, tmp_path, unitdis
         (experiment, ("--code", 1), "its generator knows no code 1; the codes are none"),
         (experiment, ("--speaker", "w9"), "knows no speaker ['w9']"),
         (experiment, ("--number", 0), "--number must be 1 or more, not 0"),
-        (tiny_experiment, (), "learned by 'reconstruction', and makes nothing of noise"),
+        (tiny_experiment, (), "learned by 'reconstruction', makes nothing of noise, and has no latents of whole items"),
     ):
         done = unitdisc("generate", folder, tmp_path / "out", *options)
         assert done.code == 1 and why in done.err, done.err
     with pytest.raises(ValueError, match="`seed` must be 0 or more"):
-        ItemOptions(seed=-1)
+        GenerateOptions(seed=-1)
 
 
 def test_codes_are_read_back_of_what_is_made():

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.distributions import MultivariateNormal, Normal
 
-from unitdisc import DrawItemsOptions, MorphOptions
-from unitdisc.api.draw_items import draw_items
+from unitdisc import GenerateOptions, MorphOptions
+from unitdisc.api.generate import generate
 from unitdisc.api.morph import Morph, morph
 from unitdisc.api.morph_ways import Probe
 from unitdisc.api.train import train
@@ -353,17 +353,17 @@ def test_the_probe_is_measured_on_what_it_has_not_seen():
 
 
 def test_new_items_are_drawn_from_the_prior(characters, vae, tmp_path):
-    wanted = DrawItemsOptions(3, speakers=["w1", "w0"])
-    found = draw_items(vae, tmp_path / "a", wanted, corpus=characters)
+    wanted = GenerateOptions(3, speakers=["w1", "w0"])
+    found = generate(vae, tmp_path / "a", wanted, corpus=characters)
     assert len(found.files) == 6 and found.named_rightly is None and found.probe_accuracy > 0.9
     drawn = list(read_manifest(tmp_path / "a" / "corpus.jsonl"))
     assert [one.speaker for one in drawn] == ["w1"] * 3 + ["w0"] * 3 and drawn[0].ticks == 16
-    square = draw_items(vae, tmp_path / "b", DrawItemsOptions(plane=3))
+    square = generate(vae, tmp_path / "b", GenerateOptions(plane=3))
     assert len(square.files) == 9 and read_image(tmp_path / "b" / "sheet.png").shape == (56, 56)
     with pytest.raises(ExperimentError, match=r"knows no speaker \['w9'\]"):
-        draw_items(vae, tmp_path / "c", DrawItemsOptions(speakers=["w9"]))
+        generate(vae, tmp_path / "c", GenerateOptions(speakers=["w9"]))
     with pytest.raises(ValueError, match="`frames` must be 1 or more"):
-        DrawItemsOptions(frames=0)
+        GenerateOptions(frames=0)
 
 
 def test_what_follows_no_prior_is_not_drawn_from_and_does_not_judge(characters, vae, tmp_path, capsys):
@@ -371,7 +371,7 @@ def test_what_follows_no_prior_is_not_drawn_from_and_does_not_judge(characters, 
     plain, frames = characters.parent / "plain", characters.parent / "frames"
     train("vae-characters", characters, plain, [*short, "bottleneck.kind=global-linear"], device="cpu")
     with pytest.raises(ExperimentError, match="its latents follow no prior that could be drawn from"):
-        draw_items(plain, tmp_path / "a")
+        generate(plain, tmp_path / "a")
     with pytest.raises(ExperimentError, match="draws no latents, so it cannot judge"):
         morph(vae, characters, tmp_path / "a", MorphOptions("c00", "c01", steps=3), judge=plain)
     alone = morph(plain, characters, tmp_path / "b", MorphOptions("c00", "c01", steps=3))
@@ -381,7 +381,7 @@ def test_what_follows_no_prior_is_not_drawn_from_and_does_not_judge(characters, 
     with pytest.raises(ExperimentError, match="its latents have 3 numbers, and a plane has two"):
         options = [*short, "bottleneck.kind=global-linear", "objective.kind=adversarial-autoencoder"]
         train("vae-characters", characters, characters.parent / "aae", options, device="cpu")
-        draw_items(characters.parent / "aae", tmp_path / "d", DrawItemsOptions(plane=2))
+        generate(characters.parent / "aae", tmp_path / "d", GenerateOptions(plane=2))
     train("vae-characters", characters, frames, [*short, "bottleneck.kind=gaussian", "training.crop=16"], device="cpu")
     with pytest.raises(ExperimentError, match="has no latents of whole items"):
-        draw_items(frames, tmp_path / "e")
+        generate(frames, tmp_path / "e")

@@ -43,7 +43,7 @@ if stage "adversaries: train"; then
 fi
 if stage "adversaries: make items"; then
   python eval/pixel_mixture.py $data/train.jsonl $exp/made/mixture --number $number
-  unitdisc draw-items $exp/vae $exp/made/vae --samples $number
+  unitdisc generate $exp/vae $exp/made/vae --number $number
   for kind in $kinds; do
     case $kind in told | infogan) each=$((number / 10)) ;; *) each=$number ;; esac
     unitdisc generate $exp/"$kind" $exp/made/"$kind" --number "$each"

@@ -42,10 +42,10 @@ fi
 if stage "latents: new items"; then
   told=()
   for digit in 0 1 2 3 4 5 6 7 8 9; do told+=(--speaker $digit); done
-  unitdisc draw-items $exp/conditional $exp/new/conditional --samples 20 "${told[@]}" --corpus $data/labelled/test.jsonl
-  unitdisc draw-items $exp/vae $exp/new/vae --samples 64
-  unitdisc draw-items $exp/plane $exp/new/plane --plane 12
-  unitdisc draw-items $exp/adversarial $exp/new/adversarial --samples 12
+  unitdisc generate $exp/conditional $exp/new/conditional --number 20 "${told[@]}" --corpus $data/labelled/test.jsonl
+  unitdisc generate $exp/vae $exp/new/vae --number 64
+  unitdisc generate $exp/plane $exp/new/plane --plane 12
+  unitdisc generate $exp/adversarial $exp/new/adversarial --number 12
 fi
 if stage "latents: clusters"; then
   for model in vae autoencoder adversarial; do

@@ -1,59 +1,117 @@
-"""unitdisc generate: whole items, such as characters, that a model makes of noise."""
+"""unitdisc generate: new items, of noise, or drawn from the prior of latents of whole items."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from unitdisc.api.generate_latents import named_rightly, of_latents, refuse_no_prior
+from unitdisc.api.morph_ways import picture_of
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resynthesise import refuse_unknown
 from unitdisc.api.sample import CORPUS, FACTS, refuse_folder
+from unitdisc.corpus import Utterance
+from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.evaluation.settings import versions
-from unitdisc.experiment import ExperimentError, load, weights_checksum
+from unitdisc.experiment import Experiment, ExperimentError, load, weights_checksum
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.generation.items import ItemOptions, items_to_make, made_items, sheet_of, write_items
+from unitdisc.generation.items import GenerateOptions, items_to_make, made_items, write_items
+from unitdisc.inference.whole_items import has_whole_items
 from unitdisc.media.image import write_image
+from unitdisc.media.sheets import sheet
+from unitdisc.model import UnitModel
 from unitdisc.objectives import MakesItems
 from unitdisc.training.devices import usable_device
 
 SHEET = "sheet.png"
 
 
+@dataclass(frozen=True)
+class Generated:
+    """The files, and, where there were labels to learn, how often a probe names new and real items rightly."""
+
+    files: list[Path]
+    named_rightly: float | None = None  # of new items that were told a label
+    probe_accuracy: float | None = None  # of real items, held out
+
+
 @takes_paths
 @filling(lambda given: [given["folder"]])
 def generate(
-    experiment_folder: Path, folder: Path, options: ItemOptions = ItemOptions(), *, device: str | None = None
-) -> list[Path]:
-    """Has the generator of an experiment (`gan`, `infogan`, `bigan`) make items of noise; returns their files.
+    experiment_folder: Path,
+    folder: Path,
+    options: GenerateOptions = GenerateOptions(),
+    *,
+    corpus: Path | None = None,
+    tier: str | None = None,
+    access: CorpusAccess = CorpusAccess(),
+    device: str | None = None,
+) -> Generated:
+    """Has an experiment make new items, such as characters or words: of noise, by the generator of a `gan`, `infogan`
+    or `bigan`; or drawn from the prior of latents of whole items, by the decoder of an autoencoder, variational or
+    adversarial.
 
-    folder: to create or to go on with. Beside the images lie corpus.jsonl, a corpus of them with the codes that they
-    were made of as intervals of the tier `code`, and sheet.png: a row for every code, the same noise in each column.
-    The same seed gives the same bytes, and more items the same as fewer, and more.
-    Raises ExperimentError if the model makes none, or was not told of such a code or speaker, and LanguageError if
-    the folder holds something else.
+    folder: to create or to go on with. Beside the images, or sounds, lie corpus.jsonl, a corpus of them with the codes
+    that they were made of as intervals of the tier `code`, and sheet.png: a row for every code and speaker, the same
+    noise in each column. The same seed gives the same bytes; of noise, more items are the same as fewer, and more.
+    corpus: of real items, from whose labels (`tier`) a probe learns to name what was drawn of latents; those are right
+    that are named as the speaker is called that they were drawn for.
 
-    >>> files = unitdisc.generate("exp/gan", "exp/gan/made", unitdisc.ItemOptions(100, seed=1))
+    Raises ExperimentError if the model makes none, its latents follow no prior, or it was not told of such a code or
+    speaker, CorpusError for a corpus without such labels, LanguageError if the folder holds something else.
+
+    >>> files = unitdisc.generate("exp/gan", "exp/gan/made", unitdisc.GenerateOptions(100, seed=1)).files
     """
     folder = folder_for_results(folder)
-    place = usable_device(device)
-    experiment, model = load(experiment_folder, place)
-    maker = model.objective
-    if not isinstance(maker, MakesItems):
-        kind = experiment.options["objective"]["kind"]
-        raise ExperimentError(
-            f"{experiment_folder}: learned by {kind!r}, and makes nothing of noise; give a 'gan', 'infogan' or 'bigan'"
-        )
-    refuse_unknown([] if options.speaker is None else [options.speaker], experiment_folder, experiment)
-    items = items_to_make(options, maker, experiment, folder=experiment_folder)
+    experiment, model = load(experiment_folder, usable_device(device))
+    refuse_unknown(options.speakers, experiment_folder, experiment)
+    refuse_none(experiment_folder, experiment, model, options, corpus=corpus)
     made_of = {
         "experiment": {"name": experiment_folder.resolve().name, "model": weights_checksum(experiment_folder)},
         "options": asdict(options),
     }
     refuse_folder(folder, made_of)
     write_json(folder / FACTS, {"made_of": made_of})
-    made = made_items(maker, items, options.seed, device=place)
-    files, utterances = write_items(folder, items, made, speakers=experiment.speakers)
-    write_manifest(folder / CORPUS, utterances)
-    write_image(folder / SHEET, sheet_of(items, made))
-    write_json(folder / FACTS, {"made_of": made_of, "versions": versions()})
-    return files
+    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
+    if isinstance(model.objective, MakesItems):
+        rows = of_noise(folder, model.objective, options, experiment=experiment, experiment_folder=experiment_folder)
+    else:
+        rows = of_latents(folder, model, signals, options, experiment=experiment)
+    made = [one for row in rows for one in row]
+    write_manifest(folder / CORPUS, made)
+    write_image(folder / SHEET, sheet([[picture_of(signals, one) for one in row] for row in rows]))
+    named, real = (
+        (None, None)
+        if corpus is None
+        else named_rightly(made, model, signals, experiment, experiment_folder, corpus=corpus, tier=tier, access=access)
+    )
+    figures = {"named_rightly": named, "probe_accuracy": real} if corpus else {}
+    write_json(folder / FACTS, {"made_of": made_of, **figures, "versions": versions()})
+    return Generated([Path(one.path) for one in made], named, real)
+
+
+def refuse_none(
+    folder: Path, experiment: Experiment, model: UnitModel, options: GenerateOptions, corpus: Path | None
+) -> None:
+    """Raises ExperimentError for an experiment that makes no items, or not such ones."""
+    kind = experiment.options["objective"]["kind"]
+    if isinstance(model.objective, MakesItems):
+        if corpus is not None:
+            raise ExperimentError(f"{folder}: learned by {kind!r}; leave `corpus` out, and judge by eval/generated.py")
+    elif has_whole_items(model):
+        refuse_no_prior(folder, experiment, model, options)
+    else:
+        raise ExperimentError(
+            f"{folder}: learned by {kind!r}, makes nothing of noise, and has no latents of whole items to draw from; "
+            "give a 'gan', 'infogan' or 'bigan', or one with a decoder and bottleneck.kind = 'global-gaussian'"
+        )
+
+
+def of_noise(
+    folder: Path, maker: MakesItems, options: GenerateOptions, *, experiment: Experiment, experiment_folder: Path
+) -> list[list[Utterance]]:
+    """Makes and writes items; they are in rows of a sheet."""
+    rows = items_to_make(options, maker, experiment, folder=experiment_folder)
+    items = [item for row in rows for item in row]
+    made = iter(write_items(folder, items, made_items(maker, items, options.seed), speakers=experiment.speakers))
+    return [[next(made) for _ in row] for row in rows]

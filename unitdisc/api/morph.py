@@ -23,8 +23,9 @@ from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.inference.likelihood import check_likelihoods
 from unitdisc.inference.whole_items import ItemLatents, bits_of_items, has_whole_items, latents_of
 from unitdisc.media.image import write_image
+from unitdisc.media.sheets import sheet
 from unitdisc.model import UnitModel
-from unitdisc.reports.morph_page import Shown, sheet, write_morph_page
+from unitdisc.reports.morph_page import Shown, write_morph_page
 from unitdisc.training.devices import usable_device
 
 FACTS, PAGE, STRIP, CORPUS, STEPS = "morph.json", "index.html", "strip.png", "corpus.jsonl", "steps"

@@ -10,7 +10,6 @@ import torch
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.experiment import Experiment, ExperimentError
 from unitdisc.media.image import write_image
-from unitdisc.media.sheets import sheet
 from unitdisc.objectives import MakesItems
 
 IN_A_ROW = 10  # of a sheet, where no codes have rows of their own
@@ -29,55 +28,70 @@ class MadeItem:
 
 
 @dataclass(frozen=True)
-class ItemOptions:
-    """What is made of noise.
+class GenerateOptions:
+    """How many new items, and which.
 
-    number: of items, of each code where there are codes. codes: these alone (default: all that the generator knows).
-    speaker: of the training corpus, in whose hand all are made (default: one after the other), where the generator is
-    told of writers. seed: the noise of an item follows from it and from the number of the item.
+    number: of each code, and of each speaker, where these are told. codes: of a model that knows codes, these alone
+    (default: all). speakers: voices, hands, or what else the model is told, each of which gets an item of the same
+    noise (default: those of the training corpus one after the other; of latents of whole items, none is told). plane:
+    of latents with two numbers, instead of drawn ones so many by so many in a square, evenly by probability. frames:
+    of latents of whole items, how long what is made of them is, in frames of features (default: as the corpus of
+    training was in the mean). temperature: of their decoder; 0 takes the likeliest. seed: of all that is drawn.
     """
 
     number: int = 10
     codes: Sequence[int] = ()
-    speaker: str | None = None
+    speakers: Sequence[str] = ()
+    plane: int = 0
+    frames: int | None = None
+    temperature: float = 0.0
     seed: int = 0
 
     def __post_init__(self):
-        if self.number < 1:
-            raise ValueError(f"`number` must be 1 or more, not {self.number}")
+        for name, value, least in (("number", self.number, 1), ("plane", self.plane, 0), ("frames", self.frames, 1)):
+            if value is not None and value < least:
+                raise ValueError(f"`{name}` must be {least} or more, not {value}")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"`seed` must be 0 or more and below 2^63, not {self.seed}")
 
 
-def items_to_make(options: ItemOptions, maker: MakesItems, experiment: Experiment, folder: Path) -> list[MadeItem]:
-    """In the order of a sheet. Raises ExperimentError for what the generator was not told of."""
+def items_to_make(
+    options: GenerateOptions, maker: MakesItems, experiment: Experiment, folder: Path
+) -> list[list[MadeItem]]:
+    """In rows of a sheet. Raises ExperimentError for what the generator was not told of."""
+    if options.plane or options.frames or options.temperature:
+        raise ExperimentError(
+            f"{folder}: makes items of noise, of which there is no plane, no length and no temperature to choose"
+        )
     if unknown := [code for code in options.codes if not 0 <= code < maker.codes]:
         known = f"0 to {maker.codes - 1}" if maker.codes else "none, for it was told of none"
         raise ExperimentError(f"{folder}: its generator knows no code {unknown[0]}; the codes are {known}")
     told = maker.told == "speaker"
-    if options.speaker is not None and not told:
+    if options.speakers and not told:
         raise ExperimentError(
-            f"{folder}: its generator was told of no speakers; leave `speaker` out, or train one that is"
+            f"{folder}: its generator was told of no speakers; leave `speakers` out, or train one that is"
         )
-    codes, places = list(options.codes) or list(range(maker.codes)), len(experiment.speakers)
-    first = 0 if options.speaker is None else experiment.speakers.index(options.speaker)
-    step, width = int(options.speaker is None), len(str(options.number - 1))
-    return [
-        MadeItem(
-            f"code-{code:03d}-item-{turn:0{width}d}" if codes else f"item-{turn:0{width}d}",
-            turn,
-            code,
-            (first + step * turn) % places if told else -1,
-        )
-        for code in codes or [-1]
-        for turn in range(options.number)
-    ]
+    codes, everybody = list(options.codes) or list(range(maker.codes)) or [-1], len(experiment.speakers)
+    width = len(str(options.number - 1))
+    places: list[int | None] = [experiment.speakers.index(name) for name in options.speakers] or [None]
+
+    def item(code: int, place: int | None, turn: int) -> MadeItem:
+        parts = [f"code-{code:03d}"] if code >= 0 else []
+        if place is not None:
+            parts.append(f"speaker-{place:03d}")
+        speaker = turn % everybody if place is None else place
+        return MadeItem("-".join([*parts, f"item-{turn:0{width}d}"]), turn, code, speaker if told else -1)
+
+    rows = [[item(code, place, turn) for turn in range(options.number)] for code in codes for place in places]
+    if len(rows) > 1:
+        return rows
+    return [rows[0][first : first + IN_A_ROW] for first in range(0, options.number, IN_A_ROW)]
 
 
 @torch.inference_mode()
-def made_items(maker: MakesItems, items: Sequence[MadeItem], seed: int, device: str) -> np.ndarray:
+def made_items(maker: MakesItems, items: Sequence[MadeItem], seed: int) -> np.ndarray:
     """Frames of features: [N, T, C]. What is made of an item does not depend on those beside it."""
-    pieces = []
+    pieces, device = [], next(maker.parameters()).device
     for first in range(0, len(items), AT_ONCE):
         some = items[first : first + AT_ONCE]
         noise = [np.random.default_rng([seed, one.turn]).standard_normal(maker.noise_dim) for one in some]
@@ -89,21 +103,16 @@ def made_items(maker: MakesItems, items: Sequence[MadeItem], seed: int, device: 
     return np.concatenate(pieces)
 
 
-def write_items(
-    folder: Path, items: Sequence[MadeItem], made: np.ndarray, speakers: Sequence[str]
-) -> tuple[list[Path], list[Utterance]]:
-    """Writes line images, and gives their files and what a manifest says of them; made: ink [N, columns, rows]."""
-    files, utterances = [folder / f"{one.name}.png" for one in items], []
-    for one, file, ink in zip(items, files, made, strict=True):
+def write_items(folder: Path, items: Sequence[MadeItem], made: np.ndarray, speakers: Sequence[str]) -> list[Utterance]:
+    """Writes line images, and gives what a manifest says of them; made: ink [N, columns, rows]."""
+    utterances = []
+    for one, ink in zip(items, made, strict=True):
+        file = folder / f"{one.name}.png"
         write_image(file, ink)
         columns, rows = ink.shape
         alignment = {} if one.code < 0 else {TIER: [Interval(0, columns, str(one.code))]}
         speaker = None if one.speaker < 0 else speakers[one.speaker]
-        utterances.append(Utterance(one.name, str(file.absolute()), speaker, columns, alignment=alignment, height=rows))
-    return files, utterances
-
-
-def sheet_of(items: Sequence[MadeItem], made: np.ndarray) -> np.ndarray:
-    """A row for every code, or rows of so many; columns are of the same noise: ink [columns, rows of pixels]."""
-    in_a_row = IN_A_ROW if items[0].code < 0 else sum(one.code == items[0].code for one in items)
-    return sheet([made[first : first + in_a_row] for first in range(0, len(items), in_a_row)])
+        utterances.append(
+            Utterance(one.name, str(file.absolute()), speaker, ticks=columns, alignment=alignment, height=rows)
+        )
+    return utterances

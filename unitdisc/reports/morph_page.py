@@ -8,12 +8,10 @@ import numpy as np
 
 from unitdisc import __version__
 from unitdisc.files import write_text
+from unitdisc.media.sheets import GAP, sheet
 from unitdisc.reports import summary
 from unitdisc.reports.image_crops import picture_uri
 from unitdisc.reports.page import sources, template
-
-GAP = 2  # pixels between pictures of a sheet
-LINE = 0.25  # ink of what divides them
 
 
 class Way(Protocol):
@@ -31,19 +29,6 @@ class Shown(NamedTuple):
 
     way: Way
     pictures: Sequence[np.ndarray]
-
-
-def sheet(rows: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-    """Pictures [columns, rows] beside each other, and rows of them below each other: ink [columns, rows]."""
-    height = max(picture.shape[1] for row in rows for picture in row)
-    width = max(sum(len(picture) + GAP for picture in row) for row in rows) + GAP
-    drawn = np.full((width, len(rows) * (height + GAP) + GAP), LINE, np.float32)
-    for number, row in enumerate(rows):
-        left, top = GAP, GAP + number * (height + GAP)
-        for picture in row:
-            drawn[left : left + len(picture), top : top + picture.shape[1]] = picture
-            left += len(picture) + GAP
-    return drawn
 
 
 def write_morph_page(path: Path, shown: Sequence[Shown], facts: Mapping[str, Any]) -> None:

@@ -1,0 +1,147 @@
+"""What `unitdisc generate` draws from the prior of latents of whole items, and how well a probe names it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from unitdisc import console
+from unitdisc.api.heard_corpus import heard_corpus
+from unitdisc.api.morph_ways import Probe, chosen, drawn_item, labels_of
+from unitdisc.bottlenecks import HasPosterior, MixesCategories, OfWholeItems
+from unitdisc.corpus import Interval, Utterance
+from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.read import read_corpus
+from unitdisc.data.signals import Signals
+from unitdisc.experiment import Experiment, ExperimentError
+from unitdisc.generation.drawing import write
+from unitdisc.generation.items import TIER, GenerateOptions
+from unitdisc.inference.whole_items import ItemToDraw, draw, latents_of
+from unitdisc.model import UnitModel
+
+ADVERSARIAL = "adversarial-autoencoder"  # the objective that gives a bottleneck of its own no posterior, but a prior
+
+
+def of_latents(
+    folder: Path, model: UnitModel, signals: Signals, options: GenerateOptions, *, experiment: Experiment
+) -> list[list[Utterance]]:
+    """Draws and writes items; they are in rows of a sheet."""
+    frames = options.frames or usual_frames(experiment, signals)
+    rows = rows_of(model.bottleneck, options, experiment)
+    flat = [latent for row in rows for latent in row]
+    names, suffix = [f"{number:04d}" for number in range(len(flat))], "png" if signals.features.images else "wav"
+
+    def finish(index: int, target: np.ndarray) -> None:
+        write(folder / f"{names[index]}.{suffix}", signals, target, frames=frames)
+
+    items = [ItemToDraw(one.vector, frames, one.place) for one in flat]
+    with console.progress("drawing", len(items), "items") as advance:
+        draw(model, signals, items, seed=options.seed, temperature=options.temperature, finish=finish)
+        advance(len(items))
+    drawn = []
+    for name, one in zip(names, flat, strict=True):
+        made = drawn_item(folder, name, frames, signals, speaker=one.speaker)
+        told = {} if one.code < 0 else {TIER: [Interval(0, made.ticks, str(one.code))]}
+        drawn.append(replace(made, alignment=told))
+    found = iter(drawn)
+    return [[next(found) for _ in row] for row in rows]
+
+
+def refuse_no_prior(folder: Path, experiment: Experiment, model: UnitModel, options: GenerateOptions) -> None:
+    """Raises ExperimentError where latents were pulled to no prior, or do not lie in a plane that is asked for."""
+    adversarial = experiment.options["objective"]["kind"] == ADVERSARIAL
+    if not isinstance(model.bottleneck, HasPosterior) and not adversarial:
+        raise ExperimentError(
+            f"{folder}: its latents follow no prior that could be drawn from; give one with bottleneck.kind = "
+            f"'global-gaussian', or objective.kind = {ADVERSARIAL!r}"
+        )
+    if options.plane and model.bottleneck.width != 2:
+        width = model.bottleneck.width
+        raise ExperimentError(f"{folder}: its latents have {width} numbers, and a plane has two; train with dim = 2")
+    categories = categories_of(model.bottleneck)
+    if unknown := [code for code in options.codes if not 0 <= code < categories]:
+        known = f"0 to {categories - 1}" if categories else "none, for it has none"
+        raise ExperimentError(f"{folder}: its latents know no code {unknown[0]}; the codes are {known}")
+
+
+def categories_of(bottleneck: OfWholeItems) -> int:
+    """How many of the numbers of a latent say which category it is."""
+    return bottleneck.width - bottleneck.continuous if isinstance(bottleneck, MixesCategories) else 0
+
+
+def usual_frames(experiment: Experiment, signals: Signals) -> int:
+    """The mean length of what an experiment was trained on, in frames of features."""
+    known, features = experiment.corpus, signals.features
+    if features.images:
+        return max(1, round(known["columns"] / known["utterances"]))
+    return max(1, round(3600 * known["hours"] * features.rate / features.hop / known["utterances"]))
+
+
+@dataclass(frozen=True)
+class Latent:
+    """Of one item to draw: the speaker that it is for, by place (-1) and name (None), and its category, or -1."""
+
+    vector: Tensor
+    place: int
+    speaker: str | None
+    code: int = -1
+
+
+def rows_of(bottleneck: OfWholeItems, options: GenerateOptions, experiment: Experiment) -> list[list[Latent]]:
+    """Rows of a sheet."""
+    generator = torch.Generator().manual_seed(options.seed)
+    device, categories = next(bottleneck.parameters()).device, categories_of(bottleneck)
+    codes = list(options.codes) or list(range(categories)) or [-1]
+    if options.plane:
+        shares = (torch.arange(options.plane) + 0.5) / options.plane
+        grid = Normal(0.0, 1.0).icdf(shares)
+        rows = [torch.stack([grid, value.expand(len(grid))], dim=-1) for value in grid.flip(0)]
+    else:
+        rows = [torch.randn(options.number, bottleneck.width - categories, generator=generator)]
+        if not categories and not options.speakers:
+            rows = list(rows[0].split(max(1, round(options.number**0.5))))
+    voices = [(experiment.speakers.index(name), name) for name in options.speakers] or [(-1, None)]
+
+    def with_category(vector: Tensor, code: int) -> Tensor:
+        return vector if code < 0 else torch.cat([vector, torch.eye(categories)[code]])
+
+    return [
+        [Latent(with_category(vector, code).to(device), place, name, code) for vector in row]
+        for place, name in voices
+        for code in codes
+        for row in rows
+    ]
+
+
+def named_rightly(
+    made: Sequence[Utterance],
+    model: UnitModel,
+    signals: Signals,
+    experiment: Experiment,
+    folder: Path,
+    *,
+    corpus: Path,
+    tier: str | None,
+    access: CorpusAccess,
+) -> tuple[float | None, float | None]:
+    """How often a probe that learned from real items names new ones as was told, and how often real ones."""
+    table, hears = heard_corpus(experiment, folder, corpus, access)
+    labelled = {utterance.id: utterance for utterance in read_corpus(corpus, access.allow_pipes)}
+    real = chosen([labelled[utterance.id] for utterance in table])
+    with console.progress("encoding", len(real)) as advance:
+        items = latents_of(model, hears, real, speakers=experiment.speakers, advance=advance).refuse_none()
+    probe = Probe.learned(items.summaries, labels_of(items.utterances, tier, corpus), 0)
+    if probe is None:
+        console.say(f"{corpus}: has no two labels that a probe could learn, so nothing is named")
+        return None, None
+    told = [one for one in made if one.speaker in probe.names]
+    if not told:
+        return None, probe.accuracy
+    seen = latents_of(model, signals, told, speakers=experiment.speakers, advance=lambda done: None)
+    read = probe.read(seen.summaries).argmax(-1).tolist() if seen.utterances else []
+    right = [probe.names[code] == one.speaker for code, one in zip(read, seen.utterances, strict=True)]
+    return sum(right) / len(told), probe.accuracy  # what cannot be read is wrong
