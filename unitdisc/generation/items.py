@@ -99,7 +99,9 @@ def write_items(
         columns, rows = ink.shape
         alignment = {} if one.code < 0 else {TIER: [Interval(0, columns, str(one.code))]}
         speaker = None if one.speaker < 0 else speakers[one.speaker]
-        utterances.append(Utterance(one.name, str(file.absolute()), speaker, columns, alignment=alignment, height=rows))
+        utterances.append(
+            Utterance(one.name, str(file.absolute()), speaker, ticks=columns, alignment=alignment, height=rows)
+        )
     return files, utterances
 
 
