@@ -109,7 +109,7 @@ def test_each_loss_moves_one_player(kind):
     experiment, model = built(kind)
     batch = batch_of(0, experiment, model.encoder.stride)
     own = {"critic": "critic", "penalty": "critic", "generator": "model"}
-    own |= {"reading": "model"} if kind == "infogan" else {}
+    own |= {"infogan": {"reading": "model"}, "bigan": {"inverting": "model"}}.get(kind, {})
     players = model.players()
     assert [len(player.weights) > 0 for player in players.values()] == [True, True]
     assert {player.betas for player in players.values()} == {(0.5, 0.999)}

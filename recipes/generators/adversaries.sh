@@ -21,7 +21,7 @@ train() { # train KIND
     wasserstein) options=(--set objective.loss=wasserstein --set objective.penalty=gradient --set objective.penalty_weight=10) ;;
     told) options=(--set objective.told=codes --set "codes.folders=[\"$exp/labels\"]" --set codes.num_codes=10) ;;
   esac
-  unitdisc train $preset $data/train.jsonl $exp/"$1" --set training.steps=$((2000 / fewer)) "${options[@]}"
+  unitdisc train $preset $data/train.jsonl $exp/"$1" --set "training.steps=$((2000 / fewer))" "${options[@]}"
 }
 
 if stage "adversaries: single digits, 60 writers held out"; then
@@ -32,14 +32,14 @@ if stage "adversaries: an encoder that judges"; then
   unitdisc train small-handwriting $data/train.jsonl $exp/judge --set features.polarity=dark --set objective.kind=classify \
     --set "codes.folders=[\"$exp/labels\"]" --set codes.num_codes=10 --set "encoder.channels=[16, 32, 64, 128]" \
     --set bottleneck.kind=linear --set bottleneck.dim=64 --set training.crop=0 --set training.batch_size=64 \
-    --set training.steps=$((600 / fewer)) --set "training.halve_at=[$((400 / fewer))]" --set training.average_decay=0.99
+    --set "training.steps=$((600 / fewer))" --set "training.halve_at=[$((400 / fewer))]" --set training.average_decay=0.99
 fi
 if stage "adversaries: train"; then
   for kind in $kinds; do
     time train "$kind"
   done
   time unitdisc train vae-characters $data/train.jsonl $exp/vae \
-    --set training.steps=$((1500 / fewer)) --set "training.halve_at=[$((900 / fewer)), $((1200 / fewer))]"
+    --set "training.steps=$((1500 / fewer))" --set "training.halve_at=[$((900 / fewer)), $((1200 / fewer))]"
 fi
 if stage "adversaries: make items"; then
   python eval/pixel_mixture.py $data/train.jsonl $exp/made/mixture --number $number

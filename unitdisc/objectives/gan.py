@@ -38,9 +38,9 @@ class Contest:
 
     columns: of an item; narrower ones get paper on their right. channels: of both networks where they have most pixels,
     twice as many with every halving of rows and columns; layers: how often they are halved.
-    loss: "non-saturating", "hinge" or "wasserstein". penalty: of a steep critic, at real items ("r1"), or between real
-    and made ones ("gradient", from slope 1), or "none"; of one item in four. penalty_weight: its weight.
-    critic_learning_rate: the critic's; that of all others is training.learning_rate.
+    loss: "non-saturating", "hinge" or "wasserstein". penalty: of a steep critic, at real items ("r1", along their
+    pixels), or between real and made ones ("gradient", from slope 1), or "none"; of one item in four. penalty_weight:
+    its weight. critic_learning_rate: the critic's; that of all others is training.learning_rate.
 
     Both learn at every step, at once; there are no steps of the critic alone.
     """
@@ -152,13 +152,16 @@ class Gan(nn.Module):
         """The mean penalty of every fourth item of a step, whatever part of it is computed."""
         size = shares_of_step() * len(shares)
         some = (own_rows(torch.arange(size, device=shares.device)) % PENALISED == 0).nonzero()[:, 0]
-        told = [part[some] for part in beside]
+        shown = (
+            1 if self.contest.penalty == "r1" else len(real)
+        )  # or latents that go with items would hardly be looked at
+        fixed = [part[some].detach() for part in (*real[shown:], *beside)]
         with torch.autocast(shares.device.type, enabled=False), full_products():
             found = penalty_of(
                 self.contest.penalty,
-                lambda *parts: self.critic(*parts, *told),
-                real=[part[some] for part in real],
-                made=[part[some] for part in made],
+                lambda *parts: self.critic(*parts, *fixed),
+                real=[part[some] for part in real[:shown]],
+                made=[part[some] for part in made[:shown]],
                 shares=shares[some],
             )
         return found.sum() * shares_of_step() / -(-size // PENALISED)

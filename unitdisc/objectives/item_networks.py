@@ -5,7 +5,6 @@ As of DCGAN (Radford et al., 2016), but without batch norm, so that an item does
 
 from itertools import pairwise
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -47,7 +46,8 @@ class ItemCritic(nn.Module):
         check_item(columns, rows, channels, layers)
         widths = [channels << layer for layer in range(layers)]
         self.layers = nn.ModuleList(nn.Conv2d(narrow, wide, 4, 2, 1) for narrow, wide in pairwise([1, *widths]))
-        self.hidden = nn.Linear(widths[-1] * (columns >> layers) * (rows >> layers) + beside_dim, HIDDEN)
+        self.hidden = nn.Linear(widths[-1] * (columns >> layers) * (rows >> layers), HIDDEN)
+        self.beside = nn.Linear(beside_dim, HIDDEN, bias=False) if beside_dim else None
         self.score = nn.Linear(HIDDEN, 1)
 
     def forward(self, items: Tensor, beside: Tensor | None = None) -> Tensor:
@@ -55,9 +55,9 @@ class ItemCritic(nn.Module):
         x = 2 * items[:, None] - 1
         for layer in self.layers:
             x = F.leaky_relu(layer(x), SLOPE)
-        x = x.flatten(1)
-        x = x if beside is None else torch.cat([x, beside], dim=1)
-        return self.score(F.leaky_relu(self.hidden(x), SLOPE))[:, 0]
+        x = self.hidden(x.flatten(1))
+        x = x if self.beside is None else x + self.beside(beside)
+        return self.score(F.leaky_relu(x, SLOPE))[:, 0]
 
 
 def check_item(columns: int, rows: int, channels: int, layers: int) -> None:
