@@ -68,6 +68,7 @@ DERIVED = {  # from other tables
     "encoder": ("in_dim", "features"),
     "bottleneck": ("frame_rate", "frames_per_100_columns"),
     "objective": (
+        "features",
         "in_dim",
         "encoder_dim",
         "stride",
@@ -187,6 +188,7 @@ class Experiment:
         if self.has("adversary"):
             optional["adversary"] = config.construct("[adversary]", SpeakerAdversary, table["adversary"], **sizes)
         sizes |= {
+            "features": features,
             "in_dim": features.dim,
             "encoder_dim": encoder.dim,
             "stride": encoder.stride,

@@ -2,6 +2,7 @@
 
 from unitdisc.objectives.adversary import SpeakerAdversary
 from unitdisc.objectives.base import (
+    ChangedInValidation,
     ChoosesFeatures,
     ComparesViews,
     FollowsEncoder,
@@ -17,11 +18,13 @@ from unitdisc.objectives.masked import MaskedPrediction
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.pretexts import PRETEXTS
 from unitdisc.objectives.reconstruction import Reconstruction
+from unitdisc.objectives.restoration import Restoration
 from unitdisc.objectives.swapped import SwappedPrediction
 from unitdisc.objectives.wav2vec2 import Wav2Vec2
 
 __all__ = [
     "OBJECTIVES",
+    "ChangedInValidation",
     "ChoosesFeatures",
     "ComparesViews",
     "FollowsEncoder",
@@ -31,6 +34,7 @@ __all__ = [
     "Player",
     "PredictsCodes",
     "Reconstruction",
+    "Restoration",
     "SpeakerAdversary",
 ]
 
@@ -44,5 +48,6 @@ OBJECTIVES = {
     "distil": Distillation,
     "dinosr": CodeDistillation,
     "wav2vec2": Wav2Vec2,
+    "restore": Restoration,
     **PRETEXTS,
 }

@@ -99,6 +99,13 @@ class ComparesViews(Protocol):
 
 
 @runtime_checkable
+class ChangedInValidation(Protocol):
+    """An objective that undoes augmentation, so that held-out crops are augmented as well, always in the same way."""
+
+    changed_in_validation: Literal[True]
+
+
+@runtime_checkable
 class ChoosesFeatures(Protocol):
     """An objective that not all features will do for."""
 

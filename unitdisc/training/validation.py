@@ -9,6 +9,7 @@ from torch import Tensor
 
 from unitdisc.batch import Batch
 from unitdisc.bottlenecks.base import perplexity
+from unitdisc.bottlenecks.none import Nothing
 from unitdisc.model import UnitModel
 from unitdisc.objectives import ModelOutput
 
@@ -39,8 +40,9 @@ def evaluate(model: UnitModel | JudgesHeldOut, batches: Iterable[Batch]) -> Held
         inside = torch.arange(units.latents.shape[1], device=lengths.device) < lengths[:, None]
         of_objective = model.objective.held_out(model, batch, units, lengths)
         losses.append({**of_objective.losses, **units.losses})
-        deviation = units.latents[inside].std(0).mean()
-        metrics.append({**units.metrics, **of_objective.metrics, "latent_deviation": deviation})
+        metrics.append({**units.metrics, **of_objective.metrics})
+        if not isinstance(model.bottleneck, Nothing):  # whose latents are always the same
+            metrics[-1]["latent_deviation"] = units.latents[inside].std(0).mean()
         codes += [] if units.codes is None else [units.codes[inside]]
     losses, metrics = average(losses), average(metrics)
     if not codes:
