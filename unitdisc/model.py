@@ -93,9 +93,11 @@ class UnitModel(nn.Module):
 
     def players(self) -> dict[str, Player]:
         """Which weights learn together, by name: as "model" all that the objective does not set apart."""
-        apart = self.objective.players()
+        apart = {**self.objective.players()}
+        others = apart.pop("model", Player([]))  # how they learn, if it matters to the objective
         taken = {id(weight) for player in apart.values() for weight in player.weights}
-        return {"model": Player([weight for weight in self.parameters() if id(weight) not in taken]), **apart}
+        rest = [weight for weight in self.parameters() if id(weight) not in taken]
+        return {"model": replace(others, weights=rest), **apart}
 
     def encode(self, features: Tensor, lengths: Tensor) -> tuple[BottleneckOutput, Tensor]:
         """features: [B, T, F], lengths: [B] -> the units, and how many each item has: [B]."""

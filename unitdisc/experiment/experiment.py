@@ -130,6 +130,8 @@ class Experiment:
         needs = {*OBJECTIVES[kind].needs}
         if self.options.get("objective", {}).get("reconstruction"):
             needs |= {*Reconstruction.needs}
+        if self.options.get("objective", {}).get("told") == "codes":
+            needs |= {"codes"}
         if table == "target":
             return "decoder" in needs
         if table == "adversary":

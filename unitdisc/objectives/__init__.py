@@ -6,6 +6,7 @@ from unitdisc.objectives.base import (
     ChoosesFeatures,
     ComparesViews,
     FollowsEncoder,
+    MakesItems,
     ModelOutput,
     ModelParts,
     Objective,
@@ -14,6 +15,7 @@ from unitdisc.objectives.base import (
 from unitdisc.objectives.classification import FrameClassification
 from unitdisc.objectives.contrastive import CPC, AlignedCPC
 from unitdisc.objectives.distillation import CodeDistillation, Distillation
+from unitdisc.objectives.gan import Gan
 from unitdisc.objectives.masked import MaskedPrediction
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.pretexts import PRETEXTS
@@ -28,6 +30,7 @@ __all__ = [
     "ChoosesFeatures",
     "ComparesViews",
     "FollowsEncoder",
+    "MakesItems",
     "ModelOutput",
     "ModelParts",
     "Objective",
@@ -49,5 +52,6 @@ OBJECTIVES = {
     "dinosr": CodeDistillation,
     "wav2vec2": Wav2Vec2,
     "restore": Restoration,
+    "gan": Gan,
     **PRETEXTS,
 }

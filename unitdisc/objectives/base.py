@@ -44,7 +44,7 @@ class Objective(Protocol):
     """Built as `Objective(**options)`; may be an `nn.Module` with weights of its own, which learn with the model's.
 
     Arguments named in_dim (of features), encoder_dim, stride (of the encoder), latent_dim and num_speakers are those of
-    the model; local_dim and causal those of its encoder, if that is a `TwoStage` one (else 0 and False); codebooks and
+    the model, features are what it reads (`data.base.Features`); local_dim and causal those of its encoder, if that is a `TwoStage` one (else 0 and False); codebooks and
     codebook_size those of the codes in a batch. One that has an option `reconstruction`, 0 by default, needs a decoder,
     too, where it is more.
     """
@@ -66,7 +66,10 @@ class Objective(Protocol):
         """
 
     def players(self) -> Mapping[str, Player]:
-        """Those of its weights that do not learn as all others do, by name; usually none. "model" are all others."""
+        """Those of its weights that do not learn as all others do, by name; usually none. "model" are all others.
+
+        One that is itself called "model" says how these learn; its own weights are not looked at.
+        """
 
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
         """Losses and metrics of held-out items that are this objective's alone, given the units of `units_of`.
@@ -103,6 +106,17 @@ class ChangedInValidation(Protocol):
     """An objective that undoes augmentation, so that held-out crops are augmented as well, always in the same way."""
 
     changed_in_validation: Literal[True]
+
+
+@runtime_checkable
+class MakesItems(Protocol):
+    """An objective that learns to make whole items, frames of features, of normal noise."""
+
+    noise_dim: int  # Z
+    codes: int  # that can be asked for; 0: none
+
+    def make(self, noise: Tensor, speakers: Tensor, codes: Tensor) -> Tensor:
+        """noise [B, Z], speakers and codes [B], -1 where none is asked for -> items [B, T, C]."""
 
 
 @runtime_checkable

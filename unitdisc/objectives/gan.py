@@ -1,0 +1,208 @@
+"""Generative adversarial networks of whole items (Goodfellow et al., 2014; DCGAN: Radford et al., 2016)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from unitdisc.batch import Batch, cut
+from unitdisc.bottlenecks import BottleneckOutput
+from unitdisc.objectives.adversarial_losses import (
+    check_adversary,
+    critic_loss,
+    judged_by,
+    penalty_of,
+    pleasing_loss,
+    told_apart,
+)
+from unitdisc.objectives.base import ModelOutput, ModelParts
+from unitdisc.objectives.item_networks import ItemCritic, ItemGenerator
+from unitdisc.objectives.players import Player
+from unitdisc.training.distributed import is_measured, normal, uniform
+from unitdisc.training.precision import full_products, in_full
+
+BETAS = (0.5, 0.999)  # of Adam, for both players, as of DCGAN: with more of momentum they run round each other
+TOLD = ("none", "speaker", "codes")
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Generator and critic of line images of one size, and how they learn.
+
+    columns: of an item; narrower ones get paper on their right. noise_dim: of the normal noise that an item is made of.
+    channels: of both networks where they are widest in pixels, twice as many with every halving of rows and columns;
+    layers: how often they are halved.
+    loss: "non-saturating", "hinge" or "wasserstein". penalty: of a steep critic, at real items ("r1"), or between real
+    and made ones ("gradient", from slope 1), or "none"; penalty_weight: its weight. critic_rate: the critic's learning
+    rate, over that of all others.
+
+    Both learn at every step, one after the other's last; there are no steps of the critic alone.
+    """
+
+    columns: int = 32
+    noise_dim: int = 64
+    channels: int = 32
+    layers: int = 3
+    loss: str = "non-saturating"
+    penalty: str = "r1"
+    penalty_weight: float = 0.2
+    critic_learning_rate: float = 4e-4
+
+    def __post_init__(self):
+        check_adversary(self.loss, self.penalty)
+        if self.noise_dim < 1:
+            raise ValueError(f"noise_dim must be 1 or more, not {self.noise_dim}")
+        if not self.critic_learning_rate > 0:
+            raise ValueError(f"critic_learning_rate must be above 0, not {self.critic_learning_rate}")
+
+
+class Gan(nn.Module):
+    """A generator makes whole items of noise, and a critic learns to tell them from those of the corpus.
+
+    told: what both are told beside: "none", the "speaker" (or writer), or the first of the "codes" of [codes] in the
+    middle of an item, as of its label. What is unknown is all zeros.
+
+    Encoder and bottleneck learn nothing, so there must be none: encoder "identity", bottleneck "none". `critic_right` is
+    how often a held-out item scores higher than a made one; `sample_variance` that of made pixels, over the real ones'.
+    """
+
+    needs = ()
+    both_please: ClassVar[bool] = False  # whether what goes with real items learns to please, too
+
+    def __init__(
+        self,
+        in_dim: int,
+        num_speakers: int,
+        features: Any,
+        contest: Contest,
+        codebook_size: int = 0,
+        told: str = "none",
+    ):
+        super().__init__()
+        if told not in TOLD:
+            raise ValueError(f"told must be one of {list(TOLD)}, not {told!r}")
+        self.told = told
+        self.codes = codebook_size if told == "codes" else 0
+        beside = {"none": 0, "speaker": num_speakers, "codes": codebook_size}[told]
+        self.set_up(in_dim, features, contest, beside=beside, judged_beside=beside)
+
+    def set_up(self, in_dim: int, features: Any, contest: Contest, *, beside: int, judged_beside: int) -> None:
+        if features.kind != "columns" or features.normalise != "none" or features.adaptation:
+            raise ValueError(
+                "makes the ink of line images: set features.kind to 'columns', features.normalise to 'none', and no "
+                "features.adaptation"
+            )
+        self.contest = contest
+        self.columns, self.noise_dim = contest.columns, contest.noise_dim
+        sizes = {"channels": contest.channels, "layers": contest.layers}
+        self.generator = ItemGenerator(contest.noise_dim + beside, contest.columns, in_dim, **sizes)
+        self.critic = ItemCritic(judged_beside, contest.columns, in_dim, **sizes)
+
+    def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
+        refuse_learning(model)
+        device = batch.features.device
+        noise = normal(len(batch.features), self.noise_dim, device=device)
+        return self.contested(batch, noise, uniform(len(noise), device=device))
+
+    def contested(self, batch: Batch, noise: Tensor, shares: Tensor) -> ModelOutput:
+        """noise [B, Z], shares [B] (see `penalty_of`) -> the losses of both, and what is worth logging."""
+        told = self.beside(batch.speakers, self.codes_of(batch))
+        real, made = items_of(batch, self.columns), self.made(noise, told)
+        return self.judged([real], [made], told, shares=shares)
+
+    def judged(
+        self, real: Sequence[Tensor], made: Sequence[Tensor], told: Tensor | None = None, *, shares: Tensor
+    ) -> ModelOutput:
+        """real, made: parts that the critic is shown together, the items first, [B, ...] each -> losses of both.
+
+        told: what it is told beside either, [B, D].
+        """
+        loss, beside = self.contest.loss, () if told is None else (told,)
+        scores = [in_full(self.critic(*(part.detach() for part in side), *beside)) for side in (real, made)]
+        pleasing = pleasing_loss(loss, in_full(judged_by(self.critic, *made, *beside)))
+        if self.both_please:
+            pleasing = pleasing + pleasing_loss(loss, -in_full(judged_by(self.critic, *real, *beside)))
+        losses = {"generator": pleasing.mean(), "critic": critic_loss(loss, *scores).mean()}
+        if self.contest.penalty != "none":
+            with torch.autocast(shares.device.type, enabled=False), full_products():
+                steepness = penalty_of(
+                    self.contest.penalty, lambda *parts: self.critic(*parts, *beside), real, made=made, shares=shares
+                )
+            losses["penalty"] = self.contest.penalty_weight * steepness.mean()
+        return ModelOutput(losses, found(real[0], made[0], *scores) if is_measured() else {})
+
+    def made(self, noise: Tensor, told: Tensor | None) -> Tensor:
+        """noise [B, Z], told [B, D] -> items: [B, columns, rows]."""
+        return in_full(self.generator(noise if told is None else torch.cat([noise, told], dim=1)))
+
+    def make(self, noise: Tensor, speakers: Tensor, codes: Tensor) -> Tensor:
+        """As `MakesItems` has it."""
+        return self.made(noise, self.beside(speakers, codes))
+
+    def beside(self, speakers: Tensor, codes: Tensor | None) -> Tensor | None:
+        """What both networks are told of items: [B, D]."""
+        if self.told == "none":
+            return None
+        index = speakers if self.told == "speaker" else codes
+        size = self.generator.first.in_features - self.noise_dim
+        return F.one_hot(index + 1, size + 1)[:, 1:].to(self.generator.first.weight.dtype)
+
+    def codes_of(self, batch: Batch) -> Tensor | None:
+        """The code in the middle of every item: [B]."""
+        if self.told != "codes":
+            return None
+        steps = (batch.codes.shape[1] * batch.lengths / max(1, batch.target_frames)).long() // 2
+        return batch.codes[..., 0].gather(1, steps.clamp(max=batch.codes.shape[1] - 1)[:, None])[:, 0]
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return {}
+
+    def players(self) -> Mapping[str, Player]:
+        critic = Player([*self.critic.parameters()], self.contest.critic_learning_rate, betas=BETAS)
+        return {"critic": critic, "model": Player([], betas=BETAS)}
+
+    def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
+        """Of items that are made of the same noise in every validation."""
+        noise, shares = self.noise_of_validation(batch)
+        return self.contested(batch, noise, shares)
+
+    def noise_of_validation(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Noise [B, Z], and zeros [B] where training draws shares."""
+        draw, device = torch.Generator().manual_seed(0), batch.features.device
+        noise = torch.randn(len(batch.features), self.noise_dim, generator=draw)
+        return noise.to(device), torch.zeros(len(noise), device=device)
+
+
+def items_of(batch: Batch, columns: int) -> Tensor:
+    """The items of a batch, brought to one width by paper on their right: [B, columns, H].
+
+    Raises ValueError for what is wider, or cut.
+    """
+    widest = int(batch.lengths.max())
+    if widest > columns or bool(batch.starts.any()):
+        raise ValueError(
+            f"[objective] an item has {widest} columns, or is cut, and whole items of at most {columns} are made: "
+            "set training.crop to 0, and objective.columns to the width of the widest, or leave that out"
+        )
+    return cut(batch.features, batch.starts, columns)
+
+
+def refuse_learning(model: ModelParts) -> None:
+    """Raises ValueError if encoder or bottleneck have weights, which would stay as they began."""
+    if next(model.encoder.parameters(), None) is not None or next(model.bottleneck.parameters(), None) is not None:
+        raise ValueError(
+            "[objective] 'gan' teaches encoder and bottleneck nothing: set encoder.kind to 'identity' and "
+            "bottleneck.kind to 'none', or objective.kind to 'infogan' or 'bigan'"
+        )
+
+
+def found(real: Tensor, made: Tensor, real_scores: Tensor, made_scores: Tensor) -> dict[str, Tensor]:
+    """How the contest stands: what the critic tells apart, and how much made items differ among each other."""
+    variances = [items.detach().var(0, correction=0).mean() for items in (made, real)]
+    return {
+        "critic_right": told_apart(real_scores.detach(), made_scores.detach()),
+        "sample_variance": variances[0] / variances[1].clamp(min=1e-6),
+    }
