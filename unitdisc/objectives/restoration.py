@@ -51,10 +51,11 @@ class PatchCritic(nn.Module):
 
 
 class Restoration(nn.Module):
-    """The line as it was before [augmentation] damaged it: the mean absolute error of a U-Net over rows and columns.
+    """The line as it was before [augmentation] damaged it, told by a U-Net over rows and columns.
 
-    The U-Net is shown the damaged line and told the latents of it, of which the bottleneck "none" makes nothing. Of
-    held-out lines, `damage` is the error of who leaves them as they are.
+    The U-Net is shown the damaged line, and its latents, of which the bottleneck "none" makes nothing. For every pixel
+    it says how likely ink is there; the loss is the cross-entropy with how dark the pixel was, in nats, above what that
+    could be at least. `error` is the mean absolute difference, `damage` that of who leaves held-out lines as they are.
 
     channels, layers, depth: as of the decoder "diffusion-columns"; with one layer and a depth of 3 a pixel is told by
     those up to 92 columns away.
@@ -108,38 +109,48 @@ class Restoration(nn.Module):
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
         units, lengths = model.units_of(batch)
-        damaged, clean, told = self.lines(batch, units.latents)
-        found = self.compared(model, batch, clean, told, lengths)
+        damaged, clean, logits = self.lines(batch, units.latents)
+        found = self.compared(model, batch, clean, logits, lengths)
         if self.critic is not None:
-            judged = self.judged(batch, damaged, clean, told)
+            judged = self.judged(batch, damaged, clean, self.ink(logits, batch.target_mask))
             found = ModelOutput({**found.losses, **judged.losses}, {**found.metrics, **judged.metrics})
         return ModelOutput({**found.losses, **units.losses}, {**found.metrics, **units.metrics})
 
     def lines(self, batch: Batch, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The stretches of the target: damaged, clean, and as they are told; zeros in the padding: [B, S, H] each."""
+        """The stretches of the target: damaged and clean, and the logits of what is told of them: [B, S, H] each."""
         inside = batch.target_mask[..., None]
         views = batch.features, batch.features if batch.second_view is None else batch.second_view
         damaged, clean = (cut(view, batch.starts, batch.target_frames) * inside for view in views)
-        return damaged, clean, self.restored(damaged, latents, batch.target_mask)
+        return damaged, clean, self.logits(damaged, latents, batch.target_mask)
+
+    def logits(self, damaged: Tensor, latents: Tensor, mask: Tensor) -> Tensor:
+        """As `restored`, before it becomes ink."""
+        return in_full(self.network(damaged, latents, mask)[..., 0])
+
+    def ink(self, logits: Tensor, mask: Tensor) -> Tensor:
+        return logits.sigmoid() * mask[..., None]
 
     def restored(self, damaged: Tensor, latents: Tensor, mask: Tensor) -> Tensor:
         """damaged [B, S, H], latents [B, L, D], S a multiple of L, mask [B, S] -> ink in [0, 1], [B, S, H].
 
         There are zeros in the padding.
         """
-        return in_full(self.network(damaged, latents, mask)[..., 0]).sigmoid() * mask[..., None]
+        return self.ink(self.logits(damaged, latents, mask), mask)
 
-    def compared(self, model: ModelParts, batch: Batch, clean: Tensor, told: Tensor, lengths: Tensor) -> ModelOutput:
+    def compared(self, model: ModelParts, batch: Batch, clean: Tensor, logits: Tensor, lengths: Tensor) -> ModelOutput:
         """How far what is told is from the clean lines, pixel by pixel and, if wanted, as the encoder sees both."""
         target = batch.target_mask, batch.counts.get("target")
-        losses = {"restore": masked_mean((told - clean).abs().mean(-1), *target)}
+        losses = {"restore": masked_mean(surprise(logits, clean).mean(-1), *target)}
+        told = self.ink(logits, batch.target_mask)
         if self.perceptual:
             apart = self.features(model.encoder, told, batch) - self.features(model.encoder, clean, batch)
             inside = padding_mask(lengths, apart.shape[1])
             losses["perceptual"] = self.perceptual * masked_mean(
                 apart.abs().mean(-1), inside, batch.counts.get("latents")
             )
-        return ModelOutput(losses, {})
+        if not is_measured():
+            return ModelOutput(losses, {})
+        return ModelOutput(losses, {"error": masked_mean((told.detach() - clean).abs().mean(-1), *target)})
 
     def features(self, encoder: Encoder, lines: Tensor, batch: Batch) -> Tensor:
         return in_full(encoder(lines, batch.target_lengths)[0])
@@ -193,8 +204,8 @@ class Restoration(nn.Module):
 
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
         """Without the critic, whose losses tell nothing of how good a line is."""
-        damaged, clean, told = self.lines(batch, units.latents)
-        found = self.compared(model, batch, clean, told, lengths)
+        damaged, clean, logits = self.lines(batch, units.latents)
+        found = self.compared(model, batch, clean, logits, lengths)
         damage = masked_mean((damaged - clean).abs().mean(-1), batch.target_mask)
         return ModelOutput(found.losses, {**found.metrics, "damage": damage})
 
@@ -209,6 +220,12 @@ def refuse_features(features: object) -> None:
         raise ValueError(
             "a damaged line is set upright in another way than a clean one; leave features.slant and body out"
         )
+
+
+def surprise(logits: Tensor, ink: Tensor) -> Tensor:
+    """The divergence, in nats, of what logits say from ink in [0, 1]; 0 where they say just that: [...] each."""
+    least = F.binary_cross_entropy(ink, ink, reduction="none")
+    return F.binary_cross_entropy_with_logits(logits, ink, reduction="none") - least
 
 
 def patches_in(mask: Tensor) -> Tensor:
