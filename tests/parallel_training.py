@@ -35,8 +35,10 @@ PREDICTION = {"encoder.context": "gru", "encoder.causal": "true", "objective.ste
 WAV2VEC2 = {"objective.kind": "wav2vec2", "objective.probability": 0.3, "objective.span": 2}
 WAV2VEC2 |= {"objective.dim": 8, "objective.num_codes": 6}
 LINEAR = WIDTH | {"bottleneck.kind": "linear"}
-OF_LINES = ("line images", "rotation", "position")
+OF_LINES = ("line images", "rotation", "position", "restore", "restore with a critic")
 NETWORK = {"encoder.kind": "experiment", "encoder.network": "{encoder = {kind = 'conv', dim = 8}, dim = 8}"}
+RESTORE = {"objective.kind": "restore", "objective.channels": 4, "objective.depth": 1, "bottleneck.kind": "none"}
+RESTORE |= {"encoder.kind": "identity", "encoder.stride": 4, "augmentation.grain": 0.1, "features.height": 16}
 VOICES = {"bottleneck.kind": "linear", "bottleneck.dim": 8, "augmentation.noise": 0.1}
 KINDS = {
     "vq": CODES | {"bottleneck.decay": 0.8, "bottleneck.batch_norm": "false"},
@@ -81,6 +83,10 @@ KINDS = {
     "rotation": LINEAR | {"objective.kind": "rotation"},
     "position": LINEAR | {"objective.kind": "position", "objective.gap": 2},
     "inpainting": LINEAR | {"objective.kind": "inpainting", "objective.span": 3},
+    "restore": RESTORE,
+    "restore with a critic": RESTORE
+    | {"objective.adversary": 0.5, "objective.critic_channels": 4, "objective.adversarial_loss": "wasserstein"}
+    | {"objective.penalty": "gradient"},
     "flow": LINEAR | {"decoder.kind": "flow", "decoder.flows": 2, "decoder.channels": 6},
     "diffusion": LINEAR | {"decoder.kind": "diffusion", "decoder.channels": 6, "decoder.layers": 2},
     "line images": {name: value for name, value in LINE_OPTIONS.items() if "bottleneck" in name},
@@ -91,7 +97,11 @@ def settings(kind: str) -> dict:
     """The options of a model."""
     lines = kind in OF_LINES
     tiny = LINE_OPTIONS if lines else OPTIONS | {"decoder.history_dropout": 0.3}
-    own = ("bottleneck", "training", *(("encoder",) if KINDS[kind].get("encoder.kind") == "experiment" else ()))
+    own = (
+        "bottleneck",
+        "training",
+        *(("encoder",) if KINDS[kind].get("encoder.kind") in ("experiment", "identity") else ()),
+    )
     own += ("decoder",) if "decoder.kind" in KINDS[kind] else ()
     kept = {name: value for name, value in tiny.items() if name.split(".")[0] not in own}
     overrides = [f"{name}={value}" for name, value in (kept | {"bottleneck.kind": "vq"} | KINDS[kind]).items()]
@@ -124,8 +134,11 @@ def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, i
         shape = (BATCH, frames // stride, codes.codebooks)
         codes = torch.randint(0, codes.num_codes, shape, generator=draw)
     whole = Batch(features, lengths, starts, target, target_lengths, frames, speakers, codes)
-    if experiment.options.get("objective", {}).get("kind") in ("swap", "distil", "dinosr"):
+    kind = experiment.options.get("objective", {}).get("kind")
+    if kind in ("swap", "distil", "dinosr", "restore"):
         whole = replace(whole, second_view=features + 0.1 * torch.randn(features.shape, generator=draw))
+    if kind == "restore":  # ink
+        whole = replace(whole, features=whole.features.sigmoid(), second_view=whole.second_view.sigmoid())
     return whole.split(shares)[number]
 
 

@@ -22,7 +22,7 @@ train() { # train DAMAGE KIND
   case $2 in *critic*) options+=(--set objective.adversary=0.02) ;; esac
   case $2 in *perceptual*)
     options+=(--set encoder.kind=experiment --set encoder.folder=$exp/encoder --set encoder.point=encoder
-      --set objective.perceptual=0.5) ;;
+      --set objective.perceptual=0.2) ;;
   esac
   unitdisc train restore-handwriting $data/train.jsonl $exp/"$1"/"$2" --set training.steps=$((400 / fewer)) "${options[@]}"
 }
@@ -42,7 +42,7 @@ fi
 if stage "an encoder to compare lines by"; then
   case $kinds in *perceptual*)
     unitdisc train small-handwriting $data/train.jsonl $exp/encoder --set features.polarity=dark --set bottleneck.kind=linear \
-      --set training.steps=$((400 / fewer)) --set training.average_decay=0.99
+      --set training.steps=$((200 / fewer)) --set training.average_decay=0.99
     ;;
   esac
 fi

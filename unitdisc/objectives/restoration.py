@@ -22,13 +22,14 @@ from unitdisc.objectives.players import Player
 from unitdisc.training.distributed import is_measured, uniform
 from unitdisc.training.precision import in_full
 
+LEAST = 1e-5  # that the encoder's frames of a line are taken to be
 CELL = 4  # rows and columns of pixels from one score of the critic to the next
 
 
 class PatchCritic(nn.Module):
     """Scores every patch of a pair, the damaged line and one that may be its original (PatchGAN, Isola et al., 2017).
 
-    A score sees 22 rows and columns; there is one for every 4 of them. channels: of the first layer.
+    A score sees 18 rows and columns; there is one for every 4 of them. channels: of the first layer.
     """
 
     def __init__(self, channels: int):
@@ -59,8 +60,8 @@ class Restoration(nn.Module):
 
     channels, layers, depth: as of the decoder "diffusion-columns"; with one layer and a depth of 3 a pixel is told by
     those up to 92 columns away.
-    perceptual: weight of the mean absolute difference of what the encoder makes of the told line and of the clean one
-    (Johnson et al., 2016): a trained encoder that is frozen, of encoder.kind "experiment".
+    perceptual: weight of the mean absolute difference of what the encoder makes of the told line and of the clean one,
+    over the mean of the latter (Johnson et al., 2016): a trained encoder that is frozen, of encoder.kind "experiment".
     adversary: weight of the loss of pleasing a critic of pairs (Isola et al., 2017; of resolution, Ledig et al., 2017);
     0: there is none. adversarial_loss: "non-saturating", "hinge" or "wasserstein"; penalty: "r1", "gradient" or "none",
     times penalty_weight. critic_channels, critic_rate: its width and its learning rate.
@@ -85,7 +86,7 @@ class Restoration(nn.Module):
         adversarial_loss: str = "hinge",
         penalty: str = "none",
         penalty_weight: float = 1.0,
-        critic_channels: int = 32,
+        critic_channels: int = 16,
         critic_rate: float = 1e-3,
     ):
         super().__init__()
@@ -143,11 +144,10 @@ class Restoration(nn.Module):
         losses = {"restore": masked_mean(surprise(logits, clean).mean(-1), *target)}
         told = self.ink(logits, batch.target_mask)
         if self.perceptual:
-            apart = self.features(model.encoder, told, batch) - self.features(model.encoder, clean, batch)
-            inside = padding_mask(lengths, apart.shape[1])
-            losses["perceptual"] = self.perceptual * masked_mean(
-                apart.abs().mean(-1), inside, batch.counts.get("latents")
-            )
+            seen, wanted = (self.features(model.encoder, lines, batch) for lines in (told, clean))
+            inside = padding_mask(lengths, seen.shape[1])
+            apart = (seen - wanted).abs().mean(-1) / size_of(wanted, inside)
+            losses["perceptual"] = self.perceptual * masked_mean(apart, inside, batch.counts.get("latents"))
         if not is_measured():
             return ModelOutput(losses, {})
         return ModelOutput(losses, {"error": masked_mean((told.detach() - clean).abs().mean(-1), *target)})
@@ -170,7 +170,7 @@ class Restoration(nn.Module):
             "critic": mean(critic_loss(self.adversarial_loss, real, fake)),
         }
         if self.penalty != "none":
-            shares = uniform(len(told), device=told.device)
+            shares = uniform(len(told), device=told.device).to(told.dtype)
             steep = penalty_of(
                 self.penalty, self.scores_of_lines(inside), real=[clean, damaged], made=[made, damaged], shares=shares
             )
@@ -224,8 +224,14 @@ def refuse_features(features: object) -> None:
 
 def surprise(logits: Tensor, ink: Tensor) -> Tensor:
     """The divergence, in nats, of what logits say from ink in [0, 1]; 0 where they say just that: [...] each."""
-    least = F.binary_cross_entropy(ink, ink, reduction="none")
+    least = torch.special.entr(ink) + torch.special.entr(1 - ink)
     return F.binary_cross_entropy_with_logits(logits, ink, reduction="none") - least
+
+
+def size_of(frames: Tensor, inside: Tensor) -> Tensor:
+    """The mean absolute value of what is in an item: [B, T, C], [B, T] -> [B, 1]."""
+    sizes = (frames.abs().mean(-1) * inside).sum(1, keepdim=True)
+    return (sizes / inside.sum(1, keepdim=True).clamp(min=1)).clamp(min=LEAST)
 
 
 def patches_in(mask: Tensor) -> Tensor:
