@@ -2,12 +2,13 @@
 # Damaged lines made whole, in hands that no model has seen: the built-in handwriting, three of twelve writers held out,
 # damaged by stains (fading, ink from the back of the leaf, blots, holes, grain) or scanned at a third of the resolution.
 # Restorers with and without a critic, and a perceptual loss in the features of an encoder of ours; beside what needs no
-# learning. PSNR, SSIM, and what a reader of clean lines makes of them. Some ten minutes of one core.
-#   DAMAGES="stains coarse"  which; KINDS="plain critic perceptual"  which; FEWER=8  an eighth of all steps, to see that it runs
+# learning. PSNR, SSIM, and what a reader of clean lines makes of them. Some twelve minutes of one core.
+#   DAMAGES="stains coarse"  which; KINDS="plain critic perceptual longer"  which; FEWER=8  an eighth of all steps, to see
+#   that it runs
 source "$(dirname "$0")/../shared.sh"
 
 damages=${DAMAGES:-stains coarse}
-kinds=${KINDS:-plain critic perceptual}
+kinds=${KINDS:-plain critic perceptual longer}
 fewer=${FEWER:-1}
 data=data/restoration
 exp=exp/restoration
@@ -17,14 +18,15 @@ declare -A strengths=(
 )
 
 train() { # train DAMAGE KIND
-  local options=() each
+  local options=() steps=400 each
   for each in ${strengths[$1]}; do options+=(--set "augmentation.$each"); done
   case $2 in *critic*) options+=(--set objective.adversary=0.02) ;; esac
   case $2 in *perceptual*)
     options+=(--set encoder.kind=experiment --set encoder.folder=$exp/encoder --set encoder.point=encoder
       --set objective.perceptual=0.2) ;;
   esac
-  unitdisc train restore-handwriting $data/train.jsonl $exp/"$1"/"$2" --set training.steps=$((400 / fewer)) "${options[@]}"
+  case $2 in longer) steps=1200 ;; esac
+  unitdisc train restore-handwriting $data/train.jsonl $exp/"$1"/"$2" --set training.steps=$((steps / fewer)) "${options[@]}"
 }
 
 if stage "lines, and damaged ones of the writers held out"; then

@@ -21,7 +21,7 @@ def restore(
 
     Example: `unitdisc restore exp/restorer data/test.jsonl data/restored`
 
-    A restorer learns of clean lines: `unitdisc train restore-handwriting data/train.jsonl exp/restorer`
+    The preset restore-handwriting trains one, of clean lines, which it damages itself.
     """
     from unitdisc import CorpusAccess, restore
 
