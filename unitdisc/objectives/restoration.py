@@ -59,7 +59,7 @@ class Restoration(nn.Module):
     could be at least. `error` is the mean absolute difference, `damage` that of who leaves held-out lines as they are.
 
     channels, layers, depth: as of the decoder "diffusion-columns"; with one layer and a depth of 3 a pixel is told by
-    those up to 92 columns away.
+    those up to 104 columns away.
     perceptual: weight of the mean absolute difference of what the encoder makes of the told line and of the clean one,
     over the mean of the latter (Johnson et al., 2016): a trained encoder that is frozen, of encoder.kind "experiment".
     adversary: weight of the loss of pleasing a critic of pairs (Isola et al., 2017; of resolution, Ledig et al., 2017);
