@@ -133,16 +133,19 @@ def picture(pairs: dict[Path, list[tuple[Utterance, Utterance]]], lines: int) ->
         raise CorpusError("a picture needs a line image that is in all folders, and --lines of 1 or more")
     lines = min(lines, len(shared))
     chosen = [shared[place * len(shared) // lines] for place in range(lines)]
-    strips = [[strip(*row) for row in rows] for rows in chosen]
+    return under_each_other([[strip(caption, read_line(line)) for caption, line in rows] for rows in chosen])
+
+
+def under_each_other(strips: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+    """Groups of strips, more apart than the strips of a group: ink [columns, rows]."""
     width = max(len(each) for rows in strips for each in rows)
     between = np.zeros((width, 2 * GAP), dtype=np.float32)
     padded = [[np.pad(each, ((0, width - len(each)), (0, GAP))) for each in rows] + [between] for rows in strips]
     return np.concatenate([each for rows in padded for each in rows], axis=1)
 
 
-def strip(caption: str, line: Utterance) -> np.ndarray:
-    """A line with what it is on its left: ink [CAPTION + columns, rows]."""
-    ink = read_line(line)
+def strip(caption: str, ink: np.ndarray) -> np.ndarray:
+    """A line, ink [columns, rows], with what it is on its left: [CAPTION + columns, rows]."""
     label = Image.new("L", (CAPTION, ink.shape[1]))
     middle = (CAPTION - 2 * GAP, ink.shape[1] // 2)
     ImageDraw.Draw(label).text(middle, caption, fill=255, font=ImageFont.load_default(LETTER), anchor="rm")

@@ -12,6 +12,7 @@ from torchaudio.compliance import kaldi
 
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.augmentation import AUGMENTATIONS, LineAugmentation, RecordingAugmentation, Views
+from unitdisc.data.augmentation.damage import DAMAGE_EFFECTS
 from unitdisc.data.augmentation.frames import FRAME_EFFECTS, warp_matrix, warped
 from unitdisc.data.augmentation.lines import LINE_EFFECTS, of_height, with_strokes
 from unitdisc.data.augmentation.waveforms import WAVEFORM_EFFECTS, repitched, stretched, with_formants
@@ -47,6 +48,12 @@ STRENGTHS = {
     "gaps": (2, 8),
     "strokes": 1.0,
     "paper": 0.3,
+    "fading": 0.5,
+    "bleed": 0.5,
+    "blots": 2.0,
+    "holes": 2.0,
+    "coarse": 3.0,
+    "grain": 0.1,
 }
 
 
@@ -96,7 +103,7 @@ def formant_of(wave: np.ndarray, pitch: float, low: float, high: float) -> float
 def test_every_effect_is_an_option_and_every_option_an_effect():
     for factory, effects in (
         (RecordingAugmentation, {**WAVEFORM_EFFECTS, **FRAME_EFFECTS, "warp": warped}),
-        (LineAugmentation, LINE_EFFECTS),
+        (LineAugmentation, {**LINE_EFFECTS, **DAMAGE_EFFECTS}),
     ):
         options = {field.name for field in fields(factory)} - {"features"}
         assert options == effects.keys()
@@ -490,6 +497,8 @@ def test_lines_are_changed_and_their_target_is_not(tmp_path):
         ({"kind": "columns", "gaps": [0, 3]}, r"gaps must be \[number, widest\], 1 or more, not \[0, 3\]"),
         ({"time_masks": [2, -1]}, r"time_masks must be \[number, largest size\], 0 or more, not \[2, -1\]"),
         ({"kind": "columns", "strokes": 2}, r"strokes must be 1 or less, not 2"),
+        ({"kind": "columns", "bleed": 2}, r"bleed must be 1 or less, not 2"),
+        ({"kind": "columns", "coarse": 0.5}, r"coarse is how many times as low the resolution is, 1 or more, not 0\.5"),
     ],
 )
 def test_what_cannot_be_is_refused(options, message):

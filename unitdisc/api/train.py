@@ -35,7 +35,7 @@ from unitdisc.experiment import WEIGHTS, Experiment, config, load, save_weights
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.locks import LockedError, locked
 from unitdisc.model import UnitModel
-from unitdisc.objectives import ComparesViews
+from unitdisc.objectives import ChangedInValidation, ComparesViews
 from unitdisc.training.compile import check_compiler
 from unitdisc.training.devices import usable_device
 from unitdisc.training.distributed import Agreement, processes, rank, together, world_size
@@ -168,7 +168,8 @@ def train_together(
     examples = dataset(training_set, training.seed, (rank(), world_size()), by_shard, views)
     valid = []
     if validation_set:
-        held_out = dataset(validation_set, training.seed, (0, 1))
+        changed = views if isinstance(untrained.objective, ChangedInValidation) else None
+        held_out = dataset(validation_set, training.seed, (0, 1), views=changed)
         valid = [held_out[step] for step in range(min(held_out.plan.batches_per_epoch, VALIDATION_BATCHES))]
 
     keep_freed_memory()  # from here on: what reading the corpus took is handed back

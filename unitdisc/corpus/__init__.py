@@ -22,6 +22,7 @@ from unitdisc.corpus.utterance import (
     refuse_alignment,
     refuse_names,
     refuse_stretch,
+    scaled,
     short_name,
 )
 
@@ -47,5 +48,6 @@ __all__ = [
     "refuse_alignment",
     "refuse_names",
     "refuse_stretch",
+    "scaled",
     "short_name",
 ]

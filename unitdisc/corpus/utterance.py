@@ -7,7 +7,7 @@ recording, pixel columns of a line image. Seconds appear only in reports.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -205,17 +205,27 @@ def at_rate(utterance: Utterance, rate: int) -> Utterance:
     def convert(ticks: int) -> int:
         return round(ticks * rate / utterance.rate)
 
-    alignment = {
-        tier: [Interval(convert(start), convert(end), label) for start, end, label in intervals]
-        for tier, intervals in utterance.alignment.items()
-    }
     return replace(
         utterance,
         ticks=convert(utterance.ticks),
         rate=rate,
         start=convert(utterance.start),
-        alignment={tier: [i for i in intervals if i.start < i.end] for tier, intervals in alignment.items()},
+        alignment=converted_tiers(utterance, convert),
     )
+
+
+def scaled(utterance: Utterance, ticks: int) -> Utterance:
+    """The same utterance stretched to so many ticks; intervals shorter than half a new tick disappear."""
+    tiers = converted_tiers(utterance, lambda before: round(before * ticks / utterance.ticks))
+    return replace(utterance, ticks=ticks, alignment=tiers)
+
+
+def converted_tiers(utterance: Utterance, convert: Callable[[int], int]) -> dict[str, list[Interval]]:
+    alignment = {
+        tier: [Interval(convert(start), convert(end), label) for start, end, label in intervals]
+        for tier, intervals in utterance.alignment.items()
+    }
+    return {tier: [i for i in intervals if i.start < i.end] for tier, intervals in alignment.items()}
 
 
 def is_pipe(path: str) -> bool:

@@ -78,9 +78,13 @@ class ColumnFeatures:
             raise ImageError.at(
                 utterance.path, f"{utterance.id} is no line image", "set features.kind to that of recordings"
             )
+        return self.cleaned(read_line(utterance), self.frames_in(utterance))
+
+    def cleaned(self, ink: np.ndarray, columns: int) -> np.ndarray:
+        """A line as it was scanned, ink in [0, 1], [columns, rows] of any size -> [columns, height]."""
         return normalised(
-            read_line(utterance),
-            self.frames_in(utterance),
+            ink,
+            columns,
             self.height,
             polarity=self.polarity,
             contrast=self.contrast,

@@ -19,6 +19,7 @@ from unitdisc.data.cache import DiskCache, KeptCache
 from unitdisc.data.fitted_utterances import fitted_of, fitted_places
 from unitdisc.data.normalisation import Moments, Normaliser, Statistics, fit, moments
 from unitdisc.media.audio import read_stretch
+from unitdisc.media.image import read_line
 
 WARP_FRAMES = 6000  # of a speaker, by which the warp is chosen, and the rest of the utterance they end in
 
@@ -284,9 +285,13 @@ class Signals:
     ) -> np.ndarray:
         """The features of frames [first, last) of a signal that is changed before they are computed.
 
-        moments: those of the unchanged utterance, by which they are normalised.
+        Of lines, what is changed is all of the line as it was scanned, before it is cleaned. moments: those of the
+        unchanged utterance, by which features are normalised.
         """
         frames, margin = self.frames_in(utterance), self.features.margin
+        if self.features.images:
+            line = self.features.cleaned(change(read_line(utterance)), frames)
+            return self.numbers(utterance, moments.apply(self.features(line)[first:last]))
         begin, end = (0, frames) if margin is None else (max(0, first - margin), min(frames, last + margin))
         signal = self.stretch_of_signal(utterance, begin, end)
         features = self.features_for(utterance)(change(signal), begin * self.features.hop)[first - begin : last - begin]

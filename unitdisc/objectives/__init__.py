@@ -3,6 +3,7 @@
 from unitdisc.objectives.adversarial_autoencoder import AdversarialAutoencoder
 from unitdisc.objectives.adversary import SpeakerAdversary
 from unitdisc.objectives.base import (
+    ChangedInValidation,
     ChoosesFeatures,
     ComparesViews,
     FollowsEncoder,
@@ -21,11 +22,13 @@ from unitdisc.objectives.masked import MaskedPrediction
 from unitdisc.objectives.players import Player
 from unitdisc.objectives.pretexts import PRETEXTS
 from unitdisc.objectives.reconstruction import Reconstruction
+from unitdisc.objectives.restoration import Restoration
 from unitdisc.objectives.swapped import SwappedPrediction
 from unitdisc.objectives.wav2vec2 import Wav2Vec2
 
 __all__ = [
     "OBJECTIVES",
+    "ChangedInValidation",
     "ChoosesFeatures",
     "ComparesViews",
     "FollowsEncoder",
@@ -36,6 +39,7 @@ __all__ = [
     "Player",
     "PredictsCodes",
     "Reconstruction",
+    "Restoration",
     "SpeakerAdversary",
 ]
 
@@ -50,6 +54,7 @@ OBJECTIVES = {
     "distil": Distillation,
     "dinosr": CodeDistillation,
     "wav2vec2": Wav2Vec2,
+    "restore": Restoration,
     "gan": Gan,
     "infogan": InfoGan,
     "bigan": BiGan,

@@ -103,6 +103,13 @@ class ComparesViews(Protocol):
 
 
 @runtime_checkable
+class ChangedInValidation(Protocol):
+    """An objective that undoes augmentation, so that held-out crops are augmented as well, always in the same way."""
+
+    changed_in_validation: Literal[True]
+
+
+@runtime_checkable
 class MakesItems(Protocol):
     """An objective that learns to make whole items, frames of features, of normal noise."""
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from unitdisc.data.augmentation.damage import DAMAGE_EFFECTS
 from unitdisc.data.augmentation.frames import FRAME_EFFECTS, warped
 from unitdisc.data.augmentation.lines import LINE_EFFECTS
 from unitdisc.data.augmentation.waveforms import WAVEFORM_EFFECTS
@@ -17,6 +18,7 @@ AUGMENTATIONS: dict[str, Mapping[str, Callable]] = {
     "waveform": WAVEFORM_EFFECTS,
     "frames": FRAME_EFFECTS,
     "line": LINE_EFFECTS,
+    "damage": DAMAGE_EFFECTS,
 }
 WARPED = ("mfcc", "log-mel")  # kinds of features that have an axis of frequency
 
@@ -118,7 +120,9 @@ class RecordingAugmentation:
 class LineAugmentation:
     """What the encoder sees of line images in training, changed anew for every crop; the target stays.
 
-    Nothing is changed in validation, nor by `encode` or any other command.
+    From `fading` to `grain` a line is damaged as it was scanned, so that each crop is read from its file and cleaned,
+    which costs time; the others change columns. Nothing is changed in validation, but for the objective "restore", nor
+    by `encode` or any other command.
     """
 
     features: ColumnFeatures
@@ -130,6 +134,12 @@ class LineAugmentation:
     gaps: tuple[int, int] | None = None  # how many strips have no ink, and how many columns each has at most
     paper: float = 0.0  # how dark the paper becomes here and there, at most; 1 is ink
     noise: float = 0.0  # largest standard deviation of noise added to each pixel
+    fading: float = 0.0  # share of its ink that a line lacks where it is palest, at most
+    bleed: float = 0.0  # share of the ink on the back of the leaf that shows, at most
+    blots: float = 0.0  # of ink: for each height of a line at most so many, on average
+    holes: float = 0.0  # the same of places where the ink is gone
+    coarse: float = 0.0  # how many times as low the resolution is, always; 3: a third. 0: as it is
+    grain: float = 0.0  # as noise, but of the image
 
     def __post_init__(self):
         if min(self.gaps or (1, 1)) < 1:
@@ -138,9 +148,12 @@ class LineAugmentation:
             what = f"lines are changed as columns of pixels, not as {self.features.kind!r}"
             on = ", ".join(sorted(options_on(self)))
             raise ValueError(f"{what}; set features.kind to 'columns', or leave {on} out")
-        for name, most in (("slant", 60), ("height", 0.5), ("strokes", 1), ("blur", 4), ("paper", 1)):
+        largest = {"slant": 60, "height": 0.5, "strokes": 1, "blur": 4, "paper": 1}
+        for name, most in (largest | {"fading": 1, "bleed": 1, "blots": 10, "holes": 10, "coarse": 16}).items():
             if getattr(self, name) > most:
                 raise ValueError(f"{name} must be {most} or less, not {getattr(self, name)}")
+        if 0 < self.coarse < 1:
+            raise ValueError(f"coarse is how many times as low the resolution is, 1 or more, not {self.coarse}")
 
     @property
     def is_on(self) -> bool:
@@ -148,10 +161,13 @@ class LineAugmentation:
 
     @property
     def of_waveform(self) -> bool:
-        return False  # the features are the line itself
+        return bool(options_on(self) & DAMAGE_EFFECTS.keys())
 
     def signal(self, signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return signal
+        for name, effect in DAMAGE_EFFECTS.items():
+            if strength := getattr(self, name):
+                signal = effect(signal, strength, rng)
+        return np.clip(signal, 0, 1, dtype=np.float32)
 
     def frames(self, frames: np.ndarray, moments: Callable[[], Moments], rng: np.random.Generator) -> np.ndarray:
         normalised = self.features.normalise != "none"
