@@ -243,7 +243,7 @@ def test_all_recordings_that_disappear_while_encoding_end_in_one_sentence(
     monkeypatch.setattr(verb, "usable_table", then_gone)
     result = unitdisc("encode", tiny_experiment, corpus, tmp_path / "x")
     assert result.code == 1
-    assert "unitdisc: 12 of 12 utterances could not be encoded, the first: " in result.err
+    assert "unitdisc: 12 of 12 utterances could not be used, the first: " in result.err
 
 
 class FullDisk:

@@ -140,7 +140,7 @@ def test_one_bad_file_of_a_cluster_is_left_out_and_a_bad_corpus_refused(unitdisc
         Path(utterance.path).unlink(missing_ok=True)
     line[2] = tmp_path / "none"
     found = unitdisc(*line, "--shards", "12")
-    assert found.code == 1 and "4 of 4 utterances could not be encoded" in found.err
+    assert found.code == 1 and "4 of 4 utterances could not be used" in found.err
     assert done.call_count == 2
 
 

@@ -301,7 +301,7 @@ def test_a_shard_that_can_read_nothing_is_not_finished(verb, tiny_experiment, tm
             )
 
     begin(Shard(1, 2))
-    with pytest.raises(CorpusError, match=r"2 of 2 utterances could not be encoded, the first: .*wav"):
+    with pytest.raises(CorpusError, match=r"2 of 2 utterances could not be used, the first: .*wav"):
         begin(Shard(2, 2))
     with pytest.raises(EncodingsError, match="its shards 2/2 are not finished"):
         Encodings.open(tmp_path / "x" / "projection")

@@ -14,7 +14,7 @@ data=${DATA:-data/speechocean762${MORE:+-more}}
 exp=${EXP:-exp/speechocean762/compared${MORE:+-more}}
 conf=recipes/speechocean762/conf
 systems=${SYSTEMS:-mfcc mfcc-speaker vtln affine gmm classical phone-loop phone-loop-alike vq piecewise-vq cpc acpc \
-  wav2vec2 swap distil masked masked-alike best}
+  wav2vec2 dinosr swap distil masked masked-augmented masked-adversary masked-alike best classical-templates best-templates}
 seeds=${SEEDS:-0}
 kinds=${SCORES:-all}
 read -ra changes <<<"${SET:-}"
@@ -114,6 +114,14 @@ looped() { # looped NAME OF: a phone loop of the frames of another system; poste
   units_of "$name" "$frames" --phone-loop "$loop"
 }
 
+templated() { # templated NAME OF: templates of the frames of another system, whose scores of frames they share; and units
+  local name=$1 frames=$exp/frames/$2 templates=$exp/models/$1.safetensors kind
+  for kind in any.json triphone.json probe.json seconds; do cp "$exp/scores/$2.$kind" "$exp/scores/$name.$kind"; done
+  mkdir -p "$exp/models"
+  costs "$name" unitdisc templates "$frames/train" $data/train.jsonl "$templates" --units 100
+  units_of "$name" "$frames" --templates "$templates"
+}
+
 judged() { # judged NAME: ABX and probes of frames
   local frames=$exp/frames/$1 scores=$exp/scores/$1
   unitdisc abx "$frames/test" $data/test.jsonl --context any --max-size-group 10 --max-x-across 3 --output "$scores.any.json"
@@ -163,6 +171,8 @@ each() { # each NAME: a system that was chosen
     phone-loop-alike) looped phone-loop-alike affine ;;
     vq | piecewise-vq) network "$1" projection ;;
     best) best ;; # after classical, masked-alike and vq
+    classical-templates) templated "$1" classical ;;
+    best-templates) for seed in $seeds; do templated best-templates-seed"$seed" best-seed"$seed"; done ;;
     topline | topline-alike) topline "$1" ;;
     *+*) changed "$1" ;;
     *) network "$1" encoder ;;

@@ -303,5 +303,5 @@ def say_left_out(problems: Sequence[str], total: int | None, strict: bool = Fals
         refuse_nothing(problems, total)
     if problems and strict:
         of_all = "" if total is None else f" of {total}"
-        raise CorpusError(f"{len(problems)}{of_all} utterances could not be encoded, the first: {problems[0]}")
+        raise CorpusError(f"{len(problems)}{of_all} utterances could not be used, the first: {problems[0]}")
     console.say_problems(problems, None if total is None else total - len(problems))

@@ -208,4 +208,4 @@ def encode_features(
 def refuse_nothing(problems: Sequence[str], total: int) -> None:
     """Raises CorpusError if none of so many utterances could be read: something larger is wrong, such as a disk."""
     if problems and len(problems) == total:
-        raise CorpusError(f"{total} of {total} utterances could not be encoded, the first: {problems[0]}")
+        raise CorpusError(f"{total} of {total} utterances could not be used, the first: {problems[0]}")
