@@ -558,8 +558,10 @@ EXPERIMENTS = {
     "kmeans": {"bottleneck.num_codes": 8, "bottleneck.warmup_steps": 2, **PLAIN},
     "sparse": {"bottleneck.dim": 32, "bottleneck.active": 4, **PLAIN},
     "denoising": {"bottleneck.dim": 8, **PLAIN},
+    "global-linear": {"bottleneck.dim": 4, "training.crop": 0, "jitter.probability": 0, **PLAIN},
+    "global-gaussian": {"bottleneck.dim": 4, "training.crop": 0, "jitter.probability": 0, **PLAIN},
 }
-CONTINUOUS = {"pca", "sparse", "denoising"}
+CONTINUOUS = {"pca", "sparse", "denoising", "global-linear", "global-gaussian"}
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from unitdisc.batch import Batch, padding_mask
 from unitdisc.bottlenecks.whole_items import GlobalGaussian, GlobalLinear, places, pooled
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.manifest import read_manifest, write_manifest
+from unitdisc.evaluation.probes import models as readers
 from unitdisc.experiment import Experiment, ExperimentError, config
 from unitdisc.inference.importance import log_evidence
 from unitdisc.inference.whole_items import ItemToDraw, request
@@ -253,7 +254,7 @@ def test_latents_come_to_look_like_the_prior(dim, categories):
         return bottleneck.vectors(given, torch.ones(1000, 1, dtype=torch.bool)).detach()
 
     before = vectors()
-    for _ in range(200):
+    for _ in range(150 if dim else 200):
         output = objective(model, batch_of(0.3 * torch.randn(64, 1, 6, generator=generator), [1] * 64))
         for optimiser in optimisers:
             optimiser.zero_grad()
@@ -271,6 +272,12 @@ def test_latents_come_to_look_like_the_prior(dim, categories):
 
 
 # Between and of latents
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Probes learn for a moment only."""
+    monkeypatch.setattr(readers, "LEAST_STEPS", 80)
 
 
 @pytest.fixture(scope="module")

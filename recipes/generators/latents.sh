@@ -27,6 +27,7 @@ if stage "latents: train"; then
   time train vae digits "$steps"
   time train autoencoder digits "$steps" "${plain[@]}"
   time train conditional labelled "$steps" --set bottleneck.speaker=true --set bottleneck.dim=6
+  time train one-hot labelled "$steps" --set conditioner.speaker=one-hot --set bottleneck.dim=6
   time train plane digits "$steps" --set bottleneck.dim=2
   time train adversarial digits "$steps" "${plain[@]}" --set bottleneck.dim=8 --set bottleneck.categories=16 \
     --set objective.kind=adversarial-autoencoder
@@ -43,6 +44,7 @@ if stage "latents: new items"; then
   told=()
   for digit in 0 1 2 3 4 5 6 7 8 9; do told+=(--speaker $digit); done
   unitdisc generate $exp/conditional $exp/new/conditional --number 20 "${told[@]}" --corpus $data/labelled/test.jsonl
+  unitdisc generate $exp/one-hot $exp/new/one-hot --number 20 "${told[@]}" --corpus $data/labelled/test.jsonl
   unitdisc generate $exp/vae $exp/new/vae --number 64
   unitdisc generate $exp/plane $exp/new/plane --plane 12
   unitdisc generate $exp/adversarial $exp/new/adversarial --number 12

@@ -71,8 +71,8 @@ class GlobalGaussian(Gaussian):
     def __init__(
         self,
         in_dim: int,
-        values_per_latent: int,
-        num_speakers: int,
+        values_per_latent: int = 1,
+        num_speakers: int = 1,
         dim: int = 16,
         free_bits: float = 0.0,
         kl_weight: float = 1.0,
