@@ -184,6 +184,22 @@ def test_what_cannot_be_is_refused(overrides, message):
         experiment.build()
 
 
+def test_a_conditional_vae_draws_for_whom_it_is_told():
+    experiment = Experiment(config.read("vae-characters", [*PRESET, "bottleneck.speaker=true"]), ["a", "b"], {})
+    model, signals = experiment.build().eval(), type("Signals", (), {"target": experiment.target()})
+    first, second, between = (
+        request(model, signals, ItemToDraw(torch.ones(3), 16, 0, other=1, share=share), seed=0).condition
+        for share in (0.0, 1.0, 0.5)
+    )
+    assert not torch.allclose(first, second)
+    torch.testing.assert_close(between, (first + second) / 2)
+    lengths, who = torch.tensor([4]), torch.tensor([0])
+    with torch.no_grad():
+        units, _ = model.encode(torch.rand(1, 16, 16), torch.tensor([16]), who)
+        assert torch.equal(model.as_told(units.latents, lengths, who), units.latents)
+        assert not torch.allclose(model.as_told(units.latents, lengths, torch.tensor([1])), units.latents)
+
+
 # The adversarial autoencoder
 
 

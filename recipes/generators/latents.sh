@@ -28,8 +28,8 @@ if stage "latents: train"; then
   time train autoencoder digits "$steps" "${plain[@]}"
   time train conditional labelled "$steps" --set bottleneck.speaker=true --set bottleneck.dim=6
   time train plane digits "$steps" --set bottleneck.dim=2
-  time train adversarial digits $((steps * 3 / 2)) "${plain[@]}" --set bottleneck.dim=4 --set bottleneck.categories=16 \
-    --set objective.kind=adversarial-autoencoder --set objective.weight=0.05
+  time train adversarial digits "$steps" "${plain[@]}" --set bottleneck.dim=8 --set bottleneck.categories=16 \
+    --set objective.kind=adversarial-autoencoder
 fi
 if stage "latents: bits"; then
   unitdisc likelihood $exp/vae $data/digits/test.jsonl --limit 300 --importance 1,16
@@ -56,5 +56,5 @@ if stage "latents: clusters"; then
   unitdisc features $data/digits/test.jsonl $exp/clusters/pixels/test --kind columns
   python eval/item_clusters.py $data/few/train.jsonl $data/digits/test.jsonl $exp/clusters/*
   python eval/item_clusters.py $data/few/train.jsonl $data/digits/test.jsonl $exp/clusters/adversarial \
-    --prior $exp/clusters/adversarial --width 4
+    --prior $exp/clusters/adversarial --width 8
 fi

@@ -64,9 +64,9 @@ class AdversarialAutoencoder(nn.Module):
         shifts = {
             name: [self.noise * normal(*own.shape, device=own.device) for _ in range(2)] for name, own in made.items()
         }
-        losses, accuracy = self.judged(made, drawn, shifts)
+        losses, accuracies = self.judged(made, drawn, shifts)
         loss = self.reconstruction.loss(model, batch, model.jitter(units.latents, lengths), lengths)
-        metrics = {**units.metrics, "critic_accuracy": accuracy}
+        metrics = {**units.metrics, "critic_accuracy": accuracies.mean()}
         return ModelOutput({"reconstruction": loss, **losses, **units.losses}, metrics)
 
     def parts_of(self, units: BottleneckOutput) -> dict[str, Tensor]:
@@ -81,7 +81,7 @@ class AdversarialAutoencoder(nn.Module):
     def judged(
         self, made: Mapping[str, Tensor], drawn: Mapping[str, Tensor], shifts: Mapping[str, Sequence[Tensor]]
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Losses of the critics and of fooling them, and how often the better one is right; shifts: noise of both."""
+        """Losses of the critics and of fooling them, and how often each critic is right; shifts: noise of both."""
         judging, fooling, right = [], [], []
         with torch.autocast(next(iter(made.values())).device.type, enabled=False), full_products():
             for name, critic in self.critics.items():
@@ -91,7 +91,7 @@ class AdversarialAutoencoder(nn.Module):
                 fooling.append(pleasing_loss(LOSS, judged_by(critic, own)).mean())
                 right.append(((taken > 0).to(own.dtype).mean() + (known < 0).to(own.dtype).mean()) / 2)
         losses = {"critic": torch.stack(judging).sum(), "fooling": self.weight * torch.stack(fooling).sum()}
-        return losses, torch.stack(right).max().detach()
+        return losses, torch.stack(right).detach()
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return self.reconstruction.counts(batch)
@@ -102,7 +102,7 @@ class AdversarialAutoencoder(nn.Module):
         }
 
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
-        """As of reconstruction; and the same of critics, by random numbers that are always the same."""
+        """As of reconstruction; and of critics, by random numbers that are always the same: of the one that is best."""
         found = self.reconstruction.held_out(model, batch, units, lengths)
         made, generator = self.parts_of(units), torch.Generator().manual_seed(0)
 
@@ -111,8 +111,8 @@ class AdversarialAutoencoder(nn.Module):
 
         drawn = {name: self.drawn(name, fixed(own), fixed(own)) for name, own in made.items()}
         shifts = {name: [self.noise * fixed(own) for _ in range(2)] for name, own in made.items()}
-        losses, accuracy = self.judged(made, drawn, shifts)
-        return ModelOutput({**found.losses, **losses}, {**found.metrics, "critic_accuracy": accuracy})
+        losses, accuracies = self.judged(made, drawn, shifts)
+        return ModelOutput({**found.losses, **losses}, {**found.metrics, "critic_accuracy": accuracies.max()})
 
 
 def critic_of(size: int, hidden: int) -> nn.Sequential:

@@ -26,7 +26,8 @@ def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str
         found["few codes"] = (
             f"Few codes in use: perplexity {metrics['perplexity']:.1f} of {num_codes} codes. "
             "Try fewer codes; with a learnt codebook also bottleneck.batch_norm=true, a longer "
-            "bottleneck.warmup_steps, bottleneck.reestimations or a smaller bottleneck.commitment."
+            "bottleneck.warmup_steps, bottleneck.reestimations or a smaller bottleneck.commitment; of categories that "
+            "a critic looks at, a smaller objective.weight."
         )
     if metrics.get("critic_accuracy", 0.5) > WINS:
         found["critic wins"] = (
