@@ -1,19 +1,18 @@
-"""One page that shows many, each as small as a thumbnail.
+"""One page that shows many, each as small as a thumbnail: what `recipes/gallery/run.sh` has made, as FOLDER/index.html.
 
-python eval/gallery.py recipes/gallery/pages.toml exp/gallery
+python eval/gallery.py exp/gallery
 
-Writes FOLDER/index.html. The list is TOML: of every [[page]], `file` (in FOLDER), `title`, `command` and `about`, a
-sentence. Pages that are not there are said, and left out.
+Pages that are not there are said, and left out.
 """
 
 import argparse
 import sys
-import tomllib
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 from unitdisc.files import write_text
-from unitdisc.files.text import read_text
 
 STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1b1f24; --soft: #5b6672; --line: #d9dee4; --accent: #1f6fc9; }
@@ -33,48 +32,106 @@ a { color: inherit; text-decoration: none; } a:is(:hover, :focus) h2 { color: va
 iframe { width: 400%; height: 400%; border: 0; transform: scale(.25); transform-origin: 0 0; pointer-events: none; }
 """
 POLICY = "default-src 'none'; frame-src 'self' file:; style-src 'unsafe-inline'"
-KEYS = ("file", "title", "command", "about")
+
+
+class Page(NamedTuple):
+    file: str  # in the folder
+    title: str
+    command: str  # that makes it
+    about: str
+
+
+PAGES = (
+    Page(
+        "pages/report-speech.html",
+        "What an autoencoder finds in speech",
+        "unitdisc report",
+        "Scores at four points, units to hear, utterances said again in other voices, curves of training.",
+    ),
+    Page(
+        "pages/report-handwriting.html",
+        "... and in handwriting",
+        "unitdisc report",
+        "The same of lines: units to see, lines written again in other hands, and gone on with.",
+    ),
+    Page(
+        "pages/units-speech.html",
+        "Units to hear",
+        "unitdisc show",
+        "The most used units, each said by several speakers, and utterances cut into them.",
+    ),
+    Page(
+        "pages/units-handwriting.html",
+        "Units as wide as characters",
+        "unitdisc discover, show",
+        "Mean image and spread of every unit, examples by several hands, and lines cut into named pieces.",
+    ),
+    Page(
+        "pages/words-of-phones.html",
+        "Words, of the true phones",
+        "unitdisc words, show",
+        "What a Bayesian segmentation makes of phones without spaces: a lexicon, and what follows what.",
+    ),
+    Page(
+        "pages/words-of-units.html",
+        "Words, of units",
+        "unitdisc words, show",
+        "The same of units that were found: much harder. Listen to three types, and judge.",
+    ),
+    Page(
+        "pages/terms.html",
+        "What recurs",
+        "unitdisc terms, show",
+        "Stretches that are said more than once, found without cutting everything.",
+    ),
+    Page(
+        "pages/new-writing.html",
+        "New writing",
+        "unitdisc lm-train, sample",
+        "Lines of which the beginning was given, gone on with by a language model of units.",
+    ),
+    Page(
+        "pages/outliers.html",
+        "What does not fit",
+        "unitdisc outliers",
+        "Lines and stretches that the model finds unlikely.",
+    ),
+    Page(
+        "pages/explore-speech/index.html",
+        "Speech to look around in",
+        "unitdisc explore --static",
+        "Utterances on a time line, pages of units, a map of units.",
+    ),
+    Page(
+        "pages/explore-handwriting/index.html",
+        "Lines to look around in",
+        "unitdisc explore --static",
+        "The same of handwriting.",
+    ),
+)
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pages", type=Path, help="NAME.toml: which, and what they are")
     parser.add_argument("folder", type=Path, help="with the pages; index.html is written there")
-    args = parser.parse_args(argv)
-    listed = read(args.pages)
-    there = [page for page in listed if (args.folder / page["file"]).is_file()]
-    for page in listed:
+    folder = parser.parse_args(argv).folder
+    there = [page for page in PAGES if (folder / page.file).is_file()]
+    for page in PAGES:
         if page not in there:
-            path = args.folder / page["file"]
-            print(f"{path}: not there, and left out; `{page['command']}` makes it", file=sys.stderr)
+            print(f"{folder / page.file}: not there, and left out; `{page.command}` makes it", file=sys.stderr)
     if not there:
-        sys.exit(f"error: {args.folder}: none of the pages of {args.pages} is in it; run recipes/gallery/run.sh")
-    write_text(args.folder / "index.html", gallery(there))
-    print(args.folder / "index.html")
+        sys.exit(f"error: {folder}: none of the pages is in it; run recipes/gallery/run.sh")
+    write_text(folder / "index.html", gallery(there))
+    print(folder / "index.html")
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """The pages of a list, each with all keys; ends with a sentence that names what is wrong."""
-    try:
-        found = tomllib.loads(read_text(path)).get("page", [])
-    except (OSError, ValueError) as error:
-        sys.exit(f"error: {path}: cannot be read ({error})")
-    if not isinstance(found, list) or not all(isinstance(page, dict) for page in found):
-        sys.exit(f"error: {path}: `page` must be a list of [[page]]")
-    for number, page in enumerate(found, 1):
-        if missing := [key for key in KEYS if not isinstance(page.get(key), str)]:
-            sys.exit(f"error: {path}: page {number} has no {missing[0]!r}; give a text")
-    return found
-
-
-def gallery(pages: list[dict[str, str]]) -> str:
+def gallery(pages: Sequence[Page]) -> str:
     """The page; what is shown in it runs no scripts and opens by a click."""
     shown = "\n".join(
-        f'<article><a href="{page["file"]}"><span class="thumbnail"><iframe src="{page["file"]}" sandbox="" '
-        f'tabindex="-1" loading="lazy" title="{page["title"]}" aria-hidden="true"></iframe></span>'
-        f"<h2>{page['title']}</h2></a>"
-        f"<p>{page['about']} <code>{page['command']}</code></p></article>"
-        for page in ({key: escape(page[key]) for key in KEYS} for page in pages)
+        f'<article><a href="{page.file}"><span class="thumbnail"><iframe src="{page.file}" sandbox="" tabindex="-1" '
+        f'loading="lazy" title="{page.title}" aria-hidden="true"></iframe></span><h2>{page.title}</h2></a>'
+        f"<p>{page.about} <code>{page.command}</code></p></article>"
+        for page in (Page(*map(escape, page)) for page in pages)
     )
     return f"""<!DOCTYPE html>
 <html lang="en">

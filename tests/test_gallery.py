@@ -1,41 +1,28 @@
-"""The gallery shows the pages that are there, says which are not, and shows what it is told as text."""
+"""The gallery shows the pages that are there, and says which are not."""
 
 import runpy
 from pathlib import Path
 
 import pytest
 
-main = runpy.run_path(str(Path(__file__).parent.parent / "eval" / "gallery.py"))["main"]
-
-
-def listed(path, **changes):
-    page = {"file": "a.html", "title": "T", "command": "unitdisc show", "about": "A."} | changes
-    path.write_text("[[page]]\n" + "".join(f"{key} = {value!r}\n" for key, value in page.items()))
-    return path
+SCRIPT = runpy.run_path(str(Path(__file__).parent.parent / "eval" / "gallery.py"))
 
 
 def test_pages_that_are_there_are_shown(tmp_path, capsys):
-    (tmp_path / "a.html").write_text("a")
-    pages = listed(tmp_path / "pages.toml", title="<script>alert(1)</script>")
-    with pages.open("a") as file:
-        file.write('[[page]]\nfile = "b.html"\ntitle = "B"\ncommand = "unitdisc terms"\nabout = "B."\n')
-    main([str(pages), str(tmp_path)])
+    first, second = SCRIPT["PAGES"][:2]
+    (tmp_path / first.file).parent.mkdir()
+    (tmp_path / first.file).write_text("a page")
+    SCRIPT["main"]([str(tmp_path)])
     page = (tmp_path / "index.html").read_text()
-    assert 'src="a.html"' in page and "b.html" not in page
-    assert "<script" not in page and "&lt;script&gt;" in page
-    assert "b.html: not there, and left out; `unitdisc terms` makes it" in capsys.readouterr().err
+    assert f'src="{first.file}"' in page and second.file not in page
+    assert f"{second.file}: not there, and left out; `{second.command}` makes it" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "text, said",
-    [
-        ('[[page]]\nfile = "a.html"', "page 1 has no 'title'"),
-        ("[[page]", "cannot be read"),
-        ("", "none of the pages"),
-        ("page = 3", "a list of \\[\\[page\\]\\]"),
-    ],
-)
-def test_lists_that_are_none(text, said, tmp_path):
-    (tmp_path / "pages.toml").write_text(text)
-    with pytest.raises(SystemExit, match=said):
-        main([str(tmp_path / "pages.toml"), str(tmp_path)])
+def test_what_is_said_of_pages_is_text():
+    page = SCRIPT["Page"]("a.html", "<script>alert(1)</script>", "b", "c")
+    assert "<script" not in SCRIPT["gallery"]([page]) and "&lt;script&gt;" in SCRIPT["gallery"]([page])
+
+
+def test_a_folder_without_pages_is_refused(tmp_path):
+    with pytest.raises(SystemExit, match="none of the pages is in it"):
+        SCRIPT["main"]([str(tmp_path)])

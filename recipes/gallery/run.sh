@@ -51,5 +51,5 @@ if stage "to look around in"; then
   unitdisc explore $found/test/units data/mini_handwriting/test.jsonl --static $pages/explore-handwriting --limit 12
 fi
 if stage "one page"; then
-  python eval/gallery.py recipes/gallery/pages.toml $exp
+  python eval/gallery.py $exp
 fi
