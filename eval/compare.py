@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from pathlib import Path
 
-from result_files import percent, without_seed
+from result_files import many_to_one, percent, without_seed
 
 from unitdisc.files.text import read_json
 
@@ -49,7 +49,7 @@ TABLES = {
     "Pixel reconstruction, R² (%)": reconstruction("columns"),
 }
 UNITS = {
-    "many-to-one (%)": lambda units: percent(units.get("many_to_one")),
+    "many-to-one (%)": many_to_one,
     "AMI (%)": lambda units: percent(units.get("ami")),
     "V-measure (%)": lambda units: percent(units.get("v_measure")),
     "PNMI (%)": lambda units: percent(units.get("pnmi")),

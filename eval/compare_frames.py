@@ -14,7 +14,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from result_files import part, percent, without_seed
+from result_files import many_to_one, part, percent, without_seed
 
 from unitdisc.files.text import read_text
 
@@ -58,7 +58,7 @@ def measures(folder: Path, stem: str) -> Measures:
             units, rate = part(path, "units"), f"{rate_of(path)}/s{told}"
             found |= {
                 f"codes, {rate}": units.get("usage", {}).get("used"),
-                f"many-to-one, {rate}": percent(units.get("many_to_one")),
+                f"many-to-one, {rate}": many_to_one(units),
                 f"PNMI, {rate}": percent(units.get("pnmi")),
                 f"R-value, {rate}": percent(units.get("boundaries", {}).get("strict", {}).get("r_value")),
             }

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from result_files import part, percent
+from result_files import many_to_one, part, percent
 
 
 def boundaries(name: str) -> Callable[[dict, dict], float | None]:
@@ -39,7 +39,7 @@ COLUMNS = {
     "recall": boundaries("recall"),
     "F1": boundaries("f1"),
     "R-value": boundaries("r_value"),
-    "many-to-one": lambda units, abx: percent(units.get("many_to_one")),
+    "many-to-one": lambda units, abx: many_to_one(units),
     "AMI": lambda units, abx: percent(units.get("ami")),
     "ABX within": abx_error("within"),
     "ABX across": abx_error("across"),

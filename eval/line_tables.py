@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from result_files import NAMED_ELSEWHERE
+
 Scores = Mapping
 Interval = Sequence[float] | None
 
@@ -58,11 +60,10 @@ def first_of(*figures: Figure) -> Figure:
 
 
 UNITS, BY_COLUMN = ("bottleneck", "units"), ("bottleneck", "units_by_column")
-ELSEWHERE = ("many_to_one_learnt", "many_to_one", "many_to_one_other_utterances")  # where names are learnt: best first
 OWN = {  # the last two flatter many codes
     "codes": at("bottleneck", "usage", "used", percent=False, digits=0),
     "CER %": at("bottleneck", "ctc", "error_rate"),
-    "many-to-one %": first_of(*(at(*UNITS, name) for name in ELSEWHERE)),
+    "many-to-one %": first_of(*(at(*UNITS, name) for name in NAMED_ELSEWHERE)),
     "always the commonest %": at(*UNITS, "majority"),
     "AMI": at(*UNITS, "ami", percent=False, digits=3),
     "ARI": at(*UNITS, "ari", percent=False, digits=3),

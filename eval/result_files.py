@@ -2,11 +2,14 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from unitdisc.files.text import read_json
 
 WRITERS = {"abx": "abx --output", "probes": "probe --output", "units": "score --output"}  # of what is under a name
+
+NAMED_ELSEWHERE = ("many_to_one_learnt", "many_to_one", "many_to_one_other_utterances")  # the best first
 
 
 def part(path: Path, name: str) -> dict:
@@ -22,6 +25,11 @@ def part(path: Path, name: str) -> dict:
 def without_seed(name: str) -> str:
     """NAME of NAME-seed0, NAME-seed1, ..."""
     return re.sub(r"-seed\d+$", "", name)
+
+
+def many_to_one(units: Mapping[str, float]) -> float | None:
+    """In percent, of codes that were named elsewhere: on the train set, or else by other speakers, or utterances."""
+    return percent(next((units[key] for key in NAMED_ELSEWHERE if units.get(key) is not None), None))
 
 
 def percent(fraction: float | None) -> float | None:

@@ -111,7 +111,7 @@ def test_systems_are_rows_and_the_best_comes_last(tmp_path, capsys):
     write_system(tmp_path, "mfcc", 0.5, 0.625)
     (tmp_path / "mfcc.probe.json").write_text(json.dumps({"probes": {"labels": {"accuracy": 0.25}, "mel": {}}}))
     for rate, score in (("12", 0.75), ("8", 0.5)):
-        units = UNITS | {"many_to_one": score, "pnmi": score / 2}
+        units = UNITS | {"many_to_one": score / 4, "many_to_one_learnt": score, "pnmi": score / 2}
         (tmp_path / f"vq-seed0.units-{rate}.json").write_text(json.dumps({"units": units}))
     (tmp_path / "mfcc.cut-8.json").write_text(json.dumps({"units": {"many_to_one": 0.3, "pnmi": 0.2}}))
     (tmp_path / "vq-seed1.seconds").write_text("60\n90\n")
