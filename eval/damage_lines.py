@@ -41,6 +41,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     strengths = {name: getattr(options, name) for name in OPTIONS if getattr(options, name)}
     if not strengths or not all(strength > 0 for strength in strengths.values()):
         parser.error(f"give one or more of {', '.join(f'--{name}' for name in OPTIONS)}, above 0")
+    if options.seed < 0:
+        parser.error(f"--seed must be 0 or more, not {options.seed}")
+    if options.corpus.resolve() == (options.folder / "lines.jsonl").resolve():
+        parser.error(
+            f"{options.corpus}: is the list of the lines themselves, which would be overwritten; choose another folder"
+        )
     try:
         LineAugmentation(ColumnFeatures(), **strengths)
     except ValueError as error:

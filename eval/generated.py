@@ -36,8 +36,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.read import read_corpus
-from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.evaluation import UnscorableError
+from unitdisc.encodings import Encodings
 from unitdisc.evaluation.generated import made_scores, nearest
 from unitdisc.files import write_json
 from unitdisc.media.image import read_line, write_image
@@ -79,23 +78,30 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     rng = np.random.default_rng(options.seed)
     try:
         sides = [items_of(*pair) for pair in zip(options.corpora, options.encodings)]
+        refuse_sizes(options.corpora, sides)
         number = min(len(side.utterances) for side in sides)
         learned, held_out, *made = sides
         names = ["learned from", *(name_of(path) for path in options.corpora[2:])]
         held_out, *others = (side.some(number, rng) for side in (held_out, learned, *made))
         usual = np.median(nearest(held_out.pixels, learned.pixels)[1])
-        known = named_rightly(learned, held_out, options.tier)
-        namer = KNeighborsClassifier(VOTERS).fit(learned.vectors, learned.labels(options.tier))
+        known, namer = None, None
+        if any(learned.labels(options.tier)) and any(held_out.labels(options.tier)):
+            known = named_rightly(learned, held_out, options.tier)
+            namer = KNeighborsClassifier(VOTERS).fit(learned.vectors, learned.labels(options.tier))
         found = {name: figures_of(each, held_out, namer=namer, tier=options.tier) for name, each in zip(names, others)}
         neighbours = {name: nearest(each.pixels, learned.pixels) for name, each in zip(names[1:], others[1:])}
         for name, (_, far) in neighbours.items():
             found[name]["distance"] = float(np.median(far) / usual)
         if options.picture:
             write_image(options.picture, picture(learned, dict(zip(names[1:], others[1:])), neighbours))
-    except (CorpusError, EncodingsError, UnscorableError) as error:
+    except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
         sys.exit(f"error: {error}")
-    print(f"{number} items each, judged by the frames of {options.encodings[0]}; of held-out items their nearest")
-    print(f"neighbours name {100 * known[0]:.1f} % rightly by frames, {100 * known[1]:.1f} % by pixels")
+    print(f"{number} items each, judged by the frames of {options.encodings[0]}")
+    if known is None:
+        print(f"nothing is named, for there are no labels in the tier {options.tier!r}; --tier names another")
+    else:
+        print(f"of held-out items their nearest neighbours name {100 * known[0]:.1f} % rightly by frames,")
+        print(f"{100 * known[1]:.1f} % by pixels")
     columns = list(dict.fromkeys(name for row in found.values() for name in row))
     print(f"| | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
     for name, row in found.items():
@@ -123,9 +129,18 @@ def items_of(corpus: Path, encodings: Path) -> Items:
     return Items(utterances, vectors, np.array(images).reshape(len(images), -1))
 
 
-def figures_of(items: Items, held_out: Items, *, namer: KNeighborsClassifier, tier: str) -> dict[str, float]:
+def refuse_sizes(corpora: Sequence[Path], sides: Sequence[Items]) -> None:
+    """Raises CorpusError for items that cannot be compared pixel by pixel."""
+    for corpus, side in zip(corpora, sides):
+        if side.pixels.shape[1] != sides[0].pixels.shape[1]:
+            raise CorpusError(f"{corpus}: its items are of another size than those of {corpora[0]}; bring them to one")
+
+
+def figures_of(items: Items, held_out: Items, *, namer: KNeighborsClassifier | None, tier: str) -> dict[str, float]:
     scores = made_scores(held_out.vectors, items.vectors)
     found = {"precision": scores.precision, "recall": scores.recall, "frechet": scores.frechet}
+    if namer is None:
+        return found
     labels, real = namer.predict(items.vectors).tolist(), namer.predict(held_out.vectors).tolist()
     codes = items.labels(CODES) if any(items.labels(CODES)) else items.labels(tier)
     if any(codes):

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     args = parser.parse_args(argv)
     try:
         return scored(args)
-    except CorpusError as error:
+    except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
         sys.exit(str(error))
 
 

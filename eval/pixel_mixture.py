@@ -29,12 +29,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--gaussians", type=int, default=50, help="with full covariances (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
+    if options.corpus.resolve() == (options.folder / "corpus.jsonl").resolve():
+        parser.error(f"{options.corpus}: would be overwritten; choose another folder")
     try:
         images = [read_line(utterance) for utterance in read_corpus(options.corpus)]
         if len({image.shape for image in images}) != 1:
             raise CorpusError(f"{options.corpus}: items are of different sizes; give items of one")
         drawn = samples(np.array(images), options.number, options.components, options.gaussians, seed=options.seed)
-    except (CorpusError, ValueError) as error:
+    except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
         sys.exit(f"error: {error}")
     utterances = []
     for number, ink in enumerate(drawn):

@@ -23,7 +23,7 @@ from PIL import Image
 from resyntheses import shown, strip, under_each_other
 from scipy.ndimage import gaussian_filter, median_filter
 
-from unitdisc.alignment import Aligner, AlignerError, load
+from unitdisc.alignment import Aligner, load
 from unitdisc.alignment.training import error_rate
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.read import read_corpus
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         found = {name: figures(inks, clean, features, reader) for name, inks in versions.items()}
         if options.picture:
             write_image(options.picture, picture(versions, clean, features, options))
-    except (AlignerError, CorpusError) as error:
+    except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
         sys.exit(f"error: {error}")
     names = list(next(iter(found.values())))
     print(f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}")

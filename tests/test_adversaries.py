@@ -303,12 +303,21 @@ def test_what_cannot_be_generated(experiment, tiny_experiment, tmp_path, unitdis
         (experiment, ("--code", 1), "its generator knows no code 1; the codes are none"),
         (experiment, ("--speaker", "w9"), "knows no speaker ['w9']"),
         (experiment, ("--number", 0), "--number must be 1 or more, not 0"),
+        (experiment, ("--speaker", "w1", "--speaker", "w1"), "--speaker has w1 twice; name each once"),
+        (experiment, ("--temperature", "nan"), "a temperature must be 0 or more"),
+        (experiment, ("--plane", 2), "makes items of noise, of which there is no plane"),
+        (experiment, ("--tier", "character"), "--tier says whose labels of --corpus a probe learns; give --corpus"),
         (tiny_experiment, (), "learned by 'reconstruction', makes nothing of noise, and has no latents of whole items"),
     ):
         done = unitdisc("generate", folder, tmp_path / "out", *options)
         assert done.code == 1 and why in done.err, done.err
     with pytest.raises(ValueError, match="`seed` must be 0 or more"):
         GenerateOptions(seed=-1)
+    assert not (tmp_path / "out").exists() or not [*(tmp_path / "out").iterdir()]
+    (tmp_path / "corpus.jsonl").write_text("of somebody\n")
+    done = unitdisc("generate", experiment, tmp_path)
+    assert done.code == 1 and "holds something else, for it has no sample.json" in done.err
+    assert (tmp_path / "corpus.jsonl").read_text() == "of somebody\n"
 
 
 def test_codes_are_read_back_of_what_is_made():

@@ -130,3 +130,15 @@ def test_the_scripts(tmp_path, capsys):
     assert (tmp_path / "near.png").stat().st_size and (tmp_path / "made.json").exists()
     with pytest.raises(SystemExit, match=r"is of another size|has no utterance of .*again"):
         script([*map(str, corpora[:3]), "--encodings", *map(str, [*folders[:2], folders[4]])])
+    capsys.readouterr()
+    found = script([*map(str, corpora[:3]), "--encodings", *map(str, folders[:3]), "--tier", "word"])
+    assert "nothing is named, for there are no labels in the tier 'word'" in capsys.readouterr().out
+    assert all("label shares" not in row for row in found.values())
+    write_image(tmp_path / "wide" / "item-00.png", np.eye(16, 20))
+    only = Utterance("item-00", str(tmp_path / "wide" / "item-00.png"), None, 16, height=20)
+    write_manifest(tmp_path / "wide" / "corpus.jsonl", [only])
+    with pytest.raises(SystemExit, match="its items are of another size than those of"):
+        script([*map(str, [*corpora[:2], tmp_path / "wide" / "corpus.jsonl"]), "--encodings", *map(str, folders[:3])])
+    with pytest.raises(SystemExit):
+        mixture([str(tmp_path / "again" / "corpus.jsonl"), str(tmp_path / "again")])
+    assert "would be overwritten" in capsys.readouterr().err

@@ -65,3 +65,5 @@ def test_latents_far_from_the_prior_are_told(made):
 def test_a_tier_that_is_not_there_is_named(made):
     with pytest.raises(SystemExit, match=r"train.jsonl: has no labels in the tier 'word'; give --tier"):
         run(made, "--tier", "word")
+    with pytest.raises(SystemExit, match="nowhere/test: no such folder"):
+        run(made, "--prior", str(made / "nowhere"))

@@ -285,9 +285,12 @@ def test_what_restores_nothing_or_would_destroy_is_refused(restorer, lines, tmp_
     (tmp_path / "other").mkdir()
     (tmp_path / "other/restoration.json").write_text('{"model": "another"}')
     with pytest.raises(
-        ValueError, match=r"holds lines made in another way \(model differ\); remove it or choose another"
+        ValueError, match=r"holds lines made in another way \(corpus, model differ\); remove it or choose another"
     ):
         restore(restorer, lines, tmp_path / "other", device="cpu")
+    restore(restorer, lines, tmp_path / "ours", device="cpu")
+    with pytest.raises(ValueError, match=r"\(corpus differ\)"):  # or lines of the same names would pass for done
+        restore(restorer, corpus, tmp_path / "ours", device="cpu")
     options = line_settings(training__steps=1)[1::2]
     other = train("small-handwriting", lines, tmp_path / "decoder", options, device="cpu")
     with pytest.raises(
@@ -388,9 +391,19 @@ def test_paper_is_divided_away_and_specks_go():
         ([], r"give one or more of --fading, --bleed, --blots, --holes, --coarse, --grain, above 0"),
         (["--bleed", "2"], "bleed must be 1 or less"),
         (["--grain", "-1"], "above 0"),
+        (["--blots", "1", "--seed", "-1"], "--seed must be 0 or more, not -1"),
     ],
 )
 def test_damage_that_is_none_is_refused(arguments, message, lines, tmp_path, capsys):
     with pytest.raises(SystemExit):
         script("damage_lines")["main"]([str(lines), str(tmp_path), *arguments])
     assert message in capsys.readouterr().err
+
+
+def test_lists_of_lines_are_not_overwritten(lines, capsys):
+    before = lines.read_bytes()
+    with pytest.raises(SystemExit):
+        script("damage_lines")["main"]([str(lines), str(lines.parent), "--blots", "1"])
+    assert "which would be overwritten" in capsys.readouterr().err and lines.read_bytes() == before
+    with pytest.raises(SystemExit, match="SSIM needs 11 columns and rows"):
+        script("restored_lines")["main"]([str(lines), str(lines), "--height", "8"])

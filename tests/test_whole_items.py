@@ -323,8 +323,12 @@ def test_what_lies_between_two_items(characters, vae, tmp_path):
     assert facts["morphs"][0]["bits"] == way.bits and facts["hump"] == pytest.approx(way.hump)
     assert "What lies between?" in (tmp_path / "a" / "index.html").read_text()
     assert (tmp_path / "a" / "strip.png").exists()
-    again = morph(vae, characters, tmp_path / "b", options)
+    again = morph(vae, characters, tmp_path / "a", options)
     assert again.morphs == found.morphs
+    with pytest.raises(ValueError, match=r"holds ways made in another way \(options differ\)"):
+        morph(vae, characters, tmp_path / "a", MorphOptions("c00", "c01", steps=4))
+    with pytest.raises(ValueError, match=r"holds something else, corpus.jsonl, for it has no morph.json"):
+        morph(vae, characters, characters.parent, options)
 
 
 def test_pairs_and_speakers(characters, vae, tmp_path):
@@ -345,6 +349,10 @@ def test_pairs_and_speakers(characters, vae, tmp_path):
         ({"first": "c00"}, "give both ends"),
         ({"first": "c00", "last": "c01", "pairs": 2}, "give both ends"),
         ({"from_speaker": "w0"}, "give both ends"),
+        ({"last": "c01", "pairs": 2}, "give both ends"),
+        ({"last": "c01", "from_speaker": "w0", "to_speaker": "w1"}, "give both ends"),
+        ({"pairs": 2, "seed": -1}, "`seed` must be 0 or more"),
+        ({"pairs": 2, "temperature": -1.0}, "a temperature must be 0 or more"),
         ({"first": "c00", "last": "c01", "steps": 2}, "`steps` 3 or more"),
         ({"first": "c00", "last": "nobody"}, "no item 'nobody' in the corpus, which has c00, c01"),
         ({"from_speaker": "w0", "to_speaker": "w7"}, "no speaker 'w7' in the corpus, which has w0, w1"),
@@ -375,10 +383,11 @@ def test_the_probe_is_measured_on_what_it_has_not_seen():
     assert Probe.learned(apart, ["a"] * 100, 0) is None
 
 
-def test_new_items_are_drawn_from_the_prior(characters, vae, tmp_path):
+def test_new_items_are_drawn_from_the_prior(characters, vae, tmp_path, capsys):
     wanted = GenerateOptions(3, speakers=["w1", "w0"])
     found = generate(vae, tmp_path / "a", wanted, corpus=characters)
     assert len(found.files) == 6 and found.named_rightly is None and found.probe_accuracy > 0.9
+    assert "is, so none is judged" in capsys.readouterr().err
     drawn = list(read_manifest(tmp_path / "a" / "corpus.jsonl"))
     assert [one.speaker for one in drawn] == ["w1"] * 3 + ["w0"] * 3 and drawn[0].ticks == 16
     square = generate(vae, tmp_path / "b", GenerateOptions(plane=3))
@@ -397,6 +406,7 @@ def test_what_follows_no_prior_is_not_drawn_from_and_does_not_judge(characters, 
         generate(plain, tmp_path / "a")
     with pytest.raises(ExperimentError, match="draws no latents, so it cannot judge"):
         morph(vae, characters, tmp_path / "a", MorphOptions("c00", "c01", steps=3), judge=plain)
+    capsys.readouterr()
     alone = morph(plain, characters, tmp_path / "b", MorphOptions("c00", "c01", steps=3))
     assert alone.morphs[0].bits == [None] * 3 and "stays unsaid" in capsys.readouterr().err
     judged = morph(plain, characters, tmp_path / "c", MorphOptions("c00", "c01", steps=3, temperature=1.0), judge=vae)
@@ -405,6 +415,12 @@ def test_what_follows_no_prior_is_not_drawn_from_and_does_not_judge(characters, 
         options = [*short, "bottleneck.kind=global-linear", "objective.kind=adversarial-autoencoder"]
         train("vae-characters", characters, characters.parent / "aae", options, device="cpu")
         generate(characters.parent / "aae", tmp_path / "d", GenerateOptions(plane=2))
+    with pytest.raises(ExperimentError, match="its decoder was told of no speakers; leave `speakers` out"):
+        generate(characters.parent / "aae", tmp_path / "d", GenerateOptions(speakers=["w1"]))
+    options = [*options, "bottleneck.dim=2", "bottleneck.categories=3"]
+    train("vae-characters", characters, characters.parent / "categories", options, device="cpu")
+    assert len(generate(characters.parent / "categories", tmp_path / "f", GenerateOptions(plane=2)).files) == 12
+    assert "12 of 12 items are blank" in capsys.readouterr().err
     train("vae-characters", characters, frames, [*short, "bottleneck.kind=gaussian", "training.crop=16"], device="cpu")
     with pytest.raises(ExperimentError, match="has no latents of whole items"):
         generate(frames, tmp_path / "e")

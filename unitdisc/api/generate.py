@@ -1,8 +1,12 @@
 """unitdisc generate: new items, of noise, or drawn from the prior of latents of whole items."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
+from unitdisc import console
 from unitdisc.api.generate_latents import named_rightly, of_latents, refuse_no_prior
 from unitdisc.api.morph_ways import picture_of
 from unitdisc.api.paths import takes_paths
@@ -15,9 +19,9 @@ from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment, ExperimentError, load, weights_checksum
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.generation.items import GenerateOptions, items_to_make, made_items, write_items
+from unitdisc.generation.items import GenerateOptions, items_to_make, made_items, refuse_untold, write_items
 from unitdisc.inference.whole_items import has_whole_items
-from unitdisc.media.image import write_image
+from unitdisc.media.image import BLANK, write_image
 from unitdisc.media.sheets import sheet
 from unitdisc.model import UnitModel
 from unitdisc.objectives import MakesItems
@@ -62,6 +66,8 @@ def generate(
 
     >>> files = unitdisc.generate("exp/gan", "exp/gan/made", unitdisc.GenerateOptions(100, seed=1)).files
     """
+    if tier is not None and corpus is None:
+        raise ValueError("`tier` says whose labels of `corpus` a probe learns; give `corpus`, or leave `tier` out")
     folder = folder_for_results(folder)
     experiment, model = load(experiment_folder, usable_device(device))
     refuse_unknown(options.speakers, experiment_folder, experiment)
@@ -74,12 +80,14 @@ def generate(
     write_json(folder / FACTS, {"made_of": made_of})
     signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
     if isinstance(model.objective, MakesItems):
-        rows = of_noise(folder, model.objective, options, experiment=experiment, experiment_folder=experiment_folder)
+        rows = of_noise(folder, model.objective, options, experiment=experiment)
     else:
         rows = of_latents(folder, model, signals, options, experiment=experiment)
     made = [one for row in rows for one in row]
     write_manifest(folder / CORPUS, made)
-    write_image(folder / SHEET, sheet([[picture_of(signals, one) for one in row] for row in rows]))
+    pictures = [[picture_of(signals, one) for one in row] for row in rows]
+    write_image(folder / SHEET, sheet(pictures))
+    say_blank(pictures)
     named, real = (
         (None, None)
         if corpus is None
@@ -90,6 +98,13 @@ def generate(
     return Generated([Path(one.path) for one in made], named, real)
 
 
+def say_blank(pictures: Sequence[Sequence[np.ndarray]]) -> None:
+    """Says how many items show nothing."""
+    flat = [one for row in pictures for one in row]
+    if blank := sum(np.ptp(one) < BLANK for one in flat):
+        console.say(f"{blank} of {len(flat)} items are blank; commands that read corpus.jsonl leave blank images out")
+
+
 def refuse_none(
     folder: Path, experiment: Experiment, model: UnitModel, options: GenerateOptions, corpus: Path | None
 ) -> None:
@@ -98,6 +113,7 @@ def refuse_none(
     if isinstance(model.objective, MakesItems):
         if corpus is not None:
             raise ExperimentError(f"{folder}: learned by {kind!r}; leave `corpus` out, and judge by eval/generated.py")
+        refuse_untold(options, model.objective, folder)
     elif has_whole_items(model):
         refuse_no_prior(folder, experiment, model, options)
     else:
@@ -108,10 +124,10 @@ def refuse_none(
 
 
 def of_noise(
-    folder: Path, maker: MakesItems, options: GenerateOptions, *, experiment: Experiment, experiment_folder: Path
+    folder: Path, maker: MakesItems, options: GenerateOptions, *, experiment: Experiment
 ) -> list[list[Utterance]]:
     """Makes and writes items; they are in rows of a sheet."""
-    rows = items_to_make(options, maker, experiment, folder=experiment_folder)
+    rows = items_to_make(options, maker, experiment)
     items = [item for row in rows for item in row]
     made = iter(write_items(folder, items, made_items(maker, items, options.seed), speakers=experiment.speakers))
     return [[next(made) for _ in row] for row in rows]

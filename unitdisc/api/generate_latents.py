@@ -59,13 +59,23 @@ def refuse_no_prior(folder: Path, experiment: Experiment, model: UnitModel, opti
             f"{folder}: its latents follow no prior that could be drawn from; give one with bottleneck.kind = "
             f"'global-gaussian', or objective.kind = {ADVERSARIAL!r}"
         )
-    if options.plane and model.bottleneck.width != 2:
-        width = model.bottleneck.width
-        raise ExperimentError(f"{folder}: its latents have {width} numbers, and a plane has two; train with dim = 2")
     categories = categories_of(model.bottleneck)
+    numbers = model.bottleneck.width - categories
+    if options.plane and numbers != 2:
+        raise ExperimentError(f"{folder}: its latents have {numbers} numbers, and a plane has two; train with dim = 2")
+    if options.speakers and not is_told_speakers(model):
+        raise ExperimentError(
+            f"{folder}: its decoder was told of no speakers; leave `speakers` out, or train one with "
+            "bottleneck.speaker = true or conditioner.speaker = 'one-hot'"
+        )
     if unknown := [code for code in options.codes if not 0 <= code < categories]:
         known = f"0 to {categories - 1}" if categories else "none, for it has none"
         raise ExperimentError(f"{folder}: its latents know no code {unknown[0]}; the codes are {known}")
+
+
+def is_told_speakers(model: UnitModel) -> bool:
+    """Whether it matters to the decoder who speaks."""
+    return model.conditioner.speaker != "none" or getattr(model.bottleneck, "of_speaker", None) is not None
 
 
 def categories_of(bottleneck: OfWholeItems) -> int:
@@ -140,6 +150,7 @@ def named_rightly(
         return None, None
     told = [one for one in made if one.speaker in probe.names]
     if not told:
+        console.say(f"no new item was drawn for a speaker who is called as a label of {corpus} is, so none is judged")
         return None, probe.accuracy
     seen = latents_of(model, signals, told, speakers=experiment.speakers, advance=lambda done: None)
     read = probe.read(seen.summaries).argmax(-1).tolist() if seen.utterances else []

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import ExperimentError, load, weights_checksum
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.files.made_of import facts_in, refuse_other
 from unitdisc.inference.likelihood import check_likelihoods
 from unitdisc.inference.whole_items import ItemLatents, bits_of_items, has_whole_items, latents_of
 from unitdisc.media.image import write_image
@@ -103,7 +105,8 @@ def morph(
     that has learned labels from the features of the corpus, tells what it takes every step for.
 
     Raises ExperimentError for an experiment without such latents, LikelihoodError for a judge that cannot judge,
-    CorpusError for unknown items, speakers or tiers, and ValueError as `MorphOptions` does.
+    CorpusError for unknown items, speakers or tiers, and ValueError as `MorphOptions` does, and for a folder that holds
+    other ways, or something else.
 
     >>> ways = unitdisc.morph("exp/vae", "data/test.jsonl", "exp/morph", unitdisc.MorphOptions("a-3-00", "a-8-01"))
     """
@@ -133,6 +136,14 @@ def morph(
     else:
         labels = labels_of(items.utterances, options.tier, corpus)
     ways = ways_of(items, labels, options, experiment, signals)
+    made_of = {
+        "model": weights_checksum(experiment_folder),
+        "judge": weights_checksum(judged_by) if can_judge else None,
+        "corpus": str(corpus.resolve()),
+        "options": asdict(options),
+    }
+    refuse_folder(folder, made_of)
+    write_json(folder / FACTS, {"made_of": made_of})
     drawn = draw_ways(folder / STEPS, ways, model, signals, options=options)
     flat = [one for way in drawn for one in way]
     write_manifest(folder / CORPUS, flat)
@@ -142,6 +153,8 @@ def morph(
         bits = bits_of_items(judging_model, hears, flat, speakers=judging.speakers, draws=DRAWS, seed=options.seed)
     with console.progress("probing", len(flat)) as advance:
         seen = latents_of(model, signals, flat, speakers=experiment.speakers, advance=advance)
+    if can_judge and (unjudged := len(flat) - len(bits)):
+        console.say(f"how likely {unjudged} of {len(flat)} steps are stays unsaid: {judged_by} cannot read them")
     if seen.problems:
         console.say(f"nothing is known of {len(seen.problems)} of {len(flat)} steps, the first: {seen.problems[0]}")
     probe = Probe.learned(items.summaries, labels, options.seed)
@@ -160,8 +173,17 @@ def morph(
     write_image(folder / STRIP, sheet(rows))
     write_morph_page(folder / PAGE, [Shown(one, row) for one, row in zip(found, rows)], facts | figures)
     told = [asdict(one) | {name: getattr(one, name) for name in figures} for one in found]
-    write_json(folder / FACTS, {**facts, **figures, "morphs": told, "versions": versions()})
+    write_json(folder / FACTS, {"made_of": made_of, **facts, **figures, "morphs": told, "versions": versions()})
     return result
+
+
+def refuse_folder(folder: Path, made_of: dict[str, Any]) -> None:
+    """Raises ValueError if a folder holds other ways, or something else, which would be written over."""
+    facts = facts_in(folder / FACTS)
+    if facts is not None:
+        refuse_other(folder, "ways", there=facts.get("made_of") or {}, asked=made_of)
+    elif there := [name for name in (CORPUS, PAGE, STRIP, STEPS) if (folder / name).exists()]:
+        raise ValueError(f"{folder}: holds something else, {there[0]}, for it has no {FACTS}; choose another folder")
 
 
 def refuse_cut(folder: Path, model: UnitModel) -> None:

@@ -17,6 +17,7 @@ from unitdisc.data.signals import Signals
 from unitdisc.evaluation.probes.models import mlp_reader
 from unitdisc.experiment import Experiment
 from unitdisc.generation.drawing import write
+from unitdisc.generation.items import check_drawing
 from unitdisc.inference.whole_items import ItemLatents, ItemToDraw, draw
 from unitdisc.media.image import read_image
 from unitdisc.model import UnitModel
@@ -51,10 +52,13 @@ class MorphOptions:
         if self.pairs < 0 or self.steps < 3:
             raise ValueError(f"`pairs` must be 0 or more and `steps` 3 or more, not {self.pairs} and {self.steps}")
         half = (self.from_speaker is None) != (self.to_speaker is None)
-        if half or speakers + items + bool(self.pairs) != 1 or (self.pairs and self.first is not None):
+        ends = (self.first is not None) + (self.last is not None)
+        unused = (speakers and self.last is not None) or (self.pairs and ends)
+        if half or speakers + items + bool(self.pairs) != 1 or unused:
             raise ValueError(
                 "give both ends: `first` and `last`, or `from_speaker` and `to_speaker` (of `first`), or `pairs`"
             )
+        check_drawing(self.seed, self.temperature)
 
     @property
     def of_speakers(self) -> bool:
@@ -130,6 +134,8 @@ def ways_of(
 
     if options.of_speakers:
         by = [np.flatnonzero([u.speaker == name for u in items.utterances]) for name in ends_of(options)]
+        if lost := [name for name, own in zip(ends_of(options), by) if not len(own)]:
+            raise CorpusError(f"nothing of speaker {lost[0]!r} can be read, so nothing leads from or to it")
         means = [items.vectors[torch.from_numpy(own)].mean(0) for own in by]
         lengths = [round(float(np.mean([frames[place] for place in own]))) for own in by]
         own_voices = [voices[own[0]] for own in by]

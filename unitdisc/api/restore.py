@@ -18,7 +18,7 @@ from unitdisc.data.cache import file_of
 from unitdisc.data.loader import FRAMES_IN_A_BATCH, features_of, stacked, whole_utterances
 from unitdisc.data.signals import Signals
 from unitdisc.experiment import ExperimentError, load, weights_checksum
-from unitdisc.files import write_json
+from unitdisc.files import take_away, write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.files.made_of import facts_in, refuse_other
 from unitdisc.media.image import BLANK, ImageError, image_info, write_image
@@ -55,7 +55,7 @@ def restore(
     access: how the corpus is read, but for the shard. device: cpu, cuda, cuda:1 (default: a GPU if there is one).
 
     Raises ExperimentError where there is no such model, CorpusError if nothing (or, if `access` is strict, not all) can
-    be read, ValueError for a folder that holds the lines themselves, or lines that something else restored, and
+    be read, ValueError for a folder that holds the lines themselves, or restored ones of another model or corpus, and
     LockedError while another run fills it.
 
     >>> unitdisc.restore("exp/restorer", "data/damaged.jsonl", "data/restored").manifest
@@ -67,12 +67,12 @@ def restore(
         raise ExperimentError(f"{experiment_folder}: learned by {kind!r}, not to restore; train by restore-handwriting")
     utterances = usable_utterances(corpus, experiment.features(), replace(access, trust=False))
     refuse_own(folder, corpus, utterances)
-    facts = {"model": weights_checksum(experiment_folder)}
+    facts = {"model": weights_checksum(experiment_folder), "corpus": str(corpus.resolve())}
     there = facts_in(folder / FACTS)
     if there is not None:
-        refuse_other(folder, "lines", there={"model": there.get("model")}, asked=facts)
+        refuse_other(folder, "lines", there={name: there.get(name) for name in facts}, asked=facts)
     signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
-    write_json(folder / FACTS, facts | {"experiment": str(experiment_folder), "corpus": str(corpus)})
+    write_json(folder / FACTS, facts | {"experiment": str(experiment_folder)})
     problems = []
     with console.progress("restoring", len(utterances), "lines") as advance:
         for group in whole_utterances(utterances, signals, FRAMES_IN_A_BATCH):
@@ -111,7 +111,7 @@ def restore_group(model: UnitModel, signals: Signals, wanted: Sequence[Utterance
     """Writes some lines together; returns what is wrong with those that are not written, and leaves no older ones."""
     features, there, problems = features_of(signals, wanted)
     for utterance in wanted:
-        path_of(folder, utterance).unlink(missing_ok=True)
+        take_away(path_of(folder, utterance))
     if not there:
         return problems
     for ink, utterance in zip(restored_inks(model, features), there, strict=True):

@@ -169,7 +169,7 @@ def refuse_folder(folder: Path, made_of: dict[str, Any]) -> None:
     """Raises LanguageError if a folder holds other samples, or something else; removes what a killed run left."""
     facts = facts_in(folder / FACTS, LanguageError)
     if facts is None:
-        if folder.is_dir() and any(path.suffix in (".wav", ".png") for path in folder.iterdir()):
+        if folder.is_dir() and any(path.suffix in (".wav", ".png") or path.name == CORPUS for path in folder.iterdir()):
             raise LanguageError(f"{folder}: holds something else, for it has no {FACTS}; choose another folder")
         return
     there = facts.get("made_of")

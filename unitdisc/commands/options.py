@@ -12,7 +12,14 @@ import typer
 
 Number = TypeVar("Number", int, float)
 FIELD = re.compile(r"`([a-z][a-z0-9_]*)`")
-OTHERWISE = {"overrides": "set", "cluster": "ray", "points": "at", "folder": "output"}  # where both have a name
+OTHERWISE = {  # where both have a name
+    "overrides": "set",
+    "cluster": "ray",
+    "points": "at",
+    "folder": "output",
+    "codes": "code",
+    "speakers": "speaker",
+}
 
 
 def naming(parameters: Iterable[typer.CallbackParam]) -> Callable[[str], str]:

@@ -1,5 +1,6 @@
 """Whole items, such as characters, that the generator of an experiment makes of noise."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 
 from unitdisc.corpus import Interval, Utterance
+from unitdisc.decoders.draws import check_temperature
 from unitdisc.experiment import Experiment, ExperimentError
 from unitdisc.media.image import write_image
 from unitdisc.objectives import MakesItems
@@ -51,14 +53,21 @@ class GenerateOptions:
         for name, value, least in (("number", self.number, 1), ("plane", self.plane, 0), ("frames", self.frames, 1)):
             if value is not None and value < least:
                 raise ValueError(f"`{name}` must be {least} or more, not {value}")
-        if not 0 <= self.seed < 2**63:
-            raise ValueError(f"`seed` must be 0 or more and below 2^63, not {self.seed}")
+        for name, told in (("codes", self.codes), ("speakers", self.speakers)):
+            if twice := [one for one, count in Counter(told).items() if count > 1]:
+                raise ValueError(f"`{name}` has {twice[0]} twice; name each once, and give `number` for more items")
+        check_drawing(self.seed, self.temperature)
 
 
-def items_to_make(
-    options: GenerateOptions, maker: MakesItems, experiment: Experiment, folder: Path
-) -> list[list[MadeItem]]:
-    """In rows of a sheet. Raises ExperimentError for what the generator was not told of."""
+def check_drawing(seed: int, temperature: float) -> None:
+    """Raises ValueError for a seed or a temperature that nothing could be drawn by."""
+    check_temperature(temperature)
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"`seed` must be 0 or more and below 2^63, not {seed}")
+
+
+def refuse_untold(options: GenerateOptions, maker: MakesItems, folder: Path) -> None:
+    """Raises ExperimentError for what the generator was not told of."""
     if options.plane or options.frames or options.temperature:
         raise ExperimentError(
             f"{folder}: makes items of noise, of which there is no plane, no length and no temperature to choose"
@@ -66,11 +75,15 @@ def items_to_make(
     if unknown := [code for code in options.codes if not 0 <= code < maker.codes]:
         known = f"0 to {maker.codes - 1}" if maker.codes else "none, for it was told of none"
         raise ExperimentError(f"{folder}: its generator knows no code {unknown[0]}; the codes are {known}")
-    told = maker.told == "speaker"
-    if options.speakers and not told:
+    if options.speakers and maker.told != "speaker":
         raise ExperimentError(
             f"{folder}: its generator was told of no speakers; leave `speakers` out, or train one that is"
         )
+
+
+def items_to_make(options: GenerateOptions, maker: MakesItems, experiment: Experiment) -> list[list[MadeItem]]:
+    """In rows of a sheet."""
+    told = maker.told == "speaker"
     codes, everybody = list(options.codes) or list(range(maker.codes)) or [-1], len(experiment.speakers)
     width = len(str(options.number - 1))
     places: list[int | None] = [experiment.speakers.index(name) for name in options.speakers] or [None]
