@@ -398,7 +398,7 @@ def test_new_items_are_drawn_from_the_prior(characters, vae, tmp_path, capsys):
         GenerateOptions(frames=0)
 
 
-def test_what_follows_no_prior_is_not_drawn_from_and_does_not_judge(characters, vae, tmp_path, capsys):
+def test_what_follows_no_prior_is_not_drawn_from_and_does_not_judge(characters, vae, tmp_path, capsys, monkeypatch):
     short = ["training.steps=1", "training.batch_size=2", *PRESET]
     plain, frames = characters.parent / "plain", characters.parent / "frames"
     train("vae-characters", characters, plain, [*short, "bottleneck.kind=global-linear"], device="cpu")
@@ -411,6 +411,9 @@ def test_what_follows_no_prior_is_not_drawn_from_and_does_not_judge(characters, 
     assert alone.morphs[0].bits == [None] * 3 and "stays unsaid" in capsys.readouterr().err
     judged = morph(plain, characters, tmp_path / "c", MorphOptions("c00", "c01", steps=3, temperature=1.0), judge=vae)
     assert None not in judged.morphs[0].bits
+    monkeypatch.setattr("unitdisc.api.morph.bits_of_items", lambda *given, **more: {})
+    morph(vae, characters, tmp_path / "g", MorphOptions("c00", "c01", steps=3))
+    assert "how likely 3 of 3 steps are stays unsaid" in capsys.readouterr().err
     with pytest.raises(ExperimentError, match="its latents have 3 numbers, and a plane has two"):
         options = [*short, "bottleneck.kind=global-linear", "objective.kind=adversarial-autoencoder"]
         train("vae-characters", characters, characters.parent / "aae", options, device="cpu")
