@@ -62,7 +62,8 @@ def generate(
     that are named as the speaker is called that they were drawn for.
 
     Raises ExperimentError if the model makes none, its latents follow no prior, or it was not told of such a code or
-    speaker, CorpusError for a corpus without such labels, LanguageError if the folder holds something else.
+    speaker, CorpusError for a corpus without such labels, LanguageError if the folder holds something else,
+    ValueError for a `tier` without a corpus.
 
     >>> files = unitdisc.generate("exp/gan", "exp/gan/made", unitdisc.GenerateOptions(100, seed=1)).files
     """
