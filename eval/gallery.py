@@ -126,9 +126,9 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def gallery(pages: Sequence[Page]) -> str:
-    """The page; what is shown in it runs no scripts and opens by a click."""
+    """The page; what is shown in it opens by a click."""
     shown = "\n".join(
-        f'<article><a href="{page.file}"><span class="thumbnail"><iframe src="{page.file}" sandbox="" tabindex="-1" '
+        f'<article><a href="{page.file}"><span class="thumbnail"><iframe src="{page.file}" tabindex="-1" '
         f'loading="lazy" title="{page.title}" aria-hidden="true"></iframe></span><h2>{page.title}</h2></a>'
         f"<p>{page.about} <code>{page.command}</code></p></article>"
         for page in (Page(*map(escape, page)) for page in pages)
