@@ -390,6 +390,9 @@ def test_new_items_are_drawn_from_the_prior(characters, vae, tmp_path, capsys):
     assert "is, so none is judged" in capsys.readouterr().err
     drawn = list(read_manifest(tmp_path / "a" / "corpus.jsonl"))
     assert [one.speaker for one in drawn] == ["w1"] * 3 + ["w0"] * 3 and drawn[0].ticks == 16
+    with pytest.raises(CorpusError, match=r"nothing\.jsonl"):
+        generate(vae, tmp_path / "e", wanted, corpus=tmp_path / "nothing.jsonl")
+    assert not (tmp_path / "e" / "sample.json").exists()  # refused before anything was drawn
     square = generate(vae, tmp_path / "b", GenerateOptions(plane=3))
     assert len(square.files) == 9 and read_image(tmp_path / "b" / "sheet.png").shape == (56, 56)
     with pytest.raises(ExperimentError, match=r"knows no speaker \['w9'\]"):

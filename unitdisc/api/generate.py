@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from unitdisc import console
-from unitdisc.api.generate_latents import named_rightly, of_latents, refuse_no_prior
+from unitdisc.api.generate_latents import named_rightly, of_latents, probe_of, refuse_no_prior
 from unitdisc.api.morph_ways import picture_of
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resynthesise import refuse_unknown
@@ -19,7 +19,7 @@ from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import Experiment, ExperimentError, load, weights_checksum
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.generation.items import GenerateOptions, items_to_make, made_items, refuse_untold, write_items
+from unitdisc.generation.items import GenerateOptions, in_rows, items_to_make, made_items, refuse_untold, write_items
 from unitdisc.inference.whole_items import has_whole_items
 from unitdisc.media.image import BLANK, write_image
 from unitdisc.media.sheets import sheet
@@ -78,6 +78,9 @@ def generate(
         "options": asdict(options),
     }
     refuse_folder(folder, made_of)
+    probe = None
+    if corpus is not None:  # before anything is drawn, which takes longer
+        probe = probe_of(model, experiment, experiment_folder, corpus, tier=tier, access=access)
     write_json(folder / FACTS, {"made_of": made_of})
     signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
     if isinstance(model.objective, MakesItems):
@@ -89,11 +92,10 @@ def generate(
     pictures = [[picture_of(signals, one) for one in row] for row in rows]
     write_image(folder / SHEET, sheet(pictures))
     say_blank(pictures)
-    named, real = (
-        (None, None)
-        if corpus is None
-        else named_rightly(made, model, signals, experiment, experiment_folder, corpus=corpus, tier=tier, access=access)
-    )
+    named = real = None
+    if probe is not None:
+        named = named_rightly(probe, made, model, signals=signals, experiment=experiment, corpus=corpus)
+        real = probe.accuracy
     figures = {"named_rightly": named, "probe_accuracy": real} if corpus else {}
     write_json(folder / FACTS, {"made_of": made_of, **figures, "versions": versions()})
     return Generated([Path(one.path) for one in made], named, real)
@@ -130,5 +132,5 @@ def of_noise(
     """Makes and writes items; they are in rows of a sheet."""
     rows = items_to_make(options, maker, experiment)
     items = [item for row in rows for item in row]
-    made = iter(write_items(folder, items, made_items(maker, items, options.seed), speakers=experiment.speakers))
-    return [[next(made) for _ in row] for row in rows]
+    made = write_items(folder, items, made_items(maker, items, options.seed), speakers=experiment.speakers)
+    return in_rows(made, rows)

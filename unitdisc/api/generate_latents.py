@@ -10,16 +10,14 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from unitdisc import console
-from unitdisc.api.heard_corpus import heard_corpus
-from unitdisc.api.morph_ways import Probe, chosen, drawn_item, labels_of
+from unitdisc.api.morph_ways import Probe, drawn_item, items_of_corpus, labels_of
 from unitdisc.bottlenecks import HasPosterior, MixesCategories, OfWholeItems
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.corpus.access import CorpusAccess
-from unitdisc.corpus.read import read_corpus
 from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment, ExperimentError
 from unitdisc.generation.drawing import write
-from unitdisc.generation.items import TIER, GenerateOptions
+from unitdisc.generation.items import TIER, GenerateOptions, in_rows
 from unitdisc.inference.whole_items import ItemToDraw, draw, latents_of
 from unitdisc.model import UnitModel
 
@@ -37,18 +35,17 @@ def of_latents(
 
     def finish(index: int, target: np.ndarray) -> None:
         write(folder / f"{names[index]}.{suffix}", signals, target, frames=frames)
+        advance(1)
 
     items = [ItemToDraw(one.vector, frames, one.place) for one in flat]
     with console.progress("drawing", len(items), "items") as advance:
         draw(model, signals, items, seed=options.seed, temperature=options.temperature, finish=finish)
-        advance(len(items))
     drawn = []
     for name, one in zip(names, flat, strict=True):
         made = drawn_item(folder, name, frames, signals, speaker=one.speaker)
         told = {} if one.code < 0 else {TIER: [Interval(0, made.ticks, str(one.code))]}
         drawn.append(replace(made, alignment=told))
-    found = iter(drawn)
-    return [[next(found) for _ in row] for row in rows]
+    return in_rows(drawn, rows)
 
 
 def refuse_no_prior(folder: Path, experiment: Experiment, model: UnitModel, options: GenerateOptions) -> None:
@@ -127,32 +124,32 @@ def rows_of(bottleneck: OfWholeItems, options: GenerateOptions, experiment: Expe
     ]
 
 
-def named_rightly(
-    made: Sequence[Utterance],
-    model: UnitModel,
-    signals: Signals,
-    experiment: Experiment,
-    folder: Path,
-    *,
-    corpus: Path,
-    tier: str | None,
-    access: CorpusAccess,
-) -> tuple[float | None, float | None]:
-    """How often a probe that learned from real items names new ones as was told, and how often real ones."""
-    table, hears = heard_corpus(experiment, folder, corpus, access)
-    labelled = {utterance.id: utterance for utterance in read_corpus(corpus, access.allow_pipes)}
-    real = chosen([labelled[utterance.id] for utterance in table])
-    with console.progress("encoding", len(real)) as advance:
-        items = latents_of(model, hears, real, speakers=experiment.speakers, advance=advance).refuse_none()
+def probe_of(
+    model: UnitModel, experiment: Experiment, folder: Path, corpus: Path, *, tier: str | None, access: CorpusAccess
+) -> Probe | None:
+    """What learned the labels of real items; None, which is said, where there are no two."""
+    items, _ = items_of_corpus(model, experiment, folder, corpus, access=access)
     probe = Probe.learned(items.summaries, labels_of(items.utterances, tier, corpus), 0)
     if probe is None:
         console.say(f"{corpus}: has no two labels that a probe could learn, so nothing is named")
-        return None, None
+    return probe
+
+
+def named_rightly(
+    probe: Probe,
+    made: Sequence[Utterance],
+    model: UnitModel,
+    *,
+    signals: Signals,
+    experiment: Experiment,
+    corpus: Path,
+) -> float | None:
+    """How often a probe names new items as was told; None, which is said, where none was told a label of it."""
     told = [one for one in made if one.speaker in probe.names]
     if not told:
         console.say(f"no new item was drawn for a speaker who is called as a label of {corpus} is, so none is judged")
-        return None, probe.accuracy
+        return None
     seen = latents_of(model, signals, told, speakers=experiment.speakers, advance=lambda done: None)
     read = probe.read(seen.summaries).argmax(-1).tolist() if seen.utterances else []
     right = [probe.names[code] == one.speaker for code, one in zip(read, seen.utterances, strict=True)]
-    return sum(right) / len(told), probe.accuracy  # what cannot be read is wrong
+    return sum(right) / len(told)  # what cannot be read is wrong

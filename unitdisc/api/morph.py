@@ -8,15 +8,21 @@ from typing import Any
 import numpy as np
 
 from unitdisc import console
-from unitdisc.api.encode import say_left_out
-from unitdisc.api.heard_corpus import heard_corpus
-from unitdisc.api.morph_ways import MorphOptions, Probe, Way, chosen, draw_ways, labels_of, picture_of, ways_of
+from unitdisc.api.morph_ways import (
+    MorphOptions,
+    Probe,
+    Way,
+    draw_ways,
+    items_of_corpus,
+    labels_of,
+    picture_of,
+    ways_of,
+)
 from unitdisc.api.paths import takes_paths
 from unitdisc.bottlenecks import HasPosterior
 from unitdisc.corpus import Utterance
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import write_manifest
-from unitdisc.corpus.read import read_corpus
 from unitdisc.evaluation.settings import versions
 from unitdisc.experiment import ExperimentError, load, weights_checksum
 from unitdisc.files import write_json
@@ -125,12 +131,7 @@ def morph(
         console.say(
             "how likely each step is stays unsaid: the experiment draws no latents; name one that does (`judge`)"
         )
-    table, signals = heard_corpus(experiment, experiment_folder, corpus, access)
-    labelled = {utterance.id: utterance for utterance in read_corpus(corpus, access.allow_pipes)}
-    utterances = chosen([labelled[utterance.id] for utterance in table], options)
-    with console.progress("encoding", len(utterances)) as advance:
-        items = latents_of(model, signals, utterances, speakers=experiment.speakers, advance=advance).refuse_none()
-    say_left_out(items.problems, len(utterances))
+    items, signals = items_of_corpus(model, experiment, experiment_folder, corpus, options=options, access=access)
     if options.of_speakers:
         labels = [utterance.speaker for utterance in items.utterances]
     else:

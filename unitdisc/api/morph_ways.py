@@ -10,15 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unitdisc import console
+from unitdisc.api.encode import say_left_out
+from unitdisc.api.heard_corpus import heard_corpus
 from unitdisc.api.resynthesise import place_of
 from unitdisc.corpus import CorpusError, Utterance
+from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.read import read_corpus
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.signals import Signals
 from unitdisc.evaluation.probes.models import mlp_reader
 from unitdisc.experiment import Experiment
 from unitdisc.generation.drawing import write
 from unitdisc.generation.items import check_drawing
-from unitdisc.inference.whole_items import ItemLatents, ItemToDraw, draw
+from unitdisc.inference.whole_items import ItemLatents, ItemToDraw, draw, latents_of
 from unitdisc.media.image import read_image
 from unitdisc.model import UnitModel
 
@@ -92,6 +97,28 @@ def chosen(utterances: Sequence[Utterance], options: MorphOptions | None = None)
     order = np.random.default_rng(options.seed).permutation(len(utterances))[:MOST]
     some = {utterances[place].id for place in order.tolist()} | needed
     return [utterance for utterance in utterances if utterance.id in some]
+
+
+def items_of_corpus(
+    model: UnitModel,
+    experiment: Experiment,
+    folder: Path,
+    corpus: Path,
+    *,
+    options: MorphOptions | None = None,
+    access: CorpusAccess,
+) -> tuple[ItemLatents, Signals]:
+    """The latents of the items of a corpus that are wanted (default: the first of them), and what reads it.
+
+    What cannot be read is said; raises CorpusError if nothing can.
+    """
+    table, signals = heard_corpus(experiment, folder, corpus, access)
+    labelled = {utterance.id: utterance for utterance in read_corpus(corpus, access.allow_pipes)}
+    utterances = chosen([labelled[utterance.id] for utterance in table], options)
+    with console.progress("encoding", len(utterances)) as advance:
+        items = latents_of(model, signals, utterances, speakers=experiment.speakers, advance=advance).refuse_none()
+    say_left_out(items.problems, len(utterances))
+    return items, signals
 
 
 def some_of(names: Iterable[str], count: int = 6) -> str:

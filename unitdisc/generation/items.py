@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,6 +100,12 @@ def items_to_make(options: GenerateOptions, maker: MakesItems, experiment: Exper
     if len(rows) > 1:
         return rows
     return [rows[0][first : first + IN_A_ROW] for first in range(0, options.number, IN_A_ROW)]
+
+
+def in_rows(made: Sequence[Utterance], rows: Sequence[Sequence[Any]]) -> list[list[Utterance]]:
+    """What was made of all rows, one after the other, in rows again."""
+    left = iter(made)
+    return [[next(left) for _ in row] for row in rows]
 
 
 @torch.inference_mode()
