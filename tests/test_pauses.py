@@ -10,6 +10,7 @@ from unitdisc.prep.recordings import pauses
 from unitdisc.prep.recordings.pauses import (
     AIR,
     FRAMES,
+    Track,
     bleed,
     even_spans,
     joined,
@@ -64,7 +65,7 @@ def test_hysteresis_is_that_of_a_loop_over_frames(seed):
     height = np.clip(pauses.SHARE * (top - floor), pauses.LEAST, pauses.MOST)
     spans = spans_by_hand(wanted_level, floor + height, floor + pauses.ENDS * height)
     spans = [span for span in joined_by_hand(spans, pauses.JOINED) if span[1] - span[0] >= pauses.BRIEFEST]
-    assert list(map(tuple, voices(steps).tolist())) == spans
+    assert list(map(tuple, voices(Track(steps)).tolist())) == spans
 
 
 @pytest.mark.parametrize("floor", [1e-4, 1e-3, 1e-2])
@@ -72,7 +73,7 @@ def test_hysteresis_is_that_of_a_loop_over_frames(seed):
 def test_known_bursts_are_found_to_a_few_frames(floor, offset):
     """Whatever the noise is (60 to 20 dB below), and with a constant that a microphone adds."""
     known = [(1.0, 1.8), (3.0, 3.3), (5.2, 8.0), (8.6, 9.0)]
-    found = voices(levels(bursts(12, known, floor=floor) + offset)) / FRAMES
+    found = voices(Track(levels(bursts(12, known, floor=floor) + offset))) / FRAMES
     assert found.shape == (4, 2)
     np.testing.assert_allclose(found, known, atol=0.05)
 
@@ -82,7 +83,7 @@ def test_noise_that_grows_is_no_voice():
     known = [(start, start + 1.0) for start in range(5, 115, 10)]
     wave = bursts(120, known, floor=0.0)
     wave += noise(120, 7, level=1.0) * np.geomspace(3e-4, 1e-2, len(wave), dtype=np.float32)
-    found = voices(levels(wave)) / FRAMES
+    found = voices(Track(levels(wave))) / FRAMES
     assert len(found) == len(known)
     np.testing.assert_allclose(found, known, atol=0.08)
 
@@ -91,20 +92,20 @@ def test_digital_silence_is_no_noise_floor():
     """A recorder that writes zeros for a while does not make a voice of the noise that follows."""
     wave = bursts(30, [(12, 13), (20, 21)])
     wave[: 8 * RATE] = 0
-    np.testing.assert_allclose(voices(levels(wave)) / FRAMES, [(12, 13), (20, 21)], atol=0.05)
+    np.testing.assert_allclose(voices(Track(levels(wave))) / FRAMES, [(12, 13), (20, 21)], atol=0.05)
 
 
 def test_where_nobody_speaks_there_is_nothing():
-    assert voices(levels(np.zeros(RATE, np.float32))).shape == (0, 2)
-    assert voices(np.zeros(0, np.float32)).shape == (0, 2)
-    assert utterance_spans(levels(np.zeros(RATE, np.float32)), 5, 0.5) == []
+    assert voices(Track(levels(np.zeros(RATE, np.float32)))).shape == (0, 2)
+    assert voices(Track(np.zeros(0, np.float32))).shape == (0, 2)
+    assert utterance_spans(Track(levels(np.zeros(RATE, np.float32))), 5, 0.5) == []
 
 
 def test_steady_noise_has_no_pauses_and_is_cut_where_it_is_faintest():
     wave = noise(21, 3)
     wave[7 * RATE : 7 * RATE + 4000] *= 0.5
     level = levels(wave)
-    assert utterance_spans(level, 10, 0.5) is None
+    assert utterance_spans(Track(level), 10, 0.5) is None
     spans = even_spans(level, 10)
     assert spans[0][0] == 0 and spans[-1][1] == len(level)
     assert all(a[1] == b[0] for a, b in pairwise(spans)) and max(b - a for a, b in spans) <= 10 * FRAMES
@@ -112,7 +113,7 @@ def test_steady_noise_has_no_pauses_and_is_cut_where_it_is_faintest():
 
 
 def test_pauses_part_utterances_and_short_gaps_do_not():
-    spans = utterance_spans(levels(bursts(10, [(1, 2), (2.3, 3), (4, 5), (7, 7.5)])), 20, 0.5)
+    spans = utterance_spans(Track(levels(bursts(10, [(1, 2), (2.3, 3), (4, 5), (7, 7.5)]))), 20, 0.5)
     np.testing.assert_allclose(
         np.array(spans) / FRAMES, [(1 - 0.15, 3.15), (4 - 0.15, 5.15), (7 - 0.15, 7.65)], atol=0.05
     )
@@ -120,7 +121,7 @@ def test_pauses_part_utterances_and_short_gaps_do_not():
 
 def test_what_is_too_long_is_cut_in_its_widest_gap():
     known = [(0.5, 3.0), (3.25, 6.0), (6.45, 8.0), (8.25, 11.0), (11.3, 14)]
-    spans = utterance_spans(levels(bursts(15, known)), 8.5, 0.5)
+    spans = utterance_spans(Track(levels(bursts(15, known))), 8.5, 0.5)
     assert [(round(a / FRAMES), round(b / FRAMES)) for a, b in spans] == [(0, 6), (6, 14)]
     assert 6.0 <= spans[0][1] / FRAMES <= spans[1][0] / FRAMES <= 6.45
 
@@ -132,14 +133,14 @@ def test_no_utterance_is_too_long_or_overlaps_or_loses_a_voice(seed):
     known = list(zip(edges[::2], edges[1::2]))
     level = levels(bursts(edges[-1] + 1, known))
     for longest, pause in ((2, 0.3), (5, 0.5), (20, 1.0)):
-        spans = utterance_spans(level, longest, pause)
+        spans = utterance_spans(Track(level), longest, pause)
         assert all(0 <= a < b <= len(level) and b - a <= longest * FRAMES for a, b in spans)
         assert all(a[1] <= b[0] for a, b in pairwise(spans))
         inside = np.zeros(len(level), bool)
         for first, last in spans:
             inside[first:last] = True
         heard = np.zeros(len(level), bool)
-        for first, last in voices(level):
+        for first, last in voices(Track(level)):
             heard[first:last] = True
         assert inside[heard].all()
 
@@ -167,9 +168,9 @@ def test_who_speaks_into_the_next_microphone_is_not_heard_twice():
     )
     heard = level_frames(both, HOP)
     others = bleed(heard)
-    np.testing.assert_allclose(voices(heard[0], others[0]) / FRAMES, [(1, 3), (9, 11), (15, 16)], atol=0.08)
-    np.testing.assert_allclose(voices(heard[1], others[1]) / FRAMES, [(4, 7), (12, 14)], atol=0.08)
-    assert len(voices(heard[1])) > 2  # where the other microphone is not looked at
+    np.testing.assert_allclose(voices(Track(heard[0], others[0])) / FRAMES, [(1, 3), (9, 11), (15, 16)], atol=0.08)
+    np.testing.assert_allclose(voices(Track(heard[1], others[1])) / FRAMES, [(4, 7), (12, 14)], atol=0.08)
+    assert len(voices(Track(heard[1]))) > 2  # where the other microphone is not looked at
 
 
 def test_two_who_never_pause_together_are_both_heard():
@@ -177,7 +178,7 @@ def test_two_who_never_pause_together_are_both_heard():
     turns = [(start, start + 2.0) for start in range(0, 40, 4)]
     ann, bob = bursts(40, turns), bursts(40, [(start + 2, end + 2) for start, end in turns])
     heard = level_frames(np.stack([ann, np.roll(bob, 5)], 1), HOP)
-    found = [voices(each, others) / FRAMES for each, others in zip(heard, bleed(heard))]
+    found = [voices(Track(each, others)) / FRAMES for each, others in zip(heard, bleed(heard))]
     np.testing.assert_allclose(found[0], turns, atol=0.06)
     np.testing.assert_allclose(found[1], np.array(turns) + 2, atol=0.06)
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Language models on text whose entropy is known exactly, against the amount of it; on the phones of the built-in speech,
 # words against pseudo-words; and on units of hours of running text, words against pseudo-words in voices that were not
-# heard. Some hour of one core; SIZES, ORDERS, STEPS, MINUTES, UNITS and MODELS choose less.
+# heard. Some hour of one core; SIZES, ORDERS, STEPS, MINUTES, UNITS and MODELS choose less, LANGUAGE=fr (from stage 6 on)
+# another language than English.
 source "$(dirname "$0")/../shared.sh"
 
 data=data/lm_built_in
-exp=exp/lm_built_in
+exp=exp/lm_built_in${LANGUAGE:+-$LANGUAGE}
 sizes=${SIZES:-10000 100000 1000000}
 orders=${ORDERS:-2 3 4 5 6}
 steps=${STEPS:-1000}
@@ -54,7 +55,7 @@ if stage "words against pseudo-words, on true phones"; then
   done
 fi
 
-spoken=data/spoken_text
+spoken=data/spoken_text${LANGUAGE:+-$LANGUAGE}
 spot=$exp/spot
 minutes=${MINUTES:-60 180}
 fit=${FIT:-12} # minutes that speakers are made alike by
@@ -95,7 +96,7 @@ spotted() { # spotted UNITS MINUTES MODEL: exp/lm_built_in/spot/UNITS/MINUTES/MO
 
 if stage "running text, and words against pseudo-words, in voices apart"; then
   # shellcheck disable=SC2086
-  python data_prep/spoken_text.py $spoken --train-minutes "${minutes##* }" --test-minutes 20 --beginnings "$fit" $minutes
+  python data_prep/spoken_text.py $spoken --language "${LANGUAGE:-en}" --train-minutes "${minutes##* }" --test-minutes 20 --beginnings "$fit" $minutes
   python data_prep/spot_the_word.py $spoken --words 300
   cat $spoken/test.jsonl $spoken/words.jsonl > $spoken/held.jsonl
 fi

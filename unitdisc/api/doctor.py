@@ -18,6 +18,7 @@ EXTRAS = {
     "lhotse": "lhotse",
     "ray": "ray",
     "tensorboard": "tensorboard",
+    "vad": "silero_vad",
 }
 WITHOUT = {  # what there is not, where an extra or one of OTHERS is missing
     "demo": "built-in speech",
@@ -26,6 +27,7 @@ WITHOUT = {  # what there is not, where an extra or one of OTHERS is missing
     "lhotse": "tests that lhotse reads what is exported",
     "ray": "work shared by a Ray cluster",
     "tensorboard": "curves of training in TensorBoard",
+    "vad": "`prepare --vad silero`",
     "pyarrow": "`prepare` of Parquet and of saved data sets",
     "a C++ compiler": "`training.compile` on a CPU",
 }

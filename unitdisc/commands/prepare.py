@@ -21,6 +21,9 @@ def prepare(
     ] = None,
     longest: Annotated[float, typer.Option(help="seconds; longer recordings are cut at pauses")] = 20.0,
     pause: Annotated[float, typer.Option(help="seconds without a voice that part two utterances of them")] = 0.5,
+    vad: Annotated[
+        str, typer.Option(help="what finds voices: energy, or silero (pip install 'unitdisc[vad]')")
+    ] = "energy",
     channels: Annotated[
         str, typer.Option(help="auto (each where they differ), average, each, or a number from 0")
     ] = "auto",
@@ -53,7 +56,7 @@ def prepare(
     options = PrepareOptions(
         speaker_from,
         table,
-        cut=CutOptions(longest, pause, channels),
+        cut=CutOptions(longest, pause, channels, vad=vad),
         resample=resample,
         test_speakers=test_speakers,
         test_share=test_share,

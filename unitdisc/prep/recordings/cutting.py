@@ -13,12 +13,13 @@ from unitdisc.prep.notes import Notes
 from unitdisc.prep.recordings.fitting import fitted, within
 from unitdisc.prep.recordings.hearing import HeardRecording, hear
 from unitdisc.prep.recordings.label_tiers import Labels
-from unitdisc.prep.recordings.pauses import FRAMES, bleed, even_spans, utterance_spans
+from unitdisc.prep.recordings.pauses import FRAMES, Track, even_spans, utterance_spans
 from unitdisc.prep.recordings.tier_kinds import is_silence, told_apart
 from unitdisc.prep.recordings.turns import FittedTier, Turn, speakers_of, turns
 from unitdisc.prep.utterances import SLACK
 
 CHANNELS = ("auto", "average", "each")
+VADS = ("energy", "silero")
 FAINTEST = -80.0  # dB; of a channel that nothing is on
 MOSTLY = 0.8  # of the time of a text that is in the stretch it is said in
 
@@ -28,14 +29,18 @@ class CutOptions:
     """How recordings are cut.
 
     longest: seconds of an utterance; longer recordings are cut. pause: seconds that part two utterances of one.
-    channels: auto (each by itself where they differ), average, each, or the number of one, from 0.
+    channels: auto (each by itself where they differ), average, each, or the number of one, from 0. vad: the voice
+    activity detector, energy or silero, which needs the package silero-vad.
     """
 
     longest: float = 20.0
     pause: float = 0.5
     channels: str = "auto"
+    vad: str = "energy"
 
     def __post_init__(self):
+        if self.vad not in VADS:
+            raise ValueError(f"`vad` {self.vad}: must be one of {', '.join(VADS)}")
         if not (self.longest >= 1 and np.isfinite(self.longest)):
             raise ValueError(f"`longest` {self.longest}: must be a second or more; 20 is usual")
         if not 0.05 <= self.pause <= self.longest:
@@ -54,12 +59,6 @@ class Material:
     there: int
     heard: HeardRecording | None = None
     told: Sequence[Turn] = ()
-
-    def levels(self, channel: int | None, apart: bool) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Levels of the frames of a channel, or of the mean of all; and, if `apart`, where others are louder in it."""
-        if self.heard is None or channel is None:
-            return None if self.heard is None else self.heard.mean, None
-        return self.heard.levels[channel], bleed(self.heard.levels)[channel] if apart else None
 
     @property
     def hop(self) -> int:
@@ -84,7 +83,7 @@ def utterances_in(
     ]
     tiers = [tier for tier in tiers if tier.intervals]
     is_long = info.ticks > options.longest * info.rate
-    heard = hear(path) if is_long or (there > 1 and not options.channels.isdigit()) else None
+    heard = hear(path, options.vad) if is_long or (there > 1 and not options.channels.isdigit()) else None
     told = turns(tiers, round(options.pause * info.rate))
     material = Material(whole, whole.text or labels.text, tiers, there=there, heard=heard, told=told)
     several = len({turn.speaker for turn in told if turn.speaker}) > 1
@@ -155,33 +154,24 @@ def cut(material: Material, options: CutOptions, notes: Notes) -> list[Utterance
     found: list[Utterance] = []
     for channel in channels:
         own = of_channel(whole, channel, len(channels) > 1)
-        levels, others = material.levels(channel, len(channels) > 1)
+        track = material.heard.track(channel, len(channels) > 1) if material.heard else None
         if material.told:
-            pieces = by_turns(own, material, levels, options, notes)
+            pieces = by_turns(own, material, track, options, notes)
         else:
-            pieces = by_pauses(own, levels, others, material.hop, options, notes)
+            pieces = by_pauses(own, track, material.hop, options, notes)
         found += [named_piece(own, piece, material.tiers) for piece in pieces]
     return found
 
 
-def by_pauses(
-    own: Utterance,
-    levels: np.ndarray,
-    others: np.ndarray | None,
-    hop: int,
-    options: CutOptions,
-    notes: Notes,
-) -> list[Turn]:
-    spans = utterance_spans(levels, options.longest, options.pause, others=others)
+def by_pauses(own: Utterance, track: Track, hop: int, options: CutOptions, notes: Notes) -> list[Turn]:
+    spans = utterance_spans(track, options.longest, options.pause)
     if spans is None:
         notes.add("recordings without pauses that can be told, cut where they are faintest", own.id)
-        spans = even_spans(levels, options.longest)
+        spans = even_spans(track.levels, options.longest)
     return [Turn(first * hop, min(last * hop, own.ticks), own.speaker) for first, last in spans]
 
 
-def by_turns(
-    own: Utterance, material: Material, levels: np.ndarray | None, options: CutOptions, notes: Notes
-) -> list[Turn]:
+def by_turns(own: Utterance, material: Material, track: Track | None, options: CutOptions, notes: Notes) -> list[Turn]:
     """Turns, of which long ones are cut at pauses; what overlaps is noted, and said by all who speak."""
     found, latest, hop = [], 0, material.hop
     for told in material.told:
@@ -189,15 +179,15 @@ def by_turns(
             notes.add("turns that overlap one before, so that both are heard", own.id)
         latest = max(latest, told.end)
         turn = told._replace(speaker=told.speaker or own.speaker)
-        if turn.end - turn.start <= options.longest * own.rate or levels is None:
+        if turn.end - turn.start <= options.longest * own.rate or track is None:
             found.append(turn)
             continue
         if turn.text:
             notes.add("texts of turns that are cut, left out, for nobody knows what is said where", own.id)
         first = turn.start // hop
-        some = levels[first : turn.end // hop]
+        some = track.part(first, turn.end // hop)
         spans = utterance_spans(some, options.longest, options.pause)
-        spans = even_spans(some, options.longest) if spans is None else spans
+        spans = even_spans(some.levels, options.longest) if spans is None else spans
         found += [Turn((first + a) * hop, min((first + b) * hop, turn.end), turn.speaker) for a, b in spans]
     return found
 

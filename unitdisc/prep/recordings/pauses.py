@@ -4,10 +4,11 @@ Frames of 10 ms, without their mean, which microphones add. The floor is the ten
 of those around, so that neither a long turn without a pause nor a lorry that passes raises it. A voice begins where the
 level, over 50 ms, exceeds the floor by 30 % of what the loudest ten seconds do (5 to 18 dB), and lasts, to either
 side, while it exceeds 60 % of that. As in the energy detectors of Rabiner and Sambur (1975) and sox (`vad`), nothing is
-learned, so that no language is preferred.
+learned, so that no language is preferred. Where noise is loud, a network does better (`silero.py`).
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
@@ -24,8 +25,25 @@ JOINED = 20  # frames without a voice that part no words
 AIR = 15  # frames to leave on either side of a voice, where there are so many
 BLEED = 12.0  # dB below another channel, each against its own loudest, that is the other's voice
 EARLIEST = 0.4  # of the longest utterance, from where on a cut is looked for
+LIKELY, UNLIKELY = 0.5, 0.35  # of a network: where a voice begins, and below which it ends; both Silero's own
 
 Span = tuple[int, int]
+
+
+class Track(NamedTuple):
+    """What is heard in a channel.
+
+    levels: of its frames, [F] in dB. others: the frames [F] in which what is heard is another channel's. likely: how
+    likely somebody speaks in each, [F], where a network was asked; else voices are found by levels.
+    """
+
+    levels: np.ndarray
+    others: np.ndarray | None = None
+    likely: np.ndarray | None = None
+
+    def part(self, first: int, last: int) -> "Track":
+        """That of some of its frames."""
+        return Track(*(None if each is None else each[first:last] for each in self))
 
 
 def level_frames(samples: np.ndarray, hop: int) -> np.ndarray:
@@ -65,12 +83,15 @@ def loudest(levels: np.ndarray) -> float:
     return max(float(np.percentile(block, 95)) for block in np.array_split(levels, max(1, round(len(levels) / BLOCK))))
 
 
-def voices(levels: np.ndarray, others: np.ndarray | None = None) -> np.ndarray | None:
+def voices(track: Track) -> np.ndarray | None:
     """Where voices are: frames [N, 2], each a first one and the one after the last, in order.
 
-    levels: [F] in dB. others: the frames [F] in which what is heard is another channel's. None if the level never rises
-    far enough for pauses to be told from a voice.
+    None if they are to be found by levels, and these never rise far enough for pauses to be told from a voice.
     """
+    levels, others, likely = track
+    if likely is not None:
+        heard = likely if others is None else np.where(others, 0, likely)
+        return lasting(heard, LIKELY, UNLIKELY)
     if not len(levels) or levels.max() <= NOTHING:
         return np.zeros((0, 2), int)
     level = smoothed(levels)
@@ -80,8 +101,13 @@ def voices(levels: np.ndarray, others: np.ndarray | None = None) -> np.ndarray |
     height = np.clip(SHARE * (top - floor), LEAST, MOST)
     if others is not None:
         level = np.where(others, NOTHING, level)  # not before: the floor is that of the microphone, whoever speaks
-    stretches = runs(level >= floor + ENDS * height)
-    begun = np.concatenate([[0], np.cumsum(level >= floor + height)])  # frames loud enough to begin, up to each
+    return lasting(level, floor + height, floor + ENDS * height)
+
+
+def lasting(values: np.ndarray, begin: np.ndarray | float, end: np.ndarray | float) -> np.ndarray:
+    """Stretches [N, 2] of at least `end` that somewhere are `begin`, the nearest ones joined, the briefest left out."""
+    stretches = runs(values >= end)
+    begun = np.concatenate([[0], np.cumsum(values >= begin)])  # frames that are enough to begin, up to each
     found = joined(stretches[begun[stretches[:, 1]] > begun[stretches[:, 0]]], JOINED)
     return found[found[:, 1] - found[:, 0] >= BRIEFEST]
 
@@ -111,16 +137,14 @@ def joined(spans: np.ndarray, gap: int) -> np.ndarray:
     return np.stack([starts, spans[np.concatenate([parted, [True]]), 1]], axis=1)
 
 
-def utterance_spans(
-    levels: np.ndarray, longest: float, pause: float, others: np.ndarray | None = None
-) -> list[Span] | None:
+def utterance_spans(track: Track, longest: float, pause: float) -> list[Span] | None:
     """Frames [first, last) of utterances, parted by pauses of at least `pause` seconds and not longer than `longest`.
 
-    What would be longer is cut in its widest gap, or where it is faintest. levels, others: as of `voices`. [] if nobody
-    says anything; None if there are no pauses to be told.
+    What would be longer is cut in its widest gap, or where it is faintest. [] if nobody says anything; None if there
+    are no pauses to be told.
     """
-    found = voices(levels, others)
-    return None if found is None else spans_of(found, levels, longest, pause)
+    found = voices(track)
+    return None if found is None else spans_of(found, track.levels, longest, pause)
 
 
 def spans_of(found: np.ndarray, levels: np.ndarray, longest: float, pause: float) -> list[Span]:
