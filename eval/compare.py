@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from pathlib import Path
 
+from markdown_tables import print_table
 from result_files import many_to_one, percent, without_seed
 
 from unitdisc.files.text import read_json
@@ -75,14 +76,14 @@ def main(argv: list[str] | None = None) -> None:
             name: [cell([measure(scores, point) for scores in seeds]) for point in POINTS]
             for name, seeds in groups.items()
         }
-        print_table(title.format(tier=tier_of(groups).capitalize()), POINTS, rows)
+        print_titled(title.format(tier=tier_of(groups).capitalize()), POINTS, rows)
     rows = {
         name: [cell([measure(scores.get("units") or {}) for scores in seeds]) for measure in UNITS.values()]
         for name, seeds in groups.items()
     }
-    print_table("Units", list(UNITS), rows)
+    print_titled("Units", list(UNITS), rows)
     rows = {name: [str(len(seeds)), *trained(seeds)] for name, seeds in groups.items()}
-    print_table("Training", ("seeds", "hours of speech", "columns of writing", "steps", "time"), rows)
+    print_titled("Training", ("seeds", "hours of speech", "columns of writing", "steps", "time"), rows)
 
 
 def read(folders: Iterable[Path]) -> dict[str, list[Scores]]:
@@ -135,7 +136,7 @@ def trained(seeds: list[Scores]) -> list[str]:
     return [*size, "/".join(map(str, steps)), ", ".join(times)]
 
 
-def print_table(title: str, columns: Sequence[str], rows: dict[str, list[str]]) -> None:
+def print_titled(title: str, columns: Sequence[str], rows: dict[str, list[str]]) -> None:
     """Prints what there is: no column in which nothing was measured, and no table of such columns."""
     there = [any(cells[place] != DASH for cells in rows.values()) for place, _ in enumerate(columns)]
     if not any(there):
@@ -143,10 +144,7 @@ def print_table(title: str, columns: Sequence[str], rows: dict[str, list[str]]) 
     columns = list(compress(columns, there))
     rows = {name: list(compress(cells, there)) for name, cells in rows.items()}
     print(f"\n**{title}**\n")
-    print("| experiment | " + " | ".join(columns) + " |")
-    print("|---|" + "---:|" * len(columns))
-    for name, cells in rows.items():
-        print(f"| {name} | " + " | ".join(cells) + " |")
+    print_table(["experiment", *columns], ([name, *cells] for name, cells in rows.items()))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from markdown_tables import print_table
 from result_files import many_to_one, part, percent, without_seed
 
 from unitdisc.files.text import read_text
@@ -29,10 +30,9 @@ def main(argv: list[str] | None = None) -> None:
     if not systems:
         sys.exit(f"error: {args.folder}: no *.any.json in it; `unitdisc abx --context any --output` writes one")
     columns = list(dict.fromkeys(column for runs in systems.values() for run in runs for column in run))
-    print("| system | " + " | ".join(columns) + " |")
-    print("|---|" + "---:|" * len(columns))
-    for name, runs in sorted(systems.items(), key=lambda system: -mean(system[1], "any, across")):
-        print(f"| {name} | " + " | ".join(cell([run[c] for run in runs if c in run]) for c in columns) + " |")
+    best_last = sorted(systems.items(), key=lambda system: -mean(system[1], "any, across"))
+    rows = ([name, *(cell([run[c] for run in runs if c in run]) for c in columns)] for name, runs in best_last)
+    print_table(["system", *columns], rows)
 
 
 def read(folder: Path) -> dict[str, list[Measures]]:

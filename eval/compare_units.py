@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from markdown_tables import print_table
 from result_files import many_to_one, part, percent
 
 
@@ -55,11 +56,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="with NAME.score.json and NAME.abx.json")
     args = parser.parse_args(argv)
 
-    print("| units | " + " | ".join(COLUMNS) + " |")
-    print("|---|" + "---:|" * len(COLUMNS))
-    for name, units, abx in read(args.folder):
-        cells = [cell(column(units, abx)) for column in COLUMNS.values()]
-        print(f"| {name} | " + " | ".join(cells) + " |")
+    rows = ([name, *(cell(of(units, abx)) for of in COLUMNS.values())] for name, units, abx in read(args.folder))
+    print_table(["units", *COLUMNS], rows)
 
 
 def cell(value: float | None) -> str:

@@ -17,11 +17,12 @@ import json
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from markdown_tables import print_table
 
 from unitdisc.corpus.read import read_corpus
 from unitdisc.evaluation import SILENCES
@@ -119,11 +120,13 @@ def write_table(data: Path, folder: Path) -> None:
         _, size, model = path.stem.split("-", 2)
         found[model][int(size)] = json.loads(path.read_bytes())
     sizes = sorted({size for rows in found.values() for size in rows})
-    print("| bits per symbol above the grammar's | " + " | ".join(f"{size:,} symbols" for size in sizes) + " |")
-    print("|---|" + "---:|" * len(sizes))
-    for model, rows in found.items():
-        above = [rows[size]["as_they_are"]["bits_per_symbol"] - truth if size in rows else None for size in sizes]
-        print(f"| {model} | " + " | ".join("" if value is None else f"{value:.3f}" for value in above) + " |")
+    heads = ["bits per symbol above the grammar's", *(f"{size:,} symbols" for size in sizes)]
+    print_table(heads, ([model, *above(rows, sizes, truth)] for model, rows in found.items()))
+
+
+def above(rows: Mapping[int, dict], sizes: Sequence[int], truth: float) -> Iterator[str]:
+    for size in sizes:
+        yield f"{rows[size]['as_they_are']['bits_per_symbol'] - truth:.3f}" if size in rows else ""
 
 
 def write_spotted(folder: Path) -> None:
@@ -138,11 +141,8 @@ def write_spotted(folder: Path) -> None:
     if not found:
         raise ValueError(f"{folder}: has no UNITS/MINUTES/MODEL.json; make them by `unitdisc lm-score --pairs`")
     lasting = sorted({minutes for row in found.values() for minutes in row})
-    print("| units | model | " + " | ".join(f"{minutes:g} minutes" for minutes in lasting) + " |")
-    print("|---|---|" + "---:|" * len(lasting))
-    for (units, model), row in found.items():
-        cells = [as_percent(row[minutes]) if minutes in row else "" for minutes in lasting]
-        print(f"| {units} | {model} | " + " | ".join(cells) + " |")
+    rows = ((*both, *(as_percent(row[each]) if each in row else "" for each in lasting)) for both, row in found.items())
+    print_table(["units", "model", *(f"{minutes:g} minutes" for minutes in lasting)], rows, words=2)
 
 
 def natural(name: str) -> list:

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from markdown_tables import print_table
+
 from unitdisc.files.text import read_json
 
 
@@ -24,10 +26,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, dict]]:
     kinds = list(dict.fromkeys(kind for row in found.values() for kind in row))
     values = {result["per"] for row in found.values() for result in row.values()}
     print(f"Bits per {' or '.join(sorted(values))}; in brackets, with the latents of another utterance; ≤: a bound\n")
-    print(f"| decoder | {' | '.join(f'latents: {kind}' for kind in kinds)} |")
-    print(f"|---|{'---:|' * len(kinds)}")
-    for decoder, row in found.items():
-        print(f"| {decoder} | {' | '.join(cell(row.get(kind)) for kind in kinds)} |")
+    rows = ([decoder, *(cell(row.get(kind)) for kind in kinds)] for decoder, row in found.items())
+    print_table(["decoder", *(f"latents: {kind}" for kind in kinds)], rows)
     return found
 
 

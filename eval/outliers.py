@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from markdown_tables import print_table
 from sklearn.metrics import roc_auc_score
 
 from unitdisc.clustering.codebook_files import read_codebook
@@ -45,9 +46,8 @@ def main(argv: list[str] | None = None) -> dict:
         suspicions |= simple(options)
     kinds = sorted({*faults.values()} - {"none"})
     table = {name: [area(scores, faults, kind) for kind in kinds] for name, scores in suspicions.items()}
-    print(f"| suspicion | {' | '.join(kinds)} | mean |\n|---|{'---:|' * (len(kinds) + 1)}")
-    for name, areas in table.items():
-        print(f"| {name} | {' | '.join(f'{area:.1f}' for area in areas)} | {np.mean(areas):.1f} |")
+    rows = ([name, *(f"{area:.1f}" for area in (*areas, np.mean(areas)))] for name, areas in table.items())
+    print_table(["suspicion", *kinds, "mean"], rows)
     result = {name: dict(zip(kinds, areas)) for name, areas in table.items()}
     if options.output:
         write_json(options.output, result)

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from markdown_tables import print_table
 
 from unitdisc.encodings import Encodings
 from unitdisc.files.text import read_json, read_lines
@@ -62,11 +63,12 @@ def cell(value: float | None, form: str) -> str:
     return "" if value is None or value != value else form.format(value)
 
 
-def table(folder: Path, train: Path) -> Iterator[str]:
+HEADS = ("model", "", "samples", "ended", "symbols", "bits per symbol", "known, %", "again, %")
+
+
+def rows(folder: Path, train: Path) -> Iterator[list[str]]:
     codes = Encodings.open(train).codes.values()
     there = {row for own in codes for row in rows_of(own)}
-    yield "| model | | samples | ended | symbols | bits per symbol | known, % | again, % |"
-    yield "|---|---|" + "---:|" * 6
     for path in sorted(folder.glob("*/sample.json")):
         figures, found = figures_of(path), entries(path.with_name("samples.jsonl"))
         done = path.parent / "again" / "bottleneck"
@@ -76,7 +78,7 @@ def table(folder: Path, train: Path) -> Iterator[str]:
             shares = [100 * share for share in (known(own, there), again(own, encodings))]
             cells = [path.parent.name, title, one["samples"], one["ended"], one["symbols"]]
             cells += [cell(one["bits_per_symbol"], "{:.2f}"), *(cell(share, "{:.1f}") for share in shares)]
-            yield f"| {' | '.join(map(str, cells))} |"
+            yield [*map(str, cells)]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -84,7 +86,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="with a folder of `unitdisc sample` for each model")
     parser.add_argument("train", type=Path, help="encodings that the models were made of")
     args = parser.parse_args(argv)
-    print("\n".join(table(args.folder, args.train)))
+    print_table(HEADS, rows(args.folder, args.train), words=2)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,14 @@ table it says why.
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from markdown_tables import print_table
 from result_files import part, percent
+
+HEADS = ("system", "words", "spellings", "token F1", "type F1", "boundary F1", "R-value", "NED", "coverage", "seconds")
 
 
 def row(name: str, units: dict) -> list[str]:
@@ -31,26 +35,29 @@ def row(name: str, units: dict) -> list[str]:
     return [name, *map(str, counts), *("" if share is None else f"{percent(share):.1f}" for share in shares)]
 
 
-def table(folder: Path) -> Iterator[str]:
-    yield "| system | words | spellings | token F1 | type F1 | boundary F1 | R-value | NED | coverage | seconds |"
-    yield "|---|" + "---:|" * 9
-    lacking: dict[str, list[str]] = {}
+def show(folder: Path) -> None:
+    lacking: dict[str, list[str]] = defaultdict(list)
+    print_table(HEADS, rows(folder, lacking))
+    for why, names in lacking.items():
+        print(f"\nTokens and boundaries within the tolerance, for {why}: {', '.join(names)}.")
+
+
+def rows(folder: Path, lacking: dict[str, list[str]]) -> Iterator[list[str]]:
+    """lacking: gets the names of what has no other scores, by why."""
     for path in sorted(folder.glob("*.json")):
         units = part(path, "units")
         if "why" in units["terms"]:
-            lacking.setdefault(units["terms"]["why"], []).append(path.stem)
+            lacking[units["terms"]["why"]].append(path.stem)
         seconds = path.with_suffix(".seconds")
         took = seconds.read_bytes().decode().strip() if seconds.exists() else ""
-        yield f"| {' | '.join([*row(path.stem, units), took])} |"
-    for why, names in lacking.items():
-        yield f"\nTokens and boundaries within the tolerance, for {why}: {', '.join(names)}."
+        yield [*row(path.stem, units), took]
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="with NAME.json of each system")
     args = parser.parse_args(argv)
-    print("\n".join(table(args.folder)))
+    show(args.folder)
 
 
 if __name__ == "__main__":
