@@ -17,10 +17,12 @@ from unitdisc.files.atomic import write_durably
 from unitdisc.naming import halves
 from unitdisc.naming.asking import ask_all
 from unitdisc.naming.material import Inventory, Material
-from unitdisc.naming.questions import answer, errors_expected, gains_of, next_question
+from unitdisc.naming.questions import DOUBT, answer, errors_expected, gains_of, next_question
 from unitdisc.naming.session import Session
 from unitdisc.naming.spread import (
     SILENCE,
+    USUAL,
+    Spread,
     Width,
     hearsay_of,
     left_out,
@@ -214,13 +216,21 @@ def test_spread_is_what_its_formula_says():
 def test_the_width_is_the_one_that_says_best_what_is_left_out():
     """Names that go with place: a width that is narrow enough to tell them apart; by chance: hardly any hearsay."""
     rng = np.random.default_rng(0)
-    vectors = np.concatenate([rng.normal(0, 1, (12, 2)), rng.normal(8, 1, (12, 2))])
+    vectors = np.concatenate([rng.normal(place, 1, (8, 2)) for place in (0, 8, 16)])
     squares = squared_distances(Inventory(tuple(map(str, range(24))), np.ones(24, int), vectors))
-    by_place = 9 * np.eye(2)[np.arange(24) // 12]
+    by_place = 9 * np.eye(3)[np.arange(24) // 8]
     by_chance = 9 * np.eye(8)[rng.integers(0, 8, 24)]
     placed, chance = width_of(by_place, squares), width_of(by_chance, squares)
     assert placed.bandwidth < 8 and placed.other < chance.other
     assert left_out(by_place, squares, placed) > left_out(by_place, squares, Width(50, 0.3))
+
+
+def test_of_few_names_no_width_is_learned():
+    """Of units that are all silent, that everything is silent, which others say best, is no reason to stop asking."""
+    inventory = some_inventory(np.random.default_rng(0), 8)
+    answers = tuple(Answer(str(unit), "silence") for unit in range(4))
+    nearest = np.sqrt(squared_distances(inventory) + np.diag(np.full(8, np.inf))).min(1)
+    assert spread(inventory, answers).width == Width(pytest.approx(USUAL[0] * np.median(nearest)), USUAL[1])
 
 
 def test_nobody_is_a_witness_of_their_own():
@@ -234,9 +244,15 @@ def test_nobody_is_a_witness_of_their_own():
 # Which unit is asked about next
 
 
+def doubted(inventory: Inventory, answers: tuple) -> Spread:
+    """What is made of the answers where it is decided what to ask."""
+    width = spread(inventory, answers).width
+    return spread(inventory, answers, width=Width(width.bandwidth, max(DOUBT, width.other)))
+
+
 def expected_by_brute_force(inventory: Inventory, answers: tuple, place: int) -> float:
     """Errors after every answer that there could be, each from the beginning, weighted by its probability."""
-    named = spread(inventory, answers)
+    named = doubted(inventory, answers)
     outcomes = [*zip(named.names, named.probabilities[place]), ("a new one", named.new[place])]
     total = 0.0
     for name, chance in outcomes:
@@ -254,7 +270,7 @@ def test_the_expected_errors_are_those_of_trying_every_answer(seed):
     for unit in rng.permutation(6)[: seed % 5]:
         kind = rng.choice(["name", "name", "silence", "skip"])
         answers = answer(answers, str(unit), kind=kind, name=rng.choice(["a", "b"]) if kind == "name" else "")
-    named = spread(inventory, answers)
+    named = doubted(inventory, answers)
     now = errors_expected(inventory.counts, named.probabilities)
     open_ones = [place for place in range(6) if str(place) not in {each.unit for each in answers}]
     brute = np.array([now - expected_by_brute_force(inventory, answers, place) for place in open_ones])
@@ -267,7 +283,7 @@ def test_the_expected_errors_are_those_of_trying_every_answer(seed):
 
 def test_what_is_frequent_and_unlike_the_others_comes_first():
     vectors = np.array([[0.0], [0.01], [20.0]])
-    inventory = Inventory(tuple("012"), np.array([100, 90, 80]), vectors)
+    inventory = Inventory(tuple("012"), np.array([100, 85, 80]), vectors)
     assert next_question(inventory, ()).unit == "0"
     assert next_question(inventory, (Answer("0", "name", "m"),)).unit == "2"  # 1 is like 0, and some of it is known
     assert next_question(inventory, (Answer("0", "name", "m"),), strategy="frequent").unit == "1"

@@ -3,8 +3,9 @@
 What is expected to be read wrongly is, of every unit, how often it occurs times the probability that its likeliest name
 is not its name. Of every unit that could be asked about, all answers are tried, each with its probability: the unit is
 then known, and those like it are better known. A new name is one of the answers, and so is `mixed`, which leaves what
-there was: how often that comes is estimated from the answers, of units and of halves apart. Nothing here is random, and
-nothing is changed: what is asked follows from the answers.
+there was: how often that comes is estimated from the answers, of units and of halves apart. What others say of a unit
+is believed less here than where texts are read: believed too much, it is never asked about. Nothing here is random,
+and nothing is changed: what is asked follows from the answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from unitdisc.naming.material import Inventory
-from unitdisc.naming.spread import ANSWER, HEARSAY, Spread, hearsay_of, spread, squared_distances, weights
+from unitdisc.naming.spread import ANSWER, HEARSAY, Spread, Width, hearsay_of, spread, squared_distances, weights
 from unitdisc.naming.table import Answer, added, parent
 
 MIXED = (1, 5)  # units that are, of so many, before anything is known
+DOUBT = 3.0  # the least weight of a name that nobody has given yet
 MOST = 100  # units of which all answers are tried: those with the most errors of their own
 
 
@@ -62,7 +64,9 @@ def next_question(
         candidates = candidates[[inventory.units[place] in among for place in candidates]]
     if not len(candidates):
         return None
-    named = spread(inventory, answers, labels)
+    believed = spread(inventory, answers, labels)
+    doubted = Width(believed.width.bandwidth, max(DOUBT, believed.width.other))
+    named = spread(inventory, answers, labels, doubted)
     errors = errors_expected(inventory.counts, named.probabilities)
     if strategy == "expected":
         own = inventory.counts[candidates] * (1 - best(named.probabilities[candidates]))
@@ -76,7 +80,7 @@ def next_question(
         gains = gains_of(inventory, named, candidates) * clear(inventory, answers, candidates)
     place = int(candidates[chosen])
     count = int(inventory.counts[place])
-    return Question(inventory.units[place], count, named.likely(place), float(gains[chosen]), errors)
+    return Question(inventory.units[place], count, believed.likely(place), float(gains[chosen]), errors)
 
 
 def best(probabilities: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@ What was said of a unit is a table of counts: an answer counts as ANSWER labels,
 unit hears of the others by a softmax of the distances of their vectors, exp(-d^2 / 2h^2); a constant `other` stands for
 a name that nobody has given yet. h and `other` are those that say best, of every unit that something is known of, what
 the others make of it (leave-one-out likelihood, with a log-normal prior around what is usual). No unit is its own
-witness there, so that nothing is counted twice.
+witness there, so that nothing is counted twice. As long as few names are known there is nothing to find them by: of
+units that are all silent, the others say best that everything is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from unitdisc.naming.table import Answer
 ANSWER = 9.0  # labels that an answer counts as: a unit of one name is wrong in one case of ten
 HEARSAY = 1.0  # and what all other units say together
 SILENCE = ""  # the name of units that say nothing
-LEAST = 3  # units that something is known of, to find the bandwidth by them
+LEAST = 3  # different names that are known, to find the bandwidth by their units
 WIDTHS = np.geomspace(0.25, 4, 9)  # times the median distance to the nearest unit
 OTHERS = np.geomspace(0.02, 10, 9)
 USUAL = (0.7, 1.0)  # of both, before; units nearby have the same name in one case of four then
@@ -120,14 +121,14 @@ def hearsay_of(known: np.ndarray, heard: np.ndarray, other: float) -> np.ndarray
 def width_of(known: np.ndarray, squares: np.ndarray) -> Width:
     """The bandwidth by which what others make of the units that something is known of is most probable a posteriori.
 
-    A name that no other unit has is expected as `other`. Before LEAST units are known: the median distance from a unit
-    to the nearest one.
+    A name that no other unit has is expected as `other`. Before LEAST names are known: what is usual, of the median
+    distance from a unit to the nearest one.
     """
     apart = np.sqrt(np.where(np.eye(len(squares), dtype=bool), np.inf, squares))
     nearest = apart.min(1)[np.isfinite(apart.min(1))] if len(squares) > 1 else np.zeros(0)
     scale = float(np.median(nearest[nearest > 0])) if (nearest > 0).any() else np.inf
     there = np.flatnonzero(known.sum(1))
-    if not np.isfinite(scale) or len(there) < LEAST:
+    if not np.isfinite(scale) or np.count_nonzero(known.any(0)) < LEAST:
         return Width(scale * USUAL[0], USUAL[1])
     known, squares = known[there], squares[np.ix_(there, there)]
 
