@@ -10,7 +10,8 @@ SCRIPT = str(Path(__file__).parent.parent / "eval" / "likelihoods.py")
 
 
 @pytest.fixture
-def main():
+def main(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(SCRIPT).parent))
     return runpy.run_path(SCRIPT)["main"]
 
 

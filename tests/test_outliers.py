@@ -159,7 +159,8 @@ def test_what_cannot_be_is_refused(tiny_experiment, tiny_corpus, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["recordings", "lines"])
-def test_planted_faults_are_found_in_the_list(request, kind, tmp_path):
+def test_planted_faults_are_found_in_the_list(request, kind, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "eval"))
     names = {"recordings": ("tiny_experiment", "tiny_corpus"), "lines": ("tiny_line_experiment", "tiny_lines")}
     experiment, corpus = map(request.getfixturevalue, names[kind])
     plant = runpy.run_path(str(ROOT / "eval" / "plant_faults.py"))["main"]

@@ -457,11 +457,13 @@ def test_experiments_without_units_to_decode_are_refused(name, tiny_corpus, tmp_
 # The table of eval/samples.py
 
 
-def test_a_table_of_what_was_made_up(made, tiny_experiment, tiny_encodings, capsys, tmp_path):
+def test_a_table_of_what_was_made_up(made, tiny_experiment, tiny_encodings, capsys, tmp_path, monkeypatch):
     shutil.copytree(made, tmp_path / "lm")
     corpus, again = made / "corpus.jsonl", tmp_path / "lm/again"
     library.encode(tiny_experiment, corpus, again, ["bottleneck"], device="cpu")
-    script = runpy.run_path(str(Path(__file__).parent.parent / "eval/samples.py"))
+    scripts = Path(__file__).parent.parent / "eval"
+    monkeypatch.syspath_prepend(str(scripts))
+    script = runpy.run_path(str(scripts / "samples.py"))
     capsys.readouterr()
     script["main"]([str(tmp_path), str(tiny_encodings / "bottleneck")])
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]

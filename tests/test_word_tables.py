@@ -11,9 +11,15 @@ EVAL = Path(__file__).parent.parent / "eval"
 
 
 @pytest.fixture
-def table(monkeypatch):
+def table(monkeypatch, capsys):
     monkeypatch.setattr(sys, "path", [str(EVAL), *sys.path])
-    return runpy.run_path(str(EVAL / "words.py"))["table"]
+    show = runpy.run_path(str(EVAL / "words.py"))["show"]
+
+    def lines(folder: Path) -> list[str]:
+        show(folder)
+        return [line for line in capsys.readouterr().out.splitlines() if line]
+
+    return lines
 
 
 def scores(terms: dict, token: float = 0.25) -> str:
@@ -29,6 +35,6 @@ def test_rows_are_of_recordings_or_within_the_tolerance_and_the_table_says_which
     _, _, dips, lines, note = table(tmp_path)
     assert dips == "| dips | 41 | 9 | 30.0 | 20.0 | 70.0 | 60.0 | 10.0 | 100.0 | 7 |"
     assert lines.replace(" ", "") == "|lines|40||25.0||50.0|60.0||||"
-    assert note.strip() == "Tokens and boundaries within the tolerance, for no rate: lines."
+    assert note == "Tokens and boundaries within the tolerance, for no rate: lines."
     (tmp_path / "lines.json").write_text('{"units": {"terms": {"why": "no"}, "boundaries": {"why": "no"}}}')
-    assert "not measured: no" in list(table(tmp_path))[3]
+    assert "not measured: no" in table(tmp_path)[3]
