@@ -154,6 +154,7 @@ def more_cases(inputs: Path, corpus: Path, lines: Path, *, experiment: Path, uni
 
     mfcc, condition = inputs / "mfcc", inputs / "encodings" / "condition"
     first, last = (listed(lines)[place].id for place in (0, -1))
+    query = ["--query", "u00", "--from", 0, "--to", 0.35]
     probed = ["--reader", "linear", "--task", "labels"]
     return {
         "align": Case(
@@ -167,10 +168,10 @@ def more_cases(inputs: Path, corpus: Path, lines: Path, *, experiment: Path, uni
         "resynthesise": Case(lambda out: ["resynthesise", experiment, corpus, out / "x", "--limit", 2, *QUICK]),
         "probe": Case(lambda out: ["probe", condition, corpus, *probed, "-o", out / "probe.json"]),
         "find": Case(
-            lambda out: (
-                ["find", mfcc, corpus, "--query", "u00", "--from", 0, "--to", 0.35]
-                + ["--index", out / "index", "-o", out / "found.json", "--page", out / "page" / "hits.html"]
-            )
+            lambda out: [
+                *("find", mfcc, corpus, *query, "--index", out / "index", "-o", out / "found.json"),
+                *("--page", out / "page" / "hits.html"),
+            ]
         ),
         "generate": Case(lambda out: ["generate", gan(), out / "x", "--number", 3, *QUICK]),
         "morph": Case(lambda out: ["morph", whole(), lines, out / "x", "--from", first, "--to", last, *QUICK]),

@@ -14,8 +14,8 @@ must hold then:
 
     python tests/crash/killed.py --at-once ...    two processes of a command in one folder
 
-One is stopped at the k-th call, and goes on when the other has ended, which must be refused in a sentence that says that
-another run is there, or do all the work; after both there is what one undisturbed run left.
+One is stopped at the k-th call, and goes on when the other has ended, which must be refused in a sentence that says
+that another run is there, or do all the work; after both there is what one undisturbed run left.
 """
 
 import argparse

@@ -203,6 +203,16 @@ def equal_parts(corpus: Named, parts: Sequence[UsedPart]) -> Iterator[Problem]:
             yield Problem("warning", corpus.file, int(corpus.lines[part.place]), what=what, cure=TWICE)
 
 
+def shared_speakers(corpora: Sequence[Named]) -> Iterator[Problem]:
+    """A warning where speakers of a corpus are in one before it, too, by their names."""
+    speakers = [{name for name in corpus.utterances.speakers() if name} for corpus in corpora]
+    for (first, known), (second, those) in combinations(zip(corpora, speakers), 2):
+        if both := sorted(known & those):
+            what = f"{len(both)} of its {len(those)} speakers are in {first.file}, too, as {both[0]!r}"
+            cure = "take them out of one of them, if speakers are to be new in a test"
+            yield Problem("warning", second.file, None, what=what, cure=cure)
+
+
 def in_both(corpora: Sequence[Named], some: Sequence[UsedPart], others: Sequence[UsedPart]) -> Iterator[Problem]:
     """The utterances of a corpus that are, more or less, in the one before: parts of files that are equal."""
     begins, ends, channels = (np.array([part[field] for part in some]) for field in (2, 3, 4))
