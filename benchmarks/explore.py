@@ -159,11 +159,16 @@ def crowd(process: int, port: int, token: str, readers: int) -> dict:
 def server(folder: Path) -> tuple[subprocess.Popen, tuple[int, str]]:
     command = [sys.executable, "-m", "unitdisc", "explore", folder / "units", folder / "corpus.jsonl"]
     process = subprocess.Popen([*command, "--cache", folder / "index"], stderr=subprocess.PIPE, text=True)
+    return process, said_address(process)
+
+
+def said_address(process: subprocess.Popen) -> tuple[int, str]:
+    """The port and the token that a server says it has, once it has. Raises RuntimeError if it says none."""
     said = []
     for line in process.stderr:
         said.append(line)
         if address := re.search(r"127\.0\.0\.1:(\d+)/\?token=(\S+)", line):
-            return process, (int(address[1]), address[2])
+            return int(address[1]), address[2]
     raise RuntimeError("".join(said))
 
 
