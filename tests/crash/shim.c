@@ -80,7 +80,7 @@ static void die(void) {
 /* Why a call fails, or 0. */
 static int refusal(int kind, long call) {
     if (call == fatal && mode == BROKEN && kind != TAKES_AWAY) return EIO;
-    if (call < fatal) return 0;
+    if (!fatal || call < fatal) return 0; /* 0: they are only counted */
     if (mode == FULL && kind != TAKES_AWAY) return ENOSPC;
     if ((mode == FILES && kind == OPENS) || kind == READS) return EMFILE;
     return mode == READ_ONLY ? EROFS : 0;

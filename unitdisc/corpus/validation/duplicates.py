@@ -16,6 +16,7 @@ from unitdisc.corpus import Problem, is_pipe
 from unitdisc.corpus.table import NUMBERS, UtteranceTable
 from unitdisc.corpus.validation.files import Files
 from unitdisc.corpus.validation.known_good import Digests, key
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.jobs import WHOLE, Shard
 
 ENDS = 1 << 16  # bytes of the beginning and of the end of a file that are looked at first
@@ -157,7 +158,8 @@ def digest(path: str, ends: int | None = None) -> int:
                 found.update(file.read(ends))
                 file.seek(max(file.tell(), file.seek(0, os.SEEK_END) - ends))
                 found.update(file.read(ends))
-    except OSError:
+    except OSError as error:
+        refuse_blameless(error, path)
         found.update(path.encode("utf-8", "surrogatepass"))
     return (int.from_bytes(found.digest(), "little") >> 1) or 1
 
