@@ -7,6 +7,9 @@ second), whose successors follow a table of probabilities, and a tier of 40 phon
 index is made once; then the server is started in a process of its own, and asked over HTTP. Seconds to the first page
 are counted from the start of the process, Python's included; memory is the most the server had after all questions. CPU
 seconds are the server's, to a hundredth. Disk that was just written is in memory: a cold one adds what reading takes.
+
+--readers 50: then one reader, and fifty at once, each ask every question ROUNDS times, one after the other; seconds of
+every answer, of all readers, from the request to its last byte. All run on this machine, beside the server.
 """
 
 import argparse
@@ -14,10 +17,12 @@ import http.client
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -25,6 +30,7 @@ import numpy as np
 from machine import add_note_and_output, circumstances, keep_result
 
 SECONDS, RATE, STRIDE, CODES, SPEAKERS, PHONES = 12, 16_000, 320, 100, 200, 40
+ROUNDS = 5  # of all questions, by every reader
 STAY = 0.75  # probability that a frame has the code of the one before
 QUESTIONS = {
     "first page": "/",
@@ -42,12 +48,13 @@ def main(argv: list[str] | None = None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, nargs="+", default=[1.0, 10.0, 100.0])
     parser.add_argument("--folder", type=Path, help="where corpora are made (default: that of temporary files)")
+    parser.add_argument("--readers", type=int, default=0, help="who ask at once, in the end")
     add_note_and_output(parser)
     args = parser.parse_args(argv)
     rows = []
     for hours in args.hours:
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-            rows.append(measured(Path(folder), hours))
+            rows.append(measured(Path(folder), hours, args.readers))
         keep_result({"rows": rows, **circumstances(threads=1, note=args.note)}, args.output)
     found = {"rows": rows, **circumstances(threads=1, note=args.note)}
     print(table(found))
@@ -87,12 +94,12 @@ def walk(rng: np.random.Generator, follows: np.ndarray, frames: int) -> list[int
     return codes
 
 
-def measured(folder: Path, hours: float) -> dict:
+def measured(folder: Path, hours: float, readers: int = 0) -> dict:
     """All figures of one size."""
     utterances = write_corpus(folder, hours)
     row = {"hours": hours, "utterances": utterances, "index": made(folder)}
     row["index"]["megabytes"] = sum(path.stat().st_size for path in (folder / "index").rglob("*.*")) / 2**20
-    return row | served(folder)
+    return row | served(folder, readers)
 
 
 def made(folder: Path) -> dict:
@@ -105,8 +112,8 @@ def made(folder: Path) -> dict:
     return found
 
 
-def served(folder: Path) -> dict:
-    """What answers to each question take, and what the server then has in memory."""
+def served(folder: Path, readers: int = 0) -> dict:
+    """What answers to each question take, and what the server then has in memory; then by many readers at once."""
     started = time.perf_counter()
     process, (port, token) = server(folder)
     found: dict[str, dict] = {}
@@ -116,20 +123,52 @@ def served(folder: Path) -> dict:
             begun, cpu = (started, 0.0) if first else (time.perf_counter(), cpu_of(process.pid))
             ask(port, token, path)
             found[name] = {"seconds": time.perf_counter() - begun, "cpu_seconds": cpu_of(process.pid) - cpu}
-        return {"answers": found, "MiB": peak_of(process.pid), "own MiB": own_of(process.pid)}
+        row = {"answers": found, "MiB": peak_of(process.pid), "own MiB": own_of(process.pid)}
+        crowds = [crowd(process.pid, port, token, number) for number in ((1, readers) if readers else ())]
+        return row | {"crowds": crowds, "MiB in the end": peak_of(process.pid), "own in the end": own_of(process.pid)}
     finally:
         process.terminate()
         process.communicate()
 
 
+def crowd(process: int, port: int, token: str, readers: int) -> dict:
+    """What an answer takes where so many readers ask at once. Raises AssertionError for one that is no page."""
+
+    def reader(number: int) -> list[float]:
+        questions = list(QUESTIONS.values())
+        seconds = []
+        for place in range(ROUNDS * len(questions)):
+            begun = time.perf_counter()
+            ask(port, token, questions[(place + number) % len(questions)])
+            seconds.append(time.perf_counter() - begun)
+        return seconds
+
+    begun, cpu = time.perf_counter(), cpu_of(process)
+    with ThreadPoolExecutor(readers) as pool:
+        found = [each for some in pool.map(reader, range(readers)) for each in some]
+    return {
+        "readers": readers,
+        "answers": len(found),
+        "median": statistics.median(found),
+        "worst": max(found),
+        "seconds": time.perf_counter() - begun,
+        "cpu_seconds": cpu_of(process) - cpu,
+    }
+
+
 def server(folder: Path) -> tuple[subprocess.Popen, tuple[int, str]]:
     command = [sys.executable, "-m", "unitdisc", "explore", folder / "units", folder / "corpus.jsonl"]
     process = subprocess.Popen([*command, "--cache", folder / "index"], stderr=subprocess.PIPE, text=True)
+    return process, said_address(process)
+
+
+def said_address(process: subprocess.Popen) -> tuple[int, str]:
+    """The port and the token that a server says it has, once it has. Raises RuntimeError if it says none."""
     said = []
     for line in process.stderr:
         said.append(line)
         if address := re.search(r"127\.0\.0\.1:(\d+)/\?token=(\S+)", line):
-            return process, (int(address[1]), address[2])
+            return int(address[1]), address[2]
     raise RuntimeError("".join(said))
 
 
@@ -185,6 +224,16 @@ def table(found: dict) -> str:
         line(f"{name.replace('|', '&#124;')}, CPU s (s)", [both(row["answers"][name]) for row in rows])
     line("server at most, mapped files included, MiB", [f"{row['MiB']:.0f}" for row in rows])
     line("of it own, MiB", [f"{row['own MiB']:.0f}" for row in rows])
+    for crowds in zip(*(row["crowds"] for row in rows), strict=True):
+        readers = crowds[0]["readers"]
+        line(f"{readers} at once: answers", [f"{each['answers']:,}" for each in crowds])
+        line(
+            f"{readers} at once: an answer, median (worst), s",
+            [f"{c['median']:.3f} ({c['worst']:.3f})" for c in crowds],
+        )
+        line(f"{readers} at once: an answer, CPU s", [f"{c['cpu_seconds'] / c['answers']:.4f}" for c in crowds])
+    if rows[0]["crowds"]:
+        line("of the server own after that, MiB", [f"{row['own in the end']:.0f}" for row in rows])
     return "\n".join(lines)
 
 

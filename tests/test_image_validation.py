@@ -145,7 +145,11 @@ def test_strangers_are_refused_in_one_line(lines, recording):
 
 def test_a_corpus_of_both_is_refused(manifest, lines, recording, tmp_path):
     write_manifest(manifest, [*lines, recording])
-    assert said(validate(manifest)) == ["error lines.jsonl:1 'r' is a recording, but 4 of 5 utterances are line images"]
+    assert said(validate(manifest)) == [
+        "error lines.jsonl:1 'r' is a recording, but 4 of 5 utterances are line images",
+        "warning lines.jsonl:1 'r' has no text (1 of 5 utterances have none)",
+        "warning lines.jsonl:1 'r' has no labels of the tier 'character' (1 of 5 utterances have none)",
+    ]
     with pytest.raises(CorpusError, match="cannot hold recordings and line images; write them to folders of their own"):
         write_kaldi(tmp_path / "data", [*lines, recording])
 

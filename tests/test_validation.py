@@ -244,8 +244,13 @@ LINE_FAULTS = {
     ),
     "zero length": (
         {"ticks": 0, "alignment": {}},
-        ["error corpus.jsonl:2 WAV: s1-b is empty (0 samples)"],
+        [
+            "warning corpus.jsonl:2 's1-b' has no labels of the tier 'phone' (1 of 3 utterances have none)",
+            "error corpus.jsonl:2 WAV: s1-b is empty (0 samples)",
+        ],
     ),
+    "no text": ({"text": None}, ["warning corpus.jsonl:2 's1-b' has no text (1 of 3 utterances have none)"]),
+    "empty text": ({"text": " "}, ["warning corpus.jsonl:2 's1-b' has an empty text (1 of 3 utterances have one)"]),
     "missing": ({"path": "x.wav"}, ["error corpus.jsonl:2 FOLDER/x.wav: no such file"]),
     "alignment": (
         {"alignment": {"phone": [[0, 10, "a"], [5, 20, "b"], [20, RATE + 1, "c"]], "word": [[0, 1]]}},
@@ -523,7 +528,7 @@ MARK = b"\xef\xbb\xbf"
 
 
 def test_byte_order_marks_are_stripped_with_a_warning_each(folder):
-    (folder / "phone.ctm").write_text("s1-a 1 0.0 0.1 a\ns1-b 1 0.0 0.2 b\n")
+    (folder / "phone.ctm").write_text("s1-a 1 0.0 0.1 a\ns1-b 1 0.0 0.2 b\ns2-c 1 0.0 0.2 b\n")
     expected = read_kaldi(folder)
     assert expected[0].alignment["phone"][0].label == "a" and expected[0].text
     for name in ("wav.scp", "utt2spk", "spk2utt", "spk2gender", "text", "phone.ctm"):
@@ -538,6 +543,16 @@ def test_byte_order_marks_are_stripped_with_a_warning_each(folder):
     assert "error text:None is UTF-16, not UTF-8" in said(validate(folder))
     (folder / "text").write_bytes(b"s1-a a\ns1-b a\0b\ns2-c c\n")
     assert said(validate(folder)) == ["error text:2 is no text, for it has a null byte"]
+
+
+def test_utterances_of_which_tables_say_nothing_are_found(folder):
+    (folder / "phone.ctm").write_text("s1-a 1 0.0 0.1 a\ns1-a 1 0.1 0 b\n")
+    (folder / "text").write_text("s1-a a\ns1-b\ns2-c c\n")
+    assert said(validate(folder)) == [
+        "warning phone.ctm:None nothing is said of the utterance 's1-b' (2 of 3 have no line)",
+        "warning phone.ctm:2 has no duration (1 such lines)",
+        "warning text:2 's1-b' has an empty text",
+    ]
 
 
 def test_ids_that_look_alike_are_said_to(folder):

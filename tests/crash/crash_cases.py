@@ -5,6 +5,7 @@ import pkgutil
 import shutil
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from killed import Case
@@ -18,6 +19,11 @@ CONTEXT = {name: value for name, value in OPTIONS.items() if name.startswith("tr
 CONTEXT |= {"training.steps": 4, "training.checkpoint_every": 2, "training.valid_every": 2, "training.crop": 32}
 CONTEXT |= {"encoder.dim": 16, "encoder.layers": 1, "bottleneck.dim": 8}
 MASKED, CPC = {"codes.num_codes": 4}, {"objective.steps": 3, "objective.negatives": 4}
+FEW = ["--set", "training.batch_size=4", "--set", "training.steps=2", "--set", "features.height=16"]
+CRITIC = [*FEW, "--set", "training.crop=32", "--set", "objective.channels=8", "--set", "objective.depth=1"]
+CRITIC += ["--set", "training.steps=10", "--set", "training.learning_rate=2e-2", "--set", "training.schedule=constant"]
+CRITIC += ["--set", "training.average_decay=0.5"]
+GAN = [*FEW, "--set", "objective.columns=256", "--set", "objective.channels=4", "--set", "objective.layers=2"]
 SLOW_TO_IMPORT = ("numba", "torch", "torch._dynamo", "scipy.signal", "soundfile", "PIL.Image", "matplotlib.pyplot")
 
 
@@ -118,4 +124,64 @@ def cases(inputs: Path) -> dict[str, Case]:
         "prepare": Case(lambda out: ["prepare", inputs / "corpus", out / "x", "--test-share", 0.3, "--resample", 8000]),
         "report": Case(lambda out: ["report", out / "experiment", plain, *QUICK], begin=with_experiment),
         "export": Case(lambda out: ["export", units, corpus, out / "x"]),
+    } | more_cases(inputs, corpus, lines, experiment=experiment, units=units)
+
+
+def more_cases(inputs: Path, corpus: Path, lines: Path, *, experiment: Path, units: Path) -> dict[str, Case]:
+    """Those that need more, which is made when they are first run."""
+
+    def once(*arguments: object, at: str) -> Path:
+        if not (inputs / at).exists():
+            made(*arguments)
+        return inputs / at
+
+    @cache
+    def lm() -> Path:
+        return once("lm-train", "ngram", inputs / "encodings" / "bottleneck", inputs / "lm", at="lm")
+
+    @cache
+    def restorer() -> Path:
+        return once("train", "restore-handwriting", lines, inputs / "restorer", *QUICK, *CRITIC, at="restorer")
+
+    @cache
+    def gan() -> Path:
+        return once("train", "gan-handwriting", lines, inputs / "gan", *QUICK, *GAN, at="gan")
+
+    @cache
+    def whole() -> Path:
+        short = ["--set", "bottleneck.dim=4", "--set", "training.crop=0", *FEW]
+        return once("train", "vae-characters", lines, inputs / "whole", *QUICK, *short, at="whole")
+
+    mfcc, condition = inputs / "mfcc", inputs / "encodings" / "condition"
+    first, last = (listed(lines)[place].id for place in (0, -1))
+    query = ["--query", "u00", "--from", 0, "--to", 0.35]
+    probed = ["--reader", "linear", "--task", "labels"]
+    return {
+        "align": Case(
+            lambda out: ["align", lines, "-o", out / "x", "--tier", "found", "--epochs", 1, "--recurrent", 8]
+        ),
+        "templates": Case(
+            lambda out: ["templates", mfcc, corpus, out / "t.safetensors", "--units", 4, "--passes", 2, "--threads", 1]
+        ),
+        "normalise": Case(lambda out: ["normalise", mfcc, corpus, out / "x", "--steps", "standardise:speaker,whiten"]),
+        "sample": Case(lambda out: ["sample", experiment, lm(), out / "x", "--samples", 2, *QUICK]),
+        "resynthesise": Case(lambda out: ["resynthesise", experiment, corpus, out / "x", "--limit", 2, *QUICK]),
+        "probe": Case(lambda out: ["probe", condition, corpus, *probed, "-o", out / "probe.json"]),
+        "find": Case(
+            lambda out: [
+                *("find", mfcc, corpus, *query, "--index", out / "index", "-o", out / "found.json"),
+                *("--page", out / "page" / "hits.html"),
+            ]
+        ),
+        "generate": Case(lambda out: ["generate", gan(), out / "x", "--number", 3, *QUICK]),
+        "morph": Case(lambda out: ["morph", whole(), lines, out / "x", "--from", first, "--to", last, *QUICK]),
+        "restore": Case(lambda out: ["restore", restorer(), lines, out / "x", *QUICK]),
+        "card": Case(lambda out: ["card", experiment, out / "x"]),
+        "lm sample": Case(lambda out: ["lm-sample", lm(), out / "sampled.jsonl", "--sequences", 3, *QUICK]),
+        "outliers": Case(lambda out: ["outliers", experiment, corpus, out / "x", *QUICK]),
+        "likelihood": Case(lambda out: ["likelihood", experiment, corpus, "-o", out / "bits.json", *QUICK]),
+        "robustness": Case(
+            lambda out: ["robustness", experiment, corpus, "-o", out / "r.json", "--limit", 2, "--steps", 2, *QUICK]
+        ),
+        "score": Case(lambda out: ["score", units, corpus, "-o", out / "scores.json"]),
     }

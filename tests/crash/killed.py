@@ -5,11 +5,17 @@
 A command is run undisturbed, twice, and then for each point in a folder of its own: the k-th call that changes a file
 there (shim.c) kills the process before or half-way through it, or fails as on a full disk (and all later ones) or a
 broken one, or all later ones fail as in a folder that became read-only, or, of those that open files for writing, as
-where too many are open. What must hold then:
+where too many are open. Or the clock goes back an hour there; or, of what is read, no more files can be opened. What
+must hold then:
 
     no file is there half      what is visible the undisturbed run put there too, or it begins a journal
     refused, it says so        one sentence, no traceback, exit status 1; and neither temporary files nor locks are left
     run again, it is the same  byte for byte what the undisturbed run left, and nothing else
+
+    python tests/crash/killed.py --at-once ...    two processes of a command in one folder
+
+One is stopped at the k-th call, and goes on when the other has ended, which must be refused in a sentence that says
+that another run is there, or do all the work; after both there is what one undisturbed run left.
 """
 
 import argparse
@@ -18,12 +24,15 @@ import io
 import json
 import os
 import random
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -31,7 +40,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LIBRARY = "UNITDISC_CRASH_SHIM"  # set in the process that has it preloaded
 WAYS = {"killed before": 1, "killed within": 2, "disk full": 3, "disk broken": 4, "many files": 5, "read-only": 6}
+HELD, CLOCK, READING = 7, 8, 9
+OTHER_WAYS = {"clock back": CLOCK, "many read": READING}  # the latter counts other calls
 KILLED = ("killed before", "killed within")
+BACKWARDS = re.compile(r"-[\d.:]+(/s|/min| left| s\b)")  # what progress says
 LONGEST = 400  # seconds of one run: beyond, it hangs
 
 
@@ -129,12 +141,41 @@ def begun(case: Case, folder: Path) -> None:
     case.begin(folder)
 
 
-def run(case: Case, folder: Path, *, way: int = 0, call: int = 0, copies: Path | None = None) -> Ended:
+@dataclass(frozen=True)
+class Started:
+    """A process that runs a command, and where what it says and counts goes."""
+
+    process: int
+    said: Path
+    counted: Path
+
+
+def run(
+    case: Case, folder: Path, *, way: int = 0, call: int = 0, copies: Path | None = None, reads: Path | None = None
+) -> Ended:
     """Runs the command in a copy of this process, which has imported everything already."""
-    answers, said = folder.parent / "answers", folder.parent / "said"
+    return end_of(started(case, folder, way=way, call=call, copies=copies, reads=reads))
+
+
+def started(
+    case: Case,
+    folder: Path,
+    *,
+    way: int = 0,
+    call: int = 0,
+    copies: Path | None = None,
+    reads: Path | None = None,
+    name: str = "",
+) -> Started:
+    """Begins to run it. reads: the folder of whose files those that are opened for reading are counted.
+
+    name: tells what it says from what others say at the same time.
+    """
+    answers, said = folder.parent / f"answers{name}", folder.parent / f"said{name}"
     answers.write_text(case.answers(folder))
-    counted = folder.parent / "counted"
+    counted = folder.parent / f"counted{name}"
     counted.write_text("0")
+    arguments = [str(part) for part in case.arguments(folder)]
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
@@ -143,25 +184,31 @@ def run(case: Case, folder: Path, *, way: int = 0, call: int = 0, copies: Path |
             for target, path, flags in ((0, answers, os.O_RDONLY), (1, said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
                 os.dup2(os.open(path, flags, 0o600), target)
             os.dup2(1, 2)
-            code = attempted(
-                [str(part) for part in case.arguments(folder)], (str(folder), str(copies or "")), way, call
-            )
+            code = attempted(arguments, (str(reads or folder), str(copies or "")), way, call)
         finally:
             counted.write_text(str(ctypes.CDLL(os.environ[LIBRARY]).disarm()))
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
+    return Started(child, said, counted)
+
+
+def end_of(running: Started) -> Ended:
+    """Waits for its end, or until it is stopped: then the exit status is 0 and nothing is known."""
     begun_at = time.monotonic()
     while True:
-        process, status = os.waitpid(child, os.WNOHANG)
+        process, status = os.waitpid(running.process, os.WNOHANG | os.WUNTRACED)
         if process:
             break
         if time.monotonic() - begun_at > LONGEST:
-            os.kill(child, 15)
-            os.waitpid(child, 0)
+            os.kill(running.process, 15)
+            os.waitpid(running.process, 0)
             return Ended(99, f"hung for {LONGEST} s", 0)
         time.sleep(0.005)
-    return Ended(os.waitstatus_to_exitcode(status), said.read_text(errors="replace"), int(counted.read_text() or 0))
+    if os.WIFSTOPPED(status):
+        return Ended(0, "", -1)
+    said, counted = running.said.read_text(errors="replace"), running.counted.read_text()
+    return Ended(os.waitstatus_to_exitcode(status), said, int(counted or 0))
 
 
 def attempted(arguments: list[str], folders: tuple[str, str], way: int, call: int) -> int:
@@ -195,14 +242,16 @@ def is_hidden(name: str) -> bool:
 class Undisturbed:
     """What a command leaves when nothing happens to it, and every content that a file had on the way."""
 
-    def __init__(self, case: Case, folder: Path):
-        self.case, self.folder = case, folder
+    def __init__(self, case: Case, folder: Path, reads: Path):
+        self.case, self.folder, self.reads = case, folder, reads
         self.before = self.ran()[1]
         copies = folder.parent / "copies"
         shutil.rmtree(copies, ignore_errors=True)
         copies.mkdir()
         ended, self.final = self.ran(copies)
         self.calls = ended.calls
+        begun(case, folder)
+        self.openings = run(case, folder, way=READING, reads=reads).calls
         self.contents: dict[str, set[bytes | None]] = {name: {content} for name, content in self.final.items()}
         begun(case, folder)
         for name, content in tree(folder).items():
@@ -263,19 +312,25 @@ def tried(case: Case, undisturbed: Undisturbed, way: str, call: int) -> Iterator
     """What is wrong after one fault."""
     folder = undisturbed.folder
     begun(case, folder)
-    ended = run(case, folder, way=WAYS[way], call=call)
+    number = (WAYS | OTHER_WAYS)[way]
+    ended = run(case, folder, way=number, call=call, reads=undisturbed.reads if number == READING else None)
     for half in undisturbed.halves():
         yield f"half a file is there: {half}"
     if way in KILLED:
         if ended.code != -9:
             yield f"ended with {ended.code} instead of being killed: {ended.said[-300:]}"
     elif ended.code == 0:  # it got over it
+        if BACKWARDS.search(ended.said):
+            yield f"a time below zero: {ended.said[-600:]}"
         for difference in undisturbed.differences():
             if way != "read-only" or not difference.endswith("is left over"):  # nothing can be taken away there
                 yield f"ended well, but {difference}"
     else:
         if ended.code != 1 or "Traceback" in ended.said:
             yield f"ended with {ended.code}: {ended.said[-1500:]}"
+        elif number == READING:
+            if "Too many open files" not in " ".join(ended.said.split()):
+                yield f"does not say that too many files are open: {ended.said[-600:]}"
         elif "unitdisc" in ended.said[-300:] and "cannot be written" not in " ".join(ended.said.split()):
             yield f"does not say that something cannot be written: {ended.said[-600:]}"
         for name in tree(folder):
@@ -289,13 +344,49 @@ def tried(case: Case, undisturbed: Undisturbed, way: str, call: int) -> Iterator
         yield f"run again, {difference}"
 
 
+def at_once(case: Case, undisturbed: Undisturbed, call: int) -> Iterator[str]:
+    """What is wrong after a second process came while a first one was stopped."""
+    folder = undisturbed.folder
+    begun(case, folder)
+    first = started(case, folder, way=HELD, call=call)
+    if end_of(first).calls != -1:
+        yield "the first was not stopped"
+        return
+    second = run_beside(case, folder)
+    if second.code not in (0, 1) or "Traceback" in second.said:
+        yield f"the second ended with {second.code}: {second.said[-1500:]}"
+    elif second.code == 1 and not any(why in " ".join(second.said.split()) for why in BESIDE):
+        yield f"the second does not say that another is there: {second.said[-600:]}"
+    os.kill(first.process, signal.SIGCONT)
+    after = end_of(first)
+    if after.code not in ((0, 1) if second.code == 0 else (0,)) or "Traceback" in after.said:
+        yield f"the first ended with {after.code}: {after.said[-1500:]}"
+    for difference in undisturbed.differences():
+        yield f"after both ({second.code}, {after.code}), {difference}"
+    again = run(case, folder)
+    if again.code:
+        yield f"cannot be run again: {again.code}: {again.said[-1500:]}"
+    for difference in undisturbed.differences():
+        yield f"run again, {difference}"
+
+
+BESIDE = ("another run is writing there", "other runs are beginning there", "another run may have tidied up")
+
+
+def run_beside(case: Case, folder: Path) -> Ended:
+    return end_of(started(case, folder, name="-beside"))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("commands", nargs="*", help="all by default")
     parser.add_argument("--points", type=int, default=10, help="of each command and way, at most")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--way", choices=WAYS, action="append", help="several times; all by default")
+    choices = [*WAYS, *OTHER_WAYS]
+    parser.add_argument("--way", choices=choices, action="append", help=f"several times; default: {', '.join(WAYS)}")
+    parser.add_argument("--at-once", action="store_true", help="a second process comes at those points")
     parser.add_argument("--keep", type=Path, help="work here, and leave it there")
+    parser.add_argument("--elsewhere", type=Path, help="a folder on another file system, to write in")
     chosen = parser.parse_args()
     if LIBRARY not in os.environ:
         return with_shim(sys.argv[1:])
@@ -303,17 +394,19 @@ def main() -> int:
     from crash_cases import cases, warm
 
     warm()
-    with tempfile.TemporaryDirectory() as temporary:
-        base = chosen.keep or Path(temporary)
+    with ExitStack() as stack:
+        base = chosen.keep or stack.enter_context(temporary_in(None))
         known = cases(base / "inputs")
         if unknown := [name for name in chosen.commands if name not in known]:
             raise SystemExit(f"{unknown}: no such commands; choose of {list(known)}")
         failed, total = 0, 0
-        chosen.way = chosen.way or list(WAYS)
+        chosen.way = ["at once"] if chosen.at_once else chosen.way or list(WAYS)
+        chosen.inputs = base / "inputs"
+        there = base if chosen.elsewhere is None else stack.enter_context(temporary_in(chosen.elsewhere))
         print(f"{'command':<16} {'calls':>6}  {'  '.join(f'{way:>13}' for way in chosen.way)}  faults  seconds")
         for name in chosen.commands or known:
             begun_at = time.monotonic()
-            tally = tally_of(known[name], base / name.replace(" ", "-") / "out", chosen)
+            tally = tally_of(known[name], there / name.replace(" ", "-") / "out", chosen)
             points = "  ".join(f"{tally.tried.get(way, 0):>13}" for way in chosen.way)
             seconds = time.monotonic() - begun_at
             print(f"{name:<16} {tally.calls:>6}  {points}  {len(tally.faults):>6}  {seconds:7.0f}", flush=True)
@@ -325,17 +418,24 @@ def main() -> int:
     return int(failed > 0)
 
 
+@contextmanager
+def temporary_in(folder: Path | None) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        yield Path(temporary)
+
+
 def tally_of(case: Case, folder: Path, chosen: argparse.Namespace) -> Tally:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    undisturbed = Undisturbed(case, folder)
+    undisturbed = Undisturbed(case, folder, chosen.inputs)
     tally = Tally(undisturbed.calls)
     tally.faults += [f"two undisturbed runs differ in {name}" for name in undisturbed.varying()]
     for way in chosen.way:
         draw = random.Random(f"{chosen.seed} {way} {folder.parent.name}")
-        calls = sorted(draw.sample(range(1, tally.calls + 1), min(chosen.points, tally.calls)))
-        for call in calls:
+        last = undisturbed.openings if way == "many read" else tally.calls
+        for call in sorted(draw.sample(range(1, last + 1), min(chosen.points, last))):
             tally.tried[way] = tally.tried.get(way, 0) + 1
-            tally.faults += [f"{way} call {call}: {fault}" for fault in tried(case, undisturbed, way, call)]
+            found = at_once(case, undisturbed, call) if chosen.at_once else tried(case, undisturbed, way, call)
+            tally.faults += [f"{way} call {call}: {fault}" for fault in found]
     return tally
 
 

@@ -12,15 +12,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
-/* BROKEN: this call alone fails; the others: and all later ones, of FILES those that open a file for writing. */
-enum { COUNT, KILL_BEFORE, KILL_AFTER, FULL, BROKEN, FILES, READ_ONLY };
-enum { TAKES_AWAY, WRITES, OPENS }; /* what a call does: TAKES_AWAY succeeds on a full disk, too */
+/* BROKEN: this call alone fails; the others: and all later ones, of FILES those that open a file for writing. HELD: the
+ * process is stopped before it, until somebody lets it go on. CLOCK: it goes on, but the clock is an hour back.
+ * READING: of another folder, and only what opens files there for reading is counted, and fails.
+ */
+enum { COUNT, KILL_BEFORE, KILL_AFTER, FULL, BROKEN, FILES, READ_ONLY, HELD, CLOCK, READING };
+enum { TAKES_AWAY, WRITES, OPENS, READS }; /* what a call does: TAKES_AWAY succeeds on a full disk, too */
+enum { HOUR = 3600 };
 
 static char below[4096], kept[4096]; /* kept: the folder for every file that took the place of another, or "" */
 static size_t length;
-static int mode, armed;
+static int mode, armed, back; /* back: seconds of the clock */
 static long fatal;
 static atomic_long calls, copies;
 
@@ -31,6 +36,7 @@ void arm(const char *folder, const char *copies_in, int how, long call) {
     mode = how;
     fatal = call;
     atomic_store(&calls, 0);
+    back = 0;
     armed = 1;
 }
 
@@ -74,15 +80,18 @@ static void die(void) {
 /* Why a call fails, or 0. */
 static int refusal(int kind, long call) {
     if (call == fatal && mode == BROKEN && kind != TAKES_AWAY) return EIO;
-    if (call < fatal) return 0;
+    if (!fatal || call < fatal) return 0; /* 0: they are only counted */
     if (mode == FULL && kind != TAKES_AWAY) return ENOSPC;
-    if (mode == FILES && kind == OPENS) return EMFILE;
+    if ((mode == FILES && kind == OPENS) || kind == READS) return EMFILE;
     return mode == READ_ONLY ? EROFS : 0;
 }
 
 /* What becomes of the next call: 0 goes on as usual, 1 dies after it, -1 fails with errno. */
 static int next(int kind) {
+    if ((kind == READS) != (mode == READING)) return 0;
     long call = atomic_fetch_add(&calls, 1) + 1;
+    if (call == fatal && mode == HELD) raise(SIGSTOP);
+    if (call == fatal && mode == CLOCK) back = HOUR;
     if (call == fatal && mode == KILL_BEFORE) die();
     if (call == fatal && mode == KILL_AFTER) return 1;
     int why = refusal(kind, call);
@@ -109,13 +118,13 @@ static int next(int kind) {
     int name(const char *path, int flags, ...) {                                               \
         REAL(name);                                                                            \
         ASKED_BY(flags);                                                                       \
-        CALLED(changes && is_below(path), OPENS, -1, path, flags, rights);                         \
+        CALLED(is_below(path), changes ? OPENS : READS, -1, path, flags, rights);              \
     }
 #define OPENING_AT(name)                                                                       \
     int name(int folder, const char *path, int flags, ...) {                                   \
         REAL(name);                                                                            \
         ASKED_BY(flags);                                                                       \
-        CALLED(changes && is_below_at(folder, path), OPENS, -1, folder, path, flags, rights);      \
+        CALLED(is_below_at(folder, path), changes ? OPENS : READS, -1, folder, path, flags, rights); \
     }
 OPENING(open)
 OPENING(open64)
@@ -125,7 +134,7 @@ OPENING_AT(openat64)
 #define STREAM(name)                                                                           \
     FILE *name(const char *path, const char *how) {                                            \
         REAL(name);                                                                            \
-        CALLED(strpbrk(how, "wa+") && is_below(path), OPENS, NULL, path, how);                     \
+        CALLED(is_below(path), strpbrk(how, "wa+") ? OPENS : READS, NULL, path, how);          \
     }
 STREAM(fopen)
 STREAM(fopen64)
@@ -241,4 +250,11 @@ int unlinkat(int folder, const char *path, int flags) {
 int rmdir(const char *path) {
     REAL(rmdir);
     CALLED(is_below(path), TAKES_AWAY, -1, path);
+}
+
+int clock_gettime(clockid_t which, struct timespec *now) {
+    REAL(clock_gettime);
+    int gave = real(which, now);
+    if (armed && gave == 0 && which == CLOCK_REALTIME) now->tv_sec -= back;
+    return gave;
 }

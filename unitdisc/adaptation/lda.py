@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
 
 from unitdisc.adaptation.base import AdaptationError, Arrays, OfAll, SpeakerFrames
 from unitdisc.clustering.expectation_maximisation import MixtureOptions
@@ -44,6 +43,8 @@ class LDA(OfAll):
         return np.concatenate([padded[shift : shift + len(values)] for shift in shifts], 1)
 
     def fit(self, all_frames: SpeakerFrames) -> Arrays:
+        from scipy.linalg import eigh
+
         frames = all_frames.frames
         mixture = all_frames.mixture(MixtureOptions(self.components))
         means, between, within = self.scatters(frames, mixture)

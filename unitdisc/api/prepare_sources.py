@@ -9,7 +9,7 @@ from unitdisc import console
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.read import read_corpus
-from unitdisc.files import UnwritableError
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.media.open import ARCHIVE
 from unitdisc.prep.arrow_folders import UnpackedRows, unpack_rows
 from unitdisc.prep.image_folders import checksum_of, pictures_of
@@ -123,9 +123,8 @@ def of_recordings(
             known = journal.look_up(each, own)
             try:
                 some = folder.utterances_of(each, options.cut, resampled, own) if known is None else known
-            except UnwritableError:
-                raise
             except (CorpusError, OSError) as error:
+                refuse_blameless(error, each.path)
                 report(error)
                 advance(1)
                 continue

@@ -17,21 +17,20 @@ from unitdisc.encodings import Encodings
 from unitdisc.evaluation.inputs import usual_labels
 from unitdisc.evaluation.report_scores import score
 from unitdisc.experiment import ExperimentError, load, read_part
-from unitdisc.files.folders import filling
+from unitdisc.files.folders import alone_in, filling
 from unitdisc.jobs import WHOLE
 from unitdisc.model import PROBE_POINTS
 from unitdisc.reports import made_in, write_report
 from unitdisc.training.devices import usable_device
 
-PLAIN = ("mfcc", "log-mel", "columns")  # kinds of features, some of which a report encodes too
 FEATURES = "features"  # what the encoder reads, where that is something else
 
 
 def places(given: dict[str, Any]) -> list[Path]:
-    """The folders that a report fills."""
+    """The folders that every report fills, whatever features its model reads."""
     experiment = Path(given["experiment_folder"])
     encoded = encodings_in(experiment, given["corpus"])
-    return [experiment / "report", *(encoded / point for point in (*PROBE_POINTS, *PLAIN, FEATURES))]
+    return [experiment / "report", *(encoded / point for point in PROBE_POINTS)]
 
 
 def encodings_in(experiment: Path, corpus: Path) -> Path:
@@ -68,32 +67,40 @@ def report(
     others = read_reports(experiment_folder, compare)
     loaded = load(experiment_folder, usable_device(device))
     kept = loaded[0].features()
-    usable = usable_utterances(corpus, kept, access)
-    folder = encodings_in(experiment_folder, corpus)
-    table = UtteranceTable.of(usable)
-    signals = loaded[0].signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
-    signals = signals.with_speakers_of(table)
-    problems = write_points(
-        experiment_folder, loaded, table, folder, points=PROBE_POINTS, access=access, signals=signals
-    )
-    say_left_out(problems, len(usable), access.strict)
     plain = plain_features(kept)
-    for features in plain:
-        write_features(table, folder / features.kind, features, access=access)
     baseline, original = plain[0].kind, plain[-1].kind
     read = [] if kept == plain[0] else [FEATURES]
-    for point in read:
-        write_features_of_model(signals, table, folder / point)
-    points = {point: Encodings.open(folder / point) for point in (baseline, *read, *PROBE_POINTS)}
-    there = set.intersection(*(set(encodings.codes) for encodings in points.values()))
-    utterances = [utterance for utterance in usable if utterance.id in there]
-    with console.progress("scoring", 100, "%") as advance:
-        watch = Percent(advance)
-        scores = score(
-            points, utterances, Encodings.open(folder / original), tier=tier, context=context, seed=seed, progress=watch
+    folder = encodings_in(experiment_folder, corpus)
+    # not before it is known which: a run that is killed leaves the folder of a lock, which nobody fills
+    with alone_in(folder / point for point in (*(features.kind for features in plain), *read)):
+        usable = usable_utterances(corpus, kept, access)
+        table = UtteranceTable.of(usable)
+        signals = loaded[0].signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
+        signals = signals.with_speakers_of(table)
+        problems = write_points(
+            experiment_folder, loaded, table, folder, points=PROBE_POINTS, access=access, signals=signals
         )
-    made = made_in(resyntheses or experiment_folder / "resyntheses")
-    return write_report(experiment_folder, utterances, points, scores=scores, compare=others, made=made)
+        say_left_out(problems, len(usable), access.strict)
+        for features in plain:
+            write_features(table, folder / features.kind, features, access=access)
+        for point in read:
+            write_features_of_model(signals, table, folder / point)
+        points = {point: Encodings.open(folder / point) for point in (baseline, *read, *PROBE_POINTS)}
+        there = set.intersection(*(set(encodings.codes) for encodings in points.values()))
+        utterances = [utterance for utterance in usable if utterance.id in there]
+        with console.progress("scoring", 100, "%") as advance:
+            watch = Percent(advance)
+            scores = score(
+                points,
+                utterances,
+                Encodings.open(folder / original),
+                tier=tier,
+                context=context,
+                seed=seed,
+                progress=watch,
+            )
+        made = made_in(resyntheses or experiment_folder / "resyntheses")
+        return write_report(experiment_folder, utterances, points, scores=scores, compare=others, made=made)
 
 
 def plain_features(features: Features) -> list[Features]:

@@ -11,7 +11,6 @@ from functools import reduce
 from typing import ClassVar, Protocol
 
 import numpy as np
-from scipy.special import digamma
 from threadpoolctl import threadpool_limits
 
 from unitdisc.clustering.assignment import nearest_codes
@@ -136,6 +135,8 @@ class Variational:
     mean_weight: ClassVar[float] = 1.0
 
     def __call__(self, found: Moments) -> GaussianMixture:
+        from scipy.special import digamma
+
         counts, means, covariances = parameters(found, self.floors)
         dim = means.shape[1]
         weights = self.mean_weight + counts
@@ -155,6 +156,8 @@ class Variational:
 
 def stick_lengths(counts: np.ndarray) -> np.ndarray:
     """The expected logarithms of the weights that a Dirichlet process gives components with such counts: [K]."""
+    from scipy.special import digamma
+
     taken = 1 + counts
     left = 1 / len(counts) + np.append(np.cumsum(counts[::-1])[-2::-1], 0)
     both = digamma(taken + left)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.cluster import KMeans
 
 from unitdisc.clustering.options import KMeansOptions
 from unitdisc.clustering.passes import rounded
@@ -21,6 +20,8 @@ def first_state(sample: np.ndarray, options: KMeansOptions, folder: Path) -> Sta
             f"{folder}: {len(sample)} frames drawn have {different} different values, but {options.codes} codes are "
             "wanted; ask for fewer, or for a larger sample"
         )
+    from sklearn.cluster import KMeans  # takes longer to import than many a command runs
+
     found = KMeans(options.codes, n_init=options.starts, max_iter=SAMPLE_PASSES, random_state=options.seed).fit(sample)
     vectors = rounded(found.cluster_centers_, options.spherical, sample[: options.codes])
     sizes = np.bincount(found.labels_, minlength=options.codes)

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import solve_triangular
-from scipy.special import logsumexp
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,8 @@ class GaussianMixture:
 
     def log_density(self, frames: np.ndarray) -> np.ndarray:
         """[T, D] -> [T]"""
+        from scipy.special import logsumexp
+
         return logsumexp(self.log_joint(frames), axis=1)
 
     def posteriors(self, frames: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -49,6 +49,8 @@ class GaussianMixture:
     def whiteners(self) -> np.ndarray:
         """Of full covariances, the W with W W' = inverse: [K, D, D]."""
         unit = np.eye(self.means.shape[1])
+        from scipy.linalg import solve_triangular
+
         return np.stack([solve_triangular(np.linalg.cholesky(each), unit, lower=True).T for each in self.covariances])
 
     @cached_property

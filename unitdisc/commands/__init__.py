@@ -5,7 +5,7 @@ COMMANDS says which file declares a command; options.py has the arguments and op
 
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Annotated
 
 import typer
@@ -137,10 +137,16 @@ def as_typed(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: object) -> None:
         from unitdisc import console
 
-        console.wording = lambda message: naming(parameters_of(typed_name(command)))(message)
+        console.wording = lambda message: wording_of(typed_name(command))(message)
         command(**given)
 
     return run
+
+
+@cache  # and not for every message, which would take longer than most to make
+def wording_of(name: str) -> Callable[[str], str]:
+    """What a message of a command becomes."""
+    return naming(parameters_of(name))
 
 
 def parameters_of(name: str) -> list[typer.CallbackParam]:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from unitdisc.files.processes import is_running
+from unitdisc.files.refusals import SystemRefusedError, refusal_behind
 
 MOST_KEPT = 128  # bytes of a name, of the 255 that a name may have
 TEMPORARY = re.compile(r"\..+\.(\d{1,9})-([0-9a-f]{4})[0-9a-f]{6}\.tmp", re.DOTALL)  # process, machine, chance
 tidied: set[tuple[int, str]] = set()  # process and folder
 
 
-class UnwritableError(OSError):
+class UnwritableError(SystemRefusedError):
     """A file cannot be written: no fault of what was read, so that nothing is left out for it."""
 
 
@@ -91,13 +92,6 @@ def take_away(path: Path) -> None:
     except OSError as error:
         what = f"{path}: cannot be written, nor removed ({error.strerror or error})"
         raise UnwritableError(f"{what}; make its folder writable, or choose another place") from error
-
-
-def refusal_behind(error: BaseException | None) -> OSError | None:
-    """What the system said, where a library made something else of it: torch.save a RuntimeError of a full disk."""
-    while error is not None and not isinstance(error, OSError):
-        error = error.__context__
-    return error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,14 +2,14 @@
 
 import inspect
 import os
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from unitdisc.files.locks import locked
-from unitdisc.jobs import WHOLE
+from unitdisc.jobs import WHOLE, Shard
 
 P, R = ParamSpec("P"), TypeVar("R")
 
@@ -30,14 +30,21 @@ def filling(places: Callable[[dict[str, Any]], Iterable[Path]]) -> Callable[[Cal
             given.apply_defaults()
             access = given.arguments.get("access")
             shard = WHOLE if access is None else access.shard
-            with ExitStack() as locks:
-                for place in places(given.arguments):
-                    locks.enter_context(locked(folder_for_results(place), shard))
+            with alone_in(places(given.arguments), shard):
                 return command(*args, **kwargs)
 
         return run
 
     return decorated
+
+
+@contextmanager
+def alone_in(places: Iterable[Path], shard: Shard = WHOLE) -> Iterator[None]:
+    """Keeps other runs out of folders that are filled: raises LockedError if one is in there."""
+    with ExitStack() as locks:
+        for place in places:
+            locks.enter_context(locked(folder_for_results(place), shard))
+        yield
 
 
 def folder_for_results(path: Path) -> Path:

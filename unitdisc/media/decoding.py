@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.media.codecs import flac
 from unitdisc.media.codecs.decoder import Opened, open_again
 from unitdisc.media.codecs.parts import parts_of, plain
@@ -89,6 +90,7 @@ def open_audio(path: str | Path, allow_pipes: bool = False) -> Iterator[OpenAudi
     except DecodingError as error:
         raise AudioError.at(path, error.what, error.cure) from error
     except (soundfile.SoundFileError, OSError) as error:
+        refuse_blameless(error, path)
         raise unreadable(path, error) from error
 
 

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from unitdisc.corpus import FileError, Utterance
 from unitdisc.files import written_aside
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.media.tars import TarError, in_tar, open_member
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".pgm", ".pbm", ".ppm", ".pnm", ".gif", ".jp2")
@@ -165,6 +166,7 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
     except MemoryError:
         raise ImageError.at(path, "does not fit into memory", "make it smaller") from None
     except Exception as error:  # a damaged file can raise nearly anything
+        refuse_blameless(error, path)
         reason = str(error).rstrip(".") or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
             reason = "no image is recognised in it"
@@ -188,6 +190,7 @@ def check_file(path: Path) -> None:
     except ImageError:
         raise
     except (OSError, ValueError) as error:  # not allowed to, or a name that no file can have
+        refuse_blameless(error, path)
         reason = getattr(error, "strerror", None) or error
         raise ImageError.at(path, f"cannot be read ({reason})", "correct the path, or allow reading it") from error
     if not head:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from unitdisc.corpus import FileError
 from unitdisc.files.folders import is_there
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.media.codecs.spliced import Window
 
 MEMBER = re.compile(r"(.+\.tar):(\d{1,18})", re.IGNORECASE)
@@ -107,6 +108,7 @@ def check_tar(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(8)
     except OSError as error:
+        refuse_blameless(error, path)
         what = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
         raise TarError.at(path, what, "correct the path in the list, or copy the tar there") from error
     if not head:

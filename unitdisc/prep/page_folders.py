@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unitdisc.corpus import CorpusError, Problem, Utterance, short_name
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.files.text import printable
 from unitdisc.media.image import ImageInfo, dots_per_inch, read_image, write_image
 from unitdisc.prep.image_folders import below, name_of, writer_finder
@@ -119,7 +120,8 @@ def one_per_image(pages: list[Path], options: PageFolder) -> Iterator[Path]:
             refuse_path(path)
             page = read_page(path)
             image = images[path] = image_of(page, options)
-        except (CorpusError, OSError):
+        except (CorpusError, OSError) as error:
+            refuse_blameless(error, path)
             continue  # it is said when it is read for its lines
         status = image.stat()
         real = files.setdefault((status.st_dev, status.st_ino), Path(os.path.realpath(image)))

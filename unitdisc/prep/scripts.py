@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.manifest import write_manifest
-from unitdisc.files import UnwritableError
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.files.text import escape_output
 from unitdisc.prep.notes import Notes
 
@@ -52,15 +52,14 @@ def collect(sources: Iterable[Source], make: Callable[[Source], Made], strict: b
     """What `make` makes of every source, such as an utterance of a row.
 
     A bad one is reported and left out; if `strict`, it raises.
-    Raises CorpusError if nothing is left, and UnwritableError where something cannot be written.
+    Raises CorpusError if nothing is left, and SystemRefusedError where something cannot be written, or no more opened.
     """
     found = []
     for source in sources:
         try:
             found.append(make(source))
-        except UnwritableError:
-            raise
         except (CorpusError, OSError) as error:
+            refuse_blameless(error, raw)
             if strict:
                 raise
             print(f"left out: {error}", file=sys.stderr)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
 
 GAMMA_SHAPE = 3.0  # of DPDP (Kamper & van Niekerk, 2021)
 
@@ -38,6 +37,8 @@ DURATIONS = {
 
 def poisson(mean: float, longest: int) -> np.ndarray:
     """-log p of a Poisson distribution of this parameter, in frames, that is cut to 1 to `longest`: [longest]."""
+    from scipy.special import gammaln
+
     positive("the mean", mean)
     frames = frames_up_to(longest)
     return normalised(frames * np.log(mean) - gammaln(frames + 1))
@@ -104,6 +105,8 @@ def frames_up_to(longest: int) -> np.ndarray:
 
 def normalised(log_weights: np.ndarray) -> np.ndarray:
     """-log p of what is proportional to the weights."""
+    from scipy.special import logsumexp
+
     return logsumexp(log_weights) - log_weights
 
 

@@ -134,7 +134,7 @@ def counts_from_recordings(keys: Iterable[str], stretches: Mapping[str, Segment]
 
 
 def ctm_problems(ctm: Ctm, stretches: Mapping[str, Segment]) -> Iterator[Problem]:
-    """Lines that overlap, that end after their utterance, or that are about none."""
+    """Lines that overlap, that end after their utterance, that have no length, or are about none; and who has none."""
     images = any(stretch.height is not None for stretch in stretches.values())
     unit = "" if images else " s"
     from_recordings, several = counts_from_recordings(ctm.timed, stretches), of_several_channels(ctm, stretches)
@@ -156,6 +156,12 @@ def ctm_problems(ctm: Ctm, stretches: Mapping[str, Segment]) -> Iterator[Problem
         what = f"there is no {about} {unknown[0]!r}{Lookalikes(ids).hint(unknown[0])} ({len(unknown)} such ids)"
         severity = "error" if len(unknown) == len(ctm.timed) else "warning"
         yield Problem(severity, str(ctm.path), line, what, f"begin lines with an {about}, or remove them")
+    elif without := sorted(ids - ctm.timed.keys()):
+        what = f"nothing is said of the {about} {without[0]!r} ({len(without)} of {len(ids)} have no line)"
+        yield Problem("warning", str(ctm.path), None, what, "add what is missing, or take it as it is")
+    if empty := sorted(timed.line for lines in ctm.timed.values() for timed in lines if timed.end <= timed.start):
+        what = f"has no duration ({len(empty)} such lines)"
+        yield Problem("warning", str(ctm.path), empty[0], what, "correct it; it is left out")
 
 
 def by_channel(lines: Iterable[Timed]) -> list[list[Timed]]:

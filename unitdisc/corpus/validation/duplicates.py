@@ -16,6 +16,7 @@ from unitdisc.corpus import Problem, is_pipe
 from unitdisc.corpus.table import NUMBERS, UtteranceTable
 from unitdisc.corpus.validation.files import Files
 from unitdisc.corpus.validation.known_good import Digests, key
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.jobs import WHOLE, Shard
 
 ENDS = 1 << 16  # bytes of the beginning and of the end of a file that are looked at first
@@ -157,7 +158,8 @@ def digest(path: str, ends: int | None = None) -> int:
                 found.update(file.read(ends))
                 file.seek(max(file.tell(), file.seek(0, os.SEEK_END) - ends))
                 found.update(file.read(ends))
-    except OSError:
+    except OSError as error:
+        refuse_blameless(error, path)
         found.update(path.encode("utf-8", "surrogatepass"))
     return (int.from_bytes(found.digest(), "little") >> 1) or 1
 
@@ -201,6 +203,16 @@ def equal_parts(corpus: Named, parts: Sequence[UsedPart]) -> Iterator[Problem]:
                 f"{utterance.id!r} is the same part of {utterance.path} as {other.id!r} of line {corpus.lines[place]}"
             )
             yield Problem("warning", corpus.file, int(corpus.lines[part.place]), what=what, cure=TWICE)
+
+
+def shared_speakers(corpora: Sequence[Named]) -> Iterator[Problem]:
+    """A warning where speakers of a corpus are in one before it, too, by their names."""
+    speakers = [{name for name in corpus.utterances.speakers() if name} for corpus in corpora]
+    for (first, known), (second, those) in combinations(zip(corpora, speakers), 2):
+        if both := sorted(known & those):
+            what = f"{len(both)} of its {len(those)} speakers are in {first.file}, too, as {both[0]!r}"
+            cure = "take them out of one of them, if speakers are to be new in a test"
+            yield Problem("warning", second.file, None, what=what, cure=cure)
 
 
 def in_both(corpora: Sequence[Named], some: Sequence[UsedPart], others: Sequence[UsedPart]) -> Iterator[Problem]:

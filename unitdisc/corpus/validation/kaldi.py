@@ -126,6 +126,8 @@ def line_problems(path: Path, line: bytes, row: KaldiRow) -> Iterator[Problem]:
         yield found("is blank", "remove the line")
     if row.key and not re.fullmatch(form.rest, " ".join(row.value.split())):
         yield found(f"{row.key!r} is followed by {row.value[:60]!r}", f"write {form.shape}")
+    if row.key and path.name == "text" and not row.value.strip():
+        yield warning(str(path), row.line, f"{row.key!r} has an empty text", "add it, or remove the line")
 
 
 def presence(tables: Tables) -> Iterator[Problem]:

@@ -27,6 +27,7 @@ from unitdisc.corpus.manifest import (
 )
 from unitdisc.corpus.table import UtteranceTable, fields_of
 from unitdisc.corpus.validation.duplicates import Named
+from unitdisc.corpus.validation.gaps import Gaps
 from unitdisc.corpus.validation.images import Picture
 from unitdisc.corpus.validation.kaldi import Tables
 from unitdisc.corpus.validation.recordings import Recording
@@ -58,7 +59,7 @@ class ListedManifest:
 
 def list_manifest(path: Path, allow_pipes: bool) -> ListedManifest:
     problems: list[Problem] = []
-    lines, named = array("q"), FirstLines()
+    lines, named, gaps = array("q"), FirstLines(), Gaps()
 
     def lines_read() -> Iterator[tuple[int, dict | None, list[str]]]:
         try:
@@ -81,6 +82,7 @@ def list_manifest(path: Path, allow_pipes: bool) -> ListedManifest:
                 problems.append(found(*f"the recording of {entry['id']!r} {PIPE}".split("; ")))
             else:
                 lines.append(number)
+                gaps.add(number, entry)
                 yield entry
 
     utterances = UtteranceTable.of_fields(entries())
@@ -91,6 +93,7 @@ def list_manifest(path: Path, allow_pipes: bool) -> ListedManifest:
     problems += name_problems(listed, str(path))
     problems += speaker_problems(listed, str(path))
     problems += mixture_problems(listed, str(path))
+    problems += gaps.problems(str(path))
     return listed
 
 
@@ -118,15 +121,14 @@ class FirstLines:
 
 
 def loose_entries(path: Path) -> Iterator[tuple[int, dict | None, list[str]]]:
-    """Of every line its number, the arguments of its utterance, without alignment, and everything wrong with it."""
+    """Of every line its number, the arguments of its utterance, and everything wrong with it."""
     lines, home = manifest_lines(path), locator(path.parent)
     while some := list(islice(lines, LINES_AT_ONCE)):
         try:
             together = parse_together(some, home, checked)
         except (ValueError, RecursionError):
             for number, line in some:
-                utterance, faults = parse_loosely(line, path.parent)
-                yield number, None if utterance is None else fields_of(utterance), faults
+                yield number, *parse_loosely(line, path.parent)
         else:
             yield from ((number, entry, []) for (number, _), (_, entry) in zip(some, together))
 
@@ -174,8 +176,8 @@ def mixture_problems(listed: ListedManifest, path: str) -> Iterator[Problem]:
         yield error(path, line, what, "keep them in corpora of their own, or give the images a height")
 
 
-def parse_loosely(line: bytes, home: Path) -> tuple[Utterance | None, list[str]]:
-    """The utterance of a line of a manifest, without alignment, if it has one; and everything wrong with the line."""
+def parse_loosely(line: bytes, home: Path) -> tuple[dict | None, list[str]]:
+    """The arguments of the utterance of a line of a manifest, if it has one; and everything wrong with the line."""
     try:
         text = decoded(line)
     except ValueError as fault:
@@ -196,9 +198,10 @@ def parse_loosely(line: bytes, home: Path) -> tuple[Utterance | None, list[str]]
             faults.append(str(fault))
     faults += alignment_faults(alignment, values["ticks"])
     try:
-        return parse_utterance({**values, "alignment": {}}, home), faults
+        utterance = parse_utterance({**values, "alignment": {}}, home)
     except CorpusError as fault:
         return None, [*faults, str(fault)]
+    return fields_of(utterance) | {"text": utterance.text, "alignment": alignment}, faults
 
 
 def speaker_problems(listed: ListedManifest, path: str) -> Iterator[Problem]:

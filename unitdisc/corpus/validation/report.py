@@ -9,7 +9,7 @@ from unitdisc.corpus import CorpusError, Problem
 from unitdisc.corpus.kaldi.reading import is_kaldi
 from unitdisc.corpus.read import is_manifest, not_a_corpus
 from unitdisc.corpus.validation.checks import add_faults_of_rate, hear, look, rate_of_most
-from unitdisc.corpus.validation.duplicates import Named, repetitions
+from unitdisc.corpus.validation.duplicates import Named, repetitions, shared_speakers
 from unitdisc.corpus.validation.files import Files, heard_key
 from unitdisc.corpus.validation.images import look_at_all
 from unitdisc.corpus.validation.kaldi import check_tables
@@ -50,6 +50,7 @@ def validate(
         problems += found
         named.append(listed)
     problems += repetitions(named, cache, shard, workers)
+    problems += shared_speakers(named) if shard.index == 1 else ()
     return sorted(problems, key=lambda problem: (problem.file, problem.line or 0))
 
 

@@ -8,7 +8,6 @@ above 0; a test keeps both beside each other.
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import t as student
 
 from unitdisc.evaluation.intervals import LEVEL
 from unitdisc.evaluation.units.bitrate import entropy_in_bits
@@ -25,6 +24,8 @@ def jackknife_intervals(found: LabelledCodes, seed: int = 0) -> dict[str, list[f
     Score ± t · standard error, which is that of the scores without each group (Efron and Tibshirani 1993, ch. 11);
     no further than 1. Utterances are dealt to groups at random.
     """
+    from scipy.stats import t as student  # which takes a second to import
+
     utterances = np.unique(found.utterances)
     if len(utterances) < 2:
         return {}

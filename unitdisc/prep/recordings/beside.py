@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from unitdisc.corpus import CorpusError
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.files.text import printable
 from unitdisc.prep.notes import Notes
 from unitdisc.prep.recordings.elan import media_named
@@ -65,6 +66,7 @@ class SharedCtms:
             try:
                 lines = sound_ctm(path, notes)
             except (CorpusError, OSError) as error:
+                refuse_blameless(error, path)
                 notes.add(f"labels that cannot be read, left out: {error}", path.name)
                 continue
             for key in sorted(lines.keys() - names):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from unicodedata import category, normalize
 
 from unitdisc.corpus import CorpusError, Utterance, short_name
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.files.text import printable
 from unitdisc.media.audio import AudioInfo, audio_info
 from unitdisc.prep.image_folders import below, id_of, writer_finder
@@ -94,6 +95,7 @@ class RecordingFolder:
                     Planned(path, plain_id(path, self.contents.folder), speaker, own, tuple(labels.get(path, ())))
                 )
             except (CorpusError, OSError) as error:
+                refuse_blameless(error, path)
                 if strict:
                     raise
                 report(error)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.kaldi.ctm import channel_called, open_ctm
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.files.text import read_lines, read_text
 from unitdisc.prep.notes import Notes
 from unitdisc.prep.recordings.elan import read_elan
@@ -34,6 +35,7 @@ def read_labels(recording: Path, paths: Sequence[Path], seconds: float, notes: N
         try:
             found = read_file(path, recording, seconds, notes)
         except (CorpusError, OSError) as error:
+            refuse_blameless(error, path)
             notes.add(f"labels that cannot be read, left out: {error}", path.name)
             continue
         tiers += found.tiers

@@ -8,6 +8,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from unitdisc.corpus import CorpusError, id_fault
+from unitdisc.files.refusals import refuse_blameless
 from unitdisc.files.text import Line, names_in, printable, read_lines
 from unitdisc.prep.notes import Notes
 from unitdisc.prep.speakers import gender_of
@@ -61,7 +62,8 @@ def is_table(path: Path) -> bool:
     """Whether a file names recordings, and says something of them."""
     try:
         found = columns_of(heading_of(path))
-    except (CorpusError, OSError):
+    except (CorpusError, OSError) as error:
+        refuse_blameless(error, path)
         return False
     return "file" in found and len(found) > 1
 

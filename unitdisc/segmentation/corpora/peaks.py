@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import find_peaks
 
 SMOOTHING = 3  # frames
 
@@ -80,6 +79,8 @@ STRENGTHS = {"prominence": "prominences", "height": "peak_heights"}  # as scipy 
 
 def peaks_of(frames: np.ndarray, method: str, shortest: int = 1, around: int = 4) -> Peaks:
     """All peaks that could be boundaries: frames [T, D]; `shortest`: frames between two of them at least."""
+    from scipy.signal import find_peaks  # which takes a second to import
+
     curve = METHODS[method]
     found, properties = find_peaks(curve.of(frames, around), height=-np.inf, prominence=0, distance=shortest)
     starts = found + curve.offset
