@@ -87,10 +87,6 @@ class Conversion(nn.Module):
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
         refuse_learning(model, self.kind, "objective.kind to 'reconstruction', and convert by units")
-        if self.num_speakers < 2:
-            raise ValueError(
-                "[objective] 'convert' turns lines of one scribe into another's, and the corpus has one: list more"
-            )
         chance = uniform(len(batch.speakers), device=batch.features.device)
         return self.contested(batch, self.others(batch.speakers, chance))
 
