@@ -133,7 +133,7 @@ def test_losses_by_hand():
     found = model(one).losses
     critic = (1 - real[:, own]).relu() + ((1 + fake[:, 1 - own]).relu() + (1 + real[:, 1 - own]).relu()) / 2
     torch.testing.assert_close(found["critic"], critic.mean())
-    torch.testing.assert_close(found["adversary"], -0.1 * fake[:, 1 - own].mean())
+    torch.testing.assert_close(found["adversary"], -0.3 * fake[:, 1 - own].mean())
     again = maker.logits(made, one.speakers, mask)
     nats = torch.nn.functional.binary_cross_entropy_with_logits(again, lines, reduction="none")
     nats = nats - torch.special.entr(lines) - torch.special.entr(1 - lines)
