@@ -39,10 +39,12 @@ ITEMS = {"objective.columns": 32, "objective.layers": 2, "objective.channels": 4
 NOTHING = {"encoder.kind": "identity", "bottleneck.kind": "none", "objective.columns": 16, "objective.noise_dim": 6}
 GLOBAL = {"bottleneck.kind": "global-linear", "bottleneck.dim": 3}
 OF_ITEMS = ("gan", "wasserstein gan", "infogan", "bigan")
-OF_LINES = ("line images", "rotation", "position", "restore", "restore with a critic", *OF_ITEMS)
+OF_LINES = ("line images", "rotation", "position", "restore", "restore with a critic", "convert", *OF_ITEMS)
 NETWORK = {"encoder.kind": "experiment", "encoder.network": "{encoder = {kind = 'conv', dim = 8}, dim = 8}"}
 RESTORE = {"objective.kind": "restore", "objective.channels": 4, "objective.depth": 1, "bottleneck.kind": "none"}
 RESTORE |= {"encoder.kind": "identity", "encoder.stride": 4, "augmentation.grain": 0.1, "features.height": 16}
+CONVERT = {"objective.kind": "convert", "objective.channels": 4, "objective.depth": 1, "objective.critic_channels": 4}
+CONVERT |= {"encoder.kind": "identity", "bottleneck.kind": "none", "features.height": 16}
 VOICES = {"bottleneck.kind": "linear", "bottleneck.dim": 8, "augmentation.noise": 0.1}
 KINDS = {
     "vq": CODES | {"bottleneck.decay": 0.8, "bottleneck.batch_norm": "false"},
@@ -100,6 +102,7 @@ KINDS = {
     "restore with a critic": RESTORE
     | {"objective.adversary": 0.5, "objective.critic_channels": 4, "objective.adversarial_loss": "wasserstein"}
     | {"objective.penalty": "gradient"},
+    "convert": CONVERT | {"encoder.stride": 4, "objective.penalty": "r1"},
     "flow": LINEAR | {"decoder.kind": "flow", "decoder.flows": 2, "decoder.channels": 6},
     "diffusion": LINEAR | {"decoder.kind": "diffusion", "decoder.channels": 6, "decoder.layers": 2},
     "line images": {name: value for name, value in LINE_OPTIONS.items() if "bottleneck" in name},
@@ -149,7 +152,9 @@ def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, i
     kind = experiment.options.get("objective", {}).get("kind")
     if kind in ("swap", "distil", "dinosr", "restore"):
         whole = replace(whole, second_view=features + 0.1 * torch.randn(features.shape, generator=draw))
-    if kind == "restore":  # ink
+    if kind == "convert":  # ink
+        whole = replace(whole, features=whole.features.sigmoid())
+    if kind == "restore":
         whole = replace(whole, features=whole.features.sigmoid(), second_view=whole.second_view.sigmoid())
     return whole.split(shares)[number]
 

@@ -390,6 +390,7 @@ def test_text_is_read_by_the_module_for_it():
 
 
 OF_OTHERS = {  # files whose texts name options that are not fields of functions
+    "unitdisc/api/convert.py": "of a command that is quoted",
     "unitdisc/api/doctor.py": "of pip",
     "unitdisc/api/resynthesise.py": "of a command that is quoted; and in names of files",
     "unitdisc/evaluation/probes/splits.py": "in scores.json, which stays as it is",

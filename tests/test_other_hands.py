@@ -57,3 +57,27 @@ def test_lines_in_no_other_hand_are_refused(lines, tmp_path):
     (tmp_path / "again").mkdir()
     with pytest.raises(CorpusError, match=r"no line of .* is there in another hand"):
         run(lines, tmp_path)
+
+
+def test_as_written_hands_are_told_by_how_they_lean(tmp_path, capsys):
+    """Of lines that are set upright before, the one hand is like the other."""
+    rng, found = np.random.default_rng(0), []
+    for hand, slope in (("left", -0.5), ("right", 0.5)):
+        for number in range(6):
+            ink = np.zeros((80, 32))
+            for start in range(16, 60, int(rng.integers(10, 13))):
+                for row in range(4, 28):
+                    first = start + round(slope * (16 - row))
+                    ink[first : first + 4, row] = 0.9
+            path = tmp_path / "lines" / f"{hand}{number}.png"
+            write_image(path, ink)
+            found.append(Utterance(path.stem, str(path), hand, 80, height=32))
+            (tmp_path / "again").mkdir(exist_ok=True)
+            shutil.copy(path, tmp_path / "again" / f"{path.stem}--{'right' if hand == 'left' else 'left'}.png")
+    lines = tmp_path / "lines.jsonl"
+    write_manifest(lines, found)
+    arguments = [*map(str, (lines, tmp_path / "again", tmp_path / "again.jsonl", "--train", lines)), "--as-written"]
+    found = SCRIPT["main"](arguments)
+    assert (found.originals_told, found.of_original, found.asked_for) == (1.0, 1.0, 0.0)
+    upright = SCRIPT["main"](arguments[:-1])
+    assert upright.of_original < 1.0

@@ -22,7 +22,8 @@ from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.evaluation.handwriting.likeness import psnr, ssim
 from unitdisc.experiment import Experiment, ExperimentError, config, load
 from unitdisc.media.image import read_image, read_line
-from unitdisc.objectives.restoration import PatchCritic, Restoration, patches_in, size_of, surprise
+from unitdisc.objectives.ink import surprise
+from unitdisc.objectives.restoration import PatchCritic, Restoration, patches_in, size_of
 from unitdisc.training.validation import evaluate
 
 pytest_plugins = ["tiny_fixtures"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Which measures keep the codes in use? The built-in corpus, three seeds, each measure alone and all together.
-# Forty minutes on two cores.
+# Which measures keep the codes in use? The built-in corpus, three seeds, each measure alone and all together. Then, what
+# it is worth to train on changes that are meant to turn units. Forty-five minutes on two cores.
 source "$(dirname "$0")/../shared.sh"
 
 data=data/mini_speech
@@ -45,4 +45,16 @@ if stage "codes that follow by moving averages"; then
 fi
 if stage "tables"; then
   python eval/codebook_use.py $exp/*
+fi
+if stage "changes that are meant to turn units: trained on such, on noise as large, and on neither"; then
+  all=($rate $norm $start $again $restart)
+  experiment changes-0-none "${all[@]}"
+  experiment changes-1-noise "${all[@]}" augmentation.noise=0.1
+  experiment changes-2-adversarial "${all[@]}" training.adversarial=0.1
+  for seed in $seeds; do
+    for changes in 0-none 1-noise 2-adversarial; do
+      echo "== $changes, seed $seed"
+      unitdisc robustness $exp/changes-$changes-seed"$seed" $data/test.jsonl --limit 12
+    done
+  done
 fi

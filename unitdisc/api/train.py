@@ -35,10 +35,11 @@ from unitdisc.experiment import WEIGHTS, Experiment, config, load, save_weights
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.locks import LockedError, locked
 from unitdisc.model import UnitModel
-from unitdisc.objectives import ChangedInValidation, ComparesViews
+from unitdisc.objectives import ChangedInValidation, ComparesViews, Conversion
 from unitdisc.training.compile import check_compiler
 from unitdisc.training.devices import usable_device
 from unitdisc.training.distributed import Agreement, processes, rank, together, world_size
+from unitdisc.training.hardening import refuse_hardening
 from unitdisc.training.memory import keep_freed_memory
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.training.whole_utterances import WholeUtterances
@@ -116,6 +117,8 @@ def train_together(
     crop = training.crop or None
     CropPlan([1], training.batch_size, crop, stride=stride, seed=training.seed)
     refuse_cut_items(untrained, training)
+    if training.adversarial:
+        refuse_hardening(untrained.objective)
     if training.compile:
         check_compiler(device, untrained.decoder)
     utterances = usable_table(corpus, features, access, thorough=True)
@@ -133,6 +136,8 @@ def train_together(
     experiment = Experiment(options, speakers_of(utterances), corpus_used).with_defaults(TrainingOptions)
     if experiment.has("adversary") and len(experiment.speakers) < 2:
         raise config.ConfigError("[adversary] takes two speakers to tell apart, and the corpus names none or one")
+    if isinstance(untrained.objective, Conversion) and len(experiment.speakers) < 2:
+        raise config.ConfigError("[objective] 'convert' takes two scribes or more, and the corpus names none or one")
     check_same(experiment, folder)
     signals = prepare(experiment, training_set, folder, access, known=origin and (origin, utterances))
 

@@ -15,6 +15,7 @@ from unitdisc.objectives.base import (
 )
 from unitdisc.objectives.classification import FrameClassification
 from unitdisc.objectives.contrastive import CPC, AlignedCPC
+from unitdisc.objectives.conversion import Conversion
 from unitdisc.objectives.distillation import CodeDistillation, Distillation
 from unitdisc.objectives.gan import Gan
 from unitdisc.objectives.gan_latents import BiGan, InfoGan
@@ -31,6 +32,7 @@ __all__ = [
     "ChangedInValidation",
     "ChoosesFeatures",
     "ComparesViews",
+    "Conversion",
     "FollowsEncoder",
     "MakesItems",
     "ModelOutput",
@@ -55,6 +57,7 @@ OBJECTIVES = {
     "dinosr": CodeDistillation,
     "wav2vec2": Wav2Vec2,
     "restore": Restoration,
+    "convert": Conversion,
     "gan": Gan,
     "infogan": InfoGan,
     "bigan": BiGan,

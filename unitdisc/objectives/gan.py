@@ -20,6 +20,7 @@ from unitdisc.objectives.adversarial_losses import (
     told_apart,
 )
 from unitdisc.objectives.base import ModelOutput, ModelParts
+from unitdisc.objectives.ink import refuse_all_but_ink, refuse_learning
 from unitdisc.objectives.item_networks import ItemCritic, ItemGenerator
 from unitdisc.objectives.players import Player
 from unitdisc.training.distributed import is_measured, normal, own_rows, rows_of_all, uniform
@@ -98,11 +99,7 @@ class Gan(nn.Module):
         """beside: numbers that the generator is told beside noise; judged_beside: the critic beside items."""
         if noise_dim < 1:
             raise ValueError(f"noise_dim must be 1 or more, not {noise_dim}")
-        if features.kind != "columns" or features.normalise != "none" or features.adaptation:
-            raise ValueError(
-                "makes the ink of line images: set features.kind to 'columns', features.normalise to 'none', and no "
-                "features.adaptation"
-            )
+        refuse_all_but_ink(features)
         self.contest = contest
         self.columns, self.noise_dim = contest.columns, noise_dim
         sizes = {"channels": contest.channels, "layers": contest.layers}
@@ -110,7 +107,7 @@ class Gan(nn.Module):
         self.critic = ItemCritic(judged_beside, contest.columns, in_dim, **sizes)
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
-        refuse_learning(model)
+        refuse_learning(model, "gan", "objective.kind to 'infogan' or 'bigan'")
         device = batch.features.device
         noise = normal(len(batch.features), self.noise_dim, device=device)
         return self.contested(batch, noise, uniform(len(noise), device=device))
@@ -225,12 +222,3 @@ def items_of(batch: Batch, columns: int) -> Tensor:
             "set training.crop to 0, and objective.columns to the width of the widest, or leave that out"
         )
     return cut(batch.features, batch.starts, columns)
-
-
-def refuse_learning(model: ModelParts) -> None:
-    """Raises ValueError if encoder or bottleneck have weights, which would stay as they began."""
-    if next(model.encoder.parameters(), None) is not None or next(model.bottleneck.parameters(), None) is not None:
-        raise ValueError(
-            "[objective] 'gan' teaches encoder and bottleneck nothing: set encoder.kind to 'identity' and "
-            "bottleneck.kind to 'none', or objective.kind to 'infogan' or 'bigan'"
-        )

@@ -18,6 +18,7 @@ from unitdisc.objectives.adversarial_losses import (
     pleasing_loss,
 )
 from unitdisc.objectives.base import ModelOutput, ModelParts
+from unitdisc.objectives.ink import surprise
 from unitdisc.objectives.players import Player
 from unitdisc.training.distributed import is_measured, uniform
 from unitdisc.training.precision import in_full
@@ -220,12 +221,6 @@ def refuse_features(features: object) -> None:
         raise ValueError(
             "a damaged line is set upright in another way than a clean one; leave features.slant and body out"
         )
-
-
-def surprise(logits: Tensor, ink: Tensor) -> Tensor:
-    """The divergence, in nats, of what logits say from ink in [0, 1]; 0 where they say just that: [...] each."""
-    least = torch.special.entr(ink) + torch.special.entr(1 - ink)
-    return F.binary_cross_entropy_with_logits(logits, ink, reduction="none") - least
 
 
 def size_of(frames: Tensor, inside: Tensor) -> Tensor:

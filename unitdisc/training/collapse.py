@@ -9,6 +9,7 @@ CONSTANT = 1e-3  # standard deviation of the latents over time
 ALIKE = 0.05  # variance of made pixels over that of real ones
 CERTAIN = 0.1  # loss of a critic over that of one that cannot tell
 UNREAD = 0.05  # what is read back of codes, over what they are
+UNHEARD = 0.03  # how far lines for two scribes are apart, over their ink
 
 
 def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str]:
@@ -18,8 +19,8 @@ def alarms(metrics: Mapping[str, float], num_codes: int | None) -> dict[str, str
     what it could be), "latent_gap" (how much worse a reconstruction is with another utterance's latents, in nats per
     value), "latent_deviation", "critic_accuracy" (of a critic that tells latents from a prior), and of generators
     "sample_variance" (of what is made, over that of what is real), "critic_doubt" (the loss of a critic over that of
-    one that cannot tell) and "codes_read" (what is read back of the entropy of codes); metrics that are absent are not
-    judged.
+    one that cannot tell), "codes_read" (what is read back of the entropy of codes) and "hands_apart" (how far lines as
+    two scribes would write them are apart, over their ink); metrics that are absent are not judged.
     """
     found = {}
     if num_codes is not None and metrics.get("perplexity", num_codes) < FEW_CODES * num_codes:
@@ -74,5 +75,11 @@ def alarms_of_contests(metrics: Mapping[str, float]) -> dict[str, str]:
         found["ignored codes"] = (
             f"The codes are ignored: what is made tells {100 * metrics['codes_read']:.1f} % of what its codes say. Try "
             "more objective.reading, fewer codes (bottleneck.categories), or more training.learning_rate."
+        )
+    if metrics.get("hands_apart", 1.0) < UNHEARD:
+        found["ignored hands"] = (
+            "Who is to have written a line changes nothing: what is made for two scribes is "
+            f"{100 * metrics['hands_apart']:.1f} % of the ink apart. Try more objective.adversary, less "
+            "objective.cycle and objective.identity, or more training.steps."
         )
     return found

@@ -34,6 +34,7 @@ from unitdisc.training.distributed import (
     share_of_count,
     world_size,
 )
+from unitdisc.training.hardening import harder
 from unitdisc.training.interrupts import interruptible
 from unitdisc.training.log import Log
 from unitdisc.training.optimisers import PlayerInTraining
@@ -44,6 +45,7 @@ from unitdisc.training.weights import weights
 
 LOOKED_BACK = 10_000  # steps in which the one is looked for whose loss was not finite first
 LARGE = 1e3  # what is beyond it is worth a look: features and targets are around 1, or levels up to 255
+FARTHEST = 1.0  # standard deviations
 ORDERS = ("auto", "random", "shards")
 
 
@@ -63,6 +65,9 @@ class TrainingOptions:
 
     compile fuses what the decoder does beside its matrix products, to rounding; the first step takes a minute or more.
     It is for GPUs, where it was not measured: on a CPU a step takes longer with it.
+
+    adversarial: every value that the encoder reads is moved by so many standard deviations of its dimension to where
+    the loss is larger, after all augmentation; the target stays. A step takes twice as long. See `harder`.
     """
 
     steps: int = 1_000_000
@@ -84,6 +89,7 @@ class TrainingOptions:
     order: str = "auto"  # "random", "shards" (read from beginning to end), or by shards if all of the corpus is in tars
     precision: str = "float32"  # of products in encoder and decoder; or "tf32" or "bfloat16", see above
     compile: bool = False  # the decoder in training, by torch.compile: Triton on a GPU, C++ on a CPU
+    adversarial: float = 0.0  # how far what is read is moved against the model, in standard deviations; 0: not at all
     deterministic: bool = False  # on a GPU: only kernels that give the same bits every time
 
     def __post_init__(self):
@@ -98,6 +104,10 @@ class TrainingOptions:
             raise ValueError(f"batch_size {self.batch_size} must be a multiple of the {world_size()} processes{parts}")
         if self.compile and not self.crop:
             raise ValueError("compile needs crops of one length, not whole utterances; give a crop, or leave it out")
+        if not 0 <= self.adversarial <= FARTHEST:
+            raise ValueError(f"adversarial must be from 0 to {FARTHEST:g}, not {self.adversarial}")
+        if self.adversarial and self.compile:
+            raise ValueError("compile makes nothing of adversarial, which asks for losses twice; leave out either")
         if not all(isinstance(step, int) for step in self.halve_at):
             raise ValueError(f"halve_at must be a list of steps, not {self.halve_at!r}")
 
@@ -222,7 +232,7 @@ class Trainer:
             alone = index < parts - 1 and world_size() > 1
             with computing(StepPart(index, parts)), model.no_sync() if alone else nullcontext():
                 with self.precision():
-                    output = model(piece)
+                    output = model(self.hardened(piece))
                 (output.loss / parts if parts > 1 else output.loss).backward()
             outputs.append(detached(output))
         if parts == 1:
@@ -236,6 +246,10 @@ class Trainer:
             return [batch]
         counts = {kind: share_of_count(count, parts) for kind, count in self.model.counts(batch).items()}
         return [replace(piece, counts=counts) for piece in batch.split(parts)]
+
+    def hardened(self, batch: Batch) -> Batch:
+        size = self.options.adversarial
+        return harder(self.model, batch, size) if size else batch
 
     def precision(self) -> torch.autocast:
         """Around the forward pass, not the way back, which takes the types it finds."""

@@ -1,0 +1,115 @@
+"""unitdisc convert: lines in the hand of another scribe, by a network that was shown no pairs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unitdisc.api.changed_lines import Version, made_of, refuse_own, write_versions, written_line
+from unitdisc.api.encode import say_left_out
+from unitdisc.api.paths import takes_paths
+from unitdisc.api.resynthesise import file_name, refuse_unknown
+from unitdisc.corpus import Utterance
+from unitdisc.corpus.access import CorpusAccess
+from unitdisc.corpus.manifest import write_manifest
+from unitdisc.corpus.validation.usable_corpus import usable_utterances
+from unitdisc.experiment import ExperimentError, load, weights_checksum
+from unitdisc.files import write_json
+from unitdisc.files.folders import filling, folder_for_results
+from unitdisc.files.made_of import facts_in, refuse_other
+from unitdisc.model import UnitModel
+from unitdisc.objectives import Conversion
+from unitdisc.training.devices import usable_device
+
+FACTS, MANIFEST, IMAGES = "conversion.json", "converted.jsonl", "images"
+
+
+@dataclass(frozen=True)
+class ConvertResult:
+    """What was written: a manifest of converted lines, and how many there are. left_out: why others are not there."""
+
+    manifest: Path
+    lines: int
+    left_out: list[str]
+
+
+@takes_paths
+@filling(lambda given: [given["folder"]])
+def convert(
+    experiment_folder: Path,
+    corpus: Path,
+    folder: Path,
+    *,
+    speakers: Sequence[str],
+    access: CorpusAccess = CorpusAccess(),
+    device: str | None = None,
+) -> ConvertResult:
+    """Writes every line of a corpus in the hand of each of these scribes: folder/images/ID--SCRIBE.png, and a manifest.
+
+    experiment_folder: of the objective "convert", as the preset convert-handwriting makes. speakers: scribes of its
+    training corpus; whose lines they were before may be unknown. Lines get the height of its features, and the width
+    that they have there; texts and tiers stay, the latter at the new columns. folder/converted.jsonl lists the lines of
+    the scribes asked for, who are their writers there; ids are ID--SCRIBE. An interrupted run is completed.
+    access: how the corpus is read, but for the shard. device: cpu, cuda, cuda:1 (default: a GPU if there is one).
+
+    Raises ExperimentError where there is no such model, or it knows a speaker not, CorpusError if nothing (or, if
+    `access` is strict, not all) can be read, ValueError for no speakers, for a folder that holds the lines themselves,
+    or converted ones of another model or corpus, and LockedError while another run fills it.
+
+    >>> unitdisc.convert("exp/converter", "data/test.jsonl", "data/as-gus", speakers=["gus"]).manifest
+    """
+    folder, speakers = folder_for_results(folder), [*dict.fromkeys(speakers)]
+    experiment, model = load(experiment_folder, usable_device(device))
+    if not isinstance(model.objective, Conversion):
+        kind = experiment.options["objective"]["kind"]
+        raise ExperimentError(f"{experiment_folder}: learned by {kind!r}, not to convert; train by convert-handwriting")
+    if not speakers:
+        raise ValueError(
+            f"`speakers` is missing: name a scribe; `unitdisc inspect --speakers {experiment_folder}` lists them"
+        )
+    refuse_unknown(speakers, experiment_folder, experiment)
+    utterances = usable_utterances(corpus, experiment.features(), replace(access, trust=False))
+    versions = [
+        Version(
+            partial(converted_inks, model, experiment.speakers.index(speaker)),
+            partial(path_of, folder, speaker),
+            f"converted to {speaker}",
+        )
+        for speaker in speakers
+    ]
+    written = [version.path(each) for version in versions for each in utterances]
+    manifest = folder / MANIFEST
+    refuse_own(folder, corpus, manifest, kind="original", utterances=utterances, written=written)
+    facts = {"model": weights_checksum(experiment_folder), "corpus": str(corpus.resolve())}
+    there = facts_in(folder / FACTS)
+    if there is not None:
+        refuse_other(folder, "lines", there={name: there.get(name) for name in facts}, asked=facts)
+    signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
+    write_json(folder / FACTS, facts | {"experiment": str(experiment_folder)})
+    problems = write_versions(utterances, signals, versions, "converting")
+    converted = [
+        replace(again, id=version.path(each).stem, speaker=speaker)
+        for speaker, version in zip(speakers, versions, strict=True)
+        for each in utterances
+        if (again := written_line(version.path(each), each, signals)) is not None
+    ]
+    say_left_out(problems, len(utterances) * len(speakers), access.strict)
+    write_manifest(manifest, converted)
+    return ConvertResult(manifest, len(converted), problems)
+
+
+def path_of(folder: Path, speaker: str, utterance: Utterance) -> Path:
+    return folder / IMAGES / file_name(utterance, speaker, "")
+
+
+def converted_inks(model: UnitModel, speaker: int, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Lines, [T, H] each, in the hand of a speaker, by number: ink in [0, 1]."""
+
+    def make(lines: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
+        return model.objective.converted(lines, torch.full_like(lengths, speaker), mask)
+
+    return made_of(model, features, make)
