@@ -69,7 +69,7 @@ class SpectralDistance(nn.Module):
 
 
 def mel_bins(rate: int, window: int) -> Tensor:
-    """Triangles, as wide as mel bins, or at least as bins of the spectrum, each with a sum of 1: [window / 2 + 1, bins]."""
+    """Triangles as wide as mel bins, or at least as bins of the spectrum, of sum 1 each: [window / 2 + 1, bins]."""
     number = max(1, round(window / SAMPLES_PER_BIN))
     highest = 2595 * math.log10(1 + rate / 2 / 700)
     edges = 700 * (10 ** (torch.linspace(0, highest, number + 2, dtype=torch.double) / 2595) - 1)
