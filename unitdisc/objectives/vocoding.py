@@ -86,7 +86,7 @@ class Vocoding(nn.Module):
         if self.critics is None:
             return ModelOutput(losses, {})
         if self.steps < self.adversary_from:  # they wait, but several processes ask for a gradient of every weight
-            nothing = sum(weight.sum() for weight in self.critics.parameters()) * 0
+            nothing = sum(weight.square().sum() for weight in self.critics.parameters()) * 0
             return ModelOutput({**losses, "critic": nothing}, {})
         contested = self.contested(batch.target * batch.target_mask, made, batch.target_lengths)
         return ModelOutput({**losses, **contested.losses}, contested.metrics)
