@@ -13,9 +13,11 @@ import torch
 from tiny import listed, make_corpus, make_lines
 
 from unitdisc.alignment import Aligner, Alphabet, save
+from unitdisc.corpus import Interval, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.column_features import ColumnFeatures
+from unitdisc.evaluation.probes import sequences
 from unitdisc.media.image import read_image, read_line
 
 SCRIPT = str(Path(__file__).parent.parent / "eval" / "resyntheses.py")
@@ -55,10 +57,54 @@ def test_recordings_are_nothing_apart_from_themselves(main, tmp_path, capsys):
     aligner = reader(tmp_path / "reader", AcousticFeatures("log-mel", 16000, 160, 40, normalise="utterance"))
     found = main([str(corpus), str(same), str(other), "--reader", str(aligner), "--output", str(tmp_path / "x.json")])
     near, far = found[str(same)], found[str(other)]
-    assert near["utterances"] == 3 and near["dB"] == 0 and near["variance"] == 1 and near["CER"] == near["real"]
+    assert (
+        near["utterances"] == 3
+        and near["dB"] == near["periodicity"] == 0
+        and near["variance"] == 1
+        and near["CER"] == near["real"]
+    )
     assert far["dB"] > 3 and far["variance"] != 1
     assert json.loads((tmp_path / "x.json").read_text()) == found
-    assert capsys.readouterr().out.startswith("| | utterances | dB | variance | CER | real |")
+    assert capsys.readouterr().out.startswith("| | utterances | dB | variance | periodicity | CER | real |")
+
+
+def test_what_repeats_itself_is_told_from_noise(tmp_path):
+    """A tone of 100 Hz whose phases are lost has the energies that it had, and no period."""
+    script = runpy.run_path(SCRIPT)
+    tone = np.sign(np.sin(2 * np.pi * 100 * np.arange(8000) / 16000)).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal(8000).astype(np.float32)
+    frames = [np.lib.stride_tricks.sliding_window_view(wave, 640)[::160] for wave in (tone, noise)]
+    periodic, not_periodic = (script["periodicity"](each, 16000) for each in frames)
+    assert (periodic > 0.95).all() and (not_periodic < 0.6).all()
+    quiet = np.concatenate([tone, 1e-3 * noise])
+    apart = script["periodicity_apart"](quiet, np.concatenate([tone, 0 * noise]), 16000)
+    assert len(apart) < 60 and apart.max() < 0.2  # what nobody hears does not count
+
+
+def test_phones_are_read_by_a_probe_that_learned_from_real_recordings(main, tmp_path, monkeypatch):
+    """Tones instead of phones: those of copies are read as those of originals, those of noise are not."""
+    tones = {"a": 400, "b": 1200, "c": 3000}
+    utterances, rng = [], np.random.default_rng(1)
+    for number in range(14):
+        said = rng.choice(list("abc"), 5)
+        wave = np.concatenate([np.sin(2 * np.pi * tones[label] * np.arange(1600) / 16000) for label in said])
+        path = tmp_path / f"u{number}.wav"
+        soundfile.write(path, 0.3 * wave + 0.001 * rng.standard_normal(len(wave)), 16000)
+        phones = [Interval(1600 * place, 1600 * (place + 1), label) for place, label in enumerate(said)]
+        utterances.append(Utterance(f"u{number}", str(path), "s", 8000, 16000, alignment={"phone": phones}))
+    write_manifest(tmp_path / "train.jsonl", utterances[:10])
+    write_manifest(tmp_path / "test.jsonl", utterances[10:])
+    same, other = copied(tmp_path / "test.jsonl", tmp_path / "same"), copied(tmp_path / "test.jsonl", tmp_path / "no")
+    for path in other.iterdir():
+        soundfile.write(path, 0.3 * rng.standard_normal(8000), 16000)
+    monkeypatch.setattr(sequences, "LEAST_STEPS", 150)
+    phones = ("--phones", str(tmp_path / "train.jsonl"))
+    found = main([str(tmp_path / "test.jsonl"), str(same), str(other), *phones])
+    rows = [found[str(folder)] for folder in (same, other)]
+    assert rows[0]["PER"] == rows[0]["real PER"] == rows[1]["real PER"] < 0.6 < 0.9 < rows[1]["PER"]
+    write_manifest(tmp_path / "test.jsonl", [replace(utterance, alignment={}) for utterance in utterances[10:]])
+    with pytest.raises(SystemExit, match=r"u10 has no phones in its tier 'phone'; give corpora that have, or no"):
+        main([str(tmp_path / "test.jsonl"), str(same), *phones])
 
 
 def test_lines_have_the_ink_of_themselves(main, tmp_path):
