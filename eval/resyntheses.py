@@ -10,9 +10,9 @@ originals. Of recordings, `dB` is the root of the mean squared difference of log
 the mean of both levels taken away, and `variance` that of frames over time, over the originals': a decoder that says
 the mean of what may be said is near, and has too little of it. `periodicity` tells what energies do not, whether voices
 repeat themselves as they did: the root of the mean squared difference of the largest normalised autocorrelation, 0 to
-1, at pitches of 60 to 400 Hz, where the original is within 40 dB of its loudest frame. With --phones CORPUS, a CTC
-probe learns the phones of its recordings, by log-mel frames: `PER` is how much of the phones of an utterance it gets
-wrong where it is made again, `real PER` how much of the original.
+1, at pitches of 60 to 400 Hz, where the original is within 40 dB of its loudest frame.
+
+Of corpora whose texts are phones (`eval/phones_as_text.py`), CER is the share of phones that are wrong.
 
 --picture FILE.png shows lines as they are and as each folder has them, one under the other; --lines says how many,
 evenly chosen of those that all folders have. --corpus FILE.jsonl makes a corpus of what is in the only folder, with
@@ -42,15 +42,10 @@ from unitdisc.data.cache import DiskCache
 from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.data.normalisation import Normaliser
 from unitdisc.data.signals import Signals
-from unitdisc.evaluation import UnscorableError
-from unitdisc.evaluation.probes.options import ProbeOptions
-from unitdisc.evaluation.probes.points import PointFrames
-from unitdisc.evaluation.probes.sequences import CtcReader, SequenceTask, edit_counts, transcribed
 from unitdisc.files import write_json
 from unitdisc.media.image import read_line, write_image
 
 BINS, HOP = 40, 0.01  # of the frames that distances are measured with
-READER, CONTEXT = "conv", 5  # of the CTC probe of phones, and frames that it sees at once
 PITCHES, PITCHED, LOUD = (60, 400), 0.04, 1e-4  # Hz, seconds of a frame, and share of the power of the loudest
 DECIBEL = 10 / math.log(10)  # of a natural logarithm of power
 CAPTION, LETTER, GAP = 150, 11, 4  # pixels of a picture: beside the lines, of its letters, between lines
@@ -63,7 +58,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     parser.add_argument(
         "--reader", type=Path, help="the `aligner` folder of `unitdisc align` of real lines or recordings"
     )
-    parser.add_argument("--phones", type=Path, help="corpus of recordings, of which a CTC probe learns their phones")
     parser.add_argument("--output", type=Path, help="JSON file for the result")
     parser.add_argument("--picture", type=Path, help="PNG that shows lines and what became of them")
     parser.add_argument("--lines", type=int, default=4, help="of the picture (default: %(default)s)")
@@ -75,14 +69,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         corpus = {utterance.id: utterance for utterance in read_corpus(options.corpus)}
         pairs = {folder: pairs_of(folder, corpus) for folder in options.folders}
         found = {str(folder): figures_of(its, options.reader) for folder, its in pairs.items()}
-        if options.phones:
-            for folder, errors in phone_errors(read_corpus(options.phones), pairs).items():
-                found[str(folder)] |= errors
         if options.made:
             write_manifest(options.made, [again for _, again in pairs[options.folders[0]]])
         if options.picture:
             write_image(options.picture, picture(pairs, options.lines))
-    except (AlignerError, CorpusError, UnscorableError) as error:
+    except (AlignerError, CorpusError) as error:
         sys.exit(f"error: {error}")
     names = list(dict.fromkeys(name for row in found.values() for name in row))
     print(f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}")
@@ -217,39 +208,6 @@ def periodicity(frames: np.ndarray, rate: int) -> np.ndarray:
     whole = products / np.arange(size, size - size // 2, -1)  # fewer samples overlap at long lags
     lags = slice(round(rate / PITCHES[1]), min(round(rate / PITCHES[0]), size // 2))
     return np.clip(whole[:, lags].max(1) / np.maximum(whole[:, 0], 1e-12), 0, 1)
-
-
-def phone_errors(
-    corpus: Sequence[Utterance], pairs: dict[Path, list[tuple[Utterance, Utterance]]]
-) -> dict[Path, dict[str, float]]:
-    """Of every folder, the share of phones that a probe gets wrong which learned those of a corpus, and of originals.
-
-    Raises UnscorableError where there are no phones.
-    """
-    task = SequenceTask("phone", READER, unseen_speakers=False)
-    rate = corpus[0].rate
-    frames = AcousticFeatures("log-mel", rate, round(HOP * rate), BINS, normalise="utterance")
-    items = [(each, each) for each in corpus]
-    spans = {}
-    for folder, its in pairs.items():
-        for name, of_pair in (("PER", 1), ("real PER", 0)):
-            spans[folder, name] = range(len(items), len(items) + len(its))
-            items += [(pair[0], pair[of_pair]) for pair in its]
-    sequences = [task.sequence(original) for original, _ in items]
-    if not all(sequences):
-        nameless = next(original.id for (original, _), sequence in zip(items, sequences) if not sequence)
-        raise UnscorableError(f"{nameless} has no phones in its tier 'phone'; give corpora that have, or no --phones")
-    read = [signals_of(frames).features_of(heard) for _, heard in items]
-    bounds = np.cumsum([0, *map(len, read)])
-    point = PointFrames("log-mel", tuple(u for u, _ in items), np.concatenate(read), bounds, np.arange(bounds[-1]))
-    learned_from, scored = np.arange(len(corpus)), np.arange(len(corpus), len(items))
-    options = ProbeOptions(context_frames=CONTEXT, controls=False)
-    written = transcribed(task, point, sequences, [(learned_from, scored)], options, CtcReader)
-    found: dict[Path, dict[str, float]] = {folder: {} for folder in pairs}
-    for (folder, name), span in spans.items():
-        wrong = sum(sum(edit_counts(sequences[item], written[item])) for item in span)
-        found[folder][name] = wrong / sum(len(sequences[item]) for item in span)
-    return found
 
 
 if __name__ == "__main__":
