@@ -278,7 +278,7 @@ def test_there_are_no_bits(trained, unitdisc):
 
 
 def test_a_corpus_is_made_again_by_griffin_lim_and_by_experiments(trained, tmp_path, capsys):
-    main = runpy.run_path(str(Path(__file__).parent.parent / "eval" / "vocoders.py"))["main"]
+    main = runpy.run_path(str(Path(__file__).parent.parent / "benchmarks" / "vocoders.py"))["main"]
     folder, corpus = trained
     found = main(
         [str(corpus), str(tmp_path), "griffin-lim", str(folder), "--limit", "2", "--output", f"{tmp_path}/x.json"]

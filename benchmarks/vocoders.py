@@ -1,6 +1,6 @@
 """Recordings made again by experiments, and by Griffin-Lim from log-mel frames; and how fast each of them is.
 
-python eval/vocoders.py data/test.jsonl exp/made griffin-lim exp/vocoder exp/wavenet --limit 60
+python benchmarks/vocoders.py data/test.jsonl exp/made griffin-lim exp/vocoder exp/wavenet --limit 60
 python eval/resyntheses.py data/test.jsonl exp/made/{griffin-lim,vocoder,wavenet} --reader exp/reader/aligner
 
 Writes UTTERANCE--SPEAKER.wav to a folder of each in the second argument, by the names of experiments; one called
