@@ -2,6 +2,7 @@
 
 import math
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,14 @@ def test_who_learns_from_which_loss(model):
         built.zero_grad(set_to_none=True)
         built.train()(batch).losses[name].backward()
         assert moved(built) == parts, name
+
+
+def test_what_lies_in_the_padding_of_a_target_changes_no_loss(model):
+    experiment, built = model
+    batch = batch_of(0, experiment, built.encoder.stride)
+    assert not batch.target_mask.all()
+    other = replace(batch, target=torch.where(batch.target_mask, batch.target, 3.0))
+    torch.testing.assert_close(built.eval()(other).losses, built(batch).losses, rtol=0, atol=0)
 
 
 def test_losses_by_hand(model):
