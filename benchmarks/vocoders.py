@@ -1,7 +1,7 @@
 """Recordings made again by experiments, and by Griffin-Lim from log-mel frames; and how fast each of them is.
 
 python benchmarks/vocoders.py data/test.jsonl exp/made griffin-lim exp/vocoder exp/wavenet --limit 60
-python eval/resyntheses.py data/test.jsonl exp/made/{griffin-lim,vocoder,wavenet} --reader exp/reader/aligner
+python eval/resyntheses.py data/test.jsonl exp/made/{griffin-lim,vocoder,wavenet}
 
 Writes UTTERANCE--SPEAKER.wav to a folder of each in the second argument, by the names of experiments; one called
 griffin-lim is no experiment. `x real time` is how many seconds of recordings one second of processor time makes, from

@@ -12,8 +12,6 @@ the mean of what may be said is near, and has too little of it. `periodicity` te
 repeat themselves as they did: the root of the mean squared difference of the largest normalised autocorrelation, 0 to
 1, at pitches of 60 to 400 Hz, where the original is within 40 dB of its loudest frame.
 
-Of corpora whose texts are phones (`eval/phones_as_text.py`), CER is the share of phones that are wrong.
-
 --picture FILE.png shows lines as they are and as each folder has them, one under the other; --lines says how many,
 evenly chosen of those that all folders have. --corpus FILE.jsonl makes a corpus of what is in the only folder, with
 the texts of the originals: `unitdisc resynthesise --given 0.999` writes lines as a decoder is shown them, upright and

@@ -106,7 +106,7 @@ KINDS = {
     "vocoder": LINEAR
     | {"features.rate": 1600, "features.hop": 16, "decoder.kind": "vocoder", "decoder.channels": 8}
     | {"decoder.layers": 1, "objective.kind": "vocoder", "objective.critic_channels": 2}
-    | {"objective.critic_every": 2, "objective.adversary_from": 2},
+    | {"objective.critic_every": 3, "objective.adversary_from": 2},
     "line images": {name: value for name, value in LINE_OPTIONS.items() if "bottleneck" in name},
 }
 

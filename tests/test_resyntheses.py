@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from tiny import RATE, listed, make_corpus, make_lines, record
+from tiny import listed, make_corpus, make_lines
 
 from unitdisc.alignment import Aligner, Alphabet, save
-from unitdisc.corpus import Interval, Utterance
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.column_features import ColumnFeatures
@@ -78,22 +77,6 @@ def test_what_repeats_itself_is_told_from_noise(tmp_path):
     quiet = np.concatenate([tone, 1e-3 * noise])
     apart = script["periodicity_apart"](quiet, np.concatenate([tone, 0 * noise]), 16000)
     assert len(apart) < 60 and apart.max() < 0.2  # what nobody hears does not count
-
-
-def test_phones_become_texts_of_one_letter_each(tmp_path, capsys):
-    """The same letter in all corpora; labels that last count once, and silence nowhere."""
-    main = runpy.run_path(str(Path(SCRIPT).with_name("phones_as_text.py")))["main"]
-    said = {"train": ["SIL", "AA", "AA", "B", "SIL"], "test": ["B", "SIL", "B", "CH", "AA"]}
-    for name, labels in said.items():
-        phones = [Interval(800 * place, 800 * (place + 1), label) for place, label in enumerate(labels)]
-        record(tmp_path / f"{name}.wav", 4000, 0)
-        made = Utterance(name, f"{tmp_path}/{name}.wav", "s", 4000, RATE, text="?", alignment={"phone": phones})
-        write_manifest(tmp_path / f"{name}.jsonl", [made])
-    main([str(tmp_path / "out"), *(str(tmp_path / f"{name}.jsonl") for name in said)])
-    texts = [next(iter(listed(tmp_path / "out" / f"{name}.jsonl"))).text for name in said]
-    assert texts == ["AB", "BBCA"] and "3 labels" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match=r"train has no labels in tier 'word'"):
-        main([str(tmp_path / "out"), str(tmp_path / "train.jsonl"), "--tier", "word"])
 
 
 def test_lines_have_the_ink_of_themselves(main, tmp_path):

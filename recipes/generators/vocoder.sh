@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Vocoders: log-mel frames back to sound, by spectra alone and with critics, beside Griffin-Lim and a WaveNet that learned
-# as long; and units back to sound in the voices of the built-in corpus. Judged by a CTC reader of phones that learned from
-# the real recordings of the same train set. VCTK's large speaker needs UNITDISC_DATA; some half an hour of one core.
+# as long; and units back to sound in the voices of the built-in corpus. Judged by a probe of phones that learned from the
+# real recordings of the same train set. VCTK's large speaker needs UNITDISC_DATA; some half an hour of one core.
 #   PARTS="vctk mini"      which corpora
 #   MINUTES="2 5"          of training, on one core as it was measured; also 15, which was not
 #   FEWER=8                an eighth of all steps of training, to see that it runs
@@ -44,12 +44,26 @@ learn() { # learn CORPUS KIND MINUTES: trains a kind, or goes on with it, and ma
   for option in $(options "$2"); do set+=(--set "$option"); done
   time unitdisc train vocoder-small data/"$1"/train.jsonl exp/vocoder/"$1"/"$2" --set training.schedule=constant \
     --set training.average_decay=0.995 --set training.steps="$(steps "$2" "$3")" "${set[@]}"
-  python benchmarks/vocoders.py exp/vocoder/"$1"/phones/test.jsonl exp/vocoder/"$1"/made/"$3" exp/vocoder/"$1"/"$2" --limit $limit
+  python benchmarks/vocoders.py data/"$1"/own.jsonl exp/vocoder/"$1"/made/"$3" exp/vocoder/"$1"/"$2"
 }
 
-judge() { # judge CORPUS: all that was made of it
-  python eval/resyntheses.py exp/vocoder/"$1"/phones/test.jsonl exp/vocoder/"$1"/made/*/* \
-    --reader exp/vocoder/"$1"/reader/aligner --output exp/vocoder/"$1"/made.json
+probe() { # probe CORPUS MANIFEST NAME: phones of log-mel frames of these recordings, which are those of the test corpus
+  local frames=exp/vocoder/"$1"/frames
+  unitdisc features "$2" "$frames/$3" --kind log-mel
+  unitdisc probe "$frames/$3" data/"$1"/own.jsonl --train-encodings "$frames"/train --train-corpus data/"$1"/train.jsonl \
+    --task labels --known-speakers --reader mlp --context-frames 9 --no-controls --output "$frames/$3.json"
+}
+
+judge() { # judge CORPUS: the originals, and all that was made of it
+  local exp=exp/vocoder/$1 made name
+  python eval/resyntheses.py data/"$1"/own.jsonl "$exp"/made/*/* --output "$exp"/made.json
+  unitdisc features data/"$1"/train.jsonl "$exp"/frames/train --kind log-mel
+  probe "$1" data/"$1"/own.jsonl real
+  for made in "$exp"/made/*/*; do
+    name=$(basename "$made")-$(basename "$(dirname "$made")")
+    python eval/resyntheses.py data/"$1"/own.jsonl "$made" --corpus "$exp"/"$name".jsonl
+    probe "$1" "$exp"/"$name".jsonl "$name"
+  done
 }
 
 if stage "vocoders: corpora"; then
@@ -57,19 +71,16 @@ if stage "vocoders: corpora"; then
     case $part in
       vctk)
         python data_prep/vctk.py "$raw" data/vctk
-        grep '"speaker": "p239"' data/vctk/test.jsonl > data/vctk/own.jsonl
-        python eval/phones_as_text.py exp/vocoder/vctk/phones data/vctk/train.jsonl data/vctk/own.jsonl
-        mv exp/vocoder/vctk/phones/own.jsonl exp/vocoder/vctk/phones/test.jsonl ;;
+        grep '"speaker": "p239"' data/vctk/test.jsonl | head -n $limit > data/vctk/own.jsonl ;;
       mini)
         python data_prep/mini_speech.py data/mini
-        python eval/phones_as_text.py exp/vocoder/mini/phones data/mini/train.jsonl data/mini/test.jsonl ;;
+        head -n $limit data/mini/test.jsonl > data/mini/own.jsonl ;;
     esac
   done
 fi
-if stage "vocoders: readers of phones, and Griffin-Lim"; then
+if stage "vocoders: Griffin-Lim"; then
   for part in $parts; do
-    unitdisc align exp/vocoder/"$part"/phones/train.jsonl --output exp/vocoder/"$part"/reader --prior 0
-    python benchmarks/vocoders.py exp/vocoder/"$part"/phones/test.jsonl exp/vocoder/"$part"/made/0 griffin-lim --limit $limit
+    python benchmarks/vocoders.py data/"$part"/own.jsonl exp/vocoder/"$part"/made/0 griffin-lim
   done
 fi
 if stage "vocoders: train, and make the test recordings again"; then
