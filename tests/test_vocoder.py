@@ -21,6 +21,7 @@ from unitdisc.experiment import Experiment, config
 from unitdisc.model import UnitModel
 from unitdisc.objectives.vocoding import Vocoding
 from unitdisc.objectives.wave_critics import WaveCritics, unlike
+from unitdisc.training.distributed import StepPart, computing
 from unitdisc.training.validation import evaluate
 
 pytest_plugins = ["tiny_fixtures"]
@@ -184,6 +185,7 @@ def test_what_lies_in_the_padding_of_a_target_changes_no_loss(model):
 def test_losses_by_hand(model):
     """Hinge: what is heard as real is above 1 nowhere, as made below -1 nowhere; means over critics, then items."""
     _, built = model
+    built.train()
     objective, real, made, lengths = built.objective, waves(8, 320), waves(8, 320).flip(0), torch.full((8,), 320)
     found = objective.contested(real, made, lengths)
     scores = [[each.scores.flatten(1) for each in objective.critics(side, lengths)] for side in (real, made)]
@@ -197,11 +199,20 @@ def test_losses_by_hand(model):
 
 def test_critics_hear_one_item_in_so_many(model):
     _, built = model
+    built.train()
     objective, real, made, lengths = built.objective, waves(8, 320), waves(8, 320).flip(0), torch.full((8,), 320)
     some = objective.contested(real[::3], made[::3], lengths[::3]).losses
     objective.critic_every = 3
     try:
         torch.testing.assert_close(objective.contested(real, made, lengths).losses, some)
+        parts = []
+        for part in range(4):
+            mine = slice(2 * part, 2 * part + 2)
+            with computing(StepPart(part, 4)):
+                parts.append(objective.contested(real[mine], made[mine], lengths[mine]))
+        assert not any(parts[2].losses.values()) and parts[2].metrics["critic_right"] == 0.5  # of items 4 and 5
+        mean = {name: sum(each.losses[name] for each in parts) / 4 for name in some}
+        torch.testing.assert_close(mean, some)
     finally:
         objective.critic_every = 1
 

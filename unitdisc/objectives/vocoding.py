@@ -93,13 +93,19 @@ class Vocoding(nn.Module):
 
     def contested(self, real: Tensor, made: Tensor, lengths: Tensor) -> ModelOutput:
         """Waves [B, S], zeros past the lengths [B] -> what critics and decoder make small: means over items heard."""
-        size = shares_of_step() * len(lengths)
-        heard = (own_rows(torch.arange(size, device=lengths.device)) % self.critic_every == 0).nonzero()[:, 0]
-        real, made, lengths, loss = real[heard], made[heard], lengths[heard], self.adversarial_loss
+        size, loss = shares_of_step() * len(lengths), self.adversarial_loss
+        every = self.critic_every if self.training else 1  # what is held out, every process hears all of
+        heard = own_rows(torch.arange(size, device=lengths.device)) % every == 0
+        if not heard.any():  # in this share: one is heard all the same, and counts for nothing
+            heard[0], counted = True, torch.zeros_like(lengths[:1])
+        else:
+            counted = torch.ones_like(lengths[heard])
+        real, made, lengths = real[heard], made[heard], lengths[heard]
 
         def mean(values: Sequence[Tensor]) -> Tensor:
             """Of every critic, of the items heard, [N] each; what several processes or parts find averages to it."""
-            return sum(values).sum() / len(values) * shares_of_step() / -(-size // self.critic_every)
+            of_items = sum(values) / len(values) * counted
+            return of_items.sum() * shares_of_step() / -(-size // every)
 
         of_real, of_made = self.critics(real, lengths), self.critics(made.detach(), lengths)
         pleasing = judged_by(self.critics, made, lengths)
@@ -111,8 +117,9 @@ class Vocoding(nn.Module):
         }
         if not is_measured():
             return ModelOutput(losses, {})
-        scores = [[rows_of_all(side.mean(side.scores)) for side in pair] for pair in pairs]
-        right = sum(told_apart(*pair) for pair in scores) / len(scores)
+        those = rows_of_all(counted) > 0
+        scores = [[rows_of_all(side.mean(side.scores))[those] for side in pair] for pair in pairs]
+        right = torch.stack([told_apart(*pair) for pair in scores]).mean().nan_to_num(0.5)  # of a part without any
         return ModelOutput(losses, {"critic_right": right, "critic_doubt": doubt(loss, losses["critic"].detach())})
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
