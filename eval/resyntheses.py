@@ -8,7 +8,9 @@ READER is an aligner, which learned to write from real lines or recordings: `CER
 wrong, and `real` how much of the originals of the same utterances. `ink` is the mean darkness over that of the
 originals. Of recordings, `dB` is the root of the mean squared difference of log-mel frames from those of the original,
 the mean of both levels taken away, and `variance` that of frames over time, over the originals': a decoder that says
-the mean of what may be said is near, and has too little of it.
+the mean of what may be said is near, and has too little of it. `periodicity` tells what energies do not, whether voices
+repeat themselves as they did: the root of the mean squared difference of the largest normalised autocorrelation, 0 to
+1, at pitches of 60 to 400 Hz, where the original is within 40 dB of its loudest frame.
 
 --picture FILE.png shows lines as they are and as each folder has them, one under the other; --lines says how many,
 evenly chosen of those that all folders have. --corpus FILE.jsonl makes a corpus of what is in the only folder, with
@@ -42,6 +44,7 @@ from unitdisc.files import write_json
 from unitdisc.media.image import read_line, write_image
 
 BINS, HOP = 40, 0.01  # of the frames that distances are measured with
+PITCHES, PITCHED, LOUD = (60, 400), 0.04, 1e-4  # Hz, seconds of a frame, and share of the power of the loudest
 DECIBEL = 10 / math.log(10)  # of a natural logarithm of power
 CAPTION, LETTER, GAP = 150, 11, 4  # pixels of a picture: beside the lines, of its letters, between lines
 
@@ -167,15 +170,42 @@ def ink(pairs: Sequence[tuple[Utterance, Utterance]]) -> dict[str, float]:
 def distances(pairs: Sequence[tuple[Utterance, Utterance]]) -> dict[str, float]:
     rate = pairs[0][0].rate
     signals = signals_of(AcousticFeatures("log-mel", rate, round(HOP * rate), BINS, normalise="none"))
-    squares, variances = [], []
+    squares, variances, unlike = [], [], []
     for pair in pairs:
+        unlike.append(periodicity_apart(*(signals.signal(each) for each in pair), rate))
         real, again = (DECIBEL * signals.features_of(each) for each in pair)
         frames = min(len(real), len(again))
         apart = again[:frames] - real[:frames]
         squares.append(np.square(apart - apart.mean()).mean(-1))
         variances.append([again.var(0).mean(), real.var(0).mean()])
     again, real = np.mean(variances, axis=0)
-    return {"dB": float(np.sqrt(np.concatenate(squares).mean())), "variance": float(again / real)}
+    return {
+        "dB": float(np.sqrt(np.concatenate(squares).mean())),
+        "variance": float(again / real),
+        "periodicity": float(np.sqrt(np.concatenate(unlike).mean())),
+    }
+
+
+def periodicity_apart(real: np.ndarray, again: np.ndarray, rate: int) -> np.ndarray:
+    """Squared differences of how periodic frames are, [frames], of those in which the original is loud."""
+    size, hop = round(PITCHED * rate), round(HOP * rate)
+    length = max(size, min(len(real), len(again)))
+    framed = [np.pad(wave, (0, max(0, length - len(wave))))[:length] for wave in (real, again)]
+    framed = [np.lib.stride_tricks.sliding_window_view(wave, size)[::hop] for wave in framed]
+    energies = np.square(framed[0]).mean(1)
+    loud = energies >= max(energies.max() * LOUD, 1e-12)
+    one, other = (periodicity(frames[loud], rate) for frames in framed)
+    return np.square(one - other)
+
+
+def periodicity(frames: np.ndarray, rate: int) -> np.ndarray:
+    """The largest normalised autocorrelation of frames [T, N] at lags of 60 to 400 Hz, from 0 to 1: [T]."""
+    size = frames.shape[1]
+    spectra = np.fft.rfft(frames - frames.mean(1, keepdims=True), 2 * size)
+    products = np.fft.irfft(np.square(np.abs(spectra)))[:, : size // 2]
+    whole = products / np.arange(size, size - size // 2, -1)  # fewer samples overlap at long lags
+    lags = slice(round(rate / PITCHES[1]), min(round(rate / PITCHES[0]), size // 2))
+    return np.clip(whole[:, lags].max(1) / np.maximum(whole[:, 0], 1e-12), 0, 1)
 
 
 if __name__ == "__main__":

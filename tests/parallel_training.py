@@ -19,6 +19,7 @@ import torch.distributed as dist
 from tiny import LINE_OPTIONS, OPTIONS
 
 from unitdisc.batch import Batch
+from unitdisc.data.targets import WaveTarget
 from unitdisc.experiment import Experiment, config
 from unitdisc.model import UnitModel
 from unitdisc.training import checkpoints
@@ -105,6 +106,10 @@ KINDS = {
     "convert": CONVERT | {"encoder.stride": 4, "objective.penalty": "r1"},
     "flow": LINEAR | {"decoder.kind": "flow", "decoder.flows": 2, "decoder.channels": 6},
     "diffusion": LINEAR | {"decoder.kind": "diffusion", "decoder.channels": 6, "decoder.layers": 2},
+    "vocoder": LINEAR
+    | {"features.rate": 1600, "features.hop": 16, "decoder.kind": "vocoder", "decoder.channels": 8}
+    | {"decoder.layers": 1, "objective.kind": "vocoder", "objective.critic_channels": 2}
+    | {"objective.critic_every": 3, "objective.adversary_from": 2},
     "line images": {name: value for name, value in LINE_OPTIONS.items() if "bottleneck" in name},
 }
 
@@ -116,6 +121,7 @@ def settings(kind: str) -> dict:
     other = KINDS[kind].get("encoder.kind") in ("experiment", "identity")
     own = ("bottleneck", "training", *(("encoder",) if other else ()))
     own += ("decoder",) if "decoder.kind" in KINDS[kind] else ()
+    own += ("target",) if KINDS[kind].get("decoder.kind") == "vocoder" else ()
     kept = {name: value for name, value in tiny.items() if name.split(".")[0] not in own}
     overrides = [f"{name}={value}" for name, value in (kept | {"bottleneck.kind": "vq"} | KINDS[kind]).items()]
     options = config.read("small-handwriting" if lines else "small", overrides)
@@ -143,6 +149,9 @@ def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, i
     if experiment.features().images:
         target = (target > 0).long()
     target_lengths = (lengths - starts).clamp(max=frames)
+    if isinstance(experiment.target(), WaveTarget):
+        hop = experiment.target().hop
+        target, target_lengths = torch.randn(BATCH, frames * hop, generator=draw).double() / 10, target_lengths * hop
     speakers = torch.arange(BATCH) % 2
     codes = experiment.codes()
     if codes is not None:

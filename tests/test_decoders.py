@@ -12,7 +12,7 @@ from unitdisc.decoders.likelihoods import categorical_log_prob, normal_log_prob
 from unitdisc.decoders.sampling.batched import DrawsOnCpu, SamplesTogether
 
 SIZE, CONDITIONS, DIM = 24, 6, 5
-TARGET_DIM = {"log-mel": 7, "mu-law": 256, "grey": 6}
+TARGET_DIM = {"log-mel": 7, "mu-law": 256, "grey": 6, "wave": 1}
 LEVELS = 4  # of grey
 OPTIONS = {
     "frames": {"channels": 8, "layers": 3},
@@ -24,11 +24,13 @@ OPTIONS = {
     "flow-columns": {"flows": 2, "channels": 8, "layers": 1, "levels": LEVELS},
     "diffusion": {"channels": 8, "layers": 2, "noise_levels": 4},
     "diffusion-columns": {"channels": 8, "layers": 2, "noise_levels": 4, "levels": LEVELS},
+    "vocoder": {"channels": 8, "layers": 2, "hop": 4},
 }
 GREY = sorted(kind for kind in DECODERS if DECODERS[kind].target == "grey")
 BLIND = {"deconv"}  # to the past
-WHOLE = {"diffusion", "diffusion-columns"}  # see later steps, too, and learn from something else than likelihoods
-BOUNDS = {"flow-columns"} | WHOLE  # know no likelihoods, but bounds
+NOISY = {"diffusion", "diffusion-columns"}
+WHOLE = {"vocoder"} | NOISY  # see later steps, too, and learn from something else than likelihoods
+BOUNDS = {"flow-columns"} | NOISY  # know no likelihoods, but bounds
 BY_STEPS = {
     kind for kind in DECODERS if kind not in BLIND | WHOLE | {"flow", "flow-columns"}
 }  # one causal stack, in a loop
@@ -45,7 +47,9 @@ def tiny(kind, **options):
 
 
 def told(decoder, *inputs):
-    """What is known of it."""
+    """What is known of it; of one that knows no likelihoods, the negative of its loss."""
+    if not isinstance(decoder, LikelihoodDecoder | BoundsLikelihood):
+        return -decoder.loss(*inputs)
     return (decoder.log_prob if isinstance(decoder, LikelihoodDecoder) else decoder.log_prob_bound)(*inputs)
 
 
@@ -54,6 +58,8 @@ def random_target(decoder, batch=2, size=SIZE):
         return torch.randint(256, (batch, size))
     if decoder.target == "grey":
         return torch.randint(LEVELS, (batch, size, TARGET_DIM["grey"]))
+    if decoder.target == "wave":
+        return 0.1 * torch.randn(batch, size, dtype=torch.double)
     return torch.randn(batch, size, TARGET_DIM["log-mel"], dtype=torch.double)
 
 
@@ -96,10 +102,10 @@ def test_log_prob_is_one_number_per_step(decoder):
 def test_the_loss_is_the_negative_log_prob(decoder):
     """With lengths, too, which only those that read from the end heed."""
     kind = next(kind for kind in DECODERS if isinstance(decoder, DECODERS[kind]))
-    assert isinstance(decoder, BoundsLikelihood if kind in BOUNDS else LikelihoodDecoder)
-    assert isinstance(decoder, BoundsLikelihood) != isinstance(decoder, LikelihoodDecoder)
+    assert isinstance(decoder, BoundsLikelihood) == (kind in BOUNDS)
+    assert isinstance(decoder, LikelihoodDecoder) == (kind not in BOUNDS and kind != "vocoder")
     target, condition, lengths = random_target(decoder), random_condition(), torch.tensor([SIZE, SIZE - 4])
-    assert torch.equal(decoder.loss(target, condition), -told(decoder, target, condition)) == (kind not in WHOLE)
+    assert torch.equal(decoder.loss(target, condition), -told(decoder, target, condition)) == (kind not in NOISY)
     if decoder.target == "grey":
         backwards = tiny("pixelcnn", direction="right-to-left")
         found = backwards.loss(target, condition, lengths)
@@ -332,6 +338,8 @@ def test_scales_start_where_trained_ones_end():
         ("columns", {"history_dropout": 1.5}, "from 0 to 1"),
         ("columns", {"layers": 0}, "a layer and a kernel"),
         ("columns", {"cycle": 0}, "cycle is a number of layers"),
+        ("vocoder", {"layers": 0}, "needs a layer and an odd kernel, not 0 and 7"),
+        ("vocoder", {"kernel": 4}, "needs a layer and an odd kernel, not 6 and 4"),
         *[(kind, {"levels": 1}, "2 grey levels at least") for kind in GREY],
     ],
 )

@@ -35,8 +35,9 @@ DECODER_OPTIONS = {
     "flow-columns": {"flows": 2, "channels": 8},
     "diffusion": {"channels": 8, "layers": 2},
     "diffusion-columns": {"channels": 8, "layers": 2},
+    "vocoder": {"channels": 8, "layers": 2, "hop": 10},
 }
-TARGET_DIM = {"log-mel": 5, "mu-law": 256, "grey": 6}
+TARGET_DIM = {"log-mel": 5, "mu-law": 256, "grey": 6, "wave": 1}
 
 
 def tiny_model(bottleneck="vq", decoder="frames", stride=2):
@@ -51,11 +52,12 @@ def tiny_model(bottleneck="vq", decoder="frames", stride=2):
 
 def tiny_batch(decoder="frames"):
     kind = DECODERS[decoder].target
-    steps = 160 if kind == "mu-law" else 16
+    steps = 160 if kind in ("mu-law", "wave") else 16
     made = {
         "log-mel": lambda: torch.randn(2, steps, 5),
         "mu-law": lambda: torch.randint(256, (2, steps)),
         "grey": lambda: torch.randint(4, (2, steps, 6)),
+        "wave": lambda: 0.1 * torch.randn(2, steps),
     }
     target = made[kind]()
     lengths = torch.tensor([steps, steps * 3 // 4])
@@ -150,8 +152,9 @@ def test_units_can_be_heard_again(decoder):
     model = tiny_model(decoder=decoder).eval()
     units, lengths = model.encode(torch.randn(2, 8, 13), torch.tensor([8, 6]))
     generator = torch.Generator().manual_seed(0)
-    target = model.resynthesise(units.latents, lengths, torch.tensor([0, 1]), 16, generator)
-    assert target.shape[:2] == (2, 16)
+    size = 80 if DECODERS[decoder].target == "wave" else 16
+    target = model.resynthesise(units.latents, lengths, torch.tensor([0, 1]), size, generator)
+    assert target.shape[:2] == (2, size)
 
 
 def test_the_speaker_reaches_the_decoder_only():

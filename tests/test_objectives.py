@@ -138,6 +138,7 @@ def test_it_trains_in_parts_goes_on_and_is_validated(masked, tmp_path):
         "wav2vec2 with diversity",
         "dinosr",
         "adversarial-autoencoder",
+        "vocoder",
         *(pytest.param(kind, marks=pytest.mark.slow) for kind in PRETEXTS),
     ],
 )

@@ -55,10 +55,28 @@ def test_recordings_are_nothing_apart_from_themselves(main, tmp_path, capsys):
     aligner = reader(tmp_path / "reader", AcousticFeatures("log-mel", 16000, 160, 40, normalise="utterance"))
     found = main([str(corpus), str(same), str(other), "--reader", str(aligner), "--output", str(tmp_path / "x.json")])
     near, far = found[str(same)], found[str(other)]
-    assert near["utterances"] == 3 and near["dB"] == 0 and near["variance"] == 1 and near["CER"] == near["real"]
+    assert (
+        near["utterances"] == 3
+        and near["dB"] == near["periodicity"] == 0
+        and near["variance"] == 1
+        and near["CER"] == near["real"]
+    )
     assert far["dB"] > 3 and far["variance"] != 1
     assert json.loads((tmp_path / "x.json").read_text()) == found
-    assert capsys.readouterr().out.startswith("| | utterances | dB | variance | CER | real |")
+    assert capsys.readouterr().out.startswith("| | utterances | dB | variance | periodicity | CER | real |")
+
+
+def test_what_repeats_itself_is_told_from_noise(tmp_path):
+    """A tone of 100 Hz whose phases are lost has the energies that it had, and no period."""
+    script = runpy.run_path(SCRIPT)
+    tone = np.sign(np.sin(2 * np.pi * 100 * np.arange(8000) / 16000)).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal(8000).astype(np.float32)
+    frames = [np.lib.stride_tricks.sliding_window_view(wave, 640)[::160] for wave in (tone, noise)]
+    periodic, not_periodic = (script["periodicity"](each, 16000) for each in frames)
+    assert (periodic > 0.95).all() and (not_periodic < 0.6).all()
+    quiet = np.concatenate([tone, 1e-3 * noise])
+    apart = script["periodicity_apart"](quiet, np.concatenate([tone, 0 * noise]), 16000)
+    assert len(apart) < 60 and apart.max() < 0.2  # what nobody hears does not count
 
 
 def test_lines_have_the_ink_of_themselves(main, tmp_path):

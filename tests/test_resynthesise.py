@@ -29,7 +29,9 @@ DECODERS = {
     "flow-columns": ["decoder.kind=flow-columns"],
     "diffusion": ["decoder.kind=diffusion"],
     "diffusion-columns": ["decoder.kind=diffusion-columns"],
+    "vocoder": ["decoder.kind=vocoder"],
 }
+OF_SAMPLES = ("wavenet", "vocoder")
 LINES = ("columns", "pixelcnn", "deconv", "flow-columns", "diffusion-columns")
 
 
@@ -55,7 +57,7 @@ def trained(request, recordings, lines, tmp_path_factory):
     """An experiment with a decoder of this kind, and its corpus."""
     corpus = lines if request.param in LINES else recordings
     options = (line_settings if request.param in LINES else settings)(training__steps=1)[1::2]
-    options = [option for option in options if request.param != "wavenet" or "target.bins" not in option]
+    options = [option for option in options if request.param not in OF_SAMPLES or "target.bins" not in option]
     folder = tmp_path_factory.mktemp(request.param) / "experiment"
     preset = "small-handwriting" if request.param in LINES else "small"
     train(preset, corpus, folder, [*options, *DECODERS[request.param]], device="cpu")

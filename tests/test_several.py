@@ -20,6 +20,7 @@ OPTIONS = {
     "flow-columns": {"flows": 2, "channels": 8},
     "diffusion": {"channels": 8, "layers": 2, "steps": 3, "sampler": "ddpm"},
     "diffusion-columns": {"channels": 8, "layers": 2, "steps": 3, "sampler": "ddpm"},
+    "vocoder": {"channels": 8, "layers": 2, "hop": 3},
 }
 LENGTHS = [7, 3, 12, 1, 7, 9, 10]  # in conditions, of 6 steps each
 

@@ -90,7 +90,7 @@ class RecordingFeatures(Features, Protocol):
     resample: bool  # convert recordings of another rate instead of refusing them
 
     images: ClassVar[bool] = False
-    targets: ClassVar[Sequence[str]] = ("log-mel", "mu-law")
+    targets: ClassVar[Sequence[str]] = ("log-mel", "mu-law", "wave")
     unit_of_time: ClassVar[str] = "second"
 
     def __call__(self, signal: np.ndarray, first: int = 0) -> np.ndarray:

@@ -89,13 +89,55 @@ class MuLawTarget:
         return self.hop
 
     def __call__(self, wave: np.ndarray, first: int = 0) -> np.ndarray:
-        size = num_frames(len(wave), self.hop) * self.hop
-        padded = np.pad(wave, (0, max(0, size - len(wave))))[:size]
-        return mulaw(padded, LEVELS).astype(np.uint8)
+        return mulaw(whole_frames(wave, self.hop), LEVELS).astype(np.uint8)
 
     def to_audio(self, target: np.ndarray) -> np.ndarray:
         """[S] -> [S] in [-1, 1]."""
         return inverse_mulaw(target, LEVELS)
+
+
+@dataclass(frozen=True)
+class WaveTarget:
+    """The samples as they are, `hop` for every feature frame: [T * hop] in [-1, 1], float32."""
+
+    rate: int
+    hop: int
+
+    normalise: ClassVar[str] = "none"
+    of_frames: ClassVar[bool] = False
+
+    @property
+    def steps_per_frame(self) -> int:
+        return self.hop
+
+    @property
+    def dim(self) -> int:
+        return 1
+
+    @property
+    def values_per_frame(self) -> int:
+        return self.hop
+
+    @property
+    def decoder_sizes(self) -> dict[str, int]:
+        return {"target_dim": self.dim, "rate": self.rate, "hop": self.hop}
+
+    @property
+    def bytes_per_frame(self) -> int:
+        return 4 * self.hop
+
+    def __call__(self, wave: np.ndarray, first: int = 0) -> np.ndarray:
+        return whole_frames(wave, self.hop).astype(np.float32)
+
+    def to_audio(self, target: np.ndarray) -> np.ndarray:
+        """[S] -> [S] in [-1, 1]; what is louder is clipped."""
+        return np.clip(target, -1, 1)
+
+
+def whole_frames(wave: np.ndarray, hop: int) -> np.ndarray:
+    """A signal cut, or extended by silence, to its frames of `hop` samples: [ticks] -> [T * hop]."""
+    size = num_frames(len(wave), hop) * hop
+    return np.pad(wave, (0, max(0, size - len(wave))))[:size]
 
 
 @dataclass(frozen=True)
@@ -157,4 +199,9 @@ class NoTarget:
         return np.zeros((len(frames), 0), np.float32)
 
 
-TARGETS: dict[str, type[Target]] = {"grey": GreyTarget, "log-mel": LogMelTarget, "mu-law": MuLawTarget}
+TARGETS: dict[str, type[Target]] = {
+    "grey": GreyTarget,
+    "log-mel": LogMelTarget,
+    "mu-law": MuLawTarget,
+    "wave": WaveTarget,
+}

@@ -9,6 +9,7 @@ from unitdisc.decoders.flow import Flow
 from unitdisc.decoders.flow_columns import FlowColumns
 from unitdisc.decoders.frames import Frames
 from unitdisc.decoders.pixelcnn import PixelCNN
+from unitdisc.decoders.vocoder import Vocoder
 from unitdisc.decoders.wavenet import WaveNet
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Frames",
     "LikelihoodDecoder",
     "PixelCNN",
+    "Vocoder",
     "WaveNet",
 ]
 
@@ -34,6 +36,7 @@ DECODERS = {
     "wavenet": WaveNet,
     "flow": Flow,
     "diffusion": Diffusion,
+    "vocoder": Vocoder,
     "columns": ColumnWaveNet,
     "deconv": Deconv,
     "pixelcnn": PixelCNN,

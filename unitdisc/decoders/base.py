@@ -14,7 +14,9 @@ class Decoder(Protocol):
     target steps from l * S / L on. All methods raise ValueError where S is not a multiple of L.
     """
 
-    target: ClassVar[str]  # "log-mel" (float [B, S, bins]), "mu-law" (int64 [B, S]) or "grey" (int64 [B, S, H])
+    target: ClassVar[
+        str
+    ]  # "log-mel" (float [B, S, bins]), "mu-law" (int64 [B, S]), "wave" (float) or "grey" ([B, S, H])
 
     def loss(self, target: Tensor, condition: Tensor, lengths: Tensor | None = None) -> Tensor:
         """target [B, S, ...], condition [B, L, C] -> what is to be made small, per step: [B, S].

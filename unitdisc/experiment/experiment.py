@@ -81,7 +81,7 @@ DERIVED = {  # from other tables
         "codebooks",
         "codebook_size",
     ),
-    "decoder": ("levels",),
+    "decoder": ("levels", "rate", "hop"),
 }
 RESTORE = "restore it, or train again into another folder"
 REWRITE = "remove it and run the same `unitdisc train` again, which writes it from the last checkpoint"

@@ -55,6 +55,7 @@ SMALL = {  # options with which a kind is tiny, and learns from its first step o
         "flow-columns": {"flows": 2, "channels": 8, "layers": 1},
         "diffusion": {"channels": 8, "layers": 2},
         "diffusion-columns": {"channels": 8, "layers": 2},
+        "vocoder": {"channels": 8, "layers": 2},
     },
 }
 OF_OTHERS = ("pretrained",)  # encoders that are read from files, and so never tiny
@@ -208,6 +209,8 @@ def batch_of(experiment: Experiment, stride: int, seed: int, items: int = 4) -> 
         predicted = torch.randint(target.levels, (items, steps, target.dim), generator=draw)
     elif kind == "mu-law":
         predicted = torch.randint(target.dim, (items, steps), generator=draw)
+    elif kind == "wave":
+        predicted = torch.randn(items, steps, generator=draw) / 10
     else:
         predicted = torch.randn(items, steps, target.dim, generator=draw)
     return Batch(

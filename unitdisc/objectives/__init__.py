@@ -25,6 +25,7 @@ from unitdisc.objectives.pretexts import PRETEXTS
 from unitdisc.objectives.reconstruction import Reconstruction
 from unitdisc.objectives.restoration import Restoration
 from unitdisc.objectives.swapped import SwappedPrediction
+from unitdisc.objectives.vocoding import Vocoding
 from unitdisc.objectives.wav2vec2 import Wav2Vec2
 
 __all__ = [
@@ -61,5 +62,6 @@ OBJECTIVES = {
     "gan": Gan,
     "infogan": InfoGan,
     "bigan": BiGan,
+    "vocoder": Vocoding,
     **PRETEXTS,
 }

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Vocoders: log-mel frames back to sound, by spectra alone and with critics, beside Griffin-Lim and a WaveNet that learned
+# as long; and units back to sound in the voices of the built-in corpus. Judged by a probe of phones that learned from the
+# real recordings of the same train set. VCTK's large speaker needs UNITDISC_DATA; some half an hour of one core.
+#   PARTS="vctk mini"      which corpora
+#   MINUTES="2 5"          of training, on one core as it was measured; also 15, which was not
+#   FEWER=8                an eighth of all steps of training, to see that it runs
+source "$(dirname "$0")/../shared.sh"
+
+raw=${UNITDISC_DATA:-../shared/data}/vctk_mini
+parts=${PARTS:-vctk mini}
+minutes=${MINUTES:-2 5}
+fewer=${FEWER:-1}
+limit=40 # utterances that are made again
+
+steps() { # steps KIND MINUTES: of training that take so long
+  case $1-$2 in
+    spectra-2 | critics-2) echo $((600 / fewer)) ;;
+    spectra-5) echo $((1500 / fewer)) ;;
+    critics-5) echo $((940 / fewer)) ;;
+    spectra-15) echo $((4500 / fewer)) ;;
+    critics-15) echo $((2100 / fewer)) ;;
+    wavenet-2) echo $((80 / fewer)) ;;
+    wavenet-5) echo $((200 / fewer)) ;;
+    wavenet-15) echo $((600 / fewer)) ;;
+    units-*) echo $((300 * $2 / fewer)) ;;
+    *) echo "$0: no $1 of $2 minutes" >&2; exit 2 ;;
+  esac
+}
+
+options() { # options KIND: what a kind changes of the preset; critics begin after two minutes
+  case $1 in
+    spectra) echo "objective.adversary=0 objective.matching=0" ;;
+    critics) echo "objective.adversary_from=$((600 / fewer))" ;;
+    wavenet) echo "objective.kind=reconstruction decoder.kind=wavenet decoder.channels=64 decoder.skip_channels=128" \
+      "training.crop=16 training.batch_size=8" ;;
+    units) echo "features.kind=mfcc features.normalise=speaker encoder.stride=2 encoder.context=2 bottleneck.kind=kmeans" \
+      "bottleneck.num_codes=200 conditioner.speaker=one-hot objective.adversary=0 objective.matching=0" ;;
+  esac
+}
+
+learn() { # learn CORPUS KIND MINUTES: trains a kind, or goes on with it, and makes the test recordings again
+  local set=()
+  for option in $(options "$2"); do set+=(--set "$option"); done
+  time unitdisc train vocoder-small data/"$1"/train.jsonl exp/vocoder/"$1"/"$2" --set training.schedule=constant \
+    --set training.average_decay=0.995 --set training.steps="$(steps "$2" "$3")" "${set[@]}"
+  python benchmarks/vocoders.py data/"$1"/own.jsonl exp/vocoder/"$1"/made/"$3" exp/vocoder/"$1"/"$2"
+}
+
+probe() { # probe CORPUS MANIFEST NAME: phones of log-mel frames of these recordings, which are those of the test corpus
+  local frames=exp/vocoder/"$1"/frames
+  unitdisc features "$2" "$frames/$3" --kind log-mel
+  unitdisc probe "$frames/$3" data/"$1"/own.jsonl --train-encodings "$frames"/train --train-corpus data/"$1"/train.jsonl \
+    --task labels --known-speakers --reader mlp --context-frames 9 --no-controls --output "$frames/$3.json"
+}
+
+judge() { # judge CORPUS: the originals, and all that was made of it
+  local exp=exp/vocoder/$1 made name
+  python eval/resyntheses.py data/"$1"/own.jsonl "$exp"/made/*/* --output "$exp"/made.json
+  unitdisc features data/"$1"/train.jsonl "$exp"/frames/train --kind log-mel
+  probe "$1" data/"$1"/own.jsonl real
+  for made in "$exp"/made/*/*; do
+    name=$(basename "$made")-$(basename "$(dirname "$made")")
+    python eval/resyntheses.py data/"$1"/own.jsonl "$made" --corpus "$exp"/"$name".jsonl
+    probe "$1" "$exp"/"$name".jsonl "$name"
+  done
+}
+
+if stage "vocoders: corpora"; then
+  for part in $parts; do
+    case $part in
+      vctk)
+        python data_prep/vctk.py "$raw" data/vctk
+        grep '"speaker": "p239"' data/vctk/test.jsonl | head -n $limit > data/vctk/own.jsonl ;;
+      mini)
+        python data_prep/mini_speech.py data/mini
+        head -n $limit data/mini/test.jsonl > data/mini/own.jsonl ;;
+    esac
+  done
+fi
+if stage "vocoders: Griffin-Lim"; then
+  for part in $parts; do
+    python benchmarks/vocoders.py data/"$part"/own.jsonl exp/vocoder/"$part"/made/0 griffin-lim
+  done
+fi
+if stage "vocoders: train, and make the test recordings again"; then
+  for part in $parts; do
+    kinds="spectra critics wavenet"
+    if [ "$part" = mini ]; then kinds="spectra units"; fi
+    for kind in $kinds; do
+      for minute in $minutes; do learn "$part" "$kind" "$minute"; done
+    done
+  done
+fi
+if stage "vocoders: judge"; then
+  for part in $parts; do judge "$part"; done
+fi
