@@ -13,7 +13,7 @@ from unitdisc.naming.glyphs import as_units, parts_of, text_of, words_of
 from unitdisc.naming.labels import counted, learned, sequence_of, tiers_of, under
 from unitdisc.naming.material import Material
 from unitdisc.naming.oracle import Oracle
-from unitdisc.naming.reader import RUNS, TIED, Counts, Known, ReaderOptions, Token, fit
+from unitdisc.naming.reader import RUNS, TIED, Counts, Known, ReaderOptions, Token, fit, sure
 from unitdisc.naming.simulation import Simulation, SimulationOptions, simulated, table
 from unitdisc.naming.spread import SILENCE, spread
 from unitdisc.naming.table import Answer, NamesError
@@ -112,6 +112,15 @@ def test_what_nobody_named_is_less_sure(units):
             if names[place] in sure:
                 sure[names[place]].append(token.confidence)
     assert np.mean(sure["4"]) < 0.5 < np.mean(sure["3"])
+
+
+def test_what_is_not_sure_is_left_out_and_gaps_stay():
+    tokens = [Token(0, 2, "a", 0.9), Token(2, 3, "", 0.1), Token(3, 5, "b", 0.39), Token(5, 7, "c", 0.4)]
+    assert sure(tokens, 0.4) == [tokens[0], tokens[1], tokens[3]]
+    assert sure(tokens, 0) == tokens
+    for options in (ReaderOptions, SimulationOptions):
+        with pytest.raises(ValueError, match="`least` 40: must be a confidence from 0 to 1"):
+            options(least=40)
 
 
 def made_up(texts: list[tuple[list[int], str, list[int]]], folder) -> Material:

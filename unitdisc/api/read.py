@@ -25,7 +25,7 @@ from unitdisc.exports.units import Units
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.naming.glyphs import as_units, text_of
-from unitdisc.naming.reader import ReaderOptions, fit, read_all
+from unitdisc.naming.reader import ReaderOptions, fit, read_all, sure
 from unitdisc.naming.spread import SILENCE, spread
 from unitdisc.naming.table import Answer
 
@@ -42,11 +42,15 @@ PAGES: dict[str, tuple[str, Callable[[Path, WrittenPage], None]]] = {  # format 
 
 @dataclass(frozen=True)
 class ReadResult:
-    """files: what was written, or folders of it. texts: utterance -> what it says. confidence: mean of names."""
+    """files: what was written, or folders of it. texts: utterance -> what it says. confidence: mean of names.
+
+    left_out: names of less confidence than was asked for.
+    """
 
     files: list[Path]
     texts: dict[str, str]
     confidence: float
+    left_out: int = 0
 
 
 @takes_paths
@@ -100,19 +104,21 @@ def read(
     with console.progress("learning to read", 1, "passes") as advance:
         reader = fit(material, inventory, spread(inventory, answers, labels), known=known, options=options)
         advance(1)
-    found = []
+    found, left_out = [], 0
     with console.progress("reading", len(material.utterances)) as advance:
         for utterance, (_, tokens) in zip(material.utterances, read_all(reader, material)):
-            found.append((utterance, tokens))
+            found.append((utterance, kept := sure(tokens, options.least)))
+            left_out += len(tokens) - len(kept)
             advance(1)
     units = [as_units(*reading) for reading in found]
     texts = {utterance.id: text_of(utterance, tokens) for utterance, tokens in found}
     files = [path for name in formats for path in write(folder, name, found, units, texts=texts, places=where)]
-    sure = [token.confidence for _, tokens in found for token in tokens if token.name != SILENCE]
-    confidence = float(np.mean(sure)) if sure else 0.0
+    confidences = [token.confidence for _, tokens in found for token in tokens if token.name != SILENCE]
+    confidence = float(np.mean(confidences)) if confidences else 0.0
     named = sum(inventory.counts[place] for place, unit in enumerate(inventory.units) if unit in silent)
     summary = {
         "confidence": confidence,
+        "left_out": left_out,
         "units_with_an_answer": float(named / max(inventory.counts.sum(), 1)),
         "names": [name for name in reader.names if name != SILENCE],
         "corpus_checksum": corpus_checksum(material.utterances),
@@ -122,7 +128,7 @@ def read(
         "versions": versions(),
     }
     write_json(folder / "reading.json", summary)
-    return ReadResult(files, texts, confidence)
+    return ReadResult(files, texts, confidence, left_out)
 
 
 def formats_for(formats: Sequence[str], images: bool) -> list[str]:

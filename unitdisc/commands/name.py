@@ -33,6 +33,9 @@ def name(
         list[str] | None, typer.Option(help=f"of --simulate: {one_of('naming strategies')} (default: all)")
     ] = None,
     seeds: Annotated[int, typer.Option(help="of --simulate: from 0, so many")] = 3,
+    least: Annotated[
+        float, typer.Option(metavar="CONFIDENCE", help="of --simulate: names of less are not written, as of `read`")
+    ] = 0.0,
     test_encodings: Annotated[
         Path | None, typer.Option(help="of --simulate: what is read (default: a fifth of the utterances)")
     ] = None,
@@ -73,7 +76,7 @@ def name(
     if learn is not None:
         raise ValueError("--learn and --simulate do not go together: labels answer already; leave one out")
     chosen = {"strategies": tuple(strategy)} if strategy else {}
-    options = SimulationOptions(questions, every, seeds, **chosen)
+    options = SimulationOptions(questions, every, seeds, least=least, **chosen)
     figures = simulate_naming(
         encodings,
         corpus,

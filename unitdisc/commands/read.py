@@ -35,6 +35,9 @@ def read(
         ),
     ] = None,
     iterations: Annotated[int, typer.Option(help="of learning, on the units alone, which name follows which")] = 8,
+    least: Annotated[
+        float, typer.Option(metavar="CONFIDENCE", help="names of less are left out, such as 0.4; 0 leaves all in")
+    ] = 0.0,
     frame_rate: FrameRate = None,
     allow_pipes: AllowPipes = False,
 ) -> None:
@@ -50,7 +53,7 @@ def read(
         None if str(names) == "-" else names,
         folder=folder,
         formats=format or [],
-        options=ReaderOptions(iterations=iterations),
+        options=ReaderOptions(iterations=iterations, least=least),
         frames=frames,
         learn=learn,
         learn_encodings=learn_encodings,
@@ -61,4 +64,5 @@ def read(
     )
     for path in found.files:
         typer.echo(path)
-    typer.echo(f"{len(found.texts)} utterances, mean confidence {100 * found.confidence:.0f} %")
+    out = f"; {found.left_out} names of less than {least:g} left out" if least else ""
+    typer.echo(f"{len(found.texts)} utterances, mean confidence {100 * found.confidence:.0f} %{out}")

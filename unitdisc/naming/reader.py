@@ -26,7 +26,8 @@ FLOOR = 1e-4  # of a name that nothing speaks for
 class ReaderOptions:
     """iterations: of expectation maximisation. bigram: names that the uniform prior of what follows a name counts as.
 
-    trust: how often what was said of a unit counts, beside how often it is read; hearsay: what others say of it.
+    trust: how often what was said of a unit counts, beside how often it is read; hearsay: what others say of it. least:
+    confidence of a name that is written down; 0 is all.
     """
 
     iterations: int = 8
@@ -34,8 +35,11 @@ class ReaderOptions:
     trust: float = 10.0
     hearsay: float = 1.0
     likeness: float = 1.0  # of emissions, beside the bigram and durations
+    least: float = 0.0
 
     def __post_init__(self):
+        if not 0 <= self.least <= 1:
+            raise ValueError(f"`least` {self.least}: must be a confidence from 0 to 1, such as 0.4")
         if self.iterations < 0 or min(self.bigram, self.trust, self.hearsay, self.likeness) <= 0:
             raise ValueError("`iterations` must be 0 or more, and what else there is of a reader above 0")
 
@@ -272,6 +276,11 @@ def prior_of(reader: Reader, priors: Priors) -> float:
         ).sum()
     )
     return total
+
+
+def sure(tokens: Sequence[Token], least: float) -> list[Token]:
+    """Those of at least so much confidence, and silences, which part words."""
+    return [token for token in tokens if token.name == SILENCE or token.confidence >= least]
 
 
 def read_all(reader: Reader, material: Material) -> Iterable[tuple[str, list[Token]]]:

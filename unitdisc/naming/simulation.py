@@ -11,7 +11,7 @@ from unitdisc.naming.halves import Split
 from unitdisc.naming.labels import learned, sequence_of
 from unitdisc.naming.material import Inventory, Material, mixed
 from unitdisc.naming.oracle import EXAMPLES, Oracle
-from unitdisc.naming.reader import Known, Reader, ReaderOptions, fit
+from unitdisc.naming.reader import Known, Reader, ReaderOptions, fit, sure
 from unitdisc.naming.session import Session
 from unitdisc.naming.spread import SILENCE, spread
 from unitdisc.naming.table import Answer, NamesError
@@ -24,7 +24,8 @@ ALL = "all"  # every unit answered by all of its labels: the best that names of 
 class SimulationOptions:
     """questions: at most. every: how many questions lie between two figures. seeds: from 0, so many.
 
-    Of the strategy `utterances`, utterances are transcribed in turn, and a question is a word that is typed.
+    Of the strategy `utterances`, utterances are transcribed in turn, and a question is a word that is typed. least: of
+    confidence, for names that are written down, as of ReaderOptions.
     """
 
     questions: int = 50
@@ -32,8 +33,11 @@ class SimulationOptions:
     seeds: int = 3
     strategies: tuple[str, ...] = STRATEGIES
     examples: int = EXAMPLES
+    least: float = 0.0
 
     def __post_init__(self):
+        if not 0 <= self.least <= 1:
+            raise ValueError(f"`least` {self.least}: must be a confidence from 0 to 1, such as 0.4")
         if self.questions < 1 or self.every < 1 or self.seeds < 1 or self.examples < 1:
             raise ValueError("`questions`, `every`, `seeds` and `examples` must be 1 or more")
         if unknown := [name for name in self.strategies if name not in STRATEGIES]:
@@ -151,7 +155,7 @@ class Simulation:
     def labels_read(self, reader: Reader | None, test: Material, utterance: Utterance) -> list[str]:
         if reader is None:
             return []
-        tokens = reader.read(test.names[utterance.id], test.runs[utterance.id].intervals)
+        tokens = sure(reader.read(test.names[utterance.id], test.runs[utterance.id].intervals), self.options.least)
         return [label for token in tokens if token.name != SILENCE for label in token.name.split(" ")]
 
 
