@@ -25,7 +25,7 @@ from unitdisc.corpus import Utterance
 from unitdisc.corpus.manifest import write_manifest
 
 RATE, UTTERANCES = 16_000, 60
-OPTIONS = ["encoder.dim=16", "encoder.layers=1", "bottleneck.dim=8", "bottleneck.num_codes=8", "decoder.channels=8"]
+OPTIONS = ["encoder.dim=16", "bottleneck.dim=8", "bottleneck.num_codes=8", "decoder.channels=8"]
 OPTIONS += ["decoder.layers=2", "target.bins=20", "training.batch_size=2", "training.crop=16", "training.log_every=100"]
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from explore import ask, cpu_of, peak_of, said_address
 from machine import add_note_and_output, circumstances, keep_result
-from manifests import make_corpus
+from manifests import SPEAKERS, make_corpus
 
 MODEL = ["encoder.dim=64", "bottleneck.dim=16", "bottleneck.num_codes=64", "decoder.channels=16", "decoder.layers=2"]
 TRAINING = ["training.batch_size=16", "training.crop=32", "training.halve_at=[]", "training.valid_every=100"]
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> dict:
     for size in args.sizes:
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
             home = Path(folder)
-            corpus = make_corpus(home, size, intervals=10)
+            corpus = make_corpus(home, size, intervals=10, speakers=min(SPEAKERS, size // 4))
             for name, command in commands(home, corpus, args.steps).items():
                 if size > most.get(name, size) or (args.only and name not in args.only):
                     continue

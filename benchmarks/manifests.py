@@ -29,6 +29,7 @@ from machine import add_note_and_output, circumstances, keep_result, spread
 RATE = 16_000
 FILES = 32  # that the names are names of; a file can have some 65,000
 SPEAKERS = 2000
+LABELS = ("ah", "b", "iy", "k", "m", "ow", "s", "t", "uw", "z")
 BOUND = "json"
 CASES = (BOUND, "read", "train", "train, known", "train, trusted", "encode, trusted", "validate", "validate, known")
 IN_FULL = {"train", "validate"}  # these listen to every recording
@@ -69,7 +70,7 @@ def main(argv: list[str] | None = None) -> dict:
     return found
 
 
-def make_corpus(folder: Path, size: int, intervals: int) -> Path:
+def make_corpus(folder: Path, size: int, intervals: int, speakers: int = SPEAKERS) -> Path:
     """A manifest, sorted by id as `write_manifest` does, and what it lists."""
     rng = np.random.default_rng(0)
     lengths = rng.integers(RATE // 2, 3 * RATE // 2, FILES).tolist()
@@ -77,7 +78,7 @@ def make_corpus(folder: Path, size: int, intervals: int) -> Path:
         soundfile.write(folder / f"{file}.wav", 0.1 * rng.standard_normal(ticks), RATE)
     with (folder / "corpus.jsonl").open("w", encoding="utf-8") as manifest:
         for number in range(size):
-            ticks, speaker = lengths[number % FILES], f"speaker{number * SPEAKERS // size:05d}"
+            ticks, speaker = lengths[number % FILES], f"speaker{number * speakers // size:05d}"
             path = Path("wav") / speaker / f"{number:08d}.wav"
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             os.link(folder / f"{number % FILES}.wav", folder / path)
@@ -85,7 +86,7 @@ def make_corpus(folder: Path, size: int, intervals: int) -> Path:
             line |= {"rate": RATE, "start": 0}
             if intervals:
                 edges = np.linspace(0, ticks, intervals + 1).astype(int).tolist()
-                line["alignment"] = {"phone": [[a, b, "ah"] for a, b in pairwise(edges)]}
+                line["alignment"] = {"phone": [[a, b, LABELS[(number + a) % 10]] for a, b in pairwise(edges)]}
             manifest.write(json.dumps(line) + "\n")
     return folder / "corpus.jsonl"
 

@@ -20,7 +20,7 @@ import safetensors.torch
 import soundfile as sf
 import torch
 import typer
-from tiny import listed, settings
+from tiny import listed, make_corpus, settings
 from typer.testing import CliRunner
 
 from unitdisc import commands as cli
@@ -62,6 +62,12 @@ print(*{name.partition(".")[0] for name in sys.modules}, sep="\\n", file=sys.std
     done = subprocess.run([sys.executable, "-c", program], input=lines, capture_output=True, text=True, check=True)
     assert not HEAVY & set(done.stderr.split())
     assert done.stdout.count("Example:") == len(COMMANDS)
+
+
+def test_comparing_loads_nothing_that_takes_longer_than_many_a_comparison():
+    program = "import sys, unitdisc.api.abx; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"torch", "sklearn", "scipy.stats", "scipy.signal", "pandas", "matplotlib"} & set(done.stdout.split())
 
 
 def test_every_file_is_a_command():
@@ -555,3 +561,15 @@ def test_units_of_another_tool_are_exported_with_their_frame_rate(unitdisc, tmp_
         '"units": [{"code": 7, "start": 0, "end": 960}, {"code": 8, "start": 960'
         in (tmp_path / "out" / "units.jsonl").read_text()
     )
+
+
+def test_messages_do_not_build_the_command_line_anew(unitdisc, tmp_path, monkeypatch):
+    """Hundreds of warnings would take longer than what they are about."""
+    built, original = [], cli.parameters_of
+    monkeypatch.setattr(cli, "parameters_of", lambda name: built.append(name) or original(name))
+    cli.wording_of.cache_clear()
+    corpus = make_corpus(tmp_path, 4)
+    for copy in ("u01", "u02", "u03"):
+        shutil.copy(tmp_path / "u00.wav", tmp_path / f"{copy}.wav")
+    assert unitdisc("validate", corpus).err.count("\n") > 3
+    assert built == ["validate"]

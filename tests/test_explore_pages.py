@@ -4,8 +4,11 @@ import asyncio
 import io
 import json
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
+from threading import Event
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
@@ -251,6 +254,29 @@ def test_a_unit_is_explained(visitor, reader):
     assert "mean spectrogram of" in page and "nearest in mean frames" in page and page.count('class="play"') >= 3
     assert "mean image" in reader.get("/unit/0/1").text and "by scribe" in reader.get("/unit/0/1").text
     assert "phone a</h1>" in visitor.get("/unit/1/0").text
+
+
+def test_readers_who_wait_for_their_turn_keep_nobody_else_waiting(speech, monkeypatch):
+    """Pages of units are made one at a time; the threads that answer are forty."""
+    corpus, units, home = speech
+    begun, free, original = Event(), Event(), Pages.unit
+
+    def held(pages, row, symbol):
+        begun.set()
+        assert free.wait(60)
+        return original(pages, row, symbol)
+
+    monkeypatch.setattr(Pages, "unit", held)
+    with client_of(home, units, corpus) as client, ThreadPoolExecutor(50) as pool:
+        try:
+            client.get("/", params={"token": TOKEN})
+            waiting = [pool.submit(client.get, "/unit/0/1") for _ in range(44)]
+            assert begun.wait(60)
+            time.sleep(0.3)  # until the others have come, too
+            assert pool.submit(client.get, "/utterance/0").result(30).status_code == 200
+        finally:
+            free.set()
+        assert {each.result(60).status_code for each in waiting} == {200}
 
 
 def test_maps_show_every_unit(visitor):

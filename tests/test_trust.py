@@ -14,18 +14,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import RATE, record
+import soundfile
+from tiny import RATE, listed, make_corpus, record
 
 from unitdisc.api import discover_rounds
+from unitdisc.api import report as report_of_model
 from unitdisc.clustering import codebook_files
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import EncodingsError
 from unitdisc.evaluation.formats import read_units
 from unitdisc.experiment.experiment import ExperimentError, load
-from unitdisc.files import UnwritableError, atomic, take_away, write_text
+from unitdisc.files import UnwritableError, atomic, refusals, take_away, write_text
 from unitdisc.files.tensors import write_tensors
 from unitdisc.files.text import read_json
+from unitdisc.media import decoding
+from unitdisc.media.codecs.decoder import open_again
+from unitdisc.media.image import read_line
 from unitdisc.prep import lhotse_cuts, lhotse_shar
 from unitdisc.prep.lhotse_cuts import is_cut_list, read_cut_list
 from unitdisc.prep.lhotse_shar import read_cuts
@@ -193,6 +198,76 @@ def test_a_full_disk_is_no_reason_to_leave_a_source_out(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UnwritableError, match="cannot be written"):
         collect(["a", "b"], make, strict=False, raw=tmp_path)
+
+
+# What is no fault of a file
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_recordings_are_not_left_out_where_no_more_files_can_be_opened(unitdisc, tmp_path, monkeypatch, number):
+    """libsndfile does not say why it cannot open one."""
+    corpus = make_corpus(tmp_path, 3)
+
+    def opened(stream):
+        if "u01" in stream:
+            raise soundfile.LibsndfileError(2)
+        return open_again(stream)
+
+    def refused(path):
+        return OSError(number, os.strerror(number)) if "u01" in str(path) else None
+
+    monkeypatch.setattr(decoding, "open_again", opened)
+    monkeypatch.setattr(refusals, "refusal_of", refused)
+    said = unitdisc("features", corpus, tmp_path / "x")
+    assert said.code == 1 and not (tmp_path / "x").exists()
+    assert (
+        f"u01.wav: cannot be opened ({os.strerror(number)}); use fewer workers, or allow more (ulimit -n)" in said.err
+    )
+    monkeypatch.setattr(refusals, "refusal_of", lambda path: None)
+    assert "left out" in unitdisc("features", corpus, tmp_path / "x").err  # it is the file's own fault
+
+
+def test_what_is_behind_an_error_is_found():
+    def too_many():
+        try:
+            raise OSError(errno.EMFILE, "x")
+        except OSError as error:
+            raise CorpusError("labels cannot be read") from error
+
+    with pytest.raises(refusals.TooManyFilesError, match=r"a\.ctm: cannot be opened \("):
+        try:
+            too_many()
+        except CorpusError as error:
+            refusals.refuse_blameless(error, "a.ctm")
+    with pytest.raises(UnwritableError):
+        refusals.refuse_blameless(UnwritableError("b cannot be written"), "a.ctm")
+    refusals.refuse_blameless(CorpusError("its own fault"), "nowhere.ctm")
+    refusals.refuse_blameless(OSError(errno.EIO, "its own fault"), "nowhere.ctm")
+
+
+def test_images_are_not_left_out_where_no_more_files_can_be_opened(tiny_lines, monkeypatch):
+    def opened(path, *rest, **more):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+
+    (first, *_) = listed(tiny_lines)
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(refusals.TooManyFilesError, match="cannot be opened"):
+        read_line(first)
+
+
+def test_a_report_makes_no_folder_that_it_does_not_fill(unitdisc, tiny_experiment, tiny_corpus, tmp_path, monkeypatch):
+    """Killed, it would leave it."""
+    experiment = shutil.copytree(tiny_experiment, tmp_path / "experiment")
+    found = []
+
+    def stopped(*_):
+        found.extend(sorted(path.name for path in (experiment / "encodings").glob("*/*")))
+        raise CorpusError("stop here")
+
+    monkeypatch.setattr(report_of_model, "usable_utterances", stopped)
+    assert unitdisc("report", experiment, tiny_corpus, "--device", "cpu").code == 1
+    assert found == ["bottleneck", "condition", "encoder", "features", "log-mel", "mfcc", "projection"]
+    assert not (experiment / "encodings").exists()
 
 
 # JSON nested without end

@@ -112,7 +112,8 @@ def cases(inputs: Path) -> dict[str, Case]:
                     out / "cells.csv",
                     *counted,
                 ]
-            )
+            ),
+            alone=False,
         ),
         "shards": Case(lambda out: ["shards", corpus, out / "x", "--max-mb", 0.03]),
         "lm ngram": Case(lambda out: ["lm-train", "ngram", units, out / "x"]),
@@ -166,7 +167,7 @@ def more_cases(inputs: Path, corpus: Path, lines: Path, *, experiment: Path, uni
         "normalise": Case(lambda out: ["normalise", mfcc, corpus, out / "x", "--steps", "standardise:speaker,whiten"]),
         "sample": Case(lambda out: ["sample", experiment, lm(), out / "x", "--samples", 2, *QUICK]),
         "resynthesise": Case(lambda out: ["resynthesise", experiment, corpus, out / "x", "--limit", 2, *QUICK]),
-        "probe": Case(lambda out: ["probe", condition, corpus, *probed, "-o", out / "probe.json"]),
+        "probe": Case(lambda out: ["probe", condition, corpus, *probed, "-o", out / "probe.json"], alone=False),
         "find": Case(
             lambda out: [
                 *("find", mfcc, corpus, *query, "--index", out / "index", "-o", out / "found.json"),
@@ -177,11 +178,16 @@ def more_cases(inputs: Path, corpus: Path, lines: Path, *, experiment: Path, uni
         "morph": Case(lambda out: ["morph", whole(), lines, out / "x", "--from", first, "--to", last, *QUICK]),
         "restore": Case(lambda out: ["restore", restorer(), lines, out / "x", *QUICK]),
         "card": Case(lambda out: ["card", experiment, out / "x"]),
-        "lm sample": Case(lambda out: ["lm-sample", lm(), out / "sampled.jsonl", "--sequences", 3, *QUICK]),
-        "outliers": Case(lambda out: ["outliers", experiment, corpus, out / "x", *QUICK]),
-        "likelihood": Case(lambda out: ["likelihood", experiment, corpus, "-o", out / "bits.json", *QUICK]),
-        "robustness": Case(
-            lambda out: ["robustness", experiment, corpus, "-o", out / "r.json", "--limit", 2, "--steps", 2, *QUICK]
+        "lm sample": Case(
+            lambda out: ["lm-sample", lm(), out / "sampled.jsonl", "--sequences", 3, *QUICK], alone=False
         ),
-        "score": Case(lambda out: ["score", units, corpus, "-o", out / "scores.json"]),
+        "outliers": Case(lambda out: ["outliers", experiment, corpus, out / "x", *QUICK]),
+        "likelihood": Case(
+            lambda out: ["likelihood", experiment, corpus, "-o", out / "bits.json", *QUICK], alone=False
+        ),
+        "robustness": Case(
+            lambda out: ["robustness", experiment, corpus, "-o", out / "r.json", "--limit", 2, "--steps", 2, *QUICK],
+            alone=False,
+        ),
+        "score": Case(lambda out: ["score", units, corpus, "-o", out / "scores.json"], alone=False),
     }

@@ -15,7 +15,8 @@ must hold then:
     python tests/crash/killed.py --at-once ...    two processes of a command in one folder
 
 One is stopped at the k-th call, and goes on when the other has ended, which must be refused in a sentence that says
-that another run is there, or do all the work; after both there is what one undisturbed run left.
+that another run is there, or, if the first had no lock yet, do all the work; after both there is what one undisturbed
+run left. A command with a folder of its own must refuse at one of the points.
 """
 
 import argparse
@@ -55,12 +56,14 @@ class Case:
     begin: what is in that folder before.
     journals: names of files that grow line by line; half a line at their end is not there yet.
     answers: what is typed, by what is in the folder.
+    alone: whether it keeps others out, and does not just write one file whole.
     """
 
     arguments: Callable[[Path], list]
     begin: Callable[[Path], None] = lambda folder: None
     journals: tuple[str, ...] = ("*.part", "*log.jsonl")
     answers: Callable[[Path], str] = lambda folder: ""
+    alone: bool = True
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Tally:
     """What was tried of a command, and what failed."""
 
     calls: int = 0
+    refused: int = 0  # second processes
     tried: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
@@ -344,15 +348,19 @@ def tried(case: Case, undisturbed: Undisturbed, way: str, call: int) -> Iterator
         yield f"run again, {difference}"
 
 
-def at_once(case: Case, undisturbed: Undisturbed, call: int) -> Iterator[str]:
-    """What is wrong after a second process came while a first one was stopped."""
+def at_once(case: Case, undisturbed: Undisturbed, call: int, tally: Tally) -> Iterator[str]:
+    """What is wrong after a second process came while a first one was stopped; counts whether it was refused."""
     folder = undisturbed.folder
     begun(case, folder)
     first = started(case, folder, way=HELD, call=call)
     if end_of(first).calls != -1:
         yield "the first was not stopped"
         return
+    has_lock = any(".lock" in name for name in tree(folder))
     second = run_beside(case, folder)
+    tally.refused += second.code == 1
+    if has_lock and second.code == 0:
+        yield "the second worked beside one that has a lock"
     if second.code not in (0, 1) or "Traceback" in second.said:
         yield f"the second ended with {second.code}: {second.said[-1500:]}"
     elif second.code == 1 and not any(why in " ".join(second.said.split()) for why in BESIDE):
@@ -409,7 +417,8 @@ def main() -> int:
             tally = tally_of(known[name], there / name.replace(" ", "-") / "out", chosen)
             points = "  ".join(f"{tally.tried.get(way, 0):>13}" for way in chosen.way)
             seconds = time.monotonic() - begun_at
-            print(f"{name:<16} {tally.calls:>6}  {points}  {len(tally.faults):>6}  {seconds:7.0f}", flush=True)
+            refused = f"  {tally.refused} refused" if chosen.at_once else ""
+            print(f"{name:<16} {tally.calls:>6}  {points}  {len(tally.faults):>6}  {seconds:7.0f}{refused}", flush=True)
             for fault in tally.faults:
                 print(f"    {fault}", flush=True)
             failed += len(tally.faults)
@@ -434,8 +443,10 @@ def tally_of(case: Case, folder: Path, chosen: argparse.Namespace) -> Tally:
         last = undisturbed.openings if way == "many read" else tally.calls
         for call in sorted(draw.sample(range(1, last + 1), min(chosen.points, last))):
             tally.tried[way] = tally.tried.get(way, 0) + 1
-            found = at_once(case, undisturbed, call) if chosen.at_once else tried(case, undisturbed, way, call)
+            found = at_once(case, undisturbed, call, tally) if chosen.at_once else tried(case, undisturbed, way, call)
             tally.faults += [f"{way} call {call}: {fault}" for fault in found]
+    if chosen.at_once and case.alone and not tally.refused:
+        tally.faults.append("the second was refused nowhere")
     return tally
 
 

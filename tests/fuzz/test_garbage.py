@@ -25,3 +25,16 @@ def test_garbage_is_refused_in_a_sentence():
         [sys.executable, PROGRAM, *arguments], capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_faults_planted_in_corpora_are_named():
+    program = PROGRAM.with_name("corpora.py")
+    done = subprocess.run(
+        [sys.executable, program, "--corpora", "60", "--seed", "7"],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from urllib.parse import parse_qsl
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -175,10 +177,18 @@ Answer = Callable[[Mapping, Mapping[str, str]], Response]
 def application(explorer: Explorer, token: str, port: int) -> Guard:
     """The pages, behind the guard, for a server at such a port."""
 
-    def route(path: str, answer: Answer) -> Route:
+    one: list[CapacityLimiter] = []  # made in the loop of the server
+
+    def route(path: str, answer: Answer, in_turn: bool = False) -> Route:
+        """in_turn: one answer of these at a time; those that wait keep no thread from others."""
+
         async def endpoint(request: Request) -> Response:
             try:
-                return await run_in_threadpool(answer, request.path_params, request.query_params)
+                if not in_turn:
+                    return await run_in_threadpool(answer, request.path_params, request.query_params)
+                if not one:
+                    one.append(CapacityLimiter(1))
+                return await run_sync(answer, request.path_params, request.query_params, limiter=one[0])
             except CorpusError as error:  # a recording that cannot be read
                 raise HTTPException(404, str(error)) from error
 
@@ -196,10 +206,10 @@ def application(explorer: Explorer, token: str, port: int) -> Guard:
         route("/", explorer.utterances),
         route("/utterance/{place:int}", explorer.utterance),
         route("/units/{row:int}", explorer.units),
-        route("/unit/{row:int}/{symbol:int}", explorer.unit),
-        route("/map/{row:int}", explorer.map),
+        route("/unit/{row:int}/{symbol:int}", explorer.unit, in_turn=True),
+        route("/map/{row:int}", explorer.map, in_turn=True),
         route("/search", explorer.search),
-        route("/example", explorer.example),
+        route("/example", explorer.example, in_turn=True),
         route("/name", explorer.name),
         Route("/name", named, methods=["POST"]),
         route("/sound/{place:int}", explorer.sound),
