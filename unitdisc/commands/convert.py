@@ -30,7 +30,7 @@ def convert(
 
     The preset convert-handwriting trains one; resynthesise goes by way of units.
 
-    By texture, of an encoder conv2d: `unitdisc convert exp/vq data/test.jsonl data/gus --speaker gus --texture all.jsonl`
+    By texture, of an encoder conv2d: `unitdisc convert exp/vq test.jsonl data/gus --speaker gus --texture train.jsonl`
     """
     from unitdisc import CorpusAccess, TextureOptions, convert
 
