@@ -16,7 +16,9 @@ from unitdisc.corpus import CorpusError, scaled
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.data.column_features import ColumnFeatures
+from unitdisc.encoders.conv2d import Conv2dEncoder
 from unitdisc.experiment import Experiment, ExperimentError, config, load
+from unitdisc.inference.textures import TextureOptions, batched, layers_of, restyled, texture_of, textures
 from unitdisc.media.image import read_line
 from unitdisc.objectives.conversion_networks import cells_in, leant, stretched
 from unitdisc.training.collapse import alarms
@@ -262,7 +264,7 @@ def test_what_cannot_be_converted_is_refused(converter, lines, tmp_path, unitdis
         "small-handwriting", lines, tmp_path / "decoder", line_settings(training__steps=1)[1::2], device="cpu"
     )
     with pytest.raises(
-        ExperimentError, match=r"learned by 'reconstruction', not to convert; train by convert-handwriting"
+        ExperimentError, match=r"learned by 'reconstruction', not to convert; train by convert-handwriting, or"
     ):
         convert(other, lines, tmp_path / "out", speakers=["w0"], device="cpu")
     with pytest.raises(CorpusError, match="they are recordings, and line images are wanted"):
@@ -289,3 +291,65 @@ def test_bad_lines_are_said_and_left_out(converter, tmp_path, unitdisc):
     with pytest.raises(CorpusError, match=r"line01\.png"):
         access = CorpusAccess(strict=True)
         convert(converter, corpus, tmp_path / "strict", speakers=["w0"], access=access, device="cpu")
+
+
+# By texture
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Conv2dEncoder:
+    torch.manual_seed(0)
+    return Conv2dEncoder(16, [4, 6, 8], stride=2, norm="none").requires_grad_(False)
+
+
+def bars(width: int, number: int = 5) -> np.ndarray:
+    ink = np.zeros((12 * number, 16), dtype=np.float32)
+    for place in range(number):
+        ink[12 * place + 2 : 12 * place + 2 + width, 3:13] = 0.9
+    return ink
+
+
+def test_textures_are_means_over_places_whatever_is_beside(encoder):
+    lines = [bars(3), bars(6, 3)]
+    together = textures(*layers_of(encoder, *batched(encoder, lines)))
+    for place, line in enumerate(lines):
+        layers, masks = layers_of(encoder, *batched(encoder, [line]))
+        assert [layer.shape[-1] for layer in layers] == [4, 6]
+        for layer, alone, found in zip(layers, textures(layers, masks), together, strict=True):
+            pixels = layer[0].flatten(0, 1)
+            torch.testing.assert_close(alone[0], pixels.T @ pixels / len(pixels))
+            torch.testing.assert_close(found[place], alone[0])
+
+
+def test_thin_bars_become_broader_in_the_texture_of_broad_ones(encoder):
+    wanted, thin = texture_of(encoder, [bars(7)]), [bars(2), bars(2, 3)]
+    made = restyled(encoder, wanted, TextureOptions(steps=30, content=0.1), thin)
+    same = restyled(encoder, wanted, TextureOptions(steps=30, content=1e6), thin)
+    (alone,) = restyled(encoder, wanted, TextureOptions(steps=30, content=0.1), thin[1:])
+    np.testing.assert_allclose(alone, made[1], atol=1e-3)
+    for before, after, kept in zip(thin, made, same, strict=True):
+        assert after.shape == before.shape and 0 <= after.min() <= after.max() <= 1
+        assert after.mean() > 1.3 * before.mean()
+        assert np.abs(kept - before).mean() < 0.5 * np.abs(after - before).mean()
+
+
+def test_lines_are_converted_by_texture(converter, lines, tmp_path, unitdisc):
+    options = line_settings(training__steps=1)[1::2]
+    experiment = train("small-handwriting", lines, tmp_path / "units", options, device="cpu")
+    asked = ("--speaker", "w1", "--texture", lines, "--steps", 2, "--lines", 2, "--device", "cpu")
+    done = unitdisc("convert", experiment, lines, tmp_path / "out", *asked)
+    assert done.code == 0, done.err
+    after = listed(tmp_path / "out/converted.jsonl")
+    assert [line.id for line in after] == [f"{line.id}--w1" for line in listed(lines)]
+    again = unitdisc("convert", experiment, lines, tmp_path / "out", *asked[:4], "--steps", 3)
+    assert again.code == 1 and "holds lines made in another way (lines, steps differ)" in again.err
+    nobody = unitdisc("convert", experiment, lines, tmp_path / "none", "--speaker", "w9", "--texture", lines)
+    assert nobody.code == 1 and "has no line by 'w9', whose texture is wanted; it has ['w0', 'w1', 'w2']" in nobody.err
+    other = unitdisc("convert", converter, lines, tmp_path / "none", "--speaker", "w1", "--texture", lines)
+    assert other.code == 1 and "textures are told by an encoder of the kind 'conv2d' that reads ink" in other.err
+    for wrong, why in (
+        ({"steps": 0}, "`lines` and `steps` must be 1 or more"),
+        ({"content": -1}, "`content` must be 0"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            TextureOptions(**wrong)

@@ -39,6 +39,7 @@ INTERFACE = {  # name: where it is defined
     "AcousticFeatures": "unitdisc.data.acoustic_features",
     "ColumnFeatures": "unitdisc.data.column_features",
     "GenerateOptions": "unitdisc.generation.items",
+    "TextureOptions": "unitdisc.inference.textures",
     "GradientFeatures": "unitdisc.data.gradient_features",
     "PretrainedColumns": "unitdisc.data.pretrained",
     "PretrainedFeatures": "unitdisc.data.pretrained",

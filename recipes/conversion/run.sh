@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Lines in another hand, learned without pairs: the built-in handwriting, nine of twelve writers learned, lines of other
-# images of digits converted into the hands of three of them, by writers that were learned and by three that were not.
-# With and without the critic and the network that leans whole lines, beside conversion by units. Whose hand they are
-# taken for, and what a reader of real lines reads. Then, if UNITDISC_DATA is there, Old French manuscripts.
-# Some fifteen minutes of one core.
-#   KINDS="convert upright units"  which; FEWER=8  an eighth of all steps, to see that it runs
+# images of digits converted into the hands of three of them, by writers that were learned and by three that were not;
+# beside conversion by units, and of a few lines by texture. Whose hand they are taken for, and what a reader of real
+# lines reads. Then, if UNITDISC_DATA is there, Old French manuscripts of which one hand is held out.
+# Some ten minutes of one core.
+#   KINDS="convert units"  which; also upright: without the network that leans whole lines
+#   FEWER=8  an eighth of all steps, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
-kinds=${KINDS:-convert upright units}
+kinds=${KINDS:-convert units}
 fewer=${FEWER:-1}
 hands="ben fay ivo"
 raw=${UNITDISC_DATA:-../shared/data}/hw_medieval_fro
@@ -18,8 +19,8 @@ train() { # train KIND CORPUS EXPERIMENT
   local options=()
   case $1 in
     units)
-      unitdisc train small-handwriting "$2" "$3" --set decoder.kind=diffusion-columns --set "training.steps=$((800 / fewer))" \
-        --set "training.halve_at=[$((500 / fewer)), $((650 / fewer))]" --set training.average_decay=0.99
+      unitdisc train small-handwriting "$2" "$3" --set "training.steps=$((600 / fewer))" \
+        --set "training.halve_at=[$((360 / fewer)), $((480 / fewer))]" --set training.average_decay=0.99
       return ;;
     upright) options=(--set objective.posture=false) ;;
   esac
@@ -49,6 +50,10 @@ if stage "train"; then
     time train "$kind" $data/learned/train.jsonl $exp/"$kind"
   done
 fi
+judge() { # judge CORPUS IMAGES READ_BY: whose hand lines are taken for by who learned from READ_BY
+  python eval/other_hands.py "$1" "$2" "$2".jsonl --train "$3" --as-written
+}
+
 if stage "convert, and judge"; then
   for corpus in all/known learned/test; do
     for kind in $kinds; do
@@ -56,9 +61,27 @@ if stage "convert, and judge"; then
       mkdir -p "$folder"
       converted "$kind" $data/$corpus.jsonl $exp/"$kind" "$folder" $hands
       echo "== $corpus: $kind"
-      python eval/other_hands.py $data/$corpus.jsonl "$folder"/images "$folder"/lines.jsonl --train $data/all/train.jsonl \
-        --as-written
+      judge $data/$corpus.jsonl "$folder"/images $data/all/train.jsonl
       python eval/resyntheses.py $data/$corpus.jsonl "$folder"/images --reader $exp/reader/aligner
     done
   done
+fi
+if stage "every tenth line by texture, in features of the encoder of units"; then
+  awk 'NR % 10 == 1' $data/learned/test.jsonl > $data/learned/twelve.jsonl
+  folder=$exp/made/texture options=()
+  for hand in $hands; do options+=(--speaker "$hand"); done
+  unitdisc convert $exp/units $data/learned/twelve.jsonl $folder --texture $data/learned/train.jsonl "${options[@]}"
+  for images in $folder/images $exp/made/learned/test/convert/images; do
+    judge $data/learned/twelve.jsonl "$images" $data/all/train.jsonl
+    python eval/resyntheses.py $data/learned/twelve.jsonl "$images" --reader $exp/reader/aligner
+  done
+fi
+if stage "Old French: one hand held out" && [ -d "$raw" ]; then
+  python data_prep/medieval_french.py "$raw" $data/french-learned --test-writers bnf_fr_412-wauchier
+  python data_prep/medieval_french.py "$raw" $data/french-all
+  grep bnf_fr_412-wauchier $data/french-all/test.jsonl > $data/french-all/held.jsonl
+  time unitdisc train convert-handwriting $data/french-learned/train.jsonl $exp/french --set "training.steps=$((600 / fewer))"
+  converted french $data/french-all/held.jsonl $exp/french $exp/made/french bnf_arsenal_3516-imageDuMonde \
+    bnf_fr_844-manuscritDuRoi vaticane_reg_lat_1616-otinel
+  judge $data/french-all/held.jsonl $exp/made/french/images $data/french-all/train.jsonl
 fi

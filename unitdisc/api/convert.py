@@ -1,7 +1,7 @@
-"""unitdisc convert: lines in the hand of another scribe, by a network that was shown no pairs."""
+"""unitdisc convert: lines in the hand of another scribe, by a network that was shown no pairs, or pixel by pixel."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,14 +13,16 @@ from unitdisc.api.changed_lines import Version, made_of, refuse_own, write_versi
 from unitdisc.api.encode import say_left_out
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resynthesise import file_name, refuse_unknown
-from unitdisc.corpus import Utterance
+from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.validation.usable_corpus import usable_utterances
-from unitdisc.experiment import ExperimentError, load, weights_checksum
+from unitdisc.encoders.conv2d import Conv2dEncoder
+from unitdisc.experiment import Experiment, ExperimentError, load, weights_checksum
 from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
 from unitdisc.files.made_of import facts_in, refuse_other
+from unitdisc.inference.textures import TextureOptions, restyled, texture_of
 from unitdisc.model import UnitModel
 from unitdisc.objectives import Conversion
 from unitdisc.training.devices import usable_device
@@ -45,6 +47,8 @@ def convert(
     folder: Path,
     *,
     speakers: Sequence[str],
+    texture: Path | None = None,
+    options: TextureOptions = TextureOptions(),
     access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
 ) -> ConvertResult:
@@ -54,6 +58,8 @@ def convert(
     training corpus; whose lines they were before may be unknown. Lines get the height of its features, and the width
     that they have there; texts and tiers stay, the latter at the new columns. folder/converted.jsonl lists the lines of
     the scribes asked for, who are their writers there; ids are ID--SCRIBE. An interrupted run is completed.
+    texture: a corpus with lines by these scribes, whose texture the lines take on by optimising their pixels (Gatys et
+    al., 2016); the experiment is then one whose encoder is of the kind "conv2d", whatever it learned. options: of that.
     access: how the corpus is read, but for the shard. device: cpu, cuda, cuda:1 (default: a GPU if there is one).
 
     Raises ExperimentError where there is no such model, or it knows a speaker not, CorpusError if nothing (or, if
@@ -64,27 +70,23 @@ def convert(
     """
     folder, speakers = folder_for_results(folder), [*dict.fromkeys(speakers)]
     experiment, model = load(experiment_folder, usable_device(device))
-    if not isinstance(model.objective, Conversion):
-        kind = experiment.options["objective"]["kind"]
-        raise ExperimentError(f"{experiment_folder}: learned by {kind!r}, not to convert; train by convert-handwriting")
     if not speakers:
-        raise ValueError(
-            f"`speakers` is missing: name a scribe; `unitdisc inspect --speakers {experiment_folder}` lists them"
-        )
-    refuse_unknown(speakers, experiment_folder, experiment)
+        where = texture or f"`unitdisc inspect --speakers {experiment_folder}`"
+        raise ValueError(f"`speakers` is missing: name a scribe; {where} lists them")
+    if texture is None:
+        makers = by_network(model, experiment, experiment_folder, speakers)
+    else:
+        makers = by_texture(model, experiment, experiment_folder, speakers, corpus=texture, options=options)
     utterances = usable_utterances(corpus, experiment.features(), replace(access, trust=False))
     versions = [
-        Version(
-            partial(converted_inks, model, experiment.speakers.index(speaker)),
-            partial(path_of, folder, speaker),
-            f"converted to {speaker}",
-        )
-        for speaker in speakers
+        Version(make, partial(path_of, folder, speaker), f"converted to {speaker}")
+        for speaker, make in zip(speakers, makers, strict=True)
     ]
     written = [version.path(each) for version in versions for each in utterances]
     manifest = folder / MANIFEST
     refuse_own(folder, corpus, manifest, kind="original", utterances=utterances, written=written)
     facts = {"model": weights_checksum(experiment_folder), "corpus": str(corpus.resolve())}
+    facts |= {"texture": str(texture.resolve()), **asdict(options)} if texture else {}
     there = facts_in(folder / FACTS)
     if there is not None:
         refuse_other(folder, "lines", there={name: there.get(name) for name in facts}, asked=facts)
@@ -100,6 +102,49 @@ def convert(
     say_left_out(problems, len(utterances) * len(speakers), access.strict)
     write_manifest(manifest, converted)
     return ConvertResult(manifest, len(converted), problems)
+
+
+Make = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+
+
+def by_network(model: UnitModel, experiment: Experiment, folder: Path, speakers: Sequence[str]) -> list[Make]:
+    """What converts lines to each of these. Raises ExperimentError if this is not what was learned, or not of them."""
+    if not isinstance(model.objective, Conversion):
+        kind = experiment.options["objective"]["kind"]
+        raise ExperimentError(
+            f"{folder}: learned by {kind!r}, not to convert; train by convert-handwriting, or give a `texture`"
+        )
+    refuse_unknown(speakers, folder, experiment)
+    return [partial(converted_inks, model, experiment.speakers.index(speaker)) for speaker in speakers]
+
+
+def by_texture(
+    model: UnitModel,
+    experiment: Experiment,
+    folder: Path,
+    speakers: Sequence[str],
+    *,
+    corpus: Path,
+    options: TextureOptions,
+) -> list[Make]:
+    """The same by the texture of their lines in a corpus. Raises CorpusError if there are none."""
+    features = experiment.features()
+    if not isinstance(model.encoder, Conv2dEncoder) or features.normalise != "none" or features.adaptation:
+        raise ExperimentError(
+            f"{folder}: textures are told by an encoder of the kind 'conv2d' that reads ink (features.normalise 'none')"
+        )
+    model.requires_grad_(False)
+    table, signals = usable_utterances(corpus, features, CorpusAccess()), experiment.signals(folder)
+    makers = []
+    for speaker in speakers:
+        lines = [line for line in table if line.speaker == speaker]
+        if not lines:
+            known = sorted({line.speaker for line in table if line.speaker is not None})
+            raise CorpusError(f"{corpus}: has no line by {speaker!r}, whose texture is wanted; it has {known}")
+        number = min(options.lines, len(lines))
+        inks = [signals.features_of(lines[place * len(lines) // number]) for place in range(number)]
+        makers.append(partial(restyled, model.encoder, texture_of(model.encoder, inks), options))
+    return makers
 
 
 def path_of(folder: Path, speaker: str, utterance: Utterance) -> Path:

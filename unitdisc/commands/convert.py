@@ -13,6 +13,12 @@ def convert(
     corpus: CorpusPath,
     folder: Annotated[Path, typer.Argument(help="folder for the converted lines and their list", metavar="OUT")],
     speaker: Annotated[list[str] | None, typer.Option(help="a scribe of the training corpus; one or more")] = None,
+    texture: Annotated[
+        Path | None, typer.Option(help="corpus of their lines, to take on the texture of by optimising pixels")
+    ] = None,
+    lines: Annotated[int, typer.Option(help="by a scribe whose texture is taken on, at most")] = 8,
+    steps: Annotated[int, typer.Option(help="of optimising pixels")] = 150,
+    content: Annotated[float, typer.Option(help="weight of what is written against that of the texture")] = 1.0,
     strict: Strict = False,
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
@@ -22,9 +28,20 @@ def convert(
 
     Example: `unitdisc convert exp/converter data/test.jsonl data/as-gus --speaker gus`
 
-    The preset convert-handwriting trains one. By way of units: `unitdisc resynthesise`.
-    """
-    from unitdisc import CorpusAccess, convert
+    The preset convert-handwriting trains one; resynthesise goes by way of units.
 
-    access = CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict)
-    typer.echo(convert(experiment, corpus, folder, speakers=speaker or [], access=access, device=device).manifest)
+    By texture, of an encoder conv2d: `unitdisc convert exp/vq test.jsonl data/gus --speaker gus --texture train.jsonl`
+    """
+    from unitdisc import CorpusAccess, TextureOptions, convert
+
+    converted = convert(
+        experiment,
+        corpus,
+        folder,
+        speakers=speaker or [],
+        texture=texture,
+        options=TextureOptions(lines, steps, content),
+        access=CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict),
+        device=device,
+    )
+    typer.echo(converted.manifest)
