@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
             write_manifest(options.made, [again for _, again in pairs[options.folders[0]]])
         if options.picture:
             write_image(options.picture, picture(pairs, options.lines))
-    except (AlignerError, CorpusError) as error:
+    except (AlignerError, CorpusError, OSError) as error:
         sys.exit(f"error: {error}")
     names = list(dict.fromkeys(name for row in found.values() for name in row))
     print(f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}")

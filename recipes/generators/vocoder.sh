@@ -3,27 +3,26 @@
 # as long; and units back to sound in the voices of the built-in corpus. Judged by a probe of phones that learned from the
 # real recordings of the same train set. VCTK's large speaker needs UNITDISC_DATA; some half an hour of one core.
 #   PARTS="vctk mini"      which corpora
-#   MINUTES="2 5"          of training, on one core as it was measured; also 15, which was not
+#   KINDS="spectra critics units wavenet"  which; units are of the built-in corpus, critics and wavenet of VCTK
+#   MINUTES="2 5"          of training; also 15, which like wavenet was not measured
 #   FEWER=8                an eighth of all steps of training, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}/vctk_mini
 parts=${PARTS:-vctk mini}
+kinds=${KINDS:-spectra critics units wavenet}
 minutes=${MINUTES:-2 5}
 fewer=${FEWER:-1}
 limit=40 # utterances that are made again
 
 steps() { # steps KIND MINUTES: of training that take so long
   case $1-$2 in
-    spectra-2 | critics-2) echo $((600 / fewer)) ;;
-    spectra-5) echo $((1500 / fewer)) ;;
-    critics-5) echo $((940 / fewer)) ;;
-    spectra-15) echo $((4500 / fewer)) ;;
+    spectra-2 | critics-2 | units-2) echo $((600 / fewer)) ;;
+    critics-5) echo $((900 / fewer)) ;;
+    spectra-5 | units-5) echo $((1350 / fewer)) ;;
     critics-15) echo $((2100 / fewer)) ;;
-    wavenet-2) echo $((80 / fewer)) ;;
-    wavenet-5) echo $((200 / fewer)) ;;
-    wavenet-15) echo $((600 / fewer)) ;;
-    units-*) echo $((300 * $2 / fewer)) ;;
+    spectra-15 | units-15) echo $((4500 / fewer)) ;;
+    wavenet-*) echo $((40 * $2 / fewer)) ;;
     *) echo "$0: no $1 of $2 minutes" >&2; exit 2 ;;
   esac
 }
@@ -85,9 +84,8 @@ if stage "vocoders: Griffin-Lim"; then
 fi
 if stage "vocoders: train, and make the test recordings again"; then
   for part in $parts; do
-    kinds="spectra critics wavenet"
-    if [ "$part" = mini ]; then kinds="spectra units"; fi
     for kind in $kinds; do
+      case $part-$kind in mini-critics | mini-wavenet | vctk-units) continue ;; esac
       for minute in $minutes; do learn "$part" "$kind" "$minute"; done
     done
   done
