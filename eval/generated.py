@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from markdown_tables import print_table
 from sklearn.neighbors import KNeighborsClassifier
 
 from unitdisc.corpus import CorpusError, Utterance
@@ -103,9 +104,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         print(f"of held-out items their nearest neighbours name {100 * known[0]:.1f} % rightly by frames,")
         print(f"{100 * known[1]:.1f} % by pixels")
     columns = list(dict.fromkeys(name for row in found.values() for name in row))
-    print(f"| | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
-    for name, row in found.items():
-        print(f"| {name} | {' | '.join(f'{row[column]:.3f}' if column in row else '–' for column in columns)} |")
+    rows = ([name, *(f"{row[each]:.3f}" if each in row else "–" for each in columns)] for name, row in found.items())
+    print_table(["", *columns], rows)
     if options.output:
         write_json(options.output, found)
     return found

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from markdown_tables import print_table
 from PIL import Image
 from resyntheses import shown, strip, under_each_other
 from scipy.ndimage import gaussian_filter, median_filter
@@ -63,9 +64,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
         sys.exit(f"error: {error}")
     names = list(next(iter(found.values())))
-    print(f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}")
-    for name, row in found.items():
-        print(f"| {name} | {' | '.join(shown(row[each]) for each in names)} |")
+    print_table(["", *names], ([name, *(shown(row[each]) for each in names)] for name, row in found.items()))
     if options.output:
         write_json(options.output, found)
     return found

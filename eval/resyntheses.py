@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from markdown_tables import print_table
 from PIL import Image, ImageDraw, ImageFont
 
 from unitdisc.alignment import AlignerError, load
@@ -74,9 +75,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     except (AlignerError, CorpusError, OSError) as error:
         sys.exit(f"error: {error}")
     names = list(dict.fromkeys(name for row in found.values() for name in row))
-    print(f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}")
-    for folder, row in found.items():
-        print(f"| {folder} | {' | '.join(shown(row.get(name)) for name in names)} |")
+    print_table(["", *names], ([folder, *(shown(row.get(name)) for name in names)] for folder, row in found.items()))
     if options.output:
         write_json(options.output, found)
     return found

@@ -102,7 +102,7 @@ def items(folder: Path, number: int, seed: int, **alignment: list[Interval]) -> 
     return folder / "corpus.jsonl"
 
 
-def test_the_scripts(tmp_path, capsys):
+def test_the_scripts(tmp_path, capsys, monkeypatch):
     """Of the same kind of items all is well; what is copied is found, and so is what a mixture of pixels is."""
     train = items(tmp_path / "train", 40, 0, character="ab")
     test = items(tmp_path / "test", 24, 1, character="ab")
@@ -116,6 +116,7 @@ def test_the_scripts(tmp_path, capsys):
     folders = [tmp_path / "frames" / corpus.parent.name for corpus in corpora]
     for corpus, folder in zip(corpora, folders):
         made("features", corpus, folder, "--kind", "columns", "--height", "16")
+    monkeypatch.syspath_prepend(str(ROOT / "eval"))
     script = runpy.run_path(str(ROOT / "eval" / "generated.py"))["main"]
     capsys.readouterr()
     paths = ["--picture", str(tmp_path / "near.png"), "--output", str(tmp_path / "made.json")]

@@ -18,12 +18,18 @@ from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.media.image import read_image, read_line
 
-SCRIPT = str(Path(__file__).parent.parent / "eval" / "resyntheses.py")
+EVAL = Path(__file__).parent.parent / "eval"
 
 
-@pytest.fixture(scope="module")
-def main():
-    return runpy.run_path(SCRIPT)["main"]
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(EVAL))
+    return runpy.run_path(str(EVAL / "resyntheses.py"))
+
+
+@pytest.fixture
+def main(script):
+    return script["main"]
 
 
 def copied(corpus: Path, folder: Path) -> Path:
@@ -66,9 +72,8 @@ def test_recordings_are_nothing_apart_from_themselves(main, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("| | utterances | dB | variance | periodicity | CER | real |")
 
 
-def test_what_repeats_itself_is_told_from_noise(tmp_path):
+def test_what_repeats_itself_is_told_from_noise(script):
     """A tone of 100 Hz whose phases are lost has the energies that it had, and no period."""
-    script = runpy.run_path(SCRIPT)
     tone = np.sign(np.sin(2 * np.pi * 100 * np.arange(8000) / 16000)).astype(np.float32)
     noise = np.random.default_rng(0).standard_normal(8000).astype(np.float32)
     frames = [np.lib.stride_tricks.sliding_window_view(wave, 640)[::160] for wave in (tone, noise)]
