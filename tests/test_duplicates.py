@@ -137,7 +137,7 @@ def test_kaldi_directories_are_compared_too(tmp_path):
     write_manifest(tmp_path / "train.jsonl", train[:3])
     write_kaldi(tmp_path / "test", test)
     about = [line for line in said(validate(tmp_path / "train.jsonl", tmp_path / "test"), tmp_path) if "too" in line]
-    assert about == [line.replace("test.jsonl", "segments") for line in IN_BOTH]
+    assert about == [line.replace("test.jsonl", "segments") for line in IN_BOTH[:-1]]  # speakers are of manifests
     wavs = "".join(f"{name} {tmp_path / path}.wav\n" for name, path in (("x", "a"), ("y", "b"), ("z", "copy")))
     (tmp_path / "whole").mkdir()
     for name, content in (("wav.scp", wavs + f"zz {tmp_path / 'a.wav'}\n"), ("utt2spk", "x s\ny s\nz s\nzz s\n")):

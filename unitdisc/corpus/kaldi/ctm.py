@@ -156,7 +156,8 @@ def ctm_problems(ctm: Ctm, stretches: Mapping[str, Segment]) -> Iterator[Problem
         what = f"there is no {about} {unknown[0]!r}{Lookalikes(ids).hint(unknown[0])} ({len(unknown)} such ids)"
         severity = "error" if len(unknown) == len(ctm.timed) else "warning"
         yield Problem(severity, str(ctm.path), line, what, f"begin lines with an {about}, or remove them")
-    elif without := sorted(ids - ctm.timed.keys()):
+    without = sorted(ids - ctm.timed.keys())
+    if without and len(unknown) < len(ctm.timed):
         what = f"nothing is said of the {about} {without[0]!r} ({len(without)} of {len(ids)} have no line)"
         yield Problem("warning", str(ctm.path), None, what, "add what is missing, or take it as it is")
     if empty := sorted(timed.line for lines in ctm.timed.values() for timed in lines if timed.end <= timed.start):
