@@ -118,7 +118,7 @@ def test_files_that_are_no_config_are_refused(tmp_path, text, message):
 
 
 def test_a_missing_config_names_the_presets():
-    with pytest.raises(ConfigError, match=r"presets \['bigan-handwriting', .*'vae-characters'\]"):
+    with pytest.raises(ConfigError, match=r"presets \['bigan-handwriting', .*'vocoder-small'\]"):
         read("nowhere.toml")
 
 

@@ -19,7 +19,7 @@ steps() { # steps KIND MINUTES: of training that take so long
   case $1-$2 in
     spectra-2 | critics-2 | units-2) echo $((600 / fewer)) ;;
     critics-5) echo $((900 / fewer)) ;;
-    spectra-5 | units-5) echo $((1350 / fewer)) ;;
+    spectra-5 | units-5) echo $((1200 / fewer)) ;;
     critics-15) echo $((2100 / fewer)) ;;
     spectra-15 | units-15) echo $((4500 / fewer)) ;;
     wavenet-*) echo $((40 * $2 / fewer)) ;;
