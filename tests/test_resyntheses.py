@@ -69,7 +69,7 @@ def test_recordings_are_nothing_apart_from_themselves(main, tmp_path, capsys):
     )
     assert far["dB"] > 3 and far["variance"] != 1
     assert json.loads((tmp_path / "x.json").read_text()) == found
-    assert capsys.readouterr().out.startswith("| | utterances | dB | variance | periodicity | CER | real |")
+    assert capsys.readouterr().out.startswith("|  | utterances | dB | variance | periodicity | CER | real |")
 
 
 def test_what_repeats_itself_is_told_from_noise(script):
