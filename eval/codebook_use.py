@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from compare import by_name, cell, print_table
+from compare import by_name, cell, print_titled
 
 from unitdisc.reports.summary import read_log
 
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
         seeds = [last_validation(folder) for folder in folders]
         figures = [cell([seed.get(part, {}).get(key) for seed in seeds]) for part, key in COLUMNS.values()]
         rows[name] = [str(len(seeds)), str(max(seed["step"] for seed in seeds)), *figures]
-    print_table("Held-out utterances, at the last validation", ("seeds", "step", *COLUMNS), rows)
+    print_titled("Held-out utterances, at the last validation", ("seeds", "step", *COLUMNS), rows)
 
 
 def last_validation(folder: Path) -> dict:

@@ -338,7 +338,8 @@ def test_lines_of_handwriting_are_packed(tmp_path, whole):
     after = listed(shards(manifest, tmp_path / "p", PackingOptions(whole=whole)))
     for old, new in zip(sorted(lines, key=lambda line: line.id), after, strict=True):
         np.testing.assert_array_equal(read_line(new), read_line(old))
-    assert validate(tmp_path / "p" / manifest.name) == []
+    problems = validate(tmp_path / "p" / manifest.name)  # that the part has no labels is all there is to say
+    assert {(each.severity, each.line) for each in problems} == {("warning", 6)}
     assert len(list(samples(tmp_path / "p/shards/000000.tar"))) == (5 if whole else 6)
 
 
