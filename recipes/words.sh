@@ -96,7 +96,13 @@ found() { # found CORPUS: every row of what is asked for
     of_units cut cut/test tp bpe dp-unigram dpdp random
     one "$corpus" cut-true cut/test --method given --boundaries-tier word
   fi
-  if wanted loop; then of_units loop-8 loop-8 bpe dp-unigram; fi
+  if wanted loop; then
+    of_units loop-8 loop-8 bpe dp-unigram random
+    named=("${warped[@]}" --types-from "$exp"/"$corpus"/classical/test)
+    one "$corpus" loop-8-dp-unigram-warping loop-8 --method dp-unigram --words-per-second "$rate" "${named[@]}"
+    one "$corpus" loop-8-true loop-8 --method given --boundaries-tier word
+    one "$corpus" loop-8-true-warping loop-8 --method given --boundaries-tier word "${named[@]}"
+  fi
 }
 
 of_units() { # of_units NAME FOLDER METHOD...: rows at the true number of words
