@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from parallel_training import SPEAKERS, batch_of, settings, trained
 from tiny import line_settings, listed, make_corpus, make_lines, tree
 
 from unitdisc.api.convert import convert, converted_inks
+from unitdisc.api.resynthesise import refuse_unknown
 from unitdisc.api.train import train
 from unitdisc.corpus import CorpusError, scaled
 from unitdisc.corpus.access import CorpusAccess
@@ -256,10 +258,19 @@ def test_what_cannot_be_converted_is_refused(converter, lines, tmp_path, unitdis
     done = unitdisc("convert", converter, lines, tmp_path / "out")
     assert (
         done.code == 1
-        and f"--speaker is missing: name a scribe; `unitdisc inspect --speakers {converter}` lists" in done.err
+        and f"--speaker is missing: name a scribe; `unitdisc inspect {converter} --speakers` lists" in done.err
     )
     done = unitdisc("convert", converter, lines, tmp_path / "out", "--speaker", "nobody")
     assert done.code == 1 and "knows no speaker ['nobody']" in done.err
+    done = unitdisc("convert", converter, lines, tmp_path / "out", "--speaker", "w0", "--steps", 3)
+    assert done.code == 1 and "--steps is of --texture, and changes nothing without it; leave it out" in done.err
+    alike = SimpleNamespace(speakers=["a/b", "a_b"])
+    with pytest.raises(ExperimentError, match=r"speakers 'a/b' and 'a_b' would be written into the same files"):
+        refuse_unknown(alike.speakers, converter, alike)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "images").write_text("")
+    done = unitdisc("convert", converter, lines, tmp_path / "full", "--speaker", "w0")
+    assert done.code == 1 and f"{tmp_path / 'full' / 'images'}: is a file" in done.err
     other = train(
         "small-handwriting", lines, tmp_path / "decoder", line_settings(training__steps=1)[1::2], device="cpu"
     )
@@ -342,7 +353,17 @@ def test_lines_are_converted_by_texture(converter, lines, tmp_path, unitdisc):
     after = listed(tmp_path / "out/converted.jsonl")
     assert [line.id for line in after] == [f"{line.id}--w1" for line in listed(lines)]
     again = unitdisc("convert", experiment, lines, tmp_path / "out", *asked[:4], "--steps", 3)
-    assert again.code == 1 and "holds lines made in another way (lines, steps differ)" in again.err
+    assert again.code == 1 and "holds lines made in another way (lines, looked_at, steps differ)" in again.err
+    manifest = lines.read_text()
+    try:  # the corpus lies where it lay, and what is seen of it is not what was
+        write_manifest(
+            lines,
+            [replace(line, speaker={"w1": "w2", "w2": "w1"}.get(line.speaker, line.speaker)) for line in listed(lines)],
+        )
+        changed = unitdisc("convert", experiment, lines, tmp_path / "out", *asked)
+        assert changed.code == 1 and "holds lines made in another way (looked_at differ" in changed.err
+    finally:
+        lines.write_text(manifest)
     nobody = unitdisc("convert", experiment, lines, tmp_path / "none", "--speaker", "w9", "--texture", lines)
     assert nobody.code == 1 and "has no line by 'w9', whose texture is wanted; it has ['w0', 'w1', 'w2']" in nobody.err
     other = unitdisc("convert", converter, lines, tmp_path / "none", "--speaker", "w1", "--texture", lines)

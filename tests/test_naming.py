@@ -310,6 +310,14 @@ def test_asking_changes_nothing():
         answer(answers, "1", name="b")
 
 
+def test_names_that_spread_are_doubted_where_it_is_decided_what_to_ask():
+    """Three units are alike, and two have one name; the third is frequent, and is asked about all the same."""
+    vectors = np.array([[0.0], [0.2], [0.4], [8.0], [16.0], [24.0], [32.0]])
+    inventory = Inventory(tuple("0123456"), np.array([50, 50, 60, 50, 50, 50, 24]), vectors)
+    answers = tuple(Answer(unit, "name", name) for unit, name in zip("01345", "aabcd"))
+    assert next_question(inventory, answers).unit == "2"
+
+
 # At the terminal
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from field_folders import RATE, bursts
+from field_folders import RATE, bursts, write
 from safetensors.torch import save_file
 
 from unitdisc import CutOptions, PrepareOptions, prepare
@@ -120,8 +120,13 @@ def test_a_track_is_that_of_its_channel_or_of_the_mean_of_all(network, tmp_path)
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch, tmp_path):
+    """And nothing is prepared, rather than all but what is long."""
     silero.network.cache_clear()
     monkeypatch.setattr(silero, "find_spec", lambda name: None)
+    write(tmp_path / "raw" / "short.wav")
+    with pytest.raises(CorpusError, match=r"silero-vad.*not installed"):
+        prepare(tmp_path / "raw", tmp_path / "corpus", PrepareOptions(cut=CutOptions(vad="silero")))
+    assert not (tmp_path / "corpus" / "all.jsonl").exists()
     with pytest.raises(CorpusError, match=r"silero-vad.*not installed.*unitdisc\[vad\]"):
         SileroDetector(RATE, 1)
     with pytest.raises(ValueError, match="`vad` loudness: must be one of energy, silero"):

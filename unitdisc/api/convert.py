@@ -1,5 +1,6 @@
 """unitdisc convert: lines in the hand of another scribe, by a network that was shown no pairs, or pixel by pixel."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -69,14 +70,16 @@ def convert(
     >>> unitdisc.convert("exp/converter", "data/test.jsonl", "data/as-gus", speakers=["gus"]).manifest
     """
     folder, speakers = folder_for_results(folder), [*dict.fromkeys(speakers)]
+    folder_for_results(folder / IMAGES)
     experiment, model = load(experiment_folder, usable_device(device))
     if not speakers:
-        where = texture or f"`unitdisc inspect --speakers {experiment_folder}`"
+        where = texture or f"`unitdisc inspect {experiment_folder} --speakers`"
         raise ValueError(f"`speakers` is missing: name a scribe; {where} lists them")
+    looked_at = None
     if texture is None:
         makers = by_network(model, experiment, experiment_folder, speakers)
     else:
-        makers = by_texture(model, experiment, experiment_folder, speakers, corpus=texture, options=options)
+        makers, looked_at = by_texture(model, experiment, experiment_folder, speakers, corpus=texture, options=options)
     utterances = usable_utterances(corpus, experiment.features(), replace(access, trust=False))
     versions = [
         Version(make, partial(path_of, folder, speaker), f"converted to {speaker}")
@@ -86,7 +89,7 @@ def convert(
     manifest = folder / MANIFEST
     refuse_own(folder, corpus, manifest, kind="original", utterances=utterances, written=written)
     facts = {"model": weights_checksum(experiment_folder), "corpus": str(corpus.resolve())}
-    facts |= {"texture": str(texture.resolve()), **asdict(options)} if texture else {}
+    facts |= {"texture": str(texture.resolve()), "looked_at": looked_at, **asdict(options)} if texture else {}
     there = facts_in(folder / FACTS)
     if there is not None:
         refuse_other(folder, "lines", there={name: there.get(name) for name in facts}, asked=facts)
@@ -126,8 +129,11 @@ def by_texture(
     *,
     corpus: Path,
     options: TextureOptions,
-) -> list[Make]:
-    """The same by the texture of their lines in a corpus. Raises CorpusError if there are none."""
+) -> tuple[list[Make], str]:
+    """The same by the texture of their lines in a corpus, and a checksum of these.
+
+    Raises CorpusError if there are none, ExperimentError if the experiment tells no textures.
+    """
     features = experiment.features()
     if not isinstance(model.encoder, Conv2dEncoder) or features.normalise != "none" or features.adaptation:
         raise ExperimentError(
@@ -135,7 +141,7 @@ def by_texture(
         )
     model.requires_grad_(False)
     table, signals = usable_utterances(corpus, features, CorpusAccess()), experiment.signals(folder)
-    makers = []
+    makers, seen = [], hashlib.sha256()
     for speaker in speakers:
         lines = [line for line in table if line.speaker == speaker]
         if not lines:
@@ -143,8 +149,10 @@ def by_texture(
             raise CorpusError(f"{corpus}: has no line by {speaker!r}, whose texture is wanted; it has {known}")
         number = min(options.lines, len(lines))
         inks = [signals.features_of(lines[place * len(lines) // number]) for place in range(number)]
+        for ink in inks:
+            seen.update(ink.tobytes())
         makers.append(partial(restyled, model.encoder, texture_of(model.encoder, inks), options))
-    return makers
+    return makers, seen.hexdigest()
 
 
 def path_of(folder: Path, speaker: str, utterance: Utterance) -> Path:

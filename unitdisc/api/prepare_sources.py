@@ -19,6 +19,7 @@ from unitdisc.prep.notes import Notes
 from unitdisc.prep.page_folders import PageFolder, read_lines_of_pages
 from unitdisc.prep.recordings.files import FolderContents
 from unitdisc.prep.recordings.folder import ALL, RecordingFolder
+from unitdisc.prep.recordings.hearing import silero
 from unitdisc.prep.recordings.journal import Journal, state
 from unitdisc.prep.sources import Source
 from unitdisc.prep.tar_folders import TarFields, read_tars
@@ -114,6 +115,8 @@ def of_recordings(
         "resample": options.resample,
         "shared": [state(path) for path in (*shared, *tables)],
     }
+    if options.cut.vad == "silero":
+        silero(rate=16_000, channels=1)  # without its weights nothing is prepared, rather than all but what is long
     journal, notes = Journal(output / JOURNAL, settings), folder.notes
     resampled = (options.resample, output / "audio") if options.resample else None
     found = []

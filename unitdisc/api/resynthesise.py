@@ -127,7 +127,14 @@ def draw_by(model: UnitModel, drawing: Drawing, folder: Path) -> None:
 
 
 def refuse_unknown(speakers: Sequence[str], folder: Path, experiment: Experiment) -> None:
-    """Raises ExperimentError if the decoder has not learned the voices of all of these."""
+    """Raises ExperimentError if the decoder has not learned the voices of all of these, or files cannot tell them."""
+    by_file: dict[str, str] = {}
+    for speaker in speakers:
+        if (other := by_file.setdefault(in_a_name(speaker), speaker)) != speaker:
+            raise ExperimentError(
+                f"{folder}: its speakers {other!r} and {speaker!r} would be written into the same files; ask for them "
+                "one by one, into folders of their own"
+            )
     if unknown := sorted(set(speakers) - set(experiment.speakers)):
         raise ExperimentError(
             f"{folder}: knows no speaker {unknown}; `unitdisc inspect {folder} --speakers` lists those it knows"
@@ -193,7 +200,12 @@ def part_given(share: float, leftwards: bool) -> str:
 def file_name(utterance: Utterance, voice: str, part: str) -> str:
     beginning, ending = f"{utterance.id}--", f"{part}.{'png' if utterance.is_image else 'wav'}"
     room = LONGEST_NAME - len(f"{beginning}{ending}".encode())
-    return beginning + short_name(voice.replace("/", "_"), room) + ending
+    return beginning + short_name(in_a_name(voice), room) + ending
+
+
+def in_a_name(voice: str) -> str:
+    """What a speaker is called in the name of a file."""
+    return voice.replace("/", "_")
 
 
 def write(path: Path, signals: Signals, utterance: Utterance, target: np.ndarray) -> Path:

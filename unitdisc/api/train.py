@@ -35,7 +35,7 @@ from unitdisc.experiment import WEIGHTS, Experiment, config, load, save_weights
 from unitdisc.files.folders import folder_for_results
 from unitdisc.files.locks import LockedError, locked
 from unitdisc.model import UnitModel
-from unitdisc.objectives import ChangedInValidation, ComparesViews, Conversion
+from unitdisc.objectives import ChangedInValidation, ComparesViews, Conversion, Vocoding
 from unitdisc.training.compile import check_compiler
 from unitdisc.training.devices import usable_device
 from unitdisc.training.distributed import Agreement, processes, rank, together, world_size
@@ -119,6 +119,8 @@ def train_together(
     refuse_cut_items(untrained, training)
     if training.adversarial:
         refuse_hardening(untrained.objective)
+    if isinstance(untrained.objective, Vocoding):
+        untrained.objective.refuse_other(untrained)
     if training.compile:
         check_compiler(device, untrained.decoder)
     utterances = usable_table(corpus, features, access, thorough=True)

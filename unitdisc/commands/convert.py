@@ -16,9 +16,11 @@ def convert(
     texture: Annotated[
         Path | None, typer.Option(help="corpus of their lines, to take on the texture of by optimising pixels")
     ] = None,
-    lines: Annotated[int, typer.Option(help="by a scribe whose texture is taken on, at most")] = 8,
-    steps: Annotated[int, typer.Option(help="of optimising pixels")] = 150,
-    content: Annotated[float, typer.Option(help="weight of what is written against that of the texture")] = 1.0,
+    lines: Annotated[int | None, typer.Option(help="of --texture: looked at by a scribe, at most (default: 8)")] = None,
+    steps: Annotated[int | None, typer.Option(help="of --texture: of optimising pixels (default: 150)")] = None,
+    content: Annotated[
+        float | None, typer.Option(help="of --texture: weight of what is written against that of it (default: 1)")
+    ] = None,
     strict: Strict = False,
     cache: Cache = None,
     allow_pipes: AllowPipes = False,
@@ -34,13 +36,17 @@ def convert(
     """
     from unitdisc import CorpusAccess, TextureOptions, convert
 
+    given = {"lines": lines, "steps": steps, "content": content}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given and texture is None:
+        raise ValueError(f"--{next(iter(given))} is of --texture, and changes nothing without it; leave it out")
     converted = convert(
         experiment,
         corpus,
         folder,
         speakers=speaker or [],
         texture=texture,
-        options=TextureOptions(lines, steps, content),
+        options=TextureOptions(**given),
         access=CorpusAccess(cache, allow_pipes=allow_pipes, strict=strict),
         device=device,
     )

@@ -34,8 +34,8 @@ def name(
     ] = None,
     seeds: Annotated[int, typer.Option(help="of --simulate: from 0, so many")] = 3,
     least: Annotated[
-        float, typer.Option(metavar="CONFIDENCE", help="of --simulate: names of less are not written, as of `read`")
-    ] = 0.0,
+        float | None, typer.Option(metavar="CONFIDENCE", help="of --simulate: names of less are left out, as of `read`")
+    ] = None,
     test_encodings: Annotated[
         Path | None, typer.Option(help="of --simulate: what is read (default: a fifth of the utterances)")
     ] = None,
@@ -53,6 +53,8 @@ def name(
     Example: `unitdisc name exp/found/units data/all.jsonl names.tsv`
     """
     if simulate is None:
+        if least is not None:
+            raise ValueError("--least is of --simulate, and of `unitdisc read`; leave it out")
         from unitdisc import name
 
         found = name(
@@ -76,7 +78,7 @@ def name(
     if learn is not None:
         raise ValueError("--learn and --simulate do not go together: labels answer already; leave one out")
     chosen = {"strategies": tuple(strategy)} if strategy else {}
-    options = SimulationOptions(questions, every, seeds, least=least, **chosen)
+    options = SimulationOptions(questions, every, seeds, least=least or 0.0, **chosen)
     figures = simulate_naming(
         encodings,
         corpus,

@@ -65,4 +65,5 @@ def read(
     for path in found.files:
         typer.echo(path)
     out = f"; {found.left_out} names of less than {least:g} left out" if least else ""
-    typer.echo(f"{len(found.texts)} utterances, mean confidence {100 * found.confidence:.0f} %{out}")
+    sure = f"mean confidence {100 * found.confidence:.0f} %" if any(found.texts.values()) else "nothing is read"
+    typer.echo(f"{len(found.texts)} utterances, {sure}{out}")

@@ -62,6 +62,8 @@ class Vocoder(nn.Module):
         super().__init__()
         if layers < 1 or kernel % 2 == 0:
             raise ValueError(f"a vocoder needs a layer and an odd kernel, not {layers} and {kernel}")
+        if min(channels, widening) < 1:
+            raise ValueError(f"`channels` and `widening` of a vocoder must be 1 or more, not {channels} and {widening}")
         self.hop = samples_of_a_frame(rate, hop)
         self.condition = nn.Conv1d(condition_dim, channels, 7, padding=3)
         self.first_norm = nn.LayerNorm(channels)

@@ -70,7 +70,7 @@ class Vocoding(nn.Module):
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))  # of training
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
-        refuse_other(model)
+        self.refuse_other(model)
         units, lengths = model.units_of(batch)
         found = self.judged(model, batch, model.jitter(units.latents, lengths), lengths)
         if self.training and part().is_last:
@@ -134,13 +134,13 @@ class Vocoding(nn.Module):
 
     def held_out(self, model: ModelParts, batch: Batch, units: BottleneckOutput, lengths: Tensor) -> ModelOutput:
         """The distance of spectra, with the right latents and with wrong ones; and how well critics tell."""
-        refuse_other(model)
+        self.refuse_other(model)
         found = self.reconstruction.held_out(model, batch, units, lengths)
         judged = self.judged(model, batch, units.latents, lengths)
         return ModelOutput(found.losses, {**found.metrics, **judged.metrics})
 
-
-def refuse_other(model: ModelParts) -> None:
-    """Raises ValueError if the decoder tells no waves."""
-    if not isinstance(model.decoder, Vocoder):
-        raise ValueError("[objective] 'vocoder' teaches a decoder that tells waves: set decoder.kind to 'vocoder'")
+    @staticmethod
+    def refuse_other(model: ModelParts) -> None:
+        """Raises ValueError if the decoder tells no waves."""
+        if not isinstance(model.decoder, Vocoder):
+            raise ValueError("[objective] 'vocoder' teaches a decoder that tells waves: set decoder.kind to 'vocoder'")
