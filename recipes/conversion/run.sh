@@ -66,7 +66,11 @@ if stage "convert, and judge"; then
     done
   done
 fi
-if stage "every tenth line by texture, in features of the encoder of units"; then
+has() { # has KIND: whether it is among those that were trained
+  case " $kinds " in *" $1 "*) ;; *) return 1 ;; esac
+}
+
+if stage "every tenth line by texture, in features of the encoder of units" && has units && has convert; then
   awk 'NR % 10 == 1' $data/learned/test.jsonl > $data/learned/twelve.jsonl
   folder=$exp/made/texture options=()
   for hand in $hands; do options+=(--speaker "$hand"); done
