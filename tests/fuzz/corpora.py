@@ -528,7 +528,9 @@ def gender_of_another(at: Spoilt) -> list[str]:
     name = at.take()
     speaker = at.entry(name)["speaker"]
     at.change(name, gender=lambda gender: "m" if gender == "f" else "f")
-    return [f"the speaker {speaker!r}"]
+    by_them = [entry["id"] for entry in map(json.loads, at.lines(name)) if entry.get("speaker") == speaker]
+    others = [id for id in by_them if id != name]  # where the only other one cannot be read, it is what must be named
+    return [f"the speaker {speaker!r}", *(others if len(others) == 1 else [])]
 
 
 @planted(of_lists)
