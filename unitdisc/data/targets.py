@@ -59,8 +59,8 @@ class LogMelTarget:
 
 
 @dataclass(frozen=True)
-class MuLawTarget:
-    """Samples on the 256 levels of mu-law, `hop` for every feature frame: [T * hop], uint8."""
+class OfSamples:
+    """A target of `hop` samples for every feature frame."""
 
     rate: int
     hop: int
@@ -73,12 +73,17 @@ class MuLawTarget:
         return self.hop
 
     @property
-    def dim(self) -> int:
-        return LEVELS
-
-    @property
     def values_per_frame(self) -> int:
         return self.hop
+
+
+@dataclass(frozen=True)
+class MuLawTarget(OfSamples):
+    """Samples on the 256 levels of mu-law, `hop` for every feature frame: [T * hop], uint8."""
+
+    @property
+    def dim(self) -> int:
+        return LEVELS
 
     @property
     def decoder_sizes(self) -> dict[str, int]:
@@ -97,26 +102,12 @@ class MuLawTarget:
 
 
 @dataclass(frozen=True)
-class WaveTarget:
+class WaveTarget(OfSamples):
     """The samples as they are, `hop` for every feature frame: [T * hop] in [-1, 1], float32."""
-
-    rate: int
-    hop: int
-
-    normalise: ClassVar[str] = "none"
-    of_frames: ClassVar[bool] = False
-
-    @property
-    def steps_per_frame(self) -> int:
-        return self.hop
 
     @property
     def dim(self) -> int:
         return 1
-
-    @property
-    def values_per_frame(self) -> int:
-        return self.hop
 
     @property
     def decoder_sizes(self) -> dict[str, int]:

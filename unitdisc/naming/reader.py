@@ -22,6 +22,12 @@ TIED = 3  # names, alike, that one run may stand for
 FLOOR = 1e-4  # of a name that nothing speaks for
 
 
+def check_least(least: float) -> None:
+    """Raises ValueError for what is no confidence."""
+    if not 0 <= least <= 1:
+        raise ValueError(f"`least` {least}: must be a confidence from 0 to 1, such as 0.4")
+
+
 @dataclass(frozen=True)
 class ReaderOptions:
     """iterations: of expectation maximisation. bigram: names that the uniform prior of what follows a name counts as.
@@ -38,8 +44,7 @@ class ReaderOptions:
     least: float = 0.0
 
     def __post_init__(self):
-        if not 0 <= self.least <= 1:
-            raise ValueError(f"`least` {self.least}: must be a confidence from 0 to 1, such as 0.4")
+        check_least(self.least)
         if self.iterations < 0 or min(self.bigram, self.trust, self.hearsay, self.likeness) <= 0:
             raise ValueError("`iterations` must be 0 or more, and what else there is of a reader above 0")
 

@@ -11,7 +11,7 @@ from unitdisc.naming.halves import Split
 from unitdisc.naming.labels import learned, sequence_of
 from unitdisc.naming.material import Inventory, Material, mixed
 from unitdisc.naming.oracle import EXAMPLES, Oracle
-from unitdisc.naming.reader import Known, Reader, ReaderOptions, fit, sure
+from unitdisc.naming.reader import Known, Reader, ReaderOptions, check_least, fit, sure
 from unitdisc.naming.session import Session
 from unitdisc.naming.spread import SILENCE, spread
 from unitdisc.naming.table import Answer, NamesError
@@ -36,8 +36,7 @@ class SimulationOptions:
     least: float = 0.0
 
     def __post_init__(self):
-        if not 0 <= self.least <= 1:
-            raise ValueError(f"`least` {self.least}: must be a confidence from 0 to 1, such as 0.4")
+        check_least(self.least)
         if self.questions < 1 or self.every < 1 or self.seeds < 1 or self.examples < 1:
             raise ValueError("`questions`, `every`, `seeds` and `examples` must be 1 or more")
         if unknown := [name for name in self.strategies if name not in STRATEGIES]:
