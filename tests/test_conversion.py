@@ -203,7 +203,7 @@ def test_conversions_that_cannot_be(options, message):
 
 def test_what_would_learn_nothing_is_refused():
     tables = settings("convert")
-    with pytest.raises(config.ConfigError, match=r"makes the ink of line images: set features\.kind to 'columns'"):
+    with pytest.raises(config.ConfigError, match=r"makes features in .0, 1.: of line images set features\.kind to 'columns'"):
         Experiment(tables | {"features": {"kind": "log-mel"}}, SPEAKERS, {}).build()
     experiment = Experiment(tables | {"bottleneck": {"kind": "linear", "dim": 8}}, SPEAKERS, {})
     with pytest.raises(ValueError, match=r"'convert' teaches encoder and bottleneck nothing: set encoder\.kind to"):
@@ -245,7 +245,7 @@ def test_converted_lines_keep_all_that_is_known_of_them(converter, lines, tmp_pa
 
 def test_an_interrupted_run_is_completed_and_more_hands_are_added(converter, lines, tmp_path):
     whole = convert(converter, lines, tmp_path / "out", speakers=["w0", "w1", "w0"], device="cpu")
-    assert whole.lines == 24 and not whole.left_out
+    assert whole.utterances == 24 and not whole.left_out
     files = tree(tmp_path / "out")
     convert(converter, lines, tmp_path / "again", speakers=["w0"], device="cpu")
     (tmp_path / "again/images/line03--w0.png").unlink()
@@ -275,7 +275,7 @@ def test_what_cannot_be_converted_is_refused(converter, lines, tmp_path, unitdis
         "small-handwriting", lines, tmp_path / "decoder", line_settings(training__steps=1)[1::2], device="cpu"
     )
     with pytest.raises(
-        ExperimentError, match=r"learned by 'reconstruction', not to convert; train by convert-handwriting, or"
+        ExperimentError, match=r"learned by 'reconstruction', not to convert; train by convert-handwriting or"
     ):
         convert(other, lines, tmp_path / "out", speakers=["w0"], device="cpu")
     with pytest.raises(CorpusError, match="they are recordings, and line images are wanted"):

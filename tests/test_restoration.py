@@ -239,7 +239,7 @@ def test_restored_lines_keep_all_that_is_known_of_them(restorer, lines, tmp_path
 
 def test_an_interrupted_run_is_completed_and_what_is_there_is_left_alone(restorer, lines, tmp_path, monkeypatch):
     whole = restore(restorer, lines, tmp_path / "out", device="cpu")
-    assert whole.lines == 12 and not whole.left_out
+    assert whole.utterances == 12 and not whole.left_out
     files = tree(tmp_path / "out")
     for path in ("images/line03.png", "restored.jsonl"):
         (tmp_path / "out" / path).unlink()
@@ -274,7 +274,7 @@ def test_a_line_of_which_nothing_is_left_is_said(restorer, lines, tmp_path, monk
 
     monkeypatch.setattr(verb, "restored_inks", emptied)
     found = restore(restorer, lines, tmp_path / "out", device="cpu")
-    assert found.lines == 11 and "nothing is left of line" in found.left_out[0]
+    assert found.utterances == 11 and "nothing is left of line" in found.left_out[0]
     assert "nothing is left of line" in capsys.readouterr().err
 
 

@@ -1,8 +1,8 @@
-"""unitdisc convert: lines in the hand of another scribe, by a network that was shown no pairs, or pixel by pixel."""
+"""unitdisc convert: lines in another hand and utterances in another voice, by a network that was shown no pairs."""
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unitdisc.api.changed_lines import Version, made_of, refuse_own, write_versions, written_line
+from unitdisc.api.changed_corpus import Changed, Version, begin, made_of, refuse_own, write_versions, written
 from unitdisc.api.encode import say_left_out
 from unitdisc.api.paths import takes_paths
 from unitdisc.api.resynthesise import file_name, refuse_unknown
@@ -20,24 +20,14 @@ from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.validation.usable_corpus import usable_utterances
 from unitdisc.encoders.conv2d import Conv2dEncoder
 from unitdisc.experiment import Experiment, ExperimentError, load, weights_checksum
-from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.files.made_of import facts_in, refuse_other
 from unitdisc.inference.textures import TextureOptions, restyled, texture_of
 from unitdisc.model import UnitModel
 from unitdisc.objectives import Conversion
 from unitdisc.training.devices import usable_device
 
-FACTS, MANIFEST, IMAGES = "conversion.json", "converted.jsonl", "images"
-
-
-@dataclass(frozen=True)
-class ConvertResult:
-    """What was written: a manifest of converted lines, and how many there are. left_out: why others are not there."""
-
-    manifest: Path
-    lines: int
-    left_out: list[str]
+FACTS, MANIFEST = "conversion.json", "converted.jsonl"
+IMAGES, RECORDINGS = "images", "recordings"
 
 
 @takes_paths
@@ -52,13 +42,15 @@ def convert(
     options: TextureOptions = TextureOptions(),
     access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
-) -> ConvertResult:
-    """Writes every line of a corpus in the hand of each of these scribes: folder/images/ID--SCRIBE.png, and a manifest.
+) -> Changed:
+    """Writes every line of a corpus in the hand of each of these scribes: folder/images/ID--SCRIBE.png, and a manifest;
+    or every utterance in the voice of each of these speakers: folder/recordings/ID--SPEAKER.wav, by Griffin-Lim.
 
-    experiment_folder: of the objective "convert", as the preset convert-handwriting makes. speakers: scribes of its
-    training corpus; whose lines they were before may be unknown. Lines get the height of its features, and the width
-    that they have there; texts and tiers stay, the latter at the new columns. folder/converted.jsonl lists the lines of
-    the scribes asked for, who are their writers there; ids are ID--SCRIBE. An interrupted run is completed.
+    experiment_folder: of the objective "convert", as the presets convert-handwriting and convert-speech make. speakers:
+    scribes or speakers of its training corpus; whose lines they were before may be unknown. Lines get the height of its
+    features, and the width that they have there; texts and tiers stay, the latter at the new columns, and so do lengths
+    of utterances. folder/converted.jsonl lists the lines or utterances of those asked for, whose they are there; ids
+    are ID--SPEAKER. An interrupted run is completed.
     texture: a corpus with lines by these scribes, whose texture the lines take on by optimising their pixels (Gatys et
     al., 2016); the experiment is then one whose encoder is of the kind "conv2d", whatever it learned. options: of that.
     access: how the corpus is read, but for the shard. device: cpu, cuda, cuda:1 (default: a GPU if there is one).
@@ -70,8 +62,8 @@ def convert(
     >>> unitdisc.convert("exp/converter", "data/test.jsonl", "data/as-gus", speakers=["gus"]).manifest
     """
     folder, speakers = folder_for_results(folder), [*dict.fromkeys(speakers)]
-    folder_for_results(folder / IMAGES)
     experiment, model = load(experiment_folder, usable_device(device))
+    files = folder_for_results(folder / (IMAGES if experiment.features().images else RECORDINGS))
     if not speakers:
         where = texture or f"`unitdisc inspect {experiment_folder} --speakers`"
         raise ValueError(f"`speakers` is missing: name a scribe; {where} lists them")
@@ -82,29 +74,26 @@ def convert(
         makers, looked_at = by_texture(model, experiment, experiment_folder, speakers, corpus=texture, options=options)
     utterances = usable_utterances(corpus, experiment.features(), replace(access, trust=False))
     versions = [
-        Version(make, partial(path_of, folder, speaker), f"converted to {speaker}")
+        Version(make, partial(path_of, files, speaker), f"converted to {speaker}")
         for speaker, make in zip(speakers, makers, strict=True)
     ]
-    written = [version.path(each) for version in versions for each in utterances]
+    paths = [version.path(each) for version in versions for each in utterances]
     manifest = folder / MANIFEST
-    refuse_own(folder, corpus, manifest, kind="original", utterances=utterances, written=written)
+    refuse_own(folder, corpus, manifest, kind="original", utterances=utterances, written=paths)
     facts = {"model": weights_checksum(experiment_folder), "corpus": str(corpus.resolve())}
     facts |= {"texture": str(texture.resolve()), "looked_at": looked_at, **asdict(options)} if texture else {}
-    there = facts_in(folder / FACTS)
-    if there is not None:
-        refuse_other(folder, "lines", there={name: there.get(name) for name in facts}, asked=facts)
+    begin(folder, FACTS, facts, experiment_folder)
     signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
-    write_json(folder / FACTS, facts | {"experiment": str(experiment_folder)})
     problems = write_versions(utterances, signals, versions, "converting")
     converted = [
         replace(again, id=version.path(each).stem, speaker=speaker)
         for speaker, version in zip(speakers, versions, strict=True)
         for each in utterances
-        if (again := written_line(version.path(each), each, signals)) is not None
+        if (again := written(version.path(each), each, signals)) is not None
     ]
     say_left_out(problems, len(utterances) * len(speakers), access.strict)
     write_manifest(manifest, converted)
-    return ConvertResult(manifest, len(converted), problems)
+    return Changed(manifest, len(converted), problems)
 
 
 Make = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
@@ -115,7 +104,8 @@ def by_network(model: UnitModel, experiment: Experiment, folder: Path, speakers:
     if not isinstance(model.objective, Conversion):
         kind = experiment.options["objective"]["kind"]
         raise ExperimentError(
-            f"{folder}: learned by {kind!r}, not to convert; train by convert-handwriting, or give a `texture`"
+            f"{folder}: learned by {kind!r}, not to convert; train by convert-handwriting or "
+            "convert-speech, or give a `texture`"
         )
     refuse_unknown(speakers, folder, experiment)
     return [partial(converted_inks, model, experiment.speakers.index(speaker)) for speaker in speakers]
@@ -155,12 +145,12 @@ def by_texture(
     return makers, seen.hexdigest()
 
 
-def path_of(folder: Path, speaker: str, utterance: Utterance) -> Path:
-    return folder / IMAGES / file_name(utterance, speaker, "")
+def path_of(files: Path, speaker: str, utterance: Utterance) -> Path:
+    return files / file_name(utterance, speaker, "")
 
 
 def converted_inks(model: UnitModel, speaker: int, features: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Lines, [T, H] each, in the hand of a speaker, by number: ink in [0, 1]."""
+    """Features in [0, 1], [T, C] each, as those of a speaker, by number."""
 
     def make(lines: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
         return model.objective.converted(lines, torch.full_like(lengths, speaker), mask)

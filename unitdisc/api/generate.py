@@ -132,5 +132,6 @@ def of_noise(
     """Makes and writes items; they are in rows of a sheet."""
     rows = items_to_make(options, maker, experiment)
     items = [item for row in rows for item in row]
-    made = write_items(folder, items, made_items(maker, items, options.seed), speakers=experiment.speakers)
+    frames = made_items(maker, items, options.seed)
+    made = write_items(folder, items, frames, experiment.features(), speakers=experiment.speakers)
     return in_rows(made, rows)

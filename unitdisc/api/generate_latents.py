@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from unitdisc import console
-from unitdisc.api.morph_ways import Probe, drawn_item, items_of_corpus, labels_of
+from unitdisc.api.morph_ways import Probe, items_of_corpus, labels_of
 from unitdisc.bottlenecks import HasPosterior, MixesCategories, OfWholeItems
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment, ExperimentError
-from unitdisc.generation.drawing import write
+from unitdisc.generation.drawing import file_type, made_utterance, write
 from unitdisc.generation.items import TIER, GenerateOptions, in_rows
 from unitdisc.inference.whole_items import ItemToDraw, draw, latents_of
 from unitdisc.model import UnitModel
@@ -31,18 +31,18 @@ def of_latents(
     frames = options.frames or usual_frames(experiment, signals)
     rows = rows_of(model.bottleneck, options, experiment)
     flat = [latent for row in rows for latent in row]
-    names, suffix = [f"{number:04d}" for number in range(len(flat))], "png" if signals.features.images else "wav"
+    files = [folder / f"{number:04d}{file_type(signals.features)}" for number in range(len(flat))]
 
     def finish(index: int, target: np.ndarray) -> None:
-        write(folder / f"{names[index]}.{suffix}", signals, target, frames=frames)
+        write(files[index], signals, target, frames=frames)
         advance(1)
 
     items = [ItemToDraw(one.vector, frames, one.place) for one in flat]
     with console.progress("drawing", len(items), "items") as advance:
         draw(model, signals, items, seed=options.seed, temperature=options.temperature, finish=finish)
     drawn = []
-    for name, one in zip(names, flat, strict=True):
-        made = drawn_item(folder, name, frames, signals, speaker=one.speaker)
+    for file, one in zip(files, flat, strict=True):
+        made = made_utterance(file.stem, file, signals.features, frames, speaker=one.speaker)
         told = {} if one.code < 0 else {TIER: [Interval(0, made.ticks, str(one.code))]}
         drawn.append(replace(made, alignment=told))
     return in_rows(drawn, rows)

@@ -21,13 +21,14 @@ from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.signals import Signals
 from unitdisc.evaluation.probes.models import mlp_reader
 from unitdisc.experiment import Experiment
-from unitdisc.generation.drawing import write
+from unitdisc.generation.drawing import file_type, made_utterance, write
 from unitdisc.generation.items import check_drawing
 from unitdisc.inference.whole_items import ItemLatents, ItemToDraw, draw, latents_of
 from unitdisc.media.image import read_image
 from unitdisc.model import UnitModel
 
 MOST = 4000  # items that the probe learns from, and means are of
+BINS = 40  # of a spectrogram that is looked at
 HELD_OUT = 5  # one of so many is held out, to say how good the probe is
 
 
@@ -204,25 +205,19 @@ def draw_ways(
     folder: Path, ways: Sequence[Way], model: UnitModel, signals: Signals, options: MorphOptions
 ) -> list[list[Utterance]]:
     """Draws and writes folder/WAY-STEP.png or .wav; gives them as utterances, of every way in a row."""
-    suffix = "png" if signals.features.images else "wav"
     names = [f"{way:03d}-{step:02d}" for way, one in enumerate(ways) for step in range(len(one.items))]
+    files = [folder / f"{name}{file_type(signals.features)}" for name in names]
     flat = [item for way in ways for item in way.items]
 
     def finish(index: int, target: np.ndarray) -> None:
-        write(folder / f"{names[index]}.{suffix}", signals, target, frames=flat[index].frames)
+        write(files[index], signals, target, frames=flat[index].frames)
 
     draw(model, signals, flat, seed=options.seed, temperature=options.temperature, finish=finish)
-    made = [drawn_item(folder, name, item.frames, signals) for name, item in zip(names, flat, strict=True)]
+    made = [
+        made_utterance(name, file, signals.features, item.frames)
+        for name, file, item in zip(names, files, flat, strict=True)
+    ]
     return [made[first : first + options.steps] for first in range(0, len(made), options.steps)]
-
-
-def drawn_item(folder: Path, name: str, frames: int, signals: Signals, speaker: str | None = None) -> Utterance:
-    """A file that `write` wrote, as part of a corpus."""
-    grid = signals.features.grid()
-    if signals.features.images:
-        path = str(folder / f"{name}.png")
-        return Utterance(name, path, speaker, ticks=frames, height=grid["height"], text=None)
-    return Utterance(name, str(folder / f"{name}.wav"), speaker, ticks=frames * grid["stride"], rate=grid["rate"])
 
 
 def picture_of(signals: Signals, utterance: Utterance) -> np.ndarray:
@@ -230,7 +225,7 @@ def picture_of(signals: Signals, utterance: Utterance) -> np.ndarray:
     if signals.features.images:
         return 1 - read_image(utterance.path).T  # which may be blank
     signal = signals.signal(utterance)
-    frames = AcousticFeatures("log-mel", signals.features.rate, signals.features.hop)(signal)[:, ::-1]
+    frames = AcousticFeatures("log-mel", signals.features.rate, signals.features.hop, BINS)(signal)[:, ::-1]
     return (frames - frames.min()) / max(float(np.ptp(frames)), 1e-9)
 
 

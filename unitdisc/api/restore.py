@@ -1,14 +1,14 @@
 """unitdisc restore: damaged lines made whole, by an experiment that learned it of lines damaged on purpose."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
-from unitdisc.api.changed_lines import Version, made_of, refuse_own, write_versions, written_line
+from unitdisc.api.changed_corpus import Changed, Version, begin, made_of, refuse_own, write_versions, written
 from unitdisc.api.encode import say_left_out
 from unitdisc.api.paths import takes_paths
 from unitdisc.corpus import Utterance
@@ -16,23 +16,12 @@ from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.validation.usable_corpus import usable_utterances
 from unitdisc.experiment import ExperimentError, load, weights_checksum
-from unitdisc.files import write_json
 from unitdisc.files.folders import filling, folder_for_results
-from unitdisc.files.made_of import facts_in, refuse_other
 from unitdisc.model import UnitModel
 from unitdisc.objectives import Restoration
 from unitdisc.training.devices import usable_device
 
 FACTS, MANIFEST, IMAGES = "restoration.json", "restored.jsonl", "images"
-
-
-@dataclass(frozen=True)
-class RestoreResult:
-    """What was written: a manifest of restored lines, and how many there are. left_out: why others are not there."""
-
-    manifest: Path
-    lines: int
-    left_out: list[str]
 
 
 @takes_paths
@@ -44,7 +33,7 @@ def restore(
     *,
     access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
-) -> RestoreResult:
+) -> Changed:
     """Writes every line of a corpus as it may have been: folder/images/ID.png, and folder/restored.jsonl.
 
     experiment_folder: of the objective "restore", as the preset restore-handwriting makes. Lines get the height of its
@@ -72,18 +61,15 @@ def restore(
         written=[path_of(folder, each) for each in utterances],
     )
     facts = {"model": weights_checksum(experiment_folder), "corpus": str(corpus.resolve())}
-    there = facts_in(folder / FACTS)
-    if there is not None:
-        refuse_other(folder, "lines", there={name: there.get(name) for name in facts}, asked=facts)
+    begin(folder, FACTS, facts, experiment_folder)
     signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
-    write_json(folder / FACTS, facts | {"experiment": str(experiment_folder)})
     restoring = Version(lambda features: restored_inks(model, features), partial(path_of, folder), "restored")
     problems = write_versions(utterances, signals, [restoring], "restoring")
-    found = [written_line(path_of(folder, each), each, signals) for each in utterances]
+    found = [written(path_of(folder, each), each, signals) for each in utterances]
     restored = [again for again in found if again is not None]
     say_left_out(problems, len(utterances), access.strict)
     write_manifest(folder / MANIFEST, restored)
-    return RestoreResult(folder / MANIFEST, len(restored), problems)
+    return Changed(folder / MANIFEST, len(restored), problems)
 
 
 def path_of(folder: Path, utterance: Utterance) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 
 from unitdisc.data.acoustic_features import AcousticFeatures
 from unitdisc.data.base import Features
+from unitdisc.data.bounded_mel import BoundedLogMel
 from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.data.gradient_features import GradientFeatures
 from unitdisc.data.pretrained import PretrainedColumns, PretrainedFeatures
@@ -15,6 +16,7 @@ FEATURES: dict[str, type[Features]] = {
     "mfcc": AcousticFeatures,
     "log-mel": AcousticFeatures,
     "waveform": AcousticFeatures,
+    "bounded-log-mel": BoundedLogMel,
     "columns": ColumnFeatures,
     "gradients": GradientFeatures,
     "pretrained": PretrainedFeatures,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from unitdisc.corpus import Interval, Utterance
+from unitdisc.data.base import Features
 from unitdisc.decoders.draws import check_temperature
 from unitdisc.experiment import Experiment, ExperimentError
-from unitdisc.media.image import write_image
+from unitdisc.generation.drawing import file_type, made_utterance, write_features
 from unitdisc.objectives import MakesItems
 
 IN_A_ROW = 10  # of a sheet, where no codes have rows of their own
@@ -123,16 +124,16 @@ def made_items(maker: MakesItems, items: Sequence[MadeItem], seed: int) -> np.nd
     return np.concatenate(pieces)
 
 
-def write_items(folder: Path, items: Sequence[MadeItem], made: np.ndarray, speakers: Sequence[str]) -> list[Utterance]:
-    """Writes line images, and gives what a manifest says of them; made: ink [N, columns, rows]."""
+def write_items(
+    folder: Path, items: Sequence[MadeItem], made: np.ndarray, features: Features, *, speakers: Sequence[str]
+) -> list[Utterance]:
+    """Writes line images or recordings, and gives what a manifest says of them; made: features in [0, 1], [N, T, C]."""
     utterances = []
-    for one, ink in zip(items, made, strict=True):
-        file = folder / f"{one.name}.png"
-        write_image(file, ink)
-        columns, rows = ink.shape
-        alignment = {} if one.code < 0 else {TIER: [Interval(0, columns, str(one.code))]}
+    for one, frames in zip(items, made, strict=True):
+        file = folder / f"{one.name}{file_type(features)}"
+        write_features(file, features, frames)
         speaker = None if one.speaker < 0 else speakers[one.speaker]
-        utterances.append(
-            Utterance(one.name, str(file.absolute()), speaker, ticks=columns, alignment=alignment, height=rows)
-        )
+        utterance = made_utterance(one.name, file, features, len(frames), speaker=speaker)
+        told = {} if one.code < 0 else {TIER: [Interval(0, utterance.ticks, str(one.code))]}
+        utterances.append(replace(utterance, alignment=told))
     return utterances

@@ -1,4 +1,8 @@
-"""Conversion without pairs: lines in another hand (CycleGAN, Zhu et al., 2017; StarGAN, Choi et al., 2018 and 2020)."""
+"""Conversion without pairs: lines in another hand, utterances in another voice.
+
+CycleGAN (Zhu et al., 2017; of voices, Kaneko & Kameoka, 2018), StarGAN (Choi et al., 2018 and 2020; of voices, Kameoka
+et al., 2018).
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,7 +23,7 @@ from unitdisc.objectives.adversarial_losses import (
 )
 from unitdisc.objectives.base import ModelOutput, ModelParts
 from unitdisc.objectives.conversion_networks import HandCritic, HandWriter, cells_in
-from unitdisc.objectives.ink import refuse_all_but_ink, refuse_learning, surprise
+from unitdisc.objectives.ink import BOUNDED, refuse_learning, refuse_unbounded, surprise
 from unitdisc.objectives.players import Player
 from unitdisc.training.distributed import is_measured, uniform
 
@@ -34,16 +38,18 @@ class Conversion(nn.Module):
     it never saw. A critic has a score for every speaker. It learns that lines by one are real, that made ones are not,
     and that real ones by somebody else are not either. What is converted, and then converted back, is to be the line
     that it was (`cycle`); told its own speaker, the network is to leave a line as it is (`identity`). With two speakers
-    this is what a CycleGAN learns, by one network and one critic where that has two of each.
+    this is what a CycleGAN learns, by one network and one critic where that has two of each. Utterances in another
+    voice are spectrograms in another hand: features.kind "bounded-log-mel".
 
     Encoder and bottleneck learn nothing, so there must be none. Lines by unknown speakers count for nothing.
     `changed` is the mean absolute difference of made lines from what they were, `hands_apart` that of what is made for
     two speakers over the mean ink, `critic_doubt` the critic's loss over that of one that cannot tell.
 
     channels, layers, depth: as of the decoder "diffusion-columns". posture: whether lines are leant and stretched as a
-    whole before their strokes are drawn in another way. cycle, identity, adversary: weights of the losses, the first
-    two in nats for a pixel. adversarial_loss: "non-saturating", "hinge" or "wasserstein"; penalty: "r1" or "none",
-    times penalty_weight. critic_channels, critic_rate: its width and its learning rate.
+    whole before their strokes are drawn in another way; spectrograms are stretched and moved along their mel axis.
+    cycle, identity, adversary: weights of the losses, the first two in nats for a pixel. adversarial_loss:
+    "non-saturating", "hinge" or "wasserstein"; penalty: "r1" or "none", times penalty_weight. critic_channels,
+    critic_rate: its width and its learning rate.
     """
 
     kind = "convert"
@@ -68,7 +74,7 @@ class Conversion(nn.Module):
         critic_rate: float = 2e-3,
     ):
         super().__init__()
-        refuse_all_but_ink(features)
+        refuse_unbounded(features)
         check_adversary(adversarial_loss, penalty)
         if penalty == "gradient":
             raise ValueError(
@@ -79,7 +85,7 @@ class Conversion(nn.Module):
             raise ValueError(f"critic_rate must be above 0, not {critic_rate}")
         self.num_speakers = num_speakers
         sizes = {"channels": channels, "layers": layers, "depth": depth}
-        self.writer = HandWriter(in_dim, num_speakers, posture=posture, **sizes)
+        self.writer = HandWriter(in_dim, num_speakers, posture=posture, leans=features.kind != BOUNDED, **sizes)
         self.critic = HandCritic(in_dim, num_speakers, critic_channels)
         self.cycle, self.identity, self.adversary = cycle, identity, adversary
         self.adversarial_loss, self.penalty, self.penalty_weight = adversarial_loss, penalty, penalty_weight

@@ -1,4 +1,7 @@
-"""Networks of conversion: one that leans and stretches lines, one that draws them, and a critic of hands."""
+"""Networks of conversion: one that leans and stretches lines, one that draws them, and a critic of hands.
+
+Recordings are converted as their spectrograms are, of which frames are the columns and mel bins the rows.
+"""
 
 from itertools import pairwise
 
@@ -57,21 +60,26 @@ class Posture(nn.Module):
     """Leans a line, stretches its height and moves it up or down, all of it alike (Jaderberg et al., 2015).
 
     Convolutions look at the line, and know whose it is to look like. A U-Net alone moves no stroke by more than its
-    width: half-way there the line is neither hand's.
+    width: half-way there the line is neither hand's. leans: if not, rows stay above each other, as those of a
+    spectrogram must; its mel axis is stretched and moved as by another vocal tract.
     """
 
-    def __init__(self, rows: int, num_speakers: int, channels: int):
+    def __init__(self, rows: int, num_speakers: int, channels: int, leans: bool):
         super().__init__()
+        self.leans = leans
         self.features = HandFeatures(rows, channels)
-        self.decide = nn.Sequential(nn.Linear(4 * channels + num_speakers, 64), nn.LeakyReLU(0.2), nn.Linear(64, 3))
+        self.decide = nn.Sequential(
+            nn.Linear(4 * channels + num_speakers, 64), nn.LeakyReLU(0.2), nn.Linear(64, 2 + leans)
+        )
 
     def forward(self, lines: Tensor, told: Tensor, mask: Tensor) -> Tensor:
         """lines [B, S, H], told [B, N], mask [B, S] -> [B, S, H]."""
         seen = self.features(lines, mask)
         inside = cells_in(mask).to(seen.dtype)[:, None]
         seen = (seen * inside).sum(2) / inside.sum(2).clamp(min=1)
-        slope, tall, shift = self.decide(torch.cat([seen, told.to(seen.dtype)], dim=1)).tanh().unbind(1)
-        return leant(stretched(lines, TALLEST * tall, FURTHEST * shift), STEEPEST * slope)
+        *slope, tall, shift = self.decide(torch.cat([seen, told.to(seen.dtype)], dim=1)).tanh().unbind(1)
+        posed = stretched(lines, TALLEST * tall, FURTHEST * shift)
+        return leant(posed, STEEPEST * slope[0]) if self.leans else posed
 
 
 def stretched(lines: Tensor, tall: Tensor, shift: Tensor) -> Tensor:
@@ -107,9 +115,11 @@ class HandWriter(nn.Module):
     It begins with lines as they are, so that its critic has real lines to look at from the first step on.
     """
 
-    def __init__(self, rows: int, num_speakers: int, *, posture: bool, channels: int, layers: int, depth: int):
+    def __init__(
+        self, rows: int, num_speakers: int, *, posture: bool, leans: bool, channels: int, layers: int, depth: int
+    ):
         super().__init__()
-        self.posture = Posture(rows, num_speakers, channels) if posture else None
+        self.posture = Posture(rows, num_speakers, channels, leans=leans) if posture else None
         self.strokes = UNet(rows, 1, num_speakers, channels=channels, layers=layers, depth=depth)
 
     def forward(self, lines: Tensor, told: Tensor, mask: Tensor) -> Tensor:

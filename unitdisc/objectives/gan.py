@@ -20,7 +20,7 @@ from unitdisc.objectives.adversarial_losses import (
     told_apart,
 )
 from unitdisc.objectives.base import ModelOutput, ModelParts
-from unitdisc.objectives.ink import refuse_all_but_ink, refuse_learning
+from unitdisc.objectives.ink import refuse_learning, refuse_unbounded
 from unitdisc.objectives.item_networks import ItemCritic, ItemGenerator
 from unitdisc.objectives.players import Player
 from unitdisc.training.distributed import is_measured, normal, own_rows, rows_of_all, uniform
@@ -99,7 +99,7 @@ class Gan(nn.Module):
         """beside: numbers that the generator is told beside noise; judged_beside: the critic beside items."""
         if noise_dim < 1:
             raise ValueError(f"noise_dim must be 1 or more, not {noise_dim}")
-        refuse_all_but_ink(features)
+        refuse_unbounded(features)
         self.contest = contest
         self.columns, self.noise_dim = contest.columns, noise_dim
         sizes = {"channels": contest.channels, "layers": contest.layers}

@@ -1,4 +1,4 @@
-"""What objectives that make the ink of line images have in common."""
+"""What objectives have in common that make features in [0, 1]: the ink of line images, or spectrograms."""
 
 from typing import Any
 
@@ -8,13 +8,17 @@ from torch import Tensor
 
 from unitdisc.objectives.base import ModelParts
 
+BOUNDED = "bounded-log-mel"
 
-def refuse_all_but_ink(features: Any) -> None:
-    """Raises ValueError for features of which no ink in [0, 1] can be made."""
+
+def refuse_unbounded(features: Any) -> None:
+    """Raises ValueError for features that are not in [0, 1]."""
+    if features.kind == BOUNDED:
+        return
     if features.kind != "columns" or features.normalise != "none" or features.adaptation:
         raise ValueError(
-            "makes the ink of line images: set features.kind to 'columns', features.normalise to 'none', and no "
-            "features.adaptation"
+            "makes features in [0, 1]: of line images set features.kind to 'columns', features.normalise to 'none', "
+            f"and no features.adaptation; of recordings set features.kind to {BOUNDED!r}"
         )
 
 

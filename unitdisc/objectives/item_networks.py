@@ -64,7 +64,7 @@ def check_item(columns: int, rows: int, channels: int, layers: int) -> None:
     """Raises ValueError for items that cannot be halved so often."""
     if channels < 1 or layers < 1:
         raise ValueError(f"channels and layers must be 1 or more, not {channels} and {layers}")
-    for name, side in (("objective.columns", columns), ("features.height", rows)):
+    for name, side in (("objective.columns", columns), ("features.height (or bins)", rows)):
         if side < 1 or side % 2**layers:
             raise ValueError(
                 f"{name} is {side}, which cannot be halved {layers} times (objective.layers): "
