@@ -7,7 +7,9 @@ Files     audio/<speaker>.flac  all recordings of a speaker one after the other
           segments.tsv          file, start_sample, end_sample, speaker, digit, index, split (index 0 to 4: test)
 What      Strings of 3 to 6 digits of one speaker, joined without gaps, every recording in one string, so that the
 is made   boundaries between the words are exactly known: <speaker>-<split>-<number>.wav, 8 kHz as recorded. With
-          --isolated, the digits one by one, left where they are.
+          --isolated, the digits one by one, left where they are; with --longest 0.64 those alone that are no longer, in
+          seconds; with --speaker label the digit, not who says it, is listed as the speaker, for models that are told
+          what to say.
 Tiers     word.
 Split     the official one, with all speakers on both sides, or with --test-speakers george,theo all of these two
           to test and nothing of them to train.
@@ -16,10 +18,12 @@ python data_prep/free_spoken_digits.py ../shared/data/fsdd data/free_spoken_digi
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from unitdisc import console
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.media.audio import read_audio, write_audio
 from unitdisc.prep.scripts import add_speaker_options, collect, run, script_parser, write_corpus
@@ -84,15 +88,33 @@ def cut(order: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
         order = order[length:]
 
 
+def no_longer(digits: list[Utterance], longest: float, split: str) -> list[Utterance]:
+    """Those that are no longer than so many seconds; says how many others are left out."""
+    kept = [digit for digit in digits if digit.ticks <= longest * digit.rate]
+    if len(kept) < len(digits):
+        console.say(
+            f"{split}: {len(digits) - len(kept)} of {len(digits)} digits are longer than {longest:g} s, left out"
+        )
+    return kept
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = script_parser(__doc__)
     add_speaker_options(parser, default=None, otherwise="the official split, which has all speakers on both sides")
     parser.add_argument("--isolated", action="store_true", help="the digits one by one and not strings of them")
+    parser.add_argument("--longest", type=float, help="seconds, of --isolated; longer digits are left out")
+    parser.add_argument("--speaker", choices=("speaker", "label"), default="speaker", help="of --isolated, as listed")
     args = parser.parse_args(argv)
+    if not args.isolated and (args.longest is not None or args.speaker == "label"):
+        parser.error("--longest and --speaker are of digits one by one; add --isolated")
 
     splits = read_digits(args.raw, args.strict)
     if args.test_speakers:
         splits = hold_out([each for split in splits.values() for each in split], args.test_speakers, args.seed)
+    if args.longest is not None:
+        splits = {split: no_longer(digits, args.longest, split) for split, digits in splits.items()}
+    if args.speaker == "label":
+        splits = {split: [replace(digit, speaker=digit.text) for digit in splits[split]] for split in splits}
     if not args.isolated:
         rng = np.random.default_rng(args.seed)
         splits = {

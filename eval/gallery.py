@@ -12,18 +12,12 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from static_page import static_page
+
 from unitdisc.files import write_text
 
 STYLE = """
-:root { color-scheme: light dark; --ground: #fff; --ink: #1b1f24; --soft: #5b6672; --line: #d9dee4; --accent: #1f6fc9; }
-@media (prefers-color-scheme: dark) {
-  :root { --ground: #14171b; --ink: #e4e7eb; --soft: #9aa5b1; --line: #333a42; --accent: #6cb0ff; }
-}
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2.5rem 1.25rem 5rem; max-width: 78rem; background: var(--ground); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif; }
-h1 { margin: 0; font-size: 1.9rem; } h2 { margin: .6rem 0 .1rem; font-size: 1.05rem; }
-p { margin: 0; color: var(--soft); font-size: .92rem; } code { font-size: .85em; }
+h2 { margin: .6rem 0 .1rem; font-size: 1.05rem; }
 main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 2rem 1.5rem;
   margin-top: 2rem; }
 a { color: inherit; text-decoration: none; } a:is(:hover, :focus) h2 { color: var(--accent); }
@@ -31,7 +25,7 @@ a { color: inherit; text-decoration: none; } a:is(:hover, :focus) h2 { color: va
   border-radius: 8px; }
 iframe { width: 400%; height: 400%; border: 0; transform: scale(.25); transform-origin: 0 0; pointer-events: none; }
 """
-POLICY = "default-src 'none'; frame-src 'self' file:; style-src 'unsafe-inline'"
+POLICY = "frame-src 'self' file:"
 
 
 class Page(NamedTuple):
@@ -133,24 +127,8 @@ def gallery(pages: Sequence[Page]) -> str:
         f"<p>{page.about} <code>{page.command}</code></p></article>"
         for page in (Page(*map(escape, page)) for page in pages)
     )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>unitdisc: gallery</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<header><h1>What unitdisc makes</h1>
-<p>Of its built-in speech and handwriting, without labels. Click a picture.</p></header>
-<main>
-{shown}
-</main>
-</body>
-</html>
-"""
+    about = "Of its built-in speech and handwriting, without labels. Click a picture."
+    return static_page("What unitdisc makes", about, main=shown, style=STYLE, policy=POLICY)
 
 
 if __name__ == "__main__":

@@ -16,31 +16,34 @@ frechet      distance of normal distributions with their means and covariances (
 one label    share of the items of a code that have its most frequent label, as the nearest items of the first corpus
              have it; `label shares`: by how much the shares of labels differ from those of held-out items (total
              variation, 0 to 1), where something is always, or never, made
-distance     the median distance in pixels of items to the nearest of the first corpus, over that of held-out items: far
-             below 1, what is made was copied
+distance     the median distance in pixels (of recordings, in spectrograms) of items to the nearest of the first corpus,
+             over that of held-out items: far below 1, what is made was copied
 How many held-out items are named rightly so is said first, which is what frames are worth. All is of as many items as
 the smallest corpus has, by chance. The row `learned from` is of the first corpus itself.
 
---picture FILE.png shows made items, and below each the nearest that was learned from, in pixels.
+--picture FILE.png shows made items, and below each the nearest that was learned from, in pixels. Recordings are
+compared as spectrograms, features of the kind "bounded-log-mel", as --features EXPERIMENT reads them.
 """
 
 import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from item_frames import features_like, frames_of
 from markdown_tables import print_table
 from sklearn.neighbors import KNeighborsClassifier
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.read import read_corpus
+from unitdisc.data.base import Features
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.generated import made_scores, nearest
 from unitdisc.files import write_json
-from unitdisc.media.image import read_line, write_image
+from unitdisc.media.image import write_image
 from unitdisc.media.sheets import sheet
 
 VOTERS = 5  # nearest items that say what label an item has
@@ -54,11 +57,16 @@ class Items:
 
     utterances: list[Utterance]
     vectors: np.ndarray  # [N, D] mean frames
-    pixels: np.ndarray  # [N, P]
+    frames: np.ndarray  # [N, T, C] in [0, 1]
 
     def some(self, number: int, rng: np.random.Generator) -> "Items":
         places = np.sort(rng.permutation(len(self.utterances))[:number])
-        return Items([self.utterances[place] for place in places], self.vectors[places], self.pixels[places])
+        return Items([self.utterances[place] for place in places], self.vectors[places], self.frames[places])
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """[N, T C]"""
+        return self.frames.reshape(len(self.frames), -1)
 
     def labels(self, tier: str) -> list[str]:
         """The first label of every item in a tier; "" where there is none."""
@@ -69,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", type=Path, nargs="+", metavar="CORPUS", help="learned from, held out, made ...")
     parser.add_argument("--encodings", type=Path, nargs="+", required=True, help="of every corpus, in the same order")
+    parser.add_argument("--features", type=Path, metavar="EXPERIMENT", help="whose features recordings are compared by")
     parser.add_argument("--tier", default="character", help="of labels (default: %(default)s)")
     parser.add_argument("--output", type=Path, help="JSON file for the result")
     parser.add_argument("--picture", type=Path, help="PNG of made items and what is nearest to each")
@@ -78,8 +87,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         parser.error("give three corpora or more (learned from, held out, made), and --encodings of each")
     rng = np.random.default_rng(options.seed)
     try:
-        sides = [items_of(*pair) for pair in zip(options.corpora, options.encodings)]
-        refuse_sizes(options.corpora, sides)
+        features = features_like(options.features)
+        sides = of_one_size(
+            options.corpora, [items_of(*pair, features) for pair in zip(options.corpora, options.encodings)]
+        )
         number = min(len(side.utterances) for side in sides)
         learned, held_out, *made = sides
         names = ["learned from", *(name_of(path) for path in options.corpora[2:])]
@@ -116,24 +127,27 @@ def name_of(path: Path) -> str:
     return str(path.parent if path.stem == "corpus" else path.with_suffix(""))
 
 
-def items_of(corpus: Path, encodings: Path) -> Items:
+def items_of(corpus: Path, encodings: Path, features: Features | None) -> Items:
     """Raises CorpusError for items of different sizes, or without any that is encoded."""
     opened = Encodings.open(encodings)
     utterances = [utterance for utterance in read_corpus(corpus) if utterance.id in opened]
     if not utterances:
         raise CorpusError(f"{encodings}: has no utterance of {corpus}; encode that corpus")
-    images = [read_line(utterance) for utterance in utterances]
-    if odd := next((u for u, image in zip(utterances, images) if image.shape != images[0].shape), None):
-        raise CorpusError(f"{corpus}: {odd.id} is of another size than {utterances[0].id}; items must be of one size")
     vectors = np.array([opened[utterance.id].frames.mean(0) for utterance in utterances])
-    return Items(utterances, vectors, np.array(images).reshape(len(images), -1))
+    return Items(utterances, vectors, frames_of(utterances, features, corpus))
 
 
-def refuse_sizes(corpora: Sequence[Path], sides: Sequence[Items]) -> None:
-    """Raises CorpusError for items that cannot be compared pixel by pixel."""
+def of_one_size(corpora: Sequence[Path], sides: Sequence[Items]) -> list[Items]:
+    """Recordings, whose lengths may differ, as long as the longest. Raises CorpusError for other items of two sizes."""
+    shape = np.max([side.frames.shape[1:] for side in sides], axis=0)
     for corpus, side in zip(corpora, sides):
-        if side.pixels.shape[1] != sides[0].pixels.shape[1]:
+        if tuple(shape) != side.frames.shape[1:] and side.utterances[0].is_image:
             raise CorpusError(f"{corpus}: its items are of another size than those of {corpora[0]}; bring them to one")
+    lacking = [np.subtract(shape, side.frames.shape[1:]) for side in sides]
+    return [
+        replace(side, frames=np.pad(side.frames, ((0, 0), (0, frames), (0, bins))))
+        for side, (frames, bins) in zip(sides, lacking)
+    ]
 
 
 def figures_of(items: Items, held_out: Items, *, namer: KNeighborsClassifier | None, tier: str) -> dict[str, float]:
@@ -168,9 +182,15 @@ def picture(learned: Items, made: dict[str, Items], neighbours: dict[str, tuple[
     for name, items in made.items():
         size = len(items.utterances)
         chosen = [place * size // SHOWN for place in range(min(SHOWN, size))]  # of all codes, which lie side by side
-        rows.append([read_line(items.utterances[place]) for place in chosen])
-        rows.append([read_line(learned.utterances[neighbours[name][0][place]]) for place in chosen])
+        rows.append([as_seen(items, place) for place in chosen])
+        rows.append([as_seen(learned, neighbours[name][0][place]) for place in chosen])
     return sheet(rows)
+
+
+def as_seen(items: Items, place: int) -> np.ndarray:
+    """Ink [columns, rows]; of a spectrogram, low frequencies are below."""
+    frames = items.frames[place]
+    return frames if items.utterances[place].is_image else frames[:, ::-1]
 
 
 if __name__ == "__main__":

@@ -24,8 +24,10 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.units.clustering import confusion, unit_scores
+from unitdisc.files import write_json
 
 DIRECTIONS = 200
+STEPS = 16  # of items whose lengths differ
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
@@ -38,9 +40,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     parser.add_argument("--prior", nargs="*", type=Path, default=[], metavar="FOLDER", help="see above")
     parser.add_argument("--width", type=int, help="numbers of a latent that the prior is of (default: all that vary)")
     parser.add_argument("--seed", type=int, default=0, help="of k-means and directions")
+    parser.add_argument("--output", type=Path, help="JSON file for the result")
     args = parser.parse_args(argv)
     try:
-        return scored(args)
+        found = scored(args)
+        if args.output:
+            write_json(args.output, found)
+        return found
     except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
         sys.exit(str(error))
 
@@ -84,10 +90,11 @@ def label_of(utterance: Utterance, tier: str) -> str | None:
 
 
 def vectors(encodings: Encodings, utterances: Sequence[Utterance]) -> np.ndarray:
-    """All frames of an item beside each other, or, where lengths differ, their mean: [N, *]."""
+    """All frames of an item beside each other; where lengths differ, STEPS of each, evenly from end to end: [N, *]."""
     frames = [encodings[utterance.id].frames for utterance in utterances]
-    alike = len({len(each) for each in frames}) == 1
-    return np.stack([each.ravel() if alike else each.mean(0) for each in frames])
+    if len({len(each) for each in frames}) > 1:
+        frames = [each[np.linspace(0, len(each) - 1, STEPS).round().astype(int)] for each in frames]
+    return np.stack([each.ravel() for each in frames])
 
 
 def row(name: str, codes: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -5,22 +5,21 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[1]}")/../.."
 
-first=1 last=99
+first_stage=1 last_stage=99 this_stage=0  # names that no recipe has a use for
 while [ $# -gt 0 ]; do
   case $1 in
-    --stage) first=${2:?--stage needs a number} ;;
-    --stop-stage) last=${2:?--stop-stage needs a number} ;;
+    --stage) first_stage=${2:?--stage needs a number} ;;
+    --stop-stage) last_stage=${2:?--stop-stage needs a number} ;;
     *) echo "$0: unknown option $1; the options are --stage N and --stop-stage N" >&2; exit 2 ;;
   esac
   case $2 in *[!0-9]*) echo "$0: $1 needs a number, not $2" >&2; exit 2 ;; esac
   shift 2
 done
 
-number=0
 stage() { # stage TITLE: true when this stage is to run
-  number=$((number + 1))
-  if [ "$number" -lt "$first" ] || [ "$number" -gt "$last" ]; then return 1; fi
-  echo "== $number. $1"
+  this_stage=$((this_stage + 1))
+  if [ "$this_stage" -lt "$first_stage" ] || [ "$this_stage" -gt "$last_stage" ]; then return 1; fi
+  echo "== $this_stage. $1"
 }
 
 each_corpus() { # each_corpus COMMAND: run it for every corpus of $corpora that is there, with its name as argument

@@ -176,7 +176,10 @@ def test_padding_is_paper_and_what_is_no_whole_item_is_refused():
         ({"objective": {"layers": 0}}, "channels and layers must be 1 or more"),
         ({"objective": {"noise_dim": 0}}, "noise_dim must be 1 or more"),
         ({"objective": {"critic_learning_rate": 0.0}}, "critic_learning_rate must be above 0"),
-        ({"features": {"normalise": "global"}}, "makes features in [[]0, 1]: of line images set features.kind to 'columns'"),
+        (
+            {"features": {"normalise": "global"}},
+            "makes features in [[]0, 1]: of line images set features.kind to 'columns'",
+        ),
     ],
 )
 def test_contests_that_cannot_be(options, why):

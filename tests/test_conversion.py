@@ -203,7 +203,9 @@ def test_conversions_that_cannot_be(options, message):
 
 def test_what_would_learn_nothing_is_refused():
     tables = settings("convert")
-    with pytest.raises(config.ConfigError, match=r"makes features in .0, 1.: of line images set features\.kind to 'columns'"):
+    with pytest.raises(
+        config.ConfigError, match=r"makes features in .0, 1.: of line images set features\.kind to 'columns'"
+    ):
         Experiment(tables | {"features": {"kind": "log-mel"}}, SPEAKERS, {}).build()
     experiment = Experiment(tables | {"bottleneck": {"kind": "linear", "dim": 8}}, SPEAKERS, {})
     with pytest.raises(ValueError, match=r"'convert' teaches encoder and bottleneck nothing: set encoder\.kind to"):

@@ -108,6 +108,7 @@ def test_the_scripts(tmp_path, capsys, monkeypatch):
     test = items(tmp_path / "test", 24, 1, character="ab")
     again = items(tmp_path / "again", 20, 2, code="01")
     copied = items(tmp_path / "copied", 20, 0, code="00")
+    monkeypatch.syspath_prepend(str(ROOT / "eval"))
     mixture = runpy.run_path(str(ROOT / "eval" / "pixel_mixture.py"))["main"]
     mixture([str(train), str(tmp_path / "mixture"), "--number", "20", "--components", "4", "--gaussians", "2"])
     drawn = [*read_corpus(tmp_path / "mixture" / "corpus.jsonl")]
@@ -116,7 +117,6 @@ def test_the_scripts(tmp_path, capsys, monkeypatch):
     folders = [tmp_path / "frames" / corpus.parent.name for corpus in corpora]
     for corpus, folder in zip(corpora, folders):
         made("features", corpus, folder, "--kind", "columns", "--height", "16")
-    monkeypatch.syspath_prepend(str(ROOT / "eval"))
     script = runpy.run_path(str(ROOT / "eval" / "generated.py"))["main"]
     capsys.readouterr()
     paths = ["--picture", str(tmp_path / "near.png"), "--output", str(tmp_path / "made.json")]

@@ -225,6 +225,7 @@ def test_stages_are_run_in_order_from_the_first_to_the_last_wanted(tmp_path):
     (tmp_path / "recipes/shared.sh").write_bytes((ROOT / "recipes/shared.sh").read_bytes())
     script = tmp_path / "recipes/toy/run.sh"
     lines = ['source "$(dirname "$0")/../shared.sh"']
+    lines += ["number=2000 first=5 last=0"]  # which are nobody's but the recipe's
     lines += [f'if stage "{name}"; then echo "did {name} in $PWD"; fi' for name in ("one", "two", "three")]
     script.write_text("\n".join(lines))
 

@@ -23,24 +23,26 @@ class BoundedLogMel(RecordingFeatures):
     form is heard by `to_audio`.
 
     rate: samples per second the recordings must have; hop: samples from one frame to the next; bins: of the mel
-    filterbank, as of "log-mel". decibels: from 0 to 1 (as `top_db` of librosa). resample: convert recordings of another
-    rate instead of refusing them.
+    filterbank, as of "log-mel". decibels: from 0 to 1 (as `top_db` of librosa). normalise: "none". resample: convert
+    recordings of another rate.
     """
 
     kind: str = "bounded-log-mel"
     rate: int = 16_000
     hop: int = 160
-    bins: int = 40
-    decibels: float = 60.0
+    bins: int = 80
+    decibels: float = 80.0
+    normalise: str = "none"
     resample: bool = False
 
-    normalise: ClassVar[str] = "none"
     adaptation: ClassVar[str] = ""
     margin: ClassVar[None] = None
 
     def __post_init__(self):
         if self.kind != "bounded-log-mel":
             raise ValueError(f"energies in [0, 1] are 'bounded-log-mel', not {self.kind!r}")
+        if self.normalise != "none":
+            raise ValueError(f"{self.kind!r} lie in [0, 1] as they are: leave normalise out, not {self.normalise!r}")
         if not self.decibels > 0:
             raise ValueError(f"decibels must be above 0, not {self.decibels:g}")
         self.energies  # noqa: B018  its options are checked there

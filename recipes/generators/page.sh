@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# All models of whole items on one page, for characters and for spoken words: autoencoders, VAEs under several decoders,
+# adversaries; what they make, what lies between two items, bits, distances to real items, clusters, and processor time.
+# Written digits of MNIST and spoken ones of the Free Spoken Digit Dataset, of 60 people and of two men nothing learned.
+# Needs UNITDISC_DATA; some three quarters of an hour of one core. The page is exp/page/index.html.
+#   SIGNALS="characters words"  which
+#   FEWER=8  an eighth of all steps of training, to see that it runs
+source "$(dirname "$0")/../shared.sh"
+
+raw=${UNITDISC_DATA:-../shared/data}
+signals=${SIGNALS:-characters words}
+fewer=${FEWER:-1}
+number=800 # of items that are made and judged
+exp=exp/page
+corpora=data/page
+declare -A decoders=( # of VAEs: the name of a model, and its kind of decoder
+  [characters]="vae=deconv vae-pixelcnn=pixelcnn vae-flow=flow-columns vae-diffusion=diffusion-columns"
+  [words]="vae=frames vae-flow=flow vae-diffusion=diffusion"
+)
+declare -A tiers=([characters]=character [words]=word) sets=([characters]=characters-writer [words]=words-speaker)
+adversaries="gan infogan bigan"
+
+of_signal() { # of_signal SIGNAL: options that say how items are read
+  case $1 in
+    words) printf -- '--set features.%s\n' kind=bounded-log-mel rate=8000 hop=160 bins=32 ;;
+    characters) echo "--set features.polarity=dark" ;;
+  esac
+}
+
+timed() { # timed FILE COMMAND...: what it took of the processor, in seconds, into the file
+  local file=$1 TIMEFORMAT=%U
+  shift
+  mkdir -p "$(dirname "$file")"
+  { time "$@" 2>&3; } 3>&2 2> "$file"
+}
+
+train() { # train SIGNAL NAME PRESET CORPUS STEPS OPTIONS...
+  local signal=$1 name=$2 preset=$3 corpus=${4/#own/${sets[$1]}} steps=$(($5 / fewer))
+  shift 5
+  # shellcheck disable=SC2046  # options are words
+  timed $exp/"$signal"/seconds/"$name" unitdisc train "$preset" $corpora/"$corpus".jsonl $exp/"$signal"/"$name" \
+    $(of_signal "$signal") --set training.steps="$steps" "$@"
+}
+
+autoencoder() { # autoencoder SIGNAL NAME CORPUS STEPS OPTIONS...
+  local signal=$1 name=$2 corpus=$3 steps=$4 some=()
+  shift 4
+  case $signal in words) some=(--set target.bins=32) ;; esac
+  train "$signal" "$name" vae-characters "$corpus" "$steps" \
+    --set training.halve_at="[$((steps * 6 / 10 / fewer)), $((steps * 8 / 10 / fewer))]" "${some[@]}" "$@"
+}
+
+adversary() { # adversary SIGNAL KIND
+  local reads=(--set encoder.kind=conv2d --set "encoder.channels=[8, 16, 32, 64]" --set encoder.stride=4)
+  case $1-$2 in
+    words-gan) train "$1" gan gan-speech own/train 1600 ;;
+    words-infogan) train "$1" infogan gan-speech own/train 1600 "${reads[@]}" --set encoder.norm=none \
+      --set objective.kind=infogan --set bottleneck.kind=global-linear --set bottleneck.dim=0 --set bottleneck.categories=10 ;;
+    words-bigan) train "$1" bigan gan-speech own/train 1600 "${reads[@]}" --set encoder.norm=layer \
+      --set objective.kind=bigan --set bottleneck.kind=global-linear --set bottleneck.dim=16 ;;
+    *) train "$1" "$2" "$2"-handwriting own/train 1600 ;;
+  esac
+}
+
+train_all() { # train_all SIGNAL
+  local signal=$1 pair first
+  first=${decoders[$signal]%% *}
+  for pair in ${decoders[$signal]}; do
+    case ${pair#*=} in
+      deconv) autoencoder "$signal" "${pair%=*}" own/train 900 --set decoder.kind=deconv ;;
+      frames) autoencoder "$signal" "${pair%=*}" own/train 600 --set decoder.kind=frames --set decoder.channels=64 ;;
+      pixelcnn) autoencoder "$signal" "${pair%=*}" own/train 400 --set decoder.kind=pixelcnn --set decoder.channels=16 \
+        --set decoder.layers=4 --set decoder.first_kernel=5 --set decoder.history_dropout=0.6 ;;
+      *) autoencoder "$signal" "${pair%=*}" own/train 300 --set decoder.kind="${pair#*=}" ;;
+    esac
+  done
+  autoencoder "$signal" autoencoder own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=global-linear
+  autoencoder "$signal" adversarial own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=global-linear \
+    --set bottleneck.dim=8 --set bottleneck.categories=16 --set objective.kind=adversarial-autoencoder
+  autoencoder "$signal" conditional "$signal-label/train" 600 --set decoder.kind="${first#*=}" --set bottleneck.speaker=true \
+    --set bottleneck.dim=6
+  for kind in $adversaries; do adversary "$signal" $kind; done
+}
+
+if stage "corpora"; then
+  for signal in $signals; do
+    case $signal in
+      characters)
+        for speaker in writer label; do
+          python data_prep/mnist_writers.py "$raw"/mnist10k_writers $corpora/characters-$speaker --layout single \
+            --test-writers 60 --speaker $speaker
+        done ;;
+      words)
+        for speaker in speaker label; do
+          python data_prep/free_spoken_digits.py "$raw"/fsdd $corpora/words-$speaker --isolated --longest 0.64 \
+            --test-speakers 2 --speaker $speaker
+        done ;;
+    esac
+  done
+fi
+for signal in $signals; do
+  data=$corpora/${sets[$signal]} here=$exp/$signal tier=${tiers[$signal]}
+  autoencoders="autoencoder adversarial conditional" as_read=()
+  for pair in ${decoders[$signal]}; do autoencoders+=" ${pair%=*}"; done
+  case $signal in words) as_read=(--features $here/judge) ;; esac
+
+  if stage "$signal: an encoder that judges, of true labels"; then
+    case $signal in words) every=(--rate 25) ;; characters) every=(--columns 2) ;; esac
+    python eval/labels_as_codes.py $data/train.jsonl $here/labels --tier $tier "${every[@]}"
+    train $signal judge small-handwriting own/train 600 --set objective.kind=classify --set "codes.folders=[\"$here/labels\"]" \
+      --set codes.num_codes=11 --set "encoder.channels=[16, 32, 64, 128]" --set bottleneck.kind=linear \
+      --set bottleneck.dim=64 --set training.crop=0 --set training.batch_size=64 \
+      --set "training.halve_at=[$((400 / fewer))]" --set training.average_decay=0.99
+  fi
+  if stage "$signal: train"; then
+    train_all $signal
+  fi
+  if stage "$signal: bits"; then
+    for kind in $autoencoders; do
+      case $kind in
+        vae*) unitdisc likelihood $here/$kind $data/test.jsonl --limit 150 --importance 1,8 --output $here/bits/$kind.json ;;
+        autoencoder) unitdisc likelihood $here/$kind $data/test.jsonl --limit 150 --output $here/bits/$kind.json ;;
+      esac
+    done
+  fi
+  if stage "$signal: new items"; then
+    timed $here/seconds/mixture python eval/pixel_mixture.py $data/train.jsonl $here/made/mixture --number $number \
+      "${as_read[@]}"
+    for kind in $autoencoders $adversaries; do
+      told=() each=$number few=20
+      case $kind in
+        autoencoder) continue ;; # its latents follow nothing that could be drawn from
+        adversarial) each=$((number / 16)) few=1 ;;
+        infogan) each=$((number / 10)) few=2 ;;
+        conditional)
+          each=$((number / 10)) few=2
+          for label in $(python -c "
+import json, sys
+print(*sorted({json.loads(line)['speaker'] for line in open(sys.argv[1])}))" $corpora/$signal-label/train.jsonl); do
+            told+=(--speaker "$label")
+          done ;;
+      esac
+      unitdisc generate $here/$kind $here/made/$kind --number $each "${told[@]}"
+      unitdisc generate $here/$kind $here/sheets/$kind --number $few "${told[@]}"
+    done
+  fi
+  if stage "$signal: judge"; then
+    manifests=($data/train.jsonl $data/test.jsonl) frames=($here/frames/train/bottleneck $here/frames/test/bottleneck)
+    for split in train test; do unitdisc encode $here/judge $data/$split.jsonl $here/frames/$split --at bottleneck; done
+    for made in $here/made/*; do
+      unitdisc encode $here/judge "$made"/corpus.jsonl $here/frames/"$(basename "$made")" --at bottleneck
+      manifests+=("$made"/corpus.jsonl) frames+=($here/frames/"$(basename "$made")"/bottleneck)
+    done
+    python eval/generated.py "${manifests[@]}" --encodings "${frames[@]}" "${as_read[@]}" --tier $tier \
+      --output $here/made.json --picture $here/nearest.png
+  fi
+  if stage "$signal: clusters"; then
+    awk 'NR % 3 == 1' $data/train.jsonl > $data/some.jsonl
+    for kind in autoencoder adversarial vae infogan bigan; do
+      unitdisc encode $here/$kind $data/some.jsonl $here/clusters/$kind/train --at bottleneck
+      unitdisc encode $here/$kind $data/test.jsonl $here/clusters/$kind/test --at bottleneck
+    done
+    for split in some test; do
+      case $signal in
+        characters) kind=(columns) ;;
+        words) kind=(bounded-log-mel --rate 8000 --hop 160 --bins 32) ;;
+      esac
+      unitdisc features $data/$split.jsonl $here/clusters/k-means/${split/some/train} --kind "${kind[@]}"
+    done
+    python eval/item_clusters.py $data/some.jsonl $data/test.jsonl $here/clusters/* --tier $tier --clusters 10 \
+      --output $here/clusters.json
+  fi
+  if stage "$signal: what lies between"; then
+    for kind in autoencoder vae; do
+      unitdisc morph $here/$kind $data/test.jsonl $here/between/$kind --pairs 60 --tier $tier --seed 1 --judge $here/vae
+      unitdisc morph $here/$kind $data/test.jsonl $here/shown/$kind --pairs 6 --tier $tier --seed 1 --judge $here/vae
+    done
+  fi
+done
+if stage "the page"; then
+  python eval/generators_page.py $exp
+fi
