@@ -22,7 +22,7 @@ How many held-out items are named rightly so is said first, which is what frames
 the smallest corpus has, by chance. The row `learned from` is of the first corpus itself.
 
 --picture FILE.png shows made items, and below each the nearest that was learned from, in pixels. Recordings are
-compared as spectrograms, features of the kind "bounded-log-mel", as --features EXPERIMENT reads them.
+compared as spectrograms: --spectrograms.
 """
 
 import argparse
@@ -33,13 +33,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from item_frames import features_like, frames_of
+from item_frames import add_spectrograms, frames_of, spectrograms
 from markdown_tables import print_table
 from sklearn.neighbors import KNeighborsClassifier
 
 from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.read import read_corpus
-from unitdisc.data.base import Features
+from unitdisc.data.bounded_mel import BoundedLogMel
 from unitdisc.encodings import Encodings
 from unitdisc.evaluation.generated import made_scores, nearest
 from unitdisc.files import write_json
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", type=Path, nargs="+", metavar="CORPUS", help="learned from, held out, made ...")
     parser.add_argument("--encodings", type=Path, nargs="+", required=True, help="of every corpus, in the same order")
-    parser.add_argument("--features", type=Path, metavar="EXPERIMENT", help="whose features recordings are compared by")
+    add_spectrograms(parser)
     parser.add_argument("--tier", default="character", help="of labels (default: %(default)s)")
     parser.add_argument("--output", type=Path, help="JSON file for the result")
     parser.add_argument("--picture", type=Path, help="PNG of made items and what is nearest to each")
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         parser.error("give three corpora or more (learned from, held out, made), and --encodings of each")
     rng = np.random.default_rng(options.seed)
     try:
-        features = features_like(options.features)
+        features = spectrograms(options.spectrograms)
         sides = of_one_size(
             options.corpora, [items_of(*pair, features) for pair in zip(options.corpora, options.encodings)]
         )
@@ -127,7 +127,7 @@ def name_of(path: Path) -> str:
     return str(path.parent if path.stem == "corpus" else path.with_suffix(""))
 
 
-def items_of(corpus: Path, encodings: Path, features: Features | None) -> Items:
+def items_of(corpus: Path, encodings: Path, features: BoundedLogMel | None) -> Items:
     """Raises CorpusError for items of different sizes, or without any that is encoded."""
     opened = Encodings.open(encodings)
     utterances = [utterance for utterance in read_corpus(corpus) if utterance.id in opened]

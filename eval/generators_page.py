@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 from markdown_tables import print_table
 from static_page import static_page
 
+from unitdisc.files import write_text
 from unitdisc.files.made_of import facts_in
+from unitdisc.files.text import read_text
 from unitdisc.reports.boxes import data_uri
 
 MODELS = {  # in the order of the page
@@ -85,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             style=STYLE,
             policy="img-src data:; media-src data:",
         )
-        (folder / "index.html").write_text(page, encoding="utf-8")
+        write_text(folder / "index.html", page)
     except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
         sys.exit(f"error: {error}")
     print(f"\n{folder / 'index.html'}")
@@ -110,7 +112,7 @@ def read(folder: Path) -> Signal:
         tightest = {"with": bounds[max(bounds, key=int)]} if bounds else {}
         add(path.stem, found | tightest, {"bits": "bits", "with": "with latents"})
     for path in sorted((folder / "seconds").glob("*")):
-        figures.setdefault(path.name, {})["CPU s"] = float(path.read_text())
+        figures.setdefault(path.name, {})["CPU s"] = float(read_text(path))
     between = {}
     for path in sorted((folder / "between").glob("*/morph.json")):
         found = facts_in(path)

@@ -3,7 +3,7 @@
 python eval/pixel_mixture.py data/train.jsonl exp/mixture --number 2000
 
 What any generator is to beat. Line images must be of one size; OUT gets the items and corpus.jsonl. Of recordings, the
-pixels are those of spectrograms: --features EXPERIMENT says how they are read.
+pixels are those of spectrograms: --spectrograms.
 """
 
 import argparse
@@ -12,21 +12,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from item_frames import features_like, frames_of
+from item_frames import add_spectrograms, frames_of, spectrograms
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.read import read_corpus
 from unitdisc.data.column_features import ColumnFeatures
-from unitdisc.generation.drawing import file_type, made_utterance, write_features
+from unitdisc.data.made_files import file_type, made_utterance, write_features
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("folder", type=Path, metavar="OUT")
-    parser.add_argument("--features", type=Path, metavar="EXPERIMENT", help="whose features of recordings are drawn")
+    add_spectrograms(parser)
     parser.add_argument("--number", type=int, default=1000, help="of items to draw (default: %(default)s)")
     parser.add_argument("--components", type=int, default=50, help="principal components (default: %(default)s)")
     parser.add_argument("--gaussians", type=int, default=50, help="with full covariances (default: %(default)s)")
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.corpus.resolve() == (options.folder / "corpus.jsonl").resolve():
         parser.error(f"{options.corpus}: would be overwritten; choose another folder")
     try:
-        features = features_like(options.features)
+        features = spectrograms(options.spectrograms)
         items = frames_of(read_corpus(options.corpus), features, options.corpus)
         drawn = samples(items, options.number, options.components, options.gaussians, seed=options.seed)
     except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for number, frames in enumerate(drawn):
         path = options.folder / f"item-{number:05d}{file_type(features)}"
         write_features(path, features, frames)
-        utterances.append(made_utterance(path.stem, path, features, len(frames)))
+        utterances.append(made_utterance(path.stem, path, features, frames=len(frames)))
     write_manifest(options.folder / "corpus.jsonl", utterances)
     print(f"{options.folder}: {len(utterances)} items, and corpus.jsonl")
 

@@ -3,7 +3,8 @@
 python eval/shifted_voices.py data/test.jsonl data/train.jsonl exp/shifted --speaker ada --speaker gus
 
 Log-mel frames of every utterance of the first corpus get, bin by bin, the mean and the deviation that those of each of
-these speakers have in the second, and are made heard by Griffin-Lim: OUT/ID--SPEAKER.wav.
+these speakers have in the second, and are made heard by Griffin-Lim: OUT/ID--SPEAKER.wav. With --unchanged they are
+only made heard again, which shows what is lost by that alone.
 """
 
 import argparse
@@ -26,6 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--speaker", action="append", required=True, help="of the second corpus; one or more")
     parser.add_argument("--rate", type=int, default=16_000, help="samples a second (default: %(default)s)")
+    parser.add_argument("--unchanged", action="store_true", help="frames stay as they are")
     options = parser.parse_args(argv)
     features = AcousticFeatures("log-mel", options.rate, options.rate // 100, normalise="none", resample=True)
     try:
@@ -39,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
             for utterance in utterances:
                 wave = features.signal(utterance)
                 frames = features(wave)
-                converted = theirs.undo(moments([frames]).apply(frames))
+                converted = frames if options.unchanged else theirs.undo(moments([frames]).apply(frames))
                 heard = log_mel_to_audio(converted, features.rate, features.hop)[: len(wave)]
                 write_audio(options.output / f"{utterance.id}--{speaker}.wav", heard, features.rate)
     except (CorpusError, OSError) as error:

@@ -178,7 +178,7 @@ def test_padding_is_paper_and_what_is_no_whole_item_is_refused():
         ({"objective": {"critic_learning_rate": 0.0}}, "critic_learning_rate must be above 0"),
         (
             {"features": {"normalise": "global"}},
-            "makes features in [[]0, 1]: of line images set features.kind to 'columns'",
+            "makes features in .0, 1.: of line images set features.kind to 'columns'",
         ),
     ],
 )

@@ -102,7 +102,7 @@ for signal in $signals; do
   data=$corpora/${sets[$signal]} here=$exp/$signal tier=${tiers[$signal]}
   autoencoders="autoencoder adversarial conditional" as_read=()
   for pair in ${decoders[$signal]}; do autoencoders+=" ${pair%=*}"; done
-  case $signal in words) as_read=(--features $here/judge) ;; esac
+  case $signal in words) as_read=(--spectrograms 8000 160 32) ;; esac
 
   if stage "$signal: an encoder that judges, of true labels"; then
     case $signal in words) every=(--rate 25) ;; characters) every=(--columns 2) ;; esac

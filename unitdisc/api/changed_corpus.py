@@ -14,10 +14,10 @@ from unitdisc.corpus import Utterance, scaled
 from unitdisc.data.base import RecordingFeatures
 from unitdisc.data.cache import file_of
 from unitdisc.data.loader import FRAMES_IN_A_BATCH, features_of, stacked, whole_utterances
+from unitdisc.data.made_files import write_features
 from unitdisc.data.signals import Signals
 from unitdisc.files import take_away, write_json
 from unitdisc.files.made_of import facts_in, refuse_other
-from unitdisc.generation.drawing import write_features
 from unitdisc.media.audio import AudioInfo, audio_info
 from unitdisc.media.image import BLANK, ImageError, image_info
 from unitdisc.media.open import AudioError

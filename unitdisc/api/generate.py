@@ -133,5 +133,5 @@ def of_noise(
     rows = items_to_make(options, maker, experiment)
     items = [item for row in rows for item in row]
     frames = made_items(maker, items, options.seed)
-    made = write_items(folder, items, frames, experiment.features(), speakers=experiment.speakers)
+    made = write_items(folder, items, frames, features=experiment.features(), speakers=experiment.speakers)
     return in_rows(made, rows)

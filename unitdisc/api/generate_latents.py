@@ -14,9 +14,10 @@ from unitdisc.api.morph_ways import Probe, items_of_corpus, labels_of
 from unitdisc.bottlenecks import HasPosterior, MixesCategories, OfWholeItems
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.corpus.access import CorpusAccess
+from unitdisc.data.made_files import file_type, made_utterance
 from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment, ExperimentError
-from unitdisc.generation.drawing import file_type, made_utterance, write
+from unitdisc.generation.drawing import write
 from unitdisc.generation.items import TIER, GenerateOptions, in_rows
 from unitdisc.inference.whole_items import ItemToDraw, draw, latents_of
 from unitdisc.model import UnitModel
@@ -42,7 +43,7 @@ def of_latents(
         draw(model, signals, items, seed=options.seed, temperature=options.temperature, finish=finish)
     drawn = []
     for file, one in zip(files, flat, strict=True):
-        made = made_utterance(file.stem, file, signals.features, frames, speaker=one.speaker)
+        made = made_utterance(file.stem, file, signals.features, frames=frames, speaker=one.speaker)
         told = {} if one.code < 0 else {TIER: [Interval(0, made.ticks, str(one.code))]}
         drawn.append(replace(made, alignment=told))
     return in_rows(drawn, rows)

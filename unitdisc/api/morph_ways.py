@@ -18,10 +18,11 @@ from unitdisc.corpus import CorpusError, Utterance
 from unitdisc.corpus.access import CorpusAccess
 from unitdisc.corpus.read import read_corpus
 from unitdisc.data.acoustic_features import AcousticFeatures
+from unitdisc.data.made_files import file_type, made_utterance
 from unitdisc.data.signals import Signals
 from unitdisc.evaluation.probes.models import mlp_reader
 from unitdisc.experiment import Experiment
-from unitdisc.generation.drawing import file_type, made_utterance, write
+from unitdisc.generation.drawing import write
 from unitdisc.generation.items import check_drawing
 from unitdisc.inference.whole_items import ItemLatents, ItemToDraw, draw, latents_of
 from unitdisc.media.image import read_image
@@ -214,7 +215,7 @@ def draw_ways(
 
     draw(model, signals, flat, seed=options.seed, temperature=options.temperature, finish=finish)
     made = [
-        made_utterance(name, file, signals.features, item.frames)
+        made_utterance(name, file, signals.features, frames=item.frames)
         for name, file, item in zip(names, files, flat, strict=True)
     ]
     return [made[first : first + options.steps] for first in range(0, len(made), options.steps)]
@@ -225,7 +226,7 @@ def picture_of(signals: Signals, utterance: Utterance) -> np.ndarray:
     if signals.features.images:
         return 1 - read_image(utterance.path).T  # which may be blank
     signal = signals.signal(utterance)
-    frames = AcousticFeatures("log-mel", signals.features.rate, signals.features.hop, BINS)(signal)[:, ::-1]
+    frames = AcousticFeatures("log-mel", signals.features.rate, signals.features.hop, bins=BINS)(signal)[:, ::-1]
     return (frames - frames.min()) / max(float(np.ptp(frames)), 1e-9)
 
 

@@ -11,9 +11,9 @@ import torch
 
 from unitdisc.corpus import Interval, Utterance
 from unitdisc.data.base import Features
+from unitdisc.data.made_files import file_type, made_utterance, write_features
 from unitdisc.decoders.draws import check_temperature
 from unitdisc.experiment import Experiment, ExperimentError
-from unitdisc.generation.drawing import file_type, made_utterance, write_features
 from unitdisc.objectives import MakesItems
 
 IN_A_ROW = 10  # of a sheet, where no codes have rows of their own
@@ -125,7 +125,7 @@ def made_items(maker: MakesItems, items: Sequence[MadeItem], seed: int) -> np.nd
 
 
 def write_items(
-    folder: Path, items: Sequence[MadeItem], made: np.ndarray, features: Features, *, speakers: Sequence[str]
+    folder: Path, items: Sequence[MadeItem], made: np.ndarray, *, features: Features, speakers: Sequence[str]
 ) -> list[Utterance]:
     """Writes line images or recordings, and gives what a manifest says of them; made: features in [0, 1], [N, T, C]."""
     utterances = []
@@ -133,7 +133,7 @@ def write_items(
         file = folder / f"{one.name}{file_type(features)}"
         write_features(file, features, frames)
         speaker = None if one.speaker < 0 else speakers[one.speaker]
-        utterance = made_utterance(one.name, file, features, len(frames), speaker=speaker)
+        utterance = made_utterance(one.name, file, features, frames=len(frames), speaker=speaker)
         told = {} if one.code < 0 else {TIER: [Interval(0, utterance.ticks, str(one.code))]}
         utterances.append(replace(utterance, alignment=told))
     return utterances
