@@ -33,7 +33,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from item_frames import add_spectrograms, frames_of, spectrograms
+from item_frames import add_spectrograms, as_seen, frames_of, spectrograms
 from markdown_tables import print_table
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         for name, (_, far) in neighbours.items():
             found[name]["distance"] = float(np.median(far) / usual)
         if options.picture:
-            write_image(options.picture, picture(learned, dict(zip(names[1:], others[1:])), neighbours))
+            write_image(options.picture, picture(learned, dict(zip(names[1:], others[1:])), neighbours, features))
     except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
         sys.exit(f"error: {error}")
     print(f"{number} items each, judged by the frames of {options.encodings[0]}")
@@ -176,21 +176,20 @@ def named_rightly(learned: Items, held_out: Items, tier: str) -> list[float]:
     return [KNeighborsClassifier(VOTERS).fit(known, names).score(new, labels) for known, new in sides]
 
 
-def picture(learned: Items, made: dict[str, Items], neighbours: dict[str, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def picture(
+    learned: Items,
+    made: dict[str, Items],
+    neighbours: dict[str, tuple[np.ndarray, np.ndarray]],
+    features: BoundedLogMel | None,
+) -> np.ndarray:
     """Of every maker a row of items, and one of those nearest to them: ink [columns, rows]."""
     rows = []
     for name, items in made.items():
         size = len(items.utterances)
         chosen = [place * size // SHOWN for place in range(min(SHOWN, size))]  # of all codes, which lie side by side
-        rows.append([as_seen(items, place) for place in chosen])
-        rows.append([as_seen(learned, neighbours[name][0][place]) for place in chosen])
+        rows.append([as_seen(items.frames[place], features) for place in chosen])
+        rows.append([as_seen(learned.frames[neighbours[name][0][place]], features) for place in chosen])
     return sheet(rows)
-
-
-def as_seen(items: Items, place: int) -> np.ndarray:
-    """Ink [columns, rows]; of a spectrogram, low frequencies are below."""
-    frames = items.frames[place]
-    return frames if items.utterances[place].is_image else frames[:, ::-1]
 
 
 if __name__ == "__main__":

@@ -46,8 +46,10 @@ section { margin-top: 3rem; } h2 { margin: 0 0 .6rem; } h3 { margin: 1.4rem 0 .2
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
-img { max-width: 100%; background: #fff; border-radius: 4px; image-rendering: pixelated; margin-top: .3rem; }
-audio { height: 2rem; width: 11rem; margin: .3rem .4rem 0 0; }
+img { display: block; max-width: 100%; background: #fff; border-radius: 4px; image-rendering: pixelated;
+  margin-top: .3rem; }
+.models { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem 1.5rem; }
+.models img { width: 100%; } audio { height: 2rem; width: 10.5rem; margin: .3rem .3rem 0 0; }
 """
 ABOUT = (
     "Every model was trained by one command on the same items, in minutes of one processor core, and is judged on "
@@ -140,10 +142,13 @@ def shown(head: str, figure: float | None) -> str:
 def section(signal: Signal) -> str:
     """HTML: the tables of one kind of item, and what every model makes."""
     parts = [f"<section><h2>{escape(signal.folder.name)}</h2>", table(["", *HEADS], rows_of(signal))]
+    parts.append('<div class="models">')
     for name in MODELS:
-        made = picture(signal.folder / "sheets" / name / "sheet.png") + sounds(signal.folder / "made" / name)
-        if made:
-            parts.append(f"<h3>{escape(name)}: {escape(MODELS[name])}</h3>{made}")
+        sheets = (picture(signal.folder / kind / name / "sheet.png") for kind in ("sheets", "made"))
+        if made := next(filter(None, sheets), ""):
+            heard = sounds(signal.folder / "made" / name)
+            parts.append(f"<article><h3>{escape(name)}</h3><p>{escape(MODELS[name])}</p>{made}{heard}</article>")
+    parts.append("</div>")
     if signal.between:
         parts += ["<h3>between two items</h3>", table(["", *BETWEEN], between_of(signal))]
     for name in signal.between:

@@ -45,3 +45,8 @@ def frames_of(utterances: Sequence[Utterance], features: BoundedLogMel | None, c
     for row, item in zip(found, items, strict=True):
         row[: len(item)] = item
     return found
+
+
+def as_seen(frames: np.ndarray, features: BoundedLogMel | None) -> np.ndarray:
+    """An item [T, C] as ink [columns, rows]: of a spectrogram, low frequencies are below."""
+    return frames if features is None else frames[:, ::-1]

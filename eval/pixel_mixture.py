@@ -2,8 +2,8 @@
 
 python eval/pixel_mixture.py data/train.jsonl exp/mixture --number 2000
 
-What any generator is to beat. Line images must be of one size; OUT gets the items and corpus.jsonl. Of recordings, the
-pixels are those of spectrograms: --spectrograms.
+What any generator is to beat. Line images must be of one size; of recordings, the pixels are those of spectrograms:
+--spectrograms. OUT gets the items, corpus.jsonl and sheet.png.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from item_frames import add_spectrograms, frames_of, spectrograms
+from item_frames import add_spectrograms, as_seen, frames_of, spectrograms
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
@@ -20,6 +20,10 @@ from unitdisc.corpus.manifest import write_manifest
 from unitdisc.corpus.read import read_corpus
 from unitdisc.data.column_features import ColumnFeatures
 from unitdisc.data.made_files import file_type, made_utterance, write_features
+from unitdisc.media.image import write_image
+from unitdisc.media.sheets import sheet
+
+SHOWN = 10  # rows of a sheet, and items of a row
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -41,13 +45,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (ValueError, OSError) as error:  # every error of ours says what is wrong with which file
         sys.exit(f"error: {error}")
     utterances = []
+    rows = [drawn[first : first + SHOWN] for first in range(0, min(SHOWN**2, len(drawn)), SHOWN)]
+    pictures = [[as_seen(frames, features) for frames in row] for row in rows]
+    write_image(options.folder / "sheet.png", sheet(pictures))
     features = features or ColumnFeatures(height=drawn.shape[2])
     for number, frames in enumerate(drawn):
         path = options.folder / f"item-{number:05d}{file_type(features)}"
         write_features(path, features, frames)
         utterances.append(made_utterance(path.stem, path, features, frames=len(frames)))
     write_manifest(options.folder / "corpus.jsonl", utterances)
-    print(f"{options.folder}: {len(utterances)} items, and corpus.jsonl")
+    print(f"{options.folder}: {len(utterances)} items, corpus.jsonl, and sheet.png of the first")
 
 
 def samples(images: np.ndarray, number: int, components: int, gaussians: int, *, seed: int) -> np.ndarray:

@@ -21,7 +21,7 @@ train() { # train PART KIND
   case $2 in
     convert)
       unitdisc train convert-speech "$data"/train.jsonl "$exp"/convert --set training.steps=$((1000 / fewer)) \
-        --set features.rate="${rates[$1]}" --set features.hop="${hops[$1]}" --set features.bins=64 ;;
+        --set features.rate="${rates[$1]}" --set features.hop="${hops[$1]}" ;;
     units) # of recipes/generators/vocoder.sh
       unitdisc train vocoder-small "$data"/train.jsonl "$exp"/units --set training.schedule=constant \
         --set training.average_decay=0.995 --set training.steps=$((600 / fewer)) --set features.kind=mfcc \

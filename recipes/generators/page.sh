@@ -127,13 +127,13 @@ for signal in $signals; do
     timed $here/seconds/mixture python eval/pixel_mixture.py $data/train.jsonl $here/made/mixture --number $number \
       "${as_read[@]}"
     for kind in $autoencoders $adversaries; do
-      told=() each=$number few=20
+      told=() each=$number few=100
       case $kind in
         autoencoder) continue ;; # its latents follow nothing that could be drawn from
-        adversarial) each=$((number / 16)) few=1 ;;
-        infogan) each=$((number / 10)) few=2 ;;
+        adversarial) each=$((number / 16)) few=10 ;;
+        infogan) each=$((number / 10)) few=10 ;;
         conditional)
-          each=$((number / 10)) few=2
+          each=$((number / 10)) few=10
           for label in $(python -c "
 import json, sys
 print(*sorted({json.loads(line)['speaker'] for line in open(sys.argv[1])}))" $corpora/$signal-label/train.jsonl); do
