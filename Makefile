@@ -4,6 +4,7 @@
 # make test-matrix  the tests in every surrounding that matters, one after the other: docs/test-matrix.md; ROWS="names"
 # make test-crash  commands killed, or refused by the disk, where they change files, and run again: docs/trust.md; POINTS=10
 # make fuzz       what reads files of others, fed with garbage for so many seconds: docs/trust.md; TIME=60
+# make fuzz-guided  the same, chosen by which code an input reaches (needs atheris); TIME=600
 # make fuzz-corpora  faults planted in whole corpora, each of which somebody must name: docs/trust.md; CORPORA=200
 # make gallery    every kind of page there is, of the built-in corpora, behind one: exp/gallery/index.html
 # make lint       style
@@ -18,7 +19,7 @@ INSTALLED_DOCS := .venv/installed-docs
 PARALLEL = $(shell $(BIN)/python -c "import xdist" 2>/dev/null && \
 	printf '%s' '-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder')
 
-.PHONY: demo gallery test test-all test-matrix test-crash fuzz fuzz-corpora lint docs clean setup
+.PHONY: demo gallery test test-all test-matrix test-crash fuzz fuzz-guided fuzz-corpora lint docs clean setup
 
 demo: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/mini_speech/run.sh
@@ -41,6 +42,10 @@ test-crash: $(INSTALLED)
 
 fuzz: $(INSTALLED)
 	$(BIN)/python tests/fuzz/garbage.py --seconds $(or $(TIME),60)
+
+fuzz-guided: $(INSTALLED)
+	@$(BIN)/python -c "import atheris" 2> /dev/null || { echo "needs atheris: $(BIN)/pip install atheris"; exit 1; }
+	$(BIN)/python tests/fuzz/guided.py --seconds $(or $(TIME),600)
 
 fuzz-corpora: $(INSTALLED)
 	$(BIN)/python tests/fuzz/corpora.py --corpora $(or $(CORPORA),200)
