@@ -334,6 +334,8 @@ def test_manifests_of_a_run_before_go_and_those_of_others_stay(raw, tmp_path):
     prepare(raw, out)
     prepare(raw, out, PrepareOptions(test_share=0.2))
     assert sorted(path.name for path in out.glob("[a-z]*.jsonl")) == ["test.jsonl", "train.jsonl"]
+    asked = json.loads((out / "prepare.json").read_text())["options"]
+    assert asked["test_share"] == 0.2 and asked["cut"]["vad"] == "energy"
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "train.jsonl").write_text("{}\n")
     with pytest.raises(CorpusError, match=r"holds train\.jsonl, which `unitdisc prepare` did not write"):

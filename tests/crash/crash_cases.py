@@ -153,6 +153,13 @@ def more_cases(inputs: Path, corpus: Path, lines: Path, *, experiment: Path, uni
         short = ["--set", "bottleneck.dim=4", "--set", "training.crop=0", *FEW]
         return once("train", "vae-characters", lines, inputs / "whole", *QUICK, *short, at="whole")
 
+    @cache
+    def converter() -> Path:
+        tiny = ["--set", "features.bins=16", "--set", "objective.channels=4", "--set", "objective.depth=1"]
+        tiny += ["--set", "objective.critic_channels=4", "--set", "training.crop=32"]
+        tiny += ["--set", "training.batch_size=4", "--set", "training.steps=2"]
+        return once("train", "convert-speech", corpus, inputs / "converter", *QUICK, *tiny, at="converter")
+
     mfcc, condition = inputs / "mfcc", inputs / "encodings" / "condition"
     first, last = (listed(lines)[place].id for place in (0, -1))
     query = ["--query", "u00", "--from", 0, "--to", 0.35]
@@ -177,6 +184,7 @@ def more_cases(inputs: Path, corpus: Path, lines: Path, *, experiment: Path, uni
         "generate": Case(lambda out: ["generate", gan(), out / "x", "--number", 3, *QUICK]),
         "morph": Case(lambda out: ["morph", whole(), lines, out / "x", "--from", first, "--to", last, *QUICK]),
         "restore": Case(lambda out: ["restore", restorer(), lines, out / "x", *QUICK]),
+        "convert": Case(lambda out: ["convert", converter(), corpus, out / "x", "--speaker", "s1", *QUICK]),
         "card": Case(lambda out: ["card", experiment, out / "x"]),
         "lm sample": Case(
             lambda out: ["lm-sample", lm(), out / "sampled.jsonl", "--sequences", 3, *QUICK], alone=False

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from unitdisc import console
 from unitdisc.api.paths import takes_paths
@@ -112,7 +113,9 @@ def prepare(
     notes.say()
     brought = bring(found, folder, options, access=access, report=left_out)
     listed = split(brought, options)
-    manifests = write_manifests(folder, listed, before, {"source": str(source.resolve()), "kind": found.kind})
+    asked = asdict(options) | {"table": None if options.table is None else str(options.table.resolve())}
+    about = {"source": str(source.resolve()), "kind": found.kind, "options": asked}
+    manifests = write_manifests(folder, listed, before, about)
     problems = [*find_problems(*manifests.values(), allow_pipes=access.allow_pipes)]
     problems = take_out(manifests, listed, problems, left_out)
     images = all(each.is_image for some in listed.values() for each in some)
@@ -166,7 +169,7 @@ def split(brought: Brought, options: PrepareOptions) -> dict[str, list[Utterance
 
 
 def write_manifests(
-    folder: Path, listed: Mapping[str, Sequence[Utterance]], before: Iterable[str], about: Mapping[str, str]
+    folder: Path, listed: Mapping[str, Sequence[Utterance]], before: Iterable[str], about: Mapping[str, Any]
 ) -> dict[str, Path]:
     """Writes a manifest for each split, and takes those of a run before away that are no more.
 
