@@ -107,6 +107,8 @@ def test_words_are_made_of_noise(spoken, tmp_path):
     made = listed(tmp_path / "made" / "corpus.jsonl")
     assert [(each.id, each.ticks, each.rate) for each in made] == [(f"item-{n}", 12_800, 16_000) for n in range(3)]
     assert [len(soundfile.read(each.path)[0]) for each in made] == [12_800] * 3
+    with pytest.raises(config.ConfigError, match=r"u07 has 64 frames, and whole items of at most 32 are made: set obj"):
+        train("gan-speech", spoken, tmp_path / "short", [*options, "objective.columns=32"], device="cpu")
 
 
 # Who is taken to speak

@@ -17,6 +17,7 @@ from unitdisc.api.train_corpus import (
     description,
     prepare,
     refuse_cut_items,
+    refuse_wide_items,
     speakers_of,
     split,
 )
@@ -124,6 +125,7 @@ def train_together(
     if training.compile:
         check_compiler(device, untrained.decoder)
     utterances = usable_table(corpus, features, access, thorough=True)
+    refuse_wide_items(untrained, utterances, features)
     training_set, validation_set = split(utterances, training.valid_share, training.seed)
     corpus_used = description(corpus, utterances, features)
     wanted, codes = Experiment(options, [], {}).codes(), None

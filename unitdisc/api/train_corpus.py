@@ -15,6 +15,7 @@ from unitdisc.data.fitted_utterances import fitted_of
 from unitdisc.data.signals import Signals
 from unitdisc.experiment import Experiment, config
 from unitdisc.model import UnitModel
+from unitdisc.objectives import MakesItems
 from unitdisc.training.codes import feature_codes, find_codes, read_feature_codes, read_found_codes
 from unitdisc.training.distributed import Agreement, rank
 from unitdisc.training.trainer import TrainingOptions
@@ -35,6 +36,16 @@ def refuse_cut_items(model: UnitModel, training: TrainingOptions) -> None:
     if model.jitter is not None and model.jitter.probability:
         what = f"[jitter] probability = {model.jitter.probability:g} would tell the decoder that steps lie elsewhere in"
         raise config.ConfigError(f"{what} their item, of which {kind!r} makes one latent; set jitter.probability=0")
+
+
+def refuse_wide_items(model: UnitModel, utterances: UtteranceTable, features: Features) -> None:
+    """Raises ConfigError for an item that is longer than those that the objective makes, before anything is read."""
+    if not isinstance(model.objective, MakesItems) or not len(utterances):
+        return
+    longest, most = max(utterances, key=features.frames_in), model.objective.columns
+    if (frames := features.frames_in(longest)) > most:
+        what = f"[objective] {longest.id} has {frames} frames, and whole items of at most {most} are made"
+        raise config.ConfigError(f"{what}: set objective.columns to {frames} or more, or leave longer items out")
 
 
 def split(utterances: UtteranceTable, share: float, seed: int) -> tuple[UtteranceTable, UtteranceTable]:

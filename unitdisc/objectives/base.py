@@ -114,6 +114,7 @@ class MakesItems(Protocol):
     """An objective that learns to make whole items, frames of features, of normal noise."""
 
     noise_dim: int  # Z
+    columns: int  # T
     codes: int  # that can be asked for; 0: none
     told: str  # beside noise: "speaker", or something else, or "none"
 
