@@ -59,6 +59,7 @@ KINDS = {
     "fsq": {"bottleneck.kind": "fsq", "bottleneck.levels": "[4, 3, 3]"},
     "gaussian": WIDTH | {"bottleneck.kind": "gaussian", "bottleneck.free_bits": 1},
     "global-gaussian": {"bottleneck.kind": "global-gaussian", "bottleneck.dim": 4, "bottleneck.speaker": "true"},
+    "flow prior": {"bottleneck.kind": "global-gaussian", "bottleneck.dim": 4, "bottleneck.prior_couplings": 2},
     "adversarial-autoencoder": {"bottleneck.kind": "global-linear", "bottleneck.dim": 3, "bottleneck.categories": 4}
     | {"objective.kind": "adversarial-autoencoder", "objective.hidden": 8},
     "gumbel": WIDTH | {"bottleneck.kind": "gumbel", "bottleneck.num_codes": 8, "bottleneck.temperature_decay": 0.9},

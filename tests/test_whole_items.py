@@ -16,6 +16,7 @@ from unitdisc.api.morph_ways import Probe
 from unitdisc.api.train import train
 from unitdisc.api.train_corpus import refuse_cut_items
 from unitdisc.batch import Batch, padding_mask
+from unitdisc.bottlenecks.flow_prior import FlowPrior
 from unitdisc.bottlenecks.whole_items import GlobalGaussian, GlobalLinear, places, pooled
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.manifest import read_manifest, write_manifest
@@ -75,6 +76,58 @@ def test_the_bound_of_an_exact_posterior_is_the_evidence_of_the_item_whatever_pa
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
     bounds = log_evidence(OneNumber(1.4), batch_of(padded, [STEPS] * 4), [1, 200], torch.Generator().manual_seed(1))
     assert (bounds[0].mean() < expected.mean() - 0.05) and abs(bounds[1].mean() - expected.mean()) < 0.03
+
+
+def moved_prior(dim: int) -> FlowPrior:
+    """One whose weights are no longer those it began with."""
+    torch.manual_seed(1)
+    prior = FlowPrior(dim, couplings=3, channels=8).double()
+    with torch.no_grad():
+        for weight in prior.parameters():
+            weight.add_(0.3 * torch.randn_like(weight))
+    return prior
+
+
+def test_a_flow_as_prior_begins_as_the_unit_normal_and_is_a_density_that_can_be_drawn_from():
+    latents = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).double()
+    normal = Normal(0.0, 1.0)
+    begun = FlowPrior(3, couplings=4).double()
+    torch.testing.assert_close(begun.log_prob(latents), normal.log_prob(latents).sum(-1))
+    prior = moved_prior(3)
+    noise, log_det = prior(latents)
+    torch.testing.assert_close(prior.inverse(noise), latents)
+    slopes = torch.autograd.functional.jacobian(lambda one: prior(one[None])[0][0], latents[0])
+    torch.testing.assert_close(log_det[0], slopes.det().abs().log())
+    plane = moved_prior(2)
+    side = torch.linspace(-12, 12, 600).double()
+    grid = torch.cartesian_prod(side, side)
+    with torch.no_grad():
+        mass = plane.log_prob(grid).exp() * (side[1] - side[0]) ** 2
+        draws = plane.inverse(torch.randn(20_000, 2, generator=torch.Generator().manual_seed(2)).double())
+    assert mass.sum() == pytest.approx(1.0, abs=0.01)
+    torch.testing.assert_close(draws.mean(0), (mass[:, None] * grid).sum(0), atol=0.06, rtol=0)
+
+
+def test_the_bound_under_a_flow_as_prior_is_the_evidence_by_integration():
+    """Of one number there is no coupling: of two, of which a second decides nothing."""
+    torch.manual_seed(0)
+    bottleneck = GlobalGaussian(1, dim=2, waves=2, prior_couplings=3).double()
+    bottleneck.prior = moved_prior(2)
+    encoded, mask = torch.randn(1, 4, 1).double(), torch.ones(1, 4, dtype=torch.bool)
+    side = torch.linspace(-9, 9, 500).double()
+    grid = torch.cartesian_prod(side, side)
+    mean, log_variance = bottleneck.posterior(encoded, mask)
+    with torch.no_grad():
+        posterior = Normal(mean, (log_variance / 2).exp()).log_prob(grid).sum(-1)
+        apart = posterior - bottleneck.prior.log_prob(grid)
+        divergence = (posterior.exp() * apart).sum() * (side[1] - side[0]) ** 2
+        generator = torch.Generator().manual_seed(3)
+        many = encoded.expand(20_000, -1, -1), mask.expand(20_000, -1)
+        ratio = bottleneck.draw(*many, None, generator)[1].sum(1)
+        drawn = mean + (log_variance / 2).exp() * torch.randn(20_000, 2, generator=generator).double()
+        losses = bottleneck.divergence(mean, log_variance, drawn)
+    assert -ratio.mean() == pytest.approx(divergence.item(), abs=5 * ratio.std().item() / len(ratio) ** 0.5)
+    assert losses.mean() == pytest.approx(divergence.item(), abs=5 * losses.std().item() / len(losses) ** 0.5)
 
 
 def test_places_are_told_apart_and_as_many_cosines_as_steps_lose_nothing():

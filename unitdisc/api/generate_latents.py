@@ -114,6 +114,9 @@ def rows_of(bottleneck: OfWholeItems, options: GenerateOptions, experiment: Expe
             rows = list(rows[0].split(max(1, round(options.number**0.5))))
     voices = [(experiment.speakers.index(name), name) for name in options.speakers] or [(-1, None)]
 
+    with torch.no_grad():
+        rows = [bottleneck.of_noise(row.to(device)).cpu() for row in rows]
+
     def with_category(vector: Tensor, code: int) -> Tensor:
         return vector if code < 0 else torch.cat([vector, torch.eye(categories)[code]])
 

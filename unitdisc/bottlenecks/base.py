@@ -80,6 +80,9 @@ class OfWholeItems(Protocol):
     def told(self, vectors: Tensor, mask: Tensor, speakers: Tensor | None = None) -> Tensor:
         """What goes on to the decoder of these: [B, W], [B, T], [B] -> [B, T, D]."""
 
+    def of_noise(self, noise: Tensor) -> Tensor:
+        """The numbers of latents that follow the prior, of normal noise: [N, numbers] -> the same."""
+
 
 @runtime_checkable
 class MixesCategories(Protocol):

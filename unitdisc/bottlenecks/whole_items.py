@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, measured
 from unitdisc.bottlenecks.continuous import Gaussian, divergence_from_unit_normal, drawn
+from unitdisc.bottlenecks.flow_prior import FlowPrior
 from unitdisc.training.distributed import normal
 
 
@@ -55,6 +56,10 @@ class GlobalLinear(nn.Module):
         """As `OfWholeItems` has it."""
         return told_at_every_step(vectors, mask, self.waves)
 
+    def of_noise(self, noise: Tensor) -> Tensor:
+        """As `OfWholeItems` has it; where an adversary pulls numbers to the unit normal they are noise."""
+        return noise
+
 
 class GlobalGaussian(Gaussian):
     """A VAE's latent of a whole item: a Gaussian posterior, pulled towards the unit prior (Kingma & Welling, 2014).
@@ -65,7 +70,9 @@ class GlobalGaussian(Gaussian):
     beta-VAE (Higgins et al., 2017). It grows to that over `warmup_steps` as in `Gaussian`. free_bits: of an item,
     that cost nothing. speaker: encoder and decoder are told who speaks or writes, as a conditional VAE's are (Sohn et
     al., 2015), the decoder beside the latent, times the same cosines; of who is unknown, and in encodings, they are
-    not.
+    not. prior_couplings: the prior is no unit normal, but a flow of so many couplings that learns where latents are, 2
+    or more; 0: the unit normal. What the divergence from it is, is then told by one draw in training, and in
+    evaluation by the mean.
     """
 
     def __init__(
@@ -79,6 +86,7 @@ class GlobalGaussian(Gaussian):
         warmup_steps: int = 200,
         waves: int = 8,
         speaker: bool = False,
+        prior_couplings: int = 0,
     ):
         check_waves(waves)
         super().__init__(waves * in_dim, dim, free_bits, kl_weight / values_per_latent, warmup_steps)
@@ -87,14 +95,15 @@ class GlobalGaussian(Gaussian):
         self.dim = told_dim(dim + speaker * num_speakers, waves)
         self.num_speakers = num_speakers
         self.of_speaker = nn.Linear(num_speakers, 2 * dim, bias=False) if speaker else None
+        self.prior = FlowPrior(dim, prior_couplings) if prior_couplings else None
 
     def forward(self, encoded: Tensor, mask: Tensor, speakers: Tensor | None = None) -> BottleneckOutput:
         """As of any bottleneck; the losses of the frames of an item together are that of the item."""
         mean, log_variance = self.posterior(encoded, mask, speakers)
-        kl = divergence_from_unit_normal(mean, log_variance)  # [B]
         vectors = mean
         if self.training:
             vectors = mean + (log_variance / 2).exp() * normal(*mean.shape, device=mean.device)
+        kl = self.divergence(mean, log_variance, vectors)  # [B]
         weight = self.weight_now()
         self.count_step()
         cost = (kl.clamp(min=self.free_nats) - self.free_nats) / mask.sum(1).clamp(min=1)
@@ -104,6 +113,17 @@ class GlobalGaussian(Gaussian):
             losses={"kl": (weight * cost)[:, None].expand(mask.shape)},
             metrics=measured(lambda: {"bits_per_item": kl.detach().mean() / math.log(2)}),
         )
+
+    def divergence(self, mean: Tensor, log_variance: Tensor, vectors: Tensor) -> Tensor:
+        """Of the posterior from the prior in nats, where that learns by its latents: [B, W] each -> [B]."""
+        if self.prior is None:
+            return divergence_from_unit_normal(mean, log_variance)
+        entropy = 0.5 * (log_variance + math.log(2 * math.pi * math.e)).sum(-1)
+        return -entropy - self.prior.log_prob(vectors)
+
+    def of_noise(self, noise: Tensor) -> Tensor:
+        """As `OfWholeItems` has it."""
+        return noise if self.prior is None else self.prior.inverse(noise)
 
     def posterior(self, encoded: Tensor, mask: Tensor, speakers: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and logarithm of the variance: [B, W] both."""
@@ -134,6 +154,9 @@ class GlobalGaussian(Gaussian):
     ) -> tuple[Tensor, Tensor]:
         """As `HasPosterior` has it: of every frame, its share of the one ratio of its item."""
         vectors, ratio = drawn(*self.posterior(encoded, mask, speakers), generator)
+        if self.prior is not None:  # in place of the unit normal
+            unit = -0.5 * (vectors**2 + math.log(2 * math.pi)).sum(-1)
+            ratio = ratio + self.prior.log_prob(vectors) - unit
         return self.told(vectors, mask, speakers), (ratio / mask.sum(1).clamp(min=1))[:, None].expand(mask.shape)
 
 

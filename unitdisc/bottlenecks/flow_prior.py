@@ -1,0 +1,71 @@
+"""A prior of latents that learns: a flow from latents to normal noise (Real NVP, Dinh et al., 2017)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+LARGEST = 2.0  # logarithm of what a coupling can multiply by, so that no latent can run away
+
+
+class Coupling(nn.Module):
+    """Half of the numbers are scaled and shifted by what the other half says; at first nothing is changed."""
+
+    def __init__(self, dim: int, channels: int):
+        super().__init__()
+        self.kept = dim // 2
+        self.network = nn.Sequential(
+            nn.Linear(self.kept, channels), nn.SiLU(), nn.Linear(channels, 2 * (dim - self.kept))
+        )
+        nn.init.zeros_(self.network[-1].weight)
+        nn.init.zeros_(self.network[-1].bias)
+
+    def scale_and_shift(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        raw, shift = self.network(kept).chunk(2, dim=-1)
+        return LARGEST * (raw / LARGEST).tanh(), shift
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, D] -> z [B, D], log |det dz/dx| [B]."""
+        kept, changed = x[:, : self.kept], x[:, self.kept :]
+        log_scale, shift = self.scale_and_shift(kept)
+        return torch.cat([kept, changed * log_scale.exp() + shift], dim=-1), log_scale.sum(-1)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        kept, changed = z[:, : self.kept], z[:, self.kept :]
+        log_scale, shift = self.scale_and_shift(kept)
+        return torch.cat([kept, (changed - shift) * (-log_scale).exp()], dim=-1)
+
+
+class FlowPrior(nn.Module):
+    """log p(z) of latents z [B, D], and draws of it; untrained it is N(0, 1).
+
+    Between couplings the order of the numbers is turned round, so that each is changed by every other one. (Chen et
+    al., 2017, have an autoregressive flow here, which draws number after number.)
+
+    couplings: how many; channels: of the hidden layer of each. Raises ValueError for fewer than two numbers.
+    """
+
+    def __init__(self, dim: int, couplings: int, channels: int = 64):
+        super().__init__()
+        if dim < 2 or couplings < 2:
+            raise ValueError(f"a flow as prior needs dim and prior_couplings of 2 at least, not {dim} and {couplings}")
+        self.couplings = nn.ModuleList(Coupling(dim, channels) for _ in range(couplings))
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents [B, D] -> noise [B, D], log |det| [B]."""
+        log_det = z.new_zeros(len(z))
+        for coupling in self.couplings:
+            z, more = coupling(z)
+            z, log_det = z.flip(-1), log_det + more
+        return z, log_det
+
+    def inverse(self, noise: Tensor) -> Tensor:
+        """Noise [B, D] -> latents [B, D]."""
+        for coupling in reversed(self.couplings):
+            noise = coupling.inverse(noise.flip(-1))
+        return noise
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """In nats: [B, D] -> [B]."""
+        noise, log_det = self(z)
+        return log_det - 0.5 * (noise**2 + math.log(2 * math.pi)).sum(-1)
