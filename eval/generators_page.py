@@ -29,6 +29,7 @@ MODELS = {  # in the order of the page
     "autoencoder": "plain",
     "adversarial": "autoencoder whose latents a critic pulls to a prior",
     "vae": "Gaussian latents of whole items",
+    "vae-prior": "the same, a flow as prior",
     "vae-pixelcnn": "the same, PixelCNN as decoder",
     "vae-flow": "the same, a flow as decoder",
     "vae-diffusion": "the same, diffusion as decoder",

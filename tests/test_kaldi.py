@@ -237,6 +237,7 @@ def test_one_bad_recording_does_not_hide_the_others(directory, wavs):
         ({"segments": "a rec1 1 0.5\n"}, "segments:1: ends at 0.5 s, but starts at 1 s"),
         ({"segments": "a rec1 -1 0.5\n"}, "segments:1: cannot start at -1 s"),
         ({"segments": "a rec1 nan 0.5\n"}, "segments:1: cannot start at nan s"),
+        ({"segments": "a rec1 0 1e308\n"}, r"segments:1: cannot end at 1e\+308 s"),
         ({"segments": "b rec1 0 1\na rec3 0 1\n"}, "segments:2: wav.scp has no recording 'rec3'"),
         ({"phone_ctm": "rec1 1 0.5 x\n"}, "phone.ctm:1: has 4 fields, not 5 or 6; write UTTERANCE CHANNEL START"),
         ({"phone_ctm": "rec1 1 0.5 x a\n"}, "phone.ctm:1: could not convert string to float"),

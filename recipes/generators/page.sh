@@ -74,6 +74,8 @@ train_all() { # train_all SIGNAL
       *) autoencoder "$signal" "${pair%=*}" own/train 300 --set decoder.kind="${pair#*=}" ;;
     esac
   done
+  autoencoder "$signal" vae-prior own/train "$([ "${first#*=}" = deconv ] && echo 900 || echo 600)" \
+    --set decoder.kind="${first#*=}" --set decoder.channels=64 --set bottleneck.prior_couplings=6
   autoencoder "$signal" autoencoder own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=global-linear
   autoencoder "$signal" adversarial own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=global-linear \
     --set bottleneck.dim=8 --set bottleneck.categories=16 --set objective.kind=adversarial-autoencoder
@@ -100,7 +102,7 @@ if stage "corpora"; then
 fi
 for signal in $signals; do
   data=$corpora/${sets[$signal]} here=$exp/$signal tier=${tiers[$signal]}
-  autoencoders="autoencoder adversarial conditional" as_read=()
+  autoencoders="autoencoder adversarial conditional vae-prior" as_read=()
   for pair in ${decoders[$signal]}; do autoencoders+=" ${pair%=*}"; done
   case $signal in words) as_read=(--spectrograms 8000 160 32) ;; esac
 

@@ -23,6 +23,7 @@ from unitdisc.corpus.utterance import CorpusError, Interval, Problem, Utterance
 from unitdisc.files.text import SAVE, Lookalikes, byte_lines, decoded, fields_of
 
 ROUNDING = 0.02  # seconds an interval may overlap the one before or the end: a frame or two, counted differently
+LATEST = 1e9  # seconds, or columns: what is later cannot be meant, and would have no tick
 NO_LABEL = "<eps>"  # how an empty label is written
 CHANNELS = re.compile(r"[A-Za-z]|[1-9]\d*")  # how they are called here, and in reco2file_and_channel
 
@@ -230,7 +231,7 @@ def parse_timed(row: KaldiRow, channels: Mapping[tuple[str, int | str], str]) ->
         raise ValueError(f"has {len(parts) + 1} fields, not 5 or 6")
     channel, start, duration, label = parts[:4]
     start, duration = float(start), float(duration)
-    if not (start >= 0 and 0 <= duration < float("inf")):
+    if not (0 <= start < LATEST and 0 <= duration < LATEST):
         raise ValueError("times must be finite, and not negative")
     key = channels.get((row.key, plain_channel(channel)), row.key)
     return key, Timed(start, start + duration, "" if label == NO_LABEL else label, row.line, channel)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from joblib import Parallel, delayed
 
-from unitdisc.corpus.kaldi.ctm import Segment, channel_called, ctm_files, read_ctm, to_ticks
+from unitdisc.corpus.kaldi.ctm import LATEST, Segment, channel_called, ctm_files, read_ctm, to_ticks
 from unitdisc.corpus.kaldi.tables import KaldiRow, read_map, read_table
 from unitdisc.corpus.utterance import CorpusError, Problem, Utterance, id_fault, is_pipe
 from unitdisc.files.folders import is_there
@@ -200,11 +200,13 @@ def parse_segment(value: str, unit: str = "s") -> tuple[str, float, float | None
         raise ValueError(f"has {len(parts) + 1} fields, not 4{' or 5' if 3 < most < len(parts) else ''}")
     channel = parse_channel(parts[3]) if len(parts) > 3 else None
     recording, start, end = parts[0], float(parts[1]), float(parts[2])
-    if not 0 <= start < float("inf"):
+    if not 0 <= start < LATEST:
         raise ValueError(f"cannot start at {start:g} {unit}")
     if end == -1:
         return recording, start, None, channel
-    if not start < end < float("inf"):
+    if not end < LATEST:
+        raise ValueError(f"cannot end at {end:g} {unit}")
+    if not start < end:
         raise ValueError(f"ends at {end:g} {unit}, but starts at {start:g} {unit}")
     return recording, start, end, channel
 
