@@ -129,9 +129,10 @@ for signal in $signals; do
     timed $here/seconds/mixture python eval/pixel_mixture.py $data/train.jsonl $here/made/mixture --number $number \
       "${as_read[@]}"
     for kind in $autoencoders $adversaries; do
-      told=() each=$number few=100
+      told=() drawn=() each=$number few=100
       case $kind in
         autoencoder) continue ;; # its latents follow nothing that could be drawn from
+        vae-pixelcnn | vae-flow | vae-diffusion) drawn=(--temperature 1) ;; # the likeliest of all is next to blank
         adversarial) each=$((number / 16)) few=10 ;;
         infogan) each=$((number / 10)) few=10 ;;
         conditional)
@@ -142,8 +143,8 @@ print(*sorted({json.loads(line)['speaker'] for line in open(sys.argv[1])}))" $co
             told+=(--speaker "$label")
           done ;;
       esac
-      unitdisc generate $here/$kind $here/made/$kind --number $each "${told[@]}"
-      unitdisc generate $here/$kind $here/sheets/$kind --number $few "${told[@]}"
+      unitdisc generate $here/$kind $here/made/$kind --number $each "${told[@]}" "${drawn[@]}"
+      unitdisc generate $here/$kind $here/sheets/$kind --number $few "${told[@]}" "${drawn[@]}"
     done
   fi
   if stage "$signal: judge"; then
