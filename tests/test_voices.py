@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from tiny import listed, make_corpus, tree
 
 from unitdisc.api.convert import convert
@@ -18,6 +19,7 @@ from unitdisc.data.normalisation import moments
 from unitdisc.experiment import Experiment, config
 from unitdisc.generation.items import GenerateOptions
 from unitdisc.media.audio import read_audio
+from unitdisc.objectives.conversion_networks import Timbre, statistics
 
 EVAL = Path(__file__).parent.parent / "eval"
 TINY = ["features.bins=16", "objective.channels=4", "objective.depth=1", "objective.critic_channels=4"]
@@ -88,9 +90,31 @@ def test_converted_utterances_keep_all_that_is_known_of_them(converter, spoken, 
     assert again.utterances == 16 and tree(tmp_path / "out") == files
 
 
-def test_spectrograms_are_stretched_and_not_leant(converter):
+def test_utterances_get_the_spectrum_of_the_voice_whatever_is_beside_them():
+    torch.manual_seed(0)
+    timbre, mask = Timbre(6, 2), torch.arange(40) < torch.tensor([40, 25])[:, None]
+    lines = 0.3 * torch.rand(2, 40, 6) + 0.2
+    mean, deviation = statistics(lines, mask)
+    torch.testing.assert_close(mean[1], lines[1, :25].mean(0))
+    torch.testing.assert_close(deviation[1] ** 2, lines[1, :25].var(0, correction=0) + 1e-4)
+    with torch.no_grad():
+        timbre.mean[0], timbre.deviation[0] = torch.full((6,), 0.4), torch.full((6,), 0.05)
+    said = timbre(lines, torch.eye(2)[[0, 0]], mask)
+    for found, wanted in zip(statistics(said, mask), (timbre.mean, timbre.deviation), strict=True):
+        torch.testing.assert_close(found, wanted[[0, 0]], atol=0.01, rtol=0)
+    (alone,) = timbre(lines[1:, :25], torch.eye(2)[:1], mask[1:, :25])
+    torch.testing.assert_close(said[1, :25], alone)
+    moving = torch.optim.SGD(timbre.parameters(), 0.02)
+    for _ in range(400):
+        moving.zero_grad()
+        timbre.apart(lines, torch.tensor([0, 1]), mask).sum().backward()
+        moving.step()
+    torch.testing.assert_close(timbre.mean, mean, atol=0.02, rtol=0)
+    torch.testing.assert_close(timbre.deviation, deviation, atol=0.02, rtol=0)
+
+
+def test_frames_in_general_are_refused(converter):
     experiment = Experiment.read(converter)
-    assert experiment.build().objective.writer.posture.decide[-1].out_features == 2
     tables = experiment.options | {"features": {"kind": "log-mel"}}
     with pytest.raises(config.ConfigError, match=r"of recordings set features\.kind to 'bounded-log-mel'"):
         Experiment(tables, experiment.speakers, {}).build()

@@ -22,7 +22,7 @@ from unitdisc.objectives.adversarial_losses import (
     pleasing_loss,
 )
 from unitdisc.objectives.base import ModelOutput, ModelParts
-from unitdisc.objectives.conversion_networks import HandCritic, HandWriter, cells_in
+from unitdisc.objectives.conversion_networks import HandCritic, HandWriter, Timbre, cells_in
 from unitdisc.objectives.ink import BOUNDED, refuse_learning, refuse_unbounded, surprise
 from unitdisc.objectives.players import Player
 from unitdisc.training.distributed import is_measured, uniform
@@ -46,7 +46,7 @@ class Conversion(nn.Module):
     two speakers over the mean ink, `critic_doubt` the critic's loss over that of one that cannot tell.
 
     channels, layers, depth: as of the decoder "diffusion-columns". posture: whether lines are leant and stretched as a
-    whole before their strokes are drawn in another way; spectrograms are stretched and moved along their mel axis.
+    whole before their strokes are drawn in another way; and utterances given the spectrum of the voice as a whole.
     cycle, identity, adversary: weights of the losses, the first two in nats for a pixel. adversarial_loss:
     "non-saturating", "hinge" or "wasserstein"; penalty: "r1" or "none", times penalty_weight. critic_channels,
     critic_rate: its width and its learning rate.
@@ -85,7 +85,7 @@ class Conversion(nn.Module):
             raise ValueError(f"critic_rate must be above 0, not {critic_rate}")
         self.num_speakers = num_speakers
         sizes = {"channels": channels, "layers": layers, "depth": depth}
-        self.writer = HandWriter(in_dim, num_speakers, posture=posture, leans=features.kind != BOUNDED, **sizes)
+        self.writer = HandWriter(in_dim, num_speakers, posture=posture, spoken=features.kind == BOUNDED, **sizes)
         self.critic = HandCritic(in_dim, num_speakers, critic_channels)
         self.cycle, self.identity, self.adversary = cycle, identity, adversary
         self.adversarial_loss, self.penalty, self.penalty_weight = adversarial_loss, penalty, penalty_weight
@@ -130,6 +130,9 @@ class Conversion(nn.Module):
         if self.identity or not torch.is_grad_enabled():
             same = self.logits(lines, own, mask)
             losses["identity"] = self.identity * of_pixels(surprise(same, lines))
+        if isinstance(self.writer.posture, Timbre):
+            apart, known = self.writer.posture.apart(lines, own, mask), (batch.speakers >= 0)[:, None]
+            losses["timbre"] = masked_mean(apart[:, None], known, batch.counts.get("items"))
         if self.penalty != "none" and torch.is_grad_enabled():
             losses["penalty"] = self.penalty_weight * self.steepness(batch, lines, own, cells)
         if not is_measured():

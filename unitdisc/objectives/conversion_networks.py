@@ -1,6 +1,6 @@
-"""Networks of conversion: one that leans and stretches lines, one that draws them, and a critic of hands.
+"""Networks of conversion: one that changes lines as a whole, one that draws them, and a critic of hands.
 
-Recordings are converted as their spectrograms are, of which frames are the columns and mel bins the rows.
+Utterances are converted as their spectrograms are, of which frames are the columns and mel bins the rows.
 """
 
 from itertools import pairwise
@@ -16,6 +16,8 @@ CELL = 8  # columns from one score of the critic to the next
 STEEPEST = 1.0  # columns to the right for each row upwards, at most, that a line is leant
 TALLEST = 0.4  # logarithm of how many times as tall it becomes, at most
 FURTHEST = 0.15  # of its height, that it is moved up or down, at most
+FAINTEST = 0.01  # of the energies of utterances, whose logits would be infinite
+LEAST_VARIANCE = 1e-4
 SURE = 3.0  # logit of ink as it is, before a network has learned anything
 
 
@@ -60,26 +62,21 @@ class Posture(nn.Module):
     """Leans a line, stretches its height and moves it up or down, all of it alike (Jaderberg et al., 2015).
 
     Convolutions look at the line, and know whose it is to look like. A U-Net alone moves no stroke by more than its
-    width: half-way there the line is neither hand's. leans: if not, rows stay above each other, as those of a
-    spectrogram must; its mel axis is stretched and moved as by another vocal tract.
+    width: half-way there the line is neither hand's.
     """
 
-    def __init__(self, rows: int, num_speakers: int, channels: int, leans: bool):
+    def __init__(self, rows: int, num_speakers: int, channels: int):
         super().__init__()
-        self.leans = leans
         self.features = HandFeatures(rows, channels)
-        self.decide = nn.Sequential(
-            nn.Linear(4 * channels + num_speakers, 64), nn.LeakyReLU(0.2), nn.Linear(64, 2 + leans)
-        )
+        self.decide = nn.Sequential(nn.Linear(4 * channels + num_speakers, 64), nn.LeakyReLU(0.2), nn.Linear(64, 3))
 
     def forward(self, lines: Tensor, told: Tensor, mask: Tensor) -> Tensor:
         """lines [B, S, H], told [B, N], mask [B, S] -> [B, S, H]."""
         seen = self.features(lines, mask)
         inside = cells_in(mask).to(seen.dtype)[:, None]
         seen = (seen * inside).sum(2) / inside.sum(2).clamp(min=1)
-        *slope, tall, shift = self.decide(torch.cat([seen, told.to(seen.dtype)], dim=1)).tanh().unbind(1)
-        posed = stretched(lines, TALLEST * tall, FURTHEST * shift)
-        return leant(posed, STEEPEST * slope[0]) if self.leans else posed
+        slope, tall, shift = self.decide(torch.cat([seen, told.to(seen.dtype)], dim=1)).tanh().unbind(1)
+        return leant(stretched(lines, TALLEST * tall, FURTHEST * shift), STEEPEST * slope)
 
 
 def stretched(lines: Tensor, tall: Tensor, shift: Tensor) -> Tensor:
@@ -109,20 +106,57 @@ def cells_in(mask: Tensor) -> Tensor:
     return pooled(F.pad(mask.float(), (0, -mask.shape[1] % CELL)), CELL) >= 0.5
 
 
-class HandWriter(nn.Module):
-    """What writes a line as one of some speakers would: `Posture`, and a U-Net that draws its strokes another way.
+class Timbre(nn.Module):
+    """Gives every mel bin of an utterance the mean and the deviation that it has of the speaker asked for.
 
-    It begins with lines as they are, so that its critic has real lines to look at from the first step on.
+    Which these are is learned, by `apart` (of what layers say, so AdaIN-VC does it: Chou et al., 2019).
+    """
+
+    def __init__(self, rows: int, num_speakers: int):
+        super().__init__()
+        self.mean = nn.Parameter(torch.full((num_speakers, rows), 0.5))
+        self.deviation = nn.Parameter(torch.full((num_speakers, rows), 0.2))
+
+    def forward(self, lines: Tensor, told: Tensor, mask: Tensor) -> Tensor:
+        """lines [B, S, H], told [B, N], mask [B, S] -> [B, S, H]."""
+        mean, deviation = statistics(lines, mask)
+        told = told.to(self.mean.dtype)
+        ours = (lines - mean[:, None]) / deviation[:, None]
+        return (ours * (told @ self.deviation)[:, None] + (told @ self.mean)[:, None]).clamp(0, 1)
+
+    def apart(self, lines: Tensor, speakers: Tensor, mask: Tensor) -> Tensor:
+        """How far utterances by these speakers [B] are from what is known of them: [B]."""
+        mean, deviation = statistics(lines, mask)
+        return ((self.mean[speakers] - mean).abs() + (self.deviation[speakers] - deviation).abs()).mean(-1)
+
+
+def statistics(lines: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of every row over the columns of a line, which is never quite 0: [B, S, H] -> [B, H] each."""
+    inside = mask[..., None].to(lines.dtype)
+    size = inside.sum(1).clamp(min=1)
+    mean = (lines * inside).sum(1) / size
+    variance = ((lines - mean[:, None]).square() * inside).sum(1) / size
+    return mean, (variance + LEAST_VARIANCE).sqrt()
+
+
+class HandWriter(nn.Module):
+    """What writes a line as one of some speakers would: a U-Net that draws it another way, once it is changed whole.
+
+    That is `Posture` of lines, and `Timbre` of utterances. It begins with what these make, and `Posture` with lines as
+    they are, so that its critic has real ones to look at from the first step on.
     """
 
     def __init__(
-        self, rows: int, num_speakers: int, *, posture: bool, leans: bool, channels: int, layers: int, depth: int
+        self, rows: int, num_speakers: int, *, posture: bool, spoken: bool, channels: int, layers: int, depth: int
     ):
         super().__init__()
-        self.posture = Posture(rows, num_speakers, channels, leans=leans) if posture else None
+        whole = Timbre(rows, num_speakers) if spoken else Posture(rows, num_speakers, channels)
+        self.posture = whole if posture else None
+        self.spoken = spoken
         self.strokes = UNet(rows, 1, num_speakers, channels=channels, layers=layers, depth=depth)
 
     def forward(self, lines: Tensor, told: Tensor, mask: Tensor) -> Tensor:
         """lines [B, S, H], told [B, N], mask [B, S] -> logits of ink: [B, S, H]."""
         posed = lines if self.posture is None else self.posture(lines, told, mask)
-        return in_full(self.strokes(posed, told[:, None], mask)[..., 0] + SURE * (2 * posed - 1))
+        begun = posed.logit(eps=FAINTEST) if self.spoken else SURE * (2 * posed - 1)
+        return in_full(self.strokes(posed, told[:, None], mask)[..., 0] + begun)
