@@ -75,7 +75,9 @@ for part in $parts; do
   own=$kinds
   case $part in digits) own=${kinds/units/} ;; esac
   if stage "voices, $part: train"; then
-    for kind in $own; do time train "$part" "$kind"; done
+    for kind in $own; do
+      case $kind in convert | units) time train "$part" "$kind" ;; esac
+    done
   fi
   if stage "voices, $part: convert"; then
     mkdir -p "$exp"/made
