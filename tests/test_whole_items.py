@@ -124,10 +124,12 @@ def test_the_bound_under_a_flow_as_prior_is_the_evidence_by_integration():
         generator = torch.Generator().manual_seed(3)
         many = encoded.expand(20_000, -1, -1), mask.expand(20_000, -1)
         ratio = bottleneck.draw(*many, None, generator)[1].sum(1)
-        drawn = mean + (log_variance / 2).exp() * torch.randn(20_000, 2, generator=generator).double()
-        losses = bottleneck.divergence(mean, log_variance, drawn)
+        drawn = mean + (log_variance / 2).exp() * torch.randn(20_000, 1, 2, generator=generator).double()
+        losses = torch.stack([bottleneck.divergence(log_variance, one[None])[0] for one in drawn[:4000]])
+        evaluated = bottleneck.eval()(encoded, mask)
     assert -ratio.mean() == pytest.approx(divergence.item(), abs=5 * ratio.std().item() / len(ratio) ** 0.5)
     assert losses.mean() == pytest.approx(divergence.item(), abs=5 * losses.std().item() / len(losses) ** 0.5)
+    assert evaluated.metrics["bits_per_item"] * math.log(2) == pytest.approx(divergence.item(), abs=0.3)
 
 
 def test_places_are_told_apart_and_as_many_cosines_as_steps_lose_nothing():

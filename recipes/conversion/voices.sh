@@ -59,6 +59,15 @@ probe() { # probe PART MANIFEST NAME: who says a frame, and what
   done
 }
 
+abx() { # abx PART KIND: of labels, A and B in the originals' voices, X in the first of those asked for, and the reverse
+  local data=data/voices/$1 exp=exp/voices/$1 voice=${voices[$1]%% *}
+  sed -E 's/"speaker": "[^"]*"/"speaker": "original"/' "$data"/held.jsonl > "$data"/both-"$2".jsonl
+  grep "\"speaker\": \"$voice\"" "$exp"/"$2".jsonl >> "$data"/both-"$2".jsonl
+  unitdisc features "$data"/both-"$2".jsonl "$exp"/frames/both-"$2" --kind mfcc --rate "${rates[$1]}" --hop "${hops[$1]}"
+  unitdisc abx "$exp"/frames/both-"$2" "$data"/both-"$2".jsonl --tier "${tiers[$1]}" --context any \
+    --max-size-group 10 --max-x-across 5
+}
+
 if stage "voices: corpora, of which every other test utterance is held out, and the rest tells whose voice is whose"; then
   for part in $parts; do
     case $part in
@@ -91,6 +100,7 @@ for part in $parts; do
       python eval/other_voices.py $data/held.jsonl "$exp"/made/"$kind" "$exp"/"$kind".jsonl --train $data/all.jsonl \
         --output "$exp"/"$kind".json
       probe "$part" "$exp"/"$kind".jsonl "$kind"
+      abx "$part" "$kind"
     done
   fi
 done

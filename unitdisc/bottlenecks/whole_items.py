@@ -11,6 +11,8 @@ from unitdisc.bottlenecks.continuous import Gaussian, divergence_from_unit_norma
 from unitdisc.bottlenecks.flow_prior import FlowPrior
 from unitdisc.training.distributed import normal
 
+DRAWS = 8  # of a posterior in evaluation, and as many opposite ones
+
 
 class GlobalLinear(nn.Module):
     """A plain autoencoder's latent of a whole item: `dim` numbers, beside the probabilities of `categories`.
@@ -71,8 +73,8 @@ class GlobalGaussian(Gaussian):
     that cost nothing. speaker: encoder and decoder are told who speaks or writes, as a conditional VAE's are (Sohn et
     al., 2015), the decoder beside the latent, times the same cosines; of who is unknown, and in encodings, they are
     not. prior_couplings: the prior is no unit normal, but a flow of so many couplings that learns where latents are, 2
-    or more; 0: the unit normal. What the divergence from it is, is then told by one draw in training, and in
-    evaluation by the mean.
+    or more; 0: the unit normal. What the divergence from it is, is then estimated, by one draw in training and in
+    evaluation by a few that are always the same; there are no free_bits of it.
     """
 
     def __init__(
@@ -95,18 +97,25 @@ class GlobalGaussian(Gaussian):
         self.dim = told_dim(dim + speaker * num_speakers, waves)
         self.num_speakers = num_speakers
         self.of_speaker = nn.Linear(num_speakers, 2 * dim, bias=False) if speaker else None
+        if prior_couplings and free_bits:
+            raise ValueError("free_bits are of a divergence that is known, and that from a flow is not: leave out one")
         self.prior = FlowPrior(dim, prior_couplings) if prior_couplings else None
 
     def forward(self, encoded: Tensor, mask: Tensor, speakers: Tensor | None = None) -> BottleneckOutput:
         """As of any bottleneck; the losses of the frames of an item together are that of the item."""
         mean, log_variance = self.posterior(encoded, mask, speakers)
-        vectors = mean
+        vectors, deviation = mean, (log_variance / 2).exp()
         if self.training:
-            vectors = mean + (log_variance / 2).exp() * normal(*mean.shape, device=mean.device)
-        kl = self.divergence(mean, log_variance, vectors)  # [B]
+            vectors = mean + deviation * normal(*mean.shape, device=mean.device)
+        if self.prior is None:
+            kl = divergence_from_unit_normal(mean, log_variance)  # [B]
+        else:
+            draws = vectors[None] if self.training else mean + deviation * fixed_noise(mean)
+            kl = self.divergence(log_variance, draws)
         weight = self.weight_now()
         self.count_step()
-        cost = (kl.clamp(min=self.free_nats) - self.free_nats) / mask.sum(1).clamp(min=1)
+        beyond = kl if self.prior is not None else kl.clamp(min=self.free_nats) - self.free_nats
+        cost = beyond / mask.sum(1).clamp(min=1)
         return BottleneckOutput(
             latents=self.told(vectors, mask, speakers),
             projected=self.told(mean, mask, speakers),
@@ -114,12 +123,11 @@ class GlobalGaussian(Gaussian):
             metrics=measured(lambda: {"bits_per_item": kl.detach().mean() / math.log(2)}),
         )
 
-    def divergence(self, mean: Tensor, log_variance: Tensor, vectors: Tensor) -> Tensor:
-        """Of the posterior from the prior in nats, where that learns by its latents: [B, W] each -> [B]."""
-        if self.prior is None:
-            return divergence_from_unit_normal(mean, log_variance)
+    def divergence(self, log_variance: Tensor, draws: Tensor) -> Tensor:
+        """Of the posterior from the flow in nats, by draws of the former: [B, W], [K, B, W] -> [B], without bias."""
         entropy = 0.5 * (log_variance + math.log(2 * math.pi * math.e)).sum(-1)
-        return -entropy - self.prior.log_prob(vectors)
+        told = self.prior.log_prob(draws.flatten(0, 1)).unflatten(0, draws.shape[:2])
+        return -entropy - told.mean(0)
 
     def of_noise(self, noise: Tensor) -> Tensor:
         """As `OfWholeItems` has it."""
@@ -158,6 +166,12 @@ class GlobalGaussian(Gaussian):
             unit = -0.5 * (vectors**2 + math.log(2 * math.pi)).sum(-1)
             ratio = ratio + self.prior.log_prob(vectors) - unit
         return self.told(vectors, mask, speakers), (ratio / mask.sum(1).clamp(min=1))[:, None].expand(mask.shape)
+
+
+def fixed_noise(like: Tensor) -> Tensor:
+    """The same normal noise for every item and in every evaluation, each with its opposite: [2 DRAWS, 1, W]."""
+    half = torch.randn(DRAWS, 1, like.shape[-1], generator=torch.Generator().manual_seed(0))
+    return torch.cat([half, -half]).to(like)
 
 
 def check_waves(waves: int) -> None:
