@@ -64,7 +64,7 @@ def across_pairs(groups: Groups) -> np.ndarray:
     return in_order(np.concatenate([np.zeros((0, 2), np.int64), *across_pairs_in_parts(groups)]))
 
 
-def across_pairs_in_parts(groups: Groups, most: int = 1 << 20) -> Iterator[np.ndarray]:
+def across_pairs_in_parts(groups: Groups, most: int = 1 << 18) -> Iterator[np.ndarray]:
     """The same in parts of about so many pairs, each with all that some groups A have: in any order."""
     same = np.lexsort((groups.speakers, groups.labels, groups.contexts))
     runs = runs_of(groups.contexts[same], groups.labels[same])
