@@ -2,13 +2,15 @@
 
 python benchmarks/load.py --output benchmarks/results/load.json > benchmarks/results/load.md
 
-Made-up recordings of half a second to one and a half: names of few files (hard links), with labels ten a second. Each
-command is a process of its own, on what the ones before it left; a tenfold corpus should take ten times what is left
-when the start is taken off, which is what the smallest corpus takes. --most leaves out commands above so many
-utterances.
+Made-up recordings of --seconds on average, from half to one and a half times that: names of few files (hard links),
+with labels ten a second. Each command is a process of its own, on what the ones before it left; a tenfold corpus should
+take ten times what is left when the start is taken off, which is what the smallest corpus takes. --most leaves out
+commands above so many utterances. --shares N: `validate` and `encode` do the first of N shares, and nothing is listened
+to before (`--trust`, normalised by utterance).
 """
 
 import argparse
+import json
 import math
 import os
 import shutil
@@ -36,20 +38,26 @@ BOUNDS = {
 def main(argv: list[str] | None = None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[12, 1_000, 10_000, 100_000], help="utterances")
+    parser.add_argument("--seconds", type=float, default=1, help="of an utterance, on average")
+    parser.add_argument("--shares", type=int, default=1, help="of which the first is done")
     parser.add_argument("--steps", type=int, default=100, help="of training")
     parser.add_argument("--only", nargs="*", default=[], help="these commands")
     parser.add_argument("--most", nargs="*", default=[], metavar="COMMAND=N", help="utterances, of a command")
+    parser.add_argument("--after", type=Path, help="JSON file of an earlier run, whose rows come before these")
     parser.add_argument("--folder", type=Path, help="where corpora are made (default: that of temporary files)")
     add_note_and_output(parser)
     args = parser.parse_args(argv)
     most = MOST | {name: int(size) for name, _, size in (each.partition("=") for each in args.most)}
-    rows, bounds = [], {name: measured([sys.executable, "-c", code]) for name, code in BOUNDS.items()}
+    rows = json.loads(args.after.read_text())["rows"] if args.after else []
+    bounds = {name: measured([sys.executable, "-c", code]) for name, code in BOUNDS.items()}
     for size in args.sizes:
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
             home = Path(folder)
-            corpus = make_corpus(home, size, intervals=10, speakers=min(SPEAKERS, size // 4))
-            for name, command in commands(home, corpus, args.steps).items():
-                if size > most.get(name, size) or (args.only and name not in args.only):
+            labels, speakers = max(1, round(10 * args.seconds)), min(SPEAKERS, size // 4)
+            corpus = make_corpus(home, size, labels, speakers, seconds=args.seconds)
+            for name, command in commands(home, corpus, args.steps, args.shares).items():
+                verb = name.partition(", ")[0]
+                if size > most.get(verb, size) or (args.only and verb not in args.only):
                     continue
                 before = of_disk(home)
                 figures = explored(home, corpus) if name == "explore" else measured(unitdisc(command))
@@ -57,7 +65,8 @@ def main(argv: list[str] | None = None) -> dict:
                 rows.append({"command": name, "utterances": size, **figures, **made})
                 print(rows[-1], file=sys.stderr, flush=True)
             shutil.rmtree(home / "x", ignore_errors=True)
-        found = {"rows": rows, "bounds": bounds, "steps": args.steps, **circumstances(threads=1, note=args.note)}
+        about = {"seconds": args.seconds, "steps": args.steps}
+        found = {"rows": rows, "bounds": bounds, **about, **circumstances(threads=1, note=args.note)}
         keep_result(found, args.output)
     print(table(found))
     return found
@@ -67,23 +76,30 @@ def unitdisc(arguments: list) -> list[str]:
     return [sys.executable, "-m", "unitdisc", *map(str, arguments)]
 
 
-def commands(home: Path, corpus: Path, steps: int) -> dict[str, list]:
+def commands(home: Path, corpus: Path, steps: int, shares: int = 1) -> dict[str, list]:
     """Name -> command, each of which begins from what the ones before it left."""
-    x, one = home / "x", ["--threads", 1]
-    chosen = [part for each in (*MODEL, *TRAINING, f"training.steps={steps}") for part in ("--set", each)]
-    first = [part for each in (*MODEL, *TRAINING, "training.steps=1") for part in ("--set", each)]
-    bottleneck = x / "encodings" / "bottleneck"
-    report = ["report", x / "model", corpus, "--context", "any", "--device", "cpu"]
+    x, one, cpu = home / "x", ["--threads", 1], ["--device", "cpu"]
+    trust, normalise, share = [], [], []
+    if shares > 1:
+        trust, normalise, share = ["--trust"], ["features.normalise=utterance"], ["--shard", f"1/{shares}"]
+    said = f", 1 of {shares} shares" if share else ""
+    options = [*MODEL, *TRAINING, *normalise]
+    chosen = [part for each in (*options, f"training.steps={steps}") for part in ("--set", each)]
+    first = [part for each in (*options, "training.steps=1") for part in ("--set", each)]
+    bottleneck, units = x / "encodings" / "bottleneck", x / "units"
+    encode = ["encode", x / "model", corpus, x / "encodings", "--at", "bottleneck", *cpu, *trust, *share]
     return {
-        "validate": ["validate", corpus],
-        "train, one step": ["train", "small", corpus, x / "begun", "--device", "cpu", *first],
-        "train": ["train", "small", corpus, x / "model", "--device", "cpu", *chosen],
-        "encode": ["encode", x / "model", corpus, x / "encodings", "--at", "bottleneck", "--device", "cpu"],
+        f"validate{said}": ["validate", corpus, *(["--cache", x / "heard", *share] if share else [])],
+        "train, one step": ["train", "small", corpus, x / "begun", *cpu, *trust, *first],
+        "train": ["train", "small", corpus, x / "model", *cpu, *trust, *chosen],
+        f"encode{said}": encode,
         "features": ["features", corpus, x / "mfcc"],
         "kmeans": ["kmeans", x / "mfcc", x / "codes.npy", "--codes", 10, "--passes", 5, *one],
-        "segment": ["segment", bottleneck, corpus, x / "units", "--units-per-second", 10, "--codes", 10, *one],
+        "segment": ["segment", bottleneck, corpus, units, "--units-per-second", 10, "--codes", 10, *one],
+        "lm-train": ["lm-train", "ngram", units, x / "lm"],
+        "words": ["words", units, corpus, x / "words", "--method", "tp"],
         "abx": ["abx", bottleneck, corpus, "--context", "any", "--max-size-group", 10, "--max-x-across", 5, *one],
-        "report": report,
+        "report": ["report", x / "model", corpus, "--context", "any", *cpu],
         "explore": [bottleneck, corpus],
     }
 
@@ -124,7 +140,8 @@ def of_disk(home: Path) -> dict[str, float]:
 
 def table(found: dict) -> str:
     about = found["machine"]
-    lines = [f"{about['processor']}, one thread, {found['steps']} steps of training. {about['note']}".strip(), ""]
+    made = f"utterances of {found['seconds']:g} s, {found['steps']} steps of training"
+    lines = [f"{about['processor']}, one thread, {made}. {about['note']}".strip(), ""]
     lines += ["| command | utterances | CPU s | s | MiB | files | MB | a tenfold takes, times the CPU s, start apart |"]
     lines += ["|---|---:|---:|---:|---:|---:|---:|---:|"]
     for name in dict.fromkeys(row["command"] for row in found["rows"]):

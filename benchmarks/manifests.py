@@ -70,10 +70,10 @@ def main(argv: list[str] | None = None) -> dict:
     return found
 
 
-def make_corpus(folder: Path, size: int, intervals: int, speakers: int = SPEAKERS) -> Path:
-    """A manifest, sorted by id as `write_manifest` does, and what it lists."""
-    rng = np.random.default_rng(0)
-    lengths = rng.integers(RATE // 2, 3 * RATE // 2, FILES).tolist()
+def make_corpus(folder: Path, size: int, intervals: int, speakers: int = SPEAKERS, *, seconds: float = 1) -> Path:
+    """A manifest, sorted by id as `write_manifest` does, and what it lists. seconds: of an utterance, on average."""
+    rng, ticks = np.random.default_rng(0), round(seconds * RATE)
+    lengths = rng.integers(ticks // 2, 3 * ticks // 2, FILES).tolist()
     for file, ticks in enumerate(lengths):
         soundfile.write(folder / f"{file}.wav", 0.1 * rng.standard_normal(ticks), RATE)
     with (folder / "corpus.jsonl").open("w", encoding="utf-8") as manifest:

@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 
 from unitdisc.evaluation.abx import all_pairs, block_kernels
-from unitdisc.evaluation.abx.cells import Groups, across_pairs, cells_of, within_pairs
+from unitdisc.evaluation.abx.cells import Groups, across_pairs, across_pairs_in_parts, cells_of, within_pairs
 from unitdisc.evaluation.abx.distances import (
     DISTANCES,
     NEAR,
@@ -270,6 +270,19 @@ def test_tiles_hold_every_triplet_once_and_are_small(speaker, pairs, side):
                 assert (number, row) not in seen
                 seen[number, row] = True
     assert len(seen) == sum(groups.sizes[x] for x in ordered[:, 0])
+
+
+def test_pairs_across_speakers_come_in_small_parts():
+    """Of a sample memory need not hold all pairs, of which there are as many as the square of the speakers."""
+    groups = random_groups(np.random.default_rng(5), 3, 9, 4)
+    keys = [*zip(groups.contexts, groups.labels, groups.speakers)]
+    pairs = [
+        [x, a] for x, of_x in enumerate(keys) for a, of_a in enumerate(keys) if of_x != of_a and of_x[:2] == of_a[:2]
+    ]
+    parts = [*across_pairs_in_parts(groups, most=20)]
+    assert sorted(np.concatenate(parts).tolist()) == pairs == across_pairs(groups).tolist()
+    assert max(map(len, parts)) < 20 + 9
+    assert sum(len({*part[:, 1]}) for part in parts) == len({a for _, a in pairs})  # each A in one of them
 
 
 def test_kernels_are_compiled_again_when_any_of_their_files_changes():

@@ -3,6 +3,9 @@
 import importlib
 import os
 import pwd
+import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -99,3 +102,28 @@ def test_functions_are_compiled_where_neither_home_nor_package_can_be_written(ho
     caches.keep_caches_somewhere()
     assert numba.njit(cache=True)(one)() == 1
     assert list(homeless.rglob("*.nbi"))
+
+
+ROUNDS = f"""
+import unitdisc, torch
+for _ in range(2):
+    for frames in range(64, 66 + {caches.MOST_LAYERS}):
+        torch.conv1d(torch.ones(8, 16, frames), torch.ones(16, 16, 3))
+"""
+
+
+def test_layers_for_shapes_that_do_not_come_again_are_not_kept(monkeypatch):
+    """In the second of two rounds over more shapes than are kept, all convolutions are compiled again."""
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+    monkeypatch.setenv("ONEDNN_VERBOSE", "2")
+    done = subprocess.run([sys.executable, "-c", ROUNDS], capture_output=True, text=True, check=True)
+    compiled = len(re.findall(r"create:cache_miss.*,convolution,", done.stdout))
+    if not compiled:
+        pytest.skip("this torch convolves without oneDNN")
+    assert compiled == 2 * (caches.MOST_LAYERS + 2)
+
+
+def test_how_many_layers_users_keep_is_left_to_them(monkeypatch):
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")
+    caches.keep_few_layers()
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "7"

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import tracemalloc
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -376,3 +377,13 @@ def test_opening_pages_loads_nothing_heavy():
     program = "import sys, unitdisc.explorer.server; print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"torch", "torchaudio", "librosa", "sklearn", "matplotlib", "numba"} & set(done.stdout.split())
+
+
+def test_a_row_that_is_filled_takes_little_more_than_its_numbers():
+    row, codes, times = building.RowParts("units", "units"), np.arange(5), np.arange(10).reshape(5, 2)
+    tracemalloc.start()
+    for _ in range(1000):
+        row.add(codes, times)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1.5 * 1000 * 5 * (4 + 2 * 8)

@@ -1,6 +1,7 @@
 """The training loop on a toy model: what a step does, in which order, what is logged, saved, validated and said."""
 
 import copy
+import gc
 import json
 import math
 import signal
@@ -727,6 +728,26 @@ def test_what_is_not_finite_is_neither_logged_nor_saved(tmp_path, log_every, val
     assert all(value.isfinite().all() for value in state["model"].values())
     assert "NaN" not in (tmp_path / "log.jsonl").read_text()
     assert "Infinity" not in (tmp_path / "log.jsonl").read_text()
+
+
+def test_what_was_not_finite_first_is_found_when_older_steps_are_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "LOOKED_BACK", 3)
+    for first, found in ((6, 7), (4, 6)):  # steps from 0, and from 1; of the last three that were taken, 6 to 8
+        trainer = trainer_of(tmp_path / str(first), log_every=8, valid_every=99, checkpoint_every=99, steps=8)
+        with pytest.raises(FloatingPointError, match=f"not finite at step {found}"):
+            run(trainer, batches=spoilt(first))
+
+
+def test_what_a_training_keeps_does_not_grow_with_its_steps(tmp_path):
+    trainer, tensors = trainer_of(tmp_path, checkpoint_every=2, log_every=99, valid_every=99, steps=8), []
+
+    def count(_: nn.Module) -> None:
+        trainer.model.noise.clear()  # which this model keeps itself
+        tensors.append(sum(issubclass(type(each), Tensor) for each in gc.get_objects()))
+
+    run(trainer, count)
+    assert len(tensors) == 4
+    assert len({*tensors}) == 1
 
 
 def test_a_gradient_that_is_not_finite_is_not_saved_though_its_loss_is(tmp_path):

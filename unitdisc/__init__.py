@@ -8,7 +8,7 @@ Messages and progress go to standard error.
 from importlib import import_module
 from typing import Any
 
-from unitdisc.files.caches import keep_caches_somewhere
+from unitdisc.files.caches import keep_caches_somewhere, keep_few_layers
 
 __version__ = "0.1.0"
 
@@ -129,6 +129,7 @@ INTERFACE = {  # name: where it is defined
 __all__ = list(INTERFACE)
 
 keep_caches_somewhere()  # before anything imports numba
+keep_few_layers()  # before torch computes
 
 
 def __getattr__(name: str) -> Any:

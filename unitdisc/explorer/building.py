@@ -1,5 +1,6 @@
 """Making the index of a corpus and its units, once; whoever opens it again finds it made."""
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -25,19 +26,19 @@ Progress = Callable[..., AbstractContextManager[Callable[[int], None]]]
 
 @dataclass
 class RowParts:
-    """A row of the index while it is filled, utterance by utterance."""
+    """A row of the index while it is filled, utterance by utterance: one run of numbers, not an array of each."""
 
     kind: str
     title: str
-    symbols: list[np.ndarray] = field(default_factory=list)
-    times: list[np.ndarray] = field(default_factory=list)
+    symbols: array = field(default_factory=lambda: array("i"))
+    times: array = field(default_factory=lambda: array("q"))  # start and end in turn
     counts: list[int] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)  # of tiers: label -> symbol
 
     def add(self, symbols: np.ndarray, times: np.ndarray) -> None:
         """symbols: [n], codes or symbols; times: [n, 2] ticks."""
-        self.symbols.append(np.asarray(symbols, np.int32))
-        self.times.append(np.asarray(times, np.int64).reshape(-1, 2))
+        self.symbols.frombytes(np.asarray(symbols, np.int32).tobytes())
+        self.times.frombytes(np.asarray(times, np.int64).tobytes())
         self.counts.append(len(symbols))
 
     def add_labels(self, intervals: Sequence[Interval]) -> None:
@@ -49,8 +50,7 @@ class RowParts:
 
     def write(self, folder: Path) -> None:
         """Symbols in order of the codes, or of the labels."""
-        symbols = np.concatenate([*self.symbols, np.zeros(0, np.int32)])
-        times = np.concatenate([*self.times, np.zeros((0, 2), np.int64)])
+        symbols, times = np.array(self.symbols, np.int32), np.array(self.times, np.int64).reshape(-1, 2)
         if self.kind == TIER:
             names = sorted(self.labels)
             place = np.zeros(len(names) + 1, np.int32)

@@ -1,6 +1,8 @@
-"""Where libraries keep what they compiled or found, if the home of the user cannot be written.
+"""Where libraries keep what they compiled or found, if the home of the user cannot be written, and how much of it.
 
 numba refuses to load functions that it can keep nowhere; matplotlib looks for the fonts of the system every time.
+oneDNN, with which torch convolves on a CPU, compiles a layer for every shape of a batch and keeps the last 1,024 of
+them: where hardly any two batches are of one shape, these lie scattered among what is freed, and hold a gigabyte of it.
 """
 
 import os
@@ -10,6 +12,12 @@ import tempfile
 from pathlib import Path
 
 CACHES = {"NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib"}  # what else is set by a user holds
+MOST_LAYERS = 64  # compiled, each of them in a fifth of a millisecond; a step of training has some 40
+
+
+def keep_few_layers() -> None:
+    """Those that come again from step to step; oneDNN asks once, when it first computes."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(MOST_LAYERS))
 
 
 def keep_caches_somewhere() -> None:

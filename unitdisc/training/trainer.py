@@ -6,7 +6,6 @@ On a CPU a resumed run ends in the same bits; on a GPU it does not, for there su
 import os
 import time
 import warnings
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
@@ -148,7 +147,8 @@ class Trainer:
         self.players = {name: in_training(player, options) for name, player in self.model.players().items()}
         self.step = 0
         self.symptoms: set[str] = set()  # of collapse, at the last validation
-        self.recent: deque[tuple[Tensor, Tensor]] = deque(maxlen=LOOKED_BACK)  # loss and gradient norm, step by step
+        # loss and gradient norm of a step, in row step % LOOKED_BACK: where they are, for asking a GPU means waiting
+        self.recent = torch.zeros(LOOKED_BACK, 2, device=self.device)
         self.magnitudes: Callable[[int], dict[str, float]] = lambda step: {}
         torch.manual_seed(options.seed + 1)  # every process draws from this stream; see unitdisc.training.distributed
         self.resume()
@@ -204,9 +204,10 @@ class Trainer:
         with measuring(logged):
             output = self.gradients(model, batch)
         norms = {name: player.move() for name, player in self.players.items()}
+        for place, value in enumerate((output.loss, sum(norms.values()))):
+            self.recent[self.step % LOOKED_BACK, place] = value
         self.step += 1
         self.average.update(self.step)
-        self.recent.append((output.loss, sum(norms.values())))
         if logged:
             self.check_finite()
             losses = means(output.losses)
@@ -260,7 +261,7 @@ class Trainer:
 
         Every process must ask, and all get the same answer.
         """
-        loss, norm = self.recent[-1]
+        loss, norm = self.recent[(self.step - 1) % LOOKED_BACK]
         if not mean_over_processes(loss + norm).isfinite():  # a norm that is not has spoilt the weights
             step = self.first_not_finite()
             found = {}
@@ -274,9 +275,9 @@ class Trainer:
 
     def first_not_finite(self) -> int:
         """The step, counted from 1, of the first loss or gradient that is not finite, in any process."""
-        first = self.step - len(self.recent) + 1
-        bad = (step for step, pair in enumerate(self.recent, first) if not all(value.isfinite() for value in pair))
-        return min(Agreement().of_all(next(bad, self.step)))
+        steps = torch.arange(max(0, self.step - LOOKED_BACK), self.step, device=self.device)
+        bad = steps[~self.recent[steps % LOOKED_BACK].isfinite().all(1)].tolist()
+        return min(Agreement().of_all(bad[0] + 1 if bad else self.step))
 
     def validate(self, batches: Sequence[Batch]) -> None:
         """Losses of the averaged model on held-out utterances, and alarms if the units are collapsing.

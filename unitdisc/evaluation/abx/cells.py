@@ -1,6 +1,6 @@
 """Cells of ABX: which groups of items are compared with which."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,10 +61,20 @@ def within_pairs(groups: Groups) -> np.ndarray:
 
 def across_pairs(groups: Groups) -> np.ndarray:
     """Groups X and A, [pairs, 2]: one context, one label, two speakers."""
+    return in_order(np.concatenate([np.zeros((0, 2), np.int64), *across_pairs_in_parts(groups)]))
+
+
+def across_pairs_in_parts(groups: Groups, most: int = 1 << 18) -> Iterator[np.ndarray]:
+    """The same in parts of about so many pairs, each with all that some groups A have: in any order."""
     same = np.lexsort((groups.speakers, groups.labels, groups.contexts))
     runs = runs_of(groups.contexts[same], groups.labels[same])
-    x, a = every_pair(np.arange(len(groups)), runs)
-    pairs = same[np.stack([x, a], axis=1)[x != a]]
+    parts = np.cumsum(runs[:, 1] - runs[:, 0]) // most
+    for part in np.split(np.arange(len(groups)), np.flatnonzero(np.diff(parts)) + 1):
+        a, x = every_pair(part, runs[part])
+        yield same[np.stack([x, a], axis=1)[x != a]]
+
+
+def in_order(pairs: np.ndarray) -> np.ndarray:
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 

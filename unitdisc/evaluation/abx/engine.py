@@ -22,7 +22,7 @@ from unitdisc.evaluation.abx.item_frames import ItemSurvey, Preparation, survey
 from unitdisc.evaluation.abx.items import AbxItem, AbxItems
 from unitdisc.evaluation.abx.protocol import AbxProtocol
 from unitdisc.evaluation.abx.results import AbxResult, result
-from unitdisc.evaluation.abx.sampling import Sampling, abx2_sample, fewer_speakers, smaller_groups
+from unitdisc.evaluation.abx.sampling import Sampling, abx2_sample, pairs_of_few_speakers, smaller_groups
 from unitdisc.evaluation.abx.shards import Parts, Share, Witnessed, added_up, fingerprint, in_order_of
 
 MEMORY = 2**31  # bytes
@@ -175,7 +175,6 @@ def compared(items: AbxItems, kept: np.ndarray, speaker: str, sampling: Sampling
     groups = grouped(items, kept)
     if sampling is not None:
         groups = smaller_groups(groups, items, sampling)
-    pairs = PAIRS[speaker](groups)
     if sampling is not None and speaker == "across":
-        pairs = fewer_speakers(pairs, groups, items, sampling)
-    return groups, cells_of(groups, pairs)
+        return groups, cells_of(groups, pairs_of_few_speakers(groups, items, sampling))
+    return groups, cells_of(groups, PAIRS[speaker](groups))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unitdisc.evaluation.abx.cells import Groups, runs_of
+from unitdisc.evaluation.abx.cells import Groups, across_pairs, across_pairs_in_parts, in_order, runs_of
 from unitdisc.evaluation.abx.items import AbxItems
 
 SEED = 3459  # of libriabx2 and the abxLS benchmark
@@ -54,16 +54,22 @@ def smaller_groups(groups: Groups, items: AbxItems, sampling: Sampling) -> Group
     return replace(groups, order=rows[kept], bounds=np.stack([stops - sizes, stops], axis=1))
 
 
-def fewer_speakers(pairs: np.ndarray, groups: Groups, items: AbxItems, sampling: Sampling) -> np.ndarray:
-    """The same pairs X, A with at most max_x_across speakers X for each A: those whose hashes are least."""
+def pairs_of_few_speakers(groups: Groups, items: AbxItems, sampling: Sampling) -> np.ndarray:
+    """Of `across_pairs` X, A those of at most max_x_across speakers X for each A: those whose hashes are least.
+
+    Memory does not hold all pairs, of which there are as many as the square of the speakers.
+    """
     if sampling.max_x_across is None:
-        return pairs
+        return across_pairs(groups)
     speakers = np.array([hashed(sampling.seed, name) for name in items.speakers.names], np.uint64)
     labels = np.array([hashed(sampling.seed, name) for name in items.labels.names], np.uint64)
     contexts = np.array([hashed(sampling.seed, *name) for name in items.contexts.names], np.uint64)
-    x, a = pairs.T
-    of_a = mixed(contexts[groups.contexts[a]], labels[groups.labels[a]], speakers[groups.speakers[a]])
-    return pairs[least(a, mixed(of_a, speakers[groups.speakers[x]]), sampling.max_x_across)]
+    few = []
+    for pairs in across_pairs_in_parts(groups):
+        x, a = pairs.T
+        of_a = mixed(contexts[groups.contexts[a]], labels[groups.labels[a]], speakers[groups.speakers[a]])
+        few.append(pairs[least(a, mixed(of_a, speakers[groups.speakers[x]]), sampling.max_x_across)])
+    return in_order(np.concatenate(few))
 
 
 def hashed(seed: int, *names: str) -> int:
