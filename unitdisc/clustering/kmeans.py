@@ -78,7 +78,7 @@ def kmeans(
                 f"{frames.folder}: has {seen.frames} frames, but {options.codes} codes are wanted; ask for fewer"
             )
         settings = {"options": asdict(options), "frames": seen.checksum}
-        state = read_state(state_file, settings) or first_state(seen.sample, options, frames.folder)
+        state = read_state(state_file, settings) or first_state(seen.sample, options, frames.folder, threads=threads)
         done, utterances = len(state.inertias), len(frames.names)
         with progress("k-means", options.passes * utterances, done=done * utterances) as advance:
             while state.phase != "done":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.clustering.assignment import Tally, nearest_codes
+from unitdisc.clustering.assignment import PreparedCodes, Tally
 from unitdisc.clustering.frame_source import FrameSource, in_order
 from unitdisc.clustering.options import KMeansOptions
 from unitdisc.clustering.states import State
@@ -99,11 +99,11 @@ def assigned(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The frames [T, D] of each utterance and their nearest codes [T], in order."""
     middle = middle.astype(np.float32)
-    centred = vectors - middle  # far from zero, single precision would lose the differences
+    prepared = PreparedCodes(vectors - middle, middle)
 
     def nearest(name: str) -> tuple[np.ndarray, np.ndarray]:
         values = frames[name]
-        return values, nearest_codes(values, centred, middle)
+        return values, prepared.nearest(values)
 
     return in_order(nearest, names, threads)
 
@@ -114,10 +114,11 @@ def settled(inertias: tuple[float, ...], tolerance: float) -> bool:
 
 
 def place_empty(tally: Tally, folder: Path) -> None:
-    """Gives codes without frames the frame farthest from its code, of the codes that have the farthest ones."""
+    """Gives codes without frames the frame farthest from its code, of the codes of several that have the farthest."""
     for code in np.flatnonzero(tally.counts == 0):
-        donor = int(np.argmax(tally.farthest))
-        if tally.farthest[donor] <= 0:
+        to_spare = np.where(tally.counts > 1, tally.farthest, -1)  # a code that gives its only frame is nowhere
+        donor = int(np.argmax(to_spare))
+        if to_spare[donor] <= 0:
             raise EncodingsError(
                 f"{folder}: has fewer different frames than {len(tally.counts)}, the codes wanted; ask for fewer"
             )
