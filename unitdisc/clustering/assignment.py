@@ -1,9 +1,13 @@
 """Frames and their codes: which code is nearest, and what the frames of every code sum up to."""
 
+import threading
+from collections.abc import Sequence
+
 import numba
 import numpy as np
 
-TILE = 2**19  # distances at a time: they stay in the nearer caches, and the codes are packed for a product seldom
+TILE = 2**21  # distances at a time, so that memory stays small; fixed, so that no result depends on the memory
+TOGETHER = 4096  # frames: a product prepares all codes, which few frames would not be worth
 
 
 class PreparedCodes:
@@ -11,25 +15,38 @@ class PreparedCodes:
 
     def __init__(self, centred: np.ndarray, middle: np.ndarray):
         """centred: codes [K, D] less `middle` [D], for single precision loses differences far from zero."""
-        self.middle = middle
+        self.middle, self.of_thread = middle, threading.local()
         norms = np.einsum("kd,kd->k", centred, centred)
         self.weights = np.concatenate([-2 * centred.T, norms[None]])  # [D + 1, K]: frames get a 1, to be added norms
-        self.rows = max(TILE // len(centred), 1)  # fixed, so that no result depends on the memory
+        self.rows = max(TILE // len(centred), 1)
 
     def nearest(self, frames: np.ndarray) -> np.ndarray:
         """The nearest code of every frame [T, D], the lower of two as near: [T] int64."""
-        codes = np.empty(len(frames), np.int64)
-        rows = min(self.rows, len(frames))
-        kind = np.result_type(frames, self.middle, self.weights)
-        longer = np.ones((rows, len(self.weights)), kind)
-        scores = np.empty((rows, self.weights.shape[1]), kind)
-        for first in range(0, len(frames), self.rows):
-            part = frames[first : first + self.rows]
-            found = scores[: len(part)]  # squared distances, but for the frame's own norm
-            np.subtract(part, self.middle, out=longer[: len(part), :-1])
-            np.matmul(longer[: len(part)], self.weights, out=found)
+        pieces = (frames[first : first + TOGETHER] for first in range(0, max(len(frames), 1), TOGETHER))
+        return np.concatenate([self.nearest_of([piece])[0] for piece in pieces])
+
+    def nearest_of(self, utterances: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The same of several, [T, D] each, which together should not have many more frames than TOGETHER."""
+        edges = np.cumsum([0, *map(len, utterances)])
+        kind = np.result_type(self.middle, self.weights, *utterances)
+        longer, codes = self.room("frames", edges[-1], len(self.weights), kind), np.empty(edges[-1], np.int64)
+        longer[:, -1] = 1
+        for frames, first, end in zip(utterances, edges, edges[1:], strict=False):
+            np.subtract(frames, self.middle, out=longer[first:end, :-1])
+        scores = self.room("scores", min(self.rows, len(longer)), self.weights.shape[1], kind)
+        for first in range(0, len(longer), self.rows):
+            part = longer[first : first + self.rows]
+            found = np.matmul(part, self.weights, out=scores[: len(part)])  # squared, but for the frame's own norm
             found.argmin(1, out=codes[first : first + len(part)])
-        return codes
+        return np.split(codes, edges[1:-1])
+
+    def room(self, name: str, rows: int, columns: int, kind: np.dtype) -> np.ndarray:
+        """An array of this thread, of the time before if that was large enough: new memory costs more than products."""
+        kept = getattr(self.of_thread, name, None)
+        if kept is None or len(kept) < rows or kept.dtype != kind:
+            kept = np.empty((rows, columns), kind)
+            setattr(self.of_thread, name, kept)
+        return kept[:rows]
 
 
 def nearest_codes(frames: np.ndarray, centred: np.ndarray, middle: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
+from unitdisc.clustering.assignment import TOGETHER
 from unitdisc.clustering.options import KMeansOptions
 from unitdisc.clustering.passes import next_state, rounded
 from unitdisc.clustering.states import State
@@ -13,7 +14,7 @@ from unitdisc.clustering.statistics import FrameStatistics
 from unitdisc.encodings import EncodingsError
 
 SAMPLE_PASSES = 31
-ROWS = 4096  # of the sample, that a thread takes at once
+ROWS = TOGETHER  # of the sample, that a thread takes at once
 SAME = 1e-6  # of their squared lengths: two frames nearer than that are one, for single precision cannot tell
 
 
@@ -37,8 +38,8 @@ def first_state(sample: np.ndarray, options: KMeansOptions, folder: Path, thread
             "wanted; ask for fewer, or for a larger sample"
         )
     middle = sample.mean(0, dtype=np.float64)
-    seen = FrameStatistics(len(sample), {}, middle, "", sample)
     frames, alone = Sample(sample, folder), replace(options, passes=SAMPLE_PASSES, mini_batch=0)
+    seen = FrameStatistics(len(sample), {name: len(frames[name]) for name in frames.names}, middle, "", sample)
     best = None
     for chosen in spread_out(np.ascontiguousarray((sample - middle.astype(np.float32)).T), options):
         vectors, none = sample[chosen], np.zeros(options.codes, np.int64)
