@@ -64,8 +64,9 @@ def kmeans(
 ) -> KMeansResult:
     """Finds codes [K, D] for frames.
 
-    memory: GiB for the sample and for frames that need not be read again; the frames of an utterance for every thread
-    come on top. state_file: written after every pass, and begun from if it is of the same frames and options.
+    memory: GiB for the sample and for frames that need not be read again; for every thread some utterances come on top,
+    with 4096 frames or more, and 2^21 distances. state_file: written after every pass, and begun from if it is of the
+    same frames and options.
     Raises EncodingsError if there are fewer frames than codes, fewer different ones, or a frame that cannot be used;
     ValueError if the sample does not fit into the memory.
     """
