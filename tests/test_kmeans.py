@@ -9,6 +9,7 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 
 from unitdisc.api.kmeans import kmeans as verb
 from unitdisc.clustering import KMeansOptions, initialisation, kmeans
+from unitdisc.clustering.assignment import PreparedCodes
 from unitdisc.clustering.codebook_files import CodebookError, read_codebook, refuse_unfit, write_codebook
 from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.clustering.passes import mini_batches, next_state, place_empty
@@ -74,6 +75,16 @@ def test_a_pass_moves_codes_to_the_means_of_their_frames():
     assert state.inertias[0] == pytest.approx(distances.min(1).sum(), rel=1e-12)
     np.testing.assert_array_equal(state.counts, np.bincount(codes, minlength=7))
     np.testing.assert_allclose(state.vectors, [everything[codes == k].mean(0) for k in range(7)], rtol=1e-6)
+
+
+def test_utterances_are_assigned_together_as_each_alone():
+    rng = np.random.default_rng(0)
+    vectors, middle = rng.normal(size=(7, 4)).astype(np.float32), np.ones(4, np.float32)
+    prepared = PreparedCodes(vectors - middle, middle)
+    for lengths in ((3,), (50, 0, 20), (2, 1)):  # the same room, whether it is large enough or not
+        utterances = [rng.normal(size=(length, 4)).astype(np.float32) for length in lengths]
+        for frames, codes in zip(utterances, prepared.nearest_of(utterances), strict=True):
+            np.testing.assert_array_equal(codes, ((frames[:, None] - vectors) ** 2).sum(-1).argmin(1))
 
 
 def test_codes_without_frames_go_to_the_farthest_frame():
