@@ -115,12 +115,24 @@ def read(folder: Path) -> Signal:
         tightest = {"with": bounds[max(bounds, key=int)]} if bounds else {}
         add(path.stem, found | tightest, {"bits": "bits", "with": "with latents"})
     for path in sorted((folder / "seconds").glob("*")):
-        figures.setdefault(path.name, {})["CPU s"] = float(read_text(path))
+        if path.suffix != ".begun":
+            figures.setdefault(path.name, {})["CPU s"] = seconds_in(path)
     between = {}
     for path in sorted((folder / "between").glob("*/morph.json")):
         found = facts_in(path)
-        between[path.parent.name] = [100 * found["monotone"], 100 * found["backwards"], found["hump"]]
+        if None not in (some := [found.get(name) for name in ("monotone", "backwards", "hump")]):  # of labels, judged
+            between[path.parent.name] = [100 * some[0], 100 * some[1], some[2]]
+    if strange := sorted(figures.keys() - {*MODELS, "judge"}):
+        print(f"{folder}: {', '.join(strange)}: not on the page, which knows no such models", file=sys.stderr)
     return Signal(folder, figures, between)
+
+
+def seconds_in(path: Path) -> float:
+    """Raises ValueError if a file holds no number."""
+    try:
+        return float(read_text(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: holds no number of seconds; remove it") from error
 
 
 def rows_of(signal: Signal) -> Iterable[list[str]]:

@@ -65,8 +65,9 @@ def scored(args: argparse.Namespace) -> dict[str, dict[str, float]]:
         if first.codes is not None:
             codes = np.array([seen[utterance.id].codes[0] for utterance in test])
             found[f"{folder.name}, codes"] = row(f"{folder.name}, codes", codes, labels)
-        means = KMeans(args.clusters, n_init=4, random_state=args.seed).fit(vectors(learned, train))
-        found[folder.name] = row(f"{folder.name}, k-means", means.predict(vectors(seen, test)), labels)
+        both = vectors([learned[each.id].frames for each in train] + [seen[each.id].frames for each in test])
+        means = KMeans(args.clusters, n_init=4, random_state=args.seed).fit(both[: len(train)])
+        found[folder.name] = row(f"{folder.name}, k-means", means.predict(both[len(train) :]), labels)
     for folder in args.prior:
         seen = opened(folder / "test")
         latents = np.array([seen[utterance.id].frames.mean(0) for utterance in test])
@@ -89,9 +90,8 @@ def label_of(utterance: Utterance, tier: str) -> str | None:
     return None if longest is None else longest.label
 
 
-def vectors(encodings: Encodings, utterances: Sequence[Utterance]) -> np.ndarray:
+def vectors(frames: Sequence[np.ndarray]) -> np.ndarray:
     """All frames of an item beside each other; where lengths differ, STEPS of each, evenly from end to end: [N, *]."""
-    frames = [encodings[utterance.id].frames for utterance in utterances]
     if len({len(each) for each in frames}) > 1:
         frames = [each[np.linspace(0, len(each) - 1, STEPS).round().astype(int)] for each in frames]
     return np.stack([each.ravel() for each in frames])

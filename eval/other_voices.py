@@ -53,10 +53,12 @@ def main(argv: list[str] | None = None) -> Voices:
         if not again:
             raise CorpusError(f"{options.recordings}: no utterance of {options.corpus} is there in another voice")
         write_manifest(options.manifest, [one for one, _ in again])
-        known = [utterance for path in options.train for utterance in read_corpus(path)]
+        known = [each for path in options.train for each in read_corpus(path) if each.speaker is not None]
+        if len({utterance.speaker for utterance in known}) < 2:
+            raise CorpusError(f"{options.train[0]}: names no two speakers who could be told apart; give more")
         tells = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=None)
         tells.fit(described(known), [utterance.speaker for utterance in known])
-    except (CorpusError, OSError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     told = tells.predict(described([one for one, _ in again]))
     originals = [*corpus.values()]
@@ -79,7 +81,14 @@ def said_again(path: Path, corpus: dict[str, Utterance]) -> tuple[Utterance, Utt
     if len(voice) != 1 or original is None or voice[0] == original.speaker:
         return None
     heard = soundfile.info(path)
-    facts = {"id": path.stem, "path": str(path.absolute()), "speaker": voice[0], "start": 0, "channel": None}
+    facts = {
+        "id": path.stem,
+        "path": str(path.absolute()),
+        "speaker": voice[0],
+        "start": 0,
+        "channel": None,
+        "gender": None,
+    }
     return replace(scaled(original, heard.frames), **facts, rate=heard.samplerate), original
 
 

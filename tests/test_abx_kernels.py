@@ -149,6 +149,18 @@ def test_blocks_hold_the_distance_of_every_pair(distance, both_ways, monkeypatch
             assert abs(found[x - block[2], y - block[0]] - expected) <= slack, (x, y)
 
 
+@pytest.mark.parametrize("count", [2, 3, 17, 40, 300])  # the last of more frames than a small block has
+@pytest.mark.parametrize("distance", ["angular", "identity"])
+def test_pairs_are_as_far_apart_in_small_blocks_as_in_large_ones(distance, count):
+    rng = np.random.default_rng(count)
+    items = [rng.integers(4, size=length) for length in rng.integers(1, 13, count)]
+    frames = [CODEBOOK[item] if distance == "angular" else item[:, None].astype(float) for item in items]
+    together, apart = (distances_between(frames, distance, [0, count, 0, count], both) for both in (True, False))
+    assert (sum(map(len, items)) > block_kernels.FEW) == (count == 300)
+    others = ~np.eye(count, dtype=bool)
+    np.testing.assert_array_equal(together[others], apart[others])
+
+
 def warped(steps: np.ndarray) -> float:
     xs, ys = range(len(steps)), range(steps.shape[1])
     return float(oracle["dtw"](xs, ys, lambda x, y: int(steps[x, y])))

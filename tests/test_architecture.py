@@ -157,7 +157,7 @@ HEAVY = {  # one folder for each heavy library, so that a broken wheel breaks on
     "torchaudio": {"alignment", "data", "media", "api"},
     "librosa": {"data", "reports"},
     "transformers": {"data"},
-    "sklearn": {"bottlenecks", "clustering", "evaluation", "explorer"},  # there, for a map of units
+    "sklearn": {"bottlenecks", "evaluation", "explorer"},  # there, for a map of units
     "starlette": {"explorer"},
     "uvicorn": {"explorer"},
 }

@@ -260,7 +260,8 @@ def test_what_cannot_be_converted_is_refused(converter, lines, tmp_path, unitdis
     done = unitdisc("convert", converter, lines, tmp_path / "out")
     assert (
         done.code == 1
-        and f"--speaker is missing: name a scribe; `unitdisc inspect {converter} --speakers` lists" in done.err
+        and f"--speaker is missing: name a scribe or speaker; `unitdisc inspect {converter} --speakers` lists"
+        in done.err
     )
     done = unitdisc("convert", converter, lines, tmp_path / "out", "--speaker", "nobody")
     assert done.code == 1 and "knows no speaker ['nobody']" in done.err
@@ -284,13 +285,13 @@ def test_what_cannot_be_converted_is_refused(converter, lines, tmp_path, unitdis
         convert(converter, make_corpus(tmp_path / "speech", 2), tmp_path / "out", speakers=["w0"], device="cpu")
     alone = [replace(line, speaker="w0") for line in listed(lines)]
     write_manifest(tmp_path / "alone.jsonl", alone)
-    with pytest.raises(config.ConfigError, match=r"'convert' takes two scribes or more, and the corpus names none or"):
+    with pytest.raises(config.ConfigError, match=r"'convert' takes two scribes, or speakers, and the corpus"):
         train("convert-handwriting", tmp_path / "alone.jsonl", tmp_path / "one", TINY, device="cpu")
     convert(converter, lines, tmp_path / "ours", speakers=["w0"], device="cpu")
     corpus = make_lines(tmp_path / "corpus", 2)
-    with pytest.raises(ValueError, match=r"holds lines made in another way \(corpus differ\)"):
+    with pytest.raises(ValueError, match=r"holds what was made in another way \(corpus differ\)"):
         convert(converter, corpus, tmp_path / "ours", speakers=["w0"], device="cpu")
-    with pytest.raises(ValueError, match="holds the original lines, which would be overwritten; choose another folder"):
+    with pytest.raises(ValueError, match="holds the originals, which would be overwritten; choose another folder"):
         convert(converter, tmp_path / "ours/converted.jsonl", tmp_path / "ours", speakers=["w0"], device="cpu")
 
 
@@ -355,7 +356,7 @@ def test_lines_are_converted_by_texture(converter, lines, tmp_path, unitdisc):
     after = listed(tmp_path / "out/converted.jsonl")
     assert [line.id for line in after] == [f"{line.id}--w1" for line in listed(lines)]
     again = unitdisc("convert", experiment, lines, tmp_path / "out", *asked[:4], "--steps", 3)
-    assert again.code == 1 and "holds lines made in another way (lines, looked_at, steps differ)" in again.err
+    assert again.code == 1 and "holds what was made in another way (lines, looked_at, steps differ)" in again.err
     manifest = lines.read_text()
     try:  # the corpus lies where it lay, and what is seen of it is not what was
         write_manifest(
@@ -363,7 +364,7 @@ def test_lines_are_converted_by_texture(converter, lines, tmp_path, unitdisc):
             [replace(line, speaker={"w1": "w2", "w2": "w1"}.get(line.speaker, line.speaker)) for line in listed(lines)],
         )
         changed = unitdisc("convert", experiment, lines, tmp_path / "out", *asked)
-        assert changed.code == 1 and "holds lines made in another way (looked_at differ" in changed.err
+        assert changed.code == 1 and "holds what was made in another way (looked_at differ" in changed.err
     finally:
         lines.write_text(manifest)
     nobody = unitdisc("convert", experiment, lines, tmp_path / "none", "--speaker", "w9", "--texture", lines)

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, kmeans_plusplus
 
 from unitdisc.api.kmeans import kmeans as verb
-from unitdisc.clustering import KMeansOptions, kmeans
+from unitdisc.clustering import KMeansOptions, initialisation, kmeans
+from unitdisc.clustering.assignment import PreparedCodes
 from unitdisc.clustering.codebook_files import CodebookError, read_codebook, refuse_unfit, write_codebook
 from unitdisc.clustering.frame_source import StoredFrames
 from unitdisc.clustering.passes import mini_batches, next_state, place_empty
@@ -76,10 +77,26 @@ def test_a_pass_moves_codes_to_the_means_of_their_frames():
     np.testing.assert_allclose(state.vectors, [everything[codes == k].mean(0) for k in range(7)], rtol=1e-6)
 
 
+def test_utterances_are_assigned_together_as_each_alone():
+    rng = np.random.default_rng(0)
+    vectors, middle = rng.normal(size=(7, 4)).astype(np.float32), np.ones(4, np.float32)
+    prepared = PreparedCodes(vectors - middle, middle)
+    for lengths in ((3,), (50, 0, 20), (2, 1)):  # the same room, whether it is large enough or not
+        utterances = [rng.normal(size=(length, 4)).astype(np.float32) for length in lengths]
+        for frames, codes in zip(utterances, prepared.nearest_of(utterances), strict=True):
+            np.testing.assert_array_equal(codes, ((frames[:, None] - vectors) ** 2).sum(-1).argmin(1))
+
+
 def test_codes_without_frames_go_to_the_farthest_frame():
     frames = InMemory({"a": np.array([[0, 0], [1, 0], [0, 1], [50, 50]], np.float32)})
     vectors = np.array([[0, 0], [-900, 0]], np.float32)
     np.testing.assert_allclose(passed(vectors, frames).vectors, [[1 / 3, 1 / 3], [50, 50]], rtol=1e-6)
+
+
+def test_a_code_keeps_its_only_frame():
+    """Of three codes, the one that has the farthest frame has no other."""
+    frames = InMemory({"a": np.array([[0], [1], [50]], np.float32)})
+    assert passed(np.array([[0], [40], [-900]], np.float32), frames).vectors.ravel().tolist() == [0, 50, 1]
 
 
 def test_inertia_is_as_low_as_that_of_scikit_learn():
@@ -92,6 +109,13 @@ def test_inertia_is_as_low_as_that_of_scikit_learn():
         exact = ((everything[:, None].astype(np.float64) - ours.vectors) ** 2).sum(-1).min(1).sum()
         assert ours.inertia == pytest.approx(exact, rel=1e-9)
         assert ours.counts.sum() == ours.frames == len(everything)
+
+
+def test_a_start_has_the_frames_that_scikit_learn_draws():
+    frames = np.concatenate([*clouds().values()])
+    chosen = initialisation.spread_out(np.ascontiguousarray(frames.T), KMeansOptions(12, starts=3, seed=4))
+    draws = np.random.RandomState(4)
+    assert chosen.tolist() == [kmeans_plusplus(frames, 12, random_state=draws)[1].tolist() for _ in range(3)]
 
 
 def test_real_frames_are_as_near_to_their_codes_as_with_scikit_learn(real_data):
@@ -110,7 +134,8 @@ def test_real_frames_are_as_near_to_their_codes_as_with_scikit_learn(real_data):
 @pytest.mark.parametrize(
     "options", [SMALL, KMeansOptions(8, sample=200, mini_batch=100, passes=4)], ids=["full", "mini"]
 )
-def test_threads_memory_and_order_of_files_change_no_byte(options):
+def test_threads_memory_and_order_of_files_change_no_byte(options, monkeypatch):
+    monkeypatch.setattr(initialisation, "ROWS", 30)  # of the sample, so that it has several pieces
     frames = clouds()
     first = kmeans(InMemory(frames), options)
     backwards = InMemory(dict(reversed(frames.items())))

@@ -286,7 +286,7 @@ def test_what_restores_nothing_or_would_destroy_is_refused(restorer, lines, tmp_
     (tmp_path / "other").mkdir()
     (tmp_path / "other/restoration.json").write_text('{"model": "another"}')
     with pytest.raises(
-        ValueError, match=r"holds lines made in another way \(corpus, model differ\); remove it or choose another"
+        ValueError, match=r"holds what was made in another way \(corpus, model differ\); remove it or choose another"
     ):
         restore(restorer, lines, tmp_path / "other", device="cpu")
     restore(restorer, lines, tmp_path / "ours", device="cpu")

@@ -83,6 +83,7 @@ def test_converted_utterances_keep_all_that_is_known_of_them(converter, spoken, 
     for one, again in zip(before, (each for each in after if each.speaker == "s1"), strict=True):
         assert again.id == f"{one.id}--s1"
         assert (again.speaker, again.ticks, again.rate, again.alignment) == ("s1", one.ticks, 16_000, one.alignment)
+        assert again.gender is None and again.text == one.text
         assert len(read_audio(again)) == one.ticks and Path(again.path).parent == tmp_path / "out" / "recordings"
     files = tree(tmp_path / "out")
     Path(after[3].path).unlink()

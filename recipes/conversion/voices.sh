@@ -50,7 +50,7 @@ convert() { # convert PART KIND: exp/voices/PART/made/KIND/ID--VOICE.wav
 probe() { # probe PART MANIFEST NAME: who says a frame, and what
   local data=data/voices/$1 frames=exp/voices/$1/frames task
   local read=(--kind log-mel --rate "${rates[$1]}" --hop "${hops[$1]}")
-  [ -d "$frames"/all ] || unitdisc features "$data"/all.jsonl "$frames"/all "${read[@]}"
+  unitdisc features "$data"/all.jsonl "$frames"/all "${read[@]}"
   unitdisc features "$2" "$frames"/"$3" "${read[@]}"
   for task in speaker-frames labels; do
     unitdisc probe "$frames"/"$3" "$2" --train-encodings "$frames"/all --train-corpus "$data"/all.jsonl --task $task \

@@ -27,11 +27,13 @@ of_signal() { # of_signal SIGNAL: options that say how items are read
   esac
 }
 
-timed() { # timed FILE COMMAND...: what it took of the processor, in seconds, into the file
+timed() { # timed FILE COMMAND...: what it took of the processor, in seconds, into the file, once it is done
   local file=$1 TIMEFORMAT=%U
   shift
   mkdir -p "$(dirname "$file")"
-  { time "$@" 2>&3; } 3>&2 2> "$file"
+  if [ -s "$file" ]; then "$@"; return; fi # done before, and so next to nothing now
+  { time "$@" 2>&3; } 3>&2 2> "$file.begun"
+  mv "$file.begun" "$file"
 }
 
 train() { # train SIGNAL NAME PRESET CORPUS STEPS OPTIONS...

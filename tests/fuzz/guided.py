@@ -79,10 +79,13 @@ def in_a_process(reader: Reader, file: str, place: Path, *, seconds: float, seed
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        with (place / "said.txt").open("wb") as said:
-            os.dup2(said.fileno(), 1)
-            os.dup2(said.fileno(), 2)
-        guided(reader, file, place, seconds=seconds, seed=seed)
+        try:
+            with (place / "said.txt").open("wb") as said:
+                os.dup2(said.fileno(), 1)
+                os.dup2(said.fileno(), 2)
+            guided(reader, file, place, seconds=seconds, seed=seed)
+        finally:
+            os._exit(1)  # what is wrong here must not go on as a second parent
     _, status = os.waitpid(child, 0)
     told = place / "found.json"
     found = json.loads(told.read_text()) if told.exists() else {"inputs": 0, "faults": {}}

@@ -113,7 +113,7 @@ def begin(folder: Path, file: str, facts: Mapping[str, Any], experiment: Path) -
     """Writes what a folder is made of into its file. Raises ValueError if it holds what was made in another way."""
     there = facts_in(folder / file)
     if there is not None:
-        refuse_other(folder, "lines", there={name: there.get(name) for name in facts}, asked=dict(facts))
+        refuse_other(folder, "what was", there={name: there.get(name) for name in facts}, asked=dict(facts))
     write_json(folder / file, {**facts, "experiment": str(experiment)})
 
 
@@ -123,7 +123,7 @@ def refuse_own(
     """Raises ValueError if what is written would take the place of what it is made of. kind: of what it is made of."""
     own = {path.resolve() for path in written}
     if corpus.resolve() == manifest.resolve() or own & {Path(each.path).resolve() for each in utterances}:
-        raise ValueError(f"{folder}: holds the {kind} lines, which would be overwritten; choose another folder")
+        raise ValueError(f"{folder}: holds the {kind}s, which would be overwritten; choose another folder")
 
 
 @torch.inference_mode()

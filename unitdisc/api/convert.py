@@ -66,7 +66,7 @@ def convert(
     files = folder_for_results(folder / (IMAGES if experiment.features().images else RECORDINGS))
     if not speakers:
         where = texture or f"`unitdisc inspect {experiment_folder} --speakers`"
-        raise ValueError(f"`speakers` is missing: name a scribe; {where} lists them")
+        raise ValueError(f"`speakers` is missing: name a scribe or speaker; {where} lists them")
     looked_at = None
     if texture is None:
         makers = by_network(model, experiment, experiment_folder, speakers)
@@ -86,7 +86,7 @@ def convert(
     signals = experiment.signals(experiment_folder, cache=access.cache, allow_pipes=access.allow_pipes)
     problems = write_versions(utterances, signals, versions, "converting")
     converted = [
-        replace(again, id=version.path(each).stem, speaker=speaker)
+        replace(again, id=version.path(each).stem, speaker=speaker, gender=None)  # which the experiment does not know
         for speaker, version in zip(speakers, versions, strict=True)
         for each in utterances
         if (again := written(version.path(each), each, signals)) is not None

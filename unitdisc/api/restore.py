@@ -56,7 +56,7 @@ def restore(
         folder,
         corpus,
         folder / MANIFEST,
-        kind="damaged",
+        kind="damaged line",
         utterances=utterances,
         written=[path_of(folder, each) for each in utterances],
     )

@@ -141,7 +141,9 @@ def train_together(
     if experiment.has("adversary") and len(experiment.speakers) < 2:
         raise config.ConfigError("[adversary] takes two speakers to tell apart, and the corpus names none or one")
     if isinstance(untrained.objective, Conversion) and len(experiment.speakers) < 2:
-        raise config.ConfigError("[objective] 'convert' takes two scribes or more, and the corpus names none or one")
+        raise config.ConfigError(
+            "[objective] 'convert' takes two scribes, or speakers, and the corpus names none or one"
+        )
     check_same(experiment, folder)
     signals = prepare(experiment, training_set, folder, access, known=origin and (origin, utterances))
 

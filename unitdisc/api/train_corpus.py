@@ -1,5 +1,6 @@
 """What training reads of a corpus: its two parts, statistics, and codes, which the first process finds for all."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def refuse_wide_items(model: UnitModel, utterances: UtteranceTable, features: Fe
     longest, most = max(utterances, key=features.frames_in), model.objective.columns
     if (frames := features.frames_in(longest)) > most:
         what = f"[objective] {longest.id} has {frames} frames, and whole items of at most {most} are made"
-        raise config.ConfigError(f"{what}: set objective.columns to {frames} or more, or leave longer items out")
+        room = 1 << math.ceil(math.log2(frames))  # which can be halved as often as any
+        raise config.ConfigError(f"{what}: set objective.columns to {room}, say, or leave longer items out")
 
 
 def split(utterances: UtteranceTable, share: float, seed: int) -> tuple[UtteranceTable, UtteranceTable]:

@@ -201,7 +201,7 @@ def fit(
                 f"{frames.folder}: has {seen.frames} frames, but a mixture of {options.components} components is "
                 "wanted; ask for fewer"
             )
-        start = first_state(seen.sample, clusters, frames.folder).vectors
+        start = first_state(seen.sample, clusters, frames.folder, threads=threads).vectors
         estimate = estimate_of(frames, seen.mean, options, threads)
         return improve(
             frames, estimate(clustered(seen.sample, start, seen.mean, options)), estimate, options, threads, passed

@@ -64,8 +64,9 @@ def kmeans(
 ) -> KMeansResult:
     """Finds codes [K, D] for frames.
 
-    memory: GiB for the sample and for frames that need not be read again; the frames of an utterance for every thread
-    come on top. state_file: written after every pass, and begun from if it is of the same frames and options.
+    memory: GiB for the sample and for frames that need not be read again; for every thread some utterances come on top,
+    with 4096 frames or more, and 2^21 distances. state_file: written after every pass, and begun from if it is of the
+    same frames and options.
     Raises EncodingsError if there are fewer frames than codes, fewer different ones, or a frame that cannot be used;
     ValueError if the sample does not fit into the memory.
     """
@@ -78,7 +79,7 @@ def kmeans(
                 f"{frames.folder}: has {seen.frames} frames, but {options.codes} codes are wanted; ask for fewer"
             )
         settings = {"options": asdict(options), "frames": seen.checksum}
-        state = read_state(state_file, settings) or first_state(seen.sample, options, frames.folder)
+        state = read_state(state_file, settings) or first_state(seen.sample, options, frames.folder, threads=threads)
         done, utterances = len(state.inertias), len(frames.names)
         with progress("k-means", options.passes * utterances, done=done * utterances) as advance:
             while state.phase != "done":

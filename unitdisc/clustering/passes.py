@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unitdisc.clustering.assignment import Tally, nearest_codes
+from unitdisc.clustering.assignment import TOGETHER, PreparedCodes, Tally
 from unitdisc.clustering.frame_source import FrameSource, in_order
 from unitdisc.clustering.options import KMeansOptions
 from unitdisc.clustering.states import State
@@ -26,7 +26,7 @@ def next_state(
     if state.phase == "mini-batch":
         return mini_batches(frames, state, seen, options, threads, advance)
     tally = Tally(state.vectors)
-    for values, codes in assigned(frames, frames.names, state.vectors, seen.mean, threads):
+    for values, codes in assigned(frames, frames.names, state.vectors, seen, threads):
         tally.add(values, codes)
         advance(1)
     refuse_overflow(tally, frames.folder)
@@ -61,7 +61,7 @@ def mini_batches(
     vectors, moved_by, total = state.vectors.astype(np.float64), state.moved_by.copy(), 0.0
     for group in batches(names, seen.lengths, options.mini_batch):
         tally = Tally(vectors.astype(np.float32))
-        for values, codes in assigned(frames, group, tally.vectors, seen.mean, threads):
+        for values, codes in assigned(frames, group, tally.vectors, seen, threads):
             tally.add(values, codes)
             advance(1)
         refuse_overflow(tally, frames.folder)
@@ -95,17 +95,18 @@ def batches(names: list[str], lengths: dict[str, int], size: int) -> Iterator[li
 
 
 def assigned(
-    frames: FrameSource, names: list[str], vectors: np.ndarray, middle: np.ndarray, threads: int
+    frames: FrameSource, names: list[str], vectors: np.ndarray, seen: FrameStatistics, threads: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The frames [T, D] of each utterance and their nearest codes [T], in order."""
-    middle = middle.astype(np.float32)
-    centred = vectors - middle  # far from zero, single precision would lose the differences
+    middle = seen.mean.astype(np.float32)
+    prepared = PreparedCodes(vectors - middle, middle)
 
-    def nearest(name: str) -> tuple[np.ndarray, np.ndarray]:
-        values = frames[name]
-        return values, nearest_codes(values, centred, middle)
+    def nearest(group: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+        values = [frames[name] for name in group]
+        return list(zip(values, prepared.nearest_of(values), strict=True))
 
-    return in_order(nearest, names, threads)
+    for found in in_order(nearest, batches(names, seen.lengths, TOGETHER), threads):
+        yield from found
 
 
 def settled(inertias: tuple[float, ...], tolerance: float) -> bool:
@@ -114,10 +115,11 @@ def settled(inertias: tuple[float, ...], tolerance: float) -> bool:
 
 
 def place_empty(tally: Tally, folder: Path) -> None:
-    """Gives codes without frames the frame farthest from its code, of the codes that have the farthest ones."""
+    """Gives codes without frames the frame farthest from its code, of the codes of several that have the farthest."""
     for code in np.flatnonzero(tally.counts == 0):
-        donor = int(np.argmax(tally.farthest))
-        if tally.farthest[donor] <= 0:
+        to_spare = np.where(tally.counts > 1, tally.farthest, -1)  # a code that gives its only frame is nowhere
+        donor = int(np.argmax(to_spare))
+        if to_spare[donor] <= 0:
             raise EncodingsError(
                 f"{folder}: has fewer different frames than {len(tally.counts)}, the codes wanted; ask for fewer"
             )

@@ -11,8 +11,8 @@ from unitdisc.commands.options import AllowPipes, Cache, CorpusPath, Device, Exp
 def convert(
     experiment: ExperimentPath,
     corpus: CorpusPath,
-    folder: Annotated[Path, typer.Argument(help="folder for the converted lines and their list", metavar="OUT")],
-    speaker: Annotated[list[str] | None, typer.Option(help="a scribe of the training corpus; one or more")] = None,
+    folder: Annotated[Path, typer.Argument(help="folder for what is converted, and its list", metavar="OUT")],
+    speaker: Annotated[list[str] | None, typer.Option(help="one of the training corpus; one or more")] = None,
     texture: Annotated[
         Path | None, typer.Option(help="corpus of their lines, to take on the texture of by optimising pixels")
     ] = None,
@@ -26,11 +26,11 @@ def convert(
     allow_pipes: AllowPipes = False,
     device: Device = None,
 ) -> None:
-    """Write lines in the hand of another scribe, by a network that was shown no pairs.
+    """Write lines in the hand of another scribe, or say utterances in another voice, by a network shown no pairs.
 
     Example: `unitdisc convert exp/converter data/test.jsonl data/as-gus --speaker gus`
 
-    The preset convert-handwriting trains one; resynthesise goes by way of units.
+    The presets convert-handwriting and convert-speech train one; resynthesise goes by way of units.
 
     By texture, of an encoder conv2d: `unitdisc convert exp/vq test.jsonl data/gus --speaker gus --texture train.jsonl`
     """

@@ -27,7 +27,7 @@ def features(
     ] = None,
     rate: Annotated[int | None, typer.Option(help="samples per second (default: 16000)")] = None,
     hop: Annotated[int | None, typer.Option(help="samples from one frame to the next (default: 160)")] = None,
-    bins: Annotated[int | None, typer.Option(help="of the mel filterbank (default: 23 of mfcc, 80)")] = None,
+    bins: Annotated[int | None, typer.Option(help="of the mel filterbank (default: 23 of mfcc, 80 of others)")] = None,
     height: Annotated[int | None, typer.Option(help="rows that line images are brought to (default: 32)")] = None,
     slant: Annotated[bool, typer.Option("--slant", help="of line images: set letters that lean upright")] = False,
     body: Annotated[bool, typer.Option("--body", help="the same: bring small letters to one height and place")] = False,

@@ -85,6 +85,8 @@ class AcousticFeatures(RecordingFeatures):
         if not 0 < self.hop <= self.rate:
             raise ValueError(f"hop must be between 1 and the rate ({self.rate}), not {self.hop}")
         fewest = ACOUSTIC[self.kind].fewest_bins
+        if self.bins is not None and self.kind == "waveform":
+            raise ValueError("a waveform has no mel bins; take kind 'mfcc' or 'log-mel', or leave bins out")
         if self.bins is not None and self.bins < fewest:
             raise ValueError(f"{self.kind} takes {fewest} bins or more, not {self.bins}")
         if self.vtln:

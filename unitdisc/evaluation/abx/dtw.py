@@ -5,11 +5,16 @@ units do well. Costs are integers (see distances.py).
 """
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from unitdisc.evaluation.abx.distances import STEPS
+from unitdisc.evaluation.abx.matrix_products import context_array, element
 
 LANES = 16
+LANES_LONG = ir.Constant(ir.IntType(64), LANES)
 # The state of a lattice column: for each lane the cost, the length of the path, and both as they were one row above.
 COST, LENGTH, COST_ABOVE, LENGTH_ABOVE, STATE = (section * LANES for section in range(5))
 # Two lengths in one number, for where paths of equal cost differ in length: the low half counts a path that prefers
@@ -21,26 +26,69 @@ LONGEST = HALF // 2  # frames of an item
 SHORT = 128  # frames of two items together, of at most 2^24 steps each: their costs fit into 32 bits
 
 
-@njit(nogil=True)
-def warp_column(left: np.ndarray, here: np.ndarray, steps: np.ndarray) -> None:
-    """Moves one column of the lattice down a row: the cheapest predecessor, the diagonal first if several are.
+@intrinsic
+def warp_row(context, lattice, row, start, columns, state):
+    """Moves the costs and lengths of all columns of a lattice down to a row of it: `warp`, but for the first row.
 
-    This is the rule of ABXpy, Libri-Light and fastabx, told forwards: no path is kept.
+    To each place from its cheapest predecessor, the diagonal first if several are: the rule of ABXpy, Libri-Light and
+    fastabx, told forwards, so that no path is kept. What the next column needs of this one stays in registers: as a
+    loop of numba it goes through the memory, and takes three times as long.
     """
-    number = here.dtype.type  # mixed with wider ones, numbers are slow
-    for lane in range(LANES):
-        cost_left, length_left = left[COST + lane], left[LENGTH + lane]
-        cost_up, length_up = here[COST + lane], here[LENGTH + lane]
-        cost_diagonal = left[COST_ABOVE + lane]
-        here[COST_ABOVE + lane] = cost_up
-        here[LENGTH_ABOVE + lane] = length_up
-        side = min(cost_left, cost_up)
-        length = length_left if cost_left < cost_up else length_up
-        tied = (length_left & number(HALF - 1)) | (length_up & number(~(HALF - 1)))
-        length = tied if cost_left == cost_up else length
-        length = left[LENGTH_ABOVE + lane] if cost_diagonal <= side else length
-        here[COST + lane] = min(cost_diagonal, side) + steps[lane]
-        here[LENGTH + lane] = length + number(BOTH)
+
+    def generate(target, builder, signature, arguments):
+        steps, row, start, columns, paths = arguments
+        steps, paths = (
+            context_array(target, builder, signature.args[k], value) for k, value in ((0, steps), (4, paths))
+        )
+        number = target.get_value_type(signature.args[4].dtype)
+        vector = ir.VectorType(number, LANES)
+
+        def same(value):
+            return ir.Constant(vector, [value] * LANES)
+
+        def place(column, section):
+            begin = element(builder, paths, column, ir.Constant(column.type, section))
+            return builder.bitcast(begin, vector.as_pointer())
+
+        def load(column, section):
+            return builder.load(place(column, section), align=number.width // 8)
+
+        def step(column):
+            begin = element(builder, steps, row, builder.add(start, builder.mul(column, LANES_LONG)))
+            kind = ir.VectorType(target.get_value_type(signature.args[0].dtype), LANES)
+            found = builder.load(builder.bitcast(begin, kind.as_pointer()), align=kind.element.width // 8)
+            if kind.element.width > number.width:  # compiled, but never run: `advance`
+                return builder.trunc(found, vector)
+            return builder.sext(found, vector)  # nothing, where they are as wide
+
+        def keep(column, cost, length):
+            for section, value in ((COST, cost), (LENGTH, length)):
+                builder.store(value, place(column, section), align=number.width // 8)
+
+        def least(one, other):
+            return builder.select(builder.icmp_signed("<", one, other), one, other)
+
+        zero, one = (ir.Constant(columns.type, value) for value in (0, 1))
+        diagonal = load(zero, COST), load(zero, LENGTH)
+        left = builder.add(diagonal[0], step(zero)), builder.add(diagonal[1], same(BOTH))
+        keep(zero, *left)
+        carried = [cgutils.alloca_once_value(builder, value) for value in (*diagonal, *left)]
+        with cgutils.for_range_slice(builder, one, columns, one) as (column, _):
+            cost_diagonal, length_diagonal, cost_left, length_left = map(builder.load, carried)
+            cost_up, length_up = load(column, COST), load(column, LENGTH)
+            side = least(cost_left, cost_up)
+            length = builder.select(builder.icmp_signed("<", cost_left, cost_up), length_left, length_up)
+            tied = builder.or_(builder.and_(length_left, same(HALF - 1)), builder.and_(length_up, same(~(HALF - 1))))
+            length = builder.select(builder.icmp_signed("==", cost_left, cost_up), tied, length)
+            length = builder.select(builder.icmp_signed("<=", cost_diagonal, side), length_diagonal, length)
+            cost = builder.add(least(cost_diagonal, side), step(column))
+            length = builder.add(length, same(BOTH))
+            keep(column, cost, length)
+            for variable, value in zip(carried, (cost_up, length_up, cost, length), strict=True):
+                builder.store(value, variable)
+        return target.get_dummy_value()
+
+    return types.void(lattice, types.intp, types.intp, types.intp, state), generate
 
 
 @njit(nogil=True)
@@ -50,26 +98,18 @@ def warp(lattice: np.ndarray, start: int, rows: int, columns: int, state: np.nda
     lattice: [rows, W] distances in steps, those of lane l and column m at start + m * LANES + l;
     state: [columns, STATE], of the row above if some are done, and then of the last row.
     """
-    first = state[0]
     if done == 0:
         row = lattice[0, start : start + columns * LANES]
         for lane in range(LANES):
-            first[COST + lane] = row[lane]
-            first[LENGTH + lane] = BOTH
+            state[0, COST + lane] = row[lane]
+            state[0, LENGTH + lane] = BOTH
         for m in range(1, columns):
             left, here, steps = state[m - 1], state[m], row[m * LANES : (m + 1) * LANES]
             for lane in range(LANES):
                 here[COST + lane] = left[COST + lane] + steps[lane]
                 here[LENGTH + lane] = left[LENGTH + lane] + BOTH
     for i in range(1 if done == 0 else 0, rows):
-        row = lattice[i, start : start + columns * LANES]
-        for lane in range(LANES):
-            first[COST_ABOVE + lane] = first[COST + lane]
-            first[LENGTH_ABOVE + lane] = first[LENGTH + lane]
-            first[COST + lane] += row[lane]
-            first[LENGTH + lane] += BOTH
-        for m in range(1, columns):
-            warp_column(state[m - 1], state[m], row[m * LANES : (m + 1) * LANES])
+        warp_row(lattice, i, start, columns, state)
 
 
 @njit(nogil=True)

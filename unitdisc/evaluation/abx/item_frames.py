@@ -23,6 +23,7 @@ from unitdisc.evaluation.abx.items import AbxItems
 from unitdisc.evaluation.abx.slicing import Slices, sliced
 from unitdisc.evaluation.frame_checks import file_of
 
+PIECE = 2**24  # bytes
 POOLINGS: dict[str, Callable[[int], np.ndarray] | None] = {"none": None, "mean": np.ones, "hamming": np.hamming}
 
 
@@ -134,27 +135,44 @@ class Stock:
 
 
 class Shelf:
-    """Takes frames utterance by utterance."""
+    """Takes frames utterance by utterance, and lays them into large pieces of memory; into one, if it is told how many.
 
-    def __init__(self, items: int):
-        self.frames: list[np.ndarray] = []
+    Memory that is touched for the first time takes longer than what is done with most frames.
+    """
+
+    def __init__(self, items: int, expected: int = 0):
+        """items: how many there are; expected: frames, as many or more."""
+        self.expected = expected
+        self.pieces: list[np.ndarray] = []  # [F, D], all full but the last
         self.nulls: list[np.ndarray] = []
         self.first = np.zeros(items, np.int64)
-        self.count = self.bytes = 0
+        self.count = self.bytes = self.left = 0  # left: rows of the last piece
 
     def add(self, frames: np.ndarray, nulls: np.ndarray, rows: np.ndarray, first: np.ndarray) -> None:
         self.first[rows] = self.count + first
-        self.frames.append(frames)
         self.nulls.append(nulls)
         self.count += len(frames)
         self.bytes += frames.nbytes
+        while len(frames) or not self.pieces:
+            if not self.left:
+                self.left = max(PIECE // (frames.shape[1] * frames.itemsize), self.expected, 1)
+                self.pieces.append(np.empty((self.left, frames.shape[1]), frames.dtype))
+            part, frames = frames[: self.left], frames[self.left :]
+            free = self.pieces[-1][-self.left :]
+            free[: len(part)] = part
+            self.left -= len(part)
 
     def joined(self) -> Stock:
         """All in one array; the shelf is empty then, piece by piece, so that nothing is in memory twice."""
-        joined = np.empty((self.count, *self.frames[0].shape[1:]), self.frames[0].dtype)
+        pieces, self.pieces = self.pieces, []
+        if self.left:
+            pieces[-1] = pieces[-1][: -self.left]
+        if len(pieces) == 1:
+            return Stock(pieces[0], np.concatenate(self.nulls), self.first)
+        joined = np.empty((self.count, pieces[0].shape[1]), pieces[0].dtype)
         end = self.count
-        while self.frames:
-            piece = self.frames.pop()
+        while pieces:
+            piece = pieces.pop()
             joined[end - len(piece) : end] = piece
             end -= len(piece)
         return Stock(joined, np.concatenate(self.nulls), self.first)
@@ -174,7 +192,7 @@ class ItemSurvey:
 def survey(items: AbxItems, encodings: Encodings, slicing: str, prepare: Preparation, memory: float) -> ItemSurvey:
     """Reads every encoding once. Raises EncodingsError as `sliced` does, and if dimensions differ."""
     lengths = np.zeros(len(items), np.int64)
-    shelf, fits, extent, null_frames, dims = Shelf(len(items)), True, None, 0, None
+    shelf, fits, extent, null_frames, dims = None, True, None, 0, None
     for rows, encoding, slices in sliced(items, encodings, slicing):
         path = file_of(encodings, encoding.utterance)
         dims = dims or (encoding.utterance, encoding.frames.shape[1])
@@ -189,11 +207,24 @@ def survey(items: AbxItems, encodings: Encodings, slicing: str, prepare: Prepara
         here = prepare.extent(frames)
         extent = here if extent is None else np.stack([np.minimum(extent[0], here[0]), np.maximum(extent[1], here[1])])
         null_frames += int(nulls.sum())
+        if shelf is None:
+            most = int(memory // frame_bytes)
+            shelf = Shelf(len(items), len(items) if POOLINGS[prepare.pooling] else min(at_most(items, encodings), most))
         if fits and shelf.bytes + frames.nbytes > memory:
             fits, shelf = False, Shelf(0)
         if fits:
             shelf.add(frames, nulls, rows, first)
     return ItemSurvey(lengths, prepare.scale(extent), frame_bytes, null_frames, shelf.joined() if fits else None)
+
+
+def at_most(items: AbxItems, encodings: Encodings) -> int:
+    """Frames from the first to the last item of every utterance, or a few more; 0 if they are not evenly spaced."""
+    if not (stride := encodings.settings.get("stride")):
+        return 0
+    first, last = np.full(len(items.utterances.names), np.inf), np.zeros(len(items.utterances.names))
+    np.minimum.at(first, items.utterances.codes, items.starts)
+    np.maximum.at(last, items.utterances.codes, items.ends)
+    return int((np.maximum(last - first, 0) / stride + 2).sum())
 
 
 def restock(items: AbxItems, wanted: np.ndarray, encodings: Encodings, slicing: str, prepare: Preparation) -> Stock:

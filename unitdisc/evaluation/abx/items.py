@@ -11,7 +11,7 @@ import numpy as np
 
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.evaluation import silences_of
-from unitdisc.files.text import fields_of, read_lines
+from unitdisc.files.text import all_lines, fields_of
 
 COLUMNS = ("file", "onset", "offset", "phone", "prev-phone", "next-phone", "speaker")  # of a ZeroSpeech item file
 NANOSECONDS = 1e9
@@ -178,39 +178,63 @@ def read_items(
     """
     lines = item_lines(Path(path))
     columns = positions(path, fields_of(lines[0]) if lines else [], (on, *by, across))
-    numbers = [number for number, line in enumerate(lines[1:], start=2) if line.strip()]
-    rows = [fields_of(line) for line in lines[1:] if line.strip()]
-    if not rows:
-        raise CorpusError(f"{path}: no items in it; the first line of an item file is a line of headings")
-    width = max(*columns, len(COLUMNS) - 1) + 1
-    for number, row in zip(numbers, rows, strict=True):
-        if len(row) < width:
-            raise CorpusError(
-                f"{path}:{number}: {len(row)} columns, must be {width}: {' '.join(COLUMNS)}; complete the line"
-            )
-    seconds = [times(path, numbers, [row[column] for row in rows]) for column in (1, 2)]
+    numbers, table = table_of(path, lines[1:], width=max(*columns, len(COLUMNS) - 1) + 1)
+    seconds = [times(path, numbers, table[column]) for column in (1, 2)]
     wrong = np.flatnonzero(~((seconds[0] >= 0) & (seconds[0] < seconds[1])))
     if len(wrong):
-        onset, offset = rows[wrong[0]][1:3]
+        onset, offset = (table[column][wrong[0]] for column in (1, 2))
         raise CorpusError(
             f"{path}:{numbers[wrong[0]]}: onset {onset} must be 0 or later and before offset {offset}, in seconds; "
             "correct the line"
         )
-    label, *context, speaker = ([row[column] for row in rows] for column in columns)
+    label, *context, speaker = (table[column] for column in columns)
     return AbxItems(
-        Column.of(row[0] for row in rows),
+        Column.of(table[0]),
         *(np.rint(time * NANOSECONDS) * rate / NANOSECONDS for time in seconds),  # as written, not as rounded
         Column.of(label),
-        Column.of(zip(*context, strict=True) if context else [()] * len(rows)),
+        Column.of(zip(*context, strict=True) if context else [()] * len(label)),
         Column.of(speaker),
         str(path),
         np.array(numbers),
     )
 
 
+def table_of(path: Path, lines: Sequence[str], width: int) -> tuple[Sequence[int], list[Sequence[str]]]:
+    """The columns of the lines after the headings, blank ones left out, and the numbers of those lines.
+
+    Raises CorpusError if there are none, or naming the first that has fewer than `width` columns.
+    """
+    if words := plain_words(lines):
+        across = len(words) // len(lines)
+        if across >= width:
+            return range(2, len(lines) + 2), [words[column::across] for column in range(across)]
+    numbers = [number for number, line in enumerate(lines, start=2) if line.strip()]
+    rows = [fields_of(line) for line in lines if line.strip()]
+    if not rows:
+        raise CorpusError(f"{path}: no items in it; the first line of an item file is a line of headings")
+    for number, row in zip(numbers, rows, strict=True):
+        if len(row) < width:
+            raise CorpusError(
+                f"{path}:{number}: {len(row)} columns, must be {width}: {' '.join(COLUMNS)}; complete the line"
+            )
+    return numbers, list(zip(*rows, strict=False))
+
+
+def plain_words(lines: Sequence[str]) -> list[str]:
+    """The words of lines that have as many of them, one blank apart; none if they are not so plain.
+
+    All at once: a list for every line takes five times as long.
+    """
+    text = " ".join(lines)
+    if not text.isascii() or len({line.count(" ") for line in lines}) != 1:
+        return []
+    words = text.split(" ")
+    return words if words == text.split() else []
+
+
 def item_lines(path: Path) -> list[str]:
     """The lines of an item file. Raises CorpusError if it is none, or has no heading."""
-    lines = [line for _, line in read_lines(path, CorpusError, "give the path of an item file")]
+    lines = all_lines(path, CorpusError, "give the path of an item file")
     if not lines:
         raise CorpusError(f"{path}: is empty; the first line must be {' '.join(COLUMNS)}, and each other line an item")
     if len(words := lines[0].split()) > 2 and all(number_in(word) >= 0 for word in words[1:3]):
@@ -233,7 +257,7 @@ def positions(path: Path, headings: Sequence[str], names: Sequence[str]) -> list
 def times(path: Path, numbers: Sequence[int], column: Sequence[str]) -> np.ndarray:
     """A column as numbers. Raises CorpusError naming the first line where it is none."""
     try:
-        values = np.array(column, dtype=float)
+        values = np.array(list(map(float, column)))
     except ValueError:
         values = np.array([number_in(word) for word in column])
     wrong = np.flatnonzero(~np.isfinite(values))

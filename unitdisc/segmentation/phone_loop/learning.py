@@ -105,7 +105,7 @@ def first_units(
 ) -> Statistics:
     """What all frames say if units are runs of codes of k-means that last FRAMES_PER_STATE frames for every state."""
     clusters = KMeansOptions(options.units, seed=options.seed)
-    vectors = first_state(seen.sample, clusters, frames.folder).vectors
+    vectors = first_state(seen.sample, clusters, frames.folder, threads=threads).vectors
     costs = Costs(frames, vectors, "squared")
     some = Costs(frames, vectors, "squared")
     some.names = drawn(seen.lengths, options.seed)
