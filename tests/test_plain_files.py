@@ -89,6 +89,9 @@ def test_items_between_other_blanks_are_the_same(other, tmp_path):
     (tmp_path / "other.item").write_text("\n\n".join(line.replace(" ", other, 3) for line in lines))
     plain, blank = (list(read_items(tmp_path / name, 16_000)) for name in ("plain.item", "other.item"))
     assert plain == blank and len(plain) == 6
+    (tmp_path / "other.item").write_text("\n".join([lines[0], *(line.replace(" ", other, 3) for line in lines[1:])]))
+    assert list(read_items(tmp_path / "other.item", 16_000)) == plain
+    (tmp_path / "other.item").write_text("\n\n".join(line.replace(" ", other, 3) for line in lines))
     assert read_items(tmp_path / "other.item", 16_000).lines.tolist() == [3, 5, 7, 9, 11, 13]
 
 
