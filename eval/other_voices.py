@@ -8,6 +8,10 @@ linear discriminant of means and deviations of log-mel frames tells, the level t
 voices, those of the originals and those that were asked for. How often it is right of utterances of CORPUS comes first,
 then how often it takes one that was said again for one by the speaker who was asked for, and by that of the original;
 what stays in its own voice is left out.
+
+--abx FILE.jsonl makes a corpus of the originals, all by one speaker, and of what was said again in the first of the
+voices by name, by another, so that `unitdisc abx` across speakers tells how far labels survive the way from one to the
+other.
 """
 
 import argparse
@@ -45,6 +49,7 @@ def main(argv: list[str] | None = None) -> Voices:
     parser.add_argument("recordings", type=Path, help="folder of ID--SPEAKER.wav")
     parser.add_argument("manifest", type=Path, help="to write")
     parser.add_argument("--train", type=Path, nargs="+", required=True, help="utterances by all speakers")
+    parser.add_argument("--abx", type=Path, help="manifest to write, for ABX from the originals to the first voice")
     parser.add_argument("--output", type=Path, help="JSON file for the result")
     options = parser.parse_args(argv)
     try:
@@ -53,6 +58,10 @@ def main(argv: list[str] | None = None) -> Voices:
         if not again:
             raise CorpusError(f"{options.recordings}: no utterance of {options.corpus} is there in another voice")
         write_manifest(options.manifest, [one for one, _ in again])
+        if options.abx:
+            first = min(one.speaker for one, _ in again)
+            as_two = [replace(one, speaker="again") for one, _ in again if one.speaker == first]
+            write_manifest(options.abx, [*(replace(each, speaker="original") for each in corpus.values()), *as_two])
         known = [each for path in options.train for each in read_corpus(path) if each.speaker is not None]
         if len({utterance.speaker for utterance in known}) < 2:
             raise CorpusError(f"{options.train[0]}: names no two speakers who could be told apart; give more")

@@ -59,20 +59,18 @@ probe() { # probe PART MANIFEST NAME: who says a frame, and what
   done
 }
 
-abx() { # abx PART KIND: of labels, A and B in the originals' voices, X in the first of those asked for, and the reverse
-  local data=data/voices/$1 exp=exp/voices/$1 voice=${voices[$1]%% *}
-  sed -E 's/"speaker": "[^"]*"/"speaker": "original"/' "$data"/held.jsonl > "$data"/both-"$2".jsonl
-  grep "\"speaker\": \"$voice\"" "$exp"/"$2".jsonl >> "$data"/both-"$2".jsonl
-  unitdisc features "$data"/both-"$2".jsonl "$exp"/frames/both-"$2" --kind mfcc --rate "${rates[$1]}" --hop "${hops[$1]}"
-  unitdisc abx "$exp"/frames/both-"$2" "$data"/both-"$2".jsonl --tier "${tiers[$1]}" --context any \
-    --max-size-group 10 --max-x-across 5
+abx() { # abx PART KIND: of labels, A and B as they were and X in another voice, and the reverse
+  local exp=exp/voices/$1
+  unitdisc features "$exp"/"$2"-abx.jsonl "$exp"/frames/"$2"-abx --kind mfcc --rate "${rates[$1]}" --hop "${hops[$1]}"
+  unitdisc abx "$exp"/frames/"$2"-abx "$exp"/"$2"-abx.jsonl --tier "${tiers[$1]}" --context any --max-size-group 10 \
+    --max-x-across 5 --output "$exp"/"$2"-abx.json
 }
 
 if stage "voices: corpora, of which every other test utterance is held out, and the rest tells whose voice is whose"; then
   for part in $parts; do
     case $part in
       mini) python data_prep/mini_speech.py data/voices/mini ;;
-      digits) python data_prep/free_spoken_digits.py "$raw" data/voices/digits --isolated --test-speakers 2 ;;
+      digits) python data_prep/free_spoken_digits.py "$raw" data/voices/digits --test-speakers 2 ;;
     esac
     awk 'NR % 2' data/voices/"$part"/test.jsonl > data/voices/"$part"/known.jsonl
     awk 'NR % 2 == 0' data/voices/"$part"/test.jsonl > data/voices/"$part"/held.jsonl
@@ -98,7 +96,7 @@ for part in $parts; do
     for kind in $own; do
       echo "== $part: $kind"
       python eval/other_voices.py $data/held.jsonl "$exp"/made/"$kind" "$exp"/"$kind".jsonl --train $data/all.jsonl \
-        --output "$exp"/"$kind".json
+        --abx "$exp"/"$kind"-abx.jsonl --output "$exp"/"$kind".json
       probe "$part" "$exp"/"$kind".jsonl "$kind"
       abx "$part" "$kind"
     done
