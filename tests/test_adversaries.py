@@ -162,9 +162,7 @@ def test_padding_is_paper_and_what_is_no_whole_item_is_refused():
     torch.manual_seed(1)
     torch.testing.assert_close(model(wider).losses, found.losses)
     for wrong in (replace(wider, lengths=batch.lengths + 5), replace(batch, starts=batch.starts + 2)):
-        with pytest.raises(
-            ValueError, match=r"\[objective\] an item has .* frames, or is cut.*set training.crop to 0"
-        ):
+        with pytest.raises(ValueError, match=r"\[objective\] an item has .* frames, or is cut.*set training.crop to 0"):
             model(wrong)
 
 

@@ -448,6 +448,8 @@ def test_new_items_are_drawn_from_the_prior(characters, vae, tmp_path, capsys):
     with pytest.raises(CorpusError, match=r"nothing\.jsonl"):
         generate(vae, tmp_path / "e", wanted, corpus=tmp_path / "nothing.jsonl")
     assert not (tmp_path / "e" / "sample.json").exists()  # refused before anything was drawn
+    hot = generate(vae, tmp_path / "h", GenerateOptions(3, temperature=50.0))  # of latents hardly anything is left
+    assert len({read_image(path).tobytes() for path in hot.files}) == 3
     square = generate(vae, tmp_path / "b", GenerateOptions(plane=3))
     assert len(square.files) == 9 and read_image(tmp_path / "b" / "sheet.png").shape == (56, 56)
     with pytest.raises(ExperimentError, match=r"knows no speaker \['w9'\]"):

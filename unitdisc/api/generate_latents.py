@@ -38,7 +38,7 @@ def of_latents(
         write(files[index], signals, target, frames=frames)
         advance(1)
 
-    items = [ItemToDraw(one.vector, frames, one.place) for one in flat]
+    items = [ItemToDraw(one.vector, frames, one.place, turn=one.turn) for one in flat]
     with console.progress("drawing", len(items), "items") as advance:
         draw(model, signals, items, seed=options.seed, temperature=options.temperature, finish=finish)
     drawn = []
@@ -91,12 +91,16 @@ def usual_frames(experiment: Experiment, signals: Signals) -> int:
 
 @dataclass(frozen=True)
 class Latent:
-    """Of one item to draw: the speaker that it is for, by place (-1) and name (None), and its category, or -1."""
+    """Of one item to draw: the speaker that it is for, by place (-1) and name (None), and its category, or -1.
+
+    turn: items of the same turn, for whomever and of whatever category, share their numbers.
+    """
 
     vector: Tensor
     place: int
     speaker: str | None
     code: int = -1
+    turn: int = 0
 
 
 def rows_of(bottleneck: OfWholeItems, options: GenerateOptions, experiment: Experiment) -> list[list[Latent]]:
@@ -120,11 +124,16 @@ def rows_of(bottleneck: OfWholeItems, options: GenerateOptions, experiment: Expe
     def with_category(vector: Tensor, code: int) -> Tensor:
         return vector if code < 0 else torch.cat([vector, torch.eye(categories)[code]])
 
+    firsts = np.cumsum([0, *map(len, rows)])  # of a plane, only latents differ
+    turns = [[0 if options.plane else first + place for place in range(len(row))] for first, row in zip(firsts, rows)]
     return [
-        [Latent(with_category(vector, code).to(device), place, name, code) for vector in row]
+        [
+            Latent(with_category(vector, code).to(device), place, name, code, turn)
+            for vector, turn in zip(row, turns_of_row, strict=True)
+        ]
         for place, name in voices
         for code in codes
-        for row in rows
+        for row, turns_of_row in zip(rows, turns, strict=True)
     ]
 
 

@@ -42,7 +42,8 @@ class ItemLatents:
 class ItemToDraw:
     """A latent of a whole item, and in whose voice or hand it is drawn: speakers by their places, -1 unknown.
 
-    On the way from one speaker to another, by `share`, what the decoder is told is mixed.
+    On the way from one speaker to another, by `share`, what the decoder is told is mixed. Items of one `turn` are drawn
+    by the same random numbers.
     """
 
     vector: Tensor  # [W]
@@ -50,6 +51,7 @@ class ItemToDraw:
     speaker: int
     other: int = -1
     share: float = 0.0  # of the other
+    turn: int = 0
 
 
 def has_whole_items(model: UnitModel) -> bool:
@@ -85,7 +87,7 @@ def latents_of(
 
 @torch.inference_mode()
 def request(model: UnitModel, signals: Signals, item: ItemToDraw, seed: int) -> SampleRequest:
-    """What the decoder draws an item from; every one begins with the same random numbers."""
+    """What the decoder draws an item from; every one of its turn begins with the same random numbers."""
     device = item.vector.device
     steps = max(1, -(-item.frames // model.encoder.stride))
     mask, lengths = torch.ones(1, steps, dtype=torch.bool, device=device), torch.tensor([steps], device=device)
@@ -96,7 +98,9 @@ def request(model: UnitModel, signals: Signals, item: ItemToDraw, seed: int) -> 
 
     conditions = [condition(speaker) for speaker in (item.speaker, item.other if item.share else item.speaker)]
     size = steps * model.encoder.stride * signals.target.steps_per_frame
-    return SampleRequest(torch.lerp(*conditions, item.share), size, torch.Generator().manual_seed(seed))
+    return SampleRequest(
+        torch.lerp(*conditions, item.share), size, torch.Generator().manual_seed((seed + item.turn) % 2**63)
+    )
 
 
 def draw(
