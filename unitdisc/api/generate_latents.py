@@ -124,7 +124,7 @@ def rows_of(bottleneck: OfWholeItems, options: GenerateOptions, experiment: Expe
     def with_category(vector: Tensor, code: int) -> Tensor:
         return vector if code < 0 else torch.cat([vector, torch.eye(categories)[code]])
 
-    firsts = np.cumsum([0, *map(len, rows)])  # of a plane, only latents differ
+    firsts = np.cumsum([0, *map(len, rows)]).tolist()  # of a plane, only latents differ
     turns = [[0 if options.plane else first + place for place in range(len(row))] for first, row in zip(firsts, rows)]
     return [
         [
