@@ -165,6 +165,7 @@ def test_an_arpa_file_by_hand(tmp_path):
         ("\\data\\", "data", r"arpa:1: does not begin with \\data\\"),
         ("ngram 2=2", "ngram 3=2", r"arpa:3: must be `ngram 2=COUNT` or \\1-grams:"),
         ("ngram 1=4", "ngram 1=5", "arpa:11: must be LOG10-PROBABILITY, 1 symbols"),
+        ("ngram 2=2", f"ngram 2={10**19}", "arpa:15: must be LOG10-PROBABILITY, 2 symbols"),
         ("ngram 1=4", "ngram 1=3", r"arpa:9: has .* where \\2-grams: must be"),
         ("-.2\t<s> a", "-.2\t<s> b", "arpa:12: '<s> b' is listed, but its last symbol is not"),
         ("-.2\t<s> a", "-.2\tb a", "arpa:12: 'b a' is listed, but its beginning is not"),

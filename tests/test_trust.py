@@ -23,7 +23,7 @@ from unitdisc.clustering import codebook_files
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import EncodingsError
-from unitdisc.evaluation.formats import read_units
+from unitdisc.evaluation.formats import read_km, read_units
 from unitdisc.experiment.experiment import ExperimentError, load
 from unitdisc.files import UnwritableError, atomic, refusals, take_away, write_text
 from unitdisc.files.tensors import write_tensors
@@ -377,3 +377,11 @@ def test_packed_cuts_that_are_damaged_or_a_bomb_are_named(tmp_path, monkeypatch)
         read_cut_list([path], strict=True, notes=Notes())
     with pytest.raises(CorpusError, match="more than 0 MB"):
         read_cuts(path)
+
+
+def test_a_table_of_km_that_names_no_file_is_refused(tmp_path):
+    """Found by garbage that looks for code it has not reached."""
+    (tmp_path / "a.tsv").write_text("/audio\na.wav\t100\n.\t100\n./a.wav\t100\n")
+    (tmp_path / "a.km").write_text("1 2\n3\n4\n")
+    with pytest.raises(EncodingsError, match=r"a\.km:2: is of '\.', by the table beside it, which names no file"):
+        read_km(tmp_path / "a.km")

@@ -70,7 +70,7 @@ if stage "vocoders: corpora"; then
     case $part in
       vctk)
         python data_prep/vctk.py "$raw" data/vctk
-        grep '"speaker": "p239"' data/vctk/test.jsonl | head -n $limit > data/vctk/own.jsonl ;;
+        grep -m $limit '"speaker": "p239"' data/vctk/test.jsonl > data/vctk/own.jsonl ;; # head would break the pipe
       mini)
         python data_prep/mini_speech.py data/mini
         head -n $limit data/mini/test.jsonl > data/mini/own.jsonl ;;

@@ -60,19 +60,23 @@ def fault(reader: Reader, at: Path) -> str:
     begin_peak()
     before = peak()
     signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    raised: BaseException | None = None
     try:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             reader.read(at)
-        found = ""
-    except TooLongError:
-        found = f"takes more than {LONGEST} s: {where(sys.exc_info()[2])}"
-    except ONES as error:
-        found = unlike_ours(error, at)
     except BaseException as error:
-        found = f"{type(error).__name__}: {str(error)[:200]} ({where(error.__traceback__)})"
+        raised = error
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+    if isinstance(raised, TooLongError):
+        found = f"takes more than {LONGEST} s: {where(raised.__traceback__)}"
+    elif isinstance(raised, ONES):
+        found = unlike_ours(raised, at)
+    elif raised is not None:
+        found = f"{type(raised).__name__}: {str(raised)[:200]} ({where(raised.__traceback__)})"
+    else:
+        found = ""
     if not found and peak() - before > MOST:
         found = f"takes {(peak() - before) >> 20} MB"
     return found

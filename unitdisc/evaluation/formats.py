@@ -237,6 +237,8 @@ SHARE_OF_KM = re.compile(r"(.+)_(\d{1,6})_(\d{1,6})")
 
 def entry_of_km(row: str, line: str, place: str) -> Entry:
     file, _, length = row.partition("\t")
+    if not PurePath(file).name:
+        raise EncodingsError(f"{place}: is of {file!r}, by the table beside it, which names no file; make both again")
     return Entry(None, PurePath(file), whole_numbers(line, place), place, number_in(length))
 
 

@@ -1,6 +1,7 @@
 """The ARPA format of n-gram models, which KenLM, SRILM and others read and write."""
 
 import re
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def read_section(
             raise LanguageError(
                 f"{place} where \\{order}-grams: must be, after as many n-grams as its head says; {GIVE}"
             )
-    words, probs, backoffs, numbers = [], np.empty(size), np.zeros(size), []
+    words, probs, backoffs, numbers = [], array("d"), array("d"), []  # a head may ask for any room
     for place in range(size):
         line = next(lines, None)
         if line is None:
@@ -96,8 +97,8 @@ def read_section(
         try:
             if len(fields) not in (order + 1, order + 2) or (last and len(fields) != order + 1):
                 raise ValueError(f"{len(fields)} fields")
-            probs[place] = float(fields[0])
-            backoffs[place] = float(fields[order + 1]) if len(fields) == order + 2 else 0.0
+            probs.append(float(fields[0]))
+            backoffs.append(float(fields[order + 1]) if len(fields) == order + 2 else 0.0)
             if not (probs[place] <= 0 and np.isfinite([probs[place], backoffs[place]]).all()):
                 raise ValueError("no finite logarithms of probabilities")
         except ValueError as error:
@@ -107,7 +108,7 @@ def read_section(
             ) from error
         words.append(fields[1 : order + 1])
         numbers.append(line.number)
-    return words, probs, backoffs, numbers
+    return words, np.array(probs), np.array(backoffs), numbers
 
 
 def vocabulary_of(path: Path, words: list[list[str]]) -> Vocabulary:
