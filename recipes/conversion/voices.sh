@@ -20,14 +20,16 @@ train() { # train PART KIND
   local data=data/voices/$1 exp=exp/voices/$1
   case $2 in
     convert)
-      unitdisc train convert-speech "$data"/train.jsonl "$exp"/convert --set training.steps=$((1000 / fewer)) \
-        --set features.rate="${rates[$1]}" --set features.hop="${hops[$1]}" ;;
+      unitdisc train convert-speech "$data"/train.jsonl "$exp"/convert --set training.steps="$((1000 / fewer))" \
+        --set features.rate="${rates[$1]}" --set features.hop="${hops[$1]}"
+      ;;
     units) # of recipes/generators/vocoder.sh
       unitdisc train vocoder-small "$data"/train.jsonl "$exp"/units --set training.schedule=constant \
-        --set training.average_decay=0.995 --set training.steps=$((600 / fewer)) --set features.kind=mfcc \
+        --set training.average_decay=0.995 --set training.steps="$((600 / fewer))" --set features.kind=mfcc \
         --set features.normalise=speaker --set encoder.stride=2 --set encoder.context=2 --set bottleneck.kind=kmeans \
         --set bottleneck.num_codes=200 --set conditioner.speaker=one-hot --set objective.adversary=0 \
-        --set objective.matching=0 ;;
+        --set objective.matching=0
+      ;;
   esac
 }
 
@@ -43,7 +45,8 @@ convert() { # convert PART KIND: exp/voices/PART/made/KIND/ID--VOICE.wav
     again)
       python eval/shifted_voices.py "$data"/held.jsonl "$data"/train.jsonl "$made" --rate "${rates[$1]}" "${told[@]}" \
         --unchanged ;;
-    units) unitdisc resynthesise "$exp"/units "$data"/held.jsonl "$made" "${told[@]}" > "$exp"/units.txt ;;
+    units) unitdisc resynthesise "$exp"/units "$data"/held.jsonl "$made" "${told[@]}" > "$exp"/units.txt
+      ;;
   esac
 }
 

@@ -18,6 +18,10 @@ declare -A decoders=( # of VAEs: the name of a model, and its kind of decoder
   [words]="vae=frames vae-flow=flow vae-diffusion=diffusion"
 )
 declare -A tiers=([characters]=character [words]=word) sets=([characters]=characters-writer [words]=words-speaker)
+declare -A labels=(
+  [characters]="0 1 2 3 4 5 6 7 8 9"
+  [words]="zero one two three four five six seven eight nine"
+)
 adversaries="gan infogan bigan"
 
 of_signal() { # of_signal SIGNAL: options that say how items are read
@@ -139,11 +143,7 @@ for signal in $signals; do
         infogan) each=$((number / 10)) few=10 ;;
         conditional)
           each=$((number / 10)) few=10
-          for label in $(python -c "
-import json, sys
-print(*sorted({json.loads(line)['speaker'] for line in open(sys.argv[1])}))" $corpora/$signal-label/train.jsonl); do
-            told+=(--speaker "$label")
-          done ;;
+          for label in ${labels[$signal]}; do told+=(--speaker "$label"); done ;;
       esac
       unitdisc generate $here/$kind $here/made/$kind --number $each "${told[@]}" "${drawn[@]}"
       unitdisc generate $here/$kind $here/sheets/$kind --number $few "${told[@]}" "${drawn[@]}"
@@ -167,10 +167,10 @@ print(*sorted({json.loads(line)['speaker'] for line in open(sys.argv[1])}))" $co
     done
     for split in some test; do
       case $signal in
-        characters) kind=(columns) ;;
-        words) kind=(bounded-log-mel --rate 8000 --hop 160 --bins 32) ;;
+        characters) read=(--kind columns) ;;
+        words) read=(--kind bounded-log-mel --rate 8000 --hop 160 --bins 32) ;;
       esac
-      unitdisc features $data/$split.jsonl $here/clusters/k-means/${split/some/train} --kind "${kind[@]}"
+      unitdisc features $data/$split.jsonl $here/clusters/k-means/${split/some/train} "${read[@]}"
     done
     python eval/item_clusters.py $data/some.jsonl $data/test.jsonl $here/clusters/* --tier $tier --clusters 10 \
       --output $here/clusters.json
