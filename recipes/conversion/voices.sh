@@ -63,8 +63,8 @@ probe() { # probe PART MANIFEST NAME: who says a frame, and what
 }
 
 abx() { # abx PART KIND: of labels, A and B as they were and X in another voice, and the reverse
-  local exp=exp/voices/$1
-  unitdisc features "$exp"/"$2"-abx.jsonl "$exp"/frames/"$2"-abx --kind mfcc --rate "${rates[$1]}" --hop "${hops[$1]}"
+  local exp=exp/voices/$1 read=(--kind mfcc --rate "${rates[$1]}" --hop "${hops[$1]}")
+  unitdisc features "$exp"/"$2"-abx.jsonl "$exp"/frames/"$2"-abx "${read[@]}"
   unitdisc abx "$exp"/frames/"$2"-abx "$exp"/"$2"-abx.jsonl --tier "${tiers[$1]}" --context any --max-size-group 10 \
     --max-x-across 5 --output "$exp"/"$2"-abx.json
 }
