@@ -32,7 +32,7 @@ def test_one_thread_at_a_time_parses_a_header(tmp_path, monkeypatch):
         return parse(text)
 
     monkeypatch.setattr(ast, "literal_eval", slow)
-    np.save(path, np.zeros((3, 4)))
+    np.save(path, np.zeros((3, 4, 2)))  # a matrix is read without looking
     with ThreadPoolExecutor(4) as pool:
         assert len(list(pool.map(lambda mapped: read_array(path, mapped), [False, True] * 8))) == 16
     assert len(most) == 16

@@ -152,7 +152,7 @@ def watched(trainer: Trainer) -> list[dict]:
 
     def noted() -> None:
         gradient = torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()])
-        momentum = optimiser.state[codes].get("exp_avg", torch.zeros_like(codes)).clone()
+        momentum = optimiser.state.get(codes, {}).get("exp_avg", torch.zeros_like(codes)).clone()
         rates = [group["lr"] for group in optimiser.param_groups]
         seen.append({"rates": rates, "norm": float(gradient.norm()), "codes": codes.grad.clone(), "momentum": momentum})
         step()
