@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch.distributions import MultivariateNormal, Normal
 
 from unitdisc import GenerateOptions, MorphOptions
 from unitdisc.api.generate import generate
+from unitdisc.api.generate_latents import rows_of
 from unitdisc.api.morph import Morph, morph
 from unitdisc.api.morph_ways import Probe
 from unitdisc.api.train import train
@@ -448,14 +450,31 @@ def test_new_items_are_drawn_from_the_prior(characters, vae, tmp_path, capsys):
     with pytest.raises(CorpusError, match=r"nothing\.jsonl"):
         generate(vae, tmp_path / "e", wanted, corpus=tmp_path / "nothing.jsonl")
     assert not (tmp_path / "e" / "sample.json").exists()  # refused before anything was drawn
-    hot = generate(vae, tmp_path / "h", GenerateOptions(3, temperature=50.0))  # of latents hardly anything is left
-    assert len({read_image(path).tobytes() for path in hot.files}) == 3
     square = generate(vae, tmp_path / "b", GenerateOptions(plane=3))
     assert len(square.files) == 9 and read_image(tmp_path / "b" / "sheet.png").shape == (56, 56)
     with pytest.raises(ExperimentError, match=r"knows no speaker \['w9'\]"):
         generate(vae, tmp_path / "c", GenerateOptions(speakers=["w9"]))
     with pytest.raises(ValueError, match="`frames` must be 1 or more"):
         GenerateOptions(frames=0)
+
+
+def test_items_of_different_latents_are_drawn_by_different_random_numbers():
+    bottleneck, experiment = (
+        GlobalGaussian(1, dim=2, num_speakers=2, speaker=True),
+        SimpleNamespace(speakers=["a", "b"]),
+    )
+
+    def turns(**options) -> list[list[int]]:
+        return [[one.turn for one in row] for row in rows_of(bottleneck, GenerateOptions(**options), experiment)]
+
+    assert turns(number=4) == [[0, 1], [2, 3]]
+    assert turns(number=3, speakers=["a", "b"]) == [[0, 1, 2]] * 2  # the same for both
+    assert turns(plane=2) == [[0, 0]] * 2
+    made = Experiment(config.read("vae-characters", PRESET), ["a"], {})
+    model, signals = made.build().eval(), type("Signals", (), {"target": made.target()})
+    items = [ItemToDraw(torch.zeros(3), 16, -1, turn=turn) for turn in (0, 1)]
+    seeds = [request(model, signals, item, 5).generator for item in items]
+    assert [each.initial_seed() for each in seeds] == [5, 6]
 
 
 def test_what_follows_no_prior_is_not_drawn_from_and_does_not_judge(characters, vae, tmp_path, capsys, monkeypatch):
