@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> Voices:
         known = [each for path in options.train for each in read_corpus(path) if each.speaker is not None]
         if len({utterance.speaker for utterance in known}) < 2:
             raise CorpusError(f"{options.train[0]}: names no two speakers who could be told apart; give more")
-        tells = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=None)
+        tells = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
         tells.fit(described(known), [utterance.speaker for utterance in known])
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -33,16 +33,18 @@ def main(argv: list[str] | None = None) -> None:
         features = AcousticFeatures("log-mel", options.rate, options.rate // 100, normalise="none", resample=True)
         voices, utterances = read_corpus(options.voices), read_corpus(options.corpus)
         folder_for_results(options.output)
+        theirs = {}
         for speaker in options.speaker:
             said = [utterance for utterance in voices if utterance.speaker == speaker]
             if not said:
                 raise CorpusError(f"{options.voices}: {speaker!r} says nothing in it; name one who does")
-            name = speaker.replace("/", "_")
-            theirs = moments(features(features.signal(utterance)) for utterance in said)
-            for utterance in utterances:
-                wave = features.signal(utterance)
-                frames = features(wave)
-                converted = frames if options.unchanged else theirs.undo(moments([frames]).apply(frames))
+            theirs[speaker.replace("/", "_")] = moments(features(features.signal(utterance)) for utterance in said)
+        for utterance in utterances:
+            wave = features.signal(utterance)
+            frames = features(wave)
+            plain = moments([frames]).apply(frames)
+            for name, voice in theirs.items():
+                converted = frames if options.unchanged else voice.undo(plain)
                 heard = log_mel_to_audio(converted, features.rate, features.hop)[: len(wave)]
                 write_audio(options.output / f"{utterance.id}--{name}.wav", heard, features.rate)
     except (ValueError, OSError) as error:

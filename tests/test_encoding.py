@@ -1,7 +1,6 @@
 """Encoding a corpus: neighbours and interruptions change nothing, other models are kept apart, odd utterances work."""
 
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from killed_process import run_until_killed
 from tiny import RATE, listed, record, settings, tree
 
 from unitdisc.api.encode import encode as encode_verb
@@ -141,10 +141,7 @@ def killed_at(work: Callable[[], None], function: str, call: int) -> None:
         setattr(home, name, fatal)
         work()
 
-    process = multiprocessing.get_context("fork").Process(target=child)
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    run_until_killed(child)
 
 
 def encode_all(experiment: Path, corpus: Path, folder: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from killed_process import run_until_killed
 from tiny import RATE, listed, make_corpus, record, tree
 
 from unitdisc.api.encode import encode, features
@@ -136,10 +137,7 @@ def killed_while_writing(work, call: int) -> None:
         np.save = fatal
         work()
 
-    process = multiprocessing.get_context("fork").Process(target=child)
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    run_until_killed(child)
 
 
 @pytest.mark.parametrize("call", [1, 4])

@@ -1,7 +1,6 @@
 """unitdisc terms: planted recurrences and their ends, index and exhaustive search, resuming, files, bad input."""
 
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from killed_process import run_until_killed
 from planted import DIM, HOP, RATE, SETTINGS, Planted, planted, write_planted
 
 from unitdisc.api.terms import terms
@@ -172,10 +172,7 @@ def test_a_killed_search_goes_on_to_the_same_bytes(spoken, tmp_path, monkeypatch
         searching.Search.part = fatal
         search(spoken, tmp_path / "killed", options)
 
-    process = multiprocessing.get_context("fork").Process(target=child)
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    run_until_killed(child)
     begun = {path.name: path for path in (tmp_path / "killed" / "state").rglob("*.npy")}
     assert set(begun) - {"windows.npy"} == {"0.npy", "1.npy", "2.npy"}
     assert ("windows.npy" in begun) == (options == BY_INDEX)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +14,7 @@ import pytest
 import safetensors.torch
 import soundfile
 import torch
+from killed_process import run_until_killed
 from tiny import OPTIONS
 
 from unitdisc.api import train as verb
@@ -172,10 +172,7 @@ def killed_while_it_saves(corpus: Path, folder: Path, overrides: list[str]) -> N
 def test_a_killed_run_goes_on_to_the_same_weights(corpus, undisturbed, tmp_path):
     """The same command again, after a kill at the worst moment; workers prepare the batches."""
     arguments = (corpus, tmp_path, overrides(training__workers=1))
-    process = get_context("fork").Process(target=killed_while_it_saves, args=arguments)
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    run_until_killed(killed_while_it_saves, *arguments)
     assert checkpoints.latest(tmp_path / "checkpoints")["step"] == 4
     assert list(tmp_path.rglob("*.tmp"))
     train("small", *arguments, device="cpu")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from killed_process import run_until_killed
 from PIL import Image
 from tiny import settings
 
@@ -144,10 +145,7 @@ def test_a_killed_shard_is_completed(utterances, opened, tmp_path, monkeypatch):
         GoodRecordings.add = fatal
         validate(tmp_path / "c.jsonl", cache=tmp_path / "x", workers=1, shard=Shard(1, 2))
 
-    process = multiprocessing.get_context("fork").Process(target=work)
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    run_until_killed(work)
     for index in (1, 2):
         assert validate(tmp_path / "c.jsonl", cache=tmp_path / "x", shard=Shard(index, 2)) == []
     assert len(opened) == 9 - 2, "what was kept before the kill is not heard again"

@@ -94,7 +94,7 @@ def write_group(signals: Signals, wanted: Sequence[Utterance], versions: Sequenc
             ticks = None if signals.features.images else ticks_of(utterance, signals.features)
             try:
                 write_features(version.path(utterance), signals.features, frames, ticks=ticks)
-            except ImageError as error:
+            except (ImageError, AudioError) as error:
                 problems.append(str(error))
     return problems
 
