@@ -16,6 +16,8 @@ frechet      distance of normal distributions with their means and covariances (
 one label    share of the items of a code that have its most frequent label, as the nearest items of the first corpus
              have it; `label shares`: by how much the shares of labels differ from those of held-out items (total
              variation, 0 to 1), where something is always, or never, made
+as told      share of made items that are named by their nearest items as their speakers are called, where these are
+             labels
 distance     the median distance in pixels (of recordings, in spectrograms) of items to the nearest of the first corpus,
              over that of held-out items: far below 1, what is made was copied
 How many held-out items are named rightly so is said first, which is what frames are worth. All is of as many items as
@@ -161,6 +163,9 @@ def figures_of(items: Items, held_out: Items, *, namer: KNeighborsClassifier | N
         counts = Counter(zip(codes, labels))
         best = {code: max(count for (other, _), count in counts.items() if other == code) for code in {*codes}}
         found["one label"] = sum(best.values()) / len(labels)
+    told = [utterance.speaker for utterance in items.utterances]
+    if {*told} <= {*namer.classes_.tolist()}:
+        found["as told"] = float(np.mean([name == label for name, label in zip(told, labels)]))
     shares, real_shares = Counter(labels), Counter(real)
     found["label shares"] = sum(
         abs(shares[label] / len(labels) - real_shares[label] / len(real)) for label in {*labels, *real}

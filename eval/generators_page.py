@@ -4,7 +4,8 @@ python eval/generators_page.py exp/page
 
 Reads, of every folder in it: made.json (`eval/generated.py`), clusters.json (`eval/item_clusters.py`), bits/MODEL.json
 (`unitdisc likelihood`), seconds/MODEL, made/MODEL (`unitdisc generate`), shown/MODEL and between/MODEL (`unitdisc
-morph`), nearest.png; writes index.html beside. What is not there is an empty cell. Prints the tables.
+morph`), nearest.png; of the folder jobs, what other recipes made (see generators_jobs.py); writes index.html beside.
+What is not there is an empty cell. Prints the tables.
 """
 
 import argparse
@@ -14,32 +15,36 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from generators_jobs import Job, jobs_in, seconds_in
 from markdown_tables import print_table
 from static_page import static_page
 
 from unitdisc.files import write_text
 from unitdisc.files.made_of import facts_in
-from unitdisc.files.text import read_text
 from unitdisc.reports.boxes import data_uri
 
 MODELS = {  # in the order of the page
     "learned from": "real items that models learned from",
     "k-means": "of pixels, or frames",
+    "components": "16 principal components of them",
     "mixture": "50 Gaussians of principal components of pixels",
     "autoencoder": "plain",
+    "sparse": "4 of 64 numbers of a frame are not 0",
+    "denoising": "a quarter of what it reads was taken away",
     "adversarial": "autoencoder whose latents a critic pulls to a prior",
     "vae": "Gaussian latents of whole items",
     "vae-prior": "the same, a flow as prior",
     "vae-pixelcnn": "the same, PixelCNN as decoder",
     "vae-flow": "the same, a flow as decoder",
     "vae-diffusion": "the same, diffusion as decoder",
+    "plane": "the same, of two numbers",
     "conditional": "the same, told the label",
     "gan": "generator and critic",
     "infogan": "and a category that is read back",
     "bigan": "and an encoder that inverts it",
 }
-HEADS = ("CPU s", "precision", "recall", "Fréchet", "distance", "label shares", "bits", "with latents")
-HEADS += ("AMI", "purity", "AMI of codes")
+HEADS = ("CPU s", "precision", "recall", "Fréchet", "distance", "label shares", "as told", "bits", "with latents")
+HEADS += ("AMI", "purity", "AMI of codes", "read right", "ABX", "off the prior")
 BETWEEN = ("ways that lean to their end ever more, %", "of the movement, backwards, %", "bits above the unlikelier end")
 HEARD = 4  # items of a model
 STYLE = """
@@ -58,7 +63,12 @@ ABOUT = (
     "labels: figures of other encoders are others. Distance: to the nearest real item learned from, over that of "
     "held-out ones; far below 1 it was copied. Bits: for a pixel or mel bin of held-out items, given their latents, "
     "and with what these cost, at most. AMI and purity: of held-out items in ten clusters of k-means, or by the codes "
-    "that a model has, against true labels."
+    "that a model has, against true labels; read right: by a linear reader of latents that learned from true labels; "
+    "ABX: error across people, of latents. Off the prior: of held-out latents, in deviations."
+)
+OF_JOBS = (
+    "Jobs of the same kinds of models, done by recipes of their own in fewer steps than there, on writers and speakers "
+    "that nothing learned from; beside each the simplest way to do it. Lines are the built-in handwriting."
 )
 
 
@@ -83,10 +93,14 @@ def main(argv: Sequence[str] | None = None) -> None:
             print_table(["", *HEADS], rows_of(signal))
             print()
             print_table(["", *BETWEEN], between_of(signal))
+        jobs = jobs_in(folder / "jobs")
+        for job in jobs:
+            print(f"\n{job.title}{'' if job.seconds is None else f', {job.seconds:.0f} CPU s'}\n")
+            print_table(["", *job.heads], job.rows)
         page = static_page(
             "Models that make items, side by side",
             ABOUT,
-            main="\n".join(map(section, signals)),
+            main="\n".join([*map(section, signals), section_of_jobs(jobs)]),
             style=STYLE,
             policy="img-src data:; media-src data:",
         )
@@ -104,11 +118,18 @@ def read(folder: Path) -> Signal:
         figures.setdefault(name, {}).update({heads[key]: found[key] for key in heads if key in found})
 
     for path, found in (facts_in(folder / "made.json") or {}).items():
-        heads = {"frechet": "Fréchet"} | {key: key for key in ("precision", "recall", "distance", "label shares")}
+        heads = {"frechet": "Fréchet"} | {
+            key: key for key in ("precision", "recall", "distance", "label shares", "as told")
+        }
         add(Path(path).name, found, heads)
     for name, found in (facts_in(folder / "clusters.json") or {}).items():
-        heads = {"ami": "AMI of codes"} if name.endswith(", codes") else {"ami": "AMI", "purity": "purity"}
-        add(name.removesuffix(", codes"), found, heads)
+        name, _, kind = name.partition(", ")
+        heads = {"ami": "AMI", "purity": "purity", "read right": "read right"}
+        heads = {"codes": {"ami": "AMI of codes"}, "prior": {"distance": "off the prior"}}.get(kind, heads)
+        if kind != "components" or name == "k-means":  # which stands for frames as they are
+            add("components" if kind == "components" else name, found, heads)
+    for path in sorted((folder / "abx").glob("*.json")):
+        add(path.stem, facts_in(path)["abx"].get("across", {}), {"error": "ABX"})
     for path in sorted((folder / "bits").glob("*.json")):
         found = facts_in(path)
         bounds = found.get("bits_with_latents") or {}
@@ -125,14 +146,6 @@ def read(folder: Path) -> Signal:
     if strange := sorted(figures.keys() - {*MODELS, "judge"}):
         print(f"{folder}: {', '.join(strange)}: not on the page, which knows no such models", file=sys.stderr)
     return Signal(folder, figures, between)
-
-
-def seconds_in(path: Path) -> float:
-    """Raises ValueError if a file holds no number."""
-    try:
-        return float(read_text(path))
-    except ValueError as error:
-        raise ValueError(f"{path}: holds no number of seconds; remove it") from error
 
 
 def rows_of(signal: Signal) -> Iterable[list[str]]:
@@ -157,8 +170,7 @@ def section(signal: Signal) -> str:
     parts = [f"<section><h2>{escape(signal.folder.name)}</h2>", table(["", *HEADS], rows_of(signal))]
     parts.append('<div class="models">')
     for name in MODELS:
-        sheets = (picture(signal.folder / kind / name / "sheet.png") for kind in ("sheets", "made"))
-        if made := next(filter(None, sheets), ""):
+        if made := picture(signal.folder / "made" / name / "sheet.png"):
             heard = sounds(signal.folder / "made" / name)
             parts.append(f"<article><h3>{escape(name)}</h3><p>{escape(MODELS[name])}</p>{made}{heard}</article>")
     parts.append("</div>")
@@ -167,9 +179,33 @@ def section(signal: Signal) -> str:
     for name in signal.between:
         if strip := picture(signal.folder / "shown" / name / "strip.png"):
             parts.append(f"<p>{escape(name)}: six pairs of held-out items, read again at both ends</p>{strip}")
+    if plane := picture(signal.folder / "made-plane/sheet.png"):
+        parts.append(f"<h3>a plane of latents: every twelfth of each of its two numbers</h3>{plane}")
     if nearest := picture(signal.folder / "nearest.png"):
         parts.append(f"<h3>what was made, and below it the nearest item that was learned from</h3>{nearest}")
     return "\n".join([*parts, "</section>"])
+
+
+def section_of_jobs(jobs: Sequence[Job]) -> str:
+    """HTML: a table of each, pictures and sounds."""
+    if not jobs:
+        return ""
+    return "\n".join(
+        ["<section><h2>What else such models do</h2>", f"<p>{OF_JOBS}</p>", *map(article, jobs), "</section>"]
+    )
+
+
+def article(job: Job) -> str:
+    took = "" if job.seconds is None else f" {job.seconds:.0f} CPU seconds, all in all."
+    parts = [f"<article><h3>{escape(job.title)}</h3><p>{escape(job.about + took)}</p>"]
+    parts.append(table(["", *job.heads], job.rows))
+    parts.append(job.figure)
+    if job.picture is not None:
+        parts.append(picture(job.picture, job.title))
+    for way, files in job.heard.items():
+        if files:
+            parts.append(f"<p>{escape(way)}</p>{''.join(map(player, files))}")
+    return "\n".join([*parts, "</article>"])
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -178,17 +214,21 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f'<div class="wide"><table><tr>{top}</tr>{body}</table></div>'
 
 
-def picture(path: Path) -> str:
+def picture(path: Path, of: str = "") -> str:
     if not path.exists():
         return ""
-    return f'<img alt="{escape(path.parent.name)}" src="{data_uri("image/png", path.read_bytes())}">'
+    return f'<img alt="{escape(of or path.parent.name)}" src="{data_uri("image/png", path.read_bytes())}">'
 
 
 def sounds(folder: Path) -> str:
     """Players of some of the recordings of a model, evenly chosen."""
     files = sorted(folder.glob("*.wav"))
     chosen = [files[place * len(files) // HEARD] for place in range(min(HEARD, len(files)))]
-    return "".join(f'<audio controls src="{data_uri("audio/wav", path.read_bytes())}"></audio>' for path in chosen)
+    return "".join(map(player, chosen))
+
+
+def player(path: Path) -> str:
+    return f'<audio controls src="{data_uri("audio/wav", path.read_bytes())}"></audio>'
 
 
 if __name__ == "__main__":

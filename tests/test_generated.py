@@ -87,8 +87,8 @@ def test_a_sheet():
         sheet([[]])
 
 
-def items(folder: Path, number: int, seed: int, **alignment: list[Interval]) -> Path:
-    """Noisy bars, each above or below."""
+def items(folder: Path, number: int, seed: int, told: str = "", **alignment: str) -> Path:
+    """Noisy bars, each above or below, whose speakers are called as told, one letter for either."""
     rng, utterances = np.random.default_rng(seed), []
     for place in range(number):
         ink = 0.3 * rng.random((16, 16))
@@ -97,7 +97,8 @@ def items(folder: Path, number: int, seed: int, **alignment: list[Interval]) -> 
         path = folder / f"item-{place:02d}.png"
         write_image(path, ink)
         label = {tier: [Interval(0, 16, labels[side])] for tier, labels in alignment.items()}
-        utterances.append(Utterance(path.stem, str(path), None, 16, alignment=label, height=16))
+        speaker = told[side] if told else None
+        utterances.append(Utterance(path.stem, str(path), speaker, 16, alignment=label, height=16))
     write_manifest(folder / "corpus.jsonl", utterances)
     return folder / "corpus.jsonl"
 
@@ -107,7 +108,7 @@ def test_the_scripts(tmp_path, capsys, monkeypatch):
     train = items(tmp_path / "train", 40, 0, character="ab")
     test = items(tmp_path / "test", 24, 1, character="ab")
     again = items(tmp_path / "again", 20, 2, code="01")
-    copied = items(tmp_path / "copied", 20, 0, code="00")
+    copied = items(tmp_path / "copied", 20, 0, told="aa", code="00")
     monkeypatch.syspath_prepend(str(ROOT / "eval"))
     mixture = runpy.run_path(str(ROOT / "eval" / "pixel_mixture.py"))["main"]
     mixture([str(train), str(tmp_path / "mixture"), "--number", "20", "--components", "4", "--gaussians", "2"])
@@ -126,7 +127,7 @@ def test_the_scripts(tmp_path, capsys, monkeypatch):
     rows = {Path(name).name: row for name, row in found.items()}
     assert rows["copied"]["distance"] == 0 and rows["again"]["distance"] == pytest.approx(1, abs=0.1)
     assert rows["again"]["one label"] == 1 and rows["copied"]["one label"] == 0.5
-    assert rows["again"]["label shares"] < 0.2
+    assert rows["again"]["label shares"] < 0.2 and rows["copied"]["as told"] == 0.5
     assert rows["again"].keys() == {"precision", "recall", "frechet", "one label", "label shares", "distance"}
     assert (tmp_path / "near.png").stat().st_size and (tmp_path / "made.json").exists()
     with pytest.raises(SystemExit, match=r"is of another size|has no utterance of .*again"):

@@ -50,7 +50,7 @@ def test_codes_and_k_means_are_scored_once_for_an_item(made, capsys):
     prior = found["aae, prior"]
     assert prior["distance"] < 0.3 and prior["by_chance"] < 0.3  # latents are draws of it
     said = capsys.readouterr().out
-    assert "| 80 items, 2 labels |" in said and "| pixels, k-means | 2 | 1.00 | 1.00 |" in said
+    assert "| 80 items, 2 labels |" in said and "| pixels, k-means | 2 | 1.00 | 1.00 | 1.000 |" in said
 
 
 def test_latents_far_from_the_prior_are_told(made):
@@ -67,3 +67,10 @@ def test_a_tier_that_is_not_there_is_named(made):
         run(made, "--tier", "word")
     with pytest.raises(SystemExit, match="nowhere/test: no such folder"):
         run(made, "--prior", str(made / "nowhere"))
+
+
+def test_components_are_clustered_too(made, capsys):
+    found = run(made, "--components", "1")
+    assert found["pixels, components"]["ami"] == found["pixels, components"]["read right"] == pytest.approx(1.0)
+    with pytest.raises(SystemExit, match="has no 17 principal components; give fewer --components"):
+        run(made, "--components", "17")

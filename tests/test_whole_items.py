@@ -450,8 +450,10 @@ def test_new_items_are_drawn_from_the_prior(characters, vae, tmp_path, capsys):
     with pytest.raises(CorpusError, match=r"nothing\.jsonl"):
         generate(vae, tmp_path / "e", wanted, corpus=tmp_path / "nothing.jsonl")
     assert not (tmp_path / "e" / "sample.json").exists()  # refused before anything was drawn
-    square = generate(vae, tmp_path / "b", GenerateOptions(plane=3))
-    assert len(square.files) == 9 and read_image(tmp_path / "b" / "sheet.png").shape == (56, 56)
+    square = generate(vae, tmp_path / "b", GenerateOptions(plane=3), sheet_size=2)
+    assert len(square.files) == 9 and read_image(tmp_path / "b" / "sheet.png").shape == (38, 38)
+    with pytest.raises(ValueError, match="`sheet_size` must be 1 or more, not 0"):
+        generate(vae, tmp_path / "c", sheet_size=0)
     with pytest.raises(ExperimentError, match=r"knows no speaker \['w9'\]"):
         generate(vae, tmp_path / "c", GenerateOptions(speakers=["w9"]))
     with pytest.raises(ValueError, match="`frames` must be 1 or more"):

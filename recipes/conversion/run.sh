@@ -5,6 +5,7 @@
 # lines reads. Then, if UNITDISC_DATA is there, Old French manuscripts of which one hand is held out.
 # Some ten minutes of one core.
 #   KINDS="convert units"  which; also upright: without the network that leans whole lines
+#   EXP=exp/conversion  where to; READER=FOLDER  of `unitdisc align`, instead of one that learns from lines of all twelve
 #   FEWER=8  an eighth of all steps, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
@@ -13,7 +14,8 @@ fewer=${FEWER:-1}
 hands="ben fay ivo"
 raw=${UNITDISC_DATA:-../shared/data}/hw_medieval_fro
 data=data/conversion
-exp=exp/conversion
+exp=${EXP:-exp/conversion}
+reader=${READER:-$exp/reader}
 
 train() { # train KIND CORPUS EXPERIMENT
   local options=()
@@ -43,7 +45,9 @@ if stage "lines of nine writers, and of all twelve"; then
   grep -v -e cleo- -e hana- -e jun- $data/all/test.jsonl > $data/all/known.jsonl
 fi
 if stage "a reader of real lines"; then
-  unitdisc align $data/all/train.jsonl --output $exp/reader --tier read --prior 0 --epochs 8
+  if [ -z "${READER:-}" ]; then
+    unitdisc align $data/all/train.jsonl --output $exp/reader --tier read --prior 0 --epochs 8
+  fi
 fi
 if stage "train"; then
   for kind in $kinds; do
@@ -51,7 +55,7 @@ if stage "train"; then
   done
 fi
 judge() { # judge CORPUS IMAGES READ_BY: whose hand lines are taken for by who learned from READ_BY
-  python eval/other_hands.py "$1" "$2" "$2".jsonl --train "$3" --as-written
+  python eval/other_hands.py "$1" "$2" "$2".jsonl --train "$3" --as-written --output "$2"-hands.json
 }
 
 if stage "convert, and judge"; then
@@ -62,7 +66,8 @@ if stage "convert, and judge"; then
       converted "$kind" $data/$corpus.jsonl $exp/"$kind" "$folder" $hands
       echo "== $corpus: $kind"
       judge $data/$corpus.jsonl "$folder"/images $data/all/train.jsonl
-      python eval/resyntheses.py $data/$corpus.jsonl "$folder"/images --reader $exp/reader/aligner
+      python eval/resyntheses.py $data/$corpus.jsonl "$folder"/images --reader "$reader"/aligner \
+        --output "$folder"/images-read.json --picture "$folder"/lines.png
     done
   done
 fi
@@ -77,7 +82,8 @@ if stage "every tenth line by texture, in features of the encoder of units" && h
   unitdisc convert $exp/units $data/learned/twelve.jsonl $folder --texture $data/learned/train.jsonl "${options[@]}"
   for images in $folder/images $exp/made/learned/test/convert/images; do
     judge $data/learned/twelve.jsonl "$images" $data/all/train.jsonl
-    python eval/resyntheses.py $data/learned/twelve.jsonl "$images" --reader $exp/reader/aligner
+    python eval/resyntheses.py $data/learned/twelve.jsonl "$images" --reader "$reader"/aligner \
+      --output "$images"-read.json --picture "$images"-lines.png
   done
 fi
 if stage "Old French: one hand held out" && [ -d "$raw" ]; then

@@ -6,6 +6,7 @@
 # Some forty minutes of one core. The digits need UNITDISC_DATA.
 #   PARTS="mini digits"  which
 #   KINDS="convert shifted again units"  which; again: made heard again; units: of the built-in speech alone
+#   EXP=exp/voices  where to
 #   FEWER=8  an eighth of all steps, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
@@ -13,11 +14,12 @@ parts=${PARTS:-mini digits}
 kinds=${KINDS:-convert shifted again units}
 fewer=${FEWER:-1}
 raw=${UNITDISC_DATA:-../shared/data}/fsdd
+root=${EXP:-exp/voices}
 declare -A voices=([mini]="m1 f1 aunty" [digits]="jackson theo") rates=([mini]=16000 [digits]=8000)
 declare -A tiers=([mini]=phone [digits]=word) hops=([mini]=160 [digits]=80)
 
 train() { # train PART KIND
-  local data=data/voices/$1 exp=exp/voices/$1
+  local data=data/voices/$1 exp=$root/$1
   case $2 in
     convert)
       unitdisc train convert-speech "$data"/train.jsonl "$exp"/convert --set training.steps="$((1000 / fewer))" \
@@ -33,8 +35,8 @@ train() { # train PART KIND
   esac
 }
 
-convert() { # convert PART KIND: exp/voices/PART/made/KIND/ID--VOICE.wav
-  local data=data/voices/$1 exp=exp/voices/$1 made=exp/voices/$1/made/$2 told=() voice
+convert() { # convert PART KIND: EXP/PART/made/KIND/ID--VOICE.wav
+  local data=data/voices/$1 exp=$root/$1 made=exp/voices/$1/made/$2 told=() voice
   for voice in ${voices[$1]}; do told+=(--speaker "$voice"); done
   case $2 in
     convert)
@@ -51,19 +53,19 @@ convert() { # convert PART KIND: exp/voices/PART/made/KIND/ID--VOICE.wav
 }
 
 probe() { # probe PART MANIFEST NAME: who says a frame, and what
-  local data=data/voices/$1 frames=exp/voices/$1/frames task
+  local data=data/voices/$1 frames=$root/$1/frames task
   local read=(--kind log-mel --rate "${rates[$1]}" --hop "${hops[$1]}")
   unitdisc features "$data"/all.jsonl "$frames"/all "${read[@]}"
   unitdisc features "$2" "$frames"/"$3" "${read[@]}"
   for task in speaker-frames labels; do
     unitdisc probe "$frames"/"$3" "$2" --train-encodings "$frames"/all --train-corpus "$data"/all.jsonl --task $task \
       --tier "${tiers[$1]}" --known-speakers --reader mlp --context-frames 9 --no-controls \
-      --output exp/voices/"$1"/probes/"$3"-$task.json
+      --output "$root"/"$1"/probes/"$3"-$task.json
   done
 }
 
 abx() { # abx PART KIND: of labels, A and B as they were and X in another voice, and the reverse
-  local exp=exp/voices/$1 read=(--kind mfcc --rate "${rates[$1]}" --hop "${hops[$1]}")
+  local exp=$root/$1 read=(--kind mfcc --rate "${rates[$1]}" --hop "${hops[$1]}")
   unitdisc features "$exp"/"$2"-abx.jsonl "$exp"/frames/"$2"-abx "${read[@]}"
   unitdisc abx "$exp"/frames/"$2"-abx "$exp"/"$2"-abx.jsonl --tier "${tiers[$1]}" --context any --max-size-group 10 \
     --max-x-across 5 --output "$exp"/"$2"-abx.json
@@ -75,13 +77,14 @@ if stage "voices: corpora, of which every other test utterance is held out, and 
       mini) python data_prep/mini_speech.py data/voices/mini ;;
       digits) python data_prep/free_spoken_digits.py "$raw" data/voices/digits --test-speakers 2 ;;
     esac
-    awk 'NR % 2' data/voices/"$part"/test.jsonl > data/voices/"$part"/known.jsonl
-    awk 'NR % 2 == 0' data/voices/"$part"/test.jsonl > data/voices/"$part"/held.jsonl
+    case $part in mini) side=1 ;; *) side=0 ;; esac # even ones of the built-in speech were seen when weights were chosen
+    awk -v side=$side 'NR % 2 != side' data/voices/"$part"/test.jsonl > data/voices/"$part"/known.jsonl
+    awk -v side=$side 'NR % 2 == side' data/voices/"$part"/test.jsonl > data/voices/"$part"/held.jsonl
     cat data/voices/"$part"/{train,known}.jsonl > data/voices/"$part"/all.jsonl
   done
 fi
 for part in $parts; do
-  exp=exp/voices/$part data=data/voices/$part
+  exp=$root/$part data=data/voices/$part
   own=$kinds
   case $part in digits) own=${kinds/units/} ;; esac
   if stage "voices, $part: train"; then

@@ -2,13 +2,17 @@
 # All models of whole items on one page, for characters and for spoken words: autoencoders, VAEs under several decoders,
 # adversaries; what they make, what lies between two items, bits, distances to real items, clusters, and processor time.
 # Written digits of MNIST and spoken ones of the Free Spoken Digit Dataset, of 60 people and of two men nothing learned.
-# Needs UNITDISC_DATA; some three quarters of an hour of one core. The page is exp/page/index.html.
+# Below them other jobs of such models, by other recipes in fewer steps: lines made whole, in other hands, and drawn of their
+# units; utterances in other voices, and made heard; faults found; small changes that turn units.
+# Needs UNITDISC_DATA; an hour of one core. The page is exp/page/index.html.
 #   SIGNALS="characters words"  which
+#   JOBS="restoration conversion voices vocoder decoders outliers changes"  which
 #   FEWER=8  an eighth of all steps of training, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}
 signals=${SIGNALS:-characters words}
+jobs=${JOBS-restoration conversion voices vocoder decoders outliers changes}
 fewer=${FEWER:-1}
 number=800 # of items that are made and judged
 exp=exp/page
@@ -23,6 +27,10 @@ declare -A labels=(
   [words]="zero one two three four five six seven eight nine"
 )
 adversaries="gan infogan bigan"
+declare -A encoders=( # whose latents of real items are looked at
+  [characters]="autoencoder sparse denoising vae adversarial infogan bigan"
+  [words]="autoencoder vae adversarial infogan bigan"
+)
 
 of_signal() { # of_signal SIGNAL: options that say how items are read
   case $1 in
@@ -44,7 +52,7 @@ train() { # train SIGNAL NAME PRESET CORPUS STEPS OPTIONS...
   local signal=$1 name=$2 preset=$3 corpus=${4/#own/${sets[$1]}} steps=$(($5 / fewer))
   shift 5
   # shellcheck disable=SC2046  # options are words
-  timed $exp/"$signal"/seconds/"$name" unitdisc train "$preset" $corpora/"$corpus".jsonl $exp/"$signal"/"$name" \
+  timed $exp/"$signal"/seconds/"$name" unitdisc train "$preset" $corpora/"$corpus".jsonl $exp/"$signal"/"$name" --trust \
     $(of_signal "$signal") --set training.steps="$steps" "$@"
 }
 
@@ -83,6 +91,15 @@ train_all() { # train_all SIGNAL
   autoencoder "$signal" vae-prior own/train "$([ "${first#*=}" = deconv ] && echo 900 || echo 600)" \
     --set decoder.kind="${first#*=}" --set decoder.channels=64 --set bottleneck.prior_couplings=6
   autoencoder "$signal" autoencoder own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=global-linear
+  case $signal in
+    characters) # what else there was before
+      autoencoder "$signal" plane own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.dim=2
+      autoencoder "$signal" sparse own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=sparse \
+        --set bottleneck.dim=64 --set bottleneck.active=4
+      autoencoder "$signal" denoising own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=denoising \
+        --set bottleneck.dim=16
+      ;;
+  esac
   autoencoder "$signal" adversarial own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=global-linear \
     --set bottleneck.dim=8 --set bottleneck.categories=16 --set objective.kind=adversarial-autoencoder
   autoencoder "$signal" conditional "$signal-label/train" 600 --set decoder.kind="${first#*=}" --set bottleneck.speaker=true \
@@ -110,6 +127,7 @@ for signal in $signals; do
   data=$corpora/${sets[$signal]} here=$exp/$signal tier=${tiers[$signal]}
   autoencoders="autoencoder adversarial conditional vae-prior" as_read=()
   for pair in ${decoders[$signal]}; do autoencoders+=" ${pair%=*}"; done
+  case $signal in characters) autoencoders+=" sparse denoising" ;; esac
   case $signal in words) as_read=(--spectrograms 8000 160 32) ;; esac
 
   if stage "$signal: an encoder that judges, of true labels"; then
@@ -126,27 +144,30 @@ for signal in $signals; do
   if stage "$signal: bits"; then
     for kind in $autoencoders; do
       case $kind in
+        vae-diffusion) # whose every draw takes long
+          unitdisc likelihood $here/$kind $data/test.jsonl --limit 150 --importance 1 --output $here/bits/$kind.json
+          ;;
         vae*) unitdisc likelihood $here/$kind $data/test.jsonl --limit 150 --importance 1,8 --output $here/bits/$kind.json ;;
-        autoencoder) unitdisc likelihood $here/$kind $data/test.jsonl --limit 150 --output $here/bits/$kind.json ;;
+        autoencoder | sparse | denoising) unitdisc likelihood $here/$kind $data/test.jsonl --limit 150 --output $here/bits/$kind.json ;;
       esac
     done
   fi
   if stage "$signal: new items"; then
     timed $here/seconds/mixture python eval/pixel_mixture.py $data/train.jsonl $here/made/mixture --number $number \
       "${as_read[@]}"
+    case $signal in characters) unitdisc generate $here/plane $here/made-plane --plane 12 ;; esac
     for kind in $autoencoders $adversaries; do
-      told=() drawn=() each=$number few=100
+      told=() drawn=() each=$number
       case $kind in
-        autoencoder) continue ;; # its latents follow nothing that could be drawn from
+        autoencoder | sparse | denoising) continue ;; # their latents follow nothing that could be drawn from
         vae-pixelcnn | vae-flow | vae-diffusion) drawn=(--temperature 1) ;; # the likeliest of all is next to blank
-        adversarial) each=$((number / 16)) few=10 ;;
-        infogan) each=$((number / 10)) few=10 ;;
+        adversarial) each=$((number / 16)) ;;
+        infogan) each=$((number / 10)) ;;
         conditional)
-          each=$((number / 10)) few=10
+          each=$((number / 10))
           for label in ${labels[$signal]}; do told+=(--speaker "$label"); done ;;
       esac
-      unitdisc generate $here/$kind $here/made/$kind --number $each "${told[@]}" "${drawn[@]}"
-      unitdisc generate $here/$kind $here/sheets/$kind --number $few "${told[@]}" "${drawn[@]}"
+      unitdisc generate $here/$kind $here/made/$kind --number $each "${told[@]}" "${drawn[@]}" --sheet-size 10
     done
   fi
   if stage "$signal: judge"; then
@@ -161,7 +182,7 @@ for signal in $signals; do
   fi
   if stage "$signal: clusters"; then
     awk 'NR % 3 == 1' $data/train.jsonl > $data/some.jsonl
-    for kind in autoencoder adversarial vae infogan bigan; do
+    for kind in ${encoders[$signal]}; do
       unitdisc encode $here/$kind $data/some.jsonl $here/clusters/$kind/train --at bottleneck
       unitdisc encode $here/$kind $data/test.jsonl $here/clusters/$kind/test --at bottleneck
     done
@@ -173,7 +194,13 @@ for signal in $signals; do
       unitdisc features $data/$split.jsonl $here/clusters/k-means/${split/some/train} "${read[@]}"
     done
     python eval/item_clusters.py $data/some.jsonl $data/test.jsonl $here/clusters/* --tier $tier --clusters 10 \
-      --output $here/clusters.json
+      --components 16 --prior $here/clusters/{vae,adversarial} --output $here/clusters.json
+    for kind in k-means autoencoder vae bigan; do
+      found=$here/clusters/$kind/test
+      case $kind in k-means) ;; *) found+=/bottleneck ;; esac
+      unitdisc abx "$found" $data/test.jsonl --tier $tier --context any --max-size-group 5 --max-x-across 3 \
+        --output $here/abx/$kind.json
+    done
   fi
   if stage "$signal: what lies between"; then
     for kind in autoencoder vae; do
@@ -182,6 +209,44 @@ for signal in $signals; do
     done
   fi
 done
+export FEWER=$((fewer * 2)) # of the recipes that follow
+recipe() { # recipe JOB COMMAND...
+  local job=$1
+  shift
+  case " $jobs " in *" $job "*) EXP=$exp/jobs/$job timed $exp/jobs/seconds/"$job" "$@" ;; esac
+}
+changes() { # units of lines, under changes that are meant to turn them, of models that were trained on such and on none
+  local steps=$((500 / FEWER)) changed
+  python data_prep/mini_handwriting.py data/mini_handwriting
+  for changed in "on none" "on such changes"; do
+    unitdisc train small-handwriting data/mini_handwriting/train.jsonl "$EXP/$changed" --set "training.steps=$steps" \
+      --set "training.halve_at=[$((steps * 3 / 5)), $((steps * 4 / 5))]" \
+      --set "training.adversarial=$([ "$changed" = "on none" ] && echo 0.0 || echo 0.1)"
+    unitdisc robustness "$EXP/$changed" data/mini_handwriting/test.jsonl --limit 30 --output "$EXP/$changed.json"
+  done
+}
+if stage "damaged lines made whole"; then
+  recipe restoration recipes/restoration/run.sh --stop-stage 7
+fi
+case " $jobs " in *" restoration "*) export READER=$exp/jobs/restoration/reader ;; esac
+if stage "lines in other hands"; then
+  recipe conversion recipes/conversion/run.sh --stop-stage 5
+fi
+if stage "utterances in other voices"; then
+  PARTS=digits KINDS="again shifted convert" recipe voices recipes/conversion/voices.sh
+fi
+if stage "recordings made heard"; then
+  PARTS=digits MINUTES=2 recipe vocoder recipes/generators/vocoder.sh
+fi
+if stage "lines drawn of their units"; then
+  SIGNALS=handwriting KINDS="columns diffusion-columns" STEPS="1 5 20" recipe decoders recipes/generators/run.sh
+fi
+if stage "faults found"; then
+  SETS=lines STEPS=$((600 / FEWER)) recipe outliers recipes/outliers/run.sh
+fi
+if stage "changes that are meant to turn units"; then
+  recipe changes changes
+fi
 if stage "the page"; then
   python eval/generators_page.py $exp
 fi

@@ -3,16 +3,22 @@
 # handwriting under units of `unitdisc discover`, the built-in speech under k-means of MFCC. Bits per pixel and mel bin,
 # exact or a bound; what a reader makes of the lines that they write, who has learned from the real ones as the decoders are
 # shown them; spectral distance; quality against the number of steps; and a picture.
-#   SIGNALS="handwriting speech"  which; FEWER=8  an eighth of all steps of training, to see that it runs
+#   SIGNALS="handwriting speech"  which; EXP=exp/generators  where to
+#   READER=FOLDER  of `unitdisc align`, instead of one that learns from the lines as decoders are shown them
+#   KINDS="columns diffusion-columns"  decoders, of handwriting diffusion-columns at least (default: all)
+#   STEPS="1 2 5 10 20"  of those that draw in steps
+#   FEWER=8  an eighth of all steps of training, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
 signals=${SIGNALS:-handwriting speech}
 fewer=${FEWER:-1}
-exp=exp/generators
+exp=${EXP:-exp/generators}
+reader=${READER:-}
 declare -A kinds=(
   [handwriting]="columns pixelcnn flow-columns diffusion-columns flow-matching-columns"
   [speech]="frames flow diffusion flow-matching"
 )
+if [ -n "${KINDS:-}" ]; then kinds=([handwriting]=$KINDS [speech]=$KINDS); fi
 
 train() { # train SIGNAL KIND STEPS OPTIONS...: under units that are the same for all kinds
   local signal=$1 kind=$2 steps=$(($3 / fewer)) units
@@ -72,7 +78,9 @@ for signal in $signals; do
       python eval/resyntheses.py $corpus $shown/train --corpus $shown/train.jsonl
       corpus=$shown/train.jsonl
     fi
-    unitdisc align "$corpus" --output $exp/"$signal"/reader --tier read --prior 0 --epochs 8
+    if [ -z "$reader" ]; then
+      unitdisc align "$corpus" --output $exp/"$signal"/reader --tier read --prior 0 --epochs 8
+    fi
   fi
   if stage "$signal: bits"; then
     for kind in ${kinds[$signal]}; do
@@ -91,7 +99,7 @@ for signal in $signals; do
       folders+=($exp/"$signal"/again/"$kind")
       time unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl "${folders[-1]}" --limit 60
     done
-    python eval/resyntheses.py data/mini_"$signal"/test.jsonl "${folders[@]}" --reader $exp/"$signal"/reader/aligner \
+    python eval/resyntheses.py data/mini_"$signal"/test.jsonl "${folders[@]}" --reader "${reader:-$exp/$signal/reader}"/aligner \
       --output $exp/"$signal"/again.json "${options[@]}"
   fi
   if stage "$signal: few steps"; then
@@ -102,13 +110,13 @@ for signal in $signals; do
         *) continue ;;
       esac
       for sampler in $samplers; do
-        for steps in 1 2 5 10 20; do
+        for steps in ${STEPS:-1 2 5 10 20}; do
           unitdisc resynthesise $exp/"$signal"/"$kind" data/mini_"$signal"/test.jsonl \
             $exp/"$signal"/steps/"$kind-$sampler-$(printf %02d $steps)" --limit 20 --sampler $sampler --steps $steps
         done
       done
     done
-    python eval/resyntheses.py data/mini_"$signal"/test.jsonl $exp/"$signal"/steps/* --reader $exp/"$signal"/reader/aligner \
+    python eval/resyntheses.py data/mini_"$signal"/test.jsonl $exp/"$signal"/steps/* --reader "${reader:-$exp/$signal/reader}"/aligner \
       --output $exp/"$signal"/steps.json
   fi
 done

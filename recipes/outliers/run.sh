@@ -2,15 +2,15 @@
 # Who notices faults in a corpus that a model was trained on, faults and all? Every fifth utterance of a train set gets one:
 # noise, a gap, clipping, another speaker's name, another language and so on; `unitdisc outliers` beside distances to k-means
 # codes of plain frames. Built-in speech and handwriting and, if UNITDISC_DATA is there, real recordings; SETS chooses
-# less. Some fifteen minutes of one core.
+# less, STEPS=400 are those of training, EXP=exp/outliers is where to. Some fifteen minutes of one core.
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}/so762_dev
 sets=${SETS:-speech lines real}
-exp=exp/outliers
+exp=${EXP:-exp/outliers}
 steps=${STEPS:-400}
 
-planted() { # planted SET: exp/outliers/SET/corpus.jsonl
+planted() { # planted SET: EXP/SET/corpus.jsonl
   case $1 in
     speech)
       python data_prep/mini_speech.py data/mini_speech
@@ -48,6 +48,6 @@ for set in $sets; do
     case $set in lines) kind=columns ;; *) kind=mfcc ;; esac
     unitdisc features $here/corpus.jsonl $here/frames --kind $kind
     unitdisc kmeans $here/frames $here/codes.npy --codes 100
-    python eval/outliers.py $here --frames $here/frames --codebook $here/codes.npy
+    python eval/outliers.py $here --frames $here/frames --codebook $here/codes.npy --output $here/table.json
   fi
 done

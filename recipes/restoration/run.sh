@@ -4,7 +4,8 @@
 # Restorers with and without a critic, and a perceptual loss in the features of an encoder of ours; beside what needs no
 # learning. PSNR, SSIM, and what a reader of clean lines makes of them. Then, if UNITDISC_DATA is there, Old French
 # manuscripts of which one hand is held out, stained. Some twelve minutes of one core.
-#   DAMAGES="stains coarse"  which; KINDS="plain critic perceptual"  which; FEWER=8  an eighth of all steps, to see that it runs
+#   DAMAGES="stains coarse"  which; KINDS="plain critic perceptual"  which; EXP=exp/restoration  where to
+#   FEWER=8  an eighth of all steps, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
 damages=${DAMAGES:-stains coarse}
@@ -13,7 +14,7 @@ fewer=${FEWER:-1}
 raw=${UNITDISC_DATA:-../shared/data}/hw_medieval_fro
 data=data/restoration
 french=data/restoration-french
-exp=exp/restoration
+exp=${EXP:-exp/restoration}
 declare -A strengths=(
   [stains]="fading=0.8 bleed=0.6 blots=1.0 holes=0.8 grain=0.1"
   [coarse]="fading=0.0 bleed=0.0 blots=0.0 holes=0.0 grain=0.0 coarse=3.0"
@@ -63,7 +64,7 @@ for damage in $damages; do
     folders=() options=()
     case $damage in coarse) options+=(--coarse 3) ;; esac
     for kind in $kinds; do
-      folders+=($data/restored/"$damage"/"$kind")
+      folders+=($exp/restored/"$damage"/"$kind")
       unitdisc restore $exp/"$damage"/"$kind" $data/"$damage"/lines.jsonl "${folders[-1]}"
     done
     python eval/restored_lines.py $data/test.jsonl $data/"$damage"/lines.jsonl "${folders[@]}" --reader $exp/reader/aligner \
@@ -74,7 +75,7 @@ if stage "Old French: one hand held out, stained" && [ -d "$raw" ]; then
   python data_prep/medieval_french.py "$raw" $french --test-writers bnf_fr_412-wauchier
   damaged stains $french/test.jsonl $french/stains
   time train stains plain $french/train.jsonl $exp/french/plain
-  unitdisc restore $exp/french/plain $french/stains/lines.jsonl $french/restored/plain
-  python eval/restored_lines.py $french/test.jsonl $french/stains/lines.jsonl $french/restored/plain \
+  unitdisc restore $exp/french/plain $french/stains/lines.jsonl $exp/restored/french
+  python eval/restored_lines.py $french/test.jsonl $french/stains/lines.jsonl $exp/restored/french \
     --output $exp/french.json --picture $exp/french.png
 fi

@@ -48,6 +48,7 @@ def generate(
     *,
     corpus: Path | None = None,
     tier: str | None = None,
+    sheet_size: int | None = None,
     access: CorpusAccess = CorpusAccess(),
     device: str | None = None,
 ) -> Generated:
@@ -59,16 +60,19 @@ def generate(
     that they were made of as intervals of the tier `code`, and sheet.png: a row for every code and speaker, the same
     noise in each column. The same seed gives the same bytes; of noise, more items are the same as fewer, and more.
     corpus: of real items, from whose labels (`tier`) a probe learns to name what was drawn of latents; those are right
-    that are named as the speaker is called that they were drawn for.
+    that are named as the speaker is called that they were drawn for. sheet_size: rows and columns of sheet.png, at most
+    (default: all items are on it).
 
     Raises ExperimentError if the model makes none, its latents follow no prior, or it was not told of such a code or
     speaker, CorpusError for a corpus without such labels, LanguageError if the folder holds something else,
-    ValueError for a `tier` without a corpus.
+    ValueError for a `tier` without a corpus, or a `sheet_size` below 1.
 
     >>> files = unitdisc.generate("exp/gan", "exp/gan/made", unitdisc.GenerateOptions(100, seed=1)).files
     """
     if tier is not None and corpus is None:
         raise ValueError("`tier` says whose labels of `corpus` a probe learns; give `corpus`, or leave `tier` out")
+    if sheet_size is not None and sheet_size < 1:
+        raise ValueError(f"`sheet_size` must be 1 or more, not {sheet_size}")
     folder = folder_for_results(folder)
     experiment, model = load(experiment_folder, usable_device(device))
     refuse_unknown(options.speakers, experiment_folder, experiment)
@@ -90,7 +94,7 @@ def generate(
     made = [one for row in rows for one in row]
     write_manifest(folder / CORPUS, made)
     pictures = [[picture_of(signals, one) for one in row] for row in rows]
-    write_image(folder / SHEET, sheet(pictures))
+    write_image(folder / SHEET, sheet([row[:sheet_size] for row in pictures[:sheet_size]]))
     say_blank(pictures)
     named = real = None
     if probe is not None:

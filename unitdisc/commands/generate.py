@@ -23,6 +23,9 @@ def generate(
     frames: Annotated[int | None, typer.Option(help="length of items (default: the mean of training)")] = None,
     temperature: Annotated[float, typer.Option(help="1 draws from the decoder, 0 takes the likeliest")] = 0.0,
     seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
+    sheet_size: Annotated[
+        int | None, typer.Option(help="rows and columns of sheet.png, at most (default: all items are on it)")
+    ] = None,
     corpus: Annotated[
         Path | None, typer.Option(help=f"of real items, from which a probe learns to name new ones: {CORPUS}")
     ] = None,
@@ -49,7 +52,16 @@ def generate(
         seed=seed,
     )
     access = CorpusAccess(cache, allow_pipes=allow_pipes)
-    found = generate(experiment, folder, options, corpus=corpus, tier=tier, access=access, device=device)
+    found = generate(
+        experiment,
+        folder,
+        options,
+        corpus=corpus,
+        tier=tier,
+        sheet_size=sheet_size,
+        access=access,
+        device=device,
+    )
     if found.probe_accuracy is not None:
         typer.echo(f"the probe names {100 * found.probe_accuracy:.1f} % of real items rightly, held out")
     if found.named_rightly is not None:
