@@ -36,7 +36,7 @@ train() { # train PART KIND
 }
 
 convert() { # convert PART KIND: EXP/PART/made/KIND/ID--VOICE.wav
-  local data=data/voices/$1 exp=$root/$1 made=exp/voices/$1/made/$2 told=() voice
+  local data=data/voices/$1 exp=$root/$1 made=$root/$1/made/$2 told=() voice
   for voice in ${voices[$1]}; do told+=(--speaker "$voice"); done
   case $2 in
     convert)

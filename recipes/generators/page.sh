@@ -239,7 +239,7 @@ if stage "recordings made heard"; then
   PARTS=digits MINUTES=2 recipe vocoder recipes/generators/vocoder.sh
 fi
 if stage "lines drawn of their units"; then
-  SIGNALS=handwriting KINDS="columns diffusion-columns" STEPS="1 5 20" recipe decoders recipes/generators/run.sh
+  SIGNALS=handwriting KINDS="columns diffusion-columns" STEPS="1 5 20" ROUNDS=1 recipe decoders recipes/generators/run.sh
 fi
 if stage "faults found"; then
   SETS=lines STEPS=$((600 / FEWER)) recipe outliers recipes/outliers/run.sh

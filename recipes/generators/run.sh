@@ -6,6 +6,7 @@
 #   SIGNALS="handwriting speech"  which; EXP=exp/generators  where to
 #   READER=FOLDER  of `unitdisc align`, instead of one that learns from the lines as decoders are shown them
 #   KINDS="columns diffusion-columns"  decoders, of handwriting diffusion-columns at least (default: all)
+#   ROUNDS=2  of finding the units of handwriting
 #   STEPS="1 2 5 10 20"  of those that draw in steps
 #   FEWER=8  an eighth of all steps of training, to see that it runs
 source "$(dirname "$0")/../shared.sh"
@@ -58,7 +59,7 @@ if stage "corpora"; then
 fi
 if stage "units of handwriting"; then
   case $signals in *handwriting*)
-    unitdisc discover discover-handwriting data/mini_handwriting/train.jsonl $exp/handwriting/units/train --rounds 2
+    unitdisc discover discover-handwriting data/mini_handwriting/train.jsonl $exp/handwriting/units/train --rounds "${ROUNDS:-2}"
       ;;
   esac
 fi
@@ -72,11 +73,13 @@ for signal in $signals; do
     corpus=data/mini_$signal/train.jsonl
     if [ "$signal" = handwriting ]; then # lines upright and clean, as decoders are shown them, of which all is given
       shown=$exp/handwriting/shown
-      unitdisc resynthesise $exp/handwriting/diffusion-columns $corpus $shown/train --given 0.999 --steps 1
       unitdisc resynthesise $exp/handwriting/diffusion-columns data/mini_handwriting/test.jsonl $shown/as-shown \
         --given 0.999 --steps 1 --limit 60
-      python eval/resyntheses.py $corpus $shown/train --corpus $shown/train.jsonl
-      corpus=$shown/train.jsonl
+      if [ -z "$reader" ]; then
+        unitdisc resynthesise $exp/handwriting/diffusion-columns $corpus $shown/train --given 0.999 --steps 1
+        python eval/resyntheses.py $corpus $shown/train --corpus $shown/train.jsonl
+        corpus=$shown/train.jsonl
+      fi
     fi
     if [ -z "$reader" ]; then
       unitdisc align "$corpus" --output $exp/"$signal"/reader --tier read --prior 0 --epochs 8
