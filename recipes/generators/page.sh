@@ -216,12 +216,13 @@ recipe() { # recipe JOB COMMAND...
   case " $jobs " in *" $job "*) EXP=$exp/jobs/$job timed $exp/jobs/seconds/"$job" "$@" ;; esac
 }
 changes() { # units of lines, under changes that are meant to turn them, of models that were trained on such and on none
-  local steps=$((500 / FEWER)) changed
+  local steps=$((500 / FEWER)) share changed
   python data_prep/mini_handwriting.py data/mini_handwriting
-  for changed in "on none" "on such changes"; do
+  for share in 0.0 0.1; do
+    case $share in 0.0) changed="on none" ;; *) changed="on such changes" ;; esac
     unitdisc train small-handwriting data/mini_handwriting/train.jsonl "$EXP/$changed" --set "training.steps=$steps" \
       --set "training.halve_at=[$((steps * 3 / 5)), $((steps * 4 / 5))]" \
-      --set "training.adversarial=$([ "$changed" = "on none" ] && echo 0.0 || echo 0.1)"
+      --set training.adversarial=$share
     unitdisc robustness "$EXP/$changed" data/mini_handwriting/test.jsonl --limit 30 --output "$EXP/$changed.json"
   done
 }
