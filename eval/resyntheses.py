@@ -122,15 +122,17 @@ def original_and_again(path: Path, corpus: dict[str, Utterance]) -> tuple[Uttera
 
 
 def picture(pairs: dict[Path, list[tuple[Utterance, Utterance]]], lines: int) -> np.ndarray:
-    """Lines, each above what the folders have in its place: ink [columns, rows].
+    """Lines, each above what the folders have in its place, of one folder in every hand: ink [columns, rows].
 
     Raises CorpusError where there is nothing to see: of recordings, or if no line is in all folders.
     """
     of_line: dict[str, list[tuple[str, Utterance]]] = {}
     for folder, its in pairs.items():
         for original, again in its:
-            of_line.setdefault(original.id, [("as it is", original)]).append((folder.name, again))
-    shared = [rows for rows in of_line.values() if len(rows) == 1 + len(pairs) and rows[0][1].is_image]
+            caption = folder.name if len(pairs) > 1 else Path(again.path).stem.partition("--")[2]
+            of_line.setdefault(original.id, [("as it is", original)]).append((caption, again))
+    most = max(map(len, of_line.values()))
+    shared = [rows for rows in of_line.values() if 1 + len(pairs) <= len(rows) == most and rows[0][1].is_image]
     if lines < 1 or not shared:
         raise CorpusError("a picture needs a line image that is in all folders, and --lines of 1 or more")
     lines = min(lines, len(shared))

@@ -120,6 +120,15 @@ def test_a_picture_shows_lines_above_what_became_of_them(main, tmp_path):
     assert len(everything) == sum(3 * (line.height + 4) + 8 for line in shared)
 
 
+def test_a_picture_of_one_folder_shows_lines_in_every_hand(main, tmp_path):
+    corpus = make_lines(tmp_path, 2)
+    folder = copied(corpus, tmp_path / "same")
+    for path in sorted(folder.iterdir()):
+        shutil.copy(path, path.with_stem(f"{path.stem.partition('--')[0]}--other"))
+    main([str(corpus), str(folder), "--picture", str(tmp_path / "x.png")])
+    assert len(read_image(tmp_path / "x.png")) == sum(3 * (line.height + 4) + 8 for line in listed(corpus))
+
+
 @pytest.mark.parametrize("make", [make_lines, make_corpus])
 def test_where_there_is_nothing_to_see_there_is_no_picture(main, tmp_path, make):
     corpus = make(tmp_path / "corpus", 2)
