@@ -140,7 +140,8 @@ def drawn(folder: Path) -> Iterable[Job]:
         for kind, row in by_kind.items():
             bits = facts_in(signal / "bits" / f"{kind}-units.json") or {}
             said = f"{'≤ ' if bits.get('bound') else ''}{bits['bits']:.3f}" if bits else ""
-            rows.append([kind, said, percent(row.get("CER")), f"{row['ink']:.2f}" if "ink" in row else ""])
+            says = "the lines, as decoders are shown them" if kind == "as-shown" else kind
+            rows.append([says, said, percent(row.get("CER")), f"{row['ink']:.2f}" if "ink" in row else ""])
         for path, row in (facts_in(signal / "steps.json") or {}).items():
             kind, sampler, steps = Path(path).name.rsplit("-", 2)
             says = f"{kind}, {sampler} of {int(steps)} steps, {row['utterances']} lines"

@@ -234,13 +234,14 @@ if stage "lines in other hands"; then
   recipe conversion recipes/conversion/run.sh --stop-stage 5
 fi
 if stage "utterances in other voices"; then
-  PARTS=digits KINDS="again shifted convert" recipe voices recipes/conversion/voices.sh
+  PARTS=digits KINDS="shifted convert" recipe voices recipes/conversion/voices.sh
 fi
 if stage "recordings made heard"; then
   PARTS=digits MINUTES=2 recipe vocoder recipes/generators/vocoder.sh
 fi
-if stage "lines drawn of their units"; then
-  SIGNALS=handwriting KINDS="columns diffusion-columns" STEPS="1 5 20" ROUNDS=1 recipe decoders recipes/generators/run.sh
+if stage "lines drawn of their units"; then # which need all of their steps, and a reader of lines as they are drawn
+  READER="" FEWER=$fewer SIGNALS=handwriting KINDS="columns diffusion-columns" STEPS="1 5 20" ROUNDS=1 \
+    recipe decoders recipes/generators/run.sh
 fi
 if stage "faults found"; then
   SETS=lines STEPS=$((600 / FEWER)) recipe outliers recipes/outliers/run.sh
