@@ -5,6 +5,7 @@
 # lines reads. Then, if UNITDISC_DATA is there, Old French manuscripts of which one hand is held out.
 # Some ten minutes of one core.
 #   KINDS="convert units"  which; also upright: without the network that leans whole lines
+#   LINES_BY="all/known learned/test"  whose lines are converted: by writers that were learned, by ones that were not
 #   EXP=exp/conversion  where to; READER=FOLDER  of `unitdisc align`, instead of one that learns from lines of all twelve
 #   FEWER=8  an eighth of all steps, to see that it runs
 source "$(dirname "$0")/../shared.sh"
@@ -59,7 +60,7 @@ judge() { # judge CORPUS IMAGES READ_BY: whose hand lines are taken for by who l
 }
 
 if stage "convert, and judge"; then
-  for corpus in all/known learned/test; do
+  for corpus in ${LINES_BY:-all/known learned/test}; do
     for kind in $kinds; do
       folder=$exp/made/$corpus/$kind
       mkdir -p "$folder"

@@ -231,7 +231,7 @@ if stage "damaged lines made whole"; then
 fi
 case " $jobs " in *" restoration "*) export READER=$exp/jobs/restoration/reader ;; esac
 if stage "lines in other hands"; then
-  recipe conversion recipes/conversion/run.sh --stop-stage 5
+  LINES_BY=learned/test recipe conversion recipes/conversion/run.sh --stop-stage 5
 fi
 if stage "utterances in other voices"; then
   PARTS=digits KINDS="shifted convert" recipe voices recipes/conversion/voices.sh
