@@ -39,7 +39,7 @@ LINEAR = WIDTH | {"bottleneck.kind": "linear"}
 ITEMS = {"objective.columns": 32, "objective.layers": 2, "objective.channels": 4}
 NOTHING = {"encoder.kind": "identity", "bottleneck.kind": "none", "objective.columns": 16, "objective.noise_dim": 6}
 GLOBAL = {"bottleneck.kind": "global-linear", "bottleneck.dim": 3}
-OF_ITEMS = ("gan", "wasserstein gan", "infogan", "bigan")
+OF_ITEMS = ("gan", "wasserstein gan", "style gan", "infogan", "bigan")
 OF_LINES = ("line images", "rotation", "position", "restore", "restore with a critic", "convert", *OF_ITEMS)
 NETWORK = {"encoder.kind": "experiment", "encoder.network": "{encoder = {kind = 'conv', dim = 8}, dim = 8}"}
 RESTORE = {"objective.kind": "restore", "objective.channels": 4, "objective.depth": 1, "bottleneck.kind": "none"}
@@ -60,6 +60,7 @@ KINDS = {
     "gaussian": WIDTH | {"bottleneck.kind": "gaussian", "bottleneck.free_bits": 1},
     "global-gaussian": {"bottleneck.kind": "global-gaussian", "bottleneck.dim": 4, "bottleneck.speaker": "true"},
     "flow prior": {"bottleneck.kind": "global-gaussian", "bottleneck.dim": 4, "bottleneck.prior_couplings": 2},
+    "flow posterior": {"bottleneck.kind": "global-gaussian", "bottleneck.dim": 4, "bottleneck.posterior_couplings": 2},
     "adversarial-autoencoder": {"bottleneck.kind": "global-linear", "bottleneck.dim": 3, "bottleneck.categories": 4}
     | {"objective.kind": "adversarial-autoencoder", "objective.hidden": 8},
     "gumbel": WIDTH | {"bottleneck.kind": "gumbel", "bottleneck.num_codes": 8, "bottleneck.temperature_decay": 0.9},
@@ -97,6 +98,9 @@ KINDS = {
     "wasserstein gan": ITEMS
     | NOTHING
     | {"objective.kind": "gan", "objective.loss": "wasserstein", "objective.penalty": "gradient"},
+    "style gan": ITEMS
+    | NOTHING
+    | {"objective.kind": "gan", "objective.told": "speaker", "objective.generator": "style", "objective.style_dim": 5},
     "infogan": ITEMS | GLOBAL | {"objective.kind": "infogan", "bottleneck.categories": 3},
     "bigan": ITEMS | GLOBAL | {"objective.kind": "bigan"},
     "inpainting": LINEAR | {"objective.kind": "inpainting", "objective.span": 3},

@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from parallel_training import SPEAKERS, batch_of, settings, trained
@@ -14,7 +15,7 @@ from torch import nn
 
 from unitdisc.corpus.read import read_corpus
 from unitdisc.experiment import Experiment, config
-from unitdisc.generation.items import GenerateOptions
+from unitdisc.generation.items import GenerateOptions, MadeItem, made_items
 from unitdisc.model import UnitModel
 from unitdisc.objectives.adversarial_losses import (
     LOSSES,
@@ -25,13 +26,14 @@ from unitdisc.objectives.adversarial_losses import (
     pleasing_loss,
     told_apart,
 )
+from unitdisc.objectives.style_generator import EPSILON, LOUD, StyledConvolution
 from unitdisc.training.collapse import alarms
 from unitdisc.training.trainer import Progress, Trainer, TrainingOptions
 from unitdisc.training.validation import evaluate
 
 pytest_plugins = ["tiny_fixtures"]
 
-KINDS = ("gan", "wasserstein gan", "infogan", "bigan")
+KINDS = ("gan", "wasserstein gan", "style gan", "infogan", "bigan")
 
 
 def built(kind: str, **objective: object) -> tuple[Experiment, UnitModel]:
@@ -122,7 +124,7 @@ def test_each_loss_moves_one_player(kind):
             assert moved == (name == mover), (loss, name)
 
 
-@pytest.mark.parametrize("kind", ["gan", "infogan", "bigan"])
+@pytest.mark.parametrize("kind", ["gan", "style gan", "infogan", "bigan"])
 def test_a_stopped_contest_goes_on_to_the_same_bits(kind, tmp_path):
     experiment = Experiment(settings(kind), SPEAKERS, {})
     whole = trained(experiment, tmp_path / "whole").model.state_dict()
@@ -171,6 +173,9 @@ def test_padding_is_paper_and_what_is_no_whole_item_is_refused():
     [
         ({"objective": {"told": "sex"}}, "told must be one of"),
         ({"objective": {"columns": 30}}, r"objective.columns is 30, which cannot be halved 2 times"),
+        ({"objective": {"generator": "gan"}}, r"generator must be one of \['transposed', 'style'\], not 'gan'"),
+        ({"objective": {"generator": "style", "style_dim": 0}}, "style_dim must be 1 or more, not 0"),
+        ({"objective": {"generator": "style", "columns": 30}}, r"objective.columns is 30, which cannot be halved"),
         ({"objective": {"layers": 0}}, "channels and layers must be 1 or more"),
         ({"objective": {"noise_dim": 0}}, "noise_dim must be 1 or more"),
         ({"objective": {"critic_learning_rate": 0.0}}, "critic_learning_rate must be above 0"),
@@ -194,13 +199,80 @@ def test_an_encoder_that_would_learn_nothing_is_refused():
         model(batch_of(0, experiment, model.encoder.stride))
 
 
-def test_what_is_told_changes_what_is_made_and_nobody_is_no_one():
-    _, model = built("gan")
-    maker, noise, codes = model.objective, torch.randn(2, 6).double(), torch.tensor([-1, -1])
+@pytest.mark.parametrize("kind", ["gan", "style gan"])
+def test_what_is_told_changes_what_is_made_and_nobody_is_no_one(kind):
+    _, model = built(kind)
+    maker, codes = model.objective, torch.tensor([-1, -1])
+    noise = torch.randn(2, maker.noise_dim).double()
     first, second, nobody = (maker.make(noise, torch.tensor(each), codes) for each in ([0, 0], [1, 0], [-1, 0]))
     assert not torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
     assert not torch.equal(nobody[0], first[0]) and not torch.equal(nobody[0], second[0])
     assert first.shape == (2, 16, 16) and 0 <= first.min() <= first.max() <= 1
+
+
+@pytest.mark.parametrize("size", [3, 4])
+def test_a_style_weighs_what_comes_in_and_variance_stays_that_of_each_item(size):
+    """As weights of each item's own, of one norm (Karras et al., 2020, eqs. 1 and 3)."""
+    layer = StyledConvolution(5, 3, 4, size=size).double()
+    x, style = torch.randn(2, 3, 6, 6).double(), torch.randn(2, 5).double()
+    for item, told, found in zip(x, layer.style(style), layer(x, style)):
+        if size == 4:
+            weight = layer.weight * told[:, None, None, None]
+            squares = weight.square().sum((0, 2, 3), keepdim=True) / 4  # a pixel sees 2 x 2
+            weight = weight / (squares / LOUD + EPSILON).sqrt()
+            expected = nn.functional.conv_transpose2d(item[None], weight, stride=2, padding=1)
+        else:
+            weight = layer.weight * told[:, None, None]
+            weight = weight / (weight.square().sum((1, 2, 3), keepdim=True) / LOUD + EPSILON).sqrt()
+            expected = nn.functional.conv2d(item[None], weight, padding=1)
+        torch.testing.assert_close(found, expected[0])
+    wide = layer(torch.randn(200, 3, 8, 8).double(), torch.randn(200, 5).double())[..., 2:-2, 2:-2]
+    assert wide.var().item() == pytest.approx(LOUD, rel=0.1)
+
+
+def test_every_layer_has_noise_of_its_own_and_an_item_follows_from_its_seed():
+    _, model = built("style gan")
+    maker = model.objective
+    assert (maker.latent_dim, maker.noise_dim) == (6, 6 + 4 * 4 + 8 * 8 + 16 * 16)
+    items = [MadeItem(str(turn), turn, -1, 0) for turn in (0, 1, 0)]
+    noise, nobody = torch.randn(1, maker.noise_dim).double(), torch.tensor([-1])
+    quiet = maker.make(noise, nobody, nobody)
+    for layer, (first, last) in enumerate([(6, 22), (22, 86), (86, 342)]):
+        other = noise.clone()
+        other[:, first:last] = torch.randn(1, last - first)
+        assert torch.equal(maker.make(other, nobody, nobody), quiet)  # before anything is learned
+        maker.generator.strengths.data[layer] = 1
+        assert not torch.equal(maker.make(other, nobody, nobody), maker.make(noise, nobody, nobody))
+        maker.generator.strengths.data.zero_()
+    maker.generator.strengths.data.fill_(1)
+    a, b = made_items(maker, items, 1), made_items(maker, items[:1], 1)
+    assert np.array_equal(a[0], a[2]) and not np.array_equal(a[0], a[1])
+    np.testing.assert_allclose(a[:1], b, rtol=1e-12)
+    assert not np.array_equal(made_items(maker, items[:1], 2), b)
+    maker.made(torch.randn(4, maker.noise_dim).double(), torch.zeros(4, 2).double()).sum().backward()
+    assert all(weight.grad.any() for weight in maker.generator.parameters())
+
+
+@pytest.mark.parametrize("kind", ["infogan", "bigan"])
+def test_noise_of_layers_is_not_read_back(kind):
+    """Nor is the critic shown it."""
+    experiment, model = built(kind, generator="style", style_dim=5)
+    maker, batch = model.objective, batch_of(0, experiment, model.encoder.stride)
+    assert maker.noise_dim == maker.latent_dim + maker.generator.pixels
+    noise, shares = torch.randn(8, maker.noise_dim).double(), torch.zeros(8).double()
+    units = model.units_of(batch)[0]
+
+    def found(noise: torch.Tensor) -> dict:
+        if kind == "bigan":
+            return maker.of_pairs(model, batch, units, noise=noise, shares=shares).losses
+        return maker.read_back(model, batch, noise, codes=torch.arange(8) % 3, shares=shares).losses
+
+    other = noise.clone()
+    other[:, maker.latent_dim :] += 1
+    torch.testing.assert_close(found(other), found(noise), rtol=0, atol=0)  # before its strength is learned
+    other[:, 0] += 1
+    read = {"infogan": "reading", "bigan": "inverting"}[kind]
+    assert found(other)[read] != found(noise)[read]
 
 
 def test_codes_that_are_told_are_those_in_the_middle_of_items():

@@ -18,7 +18,7 @@ from unitdisc.api.morph_ways import Probe
 from unitdisc.api.train import train
 from unitdisc.api.train_corpus import refuse_cut_items
 from unitdisc.batch import Batch, padding_mask
-from unitdisc.bottlenecks.flow_prior import FlowPrior
+from unitdisc.bottlenecks.flow_prior import FlowPosterior, FlowPrior
 from unitdisc.bottlenecks.whole_items import GlobalGaussian, GlobalLinear, places, pooled
 from unitdisc.corpus import CorpusError, Interval, Utterance
 from unitdisc.corpus.manifest import read_manifest, write_manifest
@@ -132,6 +132,78 @@ def test_the_bound_under_a_flow_as_prior_is_the_evidence_by_integration():
     assert -ratio.mean() == pytest.approx(divergence.item(), abs=5 * ratio.std().item() / len(ratio) ** 0.5)
     assert losses.mean() == pytest.approx(divergence.item(), abs=5 * losses.std().item() / len(losses) ** 0.5)
     assert evaluated.metrics["bits_per_item"] * math.log(2) == pytest.approx(divergence.item(), abs=0.3)
+
+
+def with_flow(**options: int) -> tuple[GlobalGaussian, torch.Tensor, torch.Tensor]:
+    """A bottleneck whose flow as posterior has moved, and an item for it."""
+    torch.manual_seed(0)
+    bottleneck = GlobalGaussian(1, dim=2, waves=2, posterior_couplings=3, **options).double()
+    with torch.no_grad():
+        for weight in bottleneck.flow.parameters():
+            weight.add_(0.15 * torch.randn_like(weight))
+    return bottleneck, torch.randn(1, 4, 1).double(), torch.ones(1, 4, dtype=torch.bool)
+
+
+def inverse_of(flow: FlowPosterior, latents: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+    """What became these latents: each coupling solved for the half that it changed."""
+    for coupling in reversed(flow.couplings):
+        latents = latents.flip(-1)
+        kept, changed = latents[:, : coupling.kept], latents[:, coupling.kept :]
+        log_scale, shift = coupling.scale_and_shift(torch.cat([kept, context.expand(len(kept), -1)], dim=-1))
+        latents = torch.cat([kept, (changed - shift) * (-log_scale).exp()], dim=-1)
+    return latents
+
+
+def test_a_flow_as_posterior_begins_as_the_gaussian_to_the_order_of_numbers():
+    torch.manual_seed(0)
+    begun = GlobalGaussian(1, dim=3, waves=2, posterior_couplings=2).double()
+    encoded, mask = torch.randn(5, 4, 1).double(), torch.ones(5, 4, dtype=torch.bool)
+    plain = GlobalGaussian(1, dim=3, waves=2).double()
+    plain.load_state_dict(begun.state_dict(), strict=False)
+    draws = [each.draw(encoded, mask, None, torch.Generator().manual_seed(1)) for each in (begun, plain)]
+    torch.testing.assert_close(*draws)
+    torch.testing.assert_close(*(each.eval()(encoded, mask).latents for each in (begun, plain)))
+    with pytest.raises(ValueError, match="a flow as posterior needs dim and posterior_couplings of 2 at least, not 3"):
+        GlobalGaussian(1, dim=3, posterior_couplings=1)
+    with pytest.raises(ValueError, match="free_bits are of a divergence that is known"):
+        GlobalGaussian(1, dim=3, posterior_couplings=2, free_bits=1.0)
+
+
+@pytest.mark.parametrize("options", [{}, {"prior_couplings": 2}])
+def test_the_bound_of_a_flow_as_posterior_is_the_evidence_by_integration(options):
+    """log q by the Jacobian of autograd, whose mass is 1; ratios of `draw` and the loss are those of that density."""
+    bottleneck, encoded, mask = with_flow(**options)
+    context = bottleneck.said_beside(encoded, mask)
+    mean, log_variance = bottleneck.posterior(encoded, mask)
+    base = Normal(mean, (log_variance / 2).exp())
+    other = bottleneck.said_beside(encoded + 1, mask)
+    assert not torch.allclose(bottleneck.flow(mean, context)[0], bottleneck.flow(mean, other)[0])
+    one = base.sample()
+    slopes = torch.autograd.functional.jacobian(lambda z: bottleneck.flow(z, context)[0][0], one)[:, 0]
+    torch.testing.assert_close(bottleneck.flow(one, context)[1][0], slopes.det().abs().log())
+
+    def log_posterior(latents: torch.Tensor) -> torch.Tensor:
+        origin = inverse_of(bottleneck.flow, latents, context)
+        again, log_det = bottleneck.flow(origin, context.expand(len(origin), -1))
+        torch.testing.assert_close(again, latents)
+        return base.log_prob(origin).sum(-1) - log_det
+
+    side = torch.linspace(-9, 9, 400).double()
+    grid = torch.cartesian_prod(side, side)
+    with torch.no_grad():
+        posterior, cell = log_posterior(grid), (side[1] - side[0]) ** 2
+        assert (posterior.exp() * cell).sum() == pytest.approx(1.0, abs=0.01)
+        divergence = (posterior.exp() * (posterior - bottleneck.log_prior(grid)) * cell).sum().item()
+        many = encoded.expand(20_000, -1, -1), mask.expand(20_000, -1)
+        told, ratio = bottleneck.draw(*many, None, torch.Generator().manual_seed(3))
+        latents = told[:, 0, :2]
+        torch.testing.assert_close(ratio.sum(1), bottleneck.log_prior(latents) - log_posterior(latents))
+        assert -ratio.sum(1).mean() == pytest.approx(divergence, abs=5 * ratio.sum(1).std().item() / 20_000**0.5)
+        evaluated = bottleneck.eval()(encoded, mask)
+        losses = bottleneck.train()(*many).metrics["bits_per_item"] * math.log(2)
+    assert evaluated.metrics["bits_per_item"] * math.log(2) == pytest.approx(divergence, abs=0.3)
+    assert losses.item() == pytest.approx(divergence, abs=5 * ratio.sum(1).std().item() / 20_000**0.5)
+    torch.testing.assert_close(evaluated.latents[:, 0, :2], bottleneck.vectors(encoded, mask))
 
 
 def test_places_are_told_apart_and_as_many_cosines_as_steps_lose_nothing():

@@ -2,7 +2,7 @@
 # Characters out of noise: generators and critics of single digits, judged beside a mixture of Gaussians of pixels and a
 # VAE, by an encoder that learned the true labels; codes and latents that are read back, on hands that nobody learned from.
 # Needs UNITDISC_DATA; some twenty minutes of one core.
-#   KINDS="gan told infogan bigan"  which; also hinge and wasserstein
+#   KINDS="gan told infogan bigan"  which; also hinge, wasserstein and style
 #   FEWER=8  an eighth of all steps of training, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
@@ -14,14 +14,15 @@ exp=exp/adversaries
 kinds=${KINDS:-gan told infogan bigan}
 
 train() { # train KIND
-  local preset=gan-handwriting options=()
+  local preset=gan-handwriting options=() steps=2000
   case $1 in
     infogan | bigan) preset=$1-handwriting ;;
     hinge) options=(--set objective.loss=hinge) ;;
     wasserstein) options=(--set objective.loss=wasserstein --set objective.penalty=gradient --set objective.penalty_weight=10) ;;
+    style) options=(--set objective.generator=style --set training.learning_rate=2e-4) steps=1500 ;; # as long as gan takes
     told) options=(--set objective.told=codes --set "codes.folders=[\"$exp/labels\"]" --set codes.num_codes=10) ;;
   esac
-  unitdisc train $preset $data/train.jsonl $exp/"$1" --set "training.steps=$((2000 / fewer))" "${options[@]}"
+  unitdisc train $preset $data/train.jsonl $exp/"$1" --set "training.steps=$((steps / fewer))" "${options[@]}"
 }
 
 if stage "adversaries: single digits, 60 writers held out"; then

@@ -1,4 +1,4 @@
-"""A prior of latents that learns: a flow from latents to normal noise (Real NVP, Dinh et al., 2017)."""
+"""Flows of latents (Real NVP, Dinh et al., 2017): a prior that learns, and a posterior that is no Gaussian."""
 
 import math
 
@@ -9,13 +9,16 @@ LARGEST = 2.0  # logarithm of what a coupling can multiply by, so that no latent
 
 
 class Coupling(nn.Module):
-    """Half of the numbers are scaled and shifted by what the other half says; at first nothing is changed."""
+    """Half of the numbers are scaled and shifted by what the other half says; at first nothing is changed.
 
-    def __init__(self, dim: int, channels: int):
+    context: how many numbers the other half is told beside.
+    """
+
+    def __init__(self, dim: int, channels: int, context: int = 0):
         super().__init__()
         self.kept = dim // 2
         self.network = nn.Sequential(
-            nn.Linear(self.kept, channels), nn.SiLU(), nn.Linear(channels, 2 * (dim - self.kept))
+            nn.Linear(self.kept + context, channels), nn.SiLU(), nn.Linear(channels, 2 * (dim - self.kept))
         )
         nn.init.zeros_(self.network[-1].weight)
         nn.init.zeros_(self.network[-1].bias)
@@ -24,10 +27,10 @@ class Coupling(nn.Module):
         raw, shift = self.network(kept).chunk(2, dim=-1)
         return LARGEST * (raw / LARGEST).tanh(), shift
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, D] -> z [B, D], log |det dz/dx| [B]."""
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """x [B, D], context [B, C] -> z [B, D], log |det dz/dx| [B]."""
         kept, changed = x[:, : self.kept], x[:, self.kept :]
-        log_scale, shift = self.scale_and_shift(kept)
+        log_scale, shift = self.scale_and_shift(kept if context is None else torch.cat([kept, context], dim=-1))
         return torch.cat([kept, changed * log_scale.exp() + shift], dim=-1), log_scale.sum(-1)
 
     def inverse(self, z: Tensor) -> Tensor:
@@ -36,28 +39,48 @@ class Coupling(nn.Module):
         return torch.cat([kept, (changed - shift) * (-log_scale).exp()], dim=-1)
 
 
-class FlowPrior(nn.Module):
-    """log p(z) of latents z [B, D], and draws of it; untrained it is N(0, 1).
+class Flow(nn.Module):
+    """Couplings one after the other, between which the order of the numbers is turned round, so that all are changed.
 
-    Between couplings the order of the numbers is turned round, so that each is changed by every other one. (Chen et
-    al., 2017, have an autoregressive flow here, which draws number after number.)
-
-    couplings: how many; channels: of the hidden layer of each. Raises ValueError for fewer than two numbers.
+    couplings: how many; channels: of the hidden layer of each; context: numbers that each is told beside.
+    Raises ValueError for fewer than two numbers or couplings.
     """
 
-    def __init__(self, dim: int, couplings: int, channels: int = 64):
+    role = "prior"  # in the place of which a flow is; options are named by it
+
+    def __init__(self, dim: int, couplings: int, channels: int = 64, context: int = 0):
         super().__init__()
         if dim < 2 or couplings < 2:
-            raise ValueError(f"a flow as prior needs dim and prior_couplings of 2 at least, not {dim} and {couplings}")
-        self.couplings = nn.ModuleList(Coupling(dim, channels) for _ in range(couplings))
+            raise ValueError(
+                f"a flow as {self.role} needs dim and {self.role}_couplings of 2 at least, not {dim} and {couplings}"
+            )
+        self.couplings = nn.ModuleList(Coupling(dim, channels, context) for _ in range(couplings))
 
-    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents [B, D] -> noise [B, D], log |det| [B]."""
+    def forward(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """z [B, D], context [B, C] -> what it becomes [B, D], log |det| [B]."""
         log_det = z.new_zeros(len(z))
         for coupling in self.couplings:
-            z, more = coupling(z)
+            z, more = coupling(z, context)
             z, log_det = z.flip(-1), log_det + more
         return z, log_det
+
+
+class FlowPosterior(Flow):
+    """From draws of a Gaussian to draws of a posterior that is none (Rezende & Mohamed, 2015); untrained, but for the
+    order of numbers, it changes nothing.
+
+    Without a context it would be a prior that learns, in other words: decoder and prior could be told the draws of the
+    Gaussian as well. So each coupling is told what the encoder says (as of Kingma et al., 2016).
+    """
+
+    role = "posterior"
+
+
+class FlowPrior(Flow):
+    """log p(z) of latents z [B, D], and draws of it; untrained it is N(0, 1). It makes noise of latents.
+
+    (Chen et al., 2017, have an autoregressive flow here, which draws number after number.)
+    """
 
     def inverse(self, noise: Tensor) -> Tensor:
         """Noise [B, D] -> latents [B, D]."""

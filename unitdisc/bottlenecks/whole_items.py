@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from unitdisc.bottlenecks.base import BottleneckOutput, measured
 from unitdisc.bottlenecks.continuous import Gaussian, divergence_from_unit_normal, drawn
-from unitdisc.bottlenecks.flow_prior import FlowPrior
+from unitdisc.bottlenecks.flow_prior import FlowPosterior, FlowPrior
 from unitdisc.training.distributed import normal
 
 DRAWS = 8  # of a posterior in evaluation, and as many opposite ones
+CONTEXT = 32  # numbers that the encoder tells a flow as posterior
 
 
 class GlobalLinear(nn.Module):
@@ -74,7 +75,10 @@ class GlobalGaussian(Gaussian):
     al., 2015), the decoder beside the latent, times the same cosines; of who is unknown, and in encodings, they are
     not. prior_couplings: the prior is no unit normal, but a flow of so many couplings that learns where latents are, 2
     or more; 0: the unit normal. What the divergence from it is, is then estimated, by one draw in training and in
-    evaluation by a few that are always the same; there are no free_bits of it.
+    evaluation by a few that are always the same; there are no free_bits of it. posterior_couplings: draws of the
+    Gaussian go through a flow of so many couplings, 2 or more, each of which the encoder tells something (Rezende &
+    Mohamed, 2015); the divergence is estimated in the same way, and in the place of the posterior's mean stands what
+    the flow makes of that of the Gaussian; 0: none.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class GlobalGaussian(Gaussian):
         waves: int = 8,
         speaker: bool = False,
         prior_couplings: int = 0,
+        posterior_couplings: int = 0,
     ):
         check_waves(waves)
         super().__init__(waves * in_dim, dim, free_bits, kl_weight / values_per_latent, warmup_steps)
@@ -97,37 +102,62 @@ class GlobalGaussian(Gaussian):
         self.dim = told_dim(dim + speaker * num_speakers, waves)
         self.num_speakers = num_speakers
         self.of_speaker = nn.Linear(num_speakers, 2 * dim, bias=False) if speaker else None
-        if prior_couplings and free_bits:
-            raise ValueError("free_bits are of a divergence that is known, and that from a flow is not: leave out one")
+        if (prior_couplings or posterior_couplings) and free_bits:
+            raise ValueError("free_bits are of a divergence that is known, and that of a flow is not: leave out one")
         self.prior = FlowPrior(dim, prior_couplings) if prior_couplings else None
+        self.flow = self.context = None
+        if posterior_couplings:
+            self.flow = FlowPosterior(dim, posterior_couplings, context=CONTEXT)
+            self.context = nn.Linear(waves * in_dim, CONTEXT)
 
     def forward(self, encoded: Tensor, mask: Tensor, speakers: Tensor | None = None) -> BottleneckOutput:
         """As of any bottleneck; the losses of the frames of an item together are that of the item."""
         mean, log_variance = self.posterior(encoded, mask, speakers)
-        vectors, deviation = mean, (log_variance / 2).exp()
+        context, deviation = self.said_beside(encoded, mask), (log_variance / 2).exp()
+        centre = vectors = self.flowed(mean, context)[0]
+        known = self.prior is None and self.flow is None
         if self.training:
-            vectors = mean + deviation * normal(*mean.shape, device=mean.device)
-        if self.prior is None:
-            kl = divergence_from_unit_normal(mean, log_variance)  # [B]
-        else:
-            draws = vectors[None] if self.training else mean + deviation * fixed_noise(mean)
-            kl = self.divergence(log_variance, draws)
+            vectors, log_det = self.flowed(mean + deviation * normal(*mean.shape, device=mean.device), context)
+            draws, log_dets = vectors[None], log_det[None]
+        elif not known:
+            noise = fixed_noise(mean)
+            several = None if context is None else context.repeat(len(noise), 1)
+            draws, log_dets = self.flowed((mean + deviation * noise).flatten(0, 1), several)
+            draws, log_dets = draws.unflatten(0, (len(noise), -1)), log_dets.unflatten(0, (len(noise), -1))
+        kl = (
+            divergence_from_unit_normal(mean, log_variance) if known else self.divergence(log_variance, draws, log_dets)
+        )
         weight = self.weight_now()
         self.count_step()
-        beyond = kl if self.prior is not None else kl.clamp(min=self.free_nats) - self.free_nats
+        beyond = kl.clamp(min=self.free_nats) - self.free_nats if known else kl
         cost = beyond / mask.sum(1).clamp(min=1)
         return BottleneckOutput(
             latents=self.told(vectors, mask, speakers),
-            projected=self.told(mean, mask, speakers),
+            projected=self.told(centre, mask, speakers),
             losses={"kl": (weight * cost)[:, None].expand(mask.shape)},
             metrics=measured(lambda: {"bits_per_item": kl.detach().mean() / math.log(2)}),
         )
 
-    def divergence(self, log_variance: Tensor, draws: Tensor) -> Tensor:
-        """Of the posterior from the flow in nats, by draws of the former: [B, W], [K, B, W] -> [B], without bias."""
+    def divergence(self, log_variance: Tensor, draws: Tensor, log_dets: Tensor | float = 0.0) -> Tensor:
+        """Of the posterior from the prior in nats, by draws of the former: [B, W], [K, B, W] -> [B], without bias.
+
+        log_dets: of the flow that draws went through, if any, [K, B].
+        """
         entropy = 0.5 * (log_variance + math.log(2 * math.pi * math.e)).sum(-1)
-        told = self.prior.log_prob(draws.flatten(0, 1)).unflatten(0, draws.shape[:2])
-        return -entropy - told.mean(0)
+        told = self.log_prior(draws.flatten(0, 1)).unflatten(0, draws.shape[:2])
+        return -entropy - (told + log_dets).mean(0)
+
+    def log_prior(self, latents: Tensor) -> Tensor:
+        """In nats: [B, W] -> [B]."""
+        return log_unit_normal(latents) if self.prior is None else self.prior.log_prob(latents)
+
+    def said_beside(self, encoded: Tensor, mask: Tensor) -> Tensor | None:
+        """What the encoder tells the flow as posterior: [B, CONTEXT]."""
+        return None if self.context is None else self.context(pooled(encoded, mask, self.waves))
+
+    def flowed(self, draws: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Draws of the Gaussian [B, W] -> of the posterior [B, W], log |det| [B]."""
+        return (draws, draws.new_zeros(len(draws))) if self.flow is None else self.flow(draws, context)
 
     def of_noise(self, noise: Tensor) -> Tensor:
         """As `OfWholeItems` has it."""
@@ -141,8 +171,8 @@ class GlobalGaussian(Gaussian):
         return found.chunk(2, dim=-1)
 
     def vectors(self, encoded: Tensor, mask: Tensor, speakers: Tensor | None = None) -> Tensor:
-        """As `OfWholeItems` has it: the means, [B, W]."""
-        return self.posterior(encoded, mask, speakers)[0]
+        """As `OfWholeItems` has it: the means, or what a flow makes of them, [B, W]."""
+        return self.flowed(self.posterior(encoded, mask, speakers)[0], self.said_beside(encoded, mask))[0]
 
     def told(self, vectors: Tensor, mask: Tensor, speakers: Tensor | None = None) -> Tensor:
         """As `OfWholeItems` has it."""
@@ -162,10 +192,16 @@ class GlobalGaussian(Gaussian):
     ) -> tuple[Tensor, Tensor]:
         """As `HasPosterior` has it: of every frame, its share of the one ratio of its item."""
         vectors, ratio = drawn(*self.posterior(encoded, mask, speakers), generator)
-        if self.prior is not None:  # in place of the unit normal
-            unit = -0.5 * (vectors**2 + math.log(2 * math.pi)).sum(-1)
-            ratio = ratio + self.prior.log_prob(vectors) - unit
+        if self.prior is not None or self.flow is not None:  # in place of the unit normal and the Gaussian
+            unit = log_unit_normal(vectors)
+            vectors, log_det = self.flowed(vectors, self.said_beside(encoded, mask))
+            ratio = ratio + self.log_prior(vectors) - unit + log_det
         return self.told(vectors, mask, speakers), (ratio / mask.sum(1).clamp(min=1))[:, None].expand(mask.shape)
+
+
+def log_unit_normal(latents: Tensor) -> Tensor:
+    """In nats: [..., W] -> [...]."""
+    return -0.5 * (latents**2 + math.log(2 * math.pi)).sum(-1)
 
 
 def fixed_noise(like: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from unitdisc.objectives.base import ModelOutput, ModelParts
 from unitdisc.objectives.ink import refuse_learning, refuse_unbounded
 from unitdisc.objectives.item_networks import ItemCritic, ItemGenerator
 from unitdisc.objectives.players import Player
+from unitdisc.objectives.style_generator import StyleGenerator
 from unitdisc.training.distributed import is_measured, normal, own_rows, rows_of_all, uniform
 from unitdisc.training.distributed import shares as shares_of_step
 from unitdisc.training.precision import full_products, in_full
@@ -31,6 +32,7 @@ PENALISED = 4  # one item in so many: a gradient of a gradient takes half of the
 LOUDER = 3.0  # at 1 all that codes did was to leave a mark; at 8 items of a code were all alike, whatever the noise
 BETAS = (0.5, 0.999)  # of Adam, for both players, as of DCGAN: with more of momentum they run round each other
 TOLD = ("none", "speaker", "codes")
+GENERATORS = ("transposed", "style")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,10 @@ class Contest:
     """Generator and critic of line images of one size, and how they learn.
 
     columns: of an item; narrower ones get paper on their right. channels: of both networks where they have most pixels,
-    twice as many with every halving of rows and columns; layers: how often they are halved.
+    twice as many with every halving of rows and columns; layers: how often they are halved. generator: "transposed",
+    convolutions one after the other (DCGAN), or "style" (StyleGAN2), whose layers are all told a style, made of the
+    noise, and more noise, of pixels, is added in each: it has a layer more, of half as many channels, and learned well
+    with training.learning_rate = 2e-4. style_dim: of that generator, the numbers of a style.
     loss: "non-saturating", "hinge" or "wasserstein". penalty: of a steep critic, at real items ("r1", along their
     pixels), or between real and made ones ("gradient", from slope 1), or "none"; of one item in four. penalty_weight:
     its weight. critic_learning_rate: the critic's; that of all others is training.learning_rate.
@@ -53,8 +58,12 @@ class Contest:
     penalty: str = "r1"
     penalty_weight: float = 1.0
     critic_learning_rate: float = 5e-4
+    generator: str = "transposed"
+    style_dim: int = 64
 
     def __post_init__(self):
+        if self.generator not in GENERATORS:
+            raise ValueError(f"generator must be one of {list(GENERATORS)}, not {self.generator!r}")
         check_adversary(self.loss, self.penalty)
         if not self.critic_learning_rate > 0:
             raise ValueError(f"critic_learning_rate must be above 0, not {self.critic_learning_rate}")
@@ -101,9 +110,13 @@ class Gan(nn.Module):
             raise ValueError(f"noise_dim must be 1 or more, not {noise_dim}")
         refuse_unbounded(features)
         self.contest = contest
-        self.columns, self.noise_dim = contest.columns, noise_dim
+        self.columns, self.latent_dim = contest.columns, noise_dim
         sizes = {"channels": contest.channels, "layers": contest.layers}
-        self.generator = ItemGenerator(noise_dim + beside, contest.columns, in_dim, **sizes)
+        kind, own = ItemGenerator, {}
+        if contest.generator == "style":
+            kind, own = StyleGenerator, {"style_dim": contest.style_dim}
+        self.generator = kind(noise_dim + beside, contest.columns, in_dim, **sizes, **own)
+        self.noise_dim = noise_dim + self.generator.pixels
         self.critic = ItemCritic(judged_beside, contest.columns, in_dim, **sizes)
 
     def __call__(self, model: ModelParts, batch: Batch) -> ModelOutput:
@@ -168,9 +181,10 @@ class Gan(nn.Module):
 
         What is told is made louder: a one among zeros would hardly be heard beside noise.
         """
-        noise = noise.to(self.generator.first.weight.dtype)
-        parts = [noise] if told is None else [noise, LOUDER * told]
-        return in_full(self.generator(torch.cat(parts, dim=1)))
+        noise = noise.to(next(self.generator.parameters()).dtype)
+        latent, pixels = noise.tensor_split([self.latent_dim], dim=1)
+        parts = [latent] if told is None else [latent, LOUDER * told]
+        return in_full(self.generator(torch.cat(parts, dim=1), pixels))
 
     def make(self, noise: Tensor, speakers: Tensor, codes: Tensor) -> Tensor:
         """As `MakesItems` has it."""
@@ -181,8 +195,8 @@ class Gan(nn.Module):
         if self.told == "none":
             return None
         index = speakers if self.told == "speaker" else codes
-        size = self.generator.first.in_features - self.noise_dim
-        return F.one_hot(index + 1, size + 1)[:, 1:].to(self.generator.first.weight.dtype)
+        size = self.generator.in_dim - self.latent_dim
+        return F.one_hot(index + 1, size + 1)[:, 1:].to(next(self.generator.parameters()).dtype)
 
     def codes_of(self, batch: Batch) -> Tensor | None:
         """The code in the middle of every item: [B]."""

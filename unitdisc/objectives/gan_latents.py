@@ -133,10 +133,10 @@ class BiGan(Gan):
         """noise [B, Z], shares [B] -> the losses of both players, and of reading noise back."""
         real, made = items_of(batch, self.columns), self.made(noise, None)
         known = in_full(vectors(units, self.width))
-        noise = noise.to(known.dtype)
-        contest = self.judged([real, known], [made, noise], shares=shares)
+        latents = noise[:, : self.width].to(known.dtype)
+        contest = self.judged([real, known], [made, latents], shares=shares)
         again, _ = model.units_of(as_batch(made, batch.speakers))
-        error = (in_full(vectors(again, self.width)) - noise).square().mean()
+        error = (in_full(vectors(again, self.width)) - latents).square().mean()
         losses = {**contest.losses, "inverting": self.inverting * self.width * error / 2}
         return ModelOutput(losses, {**contest.metrics, "inverted": 1 - error.detach()})
 

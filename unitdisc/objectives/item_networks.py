@@ -16,10 +16,13 @@ HIDDEN = 128  # units of a critic's last layer but one
 class ItemGenerator(nn.Module):
     """Transposed convolutions from a vector to an image, each of which doubles its sides: ink in [0, 1]."""
 
+    pixels = 0  # numbers of noise that layers are told beside the vector
+
     def __init__(self, in_dim: int, columns: int, rows: int, *, channels: int, layers: int):
         super().__init__()
         check_item(columns, rows, channels, layers)
         widths = [channels << layer for layer in reversed(range(layers))]
+        self.in_dim = in_dim
         self.shape = (widths[0], columns >> layers, rows >> layers)
         self.first = nn.Linear(in_dim, self.shape[0] * self.shape[1] * self.shape[2])
         self.layers = nn.ModuleList(
@@ -27,8 +30,8 @@ class ItemGenerator(nn.Module):
         )
         self.norms = nn.ModuleList(nn.GroupNorm(max(1, width // GROUP), width) for width in widths)
 
-    def forward(self, told: Tensor) -> Tensor:
-        """[B, in_dim] -> [B, columns, rows]."""
+    def forward(self, told: Tensor, pixels: Tensor | None = None) -> Tensor:
+        """told [B, in_dim] -> [B, columns, rows]; pixels: nothing."""
         x = self.first(told).unflatten(-1, self.shape)
         for norm, layer in zip(self.norms, self.layers):
             x = layer(norm(x).relu())
