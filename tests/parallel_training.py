@@ -19,7 +19,7 @@ import torch.distributed as dist
 from tiny import LINE_OPTIONS, OPTIONS
 
 from unitdisc.batch import Batch
-from unitdisc.data.targets import WaveTarget
+from unitdisc.data.targets import LEVELS, MuLawTarget, OfSamples
 from unitdisc.experiment import Experiment, config
 from unitdisc.model import UnitModel
 from unitdisc.training import checkpoints
@@ -110,6 +110,9 @@ KINDS = {
     | {"objective.penalty": "gradient"},
     "convert": CONVERT | {"encoder.stride": 4, "objective.penalty": "r1"},
     "flow": LINEAR | {"decoder.kind": "flow", "decoder.flows": 2, "decoder.channels": 6},
+    "flow-wave": LINEAR
+    | {"features.rate": 1600, "features.hop": 16, "decoder.kind": "flow-wave", "decoder.channels": 6}
+    | {"decoder.layers": 1, "decoder.flows": 2, "decoder.early_every": 1},
     "diffusion": LINEAR | {"decoder.kind": "diffusion", "decoder.channels": 6, "decoder.layers": 2},
     "vocoder": LINEAR
     | {"features.rate": 1600, "features.hop": 16, "decoder.kind": "vocoder", "decoder.channels": 8}
@@ -126,7 +129,7 @@ def settings(kind: str) -> dict:
     other = KINDS[kind].get("encoder.kind") in ("experiment", "identity")
     own = ("bottleneck", "training", *(("encoder",) if other else ()))
     own += ("decoder",) if "decoder.kind" in KINDS[kind] else ()
-    own += ("target",) if KINDS[kind].get("decoder.kind") == "vocoder" else ()
+    own += ("target",) if KINDS[kind].get("decoder.kind") in ("vocoder", "flow-wave") else ()
     kept = {name: value for name, value in tiny.items() if name.split(".")[0] not in own}
     overrides = [f"{name}={value}" for name, value in (kept | {"bottleneck.kind": "vq"} | KINDS[kind]).items()]
     options = config.read("small-handwriting" if lines else "small", overrides)
@@ -154,9 +157,11 @@ def batch_of(step: int, experiment: Experiment, stride: int, share: tuple[int, i
     if experiment.features().images:
         target = (target > 0).long()
     target_lengths = (lengths - starts).clamp(max=frames)
-    if isinstance(experiment.target(), WaveTarget):
+    if isinstance(experiment.target(), OfSamples):
         hop = experiment.target().hop
         target, target_lengths = torch.randn(BATCH, frames * hop, generator=draw).double() / 10, target_lengths * hop
+    if isinstance(experiment.target(), MuLawTarget):
+        target = (LEVELS * (target + 0.5)).long().clamp(0, LEVELS - 1)
     speakers = torch.arange(BATCH) % 2
     codes = experiment.codes()
     if codes is not None:

@@ -36,6 +36,7 @@ CASES = {
     "deconv": ("deconv", {"channels": 8}),
     "flow": ("flow", SMALL | {"flows": 2}),
     "flow-columns": ("flow-columns", SMALL | {"flows": 2}),
+    "flow-wave": ("flow-wave", SMALL | {"flows": 2, "group": 2, "hop": 6}),
     "diffusion": ("diffusion", SMALL),
     "diffusion-columns": ("diffusion-columns", SMALL),
     "pixelcnn": ("pixelcnn", PIXELS | {"direction": "both", "history_dropout": 0.3}),
@@ -64,12 +65,12 @@ def by_eager_kernels(monkeypatch):
 def made(case: str, precision: torch.dtype) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:
     """A decoder, a target and a condition."""
     kind, options = CASES[case]
-    decoder = DECODERS[kind](3, 256 if kind == "wavenet" else ROWS, **options).train().to(precision)
+    of_samples = DECODERS[kind].target == "mu-law"
+    decoder = DECODERS[kind](3, 256 if of_samples else ROWS, **options).train().to(precision)
     if DECODERS[kind].target == "log-mel":
         target = torch.randn(2, SIZE, ROWS, dtype=precision)
     else:
-        shape = (2, SIZE) if kind == "wavenet" else (2, SIZE, ROWS)
-        target = torch.randint(256 if kind == "wavenet" else decoder.levels, shape)
+        target = torch.randint(256 if of_samples else decoder.levels, (2, SIZE) if of_samples else (2, SIZE, ROWS))
     return decoder, target, torch.randn(2, 4, 3, dtype=precision, requires_grad=True)
 
 

@@ -25,14 +25,15 @@ OPTIONS = {
     "diffusion": {"channels": 8, "layers": 2, "noise_levels": 4},
     "diffusion-columns": {"channels": 8, "layers": 2, "noise_levels": 4, "levels": LEVELS},
     "vocoder": {"channels": 8, "layers": 2, "hop": 4},
+    "flow-wave": {"flows": 2, "channels": 8, "layers": 1, "hop": 4, "group": 4, "early_every": 1, "early": 1},
 }
 GREY = sorted(kind for kind in DECODERS if DECODERS[kind].target == "grey")
 BLIND = {"deconv"}  # to the past
 NOISY = {"diffusion", "diffusion-columns"}
 WHOLE = {"vocoder"} | NOISY  # see later steps, too, and learn from something else than likelihoods
-BOUNDS = {"flow-columns"} | NOISY  # know no likelihoods, but bounds
+BOUNDS = {"flow-columns", "flow-wave"} | NOISY  # know no likelihoods, but bounds
 BY_STEPS = {
-    kind for kind in DECODERS if kind not in BLIND | WHOLE | {"flow", "flow-columns"}
+    kind for kind in DECODERS if kind not in BLIND | WHOLE | {"flow", "flow-columns", "flow-wave"}
 }  # one causal stack, in a loop
 
 
@@ -122,6 +123,8 @@ def test_what_only_some_can_do_is_a_protocol(ability, kinds):
 
 @pytest.mark.parametrize("step", [0, 1, 10, SIZE - 1])
 def test_no_step_sees_the_future(causal, step):
+    """Of steps that are told together, none before the first of them."""
+    step -= step % getattr(causal, "group", 1)
     target, condition = random_target(causal), random_condition()
     changed = target.clone()
     changed[:, step:] = other(target[:, step:])
@@ -340,6 +343,11 @@ def test_scales_start_where_trained_ones_end():
         ("columns", {"cycle": 0}, "cycle is a number of layers"),
         ("vocoder", {"layers": 0}, "needs a layer and an odd kernel, not 0 and 7"),
         ("vocoder", {"kernel": 4}, "needs a layer and an odd kernel, not 6 and 4"),
+        ("flow-wave", {"flows": 0}, "one flow at least, not 8 and 0"),
+        ("flow-wave", {"early": -1}, "`early` must be 0 or more and `early_every` 1 or more, not -1 and 4"),
+        ("flow-wave", {"early": 4}, "of `group` = 8 channels 8 leave early, and couplings need two"),
+        ("flow-wave", {"group": 1}, "`group` must be 2 samples or more, not 1"),
+        ("flow-wave", {"hop": 221}, "`group` = 8 does not divide the 221 samples of a frame: take 13, 17, 221, or"),
         *[(kind, {"levels": 1}, "2 grey levels at least") for kind in GREY],
     ],
 )

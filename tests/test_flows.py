@@ -2,14 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from unitdisc.decoders import Flow, FlowColumns
+from unitdisc.decoders import Flow, FlowColumns, FlowWave
 from unitdisc.decoders.draws import placed_noise
 from unitdisc.decoders.flow import QUICK, FlowSteps, Mixing, Normalisation
 from unitdisc.decoders.flow_columns import DEQUANTISATIONS, Dequantisation, from_real, to_real
+from unitdisc.decoders.flow_wave import FIRST, LOUDEST, QUIETEST, Loudness, from_wave, to_wave
+from unitdisc.media.audio import inverse_mulaw, mulaw
 
 CONDITION = 5
 
@@ -300,3 +303,146 @@ def test_placed_noise_is_noise_and_stays_in_its_place():
 def test_an_unknown_dequantisation_is_refused():
     with pytest.raises(ValueError, match="dequantisation is one of uniform, variational, not 'none'"):
         FlowColumns(CONDITION, 4, dequantisation="none")
+
+
+# Samples
+
+
+def samples(levels=256, group=4, std=0.2, **options):
+    torch.manual_seed(0)
+    sizes = {"hop": 2 * group, "flows": 3, "early_every": 1, "early": 1, "channels": 6, "layers": 2, "kernel": 2}
+    return alive(FlowWave(CONDITION, levels, group=group, **(sizes | options)), std)
+
+
+def heard(batch=2, conditions=3, seed=0, group=4, levels=256):
+    """Levels, a condition, and what is added to the levels."""
+    size = 2 * group * conditions
+    target = torch.randint(levels, (batch, size), generator=seeded(seed))
+    numbers = torch.rand(batch, size, dtype=torch.double, generator=seeded(seed + 1))
+    return target, normal(batch, conditions, CONDITION, seed=seed + 2), numbers
+
+
+def test_levels_of_a_flow_are_those_of_mu_law():
+    wave = np.linspace(-1, 1, 1001)
+    assert np.array_equal(from_wave(torch.from_numpy(wave), 256).floor().numpy(), mulaw(wave))
+    middles, _ = to_wave(torch.arange(256, dtype=torch.double) + 0.5, 256)
+    np.testing.assert_allclose(middles.numpy(), inverse_mulaw(np.arange(256)), atol=1e-7)
+
+
+def test_samples_go_back_to_their_levels_and_say_their_derivative():
+    level = torch.linspace(0.01, 255.99, 96, dtype=torch.double).requires_grad_()
+    wave, log_slope = to_wave(level, 256)
+    torch.testing.assert_close(from_wave(wave, 256), level)
+    torch.testing.assert_close(torch.autograd.grad(wave.sum(), level)[0].log(), log_slope)
+
+
+@pytest.mark.parametrize("early", [0, 2])
+def test_the_inverse_of_a_wave_is_one_in_single_precision_too(early):
+    torch.manual_seed(0)
+    decoder = FlowWave(CONDITION, 256, hop=16, flows=8, early_every=2, early=early, channels=16)
+    for part in decoder.parts:
+        for coupling in part.couplings:
+            torch.nn.init.normal_(coupling.network.last.weight, std=0.1)
+    target, condition, numbers = heard(group=8)
+    condition, numbers = condition.float(), numbers.float()
+    with torch.no_grad():
+        z, _ = decoder.with_noise(target, condition, numbers)
+        wave = decoder.wave(z, condition)
+        assert (wave - to_wave(target + numbers, 256)[0]).abs().max() < 1e-5
+        drawn = torch.randn(2, 48, generator=seeded())
+        again = decoder.wave(drawn, condition)
+        assert (from_wave(again, 256).floor() - decoder.sample(condition, 48, seeded()) == 0).all()
+
+
+def test_the_determinant_of_a_wave_is_that_of_autograds_jacobian():
+    """Of levels with what is added, up to the noise that leaves early or late."""
+    decoder, (target, condition, numbers) = samples(), heard(batch=1, conditions=1)
+    jacobian = torch.autograd.functional.jacobian(lambda x: decoder.with_noise(target, condition, x)[0], numbers)
+    z, nats = decoder.with_noise(target, condition, numbers)
+    of_noise = torch.distributions.Normal(0, 1).log_prob(z).sum()
+    torch.testing.assert_close(jacobian[0, :, 0].slogdet()[1], nats.sum() - of_noise)
+    for group in (slice(0, 4), slice(4, 8)):  # each group is told by itself, given those before
+        of_noise = torch.distributions.Normal(0, 1).log_prob(z[0, group]).sum()
+        expected = nats[0, group.start // 4] - of_noise
+        torch.testing.assert_close(jacobian[0, group, 0, group].slogdet()[1], expected)
+    assert not jacobian[0, :4, 0, 4:].any()
+
+
+def test_the_density_of_a_group_integrates_to_one_and_bounds_how_often_levels_are_drawn():
+    """Of groups of two samples on five levels: by a sum within every pair of them, and by drawing."""
+    decoder, many = samples(5, group=2, early=0, std=0.15), 8000
+    condition = normal(1, 1, CONDITION)
+    with torch.no_grad():
+        decoder.loudness.condition.bias.fill_(8.0)
+        level = from_wave(decoder.wave(normal(many, 2), condition.expand(many, 1, -1)), 5)
+        drawn, total, several = level.floor(), 0.0, 0
+        inside = (torch.arange(16, dtype=torch.double) + 0.5) / 16
+        numbers = torch.cartesian_prod(inside, inside)
+        for pair in torch.cartesian_prod(torch.arange(5), torch.arange(5)):
+            target = pair.expand(len(numbers), 2)
+            _, nats = decoder.with_noise(target, condition.expand(len(numbers), 1, -1), numbers)
+            total += (probability := nats.exp().mean().item())
+            frequency = (drawn == pair).all(-1).double().mean().item()
+            assert probability == pytest.approx(frequency, abs=0.02)
+            assert nats.mean().exp().item() <= probability
+            several += frequency > 0.03
+    beyond = ((level < 0) | (level >= 5)).any(-1).double().mean().item()
+    assert several > 5 and beyond < 0.6
+    assert total + beyond == pytest.approx(1, abs=0.02)
+
+
+def test_a_drawn_wave_is_made_of_the_noise_that_the_generator_says():
+    decoder, (_, condition, _) = samples(), heard()
+    noise = 0.5 * torch.randn(2, 24, dtype=torch.double, generator=seeded(7))
+    wave = decoder.wave(noise, condition)
+    level = from_wave(wave, 256)
+    inside = (level > 0) & (level < 256)
+    assert inside.any()
+    expected = level.floor().clamp(0, 255).long()
+    assert torch.equal(decoder.sample(condition, 24, seeded(7), temperature=0.5), expected)
+    likeliest = [decoder.sample(condition, 24, seeded(seed), temperature=0) for seed in (1, 2)]
+    assert torch.equal(*likeliest)
+    assert not torch.equal(*(decoder.sample(condition, 24, seeded(seed)) for seed in (1, 2)))
+
+
+def test_all_samples_of_an_item_come_of_one_pass(monkeypatch):
+    decoder, asked = samples(), []
+    for part in decoder.parts:
+        inverse = part.inverse
+        monkeypatch.setattr(part, "inverse", lambda *given, inverse=inverse: asked.append(1) or inverse(*given))
+    decoder.sample(normal(1, 50, CONDITION), 400)
+    assert len(asked) == len(decoder.parts) == 3
+
+
+def test_an_item_that_ends_within_a_group_bears_the_silence_after_it():
+    """Then all that is told of it is still a bound: of what follows the very probability of silence is counted."""
+    decoder, (target, condition, _) = samples(), heard(batch=1)
+    silent = torch.cat([target[:, :13], torch.full((1, 11), 128)], dim=1)
+    with torch.no_grad():
+        found = decoder.log_prob_bound(target, condition, torch.tensor([13]))[:, :13]
+        expected = decoder.log_prob_bound(silent, condition)[:, :16]
+    torch.testing.assert_close(found.sum(), expected.sum())
+    torch.testing.assert_close(found[0, 12], expected[0, 12:].sum())
+
+
+def test_what_is_added_to_samples_changes_in_training_and_is_the_same_otherwise():
+    decoder, (target, condition, _) = samples(), heard()
+    assert torch.equal(decoder.loss(target, condition), decoder.loss(target, condition))
+    assert not torch.equal(*(decoder.train().loss(target, condition) for _ in range(2)))
+
+
+def test_loudness_begins_the_same_everywhere_and_has_ends():
+    loudness = Loudness(CONDITION).double()
+    found = loudness(normal(2, 3, CONDITION)).exp()
+    torch.testing.assert_close(found, torch.full_like(found, FIRST), rtol=1e-5, atol=0)
+    for bias, end in ((-1e3, QUIETEST), (1e3, LOUDEST)):
+        torch.nn.init.constant_(loudness.condition.bias, bias)
+        torch.testing.assert_close(loudness(normal(1, 1, CONDITION)).exp().item(), end, rtol=1e-5, atol=0)
+
+
+def test_samples_of_a_condition_that_are_no_whole_groups_are_refused():
+    decoder = samples()
+    with pytest.raises(ValueError, match="6 samples of a condition are no multiple of `group` = 4"):
+        decoder.sample(normal(1, 2, CONDITION), 12)
+    with pytest.raises(ValueError, match="6 samples of a condition are no multiple of `group` = 4"):
+        decoder.loss(torch.zeros(1, 12, dtype=torch.long), normal(1, 2, CONDITION))

@@ -36,6 +36,7 @@ DECODER_OPTIONS = {
     "diffusion": {"channels": 8, "layers": 2},
     "diffusion-columns": {"channels": 8, "layers": 2},
     "vocoder": {"channels": 8, "layers": 2, "hop": 10},
+    "flow-wave": {"flows": 2, "channels": 8, "layers": 2, "hop": 10, "group": 2, "early": 0},
 }
 TARGET_DIM = {"log-mel": 5, "mu-law": 256, "grey": 6, "wave": 1}
 

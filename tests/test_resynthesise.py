@@ -30,8 +30,9 @@ DECODERS = {
     "diffusion": ["decoder.kind=diffusion"],
     "diffusion-columns": ["decoder.kind=diffusion-columns"],
     "vocoder": ["decoder.kind=vocoder"],
+    "flow-wave": ["decoder.kind=flow-wave"],
 }
-OF_SAMPLES = ("wavenet", "vocoder")
+OF_SAMPLES = ("wavenet", "vocoder", "flow-wave")
 LINES = ("columns", "pixelcnn", "deconv", "flow-columns", "diffusion-columns")
 
 

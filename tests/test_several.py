@@ -21,13 +21,14 @@ OPTIONS = {
     "diffusion": {"channels": 8, "layers": 2, "steps": 3, "sampler": "ddpm"},
     "diffusion-columns": {"channels": 8, "layers": 2, "steps": 3, "sampler": "ddpm"},
     "vocoder": {"channels": 8, "layers": 2, "hop": 3},
+    "flow-wave": {"flows": 2, "channels": 8, "hop": 6, "group": 3, "early_every": 1, "early": 1},
 }
 LENGTHS = [7, 3, 12, 1, 7, 9, 10]  # in conditions, of 6 steps each
 
 
 def tiny(kind):
     torch.manual_seed(0)
-    decoder = DECODERS[kind](DIM, 256 if kind == "wavenet" else HEIGHT, **OPTIONS[kind])
+    decoder = DECODERS[kind](DIM, 256 if DECODERS[kind].target == "mu-law" else HEIGHT, **OPTIONS[kind])
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
     return decoder.eval()

@@ -1,49 +1,61 @@
 #!/usr/bin/env bash
 # Vocoders: log-mel frames back to sound, by spectra alone and with critics, beside Griffin-Lim and a WaveNet that learned
 # as long; and units back to sound in the voices of the built-in corpus. Judged by a probe of phones that learned from the
-# real recordings of the same train set. VCTK's large speaker needs UNITDISC_DATA; some half an hour of one core.
-#   PARTS="vctk mini"      which corpora
-#   KINDS="spectra critics units wavenet"  which; units are of the built-in corpus, critics and wavenet of VCTK
+# real recordings of the same train set. Spoken digits at 8 kHz, of two speakers that were not learned from: a flow of
+# waveforms beside a WaveNet, by bits, too. VCTK's large speaker and digits need UNITDISC_DATA; some half an hour of one core.
+#   PARTS="vctk mini digits"  which corpora
+#   KINDS="spectra critics units wavenet flow-wave"  which; units are of the built-in corpus, critics of VCTK, flow-wave
+#                          of digits, wavenet of both of these
 #   MINUTES="2 5"          of training; also 15, which like wavenet was not measured
 #   FEWER=8                an eighth of all steps of training, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
-raw=${UNITDISC_DATA:-../shared/data}/vctk_mini
-parts=${PARTS:-vctk mini}
-kinds=${KINDS:-spectra critics units wavenet}
+raw=${UNITDISC_DATA:-../shared/data}
+parts=${PARTS:-vctk mini digits}
+kinds=${KINDS:-spectra critics units wavenet flow-wave}
 minutes=${MINUTES:-2 5}
 fewer=${FEWER:-1}
 limit=40 # utterances that are made again
 
-steps() { # steps KIND MINUTES: of training that take so long
-  case $1-$2 in
-    spectra-2 | critics-2 | units-2) echo $((600 / fewer)) ;;
-    critics-5) echo $((900 / fewer)) ;;
-    spectra-5 | units-5) echo $((1200 / fewer)) ;;
-    critics-15) echo $((2100 / fewer)) ;;
-    spectra-15 | units-15) echo $((4500 / fewer)) ;;
-    wavenet-*) echo $((40 * $2 / fewer)) ;;
-    *) echo "$0: no $1 of $2 minutes" >&2; exit 2 ;;
+steps() { # steps CORPUS KIND MINUTES: of training that take so long
+  case $1-$2-$3 in
+    digits-wavenet-*) echo $((1000 * $3 / fewer)) ;;
+    digits-flow-wave-*) echo $((800 * $3 / fewer)) ;;
+    *-spectra-2 | *-critics-2 | *-units-2) echo $((600 / fewer)) ;;
+    *-critics-5) echo $((900 / fewer)) ;;
+    *-spectra-5 | *-units-5) echo $((1200 / fewer)) ;;
+    *-critics-15) echo $((2100 / fewer)) ;;
+    *-spectra-15 | *-units-15) echo $((4500 / fewer)) ;;
+    *-wavenet-*) echo $((40 * $3 / fewer)) ;;
+    *) echo "$0: no $2 of $3 minutes for $1" >&2; exit 2 ;;
   esac
 }
 
-options() { # options KIND: what a kind changes of the preset; critics begin after two minutes
+options() { # options CORPUS KIND: what a kind changes of the preset; critics begin after two minutes
   case $1 in
-    spectra) echo "objective.adversary=0 objective.matching=0" ;;
-    critics) echo "objective.adversary_from=$((600 / fewer))" ;;
-    wavenet) echo "objective.kind=reconstruction decoder.kind=wavenet decoder.channels=64 decoder.skip_channels=128" \
+    digits) echo "features.rate=8000 features.hop=80 objective.kind=reconstruction" \
+      "decoder.kind=$2 decoder.channels=32 training.crop=16" ;;
+  esac
+  case $1-$2 in
+    digits-wavenet) echo "decoder.skip_channels=64 decoder.layers=9 decoder.cycle=9 training.batch_size=4" \
+      "training.learning_rate=4e-3" ;;
+    digits-flow-wave) echo "training.batch_size=8" ;;
+    *-spectra) echo "objective.adversary=0 objective.matching=0" ;;
+    *-critics) echo "objective.adversary_from=$((600 / fewer))" ;;
+    *-wavenet) echo "objective.kind=reconstruction decoder.kind=wavenet decoder.channels=64 decoder.skip_channels=128" \
       "training.crop=16 training.batch_size=8" ;;
-    units) echo "features.kind=mfcc features.normalise=speaker encoder.stride=2 encoder.context=2 bottleneck.kind=kmeans" \
+    *-units) echo "features.kind=mfcc features.normalise=speaker encoder.stride=2 encoder.context=2 bottleneck.kind=kmeans" \
       "bottleneck.num_codes=200 conditioner.speaker=one-hot objective.adversary=0 objective.matching=0" ;;
   esac
 }
 
 learn() { # learn CORPUS KIND MINUTES: trains a kind, or goes on with it, and makes the test recordings again
   local set=()
-  for option in $(options "$2"); do set+=(--set "$option"); done
+  for option in $(options "$1" "$2"); do set+=(--set "$option"); done
   time unitdisc train vocoder-small data/"$1"/train.jsonl exp/vocoder/"$1"/"$2" --set training.schedule=constant \
-    --set training.average_decay=0.995 --set training.steps="$(steps "$2" "$3")" "${set[@]}"
+    --set training.average_decay=0.995 --set training.steps="$(steps "$1" "$2" "$3")" "${set[@]}"
   python benchmarks/vocoders.py data/"$1"/own.jsonl exp/vocoder/"$1"/made/"$3" exp/vocoder/"$1"/"$2"
+  if [ "$1" = digits ]; then unitdisc likelihood exp/vocoder/"$1"/"$2" data/"$1"/own.jsonl; fi
 }
 
 probe() { # probe CORPUS MANIFEST NAME: phones of log-mel frames of these recordings, which are those of the test corpus
@@ -53,9 +65,10 @@ probe() { # probe CORPUS MANIFEST NAME: phones of log-mel frames of these record
     --task labels --known-speakers --reader mlp --context-frames 9 --no-controls --output "$frames/$3.json"
 }
 
-judge() { # judge CORPUS: the originals, and all that was made of it
+judge() { # judge CORPUS: the originals, and all that was made of it; digits have no tier of phones
   local exp=exp/vocoder/$1 made name
   python eval/resyntheses.py data/"$1"/own.jsonl "$exp"/made/*/* --output "$exp"/made.json
+  if [ "$1" = digits ]; then return; fi
   unitdisc features data/"$1"/train.jsonl "$exp"/frames/train --kind log-mel
   probe "$1" data/"$1"/own.jsonl real
   for made in "$exp"/made/*/*; do
@@ -69,11 +82,14 @@ if stage "vocoders: corpora"; then
   for part in $parts; do
     case $part in
       vctk)
-        python data_prep/vctk.py "$raw" data/vctk
+        python data_prep/vctk.py "$raw/vctk_mini" data/vctk
         grep -m $limit '"speaker": "p239"' data/vctk/test.jsonl > data/vctk/own.jsonl ;; # head would break the pipe
       mini)
         python data_prep/mini_speech.py data/mini
         head -n $limit data/mini/test.jsonl > data/mini/own.jsonl ;;
+      digits)
+        python data_prep/free_spoken_digits.py "$raw/fsdd" data/digits --test-speakers 2
+        awk 'NR % 6 == 1' data/digits/test.jsonl > data/digits/own.jsonl ;; # of both speakers
     esac
   done
 fi
@@ -85,7 +101,11 @@ fi
 if stage "vocoders: train, and make the test recordings again"; then
   for part in $parts; do
     for kind in $kinds; do
-      case $part-$kind in mini-critics | mini-wavenet | vctk-units) continue ;; esac
+      case $part-$kind in
+        mini-critics | mini-wavenet | vctk-units | vctk-flow-wave | mini-flow-wave) continue ;;
+        digits-wavenet | digits-flow-wave) ;;
+        digits-*) continue ;;
+      esac
       for minute in $minutes; do learn "$part" "$kind" "$minute"; done
     done
   done

@@ -87,7 +87,7 @@ class MuLawTarget(OfSamples):
 
     @property
     def decoder_sizes(self) -> dict[str, int]:
-        return {"target_dim": self.dim}
+        return {"target_dim": self.dim, "hop": self.hop}
 
     @property
     def bytes_per_frame(self) -> int:

@@ -7,6 +7,7 @@ from unitdisc.decoders.diffusion import Diffusion
 from unitdisc.decoders.diffusion_columns import DiffusionColumns
 from unitdisc.decoders.flow import Flow
 from unitdisc.decoders.flow_columns import FlowColumns
+from unitdisc.decoders.flow_wave import FlowWave
 from unitdisc.decoders.frames import Frames
 from unitdisc.decoders.pixelcnn import PixelCNN
 from unitdisc.decoders.vocoder import Vocoder
@@ -24,6 +25,7 @@ __all__ = [
     "DrawsInSteps",
     "Flow",
     "FlowColumns",
+    "FlowWave",
     "Frames",
     "LikelihoodDecoder",
     "PixelCNN",
@@ -40,6 +42,7 @@ DECODERS = {
     "columns": ColumnWaveNet,
     "deconv": Deconv,
     "pixelcnn": PixelCNN,
+    "flow-wave": FlowWave,
     "flow-columns": FlowColumns,
     "diffusion-columns": DiffusionColumns,
 }

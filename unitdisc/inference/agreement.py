@@ -56,6 +56,7 @@ SMALL = {  # options with which a kind is tiny, and learns from its first step o
         "diffusion": {"channels": 8, "layers": 2},
         "diffusion-columns": {"channels": 8, "layers": 2},
         "vocoder": {"channels": 8, "layers": 2},
+        "flow-wave": {"flows": 2, "channels": 8, "layers": 1},
     },
 }
 OF_OTHERS = ("pretrained",)  # encoders that are read from files, and so never tiny
