@@ -115,22 +115,31 @@ def vocoded(folder: Path) -> Iterable[Job]:
         found, heard, rows = facts_in(part / "made.json") or {}, {}, []
         real = probed(part / "frames/real.json")
         if found and real is not None:
-            rows.append(["real recordings", "0", "0", percent(1 - real), ""])
+            rows.append(["real recordings", "", "0", "0", percent(1 - real), ""])
         for path, row in found.items():
             name, minutes = Path(path).name, Path(path).parent.name
             right = probed(part / "frames" / f"{name}-{minutes}.json")
+            bits = facts_in(part / "bits" / f"{name}-{minutes}.json") or {}
+            told = f"{'≤ ' if bits.get('bound') else ''}{bits['bits']:.2f}" if bits else ""
             speed = only(facts_in(part / "speed" / f"{name}-{minutes}.json")).get("x real time")
             says = name if minutes == "0" else f"{name}, trained"
             wrong = None if right is None else 1 - right
             rows.append(
-                [says, f"{row['dB']:.2f}", f"{row['periodicity']:.3f}", percent(wrong), f"{speed:.1f}" if speed else ""]
+                [
+                    says,
+                    told,
+                    f"{row['dB']:.2f}",
+                    f"{row['periodicity']:.3f}",
+                    percent(wrong),
+                    f"{speed:.1f}" if speed else "",
+                ]
             )
             heard[says] = chosen((part / "made" / minutes / name).glob("*.wav"))
         if rows:
             about = (
                 "Recordings made again of their log-mel frames: how far spectra and periods are off, and labels read."
             )
-            heads = ("dB", "periodicity", "labels wrong, %", "x real time")
+            heads = ("bits of a sample", "dB", "periodicity", "labels wrong, %", "x real time")
             yield Job(f"Vocoders ({part.name})", about, heads, rows, heard=heard)
 
 

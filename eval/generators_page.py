@@ -40,6 +40,7 @@ MODELS = {  # in the order of the page
     "plane": "the same, of two numbers",
     "conditional": "the same, told the label",
     "gan": "generator and critic",
+    "style": "the same, a style told to every layer (StyleGAN)",
     "infogan": "and a category that is read back",
     "bigan": "and an encoder that inverts it",
 }

@@ -2,15 +2,17 @@
 # Vocoders: log-mel frames back to sound, by spectra alone and with critics, beside Griffin-Lim and a WaveNet that learned
 # as long; and units back to sound in the voices of the built-in corpus. Judged by a probe of phones that learned from the
 # real recordings of the same train set. Spoken digits at 8 kHz, of two speakers that were not learned from: a flow of
-# waveforms beside a WaveNet, by bits, too. VCTK's large speaker and digits need UNITDISC_DATA; some half an hour of one core.
+# waveforms beside a WaveNet, by bits, and beside the spectra. VCTK's large speaker and digits need UNITDISC_DATA; some half an hour of one core.
 #   PARTS="vctk mini digits"  which corpora
 #   KINDS="spectra critics units wavenet flow-wave"  which; units are of the built-in corpus, critics of VCTK, flow-wave
-#                          of digits, wavenet of both of these
+#                          of digits, wavenet of both of these, spectra of all
 #   MINUTES="2 5"          of training; also 15, which like wavenet was not measured
+#   EXP=exp/vocoder        where to
 #   FEWER=8                an eighth of all steps of training, to see that it runs
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}
+root=${EXP:-exp/vocoder}
 parts=${PARTS:-vctk mini digits}
 kinds=${KINDS:-spectra critics units wavenet flow-wave}
 minutes=${MINUTES:-2 5}
@@ -33,13 +35,14 @@ steps() { # steps CORPUS KIND MINUTES: of training that take so long
 
 options() { # options CORPUS KIND: what a kind changes of the preset; critics begin after two minutes
   case $1 in
-    digits) echo "features.rate=8000 features.hop=80 objective.kind=reconstruction" \
-      "decoder.kind=$2 decoder.channels=32 training.crop=16" ;;
+    digits) echo "features.rate=8000 features.hop=80" ;;
   esac
   case $1-$2 in
-    digits-wavenet) echo "decoder.skip_channels=64 decoder.layers=9 decoder.cycle=9 training.batch_size=4" \
+    digits-wavenet) echo "objective.kind=reconstruction decoder.kind=wavenet decoder.channels=32 training.crop=16" \
+      "decoder.skip_channels=64 decoder.layers=9 decoder.cycle=9 training.batch_size=4" \
       "training.learning_rate=4e-3" ;;
-    digits-flow-wave) echo "training.batch_size=8" ;;
+    digits-flow-wave) echo "objective.kind=reconstruction decoder.kind=flow-wave decoder.channels=32 training.crop=16" \
+      "training.batch_size=8" ;;
     *-spectra) echo "objective.adversary=0 objective.matching=0" ;;
     *-critics) echo "objective.adversary_from=$((600 / fewer))" ;;
     *-wavenet) echo "objective.kind=reconstruction decoder.kind=wavenet decoder.channels=64 decoder.skip_channels=128" \
@@ -52,21 +55,26 @@ options() { # options CORPUS KIND: what a kind changes of the preset; critics be
 learn() { # learn CORPUS KIND MINUTES: trains a kind, or goes on with it, and makes the test recordings again
   local set=()
   for option in $(options "$1" "$2"); do set+=(--set "$option"); done
-  time unitdisc train vocoder-small data/"$1"/train.jsonl exp/vocoder/"$1"/"$2" --set training.schedule=constant \
+  time unitdisc train vocoder-small data/"$1"/train.jsonl "$root"/"$1"/"$2" --set training.schedule=constant \
     --set training.average_decay=0.995 --set training.steps="$(steps "$1" "$2" "$3")" "${set[@]}"
-  python benchmarks/vocoders.py data/"$1"/own.jsonl exp/vocoder/"$1"/made/"$3" exp/vocoder/"$1"/"$2"
-  if [ "$1" = digits ]; then unitdisc likelihood exp/vocoder/"$1"/"$2" data/"$1"/own.jsonl; fi
+  python benchmarks/vocoders.py data/"$1"/own.jsonl "$root"/"$1"/made/"$3" "$root"/"$1"/"$2" \
+    --output "$root"/"$1"/speed/"$2-$3.json"
+  case $2 in
+    wavenet | flow-wave)
+      unitdisc likelihood "$root"/"$1"/"$2" data/"$1"/own.jsonl --output "$root"/"$1"/bits/"$2-$3.json"
+      ;;
+  esac
 }
 
 probe() { # probe CORPUS MANIFEST NAME: phones of log-mel frames of these recordings, which are those of the test corpus
-  local frames=exp/vocoder/"$1"/frames
+  local frames="$root"/"$1"/frames
   unitdisc features "$2" "$frames/$3" --kind log-mel
   unitdisc probe "$frames/$3" data/"$1"/own.jsonl --train-encodings "$frames"/train --train-corpus data/"$1"/train.jsonl \
     --task labels --known-speakers --reader mlp --context-frames 9 --no-controls --output "$frames/$3.json"
 }
 
 judge() { # judge CORPUS: the originals, and all that was made of it; digits have no tier of phones
-  local exp=exp/vocoder/$1 made name
+  local exp=$root/$1 made name
   python eval/resyntheses.py data/"$1"/own.jsonl "$exp"/made/*/* --output "$exp"/made.json
   if [ "$1" = digits ]; then return; fi
   unitdisc features data/"$1"/train.jsonl "$exp"/frames/train --kind log-mel
@@ -95,7 +103,8 @@ if stage "vocoders: corpora"; then
 fi
 if stage "vocoders: Griffin-Lim"; then
   for part in $parts; do
-    python benchmarks/vocoders.py data/"$part"/own.jsonl exp/vocoder/"$part"/made/0 griffin-lim
+    python benchmarks/vocoders.py data/"$part"/own.jsonl "$root"/"$part"/made/0 griffin-lim \
+      --output "$root"/"$part"/speed/griffin-lim-0.json
   done
 fi
 if stage "vocoders: train, and make the test recordings again"; then
@@ -103,7 +112,7 @@ if stage "vocoders: train, and make the test recordings again"; then
     for kind in $kinds; do
       case $part-$kind in
         mini-critics | mini-wavenet | vctk-units | vctk-flow-wave | mini-flow-wave) continue ;;
-        digits-wavenet | digits-flow-wave) ;;
+        digits-wavenet | digits-flow-wave | digits-spectra) ;;
         digits-*) continue ;;
       esac
       for minute in $minutes; do learn "$part" "$kind" "$minute"; done
