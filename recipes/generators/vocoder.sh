@@ -22,7 +22,7 @@ limit=40 # utterances that are made again
 steps() { # steps CORPUS KIND MINUTES: of training that take so long
   case $1-$2-$3 in
     digits-wavenet-*) echo $((1000 * $3 / fewer)) ;;
-    digits-flow-wave-*) echo $((800 * $3 / fewer)) ;;
+    digits-flow-wave-*) echo $((550 * $3 / fewer)) ;;
     *-spectra-2 | *-critics-2 | *-units-2) echo $((600 / fewer)) ;;
     *-critics-5) echo $((900 / fewer)) ;;
     *-spectra-5 | *-units-5) echo $((1200 / fewer)) ;;

@@ -168,8 +168,8 @@ def check_group(group: int, hop: int) -> None:
         fitting = [number for number in range(2, hop + 1) if hop % number == 0]
         nearest = sorted(sorted(fitting, key=lambda number: abs(number - group))[:3])
         raise ValueError(
-            f"`group` = {group} does not divide the {hop} samples of a frame: take {', '.join(map(str, nearest))}, or "
-            "another features.hop"
+            f"`group` = {group} does not divide the {hop} samples of a frame: take "
+            + ", or ".join([*filter(None, [", ".join(map(str, nearest))]), "another features.hop"])
         )
 
 
