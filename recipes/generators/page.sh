@@ -11,7 +11,7 @@
 source "$(dirname "$0")/../shared.sh"
 
 raw=${UNITDISC_DATA:-../shared/data}
-signals=${SIGNALS:-characters words}
+signals=${SIGNALS-characters words}
 jobs=${JOBS-restoration conversion voices vocoder decoders outliers changes}
 fewer=${FEWER:-1}
 number=800 # of items that are made and judged
