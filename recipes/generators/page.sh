@@ -225,7 +225,7 @@ changes() { # units of lines, under changes that are meant to turn them, of mode
     case $share in 0.0) changed="on none" ;; *) changed="on such changes" ;; esac
     unitdisc train small-handwriting data/mini_handwriting/train.jsonl "$EXP/$changed" --set "training.steps=$steps" \
       --set "training.halve_at=[$((steps * 3 / 5)), $((steps * 4 / 5))]" \
-      --set training.adversarial=$share
+      --set "bottleneck.warmup_steps=$((steps * 3 / 10))" --set training.adversarial=$share
     unitdisc robustness "$EXP/$changed" data/mini_handwriting/test.jsonl --limit 30 --output "$EXP/$changed.json"
   done
 }

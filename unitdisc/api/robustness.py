@@ -94,6 +94,11 @@ def robustness(
         for place, example in enumerate(shown):
             attack = Attack(model, example.features, options, seed=options.seed + place)
             if has_codes:
+                if attack.codes(attack.features) is None:
+                    raise ExperimentError(
+                        f"{experiment_folder}: has no codes yet, for all of its training was bottleneck.warmup_steps; "
+                        "train it further, or lower these"
+                    )
                 changes = turned_codes(attack)
                 turned, frames = turned + changes[0], frames + changes[1]
             if reader is not None and (example.labels != NO_LABEL).any():

@@ -48,9 +48,10 @@ class Attack:
         return self.model.encode(features[None], self.lengths)[0].projected[0]
 
     @torch.no_grad()
-    def codes(self, features: Tensor) -> Tensor:
-        """[T, C] -> [T']."""
-        return self.model.encode(features[None], self.lengths)[0].codes[0]
+    def codes(self, features: Tensor) -> Tensor | None:
+        """[T, C] -> [T']; None of a bottleneck that has none yet."""
+        codes = self.model.encode(features[None], self.lengths)[0].codes
+        return None if codes is None else codes[0]
 
     @property
     def lengths(self) -> Tensor:
