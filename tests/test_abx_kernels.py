@@ -262,19 +262,10 @@ def random_groups(rng: np.random.Generator, contexts: int, speakers: int, labels
     return Groups(np.arange(stops[-1]), bounds, *np.array(keys).T)
 
 
-@pytest.mark.parametrize("speaker,pairs", [("within", within_pairs), ("across", across_pairs)])
-@pytest.mark.parametrize("side", [1, 5, 20, 64, 10_000])
-def test_tiles_hold_every_triplet_once_and_are_small(speaker, pairs, side):
-    groups = random_groups(np.random.default_rng(5), 3, 4, 4)
-    cells = cells_of(groups, pairs(groups))
-    ordered, tiles = tiled(groups, cells, speaker, side)
+def assert_every_triplet_once(groups: Groups, cells: np.ndarray, ordered: np.ndarray, tiles: np.ndarray) -> None:
     assert sorted(map(tuple, ordered)) == sorted(map(tuple, cells))
     seen = {}
     for low, high, top, bottom, start, stop in tiles:
-        widest = max(np.diff(groups.bounds[run])[0].item() for run in range(len(groups)))
-        one_speaker = len(np.unique(groups.speakers[(groups.bounds[:, 0] < high) & (groups.bounds[:, 1] > low)])) == 1
-        assert high - low <= max(side, widest) or one_speaker
-        assert (bottom - top) * (high - low) <= max(side * side, high - low)
         for number in range(start, stop):
             x, a, b = groups.bounds[ordered[number]]
             assert low <= min(a[0], b[0]) <= max(a[1], b[1]) <= high
@@ -282,6 +273,40 @@ def test_tiles_hold_every_triplet_once_and_are_small(speaker, pairs, side):
                 assert (number, row) not in seen
                 seen[number, row] = True
     assert len(seen) == sum(groups.sizes[x] for x in ordered[:, 0])
+
+
+def is_of_one_speaker(groups: Groups, low: int, high: int) -> bool:
+    return len(np.unique(groups.speakers[(groups.bounds[:, 0] < high) & (groups.bounds[:, 1] > low)])) == 1
+
+
+@pytest.mark.parametrize("speaker,pairs", [("within", within_pairs), ("across", across_pairs)])
+@pytest.mark.parametrize("side", [1, 5, 20, 64, 10_000])
+def test_tiles_hold_every_triplet_once_and_are_small(speaker, pairs, side):
+    groups = random_groups(np.random.default_rng(5), 3, 4, 4)
+    cells = cells_of(groups, pairs(groups))
+    ordered, tiles = tiled(groups, cells, speaker, side)
+    assert_every_triplet_once(groups, cells, ordered, tiles)
+    for low, high, top, bottom in tiles[:, :4]:
+        widest = max(np.diff(groups.bounds[run])[0].item() for run in range(len(groups)))
+        assert high - low <= max(side, widest) or is_of_one_speaker(groups, low, high)
+        assert (bottom - top) * (high - low) <= max(side * side, high - low)
+
+
+def test_tiles_of_few_drawn_speakers_hold_little_else():
+    """Time grew with the square of the speakers, though cells did not."""
+    groups = random_groups(np.random.default_rng(5), 1, 60, 9)
+    pairs = across_pairs(groups)
+    drawn = pairs[np.random.default_rng(6).permutation(len(pairs))[: 2 * len(groups)]]
+    for pairs_of, narrow in ((drawn, True), (pairs, False)):
+        cells = cells_of(groups, pairs_of)
+        ordered, tiles = tiled(groups, cells, "across", 10_000)
+        assert len(ordered) == len(cells) == sum(stop - start for *_, start, stop in tiles)
+        assert all(is_of_one_speaker(groups, low, high) == narrow for low, high in tiles[:, :2])
+        size = groups.bounds[-1, 1]
+        low, high, top, bottom = tiles[:, :4].T
+        assert (((high - low) * (bottom - top)).sum() < size * size / 4) == narrow
+        if narrow:
+            assert_every_triplet_once(groups, cells, ordered, tiles)
 
 
 def test_pairs_across_speakers_come_in_small_parts():

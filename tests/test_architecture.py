@@ -106,7 +106,7 @@ MAY_IMPORT = {  # a room, or a part of one that may do more or less than the res
     "alignment": {"batch", "corpus", "data", "encoders", "encodings", "evaluation", "files", "training.schedules"},
     "exports": {"corpus", "encodings", "files", "media"},
     "naming": {"corpus", "encodings", "evaluation", "exports", "files"},
-    "language.networks": set(),
+    "language.networks": ALL_KNOW,
     "language": {"corpus.read", "encodings", "evaluation", "files", "language.networks"},
     "language.learning": {"batch", "console", "corpus", "experiment", "language", "language.networks", "objectives"}
     | {"training"}

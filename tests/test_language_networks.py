@@ -22,6 +22,7 @@ from unitdisc.language.networks import Lstm, Transformer
 from unitdisc.language.sampling import SampleOptions, draw, sample
 from unitdisc.language.sequences import BEGIN, of_strings
 from unitdisc.language.vocabulary import Vocabulary
+from unitdisc.training import distributed
 from unitdisc.training.trainer import Trainer
 
 VOCABULARY = Vocabulary.of("abcdefg")
@@ -189,8 +190,25 @@ def test_batches_have_every_symbol_once_an_epoch():
     assert sum(windows.lengths - 1) == len(stream.ids) - 37
     assert len(told) == len(pieces) // 5 * 5 and {*told} <= {*pieces}
     halves = [windows.batch(7, (i, 5)) for i in range(5)]
+    assert torch.cat([half.ids for half in halves]).equal(windows.batch(7).ids)
     assert torch.cat([half.lengths for half in halves]).equal(windows.batch(7).lengths)
     assert not windows.batch(0).ids.equal(windows.batch(windows.batches_per_epoch).ids)
+
+
+@NETWORKS
+def test_processes_and_parts_of_a_batch_draw_as_one_process_that_has_the_whole(make, monkeypatch):
+    """Or where one is killed, the others go on by other numbers than those that they would have had."""
+    batch = Windows(stream_of(strings(37, WINDOW)), context=WINDOW - 1, batch_size=4, seed=1).batch(7)
+    network = make().network.train()
+    torch.manual_seed(3)
+    whole, after = network(batch.ids)[0], torch.get_rng_state()
+    for process in range(2):
+        monkeypatch.setattr(distributed, "world_size", lambda: 2)
+        monkeypatch.setattr(distributed, "rank", lambda process=process: process)
+        torch.manual_seed(3)
+        torch.testing.assert_close(network(batch.ids.chunk(2)[process])[0], whole.chunk(2)[process])
+        assert torch.get_rng_state().equal(after)
+    assert not network(batch.ids.chunk(2)[1])[0].allclose(whole.chunk(2)[1])  # other numbers
 
 
 @pytest.fixture(scope="module")

@@ -198,6 +198,21 @@ def test_changes_are_relative_to_the_mfcc(scores):
     assert row.within_change == pytest.approx(-0.2) and row.across_change == pytest.approx(-1 / 3)
 
 
+def test_a_page_says_what_was_drawn_of_more_and_where_others_drew_something_else(experiment, scores):
+    sampling = {"kind": "hashed", "max_size_group": 10, "max_x_across": 5, "seed": 3459, "order": None}
+    drawn = {"utterances": 1000, "of": 20_000, "seed": 7}
+    sampled = scores | {"settings": scores["settings"] | {"abx": {"sampling": sampling}, "drawn": drawn}}
+    said = " ".join(read(write_report(experiment, [], {}, sampled, {"other": sampled})).text.split())
+    apart = " ".join(read(write_report(experiment, [], {}, sampled, {"other": scores})).text.split())
+    sample = "a sample: at most 10 items of one phone by one speaker, and 5 other speakers for each (seed 3459)"
+    assert f"Not all were compared, but {sample}." in said
+    assert "0, drawn by chance of 20,000 (seed 7)" in said
+    assert "differ by that alone" not in said
+    assert f"differ by that alone: {experiment.name}, {sample}; other, all." in apart
+    whole = " ".join(read(write_report(experiment, [], {}, scores, {"other": scores})).text.split())
+    assert "sample" not in whole and "drawn by chance" not in whole
+
+
 def test_what_was_not_measured_is_said_with_its_reason(report):
     assert f"Missing (–): no genders {HOSTILE}" in " ".join(read(report).text.split())
 

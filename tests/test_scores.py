@@ -9,10 +9,11 @@ import pytest
 
 from unitdisc.corpus import Interval, Utterance, corpus_checksum
 from unitdisc.encodings import Encodings, EncodingsError
-from unitdisc.evaluation import intervals
-from unitdisc.evaluation.abx import abx, label_items, triphone_items
+from unitdisc.evaluation import intervals, report_scores
+from unitdisc.evaluation.abx import AbxProtocol, Sampling, abx, label_items, triphone_items
+from unitdisc.evaluation.abx.cells import across_pairs, cells_across, cells_of, grouped, pairs_in_contexts
 from unitdisc.evaluation.probes import models as readers
-from unitdisc.evaluation.report_scores import score
+from unitdisc.evaluation.report_scores import score, usual_sampling
 
 RNG = np.random.default_rng(0)
 POINTS = ("mfcc", "encoder", "bottleneck")
@@ -97,6 +98,36 @@ def test_the_figures_are_those_of_their_own_functions(points):
         assert scores["abx"]["encoder"][speaker] == abx(triphone_items(CORPUS), points["encoder"], speaker).error
     words = score({"encoder": points["encoder"]}, CORPUS, context="any")
     assert words["abx"]["encoder"]["across"] == abx(label_items(CORPUS, "phone"), points["encoder"], "across").error
+
+
+def test_abx_is_of_the_sample_that_was_asked_for_and_says_so(points):
+    some, sampling = {"encoder": points["encoder"]}, Sampling(max_size_group=2, max_x_across=1, seed=5)
+    scores = score(some, CORPUS, context="any", sampling=sampling)
+    items, protocol = label_items(CORPUS, "phone"), AbxProtocol(sampling=sampling)
+    drawn, whole = (abx(items, points["encoder"], "across", each) for each in (protocol, None))
+    assert scores["abx"]["encoder"]["across"] == drawn.error
+    assert scores["abx_counts"]["encoder"]["across"]["triplets"] == drawn.triplets < whole.triplets
+    assert scores["settings"]["abx"]["sampling"]["seed"] == 5
+    assert score(some, CORPUS)["settings"]["abx"]["sampling"] is None
+
+
+def test_a_sample_is_usual_where_there_is_more_to_compare_than_can_be(monkeypatch):
+    one_context, triphones = label_items(CORPUS, "phone"), triphone_items(CORPUS)
+    assert pairs_in_contexts(one_context) == len(one_context) ** 2 == (12 * 5) ** 2
+    assert pairs_in_contexts(triphones) < len(triphones) ** 2
+    monkeypatch.setattr(report_scores, "MOST_PAIRS", 3599)
+    assert usual_sampling(CORPUS, "phone", "any") == Sampling()
+    assert usual_sampling(CORPUS, "phone", "triphone") is None
+    monkeypatch.setattr(report_scores, "MOST_PAIRS", 3600)
+    assert usual_sampling(CORPUS, "phone", "any") is None
+    for items in (one_context, triphones):
+        groups = grouped(items, np.arange(len(items)))
+        assert cells_across(groups) == len(cells_of(groups, across_pairs(groups))) > 0
+    monkeypatch.setattr(
+        report_scores, "MOST_CELLS", cells_across(grouped(one_context, np.arange(len(one_context)))) - 1
+    )
+    assert usual_sampling(CORPUS, "phone", "any") == Sampling()
+    assert usual_sampling(CORPUS, "phone", "triphone") is None
 
 
 def test_line_images_are_asked_for_characters_scribes_and_columns(points):

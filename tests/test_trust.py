@@ -23,6 +23,8 @@ from unitdisc.clustering import codebook_files
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.read import read_corpus
 from unitdisc.encodings import EncodingsError
+from unitdisc.evaluation import report_scores
+from unitdisc.evaluation.abx import Sampling
 from unitdisc.evaluation.formats import read_km, read_units
 from unitdisc.experiment.experiment import ExperimentError, load
 from unitdisc.files import UnwritableError, atomic, refusals, take_away, write_text
@@ -268,6 +270,41 @@ def test_a_report_makes_no_folder_that_it_does_not_fill(unitdisc, tiny_experimen
     assert unitdisc("report", experiment, tiny_corpus, "--device", "cpu").code == 1
     assert found == ["bottleneck", "condition", "encoder", "features", "log-mel", "mfcc", "projection"]
     assert not (experiment / "encodings").exists()
+
+
+# A report of many
+
+
+def test_a_report_can_be_of_some_utterances_and_abx_of_a_sample(
+    unitdisc, tiny_experiment, tiny_corpus, tmp_path, monkeypatch
+):
+    experiment, asked, shown = shutil.copytree(tiny_experiment, tmp_path / "experiment"), {}, []
+    monkeypatch.setattr(report_of_model, "score", lambda *_, **options: asked.update(options) or {"settings": {}})
+    monkeypatch.setattr(report_of_model, "write_report", lambda *given, **more: shown.append((given, more)))
+    monkeypatch.setattr(report_scores, "MOST_PAIRS", 0)
+    monkeypatch.setattr(report_of_model, "MANY", 4)
+    asking = ("report", experiment, tiny_corpus, "--device", "cpu", "--context", "any")
+
+    some = unitdisc(*asking, "--utterances", 5, "--seed", 3)
+    assert (some.code, asked["sampling"]) == (0, Sampling())
+    assert "a report of 5 utterances, drawn by chance of 12" in some.err
+    assert "ABX is of a sample: at most 10 items of one label and speaker, and 5 other speakers for each" in some.err
+    (_, chosen, _), more = shown.pop()
+    assert more["scores"]["settings"]["drawn"] == {"utterances": 5, "of": 12, "seed": 3}
+    kept = experiment / "encodings" / "corpus-5-by-seed-3"
+    assert {path.stem for path in (kept / "bottleneck").glob("*.npy")} == {each.id for each in chosen}
+    usable = listed(tiny_corpus)
+    fewer, others = (report_of_model.drawn(usable, *how) for how in ((3, 3), (5, 4)))
+    assert {each.id for each in fewer} < {each.id for each in chosen} != {each.id for each in others}
+
+    every = unitdisc(*asking, "--all-items")
+    assert (every.code, asked["sampling"]) == (0, None)
+    assert "12 utterances, each with a file at 7 points: 84 files; --utterances 2 makes one of fewer" in every.err
+    assert len(shown.pop()[0][1]) == 12 and (experiment / "encodings" / "corpus" / "bottleneck").exists()
+    unitdisc(*asking, "--utterances", 5, "--seed", 3, "--max-x-across", 2, "--sampling-seed", 4)
+    assert asked["sampling"] == Sampling(max_size_group=None, max_x_across=2, seed=4)
+    assert "leave out either" in unitdisc(*asking, "--all-items", "--max-x-across", 2).err
+    assert "must be 1 or more" in unitdisc(*asking, "--utterances", 0).err
 
 
 # JSON nested without end

@@ -75,6 +75,11 @@ def cases(inputs: Path) -> dict[str, Case]:
             lambda out: ["train", "small-masked", corpus, out / "x", *QUICK, *as_arguments(CONTEXT | MASKED)]
         ),
         "train cpc": Case(lambda out: ["train", "small-cpc", corpus, out / "x", *QUICK, *as_arguments(CONTEXT | CPC)]),
+        "train two": Case(lambda out: ["train", "small", corpus, out / "x", *QUICK, *short], processes=2),
+        "train two masked": Case(
+            lambda out: ["train", "small-masked", corpus, out / "x", *QUICK, *as_arguments(CONTEXT | MASKED)],
+            processes=2,
+        ),
         "encode": Case(lambda out: ["encode", experiment, corpus, out / "x", *QUICK]),
         "features": Case(lambda out: ["features", corpus, out / "x", "--cache", out / "cache"]),
         "kmeans": Case(
@@ -118,6 +123,7 @@ def cases(inputs: Path) -> dict[str, Case]:
         "shards": Case(lambda out: ["shards", corpus, out / "x", "--max-mb", 0.03]),
         "lm ngram": Case(lambda out: ["lm-train", "ngram", units, out / "x"]),
         "lm lstm": Case(lambda out: ["lm-train", "lstm-small", units, out / "x", *steps, *QUICK]),
+        "lm lstm two": Case(lambda out: ["lm-train", "lstm-small", units, out / "x", *steps, *QUICK], processes=2),
         "words": Case(lambda out: ["words", units, corpus, out / "x", *words]),
         "terms": Case(lambda out: ["terms", inputs / "mfcc", corpus, out / "x", *terms]),
         "discover": Case(lambda out: ["discover", "discover-speech", corpus, out / "x", *found]),

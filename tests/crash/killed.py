@@ -5,12 +5,14 @@
 A command is run undisturbed, twice, and then for each point in a folder of its own: the k-th call that changes a file
 there (shim.c) kills the process before or half-way through it, or fails as on a full disk (and all later ones) or a
 broken one, or all later ones fail as in a folder that became read-only, or, of those that open files for writing, as
-where too many are open. Or the clock goes back an hour there; or, of what is read, no more files can be opened. What
-must hold then:
+where too many are open. Or the clock goes back an hour there; or, of what is read, no more files can be opened. Of a
+command of several processes it is the first to which this happens, or it kills the second ("other killed"). What must
+hold then:
 
     no file is there half      what is visible the undisturbed run put there too, or it begins a journal
     refused, it says so        one sentence, no traceback, exit status 1; and neither temporary files nor locks are left
     run again, it is the same  byte for byte what the undisturbed run left, and nothing else
+    the others end, too        and say why, or, after `GRACE`, at the SIGTERM of what launched them
 
     python tests/crash/killed.py --at-once ...    two processes of a command in one folder
 
@@ -23,11 +25,13 @@ import argparse
 import ctypes
 import io
 import json
+import math
 import os
 import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -41,11 +45,12 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LIBRARY = "UNITDISC_CRASH_SHIM"  # set in the process that has it preloaded
 WAYS = {"killed before": 1, "killed within": 2, "disk full": 3, "disk broken": 4, "many files": 5, "read-only": 6}
-HELD, CLOCK, READING = 7, 8, 9
-OTHER_WAYS = {"clock back": CLOCK, "many read": READING}  # the latter counts other calls
+HELD, CLOCK, READING, OTHER = 7, 8, 9, 10
+OTHER_WAYS = {"clock back": CLOCK, "many read": READING, "other killed": OTHER}  # "many read" counts other calls
 KILLED = ("killed before", "killed within")
 BACKWARDS = re.compile(r"-[\d.:]+(/s|/min| left| s\b)")  # what progress says
 LONGEST = 400  # seconds of one run: beyond, it hangs
+GRACE, TERM = 20, 30  # seconds to notice that another process is gone; and to end when told so, as of torchrun
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Case:
     journals: names of files that grow line by line; half a line at their end is not there yet.
     answers: what is typed, by what is in the folder.
     alone: whether it keeps others out, and does not just write one file whole.
+    processes: that do it together, as torchrun starts them.
     """
 
     arguments: Callable[[Path], list]
@@ -64,6 +70,7 @@ class Case:
     journals: tuple[str, ...] = ("*.part", "*log.jsonl")
     answers: Callable[[Path], str] = lambda folder: ""
     alone: bool = True
+    processes: int = 1
 
 
 @dataclass
@@ -188,9 +195,13 @@ def started(
             for target, path, flags in ((0, answers, os.O_RDONLY), (1, said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
                 os.dup2(os.open(path, flags, 0o600), target)
             os.dup2(1, 2)
-            code = attempted(arguments, (str(reads or folder), str(copies or "")), way, call)
+            others = joined(case.processes) if case.processes > 1 else []
+            folders = (str(reads or folder), str(copies or ""))
+            code = attempted(arguments, folders, way, call, other=(*others, 0)[0])
         finally:
-            counted.write_text(str(ctypes.CDLL(os.environ[LIBRARY]).disarm()))
+            calls = ctypes.CDLL(os.environ[LIBRARY]).disarm()
+            if os.environ.get("RANK", "0") == "0":
+                counted.write_text(str(calls))
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
@@ -215,11 +226,50 @@ def end_of(running: Started) -> Ended:
     return Ended(os.waitstatus_to_exitcode(status), said, int(counted or 0))
 
 
-def attempted(arguments: list[str], folders: tuple[str, str], way: int, call: int) -> int:
+def joined(number: int) -> list[int]:
+    """Splits this process into so many of one run, each of which returns; the first knows the numbers of the others.
+
+    The one there was waits for all, as a launcher does, and ends as the first did. Those that do not notice within
+    `GRACE` that another is gone are told to end, as torchrun does at once, and hang if they do not.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    os.environ |= address | {"WORLD_SIZE": str(number), "LOCAL_WORLD_SIZE": str(number)}
+    running: list[int] = []
+    for rank in reversed(range(number)):
+        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+        child = os.fork()
+        if child == 0:
+            return [] if rank else running
+        running.append(child)
+    first, ends, due, ways = running[-1], {}, math.inf, [signal.SIGTERM, signal.SIGKILL]
+    while len(ends) < number:
+        process, status = os.waitpid(-1, os.WNOHANG)
+        if process:
+            ends[process] = os.waitstatus_to_exitcode(status)
+            due = min(due, time.monotonic() + GRACE) if ends[process] else due
+        elif time.monotonic() > due:
+            due, way = time.monotonic() + TERM, ways.pop(0)
+            for left in set(running) - ends.keys():
+                what = "hangs" if way == signal.SIGKILL else "was told to end"
+                print(f"process {left} {what} where another is gone", file=sys.stderr, flush=True)
+                os.kill(left, way)
+        else:
+            time.sleep(0.01)
+    if ends[first] < 0:
+        os.kill(os.getpid(), -ends[first])
+    os._exit(ends[first])
+
+
+def attempted(arguments: list[str], folders: tuple[str, str], way: int, call: int, *, other: int = 0) -> int:
     from unitdisc.commands import main
 
     sys.argv = ["unitdisc", *arguments]
     library = ctypes.CDLL(os.environ[LIBRARY])
+    if os.environ.get("RANK", "0") != "0":
+        way = call = 0
+    library.aim(other)
     library.arm(*(os.fsencode(folder) for folder in folders), ctypes.c_int(way), ctypes.c_long(call))
     try:
         main()
@@ -323,18 +373,23 @@ def tried(case: Case, undisturbed: Undisturbed, way: str, call: int) -> Iterator
     if way in KILLED:
         if ended.code != -9:
             yield f"ended with {ended.code} instead of being killed: {ended.said[-300:]}"
+        if "Traceback" in ended.said or " hangs where " in ended.said:
+            yield f"another process ended badly: {ended.said[-1500:]}"
     elif ended.code == 0:  # it got over it
         if BACKWARDS.search(ended.said):
             yield f"a time below zero: {ended.said[-600:]}"
         for difference in undisturbed.differences():
             if way != "read-only" or not difference.endswith("is left over"):  # nothing can be taken away there
                 yield f"ended well, but {difference}"
-    else:
+    elif ended.code != -signal.SIGTERM or " hangs where " in ended.said:  # of what launched it
         if ended.code != 1 or "Traceback" in ended.said:
             yield f"ended with {ended.code}: {ended.said[-1500:]}"
         elif number == READING:
             if "Too many open files" not in " ".join(ended.said.split()):
                 yield f"does not say that too many files are open: {ended.said[-600:]}"
+        elif way == "other killed":
+            if "another went away" not in " ".join(ended.said.split()):
+                yield f"does not say that another process is gone: {ended.said[-600:]}"
         elif "unitdisc" in ended.said[-300:] and "cannot be written" not in " ".join(ended.said.split()):
             yield f"does not say that something cannot be written: {ended.said[-600:]}"
         for name in tree(folder):
@@ -412,7 +467,8 @@ def main() -> int:
         chosen.inputs = base / "inputs"
         there = base if chosen.elsewhere is None else stack.enter_context(temporary_in(chosen.elsewhere))
         print(f"{'command':<16} {'calls':>6}  {'  '.join(f'{way:>13}' for way in chosen.way)}  faults  seconds")
-        for name in chosen.commands or known:
+        together = ("other killed" in chosen.way, chosen.at_once)
+        for name in chosen.commands or [name for name, case in known.items() if fits(case, *together)]:
             begun_at = time.monotonic()
             tally = tally_of(known[name], there / name.replace(" ", "-") / "out", chosen)
             points = "  ".join(f"{tally.tried.get(way, 0):>13}" for way in chosen.way)
@@ -425,6 +481,11 @@ def main() -> int:
             total += sum(tally.tried.values())
         print(f"{total} points, {failed} faults")
     return int(failed > 0)
+
+
+def fits(case: Case, other_killed: bool, at_once: bool) -> bool:
+    """Whether what is wanted can be tried of a command: another process killed of several, one run stopped of one."""
+    return case.processes > 1 if other_killed else case.processes == 1 or not at_once
 
 
 @contextmanager

@@ -17,9 +17,10 @@
 
 /* BROKEN: this call alone fails; the others: and all later ones, of FILES those that open a file for writing. HELD: the
  * process is stopped before it, until somebody lets it go on. CLOCK: it goes on, but the clock is an hour back.
- * READING: of another folder, and only what opens files there for reading is counted, and fails.
+ * READING: of another folder, and only what opens files there for reading is counted, and fails. OTHER: the process
+ * that aim() names is killed, and this one goes on.
  */
-enum { COUNT, KILL_BEFORE, KILL_AFTER, FULL, BROKEN, FILES, READ_ONLY, HELD, CLOCK, READING };
+enum { COUNT, KILL_BEFORE, KILL_AFTER, FULL, BROKEN, FILES, READ_ONLY, HELD, CLOCK, READING, OTHER };
 enum { TAKES_AWAY, WRITES, OPENS, READS }; /* what a call does: TAKES_AWAY succeeds on a full disk, too */
 enum { HOUR = 3600 };
 
@@ -28,6 +29,7 @@ static size_t length;
 static int mode, armed, back; /* back: seconds of the clock */
 static long fatal;
 static atomic_long calls, copies;
+static pid_t other;
 
 void arm(const char *folder, const char *copies_in, int how, long call) {
     snprintf(below, sizeof below, "%s/", folder);
@@ -39,6 +41,8 @@ void arm(const char *folder, const char *copies_in, int how, long call) {
     back = 0;
     armed = 1;
 }
+
+void aim(int process) { other = process; }
 
 long disarm(void) {
     armed = 0;
@@ -92,6 +96,7 @@ static int next(int kind) {
     long call = atomic_fetch_add(&calls, 1) + 1;
     if (call == fatal && mode == HELD) raise(SIGSTOP);
     if (call == fatal && mode == CLOCK) back = HOUR;
+    if (call == fatal && mode == OTHER && other > 0) kill(other, SIGKILL);
     if (call == fatal && mode == KILL_BEFORE) die();
     if (call == fatal && mode == KILL_AFTER) return 1;
     int why = refusal(kind, call);

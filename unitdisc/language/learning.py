@@ -99,12 +99,14 @@ class Windows:
         return rng.permutation(chosen.reshape(self.batches_per_epoch, self.batch_size))
 
     def batch(self, step: int, share: tuple[int, int] = (0, 1)) -> SymbolBatch:
-        """share: (i, n), the i-th of n parts."""
+        """share: (i, n), the i-th of n parts, which are equally wide: of that many symbols random numbers are drawn."""
         epoch, place = divmod(step, self.batches_per_epoch)
-        return self.of(np.split(self.order(epoch)[place], share[1])[share[0]])
+        whole = self.order(epoch)[place]
+        return self.of(np.split(whole, share[1])[share[0]], self.lengths[whole].max())
 
-    def of(self, pieces: np.ndarray) -> SymbolBatch:
-        ids = np.full((len(pieces), self.lengths[pieces].max()), BEGIN)
+    def of(self, pieces: np.ndarray, width: int = 0) -> SymbolBatch:
+        """Pieces as a batch, padded to the longest, or to `width` symbols."""
+        ids = np.full((len(pieces), max(width, self.lengths[pieces].max())), BEGIN)
         for row, piece in enumerate(pieces):
             start, length = self.starts[piece], self.lengths[piece]
             ids[row, :length] = self.stream.ids[start : start + length]

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unitdisc.training.distributed import own_rows, shares
+
 State = Sequence[
     tuple[Tensor, Tensor]
 ]  # of every layer: hidden and cell [B, D] each, or keys and values [B, H, T, D / H]
@@ -24,6 +26,26 @@ class Network(Protocol):
         """
 
 
+class Dropout(nn.Dropout):
+    """Dropout (Srivastava et al., 2014) of the whole batch of a step, of which the items in hand have their rows.
+
+    So several processes draw the same numbers, as one that has the whole batch; and so do parts of a batch.
+    rows: the dimension of the items, [B, T, D] or [T, B, D]: numbers are drawn in the order of memory.
+    """
+
+    def __init__(self, p: float, rows: int = 0):
+        super().__init__(p)
+        self.rows = rows
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        if not self.training or shares() == 1:
+            return super().forward(hidden)
+        shape = [*hidden.shape]
+        shape[self.rows] *= shares()
+        drawn = functional.dropout(hidden.new_ones(shape), self.p)
+        return hidden * own_rows(drawn.movedim(self.rows, 0)).movedim(0, self.rows)
+
+
 class Lstm(nn.Module):
     """Layers of LSTM (Hochreiter & Schmidhuber, 1997); the output has the embedding's weights (Press & Wolf, 2017)."""
 
@@ -33,7 +55,8 @@ class Lstm(nn.Module):
         super().__init__()
         self.embedding = embedding(symbols, dim, 0.1)  # with less, the first thousand steps teach it little
         self.layers = nn.ModuleList(nn.LSTM(dim, dim, batch_first=True) for _ in range(layers))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
+        self.dropout_of_layers = Dropout(dropout, rows=1)  # torch computes [T, B, D]
         self.bias = nn.Parameter(torch.zeros(symbols))
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -41,7 +64,7 @@ class Lstm(nn.Module):
         for place, layer in enumerate(self.layers):
             before = None if state is None else tuple(part[None] for part in state[place])
             hidden, after = layer(hidden, before)
-            hidden = self.dropout(hidden)
+            hidden = self.dropout_of_layers(hidden.transpose(0, 1)).transpose(0, 1)
             new.append(tuple(part[0] for part in after))
         return functional.linear(hidden, self.embedding.weight, self.bias), new
 
@@ -60,7 +83,7 @@ class Block(nn.Module):
         self.in_proj = nn.Linear(dim, 3 * dim)
         self.out_proj = nn.Linear(dim, dim)
         self.linear1, self.linear2 = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, hidden: Tensor, cache: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         attended, cache = self.attend(self.norm1(hidden), cache)
@@ -88,7 +111,7 @@ class Transformer(nn.Module):
         self.embedding, self.places = embedding(symbols, dim), embedding(context, dim)
         self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.bias = nn.Parameter(torch.zeros(symbols))
         for block in self.blocks:
             for layer in (block.in_proj, block.linear1, block.out_proj, block.linear2):

@@ -50,7 +50,7 @@ def write_report(
     log = summary.read_log(experiment / "log.jsonl")
     name = experiment.resolve().name
     words, encodings = words_of(utterances), points.get("bottleneck")
-    corpus = summary.corpus_table("scored on", utterances)
+    corpus = summary.corpus_table("scored on", utterances, (scores.get("settings") or {}).get("drawn"))
     training = summary.training_table(log)
     page = template().render(
         name=name,

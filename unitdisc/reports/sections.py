@@ -98,6 +98,7 @@ class Scored:
     probes: list[ProbeRow]
     tasks: dict[str, ProbeTask]
     figure: Markup | None
+    sample: str  # what ABX drew; nothing if it compared all
     missing: list[str]  # why figures are missing, each reason once
     warnings: list[str]  # what figures do not mean
 
@@ -109,6 +110,7 @@ class Comparison:
     tables: dict[str, dict[str, dict[str, Measure]]]
     units: dict[str, dict[str, Measure]]
     figure: Markup | None
+    samples: dict[str, str]  # experiment -> what its ABX drew, where that is not the same for all
 
 
 def scored(scores: Mapping, words: Words) -> Scored:
@@ -126,6 +128,7 @@ def scored(scores: Mapping, words: Words) -> Scored:
         probes,
         probe_tasks(scores, words),
         figures.labels_against_voices({"this": paths}, tier, words) if any(paths.values()) else None,
+        sample(scores, words),
         sorted({entry.why for entry in measures + blocks if entry.value is None}),
         probe_warnings(scores),
     )
@@ -142,11 +145,24 @@ def comparison(systems: Mapping[str, Mapping], words: Words) -> Comparison | Non
     units = {name: unit_measures(scores, words) for name, scores in systems.items()}
     paths = {name: positions(scores) for name, scores in systems.items()}
     drawn = any(any(path.values()) for path in paths.values())
+    samples = {name: sample(scores, words) or "all" for name, scores in systems.items() if scores.get("abx")}
     return Comparison(
         tables,
         units if any(map(any_value, units.values())) else {},
         figures.labels_against_voices(paths, tier, words) if drawn else None,
+        samples if len({*samples.values()}) > 1 else {},
     )
+
+
+def sample(scores: Mapping, words: Words) -> str:
+    """What ABX drew, in words; nothing if it compared all, or nobody knows."""
+    drawn = ((scores.get("settings") or {}).get("abx") or {}).get("sampling")
+    if not isinstance(drawn, Mapping):
+        return ""
+    size, others = drawn.get("max_size_group"), drawn.get("max_x_across")
+    parts = [] if size is None else [f"at most {size} items of one {tier_of(scores, words)} by one {words.speaker}"]
+    parts += [] if others is None else [f"{others} other {words.speaker}s for each"]
+    return f"a sample: {', and '.join(parts)} (seed {drawn.get('seed')})" if parts else ""
 
 
 def any_value(measures: Mapping[str, Measure]) -> bool:

@@ -84,14 +84,18 @@ def plain(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def corpus_table(title: str, utterances: Sequence[Utterance]) -> Table:
-    """What a corpus holds: in words and minutes, or in words and columns."""
+def corpus_table(title: str, utterances: Sequence[Utterance], drawn: Mapping | None = None) -> Table:
+    """What a corpus holds: in words and minutes, or in words and columns.
+
+    drawn: of how many utterances ("of") these were drawn, by which "seed"; None: they are all.
+    """
     words = words_of(utterances)
     speakers = {utterance.speaker: utterance.gender for utterance in utterances if utterance.speaker is not None}
     genders = Counter(gender for gender in speakers.values() if gender)
     known = ", ".join(f"{count} {gender}" for gender, count in sorted(genders.items()))
+    more = f", drawn by chance of {drawn['of']:,} (seed {drawn['seed']})" if drawn else ""
     rows = [
-        (f"{words.utterance}s", f"{len(utterances):,}"),
+        (f"{words.utterance}s", f"{len(utterances):,}{more}"),
         (words.signal, spell_columns(utterances) if words.written else spell_seconds(utterances)),
         (f"{words.speaker}s", f"{len(speakers)}{f' ({known})' if known else ''}" if speakers else "not known"),
         ("labels", ", ".join(sorted({tier for utterance in utterances for tier in utterance.alignment})) or "none"),

@@ -36,6 +36,20 @@ def grouped(items: AbxItems, kept: np.ndarray) -> Groups:
     return Groups(rows, bounds, *(key[rows[starts]] for key in keys))
 
 
+def pairs_in_contexts(items: AbxItems) -> int:
+    """How many pairs of items have one context, X and A, X and B, and more."""
+    return sum(size * size for size in np.bincount(items.contexts.codes).tolist())
+
+
+def cells_across(groups: Groups) -> int:
+    """How many cells there are across speakers, none of which is made for it."""
+    same = np.lexsort((groups.labels, groups.contexts))
+    of_label = np.empty(len(groups), np.int64)
+    of_label[same] = np.diff(runs_of(groups.contexts[same], groups.labels[same]))[:, 0]
+    of_speaker = np.diff(runs_of(groups.contexts, groups.speakers))[:, 0]
+    return int((of_label - 1) @ (of_speaker - 1))
+
+
 def run_starts(*keys: np.ndarray) -> np.ndarray:
     """Where runs of rows with equal keys begin."""
     changed = np.zeros(len(keys[0]), bool)

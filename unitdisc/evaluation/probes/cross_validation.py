@@ -86,8 +86,12 @@ def means_coincide(point: PointFrames) -> bool:
     """Whether the means of the known speakers, two or more, differ by rounding alone."""
     names, owner = np.unique(speaker_names(point), return_inverse=True)
     frames = point.frames.astype(np.float64) - point.frames.mean(0, dtype=np.float64)
-    speakers = np.repeat(owner, point.lengths())
-    means = [frames[speakers == number].mean(0) for number in np.unique(speakers) if names[number]]
+    lengths, sums = point.lengths(), np.zeros((len(names), frames.shape[1]))
+    there = lengths > 0  # an empty one would be given a frame of the next
+    np.add.at(sums, owner[there], np.add.reduceat(frames, point.bounds[:-1][there]))
+    counts = np.bincount(owner, lengths, len(names))
+    known = (counts > 0) & (names != "")
+    means = sums[known] / counts[known, None]
     spread = frames.var(0).sum()
     return len(means) > 1 and bool(spread) and bool(np.var(means, axis=0).sum() < ROUNDING * spread)
 
