@@ -100,7 +100,7 @@ train_all() { # train_all SIGNAL
       autoencoder "$signal" sparse own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=sparse \
         --set bottleneck.dim=64 --set bottleneck.active=4
       autoencoder "$signal" denoising own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=denoising \
-        --set bottleneck.dim=16
+        --set bottleneck.dim=16 --set encoder.norm=layer # without norms its sigmoid says the same of all
       ;;
   esac
   autoencoder "$signal" adversarial own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=global-linear \
