@@ -197,9 +197,9 @@ def changed(folder: Path) -> Iterable[Job]:
     for path in sorted(folder.glob("*.json")):
         found = facts_in(path)
         for what, says in {"units": "units that turn", "labels": "labels read right"}.items():
-            for how, named in {"by_lot": "by lot", "adversarial": "adversarial"}.items():
+            for how, named in {"by_lot": "changes by lot", "adversarial": "adversarial changes"}.items():
                 if sizes := found.get(what):
-                    name = f"{says}, {named} changes; trained {path.stem}"
+                    name = f"{says}, {named}; trained {path.stem}"
                     rows.append([name, *(percent(row[how]) for row in sizes)])
                     curves[name] = [(row["size"], 100 * row[how]) for row in sizes] if what == "units" else []
     if rows:

@@ -4,7 +4,7 @@
 # Written digits of MNIST and spoken ones of the Free Spoken Digit Dataset, of 60 people and of two men nothing learned.
 # Below them other jobs of such models, by other recipes in fewer steps: lines made whole, in other hands, and drawn of their
 # units; utterances in other voices, and made heard; faults found; small changes that turn units.
-# Needs UNITDISC_DATA; an hour of one core. The page is exp/page/index.html.
+# Needs UNITDISC_DATA; an hour of one core, 78 minutes of busy ones. The page is exp/page/index.html.
 #   SIGNALS="characters words"  which
 #   JOBS="restoration conversion voices vocoder decoders outliers changes"  which
 #   FEWER=8  an eighth of all steps of training, to see that it runs
