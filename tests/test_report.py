@@ -19,14 +19,14 @@ from unitdisc.corpus import Interval, Utterance, labels_at
 from unitdisc.encodings import Encodings
 from unitdisc.exports.units import read_units
 from unitdisc.media.audio import write_audio
-from unitdisc.reports import ReportError, write_report
 from unitdisc.reports.boxes import Box
 from unitdisc.reports.clips import RATE, AudioStretch, mel_power, spectrogram_uri, unit_clip, utterance_clip
 from unitdisc.reports.examples import Occurrence, by_different_speakers, labels_in_units, most_used, typical_utterances
 from unitdisc.reports.figures import similar_rows
+from unitdisc.reports.page import write_report
 from unitdisc.reports.resyntheses import Made
 from unitdisc.reports.score_rows import abx_rows, curves, measure, probe_warnings, training_seconds
-from unitdisc.reports.summary import on_labels, read_log
+from unitdisc.reports.summary import ReportError, on_labels, read_log
 from unitdisc.reports.wording import RECORDINGS
 
 HOSTILE = "<script>document.title='taken'</script>"

@@ -22,10 +22,11 @@ from unitdisc.evaluation import intervals
 from unitdisc.evaluation.probes import models as readers
 from unitdisc.exports.units import read_units
 from unitdisc.media.image import ImageError, read_line, resized, write_image
-from unitdisc.reports import Made, made_in, write_report
 from unitdisc.reports.examples import labels_in_units, most_used
 from unitdisc.reports.image_crops import HEIGHT, LEVELS, SHARPNESS, line_crop
 from unitdisc.reports.lines import LEAST, PIECE, Given, Version, cuts, line_sheet, original, version_of, version_sheet
+from unitdisc.reports.page import write_report
+from unitdisc.reports.resyntheses import Made, made_in
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -23,7 +23,8 @@ from unitdisc.experiment import ExperimentError, load, read_part
 from unitdisc.files.folders import alone_in, filling
 from unitdisc.jobs import WHOLE
 from unitdisc.model import PROBE_POINTS
-from unitdisc.reports import made_in, write_report
+from unitdisc.reports.page import write_report
+from unitdisc.reports.resyntheses import made_in
 from unitdisc.training.devices import usable_device
 
 FEATURES = "features"  # what the encoder reads, where that is something else

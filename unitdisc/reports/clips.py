@@ -4,7 +4,6 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import librosa
 import numpy as np
 import soundfile
 from PIL import Image
@@ -108,6 +107,8 @@ def sound_uri(wave: np.ndarray) -> str:
 
 def spectrogram_uri(part: AudioStretch, width: int) -> str:
     """A log-mel spectrogram of about `width` columns as a data: URI; black is the loudest, white RANGE dB below."""
+    import librosa  # half a second of whoever shows none
+
     power = mel_power(part.wave, hop=max(16, len(part.wave) // width))
     decibels = librosa.power_to_db(power, ref=part.loudest, amin=1e-12, top_db=None)
     levels = np.round(255 * np.clip(-decibels / RANGE, 0, 1)).astype(np.uint8)
@@ -118,6 +119,8 @@ def spectrogram_uri(part: AudioStretch, width: int) -> str:
 
 def mel_power(wave: np.ndarray, hop: int) -> np.ndarray:
     """[samples] at RATE -> [BINS, columns], low frequencies first."""
+    import librosa
+
     window = round(WINDOW * RATE)
     padded = np.pad(wave, (0, max(0, 2 * window - len(wave))))
     return librosa.feature.melspectrogram(

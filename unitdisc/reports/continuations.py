@@ -13,7 +13,7 @@ from unitdisc.reports import summary
 from unitdisc.reports.clips import Clip, utterance_clip
 from unitdisc.reports.graphs import Link, follower_graph
 from unitdisc.reports.lines import Given, Sheet, Version, version_sheet
-from unitdisc.reports.page import sources, template
+from unitdisc.reports.rendering import sources, template
 from unitdisc.reports.wording import words_of
 
 PIXELS = 120  # to a second

@@ -11,7 +11,7 @@ from unitdisc.files import write_text
 from unitdisc.reports import summary
 from unitdisc.reports.clips import Clip, unit_clip
 from unitdisc.reports.lines import UnitCut, unit_cut
-from unitdisc.reports.page import sources, template
+from unitdisc.reports.rendering import sources, template
 
 PIXELS = 160  # to the second
 LONGEST = 4.0  # seconds that are heard of a hit

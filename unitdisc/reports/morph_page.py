@@ -11,7 +11,7 @@ from unitdisc.files import write_text
 from unitdisc.media.sheets import GAP, sheet
 from unitdisc.reports import summary
 from unitdisc.reports.image_crops import picture_uri
-from unitdisc.reports.page import sources, template
+from unitdisc.reports.rendering import sources, template
 
 
 class Way(Protocol):

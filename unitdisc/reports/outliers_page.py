@@ -8,7 +8,7 @@ from unitdisc import __version__
 from unitdisc.files import write_text
 from unitdisc.reports import summary
 from unitdisc.reports.finds import Find, card, widest
-from unitdisc.reports.page import sources, template
+from unitdisc.reports.rendering import sources, template
 
 SHOWN = 40
 REASONS = {

@@ -1,31 +1,19 @@
 """The report of an experiment: scores.json with every figure, and one page to read, see and hear, without a network."""
 
-import base64
-import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import jinja2
-import numpy as np
-from markupsafe import Markup
 
 from unitdisc import __version__
 from unitdisc.corpus import Utterance
 from unitdisc.encodings import Encodings
 from unitdisc.files import write_json, write_text
-from unitdisc.files.text import read_text
-from unitdisc.reports import clips, figures, sections, summary
-from unitdisc.reports import image_crops as crops
-from unitdisc.reports.boxes import LANE
+from unitdisc.reports import figures, sections, summary
+from unitdisc.reports.rendering import jsonable, sources, template
 from unitdisc.reports.resyntheses import Made, resyntheses
 from unitdisc.reports.score_rows import POINTS, UNLEARNED, curves
 from unitdisc.reports.unit_cards import units
 from unitdisc.reports.wording import words_of
-
-HOME = Path(__file__).parent / "templates"
-CAPTION = 22  # pixels above a version of a line, for what it is
 
 
 def write_report(
@@ -81,40 +69,3 @@ def write_report(
     write_json(experiment / "report" / "scores.json", jsonable({**scores, **figures_shown}))
     write_text(experiment / "report" / "index.html", page)
     return experiment / "report" / "index.html"
-
-
-def template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HOME),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {"HEIGHT": clips.HEIGHT, "LINE": crops.HEIGHT, "CAPTION": CAPTION, "LANE": LANE, "hue": hue}
-    return environment.get_template("page.html.jinja")
-
-
-def hue(code: int | str) -> int:
-    """The colour of a unit, in degrees: far from that of the next codes."""
-    return round(int(code) * 137.5) % 360
-
-
-def sources() -> dict[str, Markup]:
-    """The style and the script of the page, and the hash by which a browser knows the one script it may run."""
-    colours, style, script = (read_text(HOME / name) for name in ("palette.css", "page.css", "page.js"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return {"style": Markup(colours + style), "script": Markup(script), "script_hash": f"sha256-{digest}"}
-
-
-def jsonable(value: Any) -> Any:
-    """The same with numpy's numbers made Python's, and null for what is not finite."""
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(entry) for key, entry in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
-        return [jsonable(entry) for entry in value]
-    if isinstance(value, np.generic):
-        return jsonable(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

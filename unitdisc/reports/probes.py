@@ -11,8 +11,8 @@ from markupsafe import Markup
 from unitdisc import __version__
 from unitdisc.files import write_json, write_text
 from unitdisc.reports import summary
-from unitdisc.reports.page import jsonable, sources, template
 from unitdisc.reports.probe_figures import confusion_matrix, labels_against_voices
+from unitdisc.reports.rendering import jsonable, sources, template
 
 FIGURES = {"accuracy": "% right", "r2": "R²", "error_rate": "% errors"}
 CONTROLS = {

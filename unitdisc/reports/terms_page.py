@@ -17,7 +17,7 @@ from unitdisc.files.text import json_in, read_json, read_lines
 from unitdisc.reports import summary
 from unitdisc.reports.examples import Occurrence, by_different_speakers
 from unitdisc.reports.finds import Find, FindCard, card, widest
-from unitdisc.reports.page import sources, template
+from unitdisc.reports.rendering import sources, template
 from unitdisc.reports.summary import ReportError
 from unitdisc.reports.unit_cards import EXAMPLES, Progress
 from unitdisc.reports.wording import words_of

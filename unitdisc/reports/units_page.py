@@ -12,7 +12,7 @@ from unitdisc.encodings import Encodings
 from unitdisc.files import write_text
 from unitdisc.reports import figures, sections, summary
 from unitdisc.reports.examples import blank_of
-from unitdisc.reports.page import sources, template
+from unitdisc.reports.rendering import sources, template
 from unitdisc.reports.unit_cards import Progress, units
 from unitdisc.reports.wording import words_of
 

@@ -19,7 +19,7 @@ from unitdisc.reports import summary
 from unitdisc.reports.certainty import EACH, LEAST, OTHERS, certainties
 from unitdisc.reports.examples import Occurrence, typical_utterances
 from unitdisc.reports.graphs import follower_graph
-from unitdisc.reports.page import sources, template
+from unitdisc.reports.rendering import sources, template
 from unitdisc.reports.unit_cards import Progress
 from unitdisc.reports.units_page import name_of
 from unitdisc.reports.vocabulary_figures import growth_of, ranks_of

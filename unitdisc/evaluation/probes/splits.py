@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
 from unitdisc.evaluation import UnscorableError
 
@@ -38,6 +37,8 @@ def folds_of(
 
     Raises UnscorableError if there are too few to be on two sides.
     """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # a second of whoever folds nothing
+
     if is_training is not None:
         return [given(split, utterances, speakers, is_training)]
     if split in (Split.SPEAKERS, Split.OTHERS):
@@ -83,6 +84,8 @@ def other_groups(split: Split, utterances: np.ndarray, speakers: np.ndarray, see
     count = len(np.unique(groups))
     if count < 2:
         raise UnscorableError(few)
+    from sklearn.model_selection import GroupKFold
+
     splitter = GroupKFold(min(FRAME_FOLDS, count), shuffle=True, random_state=seed)
     return list(splitter.split(groups, groups=groups))
 
