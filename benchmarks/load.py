@@ -6,8 +6,8 @@ Made-up recordings of --seconds on average, from half to one and a half times th
 with labels ten a second. Each command is a process of its own, on what the ones before it left; a tenfold corpus should
 take ten times what is left when the start is taken off, which is what the smallest corpus takes. --most leaves out
 commands above so many utterances; where there are more than 500, a `report` is also made of 500 that are drawn.
---shares N: `validate` and `encode` do the first of N shares, and nothing is listened to before (`--trust`, normalised
-by utterance).
+--trust: nothing is listened to before training and encoding, and frames are normalised by utterance. --shares N: the
+same, and `validate` and `encode` do the first of N shares.
 """
 
 import argparse
@@ -43,6 +43,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument("--sizes", type=int, nargs="+", default=[12, 1_000, 10_000, 100_000], help="utterances")
     parser.add_argument("--seconds", type=float, default=1, help="of an utterance, on average")
     parser.add_argument("--shares", type=int, default=1, help="of which the first is done")
+    parser.add_argument("--trust", action="store_true", help="that recordings can be read, as manifests say")
     parser.add_argument("--steps", type=int, default=100, help="of training")
     parser.add_argument("--only", nargs="*", default=[], help="these commands")
     parser.add_argument("--most", nargs="*", default=[], metavar="COMMAND=N", help="utterances, of a command")
@@ -58,7 +59,7 @@ def main(argv: list[str] | None = None) -> dict:
             home = Path(folder)
             labels, speakers = max(1, round(10 * args.seconds)), min(SPEAKERS, size // 4)
             corpus = make_corpus(home, size, labels, speakers, seconds=args.seconds)
-            for name, command in commands(home, corpus, args.steps, args.shares).items():
+            for name, command in commands(home, corpus, args.steps, args.shares, trusting=args.trust).items():
                 if name == DRAWN_REPORT and size <= DRAWN:
                     continue
                 verb = name.partition(", ")[0]
@@ -81,12 +82,14 @@ def unitdisc(arguments: list) -> list[str]:
     return [sys.executable, "-m", "unitdisc", *map(str, arguments)]
 
 
-def commands(home: Path, corpus: Path, steps: int, shares: int = 1) -> dict[str, list]:
+def commands(home: Path, corpus: Path, steps: int, shares: int = 1, *, trusting: bool = False) -> dict[str, list]:
     """Name -> command, each of which begins from what the ones before it left."""
     x, one, cpu = home / "x", ["--threads", 1], ["--device", "cpu"]
     trust, normalise, share = [], [], []
+    if shares > 1 or trusting:
+        trust, normalise = ["--trust"], ["features.normalise=utterance"]
     if shares > 1:
-        trust, normalise, share = ["--trust"], ["features.normalise=utterance"], ["--shard", f"1/{shares}"]
+        share = ["--shard", f"1/{shares}"]
     said = f", 1 of {shares} shares" if share else ""
     options = [*MODEL, *TRAINING, *normalise]
     chosen = [part for each in (*options, f"training.steps={steps}") for part in ("--set", each)]
