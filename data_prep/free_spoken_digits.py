@@ -89,8 +89,13 @@ def cut(order: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
 
 
 def no_longer(digits: list[Utterance], longest: float, split: str) -> list[Utterance]:
-    """Those that are no longer than so many seconds; says how many others are left out."""
+    """Those that are no longer than so many seconds; says how many others are left out. Raises CorpusError if none is."""
     kept = [digit for digit in digits if digit.ticks <= longest * digit.rate]
+    if digits and not kept:
+        shortest = min(digit.ticks / digit.rate for digit in digits)
+        raise CorpusError(
+            f"{split}: no digit is as short as {longest:g} s; --longest of more than {shortest:.2f} keeps some"
+        )
     if len(kept) < len(digits):
         console.say(
             f"{split}: {len(digits) - len(kept)} of {len(digits)} digits are longer than {longest:g} s, left out"

@@ -731,6 +731,13 @@ def test_digits_one_by_one_with_a_speaker_held_out(digits, tmp_path):
     assert not (tmp_path / "out" / "wav").exists()
 
 
+def test_a_length_that_no_digit_keeps_is_refused(digits, tmp_path):
+    with pytest.raises(
+        CorpusError, match=r"train: no digit is as short as 0\.04 s; --longest of more than 0\.05 keeps"
+    ):
+        prepare("free_spoken_digits", digits, tmp_path / "out", "--isolated", "--longest", "0.04")
+
+
 @pytest.mark.parametrize("cells", ["0\t9000\tann\t1\t7\ttrain", "0\tx\tann\t1\t7\ttrain", "0\t9\tann\t12\t7\ttrain"])
 def test_a_digit_that_cannot_be_is_left_out(digits, tmp_path, capsys, cells):
     with (digits / "segments.tsv").open("a") as file:
