@@ -55,6 +55,7 @@ def test_blank_lines_tell_nothing(tmp_path):
     assert characters_per_100_columns([Utterance("blank", str(tmp_path / "blank.png"), "ann", 300, height=32)]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["joined", "apart"])
 def test_digits_of_twelve_hands(layout, tmp_path):
     prepare("mini_handwriting", tmp_path, "--layout", layout, "--train-lines", 60)

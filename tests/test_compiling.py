@@ -204,6 +204,7 @@ def toy_trainer(folder, compiled: bool) -> Trainer:
     return Trainer(partial(built, Experiment(settings("gaussian"), SPEAKERS, {})), options, folder, "cpu", Progress())
 
 
+@pytest.mark.slow
 def test_every_step_of_compiled_training_is_that_of_the_eager_one_and_it_compiles_once(by_eager_kernels, tmp_path):
     """Each from the same weights: losses, gradients and what is drawn at random, to 64 bits."""
     torch._dynamo.utils.counters.clear()
@@ -225,6 +226,7 @@ def test_every_step_of_compiled_training_is_that_of_the_eager_one_and_it_compile
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 
+@pytest.mark.slow
 def test_a_run_may_go_on_compiled_and_eager(by_eager_kernels, a_compiler, corpus, tmp_path):
     """With validations of whole utterances; the step after going on begins from the same weights."""
     trained(corpus, tmp_path / "eager", training__steps=3)

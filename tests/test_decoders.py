@@ -377,6 +377,7 @@ def test_padding_changes_nothing(decoder):
     torch.testing.assert_close(before[1, :13], after[1, :13], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_a_pixel_is_more_likely_where_it_was_learned(grey):
     """Ink where there was ink: levels, rows and columns stay where they are."""
     decoder = copy.deepcopy(grey).train()

@@ -114,6 +114,7 @@ def test_an_interrupted_run_goes_on_to_the_same_units(stage, whole, tiny_lines, 
     assert tree(folder / "units") == tree(whole[0] / "units")
 
 
+@pytest.mark.slow
 def test_other_seeds_find_other_units(whole, tiny_lines, tmp_path):
     more = ["training.seed=5"]
     other = found(tiny_lines, tmp_path / "other", more=more)
@@ -239,6 +240,7 @@ def test_a_damaged_state_is_named(whole, tiny_lines, tmp_path):
         library.discover(folder, tiny_lines, tmp_path / "again", device="cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agreed", [True, False])
 def test_without_a_number_of_units_there_are_two_names_for_every_kind(agreed, tiny_lines, tmp_path, monkeypatch):
     if not agreed:

@@ -97,6 +97,7 @@ def test_digits_that_touch_are_on_the_line_and_in_order(corpus):
         assert utterance.text.replace(" ", "") == "".join(i.label for i in characters)
 
 
+@pytest.mark.slow
 def test_two_thirds_of_neighbours_touch_and_cutting_at_blank_columns_fails(corpus, apart):
     """Where it is right for digits apart: both figures are in the docstring of the script and in RESULTS.md."""
     for listed, joined in ((corpus["train"], True), (apart["train"], False)):

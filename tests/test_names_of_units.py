@@ -61,6 +61,7 @@ def test_of_many_pieces_some_utterances_are_drawn(monkeypatch):
     assert some != names.drawn_pieces(given, np.random.default_rng(1)).names
 
 
+@pytest.mark.slow
 def test_threads_change_nothing_and_seeds_do():
     given = pieces(5, utterances=20)
     once = agreed_names(given, seed=0, threads=1)

@@ -20,6 +20,7 @@ pytest_plugins = ["tiny_fixtures"]
 OPTIONS = TemplateOptions(rate=10.9, pool=1, dims=5, min_duration=3, max_duration=9, passes=6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [5, 10, 20])
 def test_about_as_many_as_there_are(kinds):
     frames, _ = corpus(80, kinds)

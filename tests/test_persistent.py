@@ -66,6 +66,7 @@ def assert_compiled(kernel):
     assert len(re.findall(r"\bbarrier\b", kernel.asm["ttir"])) == source.count("tl.debug_barrier()") == 5
 
 
+@pytest.mark.slow
 def test_the_kernel_compiles_for_a_gpu(tmp_path, monkeypatch):
     decoder = WaveNet(5, 16, channels=16, skip_channels=16, layers=3)
     assert_compiled(compiled(decoder, tmp_path, monkeypatch))

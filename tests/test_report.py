@@ -476,6 +476,7 @@ def browser(report, tmp_path):
         yield chromium
 
 
+@pytest.mark.slow
 def test_the_page_opens_in_chromium_and_plays(browser, report):
     assert browser.evaluate("document.title") == "tones $x$ & <b>: discovered units"
     sounds = browser.evaluate(LOADED)

@@ -61,6 +61,7 @@ def test_a_table_is_sorted_by_bits_of_its_own(drawn):
     assert tables[0].tolist() != tables[1].tolist() != tables[2].tolist()
 
 
+@pytest.mark.slow
 def test_windows_that_are_the_same_have_other_neighbours_in_every_table():
     same = np.zeros((200, BITS // 64), np.uint64)
     orders = [table_of(same, np.arange(200), 0, number) for number in range(20)]

@@ -163,6 +163,7 @@ def test_processes_and_kill_9_change_nothing(corpus, tmp_path):
     assert made(tmp_path / "out") == {name: each for name, each in made(corpus).items() if "train-0" not in name}
 
 
+@pytest.mark.slow
 def test_more_minutes_go_on(corpus, script, tmp_path):
     script["main"]([str(tmp_path), "--train-minutes", "0.2", "--test-minutes", "0.2", "--jobs", "1"])
     script["main"]([str(tmp_path), *SOME])
@@ -212,6 +213,7 @@ def test_a_text_is_read_aloud_to_its_end(script, tmp_path, capsys):
     assert not (tmp_path / "out" / "truth.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["fr", "cmn"])
 def test_other_languages_have_a_grammar_that_is_drawn(script, language, tmp_path):
     options = ("--train-minutes", "0.15", "--test-minutes", "0.05", "--jobs", "1")

@@ -208,6 +208,7 @@ def test_tables_grow_as_the_root_of_the_corpus():
     assert TermOptions(tables=7).tables_for(10**9) == 7
 
 
+@pytest.mark.slow
 def test_recall_is_level_as_the_corpus_grows():
     """Windows of which each has one that is like it, among more and more others; with as many tables, it falls."""
     rng = np.random.default_rng(2)

@@ -194,6 +194,7 @@ def token_f1(found: list[list[tuple]], words: list[list[tuple]]) -> float:
     return 2 * len(made & there) / (len(made) + len(there))
 
 
+@pytest.mark.slow
 def test_words_that_are_there_are_found(tmp_path):
     lines, words = spoken(80)
     strings = strings_of(lines)
@@ -542,6 +543,7 @@ def test_words_that_sound_the_same_are_of_as_many_types_as_asked():
     assert len(set(joined(np.zeros(45), 10, 4).tolist())) == 4
 
 
+@pytest.mark.slow
 def test_words_are_compared_by_all_of_their_frames_and_not_by_the_mean():
     """Words and the same backwards, some of them drawn out: k-means of mean frames cannot tell these."""
     rng, order = np.random.default_rng(0), np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 0])

@@ -149,6 +149,7 @@ def test_types_by_graph_and_by_kmeans(place):
     assert place.scores("means")["terms"]["ned"] < 0.2
 
 
+@pytest.mark.slow
 def test_frames_of_another_system_name_words(place, capsys):
     """At half the rate, while those of the units are noise."""
     rng, given = np.random.default_rng(1), WordOptions("given", types_by="warping", types=5)

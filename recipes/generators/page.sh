@@ -14,7 +14,7 @@ raw=${UNITDISC_DATA:-../shared/data}
 signals=${SIGNALS-characters words}
 jobs=${JOBS-restoration conversion voices vocoder decoders outliers changes}
 fewer=${FEWER:-1}
-number=400 # of items that are made and judged
+number=800 # of items that are made and judged
 exp=exp/page
 corpora=data/page
 declare -A decoders=( # of VAEs: the name of a model, and its kind of decoder
@@ -68,14 +68,14 @@ adversary() { # adversary SIGNAL KIND
   local styles=(--set objective.generator=style --set training.learning_rate=2e-4) # a step takes a third longer
   local reads=(--set encoder.kind=conv2d --set "encoder.channels=[8, 16, 32, 64]" --set encoder.stride=4)
   case $1-$2 in
-    words-gan) train "$1" gan gan-speech own/train 1000 ;;
-    words-style) train "$1" style gan-speech own/train 750 "${styles[@]}" ;;
-    characters-style) train "$1" style gan-handwriting own/train 750 "${styles[@]}" ;;
-    words-infogan) train "$1" infogan gan-speech own/train 1000 "${reads[@]}" --set encoder.norm=none \
+    words-gan) train "$1" gan gan-speech own/train 1600 ;;
+    words-style) train "$1" style gan-speech own/train 1200 "${styles[@]}" ;;
+    characters-style) train "$1" style gan-handwriting own/train 1200 "${styles[@]}" ;;
+    words-infogan) train "$1" infogan gan-speech own/train 1600 "${reads[@]}" --set encoder.norm=none \
       --set objective.kind=infogan --set bottleneck.kind=global-linear --set bottleneck.dim=0 --set bottleneck.categories=10 ;;
-    words-bigan) train "$1" bigan gan-speech own/train 1000 "${reads[@]}" --set encoder.norm=layer \
+    words-bigan) train "$1" bigan gan-speech own/train 1600 "${reads[@]}" --set encoder.norm=layer \
       --set objective.kind=bigan --set bottleneck.kind=global-linear --set bottleneck.dim=16 ;;
-    *) train "$1" "$2" "$2"-handwriting own/train 1000 ;;
+    *) train "$1" "$2" "$2"-handwriting own/train 1600 ;;
   esac
 }
 
@@ -84,28 +84,28 @@ train_all() { # train_all SIGNAL
   first=${decoders[$signal]%% *}
   for pair in ${decoders[$signal]}; do
     case ${pair#*=} in
-      deconv) autoencoder "$signal" "${pair%=*}" own/train 700 --set decoder.kind=deconv ;;
-      frames) autoencoder "$signal" "${pair%=*}" own/train 450 --set decoder.kind=frames --set decoder.channels=64 ;;
-      pixelcnn) autoencoder "$signal" "${pair%=*}" own/train 300 --set decoder.kind=pixelcnn --set decoder.channels=16 \
+      deconv) autoencoder "$signal" "${pair%=*}" own/train 900 --set decoder.kind=deconv ;;
+      frames) autoencoder "$signal" "${pair%=*}" own/train 600 --set decoder.kind=frames --set decoder.channels=64 ;;
+      pixelcnn) autoencoder "$signal" "${pair%=*}" own/train 400 --set decoder.kind=pixelcnn --set decoder.channels=16 \
         --set decoder.layers=4 --set decoder.first_kernel=5 --set decoder.history_dropout=0.6 ;;
-      *) autoencoder "$signal" "${pair%=*}" own/train 250 --set decoder.kind="${pair#*=}" ;;
+      *) autoencoder "$signal" "${pair%=*}" own/train 300 --set decoder.kind="${pair#*=}" ;;
     esac
   done
-  autoencoder "$signal" vae-prior own/train "$([ "${first#*=}" = deconv ] && echo 700 || echo 450)" \
+  autoencoder "$signal" vae-prior own/train "$([ "${first#*=}" = deconv ] && echo 900 || echo 600)" \
     --set decoder.kind="${first#*=}" --set decoder.channels=64 --set bottleneck.prior_couplings=6
-  autoencoder "$signal" autoencoder own/train 450 --set decoder.kind="${first#*=}" --set bottleneck.kind=global-linear
+  autoencoder "$signal" autoencoder own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=global-linear
   case $signal in
     characters) # what else there was before
-      autoencoder "$signal" plane own/train 450 --set decoder.kind="${first#*=}" --set bottleneck.dim=2
-      autoencoder "$signal" sparse own/train 450 --set decoder.kind="${first#*=}" --set bottleneck.kind=sparse \
+      autoencoder "$signal" plane own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.dim=2
+      autoencoder "$signal" sparse own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=sparse \
         --set bottleneck.dim=64 --set bottleneck.active=4
-      autoencoder "$signal" denoising own/train 450 --set decoder.kind="${first#*=}" --set bottleneck.kind=denoising \
+      autoencoder "$signal" denoising own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=denoising \
         --set bottleneck.dim=16 --set encoder.norm=layer # without norms its sigmoid says the same of all
       ;;
   esac
-  autoencoder "$signal" adversarial own/train 450 --set decoder.kind="${first#*=}" --set bottleneck.kind=global-linear \
+  autoencoder "$signal" adversarial own/train 600 --set decoder.kind="${first#*=}" --set bottleneck.kind=global-linear \
     --set bottleneck.dim=8 --set bottleneck.categories=16 --set objective.kind=adversarial-autoencoder
-  autoencoder "$signal" conditional "$signal-label/train" 450 --set decoder.kind="${first#*=}" --set bottleneck.speaker=true \
+  autoencoder "$signal" conditional "$signal-label/train" 600 --set decoder.kind="${first#*=}" --set bottleneck.speaker=true \
     --set bottleneck.dim=6
   for kind in $adversaries; do adversary "$signal" $kind; done
 }
@@ -207,19 +207,19 @@ for signal in $signals; do
   fi
   if stage "$signal: what lies between"; then
     for kind in autoencoder vae; do
-      unitdisc morph $here/$kind $data/test.jsonl $here/between/$kind --pairs 40 --tier $tier --seed 1 --judge $here/vae
+      unitdisc morph $here/$kind $data/test.jsonl $here/between/$kind --pairs 60 --tier $tier --seed 1 --judge $here/vae
       unitdisc morph $here/$kind $data/test.jsonl $here/shown/$kind --pairs 6 --tier $tier --seed 1 --judge $here/vae
     done
   fi
 done
-export FEWER=$((fewer * 3)) # of the recipes that follow
+export FEWER=$((fewer * 2)) # of the recipes that follow
 recipe() { # recipe JOB COMMAND...
   local job=$1
   shift
   case " $jobs " in *" $job "*) EXP=$exp/jobs/$job timed $exp/jobs/seconds/"$job" "$@" ;; esac
 }
 changes() { # units of lines, under changes that are meant to turn them, of models that were trained on such and on none
-  local steps=$((750 / FEWER)) share changed
+  local steps=$((500 / FEWER)) share changed
   python data_prep/mini_handwriting.py data/mini_handwriting
   for share in 0.0 0.1; do
     case $share in 0.0) changed="on none" ;; *) changed="on such changes" ;; esac
@@ -242,12 +242,12 @@ fi
 if stage "recordings made heard"; then
   PARTS=digits KINDS="spectra wavenet flow-wave" MINUTES=2 recipe vocoder recipes/generators/vocoder.sh
 fi
-if stage "lines drawn of their units"; then # which need more steps, and a reader of lines as they are drawn
-  READER="" FEWER=$((fewer * 2)) SIGNALS=handwriting KINDS="columns diffusion-columns" STEPS="1 20" ROUNDS=1 \
+if stage "lines drawn of their units"; then # which need all of their steps, and a reader of lines as they are drawn
+  READER="" FEWER=$fewer SIGNALS=handwriting KINDS="columns diffusion-columns" STEPS="1 5 20" ROUNDS=1 \
     recipe decoders recipes/generators/run.sh
 fi
 if stage "faults found"; then
-  SETS=lines STEPS=$((900 / FEWER)) recipe outliers recipes/outliers/run.sh
+  SETS=lines STEPS=$((600 / FEWER)) recipe outliers recipes/outliers/run.sh
 fi
 if stage "changes that are meant to turn units"; then
   recipe changes changes
