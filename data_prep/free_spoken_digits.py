@@ -89,7 +89,10 @@ def cut(order: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
 
 
 def no_longer(digits: list[Utterance], longest: float, split: str) -> list[Utterance]:
-    """Those that are no longer than so many seconds; says how many others are left out. Raises CorpusError for all"""
+    """Those that are no longer than so many seconds; says how many others are left out.
+
+    Raises CorpusError if none is that short.
+    """
     kept = [digit for digit in digits if digit.ticks <= longest * digit.rate]
     if digits and not kept:
         shortest = min(digit.ticks / digit.rate for digit in digits)

@@ -11,17 +11,27 @@ import unitdisc as library
 from unitdisc.api import discover_rounds as verb
 from unitdisc.api.discover_rounds import best_of, is_enough
 from unitdisc.encodings import Encodings
+from unitdisc.segmentation.templates import names
 from unitdisc.segmentation.templates.names import AgreedNames, agreed_number
 
 pytest_plugins = ["tiny_fixtures"]
 
 NETWORK = ["encoder.channels=[4, 8, 8]", "training.steps=4", "training.valid_every=2", "training.checkpoint_every=2"]
 NETWORK += ["training.log_every=1", "training.crop=16", "training.batch_size=2", "bottleneck.dim=6"]
+NETWORK += ["features.slant=false"]  # most of the time, else
 OPTIONS = library.DiscoverOptions(library.TemplateOptions(units=4, rate=12, passes=2), rounds=2)
 
 
 def found(lines, folder, options=OPTIONS, more=(), **given):
     return library.discover("discover-handwriting", lines, folder, options, [*NETWORK, *more], device="cpu", **given)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_halvings():
+    """Of which a mean and its error are, as of more."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(names, "HALVINGS", 2)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -278,16 +288,14 @@ def test_rounds_are_enough_once_halves_agree_no_better():
     assert best_of(told(0.94, kinds=100)) == 1
 
 
-def test_the_best_round_is_kept(tiny_lines, tmp_path, monkeypatch):
+def test_the_best_round_is_kept(whole, tiny_lines, tmp_path, monkeypatch):
     """Of three, the second; later ones are as if they had not been."""
-    halves = iter([0.5, 0.7, 0.6, 0.5, 0.7])  # and those of a run of two rounds
+    halves = iter([0.5, 0.7, 0.6])
     monkeypatch.setattr(verb.Halvings, "agreed", lambda self, number, threads: AgreedNames(number, next(halves), 0.01))
-    units = library.TemplateOptions(units=4, rate=12, passes=2)
-    auto = found(tiny_lines, tmp_path / "auto", library.DiscoverOptions(units, rounds="auto"))
+    auto = found(tiny_lines, tmp_path / "auto", library.DiscoverOptions(OPTIONS.templates, rounds="auto"))
     assert (auto.kept, len(auto.rounds)) == (2, 4)
     assert json.loads((tmp_path / "auto" / "discover.json").read_text())["rounds"] == 2
-    found(tiny_lines, tmp_path / "two", library.DiscoverOptions(units, rounds=2))
-    ours, theirs = (Encodings.open(tmp_path / name / "units") for name in ("auto", "two"))
+    ours, theirs = (Encodings.open(folder / "units") for folder in (tmp_path / "auto", whole[0]))
     assert ours.settings == theirs.settings
     for encoding in ours:
         np.testing.assert_array_equal(theirs[encoding.utterance].codes, encoding.codes)
