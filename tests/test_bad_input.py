@@ -24,6 +24,7 @@ from unitdisc.data.crops import CropPlan
 from unitdisc.data.loader import CropBatches, batches
 from unitdisc.data.signals import Signals
 from unitdisc.encodings import Encodings
+from unitdisc.evaluation import intervals
 from unitdisc.evaluation.probes import cross_validation as reading
 from unitdisc.evaluation.probes import models as readers
 from unitdisc.experiment import Experiment, load
@@ -100,6 +101,7 @@ def sketched(monkeypatch) -> None:
     """Probes search for a moment only, and figures are not drawn."""
     monkeypatch.setattr(readers, "ITERATIONS", 1)
     monkeypatch.setattr(reading, "SHUFFLES", 1)
+    monkeypatch.setattr(intervals, "RESAMPLES", 20)
     monkeypatch.setattr(figures, "svg", lambda figure, description: "")
 
 
@@ -144,7 +146,7 @@ def test_a_corpus_without_any_good_recording_is_refused(unitdisc, mixed, tiny_ex
 def test_what_was_left_out_is_not_missed_when_scoring(unitdisc, mixed, tiny_experiment, tmp_path, sketched):
     assert unitdisc("encode", tiny_experiment, mixed, tmp_path / "x", "--at", "bottleneck").code == 0
     for verb in ("abx", "probe", "score"):
-        more = ["--context", "any"] if verb == "abx" else []
+        more = ["--context", "any", "--bootstrap", 9] if verb == "abx" else []
         result = unitdisc(verb, tmp_path / "x/bottleneck", mixed, *more)
         assert result.code == 0, result.err
         assert f"left out: u01 has no encoding in {tmp_path}/x/bottleneck" in result.err
@@ -167,12 +169,12 @@ def damaged_inside(corpus) -> Flac:
     utterances = []
     for utterance in listed(corpus):
         if utterance.id == "u02":
-            wave = 0.1 * np.random.default_rng(0).standard_normal(20 * RATE)
+            wave = 0.1 * np.random.default_rng(0).standard_normal(10 * RATE)
             soundfile.write(corpus.parent / "u02.flac", wave, RATE)
             content = bytearray((corpus.parent / "u02.flac").read_bytes())
             content[len(content) // 2 : len(content) // 2 + 3000] = bytes(3000)
             (corpus.parent / "u02.flac").write_bytes(content)
-            utterance = replace(utterance, path=str(corpus.parent / "u02.flac"), ticks=20 * RATE, speaker="new")
+            utterance = replace(utterance, path=str(corpus.parent / "u02.flac"), ticks=10 * RATE, speaker="new")
         utterances.append(utterance)
     write_manifest(corpus, utterances)
     return Flac(corpus)

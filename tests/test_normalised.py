@@ -15,6 +15,7 @@ from unitdisc.clustering.codebook_files import CodebookError
 from unitdisc.corpus import CorpusError
 from unitdisc.corpus.manifest import write_manifest
 from unitdisc.encodings import Encodings, EncodingsError, read_settings
+from unitdisc.evaluation import intervals
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -27,6 +28,12 @@ CODES = library.KMeansOptions(4, sample=100, starts=1, passes=5)
 UNITS = library.SegmentOptions(8)
 QUICK = library.ProbeOptions(controls=False, training_frames=500)
 SOUNDS = library.ItemColumns(context="any")
+FEW = library.AbxResources(bootstrap=9)
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    monkeypatch.setattr(intervals, "RESAMPLES", 20)
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +62,9 @@ def numbers_of(scores) -> list:
 def test_abx_is_that_of_the_folder(mfcc, tmp_path, steps):
     frames, manifest, *_ = mfcc
     library.normalise(frames, manifest, tmp_path / "a", steps)
-    written = library.abx(tmp_path / "a", manifest, SOUNDS)
-    ours = library.abx(frames, manifest, SOUNDS, normalise=steps)
-    assert numbers_of(ours) == numbers_of(written) != numbers_of(library.abx(frames, manifest, SOUNDS))
+    written = library.abx(tmp_path / "a", manifest, SOUNDS, resources=FEW)
+    ours = library.abx(frames, manifest, SOUNDS, resources=FEW, normalise=steps)
+    assert numbers_of(ours) == numbers_of(written) != numbers_of(library.abx(frames, manifest, SOUNDS, resources=FEW))
     assert ours.settings["normalised"] == read_settings(tmp_path / "a")["normalised"]
 
 
@@ -159,17 +166,33 @@ def test_what_a_speaker_needs_is_learnt_of_all_that_the_speaker_says(mfcc, tmp_p
 
 def test_shards_fit_once_and_say_what_one_run_says(mfcc, tmp_path, monkeypatch):
     frames, manifest, *_ = mfcc
-    whole = library.abx(frames, manifest, SOUNDS, normalise=STEPS[2])
+    whole = library.abx(frames, manifest, SOUNDS, resources=FEW, normalise=STEPS[2])
     fitted, real = [], Adaptation.fitted
     monkeypatch.setattr(Adaptation, "fitted", lambda *given: fitted.append(given) or real(*given))
     shards = [
-        library.abx(frames, manifest, SOUNDS, shard=library.Shard(i, 3), parts=tmp_path / "parts", normalise=STEPS[2])
+        library.abx(
+            frames,
+            manifest,
+            SOUNDS,
+            resources=FEW,
+            shard=library.Shard(i, 3),
+            parts=tmp_path / "parts",
+            normalise=STEPS[2],
+        )
         for i in (1, 2, 3)
     ]
     assert [bool(shard.unfinished) for shard in shards] == [True, True, False]
     assert numbers_of(shards[2]) == numbers_of(whole) and len(fitted) == 1
     with pytest.raises(ValueError, match="counts another comparison"):
-        library.abx(frames, manifest, SOUNDS, shard=library.Shard(1, 3), parts=tmp_path / "parts", normalise=STEPS[0])
+        library.abx(
+            frames,
+            manifest,
+            SOUNDS,
+            resources=FEW,
+            shard=library.Shard(1, 3),
+            parts=tmp_path / "parts",
+            normalise=STEPS[0],
+        )
 
 
 def test_an_item_file_says_who_speaks(mfcc, tmp_path):
@@ -186,11 +209,13 @@ def test_an_item_file_says_who_speaks(mfcc, tmp_path):
     for steps in STEPS[:2]:
         shutil.rmtree(tmp_path / "a")
         library.normalise(frames, tmp_path / "named.jsonl", tmp_path / "a", steps)
-        written = library.abx(tmp_path / "a", tmp_path / "all.item", SOUNDS)
-        assert numbers_of(library.abx(frames, tmp_path / "all.item", SOUNDS, normalise=steps)) == numbers_of(written)
+        written = library.abx(tmp_path / "a", tmp_path / "all.item", SOUNDS, resources=FEW)
+        assert numbers_of(
+            library.abx(frames, tmp_path / "all.item", SOUNDS, resources=FEW, normalise=steps)
+        ) == numbers_of(written)
     (tmp_path / "two.item").write_text("\n".join([*lines, lines[1].rsplit(" ", 1)[0] + " another"]) + "\n")
     with pytest.raises(CorpusError, match=r"another and .* speak in u00|and another speak in u00"):
-        library.abx(frames, tmp_path / "two.item", SOUNDS, normalise=STEPS[0])
+        library.abx(frames, tmp_path / "two.item", SOUNDS, resources=FEW, normalise=STEPS[0])
 
 
 def test_what_is_wrong_is_said_before_the_work(mfcc, tmp_path, unitdisc):
@@ -282,7 +307,7 @@ def test_the_commands(mfcc, tmp_path, unitdisc):
     book, like = tmp_path / "c.npy", ("--normalise-like", tmp_path / "c.adaptation.safetensors")
     steps = ("--normalise", "standardise,whiten")
     for line in (
-        ("abx", frames, manifest, "--context", "any", *steps),
+        ("abx", frames, manifest, "--context", "any", "--bootstrap", 9, *steps),
         ("kmeans", frames, book, "--codes", 4, "--corpus", manifest, *steps),
         ("segment", frames, manifest, tmp_path / "u", "--codebook", book, "--units-per-second", 8, *like),
         ("probe", frames, manifest, "--task", "labels", "--training-frames", 300, "--no-controls", *steps),

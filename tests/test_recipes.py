@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from unitdisc import commands as cli
 from unitdisc.api.train import geometry
 from unitdisc.data.crops import CropPlan
+from unitdisc.evaluation import intervals
 from unitdisc.evaluation.probes import cross_validation as reading
 from unitdisc.evaluation.probes import models as readers
 from unitdisc.experiment import Experiment, config
@@ -81,6 +82,7 @@ def hasty() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(readers, "ITERATIONS", 2)
         patched.setattr(reading, "SHUFFLES", 1)
+        patched.setattr(intervals, "RESAMPLES", 20)
         yield
 
 

@@ -27,8 +27,8 @@ DECODERS = {
     "deconv": ["decoder.kind=deconv"],
     "flow": ["decoder.kind=flow"],
     "flow-columns": ["decoder.kind=flow-columns"],
-    "diffusion": ["decoder.kind=diffusion"],
-    "diffusion-columns": ["decoder.kind=diffusion-columns"],
+    "diffusion": ["decoder.kind=diffusion", "decoder.steps=4"],
+    "diffusion-columns": ["decoder.kind=diffusion-columns", "decoder.steps=4"],
     "vocoder": ["decoder.kind=vocoder"],
     "flow-wave": ["decoder.kind=flow-wave"],
 }
@@ -199,7 +199,7 @@ def test_steps_and_sampler_may_be_chosen_where_a_decoder_draws_in_steps(trained,
     if isinstance(model.decoder, DrawsInSteps):
         found = [
             written(trained, tmp_path / str(number), limit=1, drawing=drawing)[1]
-            for number, drawing in enumerate((Drawing(), Drawing(steps=20), Drawing(steps=2), Drawing(sampler="ddpm")))
+            for number, drawing in enumerate((Drawing(), Drawing(steps=4), Drawing(steps=2), Drawing(sampler="ddpm")))
         ]
         assert found[0] == found[1] and found[0] not in found[2:] and found[2] != found[3]
         with pytest.raises(ValueError, match="sampler is one of ddim"):

@@ -29,7 +29,7 @@ pytest.importorskip("espeakng_loader", reason="eSpeak NG is not installed: pip i
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "data_prep" / "spoken_text.py"
-SOME = ("--train-minutes", "0.5", "--test-minutes", "0.5", "--jobs", "1")
+SOME = ("--train-minutes", "0.3", "--test-minutes", "0.2", "--jobs", "1")
 TEXT = """Ge1:1 In the beginning of the year, one of the men went out of the house.
 Ge1:2 "It was 3 o'clock," he said; and the Mother-in-law: came in!
 
@@ -46,7 +46,7 @@ def script() -> dict:
 @pytest.fixture(scope="module")
 def corpus(script, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("spoken")
-    script["main"]([str(folder), *SOME, "--beginnings", "0.2", "0.5"])
+    script["main"]([str(folder), *SOME, "--beginnings", "0.1", "0.3"])
     return folder
 
 
@@ -107,12 +107,12 @@ def in_order(corpus: Path, split: str) -> list[list[str]]:
 
 def test_beginnings_are_the_first_minutes(corpus, script, tmp_path):
     every = sorted(listed(corpus, "train"), key=lambda each: each.id[-6:])
-    assert listed(corpus, "train-0.5") == listed(corpus, "train")
-    few = sorted(listed(corpus, "train-0.2"), key=lambda each: each.id[-6:])
+    assert listed(corpus, "train-0.3") == listed(corpus, "train")
+    few = sorted(listed(corpus, "train-0.1"), key=lambda each: each.id[-6:])
     assert few == every[: len(few)]
-    assert sum(each.ticks for each in few) >= 0.2 * 60 * 16_000 > sum(each.ticks for each in few[:-1])
-    script["main"]([str(tmp_path), "--train-minutes", "0.2", "--test-minutes", "0.1", "--jobs", "1"])
-    assert [each.id for each in listed(tmp_path, "train")] == [each.id for each in listed(corpus, "train-0.2")]
+    assert sum(each.ticks for each in few) >= 0.1 * 60 * 16_000 > sum(each.ticks for each in few[:-1])
+    script["main"]([str(tmp_path), "--train-minutes", "0.1", "--test-minutes", "0.1", "--jobs", "1"])
+    assert [each.id for each in listed(tmp_path, "train")] == [each.id for each in listed(corpus, "train-0.1")]
     with pytest.raises(SystemExit):
         script["main"]([str(tmp_path), "--train-minutes", "1", "--beginnings", "2"])
 
@@ -165,7 +165,7 @@ def test_processes_and_kill_9_change_nothing(corpus, tmp_path):
 
 @pytest.mark.slow
 def test_more_minutes_go_on(corpus, script, tmp_path):
-    script["main"]([str(tmp_path), "--train-minutes", "0.2", "--test-minutes", "0.2", "--jobs", "1"])
+    script["main"]([str(tmp_path), "--train-minutes", "0.1", "--test-minutes", "0.1", "--jobs", "1"])
     script["main"]([str(tmp_path), *SOME])
     assert made(tmp_path) == {name: content for name, content in made(corpus).items() if "train-0" not in name}
 
@@ -216,7 +216,7 @@ def test_a_text_is_read_aloud_to_its_end(script, tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("language", ["fr", "cmn"])
 def test_other_languages_have_a_grammar_that_is_drawn(script, language, tmp_path):
-    options = ("--train-minutes", "0.15", "--test-minutes", "0.05", "--jobs", "1")
+    options = ("--train-minutes", "0.1", "--test-minutes", "0.05", "--jobs", "1")
     script["main"]([str(tmp_path), "--language", language, *options])
     words = {word for each in everything(tmp_path) for word in each.text.split()}
     assert words <= {*(SCRIPT.parent / "mini_speech" / f"{language}.txt").read_text().split()}
