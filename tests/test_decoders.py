@@ -30,6 +30,7 @@ OPTIONS = {
 GREY = sorted(kind for kind in DECODERS if DECODERS[kind].target == "grey")
 BLIND = {"deconv"}  # to the past
 NOISY = {"diffusion", "diffusion-columns"}
+NOISY_CLASSES = tuple(DECODERS[kind] for kind in sorted(NOISY))
 WHOLE = {"vocoder"} | NOISY  # see later steps, too, and learn from something else than likelihoods
 BOUNDS = {"flow-columns", "flow-wave"} | NOISY  # know no likelihoods, but bounds
 BY_STEPS = {
@@ -278,7 +279,7 @@ def test_learns(decoder):
     target, condition = random_target(decoder), random_condition()
     first = told(decoder, target, condition).mean().item()
     optimiser = torch.optim.Adam(decoder.parameters(), 1e-2)
-    for _ in range(30):
+    for _ in range(15 if isinstance(decoder, NOISY_CLASSES) else 30):
         optimiser.zero_grad()
         (-told(decoder, target, condition).mean()).backward()
         optimiser.step()
@@ -383,7 +384,7 @@ def test_a_pixel_is_more_likely_where_it_was_learned(grey):
     decoder = copy.deepcopy(grey).train()
     target, condition = random_target(decoder, batch=1), random_condition(1)
     optimiser = torch.optim.Adam(decoder.parameters(), 1e-2)
-    for _ in range(100):
+    for _ in range(40 if isinstance(decoder, NOISY_CLASSES) else 100):  # which are told of every noise at every step
         optimiser.zero_grad()
         (-told(decoder, target, condition).mean()).backward()
         optimiser.step()

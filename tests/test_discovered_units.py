@@ -55,7 +55,7 @@ def trained(lines, folder, units, more=(), preset="units-handwriting"):
 @pytest.fixture(scope="module")
 def other_lines(tmp_path_factory):
     """Longer lines, by hands of which some are new."""
-    lines = make_lines(tmp_path_factory.mktemp("others"), 15)
+    lines = make_lines(tmp_path_factory.mktemp("others"), 8)
     rows = [json.loads(line) for line in lines.read_text().splitlines()]
     for place, row in enumerate(rows):
         row["speaker"] = f"w{place % 5}"

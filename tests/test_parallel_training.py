@@ -28,7 +28,7 @@ APART = {  # what cannot be the same in parts, for it is of the frames that are 
     "line images",
 }
 STOPPED = "vq by gradient"
-FIRST = {"vq", STOPPED, "piecewise-vq", "gaussian", "line images"}  # all others are slow tests
+FIRST = {"vq", STOPPED, "piecewise-vq", "line images"}  # all others are slow tests
 
 
 def marked(kinds: Iterable[str]) -> list:

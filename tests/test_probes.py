@@ -75,7 +75,7 @@ def few_steps(monkeypatch):
     """What little there is to learn here takes few steps; how sure the figures are is asked elsewhere."""
     monkeypatch.setattr(readers, "LEAST_STEPS", 50)
     monkeypatch.setattr(readers, "ITERATIONS", 10)
-    monkeypatch.setattr(reading, "SHUFFLES", 2)
+    monkeypatch.setattr(reading, "SHUFFLES", 1)
     monkeypatch.setattr(intervals, "RESAMPLES", 20)
 
 

@@ -331,8 +331,9 @@ def test_an_ignored_bottleneck_is_noticed_in_training(corpus, tmp_path, capsys):
     """A bottleneck that passes next to nothing leaves the decoder with its own past."""
     settings = {name: value for name, value in TINY.items() if not name.startswith("bottleneck.")}
     options = [f"{name}={value}" for name, value in settings.items()]
+    seldom = ["training.valid_every=30", "training.checkpoint_every=60"]
     collapsed = ['bottleneck.kind="gaussian"', "bottleneck.free_bits=0", "bottleneck.kl_weight=100.0"]
-    train("small", corpus, tmp_path, [*options, *collapsed, "training.steps=60"], device="cpu")
+    train("small", corpus, tmp_path, [*options, *collapsed, "training.steps=60", *seldom], device="cpu")
     assert "The decoder ignores the latents" in capsys.readouterr().err
 
 
